@@ -1,0 +1,48 @@
+package run
+
+import (
+	"context"
+	"time"
+)
+
+// Backend executes jobs. There are two: local and aws.
+//
+// A Backend never decides whether a job may run, and never repeats one.
+type Backend interface {
+	// Start takes a job for execution and returns once it is durably taken, not
+	// when it runs. It is idempotent: a second Start of the same job id and
+	// fence, also after a restart of either side, starts nothing and returns
+	// nil. An error means that the job was not taken and may be started again.
+	Start(ctx context.Context, doc JobDocument) error
+
+	// Cancel asks a job to end: interrupt, wait, kill. It returns at once; a
+	// finished message follows when the job really ended. It is idempotent, and
+	// nil for a job that has ended or was never started.
+	Cancel(ctx context.Context, jobID string) error
+
+	// Run delivers messages until ctx is done, then returns nil after its own
+	// goroutines ended. Jobs go on when it returns: the next Run finds them.
+	// Each message is delivered at least once, and again until deliver returns
+	// nil; duplicates and reordering are the receiver's to handle.
+	Run(ctx context.Context, deliver func(context.Context, Message) error) error
+}
+
+// MessageKind is what a message says.
+type MessageKind string
+
+// The messages that exist.
+const (
+	MessageStarted  MessageKind = "started"
+	MessageFinished MessageKind = "finished"
+)
+
+// Message is a job's report of its own state. Seq grows by one with each
+// message of a job, beginning with 1.
+type Message struct {
+	JobID  string      `json:"job_id"`
+	Fence  int64       `json:"fence"`
+	Seq    int         `json:"seq"`
+	Kind   MessageKind `json:"kind"`
+	At     time.Time   `json:"at"`
+	Result *Result     `json:"result,omitempty"` // of finished
+}

@@ -1,0 +1,58 @@
+package run
+
+// DocumentVersion is the version of JobDocument that this code writes. A runner
+// refuses a document with another version.
+const DocumentVersion = 1
+
+// JobDocument is the whole input of a job in every backend. It carries
+// pointers, never secrets and never the source itself, and its JSON form is
+// published as docs/job-document.schema.json.
+type JobDocument struct {
+	Version      int    `json:"version"`
+	JobID        string `json:"job_id"`
+	RunID        string `json:"run_id"`
+	Fence        int64  `json:"fence"` // of the project's lock; 0 while nothing is locked
+	Command      Kind   `json:"command"`
+	Repository   string `json:"repository"` // owner/name
+	RepositoryID int64  `json:"repository_id"`
+	Commit       string `json:"commit"`
+	BaseCommit   string `json:"base_commit"`
+	PullRequest  int    `json:"pull_request,omitempty"`
+	Actor        string `json:"actor"`
+
+	Project     JobProject     `json:"project"`
+	Environment JobEnvironment `json:"environment"`
+	Source      Artifact       `json:"source"` // tar.zst of the directories that the project can reach
+	Flags       []string       `json:"flags,omitempty"`
+	Limits      JobLimits      `json:"limits"`
+}
+
+// JobProject is the part of a project's configuration that a job needs. Dir
+// and VarFiles are slash-separated; Dir is relative to the repository root,
+// VarFiles are relative to Dir.
+type JobProject struct {
+	Name          string            `json:"name"`
+	Dir           string            `json:"dir"`
+	Workspace     string            `json:"workspace"`
+	Terraform     string            `json:"terraform,omitempty"` // version; "tofu 1.10.1" selects OpenTofu; empty is the server's default
+	VarFiles      []string          `json:"var_files,omitempty"`
+	BackendConfig map[string]string `json:"backend_config,omitempty"`
+	FromModule    string            `json:"from_module,omitempty"`
+	After         []string          `json:"after,omitempty"` // names of projects of the same run that come first
+}
+
+// JobEnvironment names the target. Its secrets are resolved where the job
+// runs, by name.
+type JobEnvironment struct {
+	Name      string `json:"name"`
+	Account   string `json:"account,omitempty"`
+	Region    string `json:"region,omitempty"`
+	PlanRole  string `json:"plan_role,omitempty"`
+	ApplyRole string `json:"apply_role,omitempty"`
+}
+
+// JobLimits bound a job.
+type JobLimits struct {
+	Seconds   int   `json:"seconds"`    // wall time of all its processes together
+	PlanBytes int64 `json:"plan_bytes"` // size of the plan file
+}

@@ -1,0 +1,72 @@
+package run
+
+import "time"
+
+// JobState is where a job stands.
+type JobState string
+
+// The states of a job: queued → running → one of the final ones.
+const (
+	JobQueued    JobState = "queued"    // the backend has it or will get it; no process runs yet
+	JobRunning   JobState = "running"   // the backend said that it started
+	JobSucceeded JobState = "succeeded" // Result holds what it made
+	JobFailed    JobState = "failed"    // Result.Problem says why
+	JobCancelled JobState = "cancelled" // ended on request
+)
+
+// Final reports whether nothing more will happen to a job in this state.
+func (s JobState) Final() bool { return s != JobQueued && s != JobRunning }
+
+// Job is the work for one project in one run.
+type Job struct {
+	ID       string      `json:"id"`
+	Document JobDocument `json:"document"` // what the backend is given
+	State    JobState    `json:"state"`
+	Seq      int         `json:"seq"` // of the last message taken; older ones are ignored
+	Result   *Result     `json:"result,omitempty"`
+
+	StartedAt  time.Time `json:"started_at,omitzero"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
+}
+
+// Outcome is how a job ended.
+type Outcome string
+
+// The outcomes that exist.
+const (
+	OutcomeSucceeded Outcome = "succeeded"
+	OutcomeFailed    Outcome = "failed"
+	OutcomeCancelled Outcome = "cancelled"
+)
+
+// Result is what a job leaves behind. It is small: everything large is an
+// artifact.
+type Result struct {
+	Outcome Outcome  `json:"outcome"`
+	Problem *Problem `json:"problem,omitempty"` // set unless succeeded
+
+	Counts    *Counts             `json:"counts,omitempty"` // of a plan, from its JSON
+	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
+	Terraform string              `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
+	Steps     []StepTime          `json:"steps,omitempty"`
+}
+
+// The names of the artifacts of a job (keys of Result.Artifacts).
+const (
+	ArtifactPlan    = "plan.tfplan"  // terraform's plan file; only an apply reads it
+	ArtifactSummary = "summary.json" // a Summary
+	ArtifactOutput  = "output.txt"   // what terraform printed, secrets replaced
+)
+
+// Artifact points to stored bytes. SHA256 is lower-case hex; Size is in bytes.
+type Artifact struct {
+	Key    string `json:"key"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"`
+}
+
+// StepTime says how long one process of a job took.
+type StepTime struct {
+	Name         string `json:"name"` // init, plan, show
+	Milliseconds int64  `json:"ms"`
+}

@@ -1,0 +1,62 @@
+package run
+
+import "fmt"
+
+// NoticeKind is what a notice asks report to do.
+type NoticeKind string
+
+// The notices that exist. Comment and Check are rebuilt from the store when
+// they are sent, so adding one that is already waiting changes nothing but its
+// Version; Reply and Reaction carry what they say.
+const (
+	NoticeReaction NoticeKind = "reaction" // put Content on the comment CommentID
+	NoticeReply    NoticeKind = "reply"    // write a new comment with Body
+	NoticeComment  NoticeKind = "comment"  // bring the pull request's one comment up to date
+	NoticeCheck    NoticeKind = "check"    // bring the check run of RunID's commit up to date
+)
+
+// Notice is one row of the outbox: something that people should see. Kind and
+// Key together are unique.
+type Notice struct {
+	ID          int64      `json:"-"` // given by the store
+	Version     int        `json:"-"` // grows when the same notice is added again
+	Attempts    int        `json:"-"`
+	Kind        NoticeKind `json:"-"`
+	Key         string     `json:"-"`
+	Repository  Repository `json:"repository"`
+	PullRequest int        `json:"pull_request"`
+
+	CommentID int64  `json:"comment_id,omitempty"`
+	Content   string `json:"content,omitempty"` // of a reaction: eyes, +1, confused, …
+	Body      string `json:"body,omitempty"`    // of a reply: Markdown
+	RunID     string `json:"run_id,omitempty"`
+}
+
+// ReactionTo acknowledges a command at once.
+func ReactionTo(repo Repository, pull int, commentID int64, content string) Notice {
+	return Notice{
+		Kind: NoticeReaction, Key: fmt.Sprintf("%d/%d/%s", repo.ID, commentID, content),
+		Repository: repo, PullRequest: pull, CommentID: commentID, Content: content,
+	}
+}
+
+// ReplyTo answers in a new comment. Key names the question (a delivery or a
+// run), so that one question gets one answer.
+func ReplyTo(repo Repository, pull int, key, body string) Notice {
+	return Notice{Kind: NoticeReply, Key: key, Repository: repo, PullRequest: pull, Body: body}
+}
+
+// RefreshComment brings the pull request's comment up to date.
+func RefreshComment(repo Repository, pull int) Notice {
+	return Notice{
+		Kind: NoticeComment, Key: fmt.Sprintf("%d/%d", repo.ID, pull), Repository: repo, PullRequest: pull,
+	}
+}
+
+// RefreshCheck brings the check runs of a run's commit up to date.
+func RefreshCheck(r Run) Notice {
+	return Notice{
+		Kind: NoticeCheck, Key: fmt.Sprintf("%d/%d/%s", r.Repository.ID, r.PullRequest, r.HeadSHA),
+		Repository: r.Repository, PullRequest: r.PullRequest, RunID: r.ID,
+	}
+}

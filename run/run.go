@@ -1,0 +1,138 @@
+package run
+
+import (
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Repository names one repository. ID is the identity; Owner and Name may
+// change when somebody renames it.
+type Repository struct {
+	ID             int64  `json:"id"`
+	Owner          string `json:"owner"`
+	Name           string `json:"name"`
+	InstallationID int64  `json:"installation_id"` // of the GitHub App; authorizes every call about this repository
+}
+
+// FullName is "owner/name".
+func (r Repository) FullName() string { return r.Owner + "/" + r.Name }
+
+// Kind is what a run does.
+type Kind string
+
+// The kinds of runs that exist.
+const (
+	KindPlan Kind = "plan"
+)
+
+// Trigger says what asked for the run.
+type Trigger string
+
+// The triggers that exist.
+const (
+	TriggerComment Trigger = "comment" // a person wrote a command
+	TriggerPush    Trigger = "push"    // a pull request was opened, pushed to, reopened or made ready
+	TriggerButton  Trigger = "button"  // a person pressed a check run's button, or "Re-run"
+)
+
+// State is where a run stands.
+type State string
+
+// The states of a run: accepted → running → one of the final ones.
+const (
+	StateAccepted   State = "accepted"   // stored; facts, projects and source not read yet
+	StateRunning    State = "running"    // pinned to a commit, has jobs
+	StateSucceeded  State = "succeeded"  // every job succeeded, or there was nothing to do
+	StateFailed     State = "failed"     // at least one job did not succeed
+	StateRefused    State = "refused"    // not allowed, or asked for something that does not exist; Problem says why
+	StateCancelled  State = "cancelled"  // a person cancelled it, or the pull request was closed
+	StateSuperseded State = "superseded" // a newer commit took its place
+)
+
+// Final reports whether nothing more will happen to a run in this state.
+func (s State) Final() bool { return s != StateAccepted && s != StateRunning }
+
+// Problem is something that a person has to know. Message is one or more
+// sentences that end with what to do next; it is Markdown whose untrusted parts
+// have been quoted by whoever wrote it. Detail is verbatim output, shown in a
+// fence.
+type Problem struct {
+	Code    string `json:"code"` // stable, snake_case: for tests, metrics and links to documentation
+	Message string `json:"message"`
+	Detail  string `json:"detail,omitempty"`
+}
+
+// Error makes a Problem usable as the error of a preparation.
+func (p *Problem) Error() string { return p.Code + ": " + p.Message }
+
+// Run is one accepted command on one commit. It has one job per project.
+//
+// Everything that its reports show is in it or in the artifacts that its jobs
+// name, so that a report can be built again at any time.
+type Run struct {
+	ID          string     `json:"id"`
+	Key         string     `json:"key"` // what asked for it, unique: the same comment or push makes one run however often it is delivered
+	Repository  Repository `json:"repository"`
+	PullRequest int        `json:"pull_request"`
+
+	Kind      Kind     `json:"kind"`
+	Selectors []string `json:"selectors,omitempty"` // project names or globs as typed; none means "what the pull request changes"
+	Flags     []string `json:"flags,omitempty"`     // terraform flags, already checked against the allow-list
+	Line      string   `json:"line,omitempty"`      // the command as typed, for people
+
+	Trigger   Trigger `json:"trigger"`
+	Actor     string  `json:"actor"`
+	CommentID int64   `json:"comment_id,omitempty"` // of the command; 0 when nobody typed one
+
+	HeadSHA string `json:"head_sha,omitempty"` // pinned when prepared; a push's own commit before that
+	BaseRef string `json:"base_ref,omitempty"`
+	BaseSHA string `json:"base_sha,omitempty"` // tip of the base branch when prepared
+	Behind  int    `json:"behind,omitempty"`   // commits of the base branch that the head does not have
+
+	State   State    `json:"state"`
+	Problem *Problem `json:"problem,omitempty"`
+	Notes   []string `json:"notes,omitempty"` // Markdown sentences for the report that are no failure, such as "the config changes with the merge"
+	Jobs    []Job    `json:"jobs,omitempty"`
+
+	CancelledBy string    `json:"cancelled_by,omitempty"` // set as soon as cancelling begins
+	CreatedAt   time.Time `json:"created_at"`
+	PreparedAt  time.Time `json:"prepared_at,omitzero"`
+	FinishedAt  time.Time `json:"finished_at,omitzero"`
+}
+
+// Job finds the job with an id.
+func (r *Run) Job(id string) *Job {
+	i := slices.IndexFunc(r.Jobs, func(j Job) bool { return j.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &r.Jobs[i]
+}
+
+// clone copies a run so that Step never changes its argument.
+func (r Run) clone() Run {
+	r.Jobs = slices.Clone(r.Jobs)
+	return r
+}
+
+// NewID returns an identifier that sorts by creation time (milliseconds) and
+// has 80 random bits: 26 characters of 0-9 and a-z, so it is safe in a path, a
+// URL and an execution name.
+func NewID(now time.Time) string {
+	return fmt.Sprintf("%010x%s", now.UnixMilli(), strings.ToLower(rand.Text()[:16]))
+}
+
+// JobID names the n-th job of a run, counted from 0.
+func JobID(runID string, n int) string { return fmt.Sprintf("%s-%d", runID, n) }
+
+// RunOfJob is the run that a job id belongs to; empty when it is no job id.
+func RunOfJob(jobID string) string {
+	i := strings.LastIndexByte(jobID, '-')
+	if i < 0 {
+		return ""
+	}
+	return jobID[:i]
+}

@@ -1,0 +1,74 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrNotFound is returned by a Store for something that it does not hold.
+var ErrNotFound = errors.New("not found")
+
+// Store is the durable state of one Lockkeeper. Every method that changes
+// something is one transaction, on disk when it returns nil, and not done at
+// all when it returns an error. A cancelled context ends a call with its error.
+type Store interface {
+	// PutDelivery keeps a webhook delivery. A GUID that is already there is
+	// left as it is; added is false then.
+	PutDelivery(ctx context.Context, d Delivery) (added bool, err error)
+	// PendingDeliveries lists deliveries that are not done and due at now, in
+	// order of receipt, at most limit.
+	PendingDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
+	// DoneDelivery marks a delivery as acted on and forgets its payload. Doing
+	// it twice is no error.
+	DoneDelivery(ctx context.Context, guid string) error
+	// RetryDelivery notes that acting on it went wrong and when to try again.
+	RetryDelivery(ctx context.Context, guid string, at time.Time, cause string) error
+
+	// CreateRun keeps a new run and its notices unless a run with the same Key
+	// exists; added is false then and nothing is kept.
+	CreateRun(ctx context.Context, r Run, notices []Notice) (added bool, err error)
+	// UpdateRun loads a run for update, lets change alter it, and saves it with
+	// the notices that change returns. When change returns an error nothing is
+	// saved and the error is returned as it is. It returns the saved run.
+	UpdateRun(ctx context.Context, id string, change func(*Run) ([]Notice, error)) (Run, error)
+	// Run returns one run, or ErrNotFound.
+	Run(ctx context.Context, id string) (Run, error)
+	// ActiveRuns lists the runs that are not final, oldest first.
+	ActiveRuns(ctx context.Context) ([]Run, error)
+	// PullRuns lists the runs of a pull request, newest first, at most limit.
+	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]Run, error)
+
+	// PutNotices adds notices that belong to no change of a run, such as the
+	// answer to /help.
+	PutNotices(ctx context.Context, notices []Notice) error
+	// DueNotices lists notices to send at now, oldest first, at most limit.
+	DueNotices(ctx context.Context, now time.Time, limit int) ([]Notice, error)
+	// SentNotice marks a notice as sent, unless it was added again since it was
+	// listed (its Version grew): then it stays due.
+	SentNotice(ctx context.Context, n Notice) error
+	// RetryNotice notes that sending went wrong and when to try again.
+	RetryNotice(ctx context.Context, n Notice, at time.Time, cause string) error
+
+	// Posted returns what was posted under a name (see Posted), or ErrNotFound.
+	Posted(ctx context.Context, name string) (Posted, error)
+	// PutPosted keeps it, replacing what was there.
+	PutPosted(ctx context.Context, p Posted) error
+}
+
+// Delivery is one webhook delivery as received and verified.
+type Delivery struct {
+	GUID       string // X-GitHub-Delivery: the same for every attempt at one event
+	Event      string // X-GitHub-Event
+	Payload    []byte
+	ReceivedAt time.Time
+	Attempts   int // times that acting on it went wrong
+}
+
+// Posted remembers an object that a report made on GitHub, so that the next
+// report edits it. Name is the report's own, such as "comment/<repository id>/<number>".
+type Posted struct {
+	Name   string
+	ID     int64  // on GitHub
+	Digest string // of what was posted last: the same again need not be sent
+}
