@@ -1,0 +1,169 @@
+package commands
+
+import (
+	"slices"
+	"strings"
+)
+
+// maxComment bounds a comment that carries a command, in bytes.
+const maxComment = 4 << 10
+
+// Parse reads the body of a newly created comment. It has no effects and the
+// same body always gives the same outcome.
+func Parse(body string) Outcome {
+	return parse(body, func(s Spec) bool { return s.Available })
+}
+
+// parse is Parse with the question of what is available left open, so that the
+// grammar of every command can be tested.
+func parse(body string, isAvailable func(Spec) bool) Outcome {
+	word, isSlash := leadingWord(body)
+	if !isSlash {
+		return Outcome{}
+	}
+	spec, known := find(Name(word))
+	if !known {
+		return suggest(word)
+	}
+	line, rest, _ := strings.Cut(body, "\n")
+	line = strings.TrimSuffix(line, "\r")
+	if problem := checkShape(body, line, rest); problem != "" {
+		return spec.refuse(problem)
+	}
+	if !isAvailable(spec) {
+		return spec.unavailable()
+	}
+	c := &Command{Name: spec.Name, Line: line}
+	words := strings.Fields(line)[1:]
+	if problem := spec.read(c, words); problem != "" {
+		return spec.refuse(problem)
+	}
+	return Outcome{Command: c}
+}
+
+// leadingWord returns the printable ASCII word after the slash at byte 0.
+func leadingWord(line string) (word string, isSlash bool) {
+	tail, isSlash := strings.CutPrefix(line, "/")
+	if !isSlash {
+		return "", false
+	}
+	end := strings.IndexFunc(tail, func(r rune) bool { return r <= ' ' || r > '~' })
+	if end >= 0 {
+		tail = tail[:end]
+	}
+	return tail, true
+}
+
+// checkShape tests what holds for every command, whatever its grammar.
+func checkShape(body, line, rest string) (problem string) {
+	if len(body) > maxComment {
+		return "the comment is longer than 4 KiB. Write the command in a comment of its own"
+	}
+	for _, r := range line {
+		if r < ' ' || r > '~' {
+			return "the line holds a character that is not plain ASCII, such as a typographic dash or quote, a tab or a no-break space. Type it again with plain characters"
+		}
+	}
+	for _, other := range strings.FieldsFunc(rest, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		word, isSlash := leadingWord(other)
+		if _, known := find(Name(word)); isSlash && known {
+			return "only one command per comment, and " + quote("/"+word) + " is a second one. Write each in a comment of its own"
+		}
+	}
+	if i := strings.IndexAny(line, "$`%"); i >= 0 {
+		return "the line holds a dollar sign, a backtick or a percent sign. No command takes those, and nothing in a comment is expanded"
+	}
+	return ""
+}
+
+// read fills c from the words after the name of the command.
+func (s Spec) read(c *Command, words []string) (problem string) {
+	var tail []string
+	hasTail := false
+	if i := slices.Index(words, "--"); i >= 0 {
+		words, tail, hasTail = words[:i], words[i+1:], true
+	}
+	check := func() string { return checkFlags(tail, s.flags) }
+	switch s.takes {
+	case takesTopic:
+		if len(words) > 0 {
+			return readTopic(c, words, hasTail)
+		}
+	case takesSubcommand:
+		sub, rest, problem := parseSubcommand(words)
+		if problem != "" {
+			return problem
+		}
+		c.Subcommand, words = sub.name, rest
+		check = func() string { return sub.check(tail) }
+	}
+	if problem := s.readWords(c, words); problem != "" {
+		return problem
+	}
+	if hasTail && s.takes != takesSubcommand && len(s.flags) == 0 {
+		return "it takes no terraform flags"
+	}
+	if problem := check(); problem != "" {
+		return problem
+	}
+	if len(tail) > 0 {
+		c.Flags = tail
+	}
+	return ""
+}
+
+// readWords reads project selectors and key=value arguments.
+func (s Spec) readWords(c *Command, words []string) (problem string) {
+	for _, word := range words {
+		name, val, isKey := strings.Cut(word, "=")
+		switch {
+		case strings.HasPrefix(word, "-"):
+			return quote(word) + " begins with a dash: terraform flags go after `--`"
+		case isKey:
+			problem = s.readKey(c, name, val)
+		case !isSelector(word):
+			problem = quote(word) + " is not a project name or a pattern for one"
+		case !slices.Contains(c.Projects, word):
+			c.Projects = append(c.Projects, word)
+		}
+		if problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+func (s Spec) readKey(c *Command, name, val string) (problem string) {
+	i := slices.IndexFunc(s.keys, func(k key) bool { return k.name == name })
+	if i < 0 {
+		return quote(name) + " is not an argument of `/" + string(s.Name) + "`"
+	}
+	k := s.keys[i]
+	if _, twice := c.Args[name]; twice {
+		return quote(name) + " is given twice"
+	}
+	if _, both := c.Args[k.excludes]; both {
+		return "`" + name + "` and `" + k.excludes + "` exclude each other"
+	}
+	if !k.value.ok(val) {
+		return "`" + name + "` takes " + k.value.describe + ", not " + quote(val)
+	}
+	if c.Args == nil {
+		c.Args = map[string]string{}
+	}
+	c.Args[name] = val
+	return ""
+}
+
+// readTopic reads the one word of /help; the slash may be typed or not.
+func readTopic(c *Command, words []string, hasTail bool) (problem string) {
+	if len(words) > 1 || hasTail {
+		return "it takes the name of one command"
+	}
+	topic := strings.TrimPrefix(words[0], "/")
+	if _, known := find(Name(topic)); !known {
+		return quote(words[0]) + " is not a command"
+	}
+	c.Args = map[string]string{keyTopic: topic}
+	return ""
+}
