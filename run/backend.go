@@ -16,8 +16,9 @@ type Backend interface {
 	Start(ctx context.Context, doc JobDocument) error
 
 	// Cancel asks a job to end: interrupt, wait, kill. It returns at once; a
-	// finished message follows when the job really ended. It is idempotent, and
-	// nil for a job that has ended or was never started.
+	// finished message follows when the job really ended, also for one that was
+	// taken and never ran. It is idempotent, nil for a job that has ended, and
+	// ErrNotFound for one that was never taken.
 	Cancel(ctx context.Context, jobID string) error
 
 	// Run delivers messages until ctx is done, then returns nil after its own

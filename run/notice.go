@@ -10,7 +10,7 @@ type NoticeKind string
 // Version; Reply and Reaction carry what they say.
 const (
 	NoticeReaction NoticeKind = "reaction" // put Content on the comment CommentID
-	NoticeReply    NoticeKind = "reply"    // write a new comment with Body
+	NoticeReply    NoticeKind = "reply"    // write a new comment: Body, or the Problem of RunID
 	NoticeComment  NoticeKind = "comment"  // bring the pull request's one comment up to date
 	NoticeCheck    NoticeKind = "check"    // bring the check run of RunID's commit up to date
 )
@@ -44,6 +44,13 @@ func ReactionTo(repo Repository, pull int, commentID int64, content string) Noti
 // run), so that one question gets one answer.
 func ReplyTo(repo Repository, pull int, key, body string) Notice {
 	return Notice{Kind: NoticeReply, Key: key, Repository: repo, PullRequest: pull, Body: body}
+}
+
+// Answer tells the person who asked for a run why it was refused.
+func Answer(r Run) Notice {
+	n := ReplyTo(r.Repository, r.PullRequest, "run/"+r.ID, "")
+	n.RunID = r.ID
+	return n
 }
 
 // RefreshComment brings the pull request's comment up to date.

@@ -97,11 +97,16 @@ type Run struct {
 	Notes   []string `json:"notes,omitempty"` // Markdown sentences for the report that are no failure, such as "the config changes with the merge"
 	Jobs    []Job    `json:"jobs,omitempty"`
 
-	CancelledBy string    `json:"cancelled_by,omitempty"` // set as soon as cancelling begins
-	CreatedAt   time.Time `json:"created_at"`
-	PreparedAt  time.Time `json:"prepared_at,omitzero"`
-	FinishedAt  time.Time `json:"finished_at,omitzero"`
+	CancelledBy  string `json:"cancelled_by,omitempty"`  // login of who asked; set as soon as cancelling begins
+	SupersededBy string `json:"superseded_by,omitempty"` // newer head commit; set as soon as cancelling begins
+
+	CreatedAt  time.Time `json:"created_at"`
+	PreparedAt time.Time `json:"prepared_at,omitzero"`
+	FinishedAt time.Time `json:"finished_at,omitzero"`
 }
+
+// Ending reports whether the run was asked to end before its time.
+func (r *Run) Ending() bool { return r.CancelledBy != "" || r.SupersededBy != "" }
 
 // Job finds the job with an id.
 func (r *Run) Job(id string) *Job {
@@ -119,10 +124,10 @@ func (r Run) clone() Run {
 }
 
 // NewID returns an identifier that sorts by creation time (milliseconds) and
-// has 80 random bits: 26 characters of 0-9 and a-z, so it is safe in a path, a
+// has 80 random bits: 27 characters of 0-9 and a-z, so it is safe in a path, a
 // URL and an execution name.
 func NewID(now time.Time) string {
-	return fmt.Sprintf("%010x%s", now.UnixMilli(), strings.ToLower(rand.Text()[:16]))
+	return fmt.Sprintf("%011x%s", now.UnixMilli(), strings.ToLower(rand.Text()[:16]))
 }
 
 // JobID names the n-th job of a run, counted from 0.

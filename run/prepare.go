@@ -1,0 +1,90 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// prepare reads what a run needs, again while errors are temporary and patience
+// lasts, and always ends in an event: a person who asked gets an answer.
+func (w *Worker) prepare(ctx context.Context, id string) error {
+	began := w.Now()
+	for attempt := 0; ; attempt++ {
+		r, err := w.Store.Run(ctx, id)
+		if err != nil {
+			return err
+		}
+		if r.State != StateAccepted {
+			return nil
+		}
+		p, err := w.Prepare(ctx, r)
+		var temporary *Temporary
+		if errors.As(err, &temporary) && w.Now().Sub(began) < w.Patience {
+			wait := max(temporary.After, backoff(attempt))
+			zerolog.Ctx(ctx).Warn().Err(err).Dur("wait", wait).Msg("preparing a run, will try again")
+			if !sleep(ctx, wait) {
+				return ctx.Err()
+			}
+			continue
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		_, err = w.step(ctx, id, w.prepared(ctx, id, p, err))
+		return err
+	}
+}
+
+// prepared turns what Prepare returned into the event that follows.
+func (w *Worker) prepared(ctx context.Context, id string, p Preparation, err error) Event {
+	var problem *Problem
+	var silent *SilentRefusal
+	var temporary *Temporary
+	switch {
+	case err == nil:
+		return Prepared{At: w.Now(), Preparation: p}
+	case errors.As(err, &silent):
+		return Refused{At: w.Now(), Problem: silent.Problem, HeadSHA: p.HeadSHA, Silent: true}
+	case errors.As(err, &problem):
+		return Refused{At: w.Now(), Problem: *problem, HeadSHA: p.HeadSHA}
+	case errors.As(err, &temporary):
+		zerolog.Ctx(ctx).Error().Err(err).Msg("preparing a run, patience ended")
+		return Refused{At: w.Now(), HeadSHA: p.HeadSHA, Problem: Problem{
+			Code: "github_unavailable",
+			Message: "GitHub did not answer for a while, so nothing was planned. " +
+				"Comment the command again when [GitHub is well](https://www.githubstatus.com).",
+		}}
+	default:
+		zerolog.Ctx(ctx).Error().Err(err).Msg("preparing a run")
+		return Refused{At: w.Now(), HeadSHA: p.HeadSHA, Problem: Problem{
+			Code: "preparing",
+			Message: "Lockkeeper could not read this pull request. Comment the command again; if that " +
+				"does not help, its operator finds the cause in the server log under run `" + id + "`.",
+		}}
+	}
+}
+
+// SilentRefusal refuses a run without a word: nobody asked for it, and what is
+// wrong is no mistake of the person who pushed.
+type SilentRefusal struct{ Problem Problem }
+
+func (s *SilentRefusal) Error() string { return s.Problem.Error() }
+
+// backoff is how long to wait after the attempt-th try, counted from 0.
+func backoff(attempt int) time.Duration {
+	return min(time.Minute, time.Second<<min(attempt, 6))
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,271 @@
+package run
+
+import "time"
+
+// Event is something that happened to a run. The set is closed: Prepared,
+// Refused, Messaged, CancelAsked, NewerCommit.
+type Event interface{ event() }
+
+// Prepared says that facts, projects and source were read: the run is pinned
+// to a commit and its jobs are known. Documents have no ids yet.
+type Prepared struct {
+	At          time.Time
+	Preparation Preparation
+}
+
+// Preparation is what preparing a run found.
+type Preparation struct {
+	HeadSHA, BaseRef, BaseSHA string
+	Behind                    int
+	Documents                 []JobDocument // one per project, in the order of their names
+	Notes                     []string
+}
+
+// Refused says that the run may not or cannot go on. Silent ones are answered
+// with nothing: nobody asked.
+type Refused struct {
+	At      time.Time
+	Problem Problem
+	HeadSHA string // when it is known
+	Silent  bool
+}
+
+// Messaged is a message of the backend.
+type Messaged struct{ Message Message }
+
+// CancelAsked says that a person wants the run to end.
+type CancelAsked struct {
+	At time.Time
+	By string
+}
+
+// NewerCommit says that the pull request's head is now SHA.
+type NewerCommit struct {
+	At  time.Time
+	SHA string
+}
+
+func (Prepared) event()    {}
+func (Refused) event()     {}
+func (Messaged) event()    {}
+func (CancelAsked) event() {}
+func (NewerCommit) event() {}
+
+// EffectKind is what an effect does.
+type EffectKind string
+
+// The effects that exist. Each may be carried out twice with the same result.
+const (
+	EffectPrepare EffectKind = "prepare" // read facts, projects, source; leads to Prepared or Refused
+	EffectStart   EffectKind = "start"   // hand a job to the backend
+	EffectCancel  EffectKind = "cancel"  // ask the backend to end a job
+)
+
+// Effect is something to do outside of the store.
+type Effect struct {
+	Kind  EffectKind
+	RunID string
+	JobID string // of start and cancel
+}
+
+// Next is what follows from an event.
+type Next struct {
+	Run     Run
+	Effects []Effect
+	Notices []Notice
+}
+
+// Step decides what follows when e happens to r. It is pure, never changes r,
+// and takes every event in every state: one that comes late, twice or out of
+// order changes nothing.
+func Step(r Run, e Event) Next {
+	before := r.State
+	next := r.clone()
+	switch e := e.(type) {
+	case Prepared:
+		next.prepared(e)
+	case Refused:
+		next.refused(e)
+	case Messaged:
+		next.messaged(e.Message)
+	case CancelAsked:
+		next.end(e.At, func() { next.CancelledBy = e.By })
+	case NewerCommit:
+		// A run that is not pinned yet will find the new head by itself, unless
+		// it was asked for by a push of an older one.
+		if next.HeadSHA != "" && next.HeadSHA != e.SHA {
+			next.end(e.At, func() { next.SupersededBy = e.SHA })
+		}
+	}
+	return Next{Run: next, Effects: added(Pending(r), Pending(next)), Notices: notices(before, next, e)}
+}
+
+// Pending is everything that must be under way for a run in its present state.
+// A worker that starts again issues all of it.
+func Pending(r Run) []Effect {
+	switch r.State {
+	case StateAccepted:
+		return []Effect{{Kind: EffectPrepare, RunID: r.ID}}
+	case StateRunning:
+	default:
+		return nil
+	}
+	var out []Effect
+	for _, j := range r.Jobs {
+		switch {
+		case j.State.Final():
+		case r.Ending():
+			out = append(out, Effect{Kind: EffectCancel, RunID: r.ID, JobID: j.ID})
+		case j.State == JobQueued:
+			out = append(out, Effect{Kind: EffectStart, RunID: r.ID, JobID: j.ID})
+		}
+	}
+	return out
+}
+
+func added(before, after []Effect) []Effect {
+	had := make(map[Effect]bool, len(before))
+	for _, e := range before {
+		had[e] = true
+	}
+	var out []Effect
+	for _, e := range after {
+		if !had[e] {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (r *Run) prepared(e Prepared) {
+	if r.State != StateAccepted {
+		return
+	}
+	p := e.Preparation
+	r.HeadSHA, r.BaseRef, r.BaseSHA, r.Behind, r.Notes = p.HeadSHA, p.BaseRef, p.BaseSHA, p.Behind, p.Notes
+	r.State, r.PreparedAt = StateRunning, e.At
+	r.Jobs = make([]Job, len(p.Documents))
+	for i, doc := range p.Documents {
+		doc.Version, doc.RunID, doc.JobID = DocumentVersion, r.ID, JobID(r.ID, i)
+		r.Jobs[i] = Job{ID: doc.JobID, Document: doc, State: JobQueued}
+	}
+	r.finish(e.At)
+}
+
+func (r *Run) refused(e Refused) {
+	if r.State != StateAccepted {
+		return
+	}
+	problem := e.Problem
+	r.State, r.Problem, r.FinishedAt = StateRefused, &problem, e.At
+	if e.HeadSHA != "" {
+		r.HeadSHA = e.HeadSHA
+	}
+}
+
+func (r *Run) messaged(m Message) {
+	j := r.Job(m.JobID)
+	if j == nil || r.State.Final() || j.State.Final() || m.Seq <= j.Seq || m.Fence != j.Document.Fence {
+		return
+	}
+	j.Seq = m.Seq
+	switch m.Kind {
+	case MessageStarted:
+		j.State, j.StartedAt = JobRunning, m.At
+	case MessageFinished:
+		j.finished(m)
+		r.finish(m.At)
+	}
+}
+
+func (j *Job) finished(m Message) {
+	j.Result, j.FinishedAt = m.Result, m.At
+	if j.Result == nil {
+		j.Result = &Result{Outcome: OutcomeFailed, Problem: &Problem{
+			Code:    "no_result",
+			Message: "The job ended without saying how. Comment the command again.",
+		}}
+	}
+	switch j.Result.Outcome {
+	case OutcomeSucceeded:
+		j.State = JobSucceeded
+	case OutcomeCancelled:
+		j.State = JobCancelled
+	default:
+		j.State = JobFailed
+	}
+}
+
+// end begins the end of a run that is not over; it is over at once when
+// nothing has been started for it.
+func (r *Run) end(at time.Time, mark func()) {
+	if r.State.Final() || r.Ending() {
+		return
+	}
+	mark()
+	if r.State == StateAccepted {
+		r.State, r.FinishedAt = r.endState(), at
+	}
+}
+
+// finish gives a running run its final state once all of its jobs have theirs.
+func (r *Run) finish(at time.Time) {
+	state := StateSucceeded
+	for _, j := range r.Jobs {
+		switch j.State {
+		case JobSucceeded:
+		case JobFailed:
+			state = StateFailed
+		case JobCancelled:
+			if state != StateFailed {
+				state = StateCancelled
+			}
+		default:
+			return
+		}
+	}
+	if r.Ending() && state != StateSucceeded {
+		state = r.endState()
+	}
+	r.State, r.FinishedAt = state, at
+}
+
+func (r *Run) endState() State {
+	if r.SupersededBy != "" {
+		return StateSuperseded
+	}
+	return StateCancelled
+}
+
+// notices says what people should see of the way from one state to the next.
+func notices(before State, r Run, e Event) []Notice {
+	if before == r.State {
+		return nil
+	}
+	switch r.State {
+	case StateRunning:
+		return []Notice{RefreshCheck(r)}
+	case StateRefused:
+		return refusal(r, e)
+	case StateCancelled, StateSuperseded:
+		if before == StateAccepted {
+			return nil // nothing of it was ever shown
+		}
+		if r.State == StateSuperseded {
+			return []Notice{RefreshCheck(r)} // the comment belongs to the newer commit now
+		}
+	}
+	return []Notice{RefreshComment(r.Repository, r.PullRequest), RefreshCheck(r)}
+}
+
+// refusal answers the person who asked; when nobody asked, the pull request's
+// own comment says it.
+func refusal(r Run, e Event) []Notice {
+	if e, ok := e.(Refused); ok && e.Silent {
+		return nil
+	}
+	if r.Trigger == TriggerPush {
+		return []Notice{RefreshComment(r.Repository, r.PullRequest), RefreshCheck(r)}
+	}
+	return []Notice{Answer(r)}
+}

@@ -1,0 +1,280 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+)
+
+// Worker moves runs along: it carries out the effects that Step decides on and
+// turns what comes back into the next event. It holds no state that matters:
+// after a crash the next Worker finds everything in the Store.
+type Worker struct {
+	Store   Store
+	Backend Backend
+	// Prepare reads what a run needs. A *Problem refuses the run with it, a
+	// *Temporary is tried again, any other error ends the run with a general
+	// sentence and goes to the log.
+	Prepare func(context.Context, Run) (Preparation, error)
+	Notify  func() // called after notices were written; may be nil
+	Now     func() time.Time
+	// Patience is how long temporary errors of Prepare are tried again.
+	Patience time.Duration
+
+	mu       sync.Mutex
+	wanted   []Effect        // guarded by mu
+	inFlight map[Effect]bool // guarded by mu
+	wake     chan struct{}   // holds one token when wanted may have grown; made by init
+	once     sync.Once
+	locks    keyedMutex // one effect at a time per job
+}
+
+// sweepEvery is how often the worker looks for effects that got lost, for
+// example because the backend could not take a job.
+const sweepEvery = 30 * time.Second
+
+// preparing bounds how many runs are prepared at once.
+const preparing = 8
+
+// Temporary is an error that goes away by itself, such as a rate limit.
+type Temporary struct {
+	After time.Duration // earliest sensible next try; 0 when unknown
+	Err   error
+}
+
+func (t *Temporary) Error() string { return t.Err.Error() }
+func (t *Temporary) Unwrap() error { return t.Err }
+
+// Submit keeps a new run and sets it going. added is false when a run with the
+// same Key exists; nothing happens then.
+func (w *Worker) Submit(ctx context.Context, r Run, notices ...Notice) (added bool, err error) {
+	added, err = w.Store.CreateRun(ctx, r, notices)
+	if err != nil || !added {
+		return false, err
+	}
+	w.notify(len(notices))
+	w.want(Pending(r))
+	return true, nil
+}
+
+// Cancel asks the active runs of a pull request to end and returns how many
+// there were.
+func (w *Worker) Cancel(ctx context.Context, repositoryID int64, pull int, by string) (int, error) {
+	return w.tell(ctx, repositoryID, pull, CancelAsked{At: w.Now(), By: by})
+}
+
+// Supersede tells the active runs of a pull request that its head is now sha.
+func (w *Worker) Supersede(ctx context.Context, repositoryID int64, pull int, sha string) (int, error) {
+	return w.tell(ctx, repositoryID, pull, NewerCommit{At: w.Now(), SHA: sha})
+}
+
+func (w *Worker) tell(ctx context.Context, repositoryID int64, pull int, e Event) (int, error) {
+	active, err := w.Store.ActiveRuns(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, r := range active {
+		if r.Repository.ID != repositoryID || r.PullRequest != pull {
+			continue
+		}
+		after, err := w.step(ctx, r.ID, e)
+		if err != nil {
+			return n, err
+		}
+		if after.Ending() {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// Run works until ctx is done and everything it started has returned. Jobs in
+// the backend go on.
+func (w *Worker) Run(ctx context.Context) error {
+	w.init()
+	if err := w.resume(ctx); err != nil {
+		return fmt.Errorf("resuming runs: %w", err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return w.Backend.Run(ctx, w.deliver) })
+	g.Go(func() error { return w.loop(ctx) })
+	return g.Wait()
+}
+
+func (w *Worker) init() {
+	w.once.Do(func() {
+		w.wake = make(chan struct{}, 1)
+		w.inFlight = make(map[Effect]bool)
+	})
+}
+
+func (w *Worker) loop(ctx context.Context) error {
+	var effects errgroup.Group // no error of theirs ends the worker
+	defer func() { _ = effects.Wait() }()
+	slots := make(chan struct{}, preparing)
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	for {
+		for _, e := range w.take() {
+			effects.Go(func() error {
+				defer w.landed(e)
+				if e.Kind == EffectPrepare {
+					slots <- struct{}{}
+					defer func() { <-slots }()
+				}
+				w.act(ctx, e)
+				return nil
+			})
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-w.wake:
+		case <-sweep.C:
+			if err := w.resume(ctx); err != nil && ctx.Err() == nil {
+				zerolog.Ctx(ctx).Error().Err(err).Msg("looking for runs to go on with")
+			}
+		}
+	}
+}
+
+func (w *Worker) resume(ctx context.Context) error {
+	active, err := w.Store.ActiveRuns(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range active {
+		w.want(Pending(r))
+	}
+	return nil
+}
+
+// want puts effects on the list unless they are on it or under way.
+func (w *Worker) want(effects []Effect) {
+	if len(effects) == 0 {
+		return
+	}
+	w.init()
+	w.mu.Lock()
+	for _, e := range effects {
+		if !w.inFlight[e] {
+			w.inFlight[e] = true
+			w.wanted = append(w.wanted, e)
+		}
+	}
+	w.mu.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (w *Worker) take() []Effect {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := w.wanted
+	w.wanted = nil
+	return out
+}
+
+func (w *Worker) landed(e Effect) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.inFlight, e)
+}
+
+// act carries out one effect. What goes wrong is logged here and tried again
+// by the next sweep, because the run's state still asks for it.
+func (w *Worker) act(ctx context.Context, e Effect) {
+	log := zerolog.Ctx(ctx).With().Str("run", e.RunID).Str("effect", string(e.Kind)).Logger()
+	ctx = log.WithContext(ctx)
+	var err error
+	switch e.Kind {
+	case EffectPrepare:
+		err = w.prepare(ctx, e.RunID)
+	case EffectStart:
+		err = w.start(ctx, e)
+	case EffectCancel:
+		err = w.cancel(ctx, e)
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Error().Err(err).Str("job", e.JobID).Msg("carrying out an effect")
+	}
+}
+
+func (w *Worker) start(ctx context.Context, e Effect) error {
+	defer w.locks.lock(e.JobID)()
+	r, err := w.Store.Run(ctx, e.RunID)
+	if err != nil {
+		return err
+	}
+	j := r.Job(e.JobID)
+	if j == nil || j.State != JobQueued || r.Ending() {
+		return nil // cancelled meanwhile
+	}
+	return w.Backend.Start(ctx, j.Document)
+}
+
+func (w *Worker) cancel(ctx context.Context, e Effect) error {
+	defer w.locks.lock(e.JobID)()
+	err := w.Backend.Cancel(ctx, e.JobID)
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	// Never taken, and start looks at the run before it hands a job over: it
+	// never will be.
+	r, err := w.Store.Run(ctx, e.RunID)
+	if err != nil {
+		return err
+	}
+	j := r.Job(e.JobID)
+	if j == nil || j.State != JobQueued {
+		return nil
+	}
+	_, err = w.step(ctx, e.RunID, Messaged{Message{
+		JobID: e.JobID, Fence: j.Document.Fence, Seq: j.Seq + 1, Kind: MessageFinished, At: w.Now(),
+		Result: &Result{Outcome: OutcomeCancelled, Problem: &Problem{
+			Code: "cancelled", Message: "Cancelled before it began.",
+		}},
+	}})
+	return err
+}
+
+// deliver takes a message of the backend. A message about a run that is not
+// there any more is taken and forgotten.
+func (w *Worker) deliver(ctx context.Context, m Message) error {
+	_, err := w.step(ctx, RunOfJob(m.JobID), Messaged{m})
+	if errors.Is(err, ErrNotFound) {
+		zerolog.Ctx(ctx).Warn().Str("job", m.JobID).Msg("message about an unknown job")
+		return nil
+	}
+	return err
+}
+
+// step loads a run, decides, saves, and sets going what follows.
+func (w *Worker) step(ctx context.Context, id string, e Event) (Run, error) {
+	var next Next
+	r, err := w.Store.UpdateRun(ctx, id, func(r *Run) ([]Notice, error) {
+		next = Step(*r, e)
+		*r = next.Run
+		return next.Notices, nil
+	})
+	if err != nil {
+		return Run{}, err
+	}
+	w.notify(len(next.Notices))
+	w.want(next.Effects)
+	return r, nil
+}
+
+func (w *Worker) notify(n int) {
+	if n > 0 && w.Notify != nil {
+		w.Notify()
+	}
+}
