@@ -1,0 +1,132 @@
+// Package store keeps durable state in SQLite: deliveries, runs, notices and
+// what was posted. It implements run.Store.
+//
+// Place in the flow: the server writes deliveries before it answers GitHub, the
+// worker writes runs and notices in one transaction, report reads notices.
+// The package knows SQL and the types of package run; it must not know GitHub,
+// Terraform, or which state may follow which.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+//go:embed *.sql
+var migrations embed.FS
+
+// SQLite is the store of one server process. Two processes must not open the
+// same file: the server holds a lock on its data directory.
+type SQLite struct {
+	// Now dates the rows that carry no time of their own. Open sets time.Now.
+	Now func() time.Time
+
+	write *sql.DB // one connection: SQLite has one writer, waiting in Go is cheaper than SQLITE_BUSY
+	read  *sql.DB
+	inbox chan putDelivery
+	stop  chan struct{}
+	done  sync.WaitGroup
+}
+
+var _ run.Store = (*SQLite)(nil)
+
+// Open opens or creates the database file and brings its schema up to date. A
+// commit is on disk when a method returns (WAL with synchronous=FULL,
+// https://sqlite.org/pragma.html#pragma_synchronous).
+func Open(ctx context.Context, file string) (*SQLite, error) {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return nil, fmt.Errorf("opening database: %w", err)
+	}
+	dsn := (&url.URL{Scheme: "file", Path: abs, RawQuery: url.Values{
+		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)"},
+		"_txlock": {"immediate"},
+	}.Encode()}).String()
+	s := &SQLite{Now: time.Now, inbox: make(chan putDelivery), stop: make(chan struct{})}
+	if s.write, err = sql.Open("sqlite", dsn); err != nil {
+		return nil, fmt.Errorf("opening database %q: %w", file, err)
+	}
+	s.write.SetMaxOpenConns(1)
+	if s.read, err = sql.Open("sqlite", dsn); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening database %q: %w", file, err), s.write.Close())
+	}
+	s.read.SetMaxOpenConns(4)
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("migrating database %q: %w", file, err), s.write.Close(), s.read.Close())
+	}
+	s.done.Go(s.commitDeliveries)
+	return s, nil
+}
+
+// Close ends the store. Calls under way are finished first.
+func (s *SQLite) Close() error {
+	close(s.stop)
+	s.done.Wait()
+	return errors.Join(s.write.Close(), s.read.Close())
+}
+
+// Ready reports an error when the database cannot be read.
+func (s *SQLite) Ready(ctx context.Context) error {
+	var one int
+	return s.read.QueryRowContext(ctx, `SELECT 1 FROM deliveries LIMIT 1`).Scan(&one)
+}
+
+// migrate runs the numbered files that the database has not seen, each in a
+// transaction with its number.
+func (s *SQLite) migrate(ctx context.Context) error {
+	files, err := fs.Glob(migrations, "*.sql") // sorted by name
+	if err != nil {
+		return err
+	}
+	var version int
+	if err := s.write.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
+		return err
+	}
+	if version > len(files) {
+		return fmt.Errorf("the database is of a newer Lockkeeper (schema %d, this one knows %d)", version, len(files))
+	}
+	for i := version; i < len(files); i++ {
+		text, err := migrations.ReadFile(files[i])
+		if err != nil {
+			return err
+		}
+		err = s.tx(ctx, func(tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, i+1))
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", files[i], err)
+		}
+	}
+	return nil
+}
+
+// tx runs f in one write transaction.
+func (s *SQLite) tx(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // no-op after Commit
+	if err := f(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func millis(t time.Time) int64 { return t.UnixMilli() }
