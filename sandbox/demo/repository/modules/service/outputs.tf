@@ -1,0 +1,4 @@
+output "url" {
+  description = "Where the service answers."
+  value       = "https://${var.host}"
+}
