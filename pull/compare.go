@@ -1,0 +1,95 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// ErrUnrelated means that two commits have no common history.
+var ErrUnrelated = errors.New("the commits have no common history")
+
+// Change is one file that differs between two commits.
+type Change struct {
+	Path   string // slash-separated, from the root of the repository
+	Status Status
+}
+
+// Status says what happened to a file, in git's letters. A renamed file is one
+// Deleted and one Added.
+type Status byte
+
+// The statuses that exist.
+const (
+	Added       Status = 'A'
+	Deleted     Status = 'D'
+	Modified    Status = 'M'
+	TypeChanged Status = 'T' // say, from a file to a symlink
+)
+
+// MergeBase returns the best common ancestor of two commits, or ErrUnrelated.
+func (m *Mirror) MergeBase(ctx context.Context, a, b string) (string, error) {
+	if err := checkSHA(a, b); err != nil {
+		return "", fmt.Errorf("finding merge base: %w", err)
+	}
+	printed, err := output(ctx, git(ctx, m.dir, "merge-base", a, b))
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 && len(printed) == 0 {
+		err = ErrUnrelated
+	}
+	if err != nil {
+		return "", fmt.Errorf("finding merge base of %s and %s: %w", a, b, err)
+	}
+	return strings.TrimSpace(string(printed)), nil
+}
+
+// Changed returns every file that differs between the merge base and the head,
+// sorted by path: what GitHub shows as "Files changed", without its limits.
+func (m *Mirror) Changed(ctx context.Context, mergeBase, head string) ([]Change, error) {
+	if err := checkSHA(mergeBase, head); err != nil {
+		return nil, fmt.Errorf("finding changed files: %w", err)
+	}
+	printed, err := output(ctx, git(ctx, m.dir, "diff-tree", "-r", "-z", "--no-renames", "--name-status", mergeBase, head))
+	if err != nil {
+		return nil, fmt.Errorf("finding files changed from %s to %s: %w", mergeBase, head, err)
+	}
+	changes, err := parseChanges(string(printed))
+	if err != nil {
+		return nil, fmt.Errorf("finding files changed from %s to %s: %w", mergeBase, head, err)
+	}
+	return changes, nil
+}
+
+// parseChanges reads "<status>\0<path>\0" repeated.
+func parseChanges(text string) ([]Change, error) {
+	changes := make([]Change, 0, strings.Count(text, "\x00")/2)
+	for len(text) > 0 {
+		status, rest, ok1 := strings.Cut(text, "\x00")
+		path, rest, ok2 := strings.Cut(rest, "\x00")
+		if !ok1 || !ok2 || len(status) != 1 {
+			return nil, fmt.Errorf("git printed a change that is none: %.200q", status)
+		}
+		changes = append(changes, Change{Path: path, Status: Status(status[0])})
+		text = rest
+	}
+	return changes, nil
+}
+
+// Behind returns how many commits of base the head lacks; 0 means that the
+// head is current. It is GitHub's behind_by of base...head.
+func (m *Mirror) Behind(ctx context.Context, base, head string) (int, error) {
+	if err := checkSHA(base, head); err != nil {
+		return 0, fmt.Errorf("counting commits: %w", err)
+	}
+	printed, err := output(ctx, git(ctx, m.dir, "rev-list", "--count", base, "^"+head))
+	if err == nil {
+		var behind int
+		if behind, err = strconv.Atoi(strings.TrimSpace(string(printed))); err == nil {
+			return behind, nil
+		}
+	}
+	return 0, fmt.Errorf("counting commits of %s that %s lacks: %w", base, head, err)
+}

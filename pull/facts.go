@@ -1,0 +1,189 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/google/go-github/v60/github"
+	"golang.org/x/sync/errgroup"
+)
+
+// Facts is what GitHub says about a pull request at one moment. All of it was
+// read; nothing comes from a webhook.
+type Facts struct {
+	RepositoryID int64 // GitHub's id of the base repository; survives renames
+	Owner        string
+	Name         string // of the repository
+	Number       int
+
+	Open   bool
+	Merged bool
+	Draft  bool
+	// Fork says that the commits come from another repository than the base,
+	// or that nobody can say because that repository is gone.
+	Fork bool
+
+	Title    string
+	Author   string // login
+	AuthorID int64
+
+	HeadSHA string
+	HeadRef string // branch name
+	BaseRef string // branch name
+	BaseSHA string // the tip of the base branch now, not where the pull request began
+
+	CloneURL  string // of the base repository
+	Mergeable *bool  // nil while GitHub has not worked it out
+
+	// ActorPermission is admin, write, read or none: the legacy value, where
+	// maintain counts as write and triage as read. Empty when it was not asked.
+	ActorPermission string
+}
+
+// Request says what to read.
+type Request struct {
+	Owner  string
+	Name   string // of the repository
+	Number int
+
+	Actor          string // login; whose permission to read
+	NeedPermission bool
+}
+
+// ErrNotFound means that GitHub answered 404: the thing does not exist, or the
+// App may not see it. The error's text says which.
+var ErrNotFound = errors.New("not found on GitHub, or not visible to this App")
+
+// Read returns the facts, from two REST calls, or three with the permission,
+// none after more than one other. Whatever cannot be read is an error that says
+// what it was, never an empty field; RetryAfter tells whether to try again.
+func Read(ctx context.Context, client *github.Client, request Request) (Facts, error) {
+	if err := request.check(); err != nil {
+		return Facts{}, err
+	}
+	var facts Facts
+	var permission string
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		var err error
+		if facts, err = readPull(ctx, client, request); err != nil {
+			return err
+		}
+		facts.BaseSHA, err = readTip(ctx, client, request, facts.BaseRef)
+		return err
+	})
+	if request.NeedPermission {
+		group.Go(func() (err error) {
+			permission, err = readPermission(ctx, client, request)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Facts{}, err
+	}
+	facts.ActorPermission = permission
+	return facts, nil
+}
+
+// Names go into URL paths, which go-github does not escape.
+var (
+	ownerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
+	repoName  = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	actorName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*(\[bot\])?$`)
+)
+
+func (r Request) check() error {
+	switch {
+	case !ownerName.MatchString(r.Owner):
+		return fmt.Errorf("reading pull request: %.80q is not an account name", r.Owner)
+	case !repoName.MatchString(r.Name) || r.Name == "." || r.Name == "..":
+		return fmt.Errorf("reading pull request: %.80q is not a repository name", r.Name)
+	case r.Number <= 0:
+		return fmt.Errorf("reading pull request: %d is not a number of one", r.Number)
+	case r.NeedPermission && !actorName.MatchString(r.Actor):
+		return fmt.Errorf("reading permission: %.80q is not an account name", r.Actor)
+	}
+	return nil
+}
+
+func readPull(ctx context.Context, client *github.Client, r Request) (Facts, error) {
+	what := fmt.Sprintf("pull request %s/%s#%d", r.Owner, r.Name, r.Number)
+	pull, _, err := client.PullRequests.Get(ctx, r.Owner, r.Name, r.Number)
+	if err != nil {
+		return Facts{}, readError(what, err)
+	}
+	base, head := pull.GetBase(), pull.GetHead()
+	facts := Facts{
+		RepositoryID: base.GetRepo().GetID(),
+		Owner:        base.GetRepo().GetOwner().GetLogin(),
+		Name:         base.GetRepo().GetName(),
+		Number:       pull.GetNumber(),
+		Open:         pull.GetState() == "open",
+		Merged:       pull.GetMerged(),
+		Draft:        pull.GetDraft(),
+		Fork:         head.GetRepo().GetID() == 0 || head.GetRepo().GetID() != base.GetRepo().GetID(),
+		Title:        pull.GetTitle(),
+		Author:       pull.GetUser().GetLogin(),
+		AuthorID:     pull.GetUser().GetID(),
+		HeadSHA:      head.GetSHA(),
+		HeadRef:      head.GetRef(),
+		BaseRef:      base.GetRef(),
+		CloneURL:     base.GetRepo().GetCloneURL(),
+		Mergeable:    pull.Mergeable,
+	}
+	if err := facts.complete(); err != nil {
+		return Facts{}, readError(what, err)
+	}
+	return facts, nil
+}
+
+// complete refuses an answer that lacks what every decision stands on.
+func (f Facts) complete() error {
+	switch {
+	case f.RepositoryID == 0 || f.Owner == "" || f.Name == "" || f.CloneURL == "":
+		return errors.New("GitHub's answer lacks the base repository")
+	case f.Number == 0:
+		return errors.New("GitHub's answer lacks the number")
+	case checkSHA(f.HeadSHA) != nil:
+		return errors.New("GitHub's answer lacks the head commit")
+	case f.BaseRef == "":
+		return errors.New("GitHub's answer lacks the base branch")
+	}
+	return nil
+}
+
+func readTip(ctx context.Context, client *github.Client, r Request, branch string) (string, error) {
+	what := fmt.Sprintf("base branch %q of %s/%s", branch, r.Owner, r.Name)
+	ref, _, err := client.Git.GetRef(ctx, r.Owner, r.Name, "heads/"+branch)
+	if err != nil {
+		return "", readError(what, err)
+	}
+	if ref.GetRef() != "refs/heads/"+branch || checkSHA(ref.GetObject().GetSHA()) != nil {
+		return "", readError(what, errors.New("GitHub's answer is about something else"))
+	}
+	return ref.GetObject().GetSHA(), nil
+}
+
+func readPermission(ctx context.Context, client *github.Client, r Request) (string, error) {
+	what := fmt.Sprintf("permission of @%s on %s/%s", r.Actor, r.Owner, r.Name)
+	level, _, err := client.Repositories.GetPermissionLevel(ctx, r.Owner, r.Name, r.Actor)
+	if err != nil {
+		return "", readError(what, err)
+	}
+	switch level.GetPermission() {
+	case "admin", "write", "read", "none":
+		return level.GetPermission(), nil
+	}
+	return "", readError(what, fmt.Errorf("GitHub's answer %.80q is not a permission", level.GetPermission()))
+}
+
+func readError(what string, err error) error {
+	var answer *github.ErrorResponse
+	if errors.As(err, &answer) && answer.Response != nil && answer.Response.StatusCode == http.StatusNotFound {
+		return fmt.Errorf("reading %s: %w: %w", what, ErrNotFound, err)
+	}
+	return fmt.Errorf("reading %s: %w", what, err)
+}

@@ -1,0 +1,150 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Remote is where a mirror fetches from.
+type Remote struct {
+	URL string // https (or http, for a double on this machine), without credentials
+
+	// Token returns a token that may read the repository. It is called only
+	// when the network is used. Nil means no credentials.
+	Token func(ctx context.Context) (string, error)
+}
+
+// Fetch makes sure that the mirror holds the commits with their whole history.
+// It returns at once, without network, when it does. Commits that were fetched
+// once stay, also when GitHub has forgotten them after a forced push. The
+// remote must serve commits by SHA, as GitHub does. An error leaves the mirror
+// as it was; calling again is safe.
+func (m *Mirror) Fetch(ctx context.Context, remote Remote, want ...string) error {
+	if err := checkSHA(want...); err != nil {
+		return fmt.Errorf("fetching: %w", err)
+	}
+	if len(m.unknown(want)) == 0 {
+		return nil
+	}
+	m.fetching.Lock()
+	defer m.fetching.Unlock()
+	missing, err := m.missing(ctx, m.unknown(want)) // again: another fetch may have brought them
+	if err != nil {
+		return fmt.Errorf("looking for commits in the mirror: %w", err)
+	}
+	if len(missing) > 0 {
+		if err := m.fetch(ctx, remote, missing); err != nil {
+			return fmt.Errorf("fetching %s: %w", strings.Join(missing, ", "), err)
+		}
+	}
+	m.remember(want)
+	return nil
+}
+
+// keepRef is the ref that keeps a commit from being collected. It also marks
+// the commit as complete: git writes it after it has checked that everything
+// reachable is there.
+func keepRef(sha string) string { return "refs/lockkeeper/" + sha }
+
+func (m *Mirror) unknown(want []string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var unknown []string
+	for _, sha := range want {
+		if !m.known[sha] {
+			unknown = append(unknown, sha)
+		}
+	}
+	return unknown
+}
+
+func (m *Mirror) remember(shas []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, sha := range shas {
+		m.known[sha] = true
+	}
+}
+
+// missing returns those commits that have no keepRef.
+func (m *Mirror) missing(ctx context.Context, shas []string) ([]string, error) {
+	if len(shas) == 0 {
+		return nil, nil
+	}
+	var ask strings.Builder
+	for _, sha := range shas {
+		ask.WriteString(keepRef(sha) + "\n")
+	}
+	cmd := git(ctx, m.dir, "cat-file", "--batch-check=%(objectname)")
+	cmd.Stdin = strings.NewReader(ask.String())
+	answer, err := output(ctx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	lines := strings.Split(strings.TrimSuffix(string(answer), "\n"), "\n")
+	if len(lines) != len(shas) {
+		return nil, fmt.Errorf("git answered %d of %d questions", len(lines), len(shas))
+	}
+	var missing []string
+	for i, sha := range shas {
+		if lines[i] != sha {
+			missing = append(missing, sha)
+		}
+	}
+	return missing, nil
+}
+
+// fetch asks the remote for the commits. The token is in the environment of
+// this one process and its helpers, bound to the remote's host, and nowhere
+// else: not in the URL, arguments, configuration or errors.
+func (m *Mirror) fetch(ctx context.Context, remote Remote, shas []string) error {
+	target, err := checkURL(remote.URL)
+	if err != nil {
+		return err
+	}
+	args := []string{
+		"-c", "protocol." + target.Scheme + ".allow=always",
+		// A redirect would carry the token to wherever it points.
+		"-c", "http.followRedirects=false",
+		"fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
+		"--", remote.URL,
+	}
+	for _, sha := range shas {
+		args = append(args, sha+":"+keepRef(sha))
+	}
+	cmd := git(ctx, m.dir, args...)
+	var secrets []string
+	if remote.Token != nil {
+		token, err := remote.Token(ctx)
+		if err != nil {
+			return fmt.Errorf("getting a token: %w", err)
+		}
+		if token == "" || strings.ContainsAny(token, "\r\n\x00") {
+			return errors.New("getting a token: it is empty or holds a line break")
+		}
+		secrets = []string{token, basicAuth(token)}
+		cmd.Env = append(cmd.Env,
+			"GIT_CONFIG_COUNT=1",
+			"GIT_CONFIG_KEY_0=http."+target.Scheme+"://"+target.Host+"/.extraHeader",
+			"GIT_CONFIG_VALUE_0=Authorization: Basic "+basicAuth(token))
+	}
+	_, err = output(ctx, cmd, secrets...)
+	return err
+}
+
+func checkURL(raw string) (*url.URL, error) {
+	target, err := url.Parse(raw)
+	if err != nil {
+		return nil, errors.New("the repository's URL cannot be parsed") // the error would repeat it
+	}
+	if target.User != nil {
+		return nil, errors.New("the repository's URL holds credentials; it must not")
+	}
+	if (target.Scheme != "https" && target.Scheme != "http") || target.Host == "" {
+		return nil, fmt.Errorf("the repository's URL %q is not an https URL", raw)
+	}
+	return target, nil
+}

@@ -1,0 +1,103 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bradleyfalzon/ghinstallation/v2"
+	"github.com/google/go-github/v60/github"
+)
+
+// How long to wait when the answer does not say.
+const (
+	// GitHub asks for at least a minute after a secondary rate limit
+	// (docs.github.com, "Rate limits for the REST API", "Exceeding the rate limit").
+	rateLimitWait = time.Minute
+	troubleWait   = 5 * time.Second // 5xx and network trouble
+	leastWait     = time.Second
+)
+
+// RetryAfter tells whether an error of a GitHub call is temporary, and how long
+// to wait before the same call may succeed. Rate limits, 5xx answers and network
+// trouble are temporary; everything else, a cancelled context too, is not.
+func RetryAfter(err error, now time.Time) (wait time.Duration, temporary bool) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return 0, false
+	}
+	wait, temporary = classify(err, now)
+	if temporary {
+		wait = max(wait, leastWait)
+	}
+	return wait, temporary
+}
+
+func classify(err error, now time.Time) (time.Duration, bool) {
+	var primary *github.RateLimitError
+	if errors.As(err, &primary) {
+		return primary.Rate.Reset.Sub(now), true
+	}
+	var secondary *github.AbuseRateLimitError
+	if errors.As(err, &secondary) {
+		if secondary.RetryAfter != nil {
+			return *secondary.RetryAfter, true
+		}
+		return rateLimitWait, true
+	}
+	// go-github makes its two types only of 403; a 429 arrives as any other answer.
+	var answer *github.ErrorResponse
+	if errors.As(err, &answer) {
+		return classifyAnswer(answer.Response, answer.Message, now)
+	}
+	// Getting an installation token is a call of its own, inside the transport.
+	var token *ghinstallation.HTTPError
+	if errors.As(err, &token) && token.Response != nil {
+		return classifyAnswer(token.Response, token.Message, now)
+	}
+	var network net.Error // url.Error is one too
+	var request *url.Error
+	if errors.As(err, &network) || errors.As(err, &request) {
+		return troubleWait, true
+	}
+	return 0, false
+}
+
+func classifyAnswer(response *http.Response, message string, now time.Time) (time.Duration, bool) {
+	if response == nil {
+		return 0, false
+	}
+	asked, said := askedWait(response.Header, now)
+	switch code := response.StatusCode; {
+	case code == http.StatusTooManyRequests,
+		code == http.StatusForbidden && (said || strings.Contains(strings.ToLower(message), "rate limit")):
+		if said {
+			return asked, true
+		}
+		return rateLimitWait, true
+	case code >= 500:
+		if said {
+			return asked, true
+		}
+		return troubleWait, true
+	}
+	return 0, false
+}
+
+// askedWait is what the headers ask for: retry-after in seconds, else the reset
+// of a quota that is used up (docs.github.com, "Rate limits for the REST API").
+func askedWait(header http.Header, now time.Time) (time.Duration, bool) {
+	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	if header.Get("X-RateLimit-Remaining") == "0" {
+		if reset, err := strconv.ParseInt(header.Get("X-RateLimit-Reset"), 10, 64); err == nil {
+			return time.Unix(reset, 0).Sub(now), true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,161 @@
+package pull
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/lockkeeper/lockkeeper/project"
+)
+
+// Tree is every file of one commit.
+type Tree struct {
+	mirror *Mirror
+	sha    string
+}
+
+var _ project.Tree = (*Tree)(nil)
+
+// Tree returns the files of a commit that was fetched. It reads nothing yet.
+func (m *Mirror) Tree(_ context.Context, sha string) (*Tree, error) {
+	if err := checkSHA(sha); err != nil {
+		return nil, fmt.Errorf("reading tree: %w", err)
+	}
+	return &Tree{mirror: m, sha: sha}, nil
+}
+
+// Files returns every file of the commit, sorted by path, without sizes (git
+// would have to open each). Submodules are not files and not listed. The slice
+// is shared: callers do not change it.
+func (t *Tree) Files(ctx context.Context) ([]project.File, error) {
+	if files := t.mirror.trees.get(t.sha); files != nil {
+		return files, nil
+	}
+	listing, err := output(ctx, git(ctx, t.mirror.dir, "ls-tree", "-r", "-z", "--full-tree", t.sha))
+	if err != nil {
+		return nil, fmt.Errorf("listing the files of %s: %w", t.sha, err)
+	}
+	files, err := parseListing(listing)
+	if err != nil {
+		return nil, fmt.Errorf("listing the files of %s: %w", t.sha, err)
+	}
+	t.mirror.trees.put(t.sha, files)
+	return files, nil
+}
+
+// parseListing reads "<mode> <type> <id>\t<path>\0" repeated. All strings share
+// one copy of the listing: thousands of small allocations would cost more than
+// git takes to print it.
+func parseListing(listing []byte) ([]project.File, error) {
+	text := string(listing)
+	files := make([]project.File, 0, bytes.Count(listing, []byte{0}))
+	for len(text) > 0 {
+		entry, rest, ended := strings.Cut(text, "\x00")
+		meta, path, ok1 := strings.Cut(entry, "\t")
+		mode, meta, ok2 := strings.Cut(meta, " ")
+		kind, blob, ok3 := strings.Cut(meta, " ")
+		if !ended || !ok1 || !ok2 || !ok3 {
+			return nil, fmt.Errorf("git printed an entry that is none: %.200q", entry)
+		}
+		if kind == "blob" {
+			bits, err := strconv.ParseUint(mode, 8, 32)
+			if err != nil {
+				return nil, fmt.Errorf("git printed the mode %q: %w", mode, err)
+			}
+			files = append(files, project.File{Path: path, Blob: blob, Mode: uint32(bits)})
+		}
+		text = rest
+	}
+	return files, nil
+}
+
+// Read gives the content of each of the files to each, in their order, from one
+// git process. The content is only valid during the call. An error of each ends
+// the reading and is returned.
+func (t *Tree) Read(ctx context.Context, files []project.File, each func(file project.File, content []byte) error) error {
+	if len(files) == 0 {
+		return nil
+	}
+	var ask strings.Builder
+	for _, file := range files {
+		if err := checkSHA(file.Blob); err != nil {
+			return fmt.Errorf("reading %s: %w", file.Path, err)
+		}
+		ask.WriteString(file.Blob + "\n")
+	}
+	cmd := git(ctx, t.mirror.dir, "cat-file", "--batch", "--buffer")
+	cmd.Stdin = strings.NewReader(ask.String())
+	err := stream(ctx, cmd, func(r io.Reader) error { return readBatch(r, files, each) })
+	if err != nil {
+		return fmt.Errorf("reading files of %s: %w", t.sha, err)
+	}
+	return nil
+}
+
+// readBatch reads "<id> <type> <size>\n<content>\n" for each file.
+func readBatch(r io.Reader, files []project.File, each func(project.File, []byte) error) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	var content []byte
+	for _, file := range files {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return errors.Join(io.ErrUnexpectedEOF, err)
+		}
+		fields := strings.Fields(line)
+		if len(fields) != 3 || fields[0] != file.Blob || fields[1] != "blob" {
+			return fmt.Errorf("%s: git has no such content: %s", file.Path, strings.TrimSpace(line))
+		}
+		size, err := strconv.Atoi(fields[2])
+		if err != nil {
+			return fmt.Errorf("%s: %w", file.Path, err)
+		}
+		if cap(content) < size+1 {
+			content = make([]byte, size+1)
+		}
+		content = content[:size+1] // with the line feed that follows
+		if _, err := io.ReadFull(in, content); err != nil {
+			return errors.Join(io.ErrUnexpectedEOF, err)
+		}
+		if err := each(file, content[:size:size]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listings remembers the last few listings, the newest first: one plan looks
+// at the same two commits several times.
+type listings struct {
+	mu   sync.Mutex
+	kept []listing // guarded by mu
+}
+
+type listing struct {
+	sha   string
+	files []project.File
+}
+
+const listingsKept = 4
+
+func (l *listings) get(sha string) []project.File {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, kept := range l.kept {
+		if kept.sha == sha {
+			return kept.files
+		}
+	}
+	return nil
+}
+
+func (l *listings) put(sha string, files []project.File) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.kept = append([]listing{{sha, files}}, l.kept[:min(len(l.kept), listingsKept-1)]...)
+}
