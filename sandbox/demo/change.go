@@ -10,9 +10,9 @@ var change embed.FS
 // Change is a pull request: what its branch changes on the default branch.
 type Change struct {
 	Branch string
-	Author string // login
-	Title  string // also the commit message
-	Body   string // Markdown
+	Author string            // login
+	Title  string            // also the commit message
+	Body   string            // Markdown
 	Files  map[string][]byte // whole content by path; nil: the file is deleted
 }
 
