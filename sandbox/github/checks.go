@@ -1,0 +1,104 @@
+package github
+
+import "time"
+
+// checkRun is one check run of the App.
+type checkRun struct {
+	id                   int64
+	repo                 *repository
+	suite                *checkSuite
+	name, headSHA        string
+	externalID, details  string
+	status, conclusion   string
+	started, completed   time.Time
+	title, summary, text *string
+	annotations          []object
+	actions              []Action
+}
+
+// Action is a button of a check run.
+type Action struct {
+	Label       string `json:"label"`
+	Description string `json:"description"`
+	Identifier  string `json:"identifier"`
+}
+
+// checkSuite groups the App's check runs of one commit.
+type checkSuite struct {
+	id               int64
+	repo             *repository
+	headSHA          string
+	headBranch       string // empty for pushes to forks
+	before           string
+	requeued         bool // rerequested: queued again until a run changes
+	created, updated time.Time
+	runs             []*checkRun
+}
+
+// suiteFor gives the suite of a commit, created if there is none. Callers hold d.mu.
+func (d *Double) suiteFor(r *repository, sha string) *checkSuite {
+	for _, s := range r.suites {
+		if s.headSHA == sha {
+			return s
+		}
+	}
+	s := &checkSuite{id: d.id(), repo: r, headSHA: sha, before: zeroSHA, created: d.now(), updated: d.now()}
+	for ref, tip := range r.refs {
+		if branch, ok := (refChange{ref: ref}).branch(); ok && tip == sha {
+			s.headBranch = branch
+		}
+	}
+	r.suites[s.id] = s
+	return s
+}
+
+// requestSuite is what a push to a branch does for an App with the permission checks: write. Callers hold d.mu.
+func (d *Double) requestSuite(r *repository, by actor, c refChange) {
+	if r.install == nil || r.install.permissions()["checks"] != "write" {
+		return
+	}
+	s := d.suiteFor(r, c.after)
+	s.before = c.before
+	s.headBranch, _ = c.branch()
+	d.emitSuite(s, by, "requested")
+}
+
+// latest gives the newest run of each name, oldest first.
+func (s *checkSuite) latest() []*checkRun {
+	newest := map[string]*checkRun{}
+	for _, run := range s.runs {
+		newest[run.name] = run
+	}
+	var runs []*checkRun
+	for _, run := range s.runs {
+		if newest[run.name] == run {
+			runs = append(runs, run)
+		}
+	}
+	return runs
+}
+
+// conclusions from least to most important for the suite.
+var conclusionRank = map[string]int{
+	"skipped": 1, "neutral": 2, "success": 3, "stale": 4, "cancelled": 5, "timed_out": 6, "action_required": 7, "failure": 8,
+}
+
+// verdict is the suite's status and conclusion: that of its highest-priority run.
+func (s *checkSuite) verdict() (status, conclusion string) {
+	if len(s.runs) == 0 || s.requeued {
+		return "queued", ""
+	}
+	status = "completed"
+	for _, run := range s.latest() {
+		if run.status != "completed" {
+			status = "in_progress"
+		}
+		if conclusionRank[run.conclusion] > conclusionRank[conclusion] {
+			conclusion = run.conclusion
+		}
+	}
+	if status != "completed" {
+		conclusion = ""
+	}
+	return status, conclusion
+}

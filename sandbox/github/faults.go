@@ -1,0 +1,149 @@
+package github
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Faults makes this GitHub misbehave as the real one can. All switches are off at first; counts run down as they are used.
+type Faults struct {
+	d *Double
+
+	mu        sync.Mutex // guards everything below
+	advanced  time.Duration
+	latency   time.Duration
+	unknown   int // answers with mergeable null
+	failures  []*failure
+	drop      int
+	duplicate int
+	reorder   int
+	delay     time.Duration
+}
+
+// failure answers the next calls of an operation with something else.
+type failure struct {
+	left   int
+	match  string
+	answer func(now time.Time) *Error
+}
+
+func newFaults(d *Double) *Faults { return &Faults{d: d, unknown: 1} }
+
+// set changes switches and wakes everybody who waits for time or deliveries.
+func (f *Faults) set(change func()) {
+	f.mu.Lock()
+	change()
+	f.mu.Unlock()
+	f.d.hooks.wake()
+	f.d.feed.changed()
+}
+
+// Advance moves the double's clock: tokens expire, rate limits reset, delayed webhooks become due. It takes no real time.
+func (f *Faults) Advance(by time.Duration) { f.set(func() { f.advanced += by }) }
+
+func (f *Faults) offset() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.advanced
+}
+
+// Latency makes each REST call take at least this long in real time.
+func (f *Faults) Latency(d time.Duration) { f.set(func() { f.latency = d }) }
+
+// MergeableAfter sets how many answers say "mergeable": null after each change of head or base; 1 at first.
+func (f *Faults) MergeableAfter(answers int) { f.set(func() { f.unknown = answers }) }
+
+func (f *Faults) mergeableAfter() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.unknown
+}
+
+// FailNext answers the next n calls whose operation contains match ("POST", "check-runs"; "" is all) with that status.
+// Operations are spelled like those of Requests.
+func (f *Faults) FailNext(n, status int, match string) {
+	f.failing(n, match, func(time.Time) *Error {
+		return &Error{Status: status, Message: http.StatusText(status)}
+	})
+}
+
+// LimitNext answers the next n matching calls as when the hourly (primary) limit is used up; status is 403 or 429.
+func (f *Faults) LimitNext(n, status int, reset time.Duration, match string) {
+	f.failing(n, match, func(now time.Time) *Error {
+		return &Error{
+			Status: status, Message: "API rate limit exceeded for installation.",
+			header: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": itoa(now.Add(reset).Unix())},
+		}
+	})
+}
+
+// LimitSecondaryNext answers the next n matching calls as when a secondary limit is hit; status is 403 or 429.
+func (f *Faults) LimitSecondaryNext(n, status int, retryAfter time.Duration, match string) {
+	f.failing(n, match, func(time.Time) *Error {
+		return &Error{
+			Status:  status,
+			Message: "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
+			header:  map[string]string{"Retry-After": itoa(int64(retryAfter.Seconds()))},
+		}
+	})
+}
+
+func (f *Faults) failing(n int, match string, answer func(time.Time) *Error) {
+	f.set(func() { f.failures = append(f.failures, &failure{left: n, match: match, answer: answer}) })
+}
+
+// next gives the fault that a call meets, if any, and how long the call must take.
+func (f *Faults) next(operation string, now time.Time) (*Error, time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, x := range f.failures {
+		if x.left > 0 && strings.Contains(operation, x.match) {
+			x.left--
+			return x.answer(now), f.latency
+		}
+	}
+	return nil, f.latency
+}
+
+// DropWebhooks loses the next n deliveries: stored as timed out, never sent.
+func (f *Faults) DropWebhooks(n int) { f.set(func() { f.drop = n }) }
+
+// DuplicateWebhooks sends each of the next n deliveries twice.
+func (f *Faults) DuplicateWebhooks(n int) { f.set(func() { f.duplicate = n }) }
+
+// ReorderWebhooks holds the next n deliveries back until all n are there, then sends the last one first.
+func (f *Faults) ReorderWebhooks(n int) { f.set(func() { f.reorder = n }) }
+
+// DelayWebhooks sends each delivery that much later by the double's clock; see Advance.
+func (f *Faults) DelayWebhooks(d time.Duration) { f.set(func() { f.delay = d }) }
+
+// holding tells how many deliveries must be there before any is sent (0: no reordering) and how late each is.
+func (f *Faults) holding() (reorder int, delay time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.reorder, f.delay
+}
+
+// released ends a reordering.
+func (f *Faults) released() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reorder = 0
+}
+
+// fate decides what happens to the next delivery.
+func (f *Faults) fate() (drop, twice bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.drop > 0 {
+		f.drop--
+		return true, false
+	}
+	if f.duplicate > 0 {
+		f.duplicate--
+		return false, true
+	}
+	return false, false
+}

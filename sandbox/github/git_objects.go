@@ -1,0 +1,203 @@
+package github
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// errNoObject says that a repository has no object of that name.
+var errNoObject = errors.New("no such object")
+
+type gitObject struct {
+	sha, kind string // kind is blob, tree, commit or tag
+	data      []byte
+}
+
+// objectReader reads objects through one long-lived `git cat-file --batch`: tens of microseconds instead of a process each.
+// Its zero value is ready.
+type objectReader struct {
+	mu     sync.Mutex // one question at a time
+	cmd    *exec.Cmd
+	stop   context.CancelFunc
+	stdin  io.WriteCloser
+	stdout *bufio.Reader
+}
+
+func (o *objectReader) start(ctx context.Context, dir string) error {
+	ctx, o.stop = context.WithCancel(ctx)
+	o.cmd = exec.CommandContext(ctx, "git", "--git-dir="+dir, "cat-file", "--batch")
+	o.cmd.Env, o.cmd.WaitDelay = gitEnv(), time.Second
+	stdin, err := o.cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	stdout, err := o.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	o.stdin, o.stdout = stdin, bufio.NewReaderSize(stdout, 64<<10)
+	return o.cmd.Start()
+}
+
+func (o *objectReader) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reset()
+}
+
+func (o *objectReader) reset() {
+	if o.cmd == nil {
+		return
+	}
+	o.stop()
+	_ = o.cmd.Wait() // it was told to die; how it did is of no interest
+	o.cmd = nil
+}
+
+// object reads one object. name is an object name or an extended one such as "<sha>:<path>"; it must hold no newline.
+func (g *gitRepo) object(name string) (gitObject, error) {
+	if strings.ContainsAny(name, "\n\r\x00") {
+		return gitObject{}, errNoObject
+	}
+	o := &g.objects
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.cmd == nil {
+		if err := o.start(g.ctx, g.dir); err != nil {
+			return gitObject{}, fmt.Errorf("starting git cat-file: %w", err)
+		}
+	}
+	obj, err := o.ask(name)
+	if err != nil && !errors.Is(err, errNoObject) {
+		o.reset()
+		return obj, fmt.Errorf("reading object %q: %w", name, err)
+	}
+	return obj, err
+}
+
+func (o *objectReader) ask(name string) (gitObject, error) {
+	if _, err := io.WriteString(o.stdin, name+"\n"); err != nil {
+		return gitObject{}, err
+	}
+	head, err := o.stdout.ReadString('\n')
+	if err != nil {
+		return gitObject{}, err
+	}
+	if strings.HasSuffix(head, " missing\n") || strings.HasSuffix(head, " ambiguous\n") {
+		return gitObject{}, errNoObject
+	}
+	fields := strings.Fields(head)
+	if len(fields) != 3 {
+		return gitObject{}, fmt.Errorf("unexpected answer %q", head)
+	}
+	size, err := strconv.Atoi(fields[2])
+	if err != nil {
+		return gitObject{}, fmt.Errorf("unexpected answer %q", head)
+	}
+	data := make([]byte, size+1) // the content and a newline
+	if _, err := io.ReadFull(o.stdout, data); err != nil {
+		return gitObject{}, err
+	}
+	return gitObject{sha: fields[0], kind: fields[1], data: data[:size]}, nil
+}
+
+// signature is who made a commit, and when.
+type signature struct {
+	name, email string
+	when        time.Time
+}
+
+type commit struct {
+	sha, tree         string
+	parents           []string
+	author, committer signature
+	message           string
+}
+
+// commit reads one commit by its full SHA.
+func (g *gitRepo) commit(sha string) (*commit, error) {
+	if !validSHA(sha) {
+		return nil, errNoObject
+	}
+	return g.commits.get(sha, func() (*commit, error) {
+		obj, err := g.object(sha)
+		if err != nil {
+			return nil, err
+		}
+		if obj.kind != "commit" {
+			return nil, errNoObject
+		}
+		return parseCommit(obj), nil
+	})
+}
+
+func parseCommit(obj gitObject) *commit {
+	c := &commit{sha: obj.sha}
+	header, message, _ := strings.Cut(string(obj.data), "\n\n")
+	c.message = strings.TrimSuffix(message, "\n")
+	for _, line := range strings.Split(header, "\n") {
+		key, value, _ := strings.Cut(line, " ")
+		switch key {
+		case "tree":
+			c.tree = value
+		case "parent":
+			c.parents = append(c.parents, value)
+		case "author":
+			c.author = parseSignature(value)
+		case "committer":
+			c.committer = parseSignature(value)
+		}
+	}
+	return c
+}
+
+// parseSignature reads "Name <email> seconds zone".
+func parseSignature(s string) signature {
+	name, rest, _ := strings.Cut(s, " <")
+	email, rest, _ := strings.Cut(rest, "> ")
+	seconds, _, _ := strings.Cut(rest, " ")
+	unix, _ := strconv.ParseInt(seconds, 10, 64)
+	return signature{name: name, email: email, when: time.Unix(unix, 0).UTC()}
+}
+
+// treeEntry is one line of a tree object.
+type treeEntry struct {
+	mode, kind, sha, path string
+}
+
+// parseTree reads the binary form of a tree object.
+func parseTree(data []byte) []treeEntry {
+	var entries []treeEntry
+	for len(data) > 0 {
+		mode, rest, _ := strings.Cut(string(data[:min(len(data), 8)]), " ")
+		_ = rest
+		data = data[len(mode)+1:]
+		end := 0
+		for end < len(data) && data[end] != 0 {
+			end++
+		}
+		if end+21 > len(data) {
+			return entries
+		}
+		e := treeEntry{mode: fmt.Sprintf("%06s", mode), path: string(data[:end]), sha: fmt.Sprintf("%x", data[end+1:end+21])}
+		switch e.mode {
+		case "040000":
+			e.kind = "tree"
+		case "160000":
+			e.kind = "commit"
+		default:
+			e.kind = "blob"
+		}
+		entries = append(entries, e)
+		data = data[end+21:]
+	}
+	return entries
+}

@@ -1,0 +1,143 @@
+package github
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/sandbox/openapi"
+)
+
+const (
+	testRepo   = "acme/infra"
+	testSecret = "a webhook secret"
+	testAppID  = 77
+)
+
+// allPermissions is what the App of the tests is granted.
+var allPermissions = map[string]string{
+	"administration": "read", "checks": "write", "contents": "write", "deployments": "write", "issues": "write", "members": "read",
+	"metadata": "read", "pull_requests": "write", "statuses": "write", "environments": "read", "actions": "write",
+}
+
+var allEvents = []string{
+	"issue_comment", "pull_request", "pull_request_review", "push", "check_run", "check_suite", "merge_group", "deployment",
+	"deployment_status",
+}
+
+// world is a double behind a real port, with a receiver of webhooks.
+type world struct {
+	*Double
+	t   testing.TB
+	url string
+	key *rsa.PrivateKey
+
+	mu       sync.Mutex // guards received and status
+	received []received
+	status   int // what the receiver answers
+}
+
+type received struct {
+	header http.Header
+	body   []byte
+}
+
+var testKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+// newWorld starts a double with acme/infra, its main branch and a pull request's branch; alice writes, bob reads, carol maintains.
+func newWorld(t testing.TB) *world {
+	w := &world{t: t, key: testKey(), status: 200}
+	d, err := New(Options{
+		Dir: t.TempDir(), WebhookSecret: testSecret, Checker: newTestChecker(t),
+		App: App{ID: testAppID, Slug: "keeper", Name: "Keeper", PublicKey: &w.key.PublicKey, Permissions: allPermissions, Events: allEvents},
+	})
+	must(t, err)
+	w.Double = d
+	api := httptest.NewServer(d.Handler())
+	hooks := httptest.NewServer(http.HandlerFunc(w.receive))
+	t.Cleanup(func() { d.Close(); hooks.Close(); api.Close() })
+	w.url = api.URL
+	d.SetBaseURL(api.URL)
+	d.SetWebhook(hooks.URL, testSecret)
+	must(t, d.AddOrg("acme", "alice"))
+	must(t, d.AddTeam("acme", "platform", "alice"))
+	must(t, d.AddRepository("acme", "infra", "main"))
+	for login, role := range map[string]string{"alice": "write", "bob": "read", "carol": "maintain", "dave": "triage"} {
+		must(t, d.SetPermission(testRepo, login, role))
+	}
+	_, err = d.Commit(testRepo, "main", "alice", "start", Files{"a/main.tf": "# a\n", "b/main.tf": "# b\n"})
+	must(t, err)
+	_, err = d.Install(testRepo)
+	must(t, err)
+	return w
+}
+
+func (w *world) receive(rw http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.received = append(w.received, received{r.Header.Clone(), body})
+	rw.WriteHeader(w.status)
+	_, _ = io.WriteString(rw, "noted")
+}
+
+// open pushes a commit to a new branch as alice and opens a pull request.
+func (w *world) open() int {
+	w.t.Helper()
+	_, err := w.As("alice").Push(testRepo, "feature", "change a", Files{"a/main.tf": "# a\n# more\n"})
+	must(w.t, err)
+	n, err := w.As("alice").OpenPull(testRepo, "feature", "main", "Change a", "Please look.", false)
+	must(w.t, err)
+	return n
+}
+
+// settle waits until every delivery is done and gives them.
+func (w *world) settle() []Delivery {
+	w.t.Helper()
+	var all []Delivery
+	w.wait(func() bool {
+		all = w.Deliveries()
+		for _, x := range all {
+			if !x.Done {
+				return false
+			}
+		}
+		return true
+	})
+	return all
+}
+
+func (w *world) wait(cond func() bool) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := w.Wait(ctx, cond); err != nil {
+		w.t.Fatalf("waiting: %v", err)
+	}
+}
+
+// newTestChecker fails the test at each contradiction to GitHub's description.
+func newTestChecker(t testing.TB) *openapi.Checker {
+	spec, err := openapi.Load()
+	must(t, err)
+	return openapi.NewChecker(spec, func(violation string) { t.Errorf("%s", violation) })
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
