@@ -35,8 +35,9 @@ type Facts struct {
 	BaseRef string // branch name
 	BaseSHA string // the tip of the base branch now, not where the pull request began
 
-	CloneURL  string // of the base repository
-	Mergeable *bool  // nil while GitHub has not worked it out
+	DefaultBranch string // of the base repository
+	CloneURL      string // of the base repository
+	Mergeable     *bool  // nil while GitHub has not worked it out
 
 	// ActorPermission is admin, write, read or none: the legacy value, where
 	// maintain counts as write and triage as read. Empty when it was not asked.
@@ -132,7 +133,9 @@ func readPull(ctx context.Context, client *github.Client, r Request) (Facts, err
 		HeadRef:      head.GetRef(),
 		BaseRef:      base.GetRef(),
 		CloneURL:     base.GetRepo().GetCloneURL(),
-		Mergeable:    pull.Mergeable,
+
+		DefaultBranch: base.GetRepo().GetDefaultBranch(),
+		Mergeable:     pull.Mergeable,
 	}
 	if err := facts.complete(); err != nil {
 		return Facts{}, readError(what, err)

@@ -1,0 +1,83 @@
+package prepare
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// documents makes the input of each job, in the order of the projects' names.
+func (p *Preparer) documents(ctx context.Context, r run.Run, facts pull.Facts, f found) ([]run.JobDocument, error) {
+	if len(f.projects) > p.MaxProjects {
+		return nil, &run.Problem{Code: "too_many_projects", Message: fmt.Sprintf(
+			"This pull request touches %d projects, and this server plans at most %d at once, so nothing was planned. "+
+				"Name some of them, as in `/plan live-*`, or split the pull request.", len(f.projects), p.MaxProjects)}
+	}
+	projects := slices.Clone(f.projects)
+	slices.SortFunc(projects, func(a, b project.Project) int { return strings.Compare(a.Name, b.Name) })
+	docs := make([]run.JobDocument, len(projects))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4) // each is a git process
+	for i, proj := range projects {
+		doc, err := p.document(r, facts, proj)
+		if err != nil {
+			return nil, err
+		}
+		g.Go(func() (err error) {
+			doc.Source, err = p.source(ctx, f, proj)
+			docs[i] = doc
+			return err
+		})
+	}
+	return docs, g.Wait()
+}
+
+func (p *Preparer) document(r run.Run, facts pull.Facts, proj project.Project) (run.JobDocument, error) {
+	name := proj.Environment
+	if name == "" {
+		name = p.Environments.Default
+	}
+	env, known := p.Environments.ByName[name]
+	if !known {
+		return run.JobDocument{}, &run.Problem{Code: "unknown_environment", Message: fmt.Sprintf(
+			"Project %s is for environment %s, which this server does not know, so nothing was planned. Correct "+
+				"`environment:` in `lockkeeper.yml` on the base branch, or ask the server's operator to define it.",
+			run.Quote(proj.Name), run.Quote(name))}
+	}
+	terraform := proj.Terraform
+	if proj.Tofu != "" {
+		terraform = "tofu " + proj.Tofu
+	}
+	return run.JobDocument{
+		Command: r.Kind, Repository: r.Repository.FullName(), RepositoryID: facts.RepositoryID,
+		Commit: facts.HeadSHA, BaseCommit: facts.BaseSHA, PullRequest: r.PullRequest, Actor: r.Actor,
+		Project: run.JobProject{
+			Name: proj.Name, Dir: proj.Dir, Workspace: proj.Workspace, Terraform: terraform,
+			VarFiles: proj.VarFiles, BackendConfig: backendConfig(r.Repository, proj, env), FromModule: proj.FromModule, After: proj.After,
+		},
+		Environment: env.Job, Flags: r.Flags, Limits: p.Limits,
+	}, nil
+}
+
+// backendConfig merges the project's settings with the server's, which win:
+// they say where state may be (T04).
+func backendConfig(repo run.Repository, proj project.Project, env Environment) map[string]string {
+	out := maps.Clone(proj.BackendConfig)
+	if out == nil {
+		out = make(map[string]string, len(env.BackendConfig))
+	}
+	fill := strings.NewReplacer("{owner}", repo.Owner, "{repo}", repo.Name,
+		"{project}", proj.Name, "{dir}", proj.Dir, "{workspace}", proj.Workspace)
+	for k, v := range env.BackendConfig {
+		out[k] = fill.Replace(v)
+	}
+	return out
+}
