@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+	"github.com/palantir/go-githubapp/githubapp"
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Base is what all handlers share.
+type Base struct {
+	Runs  runs
+	Store reader
+	// Facts reads from GitHub what policy needs to judge a person.
+	Facts        func(ctx context.Context, repo run.Repository, pull int, actor string) (policy.Facts, error)
+	Notify       func() // called after notices were written
+	Now          func() time.Time
+	AppID        int64
+	Repositories []string // allowed: owner/name or owner/*; empty allows every installation
+	Autoplan     bool
+	Drafts       bool // plan drafts by themselves, too
+	Status       func(active []run.Run, now time.Time) string
+}
+
+// runs is what handlers do to runs: run.Worker.
+type runs interface {
+	Submit(ctx context.Context, r run.Run, notices ...run.Notice) (added bool, err error)
+	Cancel(ctx context.Context, repositoryID int64, pull int, by string) (int, error)
+	Supersede(ctx context.Context, repositoryID int64, pull int, sha string) (int, error)
+}
+
+// reader is the part of run.Store that handlers need.
+type reader interface {
+	Run(ctx context.Context, id string) (run.Run, error)
+	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
+	PutNotices(ctx context.Context, notices []run.Notice) error
+}
+
+// Handlers lists one handler per event.
+func (b *Base) Handlers() []githubapp.EventHandler {
+	return []githubapp.EventHandler{
+		&issueComment{b}, &pullRequest{b}, &checkRun{b}, &checkSuite{b}, &ignored{},
+	}
+}
+
+// event is what the handlers need of every payload.
+type event interface {
+	GetRepo() *github.Repository
+	GetInstallation() *github.Installation
+	GetSender() *github.User
+}
+
+// repository names the repository of an event; ok is false when the event is
+// not for us: another repository, no installation, or nothing that names one.
+func (b *Base) repository(e event) (run.Repository, bool) {
+	r := run.Repository{
+		ID: e.GetRepo().GetID(), Owner: e.GetRepo().GetOwner().GetLogin(), Name: e.GetRepo().GetName(),
+		InstallationID: e.GetInstallation().GetID(),
+	}
+	ok := r.ID > 0 && r.Owner != "" && r.Name != "" && r.InstallationID > 0 && b.allowed(r)
+	return r, ok
+}
+
+func (b *Base) allowed(r run.Repository) bool {
+	if len(b.Repositories) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(b.Repositories, func(entry string) bool {
+		owner, name, _ := strings.Cut(entry, "/")
+		return strings.EqualFold(owner, r.Owner) && (name == "*" || strings.EqualFold(name, r.Name))
+	})
+}
+
+// person reports whether a human being did it: bots and Apps, this one first of
+// all, never give commands (T15).
+func person(u *github.User) bool { return u.GetType() == "User" && u.GetLogin() != "" }
+
+// newRun begins a run; key makes it unique.
+func (b *Base) newRun(repo run.Repository, pull int, trigger run.Trigger, actor, key string) run.Run {
+	now := b.Now().UTC()
+	return run.Run{
+		ID: run.NewID(now), Key: key, Repository: repo, PullRequest: pull, Kind: run.KindPlan,
+		Trigger: trigger, Actor: actor, State: run.StateAccepted, CreatedAt: now,
+	}
+}
+
+// autoplan submits a plan that nobody asked for, if the config wants it.
+func (b *Base) autoplan(ctx context.Context, r run.Run, draft bool) error {
+	if !b.Autoplan || draft && !b.Drafts {
+		return nil
+	}
+	_, err := b.Runs.Submit(ctx, r)
+	return err
+}
+
+func (b *Base) say(ctx context.Context, notices ...run.Notice) error {
+	if err := b.Store.PutNotices(ctx, notices); err != nil {
+		return err
+	}
+	b.Notify()
+	return nil
+}
+
+// logged adds the repository and the pull request to the logger of ctx.
+func logged(ctx context.Context, repo run.Repository, pull int) context.Context {
+	return zerolog.Ctx(ctx).With().Str("repository", repo.FullName()).Int("pull_request", pull).Logger().WithContext(ctx)
+}
+
+func unreadable(event string, err error) error {
+	return fmt.Errorf("reading the payload of %s: %w", event, err)
+}

@@ -1,0 +1,125 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/go-github/v60/github"
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/commands"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// issueComment carries out commands that people write on pull requests.
+type issueComment struct{ *Base }
+
+func (*issueComment) Handles() []string { return []string{"issue_comment"} }
+
+// Handle acts on newly created comments of people only: an edited comment would
+// run today what somebody agreed to long ago (T14).
+func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload []byte) error {
+	var e github.IssueCommentEvent
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return unreadable(eventType, err)
+	}
+	repo, ok := h.repository(&e)
+	c := e.GetComment()
+	if !ok || e.GetAction() != "created" || !e.GetIssue().IsPullRequest() || e.GetIssue().GetNumber() <= 0 || c.GetID() <= 0 {
+		return nil
+	}
+	if !person(e.GetSender()) || !person(c.GetUser()) || c.GetUser().GetLogin() != e.GetSender().GetLogin() || byApp(payload) {
+		return nil
+	}
+	outcome := commands.Parse(c.GetBody())
+	if outcome.Ignored() {
+		return nil
+	}
+	a := asked{repo: repo, pull: e.GetIssue().GetNumber(), comment: c.GetID(), actor: c.GetUser().GetLogin()}
+	ctx = logged(ctx, repo, a.pull)
+	if outcome.Command == nil {
+		return h.say(ctx, a.react("confused"), a.reply(outcome.Reply))
+	}
+	zerolog.Ctx(ctx).Info().Str("command", string(outcome.Command.Name)).Str("actor", a.actor).Msg("command")
+	return h.carryOut(ctx, a, outcome.Command)
+}
+
+// byApp reports whether an App wrote the comment on behalf of a person;
+// go-github v60 does not know the field.
+func byApp(payload []byte) bool {
+	var p struct {
+		Comment struct {
+			App json.RawMessage `json:"performed_via_github_app"`
+		} `json:"comment"`
+	}
+	err := json.Unmarshal(payload, &p)
+	return err != nil || len(p.Comment.App) > 0 && string(p.Comment.App) != "null"
+}
+
+// asked says who asked for something where.
+type asked struct {
+	repo    run.Repository
+	pull    int
+	comment int64
+	actor   string
+}
+
+func (a asked) key() string { return fmt.Sprintf("comment/%d/%d", a.repo.ID, a.comment) }
+
+func (a asked) react(content string) run.Notice {
+	return run.ReactionTo(a.repo, a.pull, a.comment, content)
+}
+
+func (a asked) reply(body string) run.Notice { return run.ReplyTo(a.repo, a.pull, a.key(), body) }
+
+func (h *issueComment) carryOut(ctx context.Context, a asked, c *commands.Command) error {
+	switch c.Name {
+	case commands.NamePlan:
+		r := h.newRun(a.repo, a.pull, run.TriggerComment, a.actor, a.key())
+		r.Selectors, r.Flags, r.Line, r.CommentID = c.Projects, c.Flags, c.Line, a.comment
+		_, err := h.Runs.Submit(ctx, r, a.react("eyes"))
+		return err
+	case commands.NameCancel:
+		return h.cancel(ctx, a)
+	case commands.NameStatus:
+		return h.status(ctx, a)
+	case commands.NameHelp:
+		body := commands.Help()
+		if topic := c.Topic(); topic != "" {
+			body = commands.HelpFor(topic)
+		}
+		return h.say(ctx, a.react("eyes"), a.reply(body))
+	}
+	return fmt.Errorf("command /%s is available and nobody carries it out", c.Name)
+}
+
+func (h *issueComment) cancel(ctx context.Context, a asked) error {
+	facts, err := h.Facts(ctx, a.repo, a.pull, a.actor)
+	if err != nil {
+		return err
+	}
+	if v := policy.Cancel(facts); !v.Allowed {
+		return h.say(ctx, a.react("confused"), a.reply(v.Explain()))
+	}
+	n, err := h.Runs.Cancel(ctx, a.repo.ID, a.pull, a.actor)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return h.say(ctx, a.react("eyes"), a.reply("Nothing is running on this pull request, so there is nothing to cancel."))
+	}
+	return h.say(ctx, a.react("+1"))
+}
+
+// statusRuns is how many of the newest runs /status looks at.
+const statusRuns = 20
+
+func (h *issueComment) status(ctx context.Context, a asked) error {
+	latest, err := h.Store.PullRuns(ctx, a.repo.ID, a.pull, statusRuns)
+	if err != nil {
+		return err
+	}
+	return h.say(ctx, a.react("eyes"), a.reply(h.Status(latest, h.Now())))
+}

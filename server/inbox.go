@@ -1,0 +1,199 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/palantir/go-githubapp/githubapp"
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Inbox acts on deliveries that are in the store: each until its handler
+// returns nil, those of one pull request in the order of their receipt. It is
+// go-githubapp's Scheduler, as "insert, ignore a conflict".
+type Inbox struct {
+	Store    deliveries
+	Handlers []githubapp.EventHandler
+	Now      func() time.Time
+	Metrics  *Metrics
+
+	wake chan struct{} // one token when a delivery may be due
+	mu   sync.Mutex
+	busy map[string]bool // guarded by mu: subjects that a handler works on
+}
+
+// deliveries is the part of run.Store that the inbox needs.
+type deliveries interface {
+	PutDelivery(ctx context.Context, d run.Delivery) (added bool, err error)
+	PendingDeliveries(ctx context.Context, now time.Time, limit int) ([]run.Delivery, error)
+	DoneDelivery(ctx context.Context, guid string) error
+	RetryDelivery(ctx context.Context, guid string, at time.Time, cause string) error
+}
+
+const (
+	inboxBatch   = 256
+	inboxWorkers = 16
+	// maxAttempts bounds how often a delivery is tried: with the backoff of
+	// retryDelay that is about two hours.
+	maxAttempts = 12
+)
+
+// NewInbox makes an inbox; the caller runs it.
+func NewInbox(store deliveries, handlers []githubapp.EventHandler, now func() time.Time, m *Metrics) *Inbox {
+	return &Inbox{Store: store, Handlers: handlers, Now: now, Metrics: m,
+		wake: make(chan struct{}, 1), busy: map[string]bool{}}
+}
+
+// Schedule implements githubapp.Scheduler: when it returns nil the delivery is
+// on disk.
+func (in *Inbox) Schedule(ctx context.Context, d githubapp.Dispatch) error {
+	added, err := in.Store.PutDelivery(ctx, run.Delivery{
+		GUID: d.DeliveryID, Event: d.EventType, Payload: d.Payload, ReceivedAt: in.Now(),
+	})
+	switch {
+	case err != nil:
+		return err
+	case added:
+		in.Metrics.delivery("stored")
+		in.poke()
+	default:
+		in.Metrics.delivery("duplicate")
+	}
+	return nil
+}
+
+func (in *Inbox) poke() {
+	select {
+	case in.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run acts on deliveries until ctx is done and the handlers have returned.
+func (in *Inbox) Run(ctx context.Context) error {
+	var handlers sync.WaitGroup
+	defer handlers.Wait()
+	slots := make(chan struct{}, inboxWorkers)
+	retries := time.NewTicker(5 * time.Second)
+	defer retries.Stop()
+	for {
+		if err := in.round(ctx, slots, &handlers); err != nil && ctx.Err() == nil {
+			zerolog.Ctx(ctx).Error().Err(err).Msg("reading the inbox")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-in.wake:
+		case <-retries.C:
+		}
+	}
+}
+
+// round starts a handler for the first due delivery of each subject that is
+// not being worked on.
+func (in *Inbox) round(ctx context.Context, slots chan struct{}, handlers *sync.WaitGroup) error {
+	due, err := in.Store.PendingDeliveries(ctx, in.Now(), inboxBatch)
+	if err != nil {
+		return err
+	}
+	for _, d := range due {
+		key := subject(d)
+		if !in.claim(key) {
+			continue // an earlier one goes first; its end wakes us
+		}
+		slots <- struct{}{}
+		handlers.Go(func() {
+			in.act(ctx, d)
+			<-slots
+			in.release(key)
+			in.poke()
+		})
+	}
+	return nil
+}
+
+func (in *Inbox) claim(key string) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.busy[key] {
+		return false
+	}
+	in.busy[key] = true
+	return true
+}
+
+func (in *Inbox) release(key string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	delete(in.busy, key)
+}
+
+// subject is what deliveries must not overtake each other about: the pull
+// request, or the repository when there is none.
+func subject(d run.Delivery) string {
+	var p struct {
+		Repository struct {
+			ID int64 `json:"id"`
+		} `json:"repository"`
+		PullRequest struct {
+			Number int `json:"number"`
+		} `json:"pull_request"`
+		Issue struct {
+			Number int `json:"number"`
+		} `json:"issue"`
+	}
+	if json.Unmarshal(d.Payload, &p) != nil {
+		return d.GUID
+	}
+	return fmt.Sprintf("%d/%d", p.Repository.ID, max(p.PullRequest.Number, p.Issue.Number))
+}
+
+// act hands one delivery to its handler and notes the outcome.
+func (in *Inbox) act(ctx context.Context, d run.Delivery) {
+	log := zerolog.Ctx(ctx).With().Str("delivery", d.GUID).Str("event", d.Event).Logger()
+	ctx = log.WithContext(ctx)
+	err := in.handle(ctx, d)
+	if ctx.Err() != nil {
+		return // stopping: it stays pending and is acted on after the start
+	}
+	switch {
+	case err == nil:
+		err = in.Store.DoneDelivery(ctx, d.GUID)
+	case d.Attempts+1 >= maxAttempts:
+		in.Metrics.delivery("given_up")
+		log.Error().Err(err).Msg("giving up on a delivery")
+		err = in.Store.DoneDelivery(ctx, d.GUID)
+	default:
+		log.Warn().Err(err).Int("attempt", d.Attempts+1).Msg("acting on a delivery, will try again")
+		err = in.Store.RetryDelivery(ctx, d.GUID, in.Now().Add(retryDelay(d.Attempts)), err.Error())
+	}
+	if err != nil {
+		log.Error().Err(err).Msg("noting the outcome of a delivery")
+	}
+}
+
+func retryDelay(attempts int) time.Duration {
+	return min(30*time.Minute, 5*time.Second<<min(attempts, 10))
+}
+
+func (in *Inbox) handle(ctx context.Context, d run.Delivery) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in the handler of %s: %v\n%s", d.Event, p, debug.Stack())
+		}
+	}()
+	for _, h := range in.Handlers {
+		for _, event := range h.Handles() {
+			if event == d.Event {
+				return h.Handle(ctx, d.Event, d.GUID, d.Payload)
+			}
+		}
+	}
+	return nil // an event of an older configuration
+}

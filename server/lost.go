@@ -1,0 +1,123 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+	"github.com/rs/zerolog"
+)
+
+// Lost finds deliveries that GitHub could not hand over and asks for them
+// again: GitHub does not do so by itself (docs.github.com, "Handling failed
+// webhook deliveries"). A redelivery keeps its GUID, so one that was kept
+// after all is not acted on twice.
+type Lost struct {
+	App   func() (*github.Client, error) // authenticated as the App
+	Now   func() time.Time
+	Every time.Duration
+}
+
+const (
+	// lostWindow is how far back GitHub redelivers: three days by its
+	// documentation.
+	lostWindow = 3 * 24 * time.Hour
+	// lostAttempts bounds how often one event is asked for again.
+	lostAttempts = 5
+	// lostPause is left between attempts at one event.
+	lostPause = time.Minute
+)
+
+// Run looks at the start and then every interval, until ctx is done.
+func (l *Lost) Run(ctx context.Context) error {
+	tick := time.NewTicker(l.Every)
+	defer tick.Stop()
+	for {
+		n, err := l.sweep(ctx)
+		if err != nil && ctx.Err() == nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Msg("looking for lost deliveries")
+		}
+		if n > 0 {
+			zerolog.Ctx(ctx).Info().Int("deliveries", n).Msg("asked for lost deliveries again")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (l *Lost) sweep(ctx context.Context) (redelivered int, err error) {
+	client, err := l.App()
+	if err != nil {
+		return 0, fmt.Errorf("getting the App's client: %w", err)
+	}
+	recent, err := l.recent(ctx, client)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range lost(recent, l.Now()) {
+		_, _, err := client.Apps.RedeliverHookDelivery(ctx, id)
+		var accepted *github.AcceptedError // the normal answer, 202
+		if err != nil && !errors.As(err, &accepted) {
+			return redelivered, fmt.Errorf("asking for delivery %d again: %w", id, err)
+		}
+		redelivered++
+	}
+	return redelivered, nil
+}
+
+// recent lists the deliveries of the window, newest first.
+func (l *Lost) recent(ctx context.Context, client *github.Client) ([]*github.HookDelivery, error) {
+	var out []*github.HookDelivery
+	opts := &github.ListCursorOptions{PerPage: 100}
+	for {
+		page, resp, err := client.Apps.ListHookDeliveries(ctx, opts)
+		if err != nil {
+			return nil, fmt.Errorf("listing deliveries: %w", err)
+		}
+		for _, d := range page {
+			if l.Now().Sub(d.GetDeliveredAt().Time) > lostWindow {
+				return out, nil
+			}
+			out = append(out, d)
+		}
+		if resp.Cursor == "" || len(page) == 0 {
+			return out, nil
+		}
+		opts.Cursor = resp.Cursor
+	}
+}
+
+// lost picks, of each event that no attempt delivered, the newest attempt. The
+// list is newest first.
+func lost(deliveries []*github.HookDelivery, now time.Time) []int64 {
+	type event struct {
+		newest   *github.HookDelivery
+		attempts int
+		done     bool
+	}
+	events := map[string]*event{}
+	var order []string
+	for _, d := range deliveries {
+		e := events[d.GetGUID()]
+		if e == nil {
+			e = &event{newest: d}
+			events[d.GetGUID()] = e
+			order = append(order, d.GetGUID())
+		}
+		e.attempts++
+		e.done = e.done || d.GetStatusCode() >= 200 && d.GetStatusCode() < 300
+	}
+	var out []int64
+	for i := len(order) - 1; i >= 0; i-- { // oldest first, as they happened
+		e := events[order[i]]
+		if !e.done && e.attempts <= lostAttempts && now.Sub(e.newest.GetDeliveredAt().Time) >= lostPause {
+			out = append(out, e.newest.GetID())
+		}
+	}
+	return out
+}
