@@ -1,5 +1,13 @@
 package project
 
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
 // Match is a project that a pull request touches.
 type Match struct {
 	Project Project
@@ -10,4 +18,147 @@ type Match struct {
 // Affected returns the projects of cfg that the changed paths touch, in the order of cfg.
 // changed is the complete list of paths from git diff base...head, both names of a rename; graph is
 // the head commit's. Projects that live on another branch than baseBranch are left out.
-func Affected(cfg Config, graph *Graph, changed []string, baseBranch string) []Match { return nil }
+//
+// Without when_changed, a project is touched by a change in its directory, in a local module it calls, or
+// of a path that these refer to. A directory below with Terraform files of its own is a module or a project
+// for itself and only counts if something refers to it.
+func Affected(cfg Config, graph *Graph, changed []string, baseBranch string) []Match {
+	w := newWatch(graph)
+	for i, p := range cfg.Projects {
+		if p.Branch == "" || p.Branch == baseBranch {
+			w.add(i, p)
+		}
+	}
+	for _, c := range changed {
+		w.touch(c)
+	}
+	var matches []Match
+	for i, p := range cfg.Projects {
+		if reason, ok := w.reasons[i]; ok {
+			matches = append(matches, Match{Project: p, Reason: reason, Missing: graph.missing(p)})
+		}
+	}
+	return matches
+}
+
+// missing tells that p has no root module in the commit. One that comes from a module source needs none.
+func (g *Graph) missing(p Project) bool { return p.FromModule == "" && g.nodes[p.Dir] == nil }
+
+// watch finds projects by a path, or by a directory above a path. This way round 10,000 projects and
+// 50,000 changed files cost one walk up per file, not a comparison of each with each.
+type watch struct {
+	graph   *Graph
+	owners  map[string]bool // directories of projects, which bound what lies above them
+	own     watchers        // project directories and modules: changes in nested modules do not count
+	all     watchers        // everything below counts
+	reasons map[int]string  // project -> first path that touched it
+}
+
+// watchers are the projects that wait for a change at or below a path.
+type watchers map[string][]watcher
+
+type watcher struct {
+	project int
+	when    *when // nil: every path counts
+}
+
+func newWatch(g *Graph) *watch {
+	return &watch{graph: g, owners: map[string]bool{}, own: watchers{}, all: watchers{}, reasons: map[int]string{}}
+}
+
+func (w *watch) add(i int, p Project) {
+	w.owners[p.Dir] = true
+	when := newWhen(p)
+	if when != nil && len(when.include) > 0 {
+		for _, dir := range when.dirs() {
+			w.all[dir] = append(w.all[dir], watcher{i, when})
+		}
+		return
+	}
+	r := w.graph.reach(p.Dir)
+	for _, dir := range r.modules {
+		w.own[dir] = append(w.own[dir], watcher{i, when})
+	}
+	for _, path := range append(r.paths, varFiles(p)...) {
+		w.all[path] = append(w.all[path], watcher{i, when})
+	}
+}
+
+// touch walks up from a changed path.
+func (w *watch) touch(changed string) {
+	nested := false
+	for at := changed; at != "/"; at = path.Dir(at) {
+		w.fire(w.all, at, changed)
+		if !nested {
+			w.fire(w.own, at, changed)
+		}
+		if at == "." {
+			return
+		}
+		nested = nested || w.owners[at] || w.graph.nodes[at] != nil
+	}
+}
+
+// fire notes the projects that wait at a path, and lets those go that need to know no more.
+func (w *watch) fire(list watchers, at, changed string) {
+	waiting := list[at]
+	if len(waiting) == 0 {
+		return
+	}
+	list[at] = slices.DeleteFunc(waiting, func(x watcher) bool {
+		if _, done := w.reasons[x.project]; done {
+			return true
+		}
+		if x.when != nil && !x.when.match(changed) {
+			return false
+		}
+		w.reasons[x.project] = changed
+		return true
+	})
+}
+
+// when is a project's when_changed, with patterns from the repository's root.
+type when struct {
+	include, exclude []string
+}
+
+// newWhen returns nil for a project without when_changed.
+func newWhen(p Project) *when {
+	if len(p.WhenChanged) == 0 {
+		return nil
+	}
+	w := &when{}
+	dir := escapeGlob(p.Dir)
+	for _, pattern := range p.WhenChanged {
+		full := path.Join(dir, globOf(pattern))
+		if strings.HasPrefix(pattern, "!") {
+			w.exclude = append(w.exclude, full)
+		} else {
+			w.include = append(w.include, full)
+		}
+	}
+	return w
+}
+
+// match tells whether a path counts: it matches a pattern, or there are only patterns with !, and it matches
+// none of those.
+func (w *when) match(name string) bool {
+	matches := func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, name) }
+	return (len(w.include) == 0 || slices.ContainsFunc(w.include, matches)) && !slices.ContainsFunc(w.exclude, matches)
+}
+
+// dirs returns the directories below which all matches lie.
+func (w *when) dirs() []string {
+	var dirs []string
+	for _, pattern := range w.include {
+		dir, _ := doublestar.SplitPattern(pattern)
+		dirs = append(dirs, dir)
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
+
+// escapeGlob makes a directory's name match nothing but itself.
+func escapeGlob(dir string) string {
+	return strings.NewReplacer("*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`, "{", `\{`, "}", `\}`).Replace(dir)
+}

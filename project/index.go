@@ -2,24 +2,132 @@ package project
 
 import (
 	"context"
-	"errors"
-	"io"
+	"fmt"
+	"maps"
+	"path"
+	"strings"
+	"sync"
 )
 
 // Index remembers, per blob, what a Terraform file refers to, so that each version
 // of a file is read and parsed once. It is safe for concurrent use; the zero
 // value is empty and ready.
-type Index struct{}
+type Index struct {
+	// CheckAll parses files too in which nothing can be a reference, so that [Graph.Problems]
+	// is complete. lockkeeper validate wants that; a server does not, since terraform itself
+	// will name the mistake. Set it before the first use.
+	CheckAll bool
+
+	mu    sync.RWMutex
+	known map[string]*facts // by factsKey; guarded by mu, the facts themselves never change
+}
+
+// pruneAbove is how many facts an index holds, in multiples of those the newest graph uses, before
+// it forgets the rest. The constant part keeps small repositories from forgetting each other.
+const (
+	pruneFactor = 4
+	pruneFloor  = 100_000
+)
 
 // Graph reads what is new in tree and returns how its directories refer to each other.
 // Broken files do not fail it: see [Graph.Problems].
 func (ix *Index) Graph(ctx context.Context, tree Tree) (*Graph, error) {
-	return nil, errors.New("reading module graph: not built yet")
+	files, err := tree.Files(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing the files of a commit: %w", err)
+	}
+	sources := terraformFiles(files)
+	found, missing := ix.lookUp(sources)
+	if len(missing) > 0 {
+		fresh, err := ix.read(ctx, tree, missing)
+		if err != nil {
+			return nil, err
+		}
+		for i, f := range sources {
+			if found[i] == nil {
+				found[i] = fresh[factsKey(f)]
+			}
+		}
+		ix.remember(fresh, sources, found)
+	}
+	return newGraph(ix, files, sources, found), nil
 }
 
-// Save writes the index so that a restart stays warm.
-func (ix *Index) Save(w io.Writer) error { return nil }
+// terraformFiles returns the regular files that Terraform or OpenTofu would load as configuration.
+func terraformFiles(files []File) []File {
+	var sources []File
+	for _, f := range files {
+		if f.Regular() && isTerraform(f.Path) && !Forbidden(f.Path) {
+			sources = append(sources, f)
+		}
+	}
+	return sources
+}
 
-// Load adds what Save wrote. A damaged or foreign file adds nothing and is no error: the index
-// then fills itself again from the trees.
-func (ix *Index) Load(r io.Reader) error { return nil }
+func isTerraform(name string) bool {
+	name = strings.TrimSuffix(name, ".json")
+	return strings.HasSuffix(name, ".tf") || strings.HasSuffix(name, ".tofu")
+}
+
+// factsKey tells blobs apart that are read in different syntaxes.
+func factsKey(f File) string {
+	if path.Ext(f.Path) == ".json" {
+		return f.Blob + "j"
+	}
+	return f.Blob
+}
+
+// lookUp returns the facts of each source, nil where they are not known, and one file per unknown blob.
+func (ix *Index) lookUp(sources []File) (found []*facts, missing []File) {
+	found = make([]*facts, len(sources))
+	asked := map[string]bool{}
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
+	for i, f := range sources {
+		key := factsKey(f)
+		if known := ix.known[key]; known != nil && !(ix.CheckAll && known.Skipped) {
+			found[i] = known
+			continue
+		}
+		if !asked[key] {
+			asked[key] = true
+			missing = append(missing, f)
+		}
+	}
+	return found, missing
+}
+
+func (ix *Index) read(ctx context.Context, tree Tree, missing []File) (map[string]*facts, error) {
+	fresh := make(map[string]*facts, len(missing))
+	err := tree.Read(ctx, missing, func(f File, data []byte) error {
+		got := readFacts(f.Path, data, ix.CheckAll)
+		fresh[factsKey(f)] = &got
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading %d Terraform files: %w", len(missing), err)
+	}
+	for _, f := range missing {
+		if fresh[factsKey(f)] == nil {
+			return nil, fmt.Errorf("reading Terraform files: the commit did not give the contents of %s", f.Path)
+		}
+	}
+	return fresh, nil
+}
+
+// remember adds fresh facts, and forgets all but the newest commit's once there are too many.
+func (ix *Index) remember(fresh map[string]*facts, sources []File, found []*facts) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	if ix.known == nil {
+		ix.known = map[string]*facts{}
+	}
+	maps.Copy(ix.known, fresh)
+	if len(ix.known) <= pruneFloor+pruneFactor*len(sources) {
+		return
+	}
+	ix.known = make(map[string]*facts, len(sources))
+	for i, f := range sources {
+		ix.known[factsKey(f)] = found[i]
+	}
+}

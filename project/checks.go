@@ -1,0 +1,221 @@
+package project
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/agext/levenshtein"
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// DefaultWorkspace is the workspace every Terraform backend starts with.
+const DefaultWorkspace = "default"
+
+const (
+	maxPathBytes = 1024
+	maxGlobBytes = 256
+	minTTL       = time.Minute
+	maxTTL       = 365 * 24 * time.Hour
+)
+
+var (
+	nameForm        = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+	workspaceForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,89}$`)
+	environmentForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	versionForm     = regexp.MustCompile(`^[0-9]{1,4}\.[0-9]{1,4}\.([0-9]{1,4}(-[a-z0-9.]{1,20})?|x)$`)
+	identifierForm  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,127}$`)
+	branchForm      = regexp.MustCompile(`^[^\x00-\x20\x7f~^:?*\[\\/.-][^\x00-\x20\x7f~^:?*\[\\]{0,243}$`)
+	// CodeBuild API reference, CreateProject, name.
+	codebuildForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{1,149}$`)
+)
+
+func form(re *regexp.Regexp, otherwise string) check {
+	return func(v string) string {
+		if re.MatchString(v) {
+			return ""
+		}
+		return otherwise
+	}
+}
+
+func checkName(v string) string {
+	return form(nameForm, "is no project name: lower-case letters, digits, dots, dashes and underscores, at most 63, beginning with a letter or digit")(v)
+}
+
+func checkWorkspace(v string) string {
+	return form(workspaceForm, "is no workspace name: letters, digits, dashes and underscores, at most 90, beginning with a letter or digit")(v)
+}
+
+func checkEnvironment(v string) string {
+	return form(environmentForm, "is no environment name: letters, digits, dots, dashes and underscores, at most 63")(v)
+}
+
+func checkVersion(v string) string {
+	return form(versionForm, `is no version: write it as "1.11.4", or "1.11.x" for the newest of 1.11 that the server has`)(v)
+}
+
+func checkIdentifier(v string) string {
+	return form(identifierForm, "is no identifier: letters, digits, dashes and underscores, beginning with a letter or underscore")(v)
+}
+
+func checkCodebuildProject(v string) string {
+	return form(codebuildForm, "is no CodeBuild project name")(v)
+}
+
+// checkBranch follows git-check-ref-format(1) where it matters here.
+func checkBranch(v string) string {
+	if !branchForm.MatchString(v) || strings.Contains(v, "..") || strings.Contains(v, "@{") || strings.Contains(v, "//") ||
+		strings.HasSuffix(v, "/") || strings.HasSuffix(v, ".") || strings.HasSuffix(v, ".lock") {
+		return "is no branch name"
+	}
+	return ""
+}
+
+func checkApply(v string) string {
+	if v == string(BeforeMerge) || v == string(AfterMerge) {
+		return ""
+	}
+	return "must be before_merge or after_merge"
+}
+
+// checkPlainText accepts what may stand behind -backend-config: one line of text.
+func checkPlainText(v string) string {
+	if len(v) > maxPathBytes {
+		return "is too long"
+	}
+	if strings.ContainsFunc(v, unicode.IsControl) {
+		return "must be one line without control characters"
+	}
+	return ""
+}
+
+func checkModuleSource(v string) string {
+	switch {
+	case v == "":
+		return "" // the same as leaving it out
+	case strings.HasPrefix(v, "-") || strings.ContainsFunc(v, unicode.IsSpace):
+		return "is no module source"
+	}
+	return checkPlainText(v)
+}
+
+// checkDir accepts a path inside the repository that stands for itself; what it leads to is
+// looked up in the commit's list of files, never on a disk.
+func checkDir(v string) string {
+	if wrong := checkPath(v); wrong != "" {
+		return wrong
+	}
+	if slices.Contains(strings.Split(v, "/"), "..") {
+		return `must not contain ".."; write the path from the repository's root`
+	}
+	return ""
+}
+
+// checkPath accepts a relative path of plain text without names that Terraform or git keep for themselves.
+func checkPath(v string) string {
+	switch {
+	case v == "" || strings.TrimSpace(v) != v:
+		return "is no path"
+	case len(v) > maxPathBytes || !utf8.ValidString(v) || strings.ContainsFunc(v, func(c rune) bool { return !unicode.IsPrint(c) }):
+		return "is too long for a path, or has characters that do not print"
+	case strings.HasPrefix(v, "/") || strings.HasPrefix(v, "~"):
+		return "must be a relative path"
+	case strings.ContainsAny(v, `\:%$`):
+		return `must not contain any of \ : % $; parts of a path are separated by /`
+	case Forbidden(v) || slices.Contains(strings.Split(strings.ToLower(v), "/"), ".git"):
+		return "has a name in it that Terraform or git keep for themselves"
+	}
+	return ""
+}
+
+// checkGlob accepts a doublestar pattern, with ! in front to take paths out again. The
+// counts bound the work of matching.
+func checkGlob(v string) string {
+	glob := globOf(v)
+	switch {
+	case glob == "" || len(v) > maxGlobBytes:
+		return "is empty or too long for a pattern"
+	case strings.HasPrefix(glob, "/") || strings.ContainsFunc(glob, unicode.IsControl):
+		return "must be relative to the project's directory"
+	case strings.Count(glob, "**") > 4 || strings.Count(glob, "{") > 3:
+		return "is too complicated; use at most four ** and three { }, or several patterns"
+	case !doublestar.ValidatePattern(glob):
+		return "is no pattern; see the section on when_changed in docs/lockkeeper-yml.md"
+	}
+	rest := glob
+	for strings.HasPrefix(rest, "../") {
+		rest = rest[len("../"):]
+	}
+	if slices.Contains(strings.Split(rest, "/"), "..") {
+		return `may have ".." at its beginning only` // elsewhere it matches nothing: paths of a commit are clean
+	}
+	return ""
+}
+
+func globOf(pattern string) string { return strings.TrimPrefix(pattern, "!") }
+
+func checkTTL(v string) string {
+	d, err := parseTTL(v)
+	switch {
+	case err != nil:
+		return `is no duration; write it as "4h" or "90m"`
+	case time.Duration(d) < minTTL || time.Duration(d) > maxTTL:
+		return "must be between 1m and 8760h"
+	}
+	return ""
+}
+
+func parseTTL(v string) (d Duration, err error) { return d, d.UnmarshalText([]byte(v)) }
+
+// cleanDir gives a checked dir its one spelling, so that equal directories compare equal.
+func cleanDir(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	return path.Clean(dir)
+}
+
+// within joins rel to dir and tells whether the result is still inside the repository.
+func within(dir, rel string) (string, bool) {
+	if path.IsAbs(rel) {
+		return "", false
+	}
+	p := path.Join(dir, rel)
+	return p, p != ".." && !strings.HasPrefix(p, "../")
+}
+
+// suggest names the known word closest to what was typed, or all of them.
+func suggest(typed string, known []string) string {
+	if c := closest(typed, known, 1); len(c) > 0 {
+		return "did you mean " + c[0] + "?"
+	}
+	return "the keys here are " + strings.Join(known, ", ")
+}
+
+// closest returns at most n of known that differ from typed by a slip or two, best first.
+func closest(typed string, known []string, n int) []string {
+	if len(typed) > 200 {
+		return nil
+	}
+	type candidate struct {
+		word     string
+		distance int
+	}
+	var found []candidate
+	for _, word := range known {
+		if d := levenshtein.Distance(strings.ToLower(typed), strings.ToLower(word), nil); d <= max(1, len(word)/3) {
+			found = append(found, candidate{word, d})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int { return a.distance - b.distance })
+	var words []string
+	for _, c := range found[:min(n, len(found))] {
+		words = append(words, c.word)
+	}
+	return words
+}

@@ -1,0 +1,214 @@
+package project
+
+import (
+	"path"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// hcl reads Terraform's native syntax. A file with mistakes still yields what the parser understood.
+func (c *collector) hcl(data []byte) {
+	file, diags := hclsyntax.ParseConfig(data, "", hcl.InitialPos)
+	c.diagnose(diags, 0)
+	if file == nil {
+		return
+	}
+	body, ok := file.Body.(*hclsyntax.Body)
+	if !ok {
+		return
+	}
+	for _, block := range body.Blocks {
+		c.block(block)
+	}
+	c.expressions(body, 0)
+}
+
+// template reads a template inside a JSON string, which stands on the given line.
+func (c *collector) template(text string, line int) {
+	if nestingBytes([]byte(text)) > maxNestingBytes {
+		c.mistake(line, "is nested too deep to be searched for references")
+		return
+	}
+	expr, diags := hclsyntax.ParseTemplate([]byte(text), "", hcl.InitialPos)
+	c.diagnose(diags, line-1)
+	if expr != nil {
+		c.expressions(expr, line-1)
+	}
+}
+
+func (c *collector) diagnose(diags hcl.Diagnostics, before int) {
+	for _, d := range diags {
+		if d.Severity == hcl.DiagError && d.Subject != nil {
+			c.mistake(before+d.Subject.Start.Line, d.Summary+": "+d.Detail)
+			return
+		}
+	}
+}
+
+func (c *collector) block(block *hclsyntax.Block) {
+	switch block.Type {
+	case "module":
+		if source, ok := block.Body.Attributes["source"]; ok {
+			p := constantPath(source.Expr)
+			if p.base == fromText {
+				c.module(p.text, p.dynamic, source.SrcRange.Start.Line)
+			}
+		}
+	case "terraform":
+		for _, inner := range block.Body.Blocks {
+			if inner.Type == "backend" || inner.Type == "cloud" {
+				c.Root = true
+			}
+		}
+	}
+}
+
+// expressions notes the paths below node: arguments of the functions that read files, and every template
+// in which a path begins with ${path.module} or the like, whatever it is used for.
+func (c *collector) expressions(node hclsyntax.Node, before int) {
+	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
+		switch n := n.(type) {
+		case *hclsyntax.FunctionCallExpr:
+			c.call(n, before)
+		case *hclsyntax.TemplateExpr:
+			for i, part := range n.Parts {
+				if base := pathBase(part); base != fromText && base != unknownBase {
+					c.found(pathFrom(base, n.Parts[i+1:]), before+n.SrcRange.Start.Line)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// call notes what file(...) and its kin read (Terraform language, Filesystem functions).
+func (c *collector) call(call *hclsyntax.FunctionCallExpr, before int) {
+	name := strings.TrimPrefix(call.Name, "core::")
+	if len(call.Args) == 0 || (!strings.HasPrefix(name, "file") && name != "templatefile") {
+		return
+	}
+	p := constantPath(call.Args[0])
+	if name == "fileset" && len(call.Args) > 1 && !p.dynamic {
+		if pattern := constantPath(call.Args[1]); pattern.base == fromText {
+			dir, rest := doublestar.SplitPattern(pattern.text)
+			if pattern.dynamic && !strings.Contains(pattern.text, "/") || rest == "" {
+				dir = "."
+			}
+			p.text = path.Join(p.text, dir)
+		}
+	}
+	c.found(p, before+call.NameRange.Start.Line)
+}
+
+// found notes a path expression; of one with a dynamic end, the directory in which the end begins.
+func (c *collector) found(p pathExpr, line int) {
+	text := p.text
+	if p.dynamic {
+		text = path.Dir(text + "x")
+	}
+	switch p.base {
+	case fromModule:
+		c.add(pathRef, text, line)
+	case fromRoot:
+		c.add(rootRef, text, line)
+	case fromText:
+		if strings.HasPrefix(text, "~") { // Terraform takes this for the home directory
+			text = "/" + text
+		}
+		c.add(rootRef, text, line)
+	}
+}
+
+// pathExpr is an expression as far as it is constant: a base and the text behind it.
+type pathExpr struct {
+	base    base
+	text    string // relative to the base
+	dynamic bool   // more follows that is not constant
+}
+
+type base uint8
+
+const (
+	unknownBase base = iota // the beginning is not constant
+	fromText                // text alone; Terraform takes it from the directory it runs in
+	fromModule              // ${path.module}
+	fromRoot                // ${path.root} or ${path.cwd}, which are the same for every job
+)
+
+func constantPath(expr hclsyntax.Expression) pathExpr {
+	switch e := expr.(type) {
+	case *hclsyntax.ParenthesesExpr:
+		return constantPath(e.Expression)
+	case *hclsyntax.TemplateWrapExpr:
+		return constantPath(e.Wrapped)
+	case *hclsyntax.TemplateExpr:
+		if len(e.Parts) == 0 {
+			return pathExpr{}
+		}
+		if base := pathBase(e.Parts[0]); base != fromText {
+			return pathFrom(base, e.Parts[1:])
+		}
+		return pathFrom(fromText, e.Parts)
+	}
+	if base := pathBase(expr); base != fromText {
+		return pathExpr{base: base}
+	}
+	return pathFrom(fromText, []hclsyntax.Expression{expr})
+}
+
+// pathFrom joins the constant parts of a template; spaces and quotes end a path inside a longer text, such
+// as a command line.
+func pathFrom(base base, parts []hclsyntax.Expression) pathExpr {
+	p := pathExpr{base: base}
+	for _, part := range parts {
+		text, ok := literal(part)
+		if !ok {
+			p.dynamic = true
+			break
+		}
+		p.text += text
+	}
+	if base != fromText {
+		if end := strings.IndexAny(p.text, " \t\n'\";|&<>"); end >= 0 {
+			p.text, p.dynamic = p.text[:end], false
+		}
+		if p.text != "" && !strings.HasPrefix(p.text, "/") {
+			p.text, p.dynamic = "", false // ${path.module}-zip is a name, not a path
+		}
+		p.text = strings.TrimLeft(p.text, "/") // behind the base, so that .. still leads out of it
+	}
+	return p
+}
+
+// pathBase tells which directory an expression stands for; fromText is "none, but constant".
+func pathBase(expr hclsyntax.Expression) base {
+	if _, ok := literal(expr); ok {
+		return fromText
+	}
+	traversal, ok := expr.(*hclsyntax.ScopeTraversalExpr)
+	if !ok || len(traversal.Traversal) != 2 || traversal.Traversal.RootName() != "path" {
+		return unknownBase
+	}
+	attr, ok := traversal.Traversal[1].(hcl.TraverseAttr)
+	switch {
+	case !ok:
+		return unknownBase
+	case attr.Name == "module":
+		return fromModule
+	case attr.Name == "root" || attr.Name == "cwd":
+		return fromRoot
+	}
+	return unknownBase
+}
+
+func literal(expr hclsyntax.Expression) (string, bool) {
+	l, ok := expr.(*hclsyntax.LiteralValueExpr)
+	if !ok || l.Val.IsNull() || l.Val.Type() != cty.String {
+		return "", false
+	}
+	return l.Val.AsString(), true
+}

@@ -1,0 +1,81 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// LoadOptions carries what the repository cannot say itself.
+type LoadOptions struct {
+	DefaultBranch string // becomes the Branch of projects without one; "" leaves them on every branch
+}
+
+// ConfigChanged tells that the pull request with these changed paths changes
+// lockkeeper.yml. Such a change takes effect after the merge: until then the base
+// branch's file counts.
+func ConfigChanged(changed []string) bool { return slices.Contains(changed, ConfigFile) }
+
+// Load returns the projects of a repository: from lockkeeper.yml of the base commit,
+// or, where the base has no such file, every root module found in the head commit
+// (and those that the head commit deletes).
+// The head's own lockkeeper.yml never counts. Mistakes in the file come back as [Problems].
+func Load(ctx context.Context, base Tree, head *Graph, opts LoadOptions) (Config, error) {
+	files, err := base.Files(ctx)
+	if err != nil {
+		return Config{}, fmt.Errorf("listing the files of the base commit: %w", err)
+	}
+	cfg, err := load(ctx, base, files, head)
+	if err != nil {
+		return Config{}, err
+	}
+	for i := range cfg.Projects {
+		if cfg.Projects[i].Branch == "" {
+			cfg.Projects[i].Branch = opts.DefaultBranch
+		}
+	}
+	return cfg, nil
+}
+
+func load(ctx context.Context, base Tree, files []File, head *Graph) (Config, error) {
+	if f, ok := fileAt(files, ConfigFile); ok {
+		return loadFile(ctx, base, f)
+	}
+	// Silence about a slip in the file's name would mean other projects, environments and rules than those written down.
+	for _, slip := range []string{"lockkeeper.yaml", ".lockkeeper.yml", ".lockkeeper.yaml"} {
+		if _, ok := fileAt(files, slip); ok {
+			return Config{}, Problems{{File: slip, Message: "is not read; rename it to " + ConfigFile}}
+		}
+	}
+	dirs, err := discover(ctx, base, files, head)
+	if err != nil {
+		return Config{}, err
+	}
+	return Config{Version: 1, Projects: named(dirs)}, nil
+}
+
+func fileAt(files []File, name string) (File, bool) {
+	i, ok := slices.BinarySearchFunc(files, name, func(f File, name string) int { return strings.Compare(f.Path, name) })
+	if !ok {
+		return File{}, false
+	}
+	return files[i], true
+}
+
+func loadFile(ctx context.Context, base Tree, f File) (cfg Config, err error) {
+	if !f.Regular() {
+		return Config{}, Problems{{File: f.Path, Message: "must be a plain file, not a symlink or submodule"}}
+	}
+	err = base.Read(ctx, []File{f}, func(f File, data []byte) error {
+		cfg, err = Parse(f.Path, data)
+		return err
+	})
+	if err != nil {
+		return Config{}, fmt.Errorf("reading %s of the base commit: %w", f.Path, err)
+	}
+	if cfg.Source == "" {
+		return Config{}, fmt.Errorf("reading %s of the base commit: its contents were not given", f.Path)
+	}
+	return cfg, nil
+}

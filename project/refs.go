@@ -1,0 +1,193 @@
+package project
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// facts is what one Terraform file says about other files. It depends on nothing but the
+// bytes of the file, so it is kept per blob. The names are short because
+// gob writes them once per saved index and the fields must be exported.
+type facts struct {
+	Refs    []ref
+	Root    bool   // has a backend or cloud block, so its directory is a root module
+	Skipped bool   // nothing in it can be a reference, so it was not parsed
+	Line    int    // of the first mistake
+	Mistake string // the first reason why the file could not be read in full; "" is fine
+}
+
+// ref is one reference by a constant path, or by the constant beginning of a path.
+type ref struct {
+	Kind refKind
+	Path string // clean, relative to the directory that Kind says; absolute when it leaves the repository for sure
+	Line int
+}
+
+type refKind uint8
+
+const (
+	moduleRef refKind = iota // a local module call; from the directory of the file
+	pathRef                  // a file or a directory; from the directory of the file
+	rootRef                  // a file or a directory; from the root module's directory, where terraform runs
+)
+
+// Limits of one Terraform file. HCL's parser recurses, and Go cannot recover from an exhausted
+// stack: the second number bounds how deep a file can nest.
+const (
+	maxTerraformBytes = 4 << 20
+	maxNestingBytes   = 100_000
+)
+
+// readFacts extracts the facts of a file. all parses files too in which nothing can be a reference,
+// for the sake of finding mistakes.
+func readFacts(name string, data []byte, all bool) facts {
+	if len(data) > maxTerraformBytes {
+		return facts{Mistake: fmt.Sprintf("is %d bytes long; at most %d are searched for references", len(data), maxTerraformBytes)}
+	}
+	c := &collector{seen: map[ref]bool{}, data: data}
+	switch {
+	case !all && !mayRefer(data):
+		return facts{Skipped: true}
+	case strings.HasSuffix(name, ".json"):
+		c.json(data)
+	case nestingBytes(data) > maxNestingBytes:
+		return facts{Mistake: "is nested too deep to be searched for references"}
+	default:
+		c.hcl(data)
+	}
+	return c.facts
+}
+
+// mayRefer is a cheap test that is true for every file with a reference or a backend.
+func mayRefer(data []byte) bool {
+	for _, word := range [...]string{`"./`, `"../`, "path.", "file", "backend", "cloud"} {
+		if bytes.Contains(data, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// nestingBytes counts the bytes that can make HCL's parser, or a walk over its result, go one level deeper.
+func nestingBytes(data []byte) int {
+	n := 0
+	for _, c := range data {
+		switch c {
+		case '(', '[', '{', '!', '?', '+', '-', '*', '/', '%', '<', '>', '=', '&', '|':
+			n++
+		}
+	}
+	return n
+}
+
+// collector gathers the facts of one file.
+type collector struct {
+	facts
+	seen map[ref]bool
+	data []byte
+}
+
+func (c *collector) add(kind refKind, p string, line int) {
+	r := ref{Kind: kind, Path: path.Clean(p), Line: line}
+	key := ref{Kind: r.Kind, Path: r.Path}
+	// A path to the file's own directory adds nothing: all of it is reached already.
+	if c.seen[key] || (kind != moduleRef && r.Path == ".") {
+		return
+	}
+	c.seen[key] = true
+	c.Refs = append(c.Refs, r)
+}
+
+func (c *collector) mistake(line int, message string) {
+	if c.Mistake == "" {
+		c.Line, c.Mistake = line, message
+	}
+}
+
+// module notes a module's source if it is a local path: Terraform takes a source for one if it
+// begins with ./ or ../ (Terraform language, Module sources, Local paths).
+func (c *collector) module(source string, dynamic bool, line int) {
+	switch {
+	case !strings.HasPrefix(source, "./") && !strings.HasPrefix(source, "../"):
+	case dynamic:
+		c.add(pathRef, path.Dir(source+"x"), line)
+	default:
+		c.add(moduleRef, source, line)
+	}
+}
+
+// json reads Terraform's JSON syntax: blocks are nested objects and every string may be a template.
+func (c *collector) json(data []byte) {
+	var doc map[string]any
+	if err := json.Unmarshal(data, &doc); err != nil {
+		var syntax *json.SyntaxError
+		line := 1
+		if errors.As(err, &syntax) {
+			line += bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+		}
+		c.mistake(line, "is not valid JSON: "+err.Error())
+		return
+	}
+	eachBody(doc["module"], 1, func(body map[string]any) {
+		if source, ok := body["source"].(string); ok {
+			c.module(source, strings.Contains(source, "${"), c.lineOf(source))
+		}
+	})
+	eachBody(doc["terraform"], 0, func(body map[string]any) {
+		if body["backend"] != nil || body["cloud"] != nil {
+			c.Root = true
+		}
+	})
+	c.jsonTemplates(doc)
+}
+
+// eachBody calls f for each block body below value, which stands under labels labels. JSON syntax allows
+// an object or a list of objects at each level.
+func eachBody(value any, labels int, f func(map[string]any)) {
+	switch v := value.(type) {
+	case []any:
+		for _, item := range v {
+			eachBody(item, labels, f)
+		}
+	case map[string]any:
+		if labels == 0 {
+			f(v)
+			return
+		}
+		for _, item := range v {
+			eachBody(item, labels-1, f)
+		}
+	}
+}
+
+func (c *collector) jsonTemplates(value any) {
+	switch v := value.(type) {
+	case []any:
+		for _, item := range v {
+			c.jsonTemplates(item)
+		}
+	case map[string]any:
+		for _, item := range v {
+			c.jsonTemplates(item)
+		}
+	case string:
+		if strings.Contains(v, "${") {
+			c.template(v, c.lineOf(v))
+		}
+	}
+}
+
+// lineOf finds a JSON string again; encoding/json does not say where it was. The first place with the same
+// text is good enough to lead a person there.
+func (c *collector) lineOf(s string) int {
+	quoted, _ := json.Marshal(s)
+	i := bytes.Index(c.data, quoted)
+	if i < 0 {
+		return 1
+	}
+	return 1 + bytes.Count(c.data[:i], []byte("\n"))
+}

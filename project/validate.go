@@ -1,0 +1,71 @@
+package project
+
+import (
+	"fmt"
+	"path"
+)
+
+// Validate checks cfg against a commit, as far as one can without running Terraform: directories hold a
+// root module, var_files are there, the files that projects reach can be read, their local modules
+// resolve, and no name is forbidden. Its error is a [Problems]. For a complete answer graph comes from an [Index] with CheckAll.
+func Validate(cfg Config, graph *Graph) error {
+	v := &validation{cfg: cfg, graph: graph, reached: map[string]bool{}}
+	for i, p := range cfg.Projects {
+		v.project(i, p)
+	}
+	for _, p := range graph.Problems() {
+		if v.reaches(p.File) {
+			v.problems = append(v.problems, p)
+		}
+	}
+	for _, f := range graph.files {
+		if Forbidden(f.Path) {
+			v.problems = append(v.problems, Problem{File: f.Path, Message: "must not be in the repository: Terraform keeps this name for its own data, and a committed file would change what runs"})
+		}
+	}
+	if len(v.problems) == 0 {
+		return nil
+	}
+	return v.problems
+}
+
+type validation struct {
+	cfg      Config
+	graph    *Graph
+	reached  map[string]bool // module directories that projects reach
+	problems Problems
+}
+
+func (v *validation) project(i int, p Project) {
+	at := fmt.Sprintf("projects[%d]", i)
+	if v.graph.missing(p) {
+		v.note(at+".dir", "%s holds no Terraform file", quote(p.Dir))
+	}
+	v.files(at+".var_files", p, p.VarFiles)
+	if p.Ephemeral != nil {
+		v.files(at+".ephemeral.var_files", p, p.Ephemeral.VarFiles)
+	}
+	for _, dir := range v.graph.reach(p.Dir).modules {
+		v.reached[dir] = true
+	}
+}
+
+func (v *validation) files(key string, p Project, names []string) {
+	for i, name := range names {
+		to, _ := within(p.Dir, name)
+		f, ok := fileAt(v.graph.files, to)
+		switch at := fmt.Sprintf("%s[%d]", key, i); {
+		case !ok:
+			v.note(at, "%s is not there; it is looked for at %s", quote(name), quote(to))
+		case !f.Regular():
+			v.note(at, "%s is a symlink or submodule; these are not followed", quote(name))
+		}
+	}
+}
+
+func (v *validation) note(key, format string, args ...any) {
+	v.problems = append(v.problems, Problem{File: v.cfg.Source, Line: v.cfg.lines[key], Key: key, Message: fmt.Sprintf(format, args...)})
+}
+
+// reaches tells that a Terraform file is loaded by one of the projects.
+func (v *validation) reaches(file string) bool { return v.reached[path.Dir(file)] }
