@@ -8,6 +8,14 @@ import (
 	"strings"
 )
 
+// ErrRemote means that the remote could not be read: the network, the token, or
+// the remote itself. RetryAfter counts it as temporary.
+var ErrRemote = errors.New("the remote could not be read")
+
+// ErrGone means that the remote does not have a commit, and trying again does
+// not help.
+var ErrGone = errors.New("the remote does not have the commit")
+
 // Remote is where a mirror fetches from.
 type Remote struct {
 	URL string // https (or http, for a double on this machine), without credentials
@@ -20,8 +28,8 @@ type Remote struct {
 // Fetch makes sure that the mirror holds the commits with their whole history.
 // It returns at once, without network, when it does. Commits that were fetched
 // once stay, also when GitHub has forgotten them after a forced push. The
-// remote must serve commits by SHA, as GitHub does. An error leaves the mirror
-// as it was; calling again is safe.
+// remote must serve commits by SHA, as GitHub does. Errors of the remote are
+// ErrGone or ErrRemote; they leave the mirror as it was, calling again is safe.
 func (m *Mirror) Fetch(ctx context.Context, remote Remote, want ...string) error {
 	if err := checkSHA(want...); err != nil {
 		return fmt.Errorf("fetching: %w", err)
@@ -29,8 +37,12 @@ func (m *Mirror) Fetch(ctx context.Context, remote Remote, want ...string) error
 	if len(m.unknown(want)) == 0 {
 		return nil
 	}
-	m.fetching.Lock()
-	defer m.fetching.Unlock()
+	select {
+	case m.fetching <- struct{}{}:
+		defer func() { <-m.fetching }()
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for another fetch: %w", ctx.Err())
+	}
 	missing, err := m.missing(ctx, m.unknown(want)) // again: another fetch may have brought them
 	if err != nil {
 		return fmt.Errorf("looking for commits in the mirror: %w", err)
@@ -84,7 +96,7 @@ func (m *Mirror) missing(ctx context.Context, shas []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := strings.Split(strings.TrimSuffix(string(answer), "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(answer, "\n"), "\n")
 	if len(lines) != len(shas) {
 		return nil, fmt.Errorf("git answered %d of %d questions", len(lines), len(shas))
 	}
@@ -109,6 +121,8 @@ func (m *Mirror) fetch(ctx context.Context, remote Remote, shas []string) error 
 		"-c", "protocol." + target.Scheme + ".allow=always",
 		// A redirect would carry the token to wherever it points.
 		"-c", "http.followRedirects=false",
+		// A connection that stands still must not hold up later fetches for ever.
+		"-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30",
 		"fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
 		"--", remote.URL,
 	}
@@ -132,7 +146,13 @@ func (m *Mirror) fetch(ctx context.Context, remote Remote, shas []string) error 
 			"GIT_CONFIG_VALUE_0=Authorization: Basic "+basicAuth(token))
 	}
 	_, err = output(ctx, cmd, secrets...)
-	return err
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case strings.Contains(err.Error(), "not our ref"): // upload-pack's words
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return fmt.Errorf("%w: %w", ErrRemote, err)
 }
 
 func checkURL(raw string) (*url.URL, error) {

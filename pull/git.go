@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -69,15 +68,15 @@ func git(ctx context.Context, repository string, args ...string) *exec.Cmd {
 }
 
 // output runs the process and returns what it printed.
-func output(ctx context.Context, cmd *exec.Cmd, secrets ...string) ([]byte, error) {
-	var stdout bytes.Buffer
+func output(ctx context.Context, cmd *exec.Cmd, secrets ...string) (string, error) {
+	var stdout strings.Builder
 	cmd.Stdout = &stdout
 	stderr := &tail{}
 	cmd.Stderr = stderr
 	if err := cmd.Run(); err != nil {
-		return stdout.Bytes(), gitError(ctx, err, stderr, secrets...)
+		return stdout.String(), gitError(ctx, err, stderr, secrets...)
 	}
-	return stdout.Bytes(), nil
+	return stdout.String(), nil
 }
 
 // stream runs the process and gives what it prints to read while it runs.

@@ -17,11 +17,12 @@ import (
 type Mirrors struct {
 	Dir string // absolute; created when missing
 
-	// SnapshotLimits bound the source archives; zero fields mean defaults.
-	SnapshotLimits Limits
+	// Limits bound what is read; zero fields mean defaults.
+	Limits Limits
 
-	mu   sync.Mutex
-	open map[int64]*Mirror // guarded by mu
+	mu    sync.Mutex
+	open  map[int64]*Mirror // guarded by mu
+	trees listings
 }
 
 // Mirror is the local copy of one repository. Fetches take turns; everything
@@ -30,12 +31,12 @@ type Mirrors struct {
 type Mirror struct {
 	dir    string
 	limits Limits
+	trees  *listings // shared by all mirrors, to bound the memory
 
-	fetching sync.Mutex // one fetch at a time
+	fetching chan struct{} // holds one value while a fetch runs
 
 	mu    sync.Mutex
 	known map[string]bool // commits that are complete here; guarded by mu
-	trees listings
 }
 
 // Open returns the mirror of the repository with GitHub's numeric id (which
@@ -57,7 +58,13 @@ func (m *Mirrors) Open(ctx context.Context, repositoryID int64) (*Mirror, error)
 	if m.open == nil {
 		m.open = map[int64]*Mirror{}
 	}
-	mirror := &Mirror{dir: dir, limits: m.SnapshotLimits.orDefault(), known: map[string]bool{}}
+	mirror := &Mirror{
+		dir:      dir,
+		limits:   m.Limits.orDefault(),
+		trees:    &m.trees,
+		fetching: make(chan struct{}, 1),
+		known:    map[string]bool{},
+	}
 	m.open[repositoryID] = mirror
 	return mirror, nil
 }
@@ -68,21 +75,41 @@ func (m *Mirrors) create(ctx context.Context, dir string) error {
 	if !filepath.IsAbs(m.Dir) {
 		return fmt.Errorf("the directory of mirrors must be absolute, got %q", m.Dir)
 	}
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+	_, err := os.Stat(dir)
+	if err == nil {
+		return removeLocks(dir)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := os.MkdirAll(m.Dir, 0o700); err != nil {
 		return err
 	}
-	temp, err := os.MkdirTemp(m.Dir, ".new-*")
-	if err != nil {
+	temp := dir + ".new"
+	if err := os.RemoveAll(temp); err != nil { // of a crash
 		return err
 	}
-	defer func() { _ = os.RemoveAll(temp) }() // gone already when it was renamed
 	if _, err := output(ctx, git(ctx, temp, "init", "--bare", "--quiet", "--template=")); err != nil {
 		return err
 	}
 	return os.Rename(temp, dir)
+}
+
+// removeLocks removes the lock files of a git process that was killed: git
+// itself never does, and every later fetch would be refused.
+func removeLocks(dir string) error {
+	for _, pattern := range []string{"*.lock", "refs/lockkeeper/*.lock"} {
+		locks, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, lock := range locks {
+			if err := os.Remove(lock); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // full is a complete object id: SHA-1, or SHA-256 in repositories that use it.

@@ -3,9 +3,9 @@ package pull
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +23,7 @@ const (
 	leastWait     = time.Second
 )
 
-// RetryAfter tells whether an error of a GitHub call is temporary, and how long
+// RetryAfter tells whether an error of Read or Fetch is temporary, and how long
 // to wait before the same call may succeed. Rate limits, 5xx answers and network
 // trouble are temporary; everything else, a cancelled context too, is not.
 func RetryAfter(err error, now time.Time) (wait time.Duration, temporary bool) {
@@ -31,10 +31,10 @@ func RetryAfter(err error, now time.Time) (wait time.Duration, temporary bool) {
 		return 0, false
 	}
 	wait, temporary = classify(err, now)
-	if temporary {
-		wait = max(wait, leastWait)
+	if !temporary {
+		return 0, false
 	}
-	return wait, temporary
+	return max(wait, leastWait), true
 }
 
 func classify(err error, now time.Time) (time.Duration, bool) {
@@ -59,12 +59,8 @@ func classify(err error, now time.Time) (time.Duration, bool) {
 	if errors.As(err, &token) && token.Response != nil {
 		return classifyAnswer(token.Response, token.Message, now)
 	}
-	var network net.Error // url.Error is one too
-	var request *url.Error
-	if errors.As(err, &network) || errors.As(err, &request) {
-		return troubleWait, true
-	}
-	return 0, false
+	var network net.Error // url.Error is one
+	return troubleWait, errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrRemote)
 }
 
 func classifyAnswer(response *http.Response, message string, now time.Time) (time.Duration, bool) {

@@ -16,10 +16,11 @@ import (
 	"github.com/lockkeeper/lockkeeper/project"
 )
 
-// Limits bound a source archive. A zero field means its default.
+// Limits bound what is read of a repository. A zero field means its default.
 type Limits struct {
-	Files int   // how many files; default 50,000
-	Bytes int64 // of all files together, before compression; default 512 MiB
+	Files     int   // in one source archive; default 50,000
+	Bytes     int64 // of one source archive, before compression; default 512 MiB
+	FileBytes int64 // of any file; default 100 MiB, which is what GitHub takes ("About large files on GitHub")
 }
 
 func (l Limits) orDefault() Limits {
@@ -28,6 +29,9 @@ func (l Limits) orDefault() Limits {
 	}
 	if l.Bytes == 0 {
 		l.Bytes = 512 << 20
+	}
+	if l.FileBytes == 0 {
+		l.FileBytes = 100 << 20
 	}
 	return l
 }
@@ -160,7 +164,10 @@ func (m *Mirror) writeArchive(ctx context.Context, tree *Tree, files []project.F
 		}
 		return writeEntry(archive, file, content)
 	})
-	if err := errors.Join(err, archive.Close(), compressed.Close()); err != nil {
+	if err != nil {
+		return Snapshot{}, err
+	}
+	if err := errors.Join(archive.Close(), compressed.Close()); err != nil {
 		return Snapshot{}, err
 	}
 	snapshot.SHA256, snapshot.Size = hex.EncodeToString(digest.Sum(nil)), counted.n

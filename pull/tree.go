@@ -2,11 +2,10 @@ package pull
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,7 +33,7 @@ func (m *Mirror) Tree(_ context.Context, sha string) (*Tree, error) {
 // would have to open each). Submodules are not files and not listed. The slice
 // is shared: callers do not change it.
 func (t *Tree) Files(ctx context.Context) ([]project.File, error) {
-	if files := t.mirror.trees.get(t.sha); files != nil {
+	if files := t.mirror.trees.get(*t); files != nil {
 		return files, nil
 	}
 	listing, err := output(ctx, git(ctx, t.mirror.dir, "ls-tree", "-r", "-z", "--full-tree", t.sha))
@@ -45,16 +44,15 @@ func (t *Tree) Files(ctx context.Context) ([]project.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the files of %s: %w", t.sha, err)
 	}
-	t.mirror.trees.put(t.sha, files)
+	t.mirror.trees.put(*t, files)
 	return files, nil
 }
 
 // parseListing reads "<mode> <type> <id>\t<path>\0" repeated. All strings share
 // one copy of the listing: thousands of small allocations would cost more than
 // git takes to print it.
-func parseListing(listing []byte) ([]project.File, error) {
-	text := string(listing)
-	files := make([]project.File, 0, bytes.Count(listing, []byte{0}))
+func parseListing(text string) ([]project.File, error) {
+	files := make([]project.File, 0, strings.Count(text, "\x00"))
 	for len(text) > 0 {
 		entry, rest, ended := strings.Cut(text, "\x00")
 		meta, path, ok1 := strings.Cut(entry, "\t")
@@ -77,7 +75,7 @@ func parseListing(listing []byte) ([]project.File, error) {
 
 // Read gives the content of each of the files to each, in their order, from one
 // git process. The content is only valid during the call. An error of each ends
-// the reading and is returned.
+// the reading and is returned. A file over Limits.FileBytes is a RefusedError.
 func (t *Tree) Read(ctx context.Context, files []project.File, each func(file project.File, content []byte) error) error {
 	if len(files) == 0 {
 		return nil
@@ -91,7 +89,9 @@ func (t *Tree) Read(ctx context.Context, files []project.File, each func(file pr
 	}
 	cmd := git(ctx, t.mirror.dir, "cat-file", "--batch", "--buffer")
 	cmd.Stdin = strings.NewReader(ask.String())
-	err := stream(ctx, cmd, func(r io.Reader) error { return readBatch(r, files, each) })
+	err := stream(ctx, cmd, func(r io.Reader) error {
+		return readBatch(r, files, t.mirror.limits.FileBytes, each)
+	})
 	if err != nil {
 		return fmt.Errorf("reading files of %s: %w", t.sha, err)
 	}
@@ -99,34 +99,51 @@ func (t *Tree) Read(ctx context.Context, files []project.File, each func(file pr
 }
 
 // readBatch reads "<id> <type> <size>\n<content>\n" for each file.
-func readBatch(r io.Reader, files []project.File, each func(project.File, []byte) error) error {
+func readBatch(r io.Reader, files []project.File, limit int64, each func(project.File, []byte) error) error {
 	in := bufio.NewReaderSize(r, 64<<10)
 	var content []byte
 	for _, file := range files {
-		line, err := in.ReadString('\n')
+		size, err := readBatchHeader(in, file)
 		if err != nil {
-			return errors.Join(io.ErrUnexpectedEOF, err)
+			return err
 		}
-		fields := strings.Fields(line)
-		if len(fields) != 3 || fields[0] != file.Blob || fields[1] != "blob" {
-			return fmt.Errorf("%s: git has no such content: %s", file.Path, strings.TrimSpace(line))
+		if size > limit {
+			return &RefusedError{Path: file.Path, Reason: fmt.Sprintf("the file has %d bytes, the limit is %d", size, limit)}
 		}
-		size, err := strconv.Atoi(fields[2])
-		if err != nil {
-			return fmt.Errorf("%s: %w", file.Path, err)
-		}
-		if cap(content) < size+1 {
-			content = make([]byte, size+1)
-		}
-		content = content[:size+1] // with the line feed that follows
+		content = slices.Grow(content[:0], int(size)+1)[:size+1] // with the line feed that follows
 		if _, err := io.ReadFull(in, content); err != nil {
-			return errors.Join(io.ErrUnexpectedEOF, err)
+			return endedEarly(err)
 		}
 		if err := each(file, content[:size:size]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// readBatchHeader reads "<id> blob <size>\n" and returns the size in bytes.
+func readBatchHeader(in *bufio.Reader, file project.File) (int64, error) {
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return 0, endedEarly(err)
+	}
+	fields := strings.Fields(line)
+	if len(fields) != 3 || fields[0] != file.Blob || fields[1] != "blob" {
+		return 0, fmt.Errorf("%q: git has no such content: %s", file.Path, strings.TrimSpace(line))
+	}
+	size, err := strconv.ParseInt(fields[2], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q: %w", file.Path, err)
+	}
+	return size, nil
+}
+
+// endedEarly names an end that came too soon. stream then asks git why.
+func endedEarly(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // listings remembers the last few listings, the newest first: one plan looks
@@ -137,25 +154,25 @@ type listings struct {
 }
 
 type listing struct {
-	sha   string
+	of    Tree
 	files []project.File
 }
 
 const listingsKept = 4
 
-func (l *listings) get(sha string) []project.File {
+func (l *listings) get(of Tree) []project.File {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, kept := range l.kept {
-		if kept.sha == sha {
+		if kept.of == of {
 			return kept.files
 		}
 	}
 	return nil
 }
 
-func (l *listings) put(sha string, files []project.File) {
+func (l *listings) put(of Tree, files []project.File) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.kept = append([]listing{{sha, files}}, l.kept[:min(len(l.kept), listingsKept-1)]...)
+	l.kept = append([]listing{{of, files}}, l.kept[:min(len(l.kept), listingsKept-1)]...)
 }

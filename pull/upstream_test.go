@@ -1,0 +1,150 @@
+package pull
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// upstream is a real repository behind real git over HTTP, as GitHub serves it:
+// commits by SHA, a token as basic auth.
+type upstream struct {
+	tb       testing.TB
+	root     string
+	token    string // empty: no credentials asked
+	requests atomic.Int32
+	onGit    func() // called during every request
+	url      string
+}
+
+func newUpstream(tb testing.TB) *upstream {
+	tb.Helper()
+	u := &upstream{tb: tb, root: tb.TempDir()}
+	u.git("", "init", "--bare", "--quiet", "--initial-branch=main", u.repo())
+	u.git("", "config", "uploadpack.allowAnySHA1InWant", "true")
+	backend := filepath.Join(strings.TrimSpace(u.git("", "--exec-path")), "git-http-backend")
+	handler := &cgi.Handler{Path: backend, Env: []string{"GIT_PROJECT_ROOT=" + u.root, "GIT_HTTP_EXPORT_ALL=1"}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u.requests.Add(1)
+		if u.onGit != nil {
+			u.onGit()
+		}
+		if _, password, _ := r.BasicAuth(); u.token != "" && password != u.token {
+			w.Header().Set("WWW-Authenticate", `Basic realm="GitHub"`)
+			http.Error(w, "Authentication required", http.StatusUnauthorized)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
+	tb.Cleanup(server.Close)
+	u.url = server.URL + "/repo.git"
+	return u
+}
+
+func (u *upstream) repo() string { return filepath.Join(u.root, "repo.git") }
+
+func (u *upstream) git(stdin string, args ...string) string {
+	u.tb.Helper()
+	cmd := exec.Command("git", append([]string{"--git-dir=" + u.repo()}, args...)...)
+	cmd.Env = append(environment(), "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com",
+		"GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com")
+	cmd.Stdin = strings.NewReader(stdin)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		u.tb.Fatalf("git %v: %v", args, err)
+	}
+	return string(out)
+}
+
+// entry is one line of a commit: content "" with remove set deletes the path.
+type entry struct {
+	path    string
+	content string
+	mode    string // default 100644; 160000 takes a commit as content
+	remove  bool
+}
+
+// commit writes a commit on the branch with one git process, whatever its size,
+// and returns its SHA. Its parents are the given commits, the first of them
+// giving the files to begin with.
+func (u *upstream) commit(branch string, parents []string, entries ...entry) string {
+	u.tb.Helper()
+	var in strings.Builder
+	fmt.Fprintf(&in, "commit refs/heads/%s\ncommitter Ada <ada@example.com> 1700000000 +0000\ndata 1\nx\n", branch)
+	for i, parent := range parents {
+		fmt.Fprintf(&in, "%s %s\n", []string{"from", "merge"}[min(i, 1)], parent)
+	}
+	for _, e := range entries {
+		switch {
+		case e.remove:
+			fmt.Fprintf(&in, "D %s\n", quotePath(e.path))
+		case e.mode == "160000":
+			fmt.Fprintf(&in, "M 160000 %s %s\n", e.content, quotePath(e.path))
+		default:
+			mode := e.mode
+			if mode == "" {
+				mode = "100644"
+			}
+			fmt.Fprintf(&in, "M %s inline %s\ndata %d\n%s\n", mode, quotePath(e.path), len(e.content), e.content)
+		}
+	}
+	if len(parents) == 0 {
+		u.git("", "update-ref", "-d", "refs/heads/"+branch)
+	}
+	u.git(in.String(), "fast-import", "--quiet", "--force")
+	return strings.TrimSpace(u.git("", "rev-parse", "refs/heads/"+branch))
+}
+
+// quotePath writes a path as fast-import takes any bytes (git-fast-import(1), <path>).
+func quotePath(path string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := range len(path) {
+		if c := path[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			fmt.Fprintf(&b, "\\%03o", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String() + `"`
+}
+
+func (u *upstream) remote() Remote { return Remote{URL: u.url} }
+
+// mirror returns an empty mirror.
+func newMirror(tb testing.TB, limits Limits) *Mirror {
+	tb.Helper()
+	mirrors := &Mirrors{Dir: filepath.Join(tb.TempDir(), "mirrors"), Limits: limits}
+	mirror, err := mirrors.Open(tb.Context(), 42)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return mirror
+}
+
+// fetched returns a mirror that holds the commits of u.
+func fetched(tb testing.TB, u *upstream, shas ...string) *Mirror {
+	tb.Helper()
+	mirror := newMirror(tb, Limits{})
+	if err := mirror.Fetch(tb.Context(), u.remote(), shas...); err != nil {
+		tb.Fatal(err)
+	}
+	return mirror
+}
+
+func tree(tb testing.TB, m *Mirror, sha string) *Tree {
+	tb.Helper()
+	tree, err := m.Tree(tb.Context(), sha)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return tree
+}
