@@ -37,6 +37,7 @@ type SQLite struct {
 	read  *sql.DB
 	inbox chan putDelivery
 	stop  chan struct{}
+	once  sync.Once // closes stop
 	done  sync.WaitGroup
 }
 
@@ -70,9 +71,10 @@ func Open(ctx context.Context, file string) (*SQLite, error) {
 	return s, nil
 }
 
-// Close ends the store. Calls under way are finished first.
+// Close ends the store. Calls under way are finished first. Closing again is no
+// error.
 func (s *SQLite) Close() error {
-	close(s.stop)
+	s.once.Do(func() { close(s.stop) })
 	s.done.Wait()
 	return errors.Join(s.write.Close(), s.read.Close())
 }

@@ -1,0 +1,348 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-github/v60/github"
+	"github.com/palantir/go-githubapp/githubapp"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+func TestWhatACommentLeadsTo(t *testing.T) {
+	in := func(key string, v any) func(m) { return func(e m) { e["comment"].(m)[key] = v } }
+	tests := []struct {
+		name string
+		body []byte
+		runs int
+		said string // beginning of each notice, joined by " | "
+	}{
+		{"a plan", comment(t, "/plan"), 1, "reaction eyes"},
+		{"a plan of named projects", comment(t, "/plan net-* -- -refresh=false"), 1, "reaction eyes"},
+		{"a question for help", comment(t, "/help"), 0, "reaction eyes | reply "},
+		{"a question for the status", comment(t, "/status"), 0, "reaction eyes | reply 0 runs"},
+		{"cancelling by a writer", comment(t, "/cancel"), 0, "reaction +1"},
+		{"cancelling by a stranger", comment(t, "/cancel", in("user", user("sam")), func(e m) { e["sender"] = user("sam") }), 0, "reaction confused | reply Only people with write access"},
+		{"a mistake", comment(t, "/plan key=value"), 0, "reaction confused | reply "},
+		{"a command that does not exist yet", comment(t, "/apply"), 0, "reaction confused | reply "},
+		{"prose", comment(t, "looks good"), 0, ""},
+		{"another bot's command", comment(t, "/retest"), 0, ""},
+		{"T14 an edited comment", comment(t, "/plan", func(e m) { e["action"] = "edited" }), 0, ""},
+		{"T14 a deleted comment", comment(t, "/plan", func(e m) { e["action"] = "deleted" }), 0, ""},
+		{"T15 a bot's comment", comment(t, "/plan", in("user", m{"login": "x[bot]", "type": "Bot"}), func(e m) { e["sender"] = m{"login": "x[bot]", "type": "Bot"} }), 0, ""},
+		{"T15 a comment that a person made through an App", comment(t, "/plan", in("performed_via_github_app", m{"id": 1})), 0, ""},
+		{"a comment that somebody else sends", comment(t, "/plan", func(e m) { e["sender"] = user("sam") }), 0, ""},
+		{"a comment on an issue", comment(t, "/plan", func(e m) { delete(e["issue"].(m), "pull_request") }), 0, ""},
+		{"a repository that is not allowed", comment(t, "/plan", func(e m) {
+			e["repository"] = m{"id": 8, "name": "x", "owner": m{"login": "evil"}}
+		}), 0, ""},
+		{"no installation", comment(t, "/plan", func(e m) { e["installation"] = nil }), 0, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t, func(b *Base) { b.Repositories = []string{"Acme/*"} })
+			if got := f.deliver("g", "issue_comment", tt.body); got != 200 {
+				t.Errorf("status %d", got)
+			}
+			f.settle()
+			if got := len(f.pullRuns()); got != tt.runs {
+				t.Errorf("%d runs, want %d", got, tt.runs)
+			}
+			var want []string
+			if tt.said != "" {
+				want = strings.Split(tt.said, " | ")
+			}
+			said := f.said()
+			if len(said) != len(want) {
+				t.Fatalf("said %q, want %q", said, want)
+			}
+			for i := range want {
+				if !strings.HasPrefix(said[i], strings.TrimSpace(want[i])) {
+					t.Errorf("said %q, want %q", said[i], want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestAPlanKeepsWhatWasTyped(t *testing.T) {
+	f := newFixture(t)
+	f.deliver("g", "issue_comment", comment(t, "/plan net-* -- -refresh=false\r\nthanks"))
+	f.settle()
+	r := f.pullRuns()[0]
+	want := run.Run{
+		ID: r.ID, Key: "comment/7/99", Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "rui", CommentID: 99,
+		Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: 3,
+		Selectors: []string{"net-*"}, Flags: []string{"-refresh=false"}, Line: "/plan net-* -- -refresh=false",
+		State: run.StateAccepted, CreatedAt: noon,
+	}
+	if d := cmp.Diff(want, r); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestWhatAPullRequestEventLeadsTo(t *testing.T) {
+	pr := func(change func(m)) func(m) { return func(e m) { change(e["pull_request"].(m)) } }
+	tests := []struct {
+		name       string
+		body       []byte
+		runs       int
+		superseded string
+		cancelled  string
+	}{
+		{"opened", pullEvent(t, "opened"), 1, "", ""},
+		{"pushed to", pullEvent(t, "synchronize"), 1, "7/3 aaa", ""},
+		{"ready for review", pullEvent(t, "ready_for_review"), 1, "", ""},
+		{"reopened", pullEvent(t, "reopened"), 1, "", ""},
+		{"another base", pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": "dev"}}} }), 1, "", ""},
+		{"another title", pullEvent(t, "edited", func(e m) { e["changes"] = m{"title": m{"from": "x"}} }), 0, "", ""},
+		{"a draft", pullEvent(t, "opened", pr(func(p m) { p["draft"] = true })), 0, "", ""},
+		{"T07 a fork", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = m{"id": 8, "name": "infra"} })), 0, "", ""},
+		{"T07 a fork that is gone", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = nil })), 0, "", ""},
+		{"closed", pullEvent(t, "closed"), 0, "", "7/3 by ana"},
+		{"labelled", pullEvent(t, "labeled"), 0, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t)
+			f.deliver("g", "pull_request", tt.body)
+			f.settle()
+			if got := len(f.pullRuns()); got != tt.runs {
+				t.Errorf("%d runs, want %d", got, tt.runs)
+			}
+			if got := strings.Join(f.runs.superseded, ","); got != tt.superseded {
+				t.Errorf("superseded %q, want %q", got, tt.superseded)
+			}
+			if got := strings.Join(f.runs.cancelled, ","); got != tt.cancelled {
+				t.Errorf("cancelled %q, want %q", got, tt.cancelled)
+			}
+			if said := f.said(); len(said) > 0 {
+				t.Errorf("said %q, but nobody asked", said)
+			}
+		})
+	}
+}
+
+func TestDraftsArePlannedWhenTheServerWantsIt(t *testing.T) {
+	f := newFixture(t, func(b *Base) { b.Drafts = true })
+	f.deliver("g", "pull_request", pullEvent(t, "opened", func(e m) { e["pull_request"].(m)["draft"] = true }))
+	f.settle()
+	if len(f.pullRuns()) != 1 {
+		t.Error("not planned")
+	}
+}
+
+func checkEvent(t testing.TB, action, externalID string, app int, identifier string) []byte {
+	return payload(t, m{
+		"action": action, "sender": user("sam"), "requested_action": m{"identifier": identifier},
+		"check_run": m{"id": 1, "external_id": externalID, "app": m{"id": app}, "pull_requests": []any{}},
+	})
+}
+
+func TestWhatAButtonLeadsTo(t *testing.T) {
+	tests := []struct {
+		name string
+		body func(id string) []byte
+		runs int
+	}{
+		{"Plan again", func(id string) []byte { return checkEvent(t, "requested_action", id, appID, "plan") }, 2},
+		{"Re-run", func(id string) []byte { return checkEvent(t, "rerequested", id, appID, "") }, 2},
+		{"another App's check run", func(id string) []byte { return checkEvent(t, "rerequested", id, 1, "") }, 1},
+		{"an unknown button", func(id string) []byte { return checkEvent(t, "requested_action", id, appID, "x") }, 1},
+		{"a check run of nobody knows what", func(string) []byte { return checkEvent(t, "rerequested", "x", appID, "") }, 1},
+		{"a check run that completed", func(id string) []byte { return checkEvent(t, "completed", id, appID, "") }, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t)
+			f.deliver("g1", "issue_comment", comment(t, "/plan net"))
+			f.settle()
+			f.deliver("g2", "check_run", tt.body(f.pullRuns()[0].ID))
+			f.settle()
+			runs := f.pullRuns()
+			if len(runs) != tt.runs {
+				t.Fatalf("%d runs, want %d", len(runs), tt.runs)
+			}
+			for _, r := range runs {
+				if r.Trigger == run.TriggerButton && (r.Actor != "sam" || cmp.Diff([]string{"net"}, r.Selectors) != "") {
+					t.Errorf("the new run: %+v", r)
+				}
+			}
+		})
+	}
+}
+
+func TestReRunAllChecksPlansAgain(t *testing.T) {
+	f := newFixture(t)
+	f.deliver("g", "check_suite", payload(t, m{
+		"action": "rerequested", "sender": user("sam"),
+		"check_suite": m{"id": 1, "app": m{"id": appID}, "pull_requests": []any{m{"number": 3}}},
+	}))
+	f.settle()
+	if len(f.pullRuns()) != 1 {
+		t.Error("not planned")
+	}
+}
+
+func TestT26EveryDeliveryActsOnce(t *testing.T) {
+	events := map[string]struct {
+		event string
+		body  []byte
+	}{
+		"comment": {"issue_comment", comment(t, "/plan")},
+		"pull":    {"pull_request", pullEvent(t, "opened")},
+	}
+	for name, e := range events {
+		t.Run(name+" twice with one GUID", func(t *testing.T) {
+			f := newFixture(t)
+			for range 2 {
+				f.deliver("g", e.event, e.body)
+				f.settle()
+			}
+			if got := len(f.pullRuns()); got != 1 {
+				t.Errorf("%d runs", got)
+			}
+		})
+		t.Run(name+" twice with two GUIDs", func(t *testing.T) {
+			f := newFixture(t)
+			for i := range 2 {
+				f.deliver(fmt.Sprint(i), e.event, e.body)
+				f.settle()
+			}
+			if got := len(f.pullRuns()); got != 1 {
+				t.Errorf("%d runs", got)
+			}
+		})
+		t.Run(name+" ten times at once", func(t *testing.T) {
+			f := newFixture(t)
+			var wg sync.WaitGroup
+			for i := range 10 {
+				wg.Go(func() { f.deliver(fmt.Sprint(i%2), e.event, e.body) })
+			}
+			wg.Wait()
+			f.settle()
+			if got := len(f.pullRuns()); got != 1 {
+				t.Errorf("%d runs", got)
+			}
+		})
+	}
+}
+
+// failing is a handler that fails or panics a number of times.
+type failing struct {
+	times int
+	panic bool
+	calls int
+}
+
+func (*failing) Handles() []string { return []string{"ping"} }
+
+func (h *failing) Handle(context.Context, string, string, []byte) error {
+	h.calls++
+	if h.calls > h.times {
+		return nil
+	}
+	if h.panic {
+		panic("boom")
+	}
+	return errors.New("boom")
+}
+
+func TestADeliveryIsTriedAgainUntilItsHandlerIsDone(t *testing.T) {
+	for _, panics := range []bool{false, true} {
+		f := newFixture(t)
+		h := &failing{times: 2, panic: panics}
+		now := noon
+		in := NewInbox(f.store, []githubapp.EventHandler{h}, func() time.Time { return now }, nil)
+		if err := in.Schedule(t.Context(), githubapp.Dispatch{EventType: "ping", DeliveryID: "g", Payload: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			var wg sync.WaitGroup
+			if err := in.round(t.Context(), make(chan struct{}, 1), &wg); err != nil {
+				t.Fatal(err)
+			}
+			wg.Wait()
+			now = now.Add(time.Hour)
+		}
+		if h.calls != 3 {
+			t.Errorf("panics %v: %d calls, want 3", panics, h.calls)
+		}
+	}
+}
+
+func TestADeliveryThatNeverWorksIsGivenUp(t *testing.T) {
+	f := newFixture(t)
+	h := &failing{times: 1000}
+	now := noon
+	in := NewInbox(f.store, []githubapp.EventHandler{h}, func() time.Time { return now }, nil)
+	if err := in.Schedule(t.Context(), githubapp.Dispatch{EventType: "ping", DeliveryID: "g"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 * maxAttempts {
+		var wg sync.WaitGroup
+		if err := in.round(t.Context(), make(chan struct{}, 1), &wg); err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+		now = now.Add(time.Hour)
+	}
+	if h.calls != maxAttempts {
+		t.Errorf("%d calls, want %d", h.calls, maxAttempts)
+	}
+}
+
+func TestT28OnlyWhatNeverArrivedIsAskedForAgain(t *testing.T) {
+	at := func(ago time.Duration) *github.Timestamp { return &github.Timestamp{Time: noon.Add(-ago)} }
+	d := func(id int64, guid string, code int, ago time.Duration) *github.HookDelivery {
+		return &github.HookDelivery{ID: &id, GUID: &guid, StatusCode: &code, DeliveredAt: at(ago)}
+	}
+	list := []*github.HookDelivery{ // newest first
+		d(9, "fresh", 500, 10*time.Second),
+		d(8, "mended", 200, 2*time.Minute),
+		d(7, "again", 502, 3*time.Minute),
+		d(6, "timeout", 0, 4*time.Minute),
+		d(5, "mended", 500, 5*time.Minute),
+		d(4, "again", 500, 6*time.Minute),
+		d(3, "fine", 202, 7*time.Minute),
+	}
+	for range lostAttempts + 1 {
+		list = append(list, d(2, "hopeless", 500, 8*time.Minute))
+	}
+	if diff := cmp.Diff([]int64{6, 7}, lost(list, noon)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestHealthPages(t *testing.T) {
+	var down error
+	s := &Server{Webhook: http.NotFoundHandler(), Metrics: NewMetrics(), Ready: func(context.Context) error { return down }}
+	get := func(path string) (int, string) {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return w.Code, w.Body.String()
+	}
+	if code, _ := get("/healthz"); code != 200 {
+		t.Errorf("/healthz: %d", code)
+	}
+	if code, _ := get("/readyz"); code != 200 {
+		t.Errorf("/readyz: %d", code)
+	}
+	down = errors.New("secret detail")
+	if code, body := get("/readyz"); code != 503 || strings.Contains(body, "secret") {
+		t.Errorf("/readyz when down: %d %q", code, body)
+	}
+	s.Metrics.delivery("stored")
+	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, `lockkeeper_deliveries_total{outcome="stored"} 1`) {
+		t.Errorf("/metrics: %d", code)
+	}
+}
