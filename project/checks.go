@@ -110,6 +110,10 @@ func checkDir(v string) string {
 	if wrong := checkPath(v); wrong != "" {
 		return wrong
 	}
+	// "./~x" is "~x" once it is clean.
+	if wrong := checkPath(path.Clean(v)); wrong != "" {
+		return wrong
+	}
 	if slices.Contains(strings.Split(v, "/"), "..") {
 		return `must not contain ".."; write the path from the repository's root`
 	}

@@ -12,6 +12,10 @@ import (
 
 // hcl reads Terraform's native syntax. A file with mistakes still yields what the parser understood.
 func (c *collector) hcl(data []byte) {
+	if tooDeep(data, hclsyntax.LexConfig) {
+		c.mistake(0, deepMessage)
+		return
+	}
 	file, diags := hclsyntax.ParseConfig(data, "", hcl.InitialPos)
 	c.diagnose(diags, 0)
 	if file == nil {
@@ -29,8 +33,8 @@ func (c *collector) hcl(data []byte) {
 
 // template reads a template inside a JSON string, which stands on the given line.
 func (c *collector) template(text string, line int) {
-	if nestingBytes([]byte(text)) > maxNestingBytes {
-		c.mistake(line, "is nested too deep to be searched for references")
+	if tooDeep([]byte(text), hclsyntax.LexTemplate) {
+		c.mistake(line, deepMessage)
 		return
 	}
 	expr, diags := hclsyntax.ParseTemplate([]byte(text), "", hcl.InitialPos)

@@ -142,7 +142,7 @@ func TestParseRefusesTraversal(t *testing.T) {
 		"/", "/etc", "/etc/passwd", "//x", "///", "/..", "/./x", "~", "~/x", "~root/x", "~/../x",
 		`..\x`, `a\..\b`, `C:\x`, `C:x`, `\\host\share`, `\x`, "c:/x", "file:///etc", "a:b",
 		"%2e%2e/x", "..%2fx", "%2e%2e%2fx", "..%c0%af", "%00", "a%00b", "$HOME", "${HOME}", "a/$PWD",
-		"a\x01b", "a\nb", "a\rb", "a\tb", "\u202ea", "a\u200bb", "a\ufeff", " a", "a ", "\u00a0a",
+		"a\x01b", "a\nb", "a\rb", "a\tb", "\u202ea", "a\u200bb", "a\ufeff", " a", "a ", "./ a", "./~x", "\u00a0a",
 		".terraform", "a/.terraform", ".terraform/modules", "a/.Terraform/x", ".git", "a/.git/hooks", ".GIT", "terraform.tfstate.d", "a/terraform.tfstate", "A/TERRAFORM.TFSTATE.backup",
 		".terraformrc", "terraform.rc", "crash.log", "errored.tfstate", strings.Repeat("a/", 600), "",
 	}

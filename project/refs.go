@@ -35,12 +35,8 @@ const (
 	rootRef                  // a file or a directory; from the root module's directory, where terraform runs
 )
 
-// Limits of one Terraform file. HCL's parser recurses, and Go cannot recover from an exhausted
-// stack: the second number bounds how deep a file can nest.
-const (
-	maxTerraformBytes = 4 << 20
-	maxNestingBytes   = 100_000
-)
+// maxTerraformBytes is the longest Terraform file that is searched for references.
+const maxTerraformBytes = 4 << 20
 
 // readFacts extracts the facts of a file. all parses files too in which nothing can be a reference,
 // for the sake of finding mistakes.
@@ -54,8 +50,6 @@ func readFacts(name string, data []byte, all bool) facts {
 		return facts{Skipped: true}
 	case strings.HasSuffix(name, ".json"):
 		c.json(data)
-	case nestingBytes(data) > maxNestingBytes:
-		return facts{Mistake: "is nested too deep to be searched for references"}
 	default:
 		c.hcl(data)
 	}
@@ -70,18 +64,6 @@ func mayRefer(data []byte) bool {
 		}
 	}
 	return false
-}
-
-// nestingBytes counts the bytes that can make HCL's parser, or a walk over its result, go one level deeper.
-func nestingBytes(data []byte) int {
-	n := 0
-	for _, c := range data {
-		switch c {
-		case '(', '[', '{', '!', '?', '+', '-', '*', '/', '%', '<', '>', '=', '&', '|':
-			n++
-		}
-	}
-	return n
 }
 
 // collector gathers the facts of one file.
