@@ -1,0 +1,74 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner"
+)
+
+// Options configure an Engine. Dir, Artifacts, Executable and Terraform are
+// needed; everything else has a default.
+type Options struct {
+	Dir        string   // directory of the jobs; one Engine at a time works on it
+	Artifacts  string   // directory of artifacts, opened with artifact.OpenDir by the runner
+	Executable []string // command that runs runner.Main with the arguments that follow, such as "/usr/bin/lockkeeper", "runner"
+	Terraform  Binaries
+
+	// Secrets resolves the secrets of an environment for one kind of run, as
+	// environment variables of terraform. An error fails the job with its text.
+	// nil means none.
+	Secrets func(context.Context, run.JobEnvironment, run.Kind) (map[string]string, error)
+
+	Parallel  int           // jobs that run at once on this machine; default: the number of processors
+	Grace     time.Duration // between interrupt and kill; default runner.DefaultGrace
+	Keep      time.Duration // how long ended jobs are remembered, so that a second Start of one does nothing; default 7 days
+	Providers string        // directory of provider packages that jobs share; default Dir/.providers
+	CLIConfig string        // terraform's CLI configuration; default: written for each job
+	Pass      []string      // environment variables of this process that terraform gets as they are, such as HTTPS_PROXY
+	Now       func() time.Time
+}
+
+// Binaries knows the terraform and tofu binaries of this machine.
+type Binaries interface {
+	// Binary finds the one for a version as in run.JobProject.Terraform. A
+	// *run.Problem as error is told to people.
+	Binary(ctx context.Context, wanted string) (toolchain.Binary, error)
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Dir == "" || o.Artifacts == "" || len(o.Executable) == 0 || o.Terraform == nil {
+		return o, errors.New("local engine: Dir, Artifacts, Executable and Terraform are needed")
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = runtime.NumCPU()
+	}
+	if o.Grace <= 0 {
+		o.Grace = runner.DefaultGrace
+	}
+	if o.Keep <= 0 {
+		o.Keep = 7 * 24 * time.Hour
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Providers == "" {
+		o.Providers = filepath.Join(o.Dir, ".providers")
+	}
+	for _, p := range []*string{&o.Dir, &o.Artifacts, &o.Providers, &o.CLIConfig} {
+		if *p == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return o, err
+		}
+		*p = abs
+	}
+	return o, nil
+}
