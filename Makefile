@@ -1,0 +1,59 @@
+# make run    a sandbox with a pull request page on this machine
+# make test   all tests
+# make check  what a change must pass: format, vet, staticcheck, tests with the race detector
+# make bench  how much Lockkeeper adds to bare terraform; writes bench.json
+
+GO ?= go
+FUZZTIME ?= 30s
+export CGO_ENABLED ?= 1
+
+.PHONY: run once build test check format vet staticcheck race bench fuzz update browser
+
+run: build
+	bin/lockkeeper sandbox
+
+once: build
+	bin/lockkeeper sandbox --once
+
+build:
+	$(GO) build -trimpath -o bin/lockkeeper .
+
+test: vet browser
+	$(GO) test -timeout 20m ./...
+
+check: format vet staticcheck browser race
+
+format:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) tool staticcheck ./...
+
+race:
+	$(GO) test -race -timeout 40m ./...
+
+bench: build
+	$(GO) run ./bench -lockkeeper bin/lockkeeper -out bench.json
+
+# Rewrites golden files; read the difference before you commit it.
+update:
+	$(GO) test ./commands ./project ./report/... ./server/... -update
+
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+# The page's test drives a real browser. On Debian as root it is installed when
+# it is missing; elsewhere install Chromium, or set LOCKKEEPER_SKIP_BROWSER=1.
+browser:
+	@if [ -z "$$LOCKKEEPER_SKIP_BROWSER" ] && ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null \
+	    && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing Chromium for the test of the pull request page"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	fi

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/lockkeeper/lockkeeper/"
+
+// layout says which packages of the project each package may import. A new
+// folder needs a line here and a sentence in README's map.
+var layout = map[string][]string{
+	// The domain knows no adapter.
+	"policy":   {},
+	"commands": {},
+	"project":  {},
+	"run":      {},
+
+	// Adapters know the domain, never each other.
+	"store":         {"run"},
+	"artifact":      {"run"},
+	"pull":          {"project"},
+	"report":        {"run", "report/markdown"},
+	"server":        {"run", "policy", "commands"},
+	"server/config": {},
+
+	// prepare composes: facts, verdict, projects, sources.
+	"prepare": {"run", "policy", "project", "pull"},
+
+	// Inside a job there is no GitHub; the engine starts the runner.
+	"runner":        {"run", "project", "artifact", "runner/*"},
+	"backend/local": {"run", "artifact", "runner", "runner/*", "backend/local/*"},
+
+	// The sandbox is a GitHub of its own: it knows nothing of Lockkeeper.
+	"sandbox": {"sandbox/*"},
+
+	"bench": {"*"},
+}
+
+// outside lists what the domain must not import from other modules.
+var outside = []string{
+	"github.com/google/go-github", "github.com/palantir", "github.com/aws", "database/sql", "modernc.org/sqlite", "net/http",
+}
+
+func TestPackagesImportOnlyWhatTheLayoutAllows(t *testing.T) {
+	for pkg, imports := range imports(t) {
+		allowed, listed := allowance(pkg)
+		if !listed {
+			t.Errorf("%s is not in the layout: add it here and to README's map", pkg)
+		}
+		for _, i := range imports {
+			own, isOurs := strings.CutPrefix(i, module)
+			if isOurs && !slices.ContainsFunc(allowed, func(a string) bool { return matches(a, own) }) {
+				t.Errorf("%s must not import %s", pkg, own)
+			}
+			if len(allowed) == 0 && !isOurs && slices.ContainsFunc(outside, func(o string) bool { return strings.HasPrefix(i, o) }) && pkg != "server/config" {
+				t.Errorf("%s is the domain and must not import %s", pkg, i)
+			}
+		}
+	}
+}
+
+// imports lists the imports of each package below the top, tests left out.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		if pkg, ok := strings.CutPrefix(fields[0], module); ok {
+			found[pkg] = fields[1:]
+		}
+	}
+	return found
+}
+
+// allowance finds the line of a package or of the folder above it.
+func allowance(pkg string) (allowed []string, listed bool) {
+	for p := pkg; p != "."; p = path.Dir(p) {
+		if allowed, listed = layout[p]; listed {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+func matches(pattern, pkg string) bool {
+	if folder, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(pkg, folder)
+	}
+	return pattern == pkg
+}
