@@ -47,7 +47,7 @@ func (d *Dir) Close() error { return d.root.Close() }
 // Put stores everything that r gives under the key and returns when it is
 // durable. Nobody ever sees a part of it: a crash, an error of r or a cancelled
 // ctx leaves what was there before. Putting again replaces; a Ref to other
-// bytes then ends in ErrChanged.
+// bytes then ends in ErrChanged. A key cannot continue another one (a and a/b).
 func (d *Dir) Put(ctx context.Context, key string, r io.Reader) (Ref, error) {
 	if err := checkKey(key); err != nil {
 		return Ref{}, err
