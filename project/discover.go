@@ -84,7 +84,7 @@ func plainName(dir string) string {
 		}
 		return '-'
 	}, strings.ToLower(dir))
-	return strings.TrimLeft(name, "._-")
+	return strings.Trim(name, "._-")
 }
 
 // hashedName tells directories apart whose plain names are equal or too long. It depends on the

@@ -203,7 +203,15 @@ func (g *Graph) wrong(n *node, r ref) string {
 	case !inside:
 		return fmt.Sprintf("%s leaves the repository; a job sees nothing outside of it", quote(r.Path))
 	case r.Kind == moduleRef && g.nodes[to] == nil:
-		return fmt.Sprintf("the module source %s leads to %s, where there is no Terraform file", quote(r.Path), quote(to))
+		return fmt.Sprintf("the module source %s leads to %s, where there is no Terraform file", quote(asWritten(r.Path)), quote(to))
 	}
 	return ""
+}
+
+// asWritten gives a clean module source back the ./ that Terraform wants in front.
+func asWritten(source string) string {
+	if source == "." || source == ".." || strings.HasPrefix(source, "../") {
+		return source
+	}
+	return "./" + source
 }

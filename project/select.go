@@ -27,11 +27,14 @@ func (e *UnknownError) Error() string {
 func Select(cfg Config, selectors []string) ([]Project, error) {
 	wanted := make([]bool, len(cfg.Projects))
 	for _, selector := range selectors {
-		found := false
+		found, isGlob := false, strings.ContainsAny(selector, "*?[")
 		for i, p := range cfg.Projects {
-			ok, err := path.Match(selector, p.Name)
-			if err != nil {
-				return nil, fmt.Errorf("reading %s as a project name or glob: %w", quote(selector), err)
+			ok := selector == p.Name
+			if isGlob {
+				var err error
+				if ok, err = path.Match(selector, p.Name); err != nil {
+					return nil, fmt.Errorf("reading %s as a project name or glob: %w", quote(selector), err)
+				}
 			}
 			if ok {
 				wanted[i], found = true, true

@@ -1,0 +1,180 @@
+package project
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func mustLoad(t *testing.T, base, head *memTree) Config {
+	t.Helper()
+	cfg, err := Load(t.Context(), base, graphOf(t, head), LoadOptions{DefaultBranch: "main"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// T08: whatever the pull request writes into its own lockkeeper.yml, the base branch's file counts. One
+// changed value per key; a key that is missing here fails the test.
+func TestLoadIgnoresTheHeadsConfig(t *testing.T) {
+	const base = "version: 1\nprojects: [{name: a, dir: a, branch: main}]\n"
+	evil := map[string]string{
+		"name": "name: evil", "dir": "dir: evil", "workspace": "workspace: evil", "environment": "environment: prod", "branch": "branch: evil",
+		"terraform": `terraform: "0.11.1"`, "tofu": `tofu: "1.6.0"`, "var_files": "var_files: [evil.tfvars]", "backend_config": "backend_config: {bucket: evil}",
+		"when_changed": `when_changed: ["nothing"]`, "after": "after: [b]", "apply": "apply: after_merge", "from_module": "from_module: git::https://evil.example",
+		"ephemeral": "ephemeral: {environment: prod}", "build": "build: {codebuild_project: evil, image_variable: x}",
+	}
+	baseTree := newTree(map[string]string{ConfigFile: base, "a/main.tf": "locals {}"})
+	want := mustLoad(t, baseTree, baseTree)
+	for _, key := range keysOf(reflect.TypeFor[Project]()) {
+		if evil[key] == "" {
+			t.Errorf("no hostile value for the key %s", key)
+		}
+		head := newTree(map[string]string{ConfigFile: "version: 1\nprojects:\n- " + evil[key] + "\n", "a/main.tf": "locals {}", "evil/main.tf": "locals {}"})
+		if diff := cmp.Diff(want, mustLoad(t, baseTree, head), sameConfig); diff != "" {
+			t.Errorf("%s of the head counts (-base +got):\n%s", key, diff)
+		}
+	}
+	deleted := newTree(map[string]string{"a/main.tf": "locals {}", "b/main.tf": "locals {}"})
+	if diff := cmp.Diff(want, mustLoad(t, baseTree, deleted), sameConfig); diff != "" {
+		t.Errorf("deleting the file in the head counts (-base +got):\n%s", diff)
+	}
+	if !ConfigChanged([]string{"a", ConfigFile}) || ConfigChanged([]string{"a/" + ConfigFile}) {
+		t.Error("ConfigChanged does not tell a change of the file")
+	}
+}
+
+// keysOf returns the yaml keys of a struct.
+func keysOf(t reflect.Type) []string {
+	var keys []string
+	for f := range t.Fields() {
+		if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); f.IsExported() && name != "-" {
+			keys = append(keys, name)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func TestLoadRefusesWhatIsNotThePlainFile(t *testing.T) {
+	for name, tree := range map[string]*memTree{
+		"a symlink":            newTree(map[string]string{ConfigFile: "-> ../secret"}),
+		"another ending":       newTree(map[string]string{"lockkeeper.yaml": "version: 1\nprojects: []"}),
+		"mistakes in the file": newTree(map[string]string{ConfigFile: "version: 1\nprojects: [{}]"}),
+	} {
+		_, err := Load(t.Context(), tree, graphOf(t, tree), LoadOptions{})
+		var problems Problems
+		if !errors.As(err, &problems) {
+			t.Errorf("%s: error is %v, want Problems", name, err)
+		}
+	}
+}
+
+func TestDiscoverFindsRootModules(t *testing.T) {
+	head := newTree(map[string]string{
+		"main.tf":                         "locals {}",
+		"infra/App/main.tf":               `module "vpc" { source = "../vpc" }`,
+		"infra/vpc/main.tf":               "locals {}", // called, so no root
+		"infra/called/main.tf":            "terraform {\n  backend \"s3\" {}\n}",
+		"infra/caller/main.tf":            `module "x" { source = "../called" }`,
+		"modules/a/main.tf":               "locals {}",
+		"modules/live/main.tf":            "terraform {\n  cloud {}\n}",
+		"x/examples/y/main.tf":            "locals {}",
+		".github/x/main.tf":               "locals {}",
+		"a/.terraform/modules/m/x.tf":     "terraform {\n  backend \"s3\" {}\n}",
+		"json/main.tf.json":               `{"terraform": [{"backend": {"s3": {}}}]}`,
+		"tofu/main.tofu":                  "locals {}",
+		"self/main.tf":                    `module "self" { source = "./" }`,
+		"docs/readme.md":                  "terraform",
+		"link/main.tf":                    "-> ../main.tf",
+		"a-b/c/main.tf":                   "locals {}",
+		"a/b-c/main.tf":                   "locals {}",
+		strings.Repeat("l", 70) + "/x.tf": "locals {}",
+		"ünï/main.tf":                     "locals {}",
+		"a-b-c-0123456789ab/main.tf":      "locals {}",
+	})
+	base := newTree(map[string]string{"gone/main.tf": "locals {}", "modules/gone/main.tf": "locals {}", "main.tf": "locals {}"})
+	var got []string
+	for _, p := range mustLoad(t, base, head).Projects {
+		got = append(got, fmt.Sprintf("%s %s", p.Dir, p.Name))
+		if p.Workspace != "default" || p.Apply != BeforeMerge || p.Branch != "main" || p.Environment != "" {
+			t.Errorf("defaults of %+v", p)
+		}
+	}
+	golden(t, "testdata/discovered.golden", strings.Join(got, "\n")+"\n")
+	if m := Affected(mustLoad(t, base, head), graphOf(t, head), []string{"gone/main.tf"}, "main"); len(m) != 1 || !m[0].Missing {
+		t.Errorf("deleted directory: %+v", m)
+	}
+}
+
+// Names that discovery makes up are names, differ, and do not depend on what else is there.
+func TestDiscoveredNamesAreUnique(t *testing.T) {
+	part := rapid.OneOf(rapid.StringMatching(`[a-cA.-]{1,3}`), rapid.String())
+	rapid.Check(t, func(t *rapid.T) {
+		dirs := rapid.SliceOfDistinct(rapid.Map(rapid.SliceOfN(part, 1, 4), func(s []string) string { return strings.Join(s, "/") }), rapid.ID[string]).Draw(t, "dirs")
+		for _, p := range named(slices.Clone(dirs)) { // the attack: a directory named as another's project
+			dirs = append(dirs, p.Name)
+		}
+		slices.Sort(dirs)
+		names := map[string]string{}
+		for _, p := range named(slices.Compact(dirs)) {
+			if checkName(p.Name) != "" {
+				t.Fatalf("%q of %q is no name", p.Name, p.Dir)
+			}
+			if other, taken := names[p.Name]; taken {
+				t.Fatalf("%q and %q are both named %s", other, p.Dir, p.Name)
+			}
+			names[p.Name] = p.Dir
+		}
+	})
+}
+
+func TestValidateNamesFileAndLine(t *testing.T) {
+	tree := txtarTree(`
+-- a/main.tf --
+module "x" {
+  source = "./nothing"
+}
+-- b/broken.tf --
+locals {
+  x =
+}
+-- b/b.tfvars --
+-- link.tfvars --
+-> b/b.tfvars
+-- unused/broken.tf --
+locals {
+-- b/.terraform/modules/modules.json --
+{}
+`)
+	cfg := mustParse(t, `version: 1
+projects:
+  - {name: a, dir: a}
+  - name: b
+    dir: b
+    var_files: [b.tfvars, gone.tfvars, ../link.tfvars]
+    ephemeral: {environment: sandbox, var_files: [e.tfvars]}
+  - {name: c, dir: nowhere}
+  - {name: remote, dir: nowhere-else, from_module: "git::https://example.com/x"}
+`)
+	graph, err := (&Index{CheckAll: true}).Graph(t.Context(), tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = Validate(cfg, graph)
+	var problems Problems
+	if !errors.As(err, &problems) {
+		t.Fatalf("error is %v", err)
+	}
+	golden(t, "testdata/validate.golden", problems.Error()+"\n")
+	if err := Validate(mustParse(t, "version: 1\nprojects: []\n"), graphOf(t, newTree(nil))); err != nil {
+		t.Errorf("nothing to say, but: %v", err)
+	}
+}
