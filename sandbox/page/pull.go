@@ -1,0 +1,130 @@
+package page
+
+import (
+	"fmt"
+	"hash/fnv"
+	"net/http"
+
+	"github.com/lockkeeper/lockkeeper/sandbox/github"
+)
+
+// pullPage is what the pull request's templates read.
+type pullPage struct {
+	frame
+	Pull        github.PullView
+	Base        string // the pull request's own URL
+	Tab         string
+	State       stateBadge
+	Suggestions []Suggestion
+	Items       []item
+	Comments    int
+	Reviews     []reviewLine
+	Checks      []checkLine
+	Merge       mergeBox
+	Files       []fileDiff
+	Additions   int
+	Deletions   int
+	Typed       string // what the comment box holds
+	Edit        edit
+}
+
+// stateBadge is the state of a pull request in words and colours.
+type stateBadge struct {
+	sign
+	Word, Name string
+}
+
+// fileDiff is one changed file.
+type fileDiff struct {
+	ID, Path, OldPath, Status string
+	Additions, Deletions      int
+	Lines                     []diffLine
+	Editable                  bool
+}
+
+// shown is how to show a pull request after something happened to it.
+type shown struct {
+	status int    // HTTP status
+	tab    string // which part
+	flash  string // what went wrong
+}
+
+// tab serves one part of a pull request.
+func (s *site) tab(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.showPull(w, r, shown{status: http.StatusOK, tab: name})
+	}
+}
+
+func (s *site) showPull(w http.ResponseWriter, r *http.Request, how shown) {
+	repo, number, err := s.target(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	pull, err := s.double.Pull(repo, number)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	page := s.pullPage(r, pull, how)
+	if how.tab == "edit" {
+		if page.Edit, err = s.edit(r, pull); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+	}
+	s.render(w, r, how.status, how.tab, page)
+}
+
+func (s *site) pullPage(r *http.Request, pull github.PullView, how shown) pullPage {
+	base := pullURL(pull.Repo, pull.Number, "conversation")
+	page := pullPage{
+		frame: s.frame(r, fmt.Sprintf("%s · #%d · %s", pull.Title, pull.Number, pull.Repo)),
+		Pull:  pull, Base: base, Tab: how.tab, State: badge(pull), Suggestions: s.suggestions,
+		Checks: s.checkLines(pull.Checks), Reviews: latestReviews(pull),
+		Files: fileDiffs(pull), Typed: r.FormValue("comment"),
+	}
+	page.Repo, page.Flash = pull.Repo, how.flash
+	page.Here = pullURL(pull.Repo, pull.Number, how.tab)
+	if how.tab != "edit" {
+		page.Events = base + "/events" // what is being edited stays as it was opened
+	}
+	if how.flash != "" && how.tab == "conversation" {
+		page.Typed = r.PostFormValue("body")
+	}
+	page.Items = s.items(pull, page.You.Login)
+	page.Merge = decideMerge(pull, page.Reviews, page.Checks)
+	page.Comments = countComments(pull)
+	for _, file := range pull.Files {
+		page.Additions += file.Additions
+		page.Deletions += file.Deletions
+	}
+	return page
+}
+
+func badge(pull github.PullView) stateBadge {
+	switch {
+	case pull.Merged:
+		return stateBadge{sign{"success", "merge"}, "merged", "Merged"}
+	case pull.State == "closed":
+		return stateBadge{sign{"failure", "pull"}, "closed", "Closed"}
+	case pull.Draft:
+		return stateBadge{sign{"neutral", "pull"}, "draft", "Draft"}
+	}
+	return stateBadge{sign{"success", "pull"}, "open", "Open"}
+}
+
+func fileDiffs(pull github.PullView) []fileDiff {
+	var files []fileDiff
+	for _, file := range pull.Files {
+		name := fnv.New64a()
+		name.Write([]byte(file.Path))
+		files = append(files, fileDiff{
+			ID: fmt.Sprintf("file-%x", name.Sum64()), Path: file.Path, OldPath: file.OldPath, Status: file.Status,
+			Additions: file.Additions, Deletions: file.Deletions, Lines: diffLines(file.Patch),
+			Editable: pull.State == "open" && file.Status != "removed" && pull.HeadRepo == pull.Repo,
+		})
+	}
+	return files
+}
