@@ -1,0 +1,150 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// checkName is the name of a check run's run.Posted.
+func checkName(r run.Run, check string) string {
+	return fmt.Sprintf("check/%d/%s/%s", r.Repository.ID, r.HeadSHA, check)
+}
+
+// checks brings the check runs of the commit of the notice's run up to date.
+func (d delivery) checks(ctx context.Context) error {
+	r, err := d.Store.Run(ctx, d.notice.RunID)
+	if errors.Is(err, run.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return storeError{err}
+	}
+	if r.HeadSHA == "" {
+		return nil // it ended before anybody knew its commit
+	}
+	v, err := d.checkView(ctx, r.HeadSHA)
+	if err != nil {
+		return err
+	}
+	plan, ok := CheckRun(v)
+	if !ok {
+		return nil
+	}
+	if err := d.check(ctx, r, plan); err != nil {
+		return err
+	}
+	if apply, ok := ApplyCheck(v); ok {
+		return d.check(ctx, r, apply)
+	}
+	return nil
+}
+
+// checkView reads what the check runs of a commit show.
+func (d delivery) checkView(ctx context.Context, head string) (CheckView, error) {
+	runs, err := d.runs(ctx)
+	if err != nil {
+		return CheckView{}, err
+	}
+	v := CheckView{View: View{Runs: runs}, HeadSHA: head}
+	p, ok := pick(runs, head)
+	if !ok || p.active() {
+		return v, nil
+	}
+	if v.Summaries, err = d.summaries(ctx, p.jobs); err != nil {
+		return CheckView{}, err
+	}
+	v.Outputs, err = d.outputs(ctx, p.jobs)
+	return v, err
+}
+
+// check creates or updates one check run.
+func (d delivery) check(ctx context.Context, r run.Run, c Check) error {
+	return d.put(ctx, object{
+		name: checkName(r, c.Name), digest: c.digest(),
+		create: func(ctx context.Context) (int64, error) { return d.createCheck(ctx, r.HeadSHA, c) },
+		edit:   func(ctx context.Context, id int64) error { return d.updateCheck(ctx, id, c) },
+		find: func(ctx context.Context, _ time.Time) (int64, error) {
+			return d.findCheck(ctx, r.HeadSHA, c.Name)
+		},
+	})
+}
+
+// digest covers everything of a check run, except for the times of the apply
+// check: that one stays as it is when a commit is planned again.
+func (c Check) digest() string {
+	if c.Name == CheckApply {
+		c.StartedAt, c.CompletedAt = time.Time{}, time.Time{}
+	}
+	return digest(fmt.Sprintf("%q", []any{c.ExternalID, c.Status, c.Conclusion, c.Title, c.Summary, c.Text, c.Actions,
+		c.StartedAt.UTC().String(), c.CompletedAt.UTC().String()}))
+}
+
+func (d delivery) createCheck(ctx context.Context, head string, c Check) (int64, error) {
+	options := github.CreateCheckRunOptions{
+		Name: c.Name, HeadSHA: head, ExternalID: &c.ExternalID, Status: &c.Status,
+		StartedAt: &github.Timestamp{Time: c.StartedAt}, Output: c.output(), Actions: c.actions(),
+	}
+	options.Conclusion, options.CompletedAt = c.completion()
+	made, _, err := d.client.Checks.CreateCheckRun(ctx, d.notice.Repository.Owner, d.notice.Repository.Name, options)
+	if err != nil {
+		return 0, fmt.Errorf("creating check run %s: %w", c.Name, err)
+	}
+	return made.GetID(), nil
+}
+
+func (d delivery) updateCheck(ctx context.Context, id int64, c Check) error {
+	options := github.UpdateCheckRunOptions{
+		Name: c.Name, ExternalID: &c.ExternalID, Status: &c.Status, Output: c.output(), Actions: c.actions(),
+	}
+	options.Conclusion, options.CompletedAt = c.completion()
+	_, _, err := d.client.Checks.UpdateCheckRun(ctx, d.notice.Repository.Owner, d.notice.Repository.Name, id, options)
+	if err != nil {
+		return fmt.Errorf("updating check run %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// findCheck looks for our check run of a name on a commit.
+func (d delivery) findCheck(ctx context.Context, head, name string) (int64, error) {
+	list, _, err := d.client.Checks.ListCheckRunsForRef(ctx, d.notice.Repository.Owner, d.notice.Repository.Name, head,
+		&github.ListCheckRunsOptions{CheckName: &name, AppID: &d.AppID})
+	if err != nil {
+		return 0, fmt.Errorf("looking for check run %s: %w", name, err)
+	}
+	found := int64(0)
+	for _, c := range list.CheckRuns {
+		if c.GetApp().GetID() == d.AppID && c.GetName() == name {
+			found = max(found, c.GetID())
+		}
+	}
+	return found, nil
+}
+
+func (c Check) completion() (*string, *github.Timestamp) {
+	if c.Status != checkCompleted {
+		return nil, nil
+	}
+	return &c.Conclusion, &github.Timestamp{Time: c.CompletedAt}
+}
+
+func (c Check) output() *github.CheckRunOutput {
+	out := &github.CheckRunOutput{Title: &c.Title, Summary: &c.Summary}
+	if c.Text != "" {
+		out.Text = &c.Text
+	}
+	return out
+}
+
+func (c Check) actions() []*github.CheckRunAction {
+	var out []*github.CheckRunAction
+	for _, a := range c.Actions {
+		out = append(out, &github.CheckRunAction{Label: a.Label, Description: a.Description, Identifier: a.Identifier})
+	}
+	return out
+}

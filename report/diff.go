@@ -1,0 +1,247 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/report/markdown"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+const (
+	shownValue    = 4_000 // characters of one attribute
+	usefulFold    = 1_500 // bytes below which a project's diff is left out as a whole
+	foldOverhead  = 400   // bytes around a diff: names, fence, what was left out
+	shownFindings = 10    // checks, warnings and drifted addresses of a project
+)
+
+// diffs folds the diff of each group into the budget. When not all fit, those
+// of the later groups are left out as a whole; of the others, long ones are cut
+// between two resources. Either is counted.
+func diffs(groups []group, budget int) string {
+	groups = slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.summary == nil || !worthAFold(g) })
+	full := make([]int, len(groups))
+	for i, g := range groups {
+		text, _ := fold(g, commentBudget)
+		full[i] = len(text)
+	}
+	const reserve = 200
+	room := shares(full, budget-reserve)
+	var b strings.Builder
+	for i, n := range room {
+		text, _ := fold(groups[i], n)
+		b.WriteString(text)
+	}
+	if left := len(groups) - len(room); left > 0 {
+		fmt.Fprintf(&b, "\n%s left out, see the check run.\n", plural(left, "more diff is", "more diffs are"))
+	}
+	return b.String()
+}
+
+// shares divides a budget among sizes: who needs less than an equal share gets
+// what it needs, and the others share the rest. Later ones get nothing when the
+// shares would become too small to be of use.
+func shares(sizes []int, budget int) []int {
+	n := len(sizes)
+	for n > 0 && !useful(sizes[:n], budget) {
+		n--
+	}
+	out := make([]int, n)
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return sizes[a] - sizes[b] })
+	for k, i := range order {
+		out[i] = min(sizes[i], budget/(n-k))
+		budget -= out[i]
+	}
+	return out
+}
+
+// useful tells whether everybody can have all, or at least a share worth reading.
+func useful(sizes []int, budget int) bool {
+	sum := 0
+	for _, s := range sizes {
+		sum += min(s, usefulFold)
+	}
+	return sum <= budget
+}
+
+func worthAFold(g group) bool { return !g.counts.Empty() || findings(g) != "" }
+
+// fold is one group's diff in at most room bytes; left counts the resources
+// that did not fit.
+func fold(g group, room int) (text string, left int) {
+	summary := "<b>" + g.names(htmlName) + "</b>"
+	if len(g.jobs) > 1 {
+		summary += ", each"
+	}
+	words := countWords(g.counts, worstFirst(g.counts))
+	if words == "" {
+		words = "no changes, " + findings(g)
+	}
+	also := aside(g.summary, room/4)
+	lines, left := diff(g.summary, room-foldOverhead-len(also))
+	body := ""
+	if lines != "" {
+		body = markdown.Fence("diff", lines)
+	}
+	if left > 0 {
+		body += fmt.Sprintf("\n%s left out, see the check run.\n", plural(left, "more resource is", "more resources are"))
+	}
+	return markdown.Details(summary+": "+words, paragraphs(allNames(g), body, also)), left
+}
+
+// allNames lists the projects that the summary line only counts.
+func allNames(g group) string {
+	if len(g.jobs) <= groupNames {
+		return ""
+	}
+	var out []string
+	for i, j := range g.jobs {
+		if i == 100 {
+			out = append(out, number(len(g.jobs)-i)+" more")
+			break
+		}
+		out = append(out, name(projectOf(j)))
+	}
+	return sentence(out) + "\n"
+}
+
+// diff writes resources in the summary's order, worst first, in at most room
+// bytes; left counts those that did not fit. A resource without room for its
+// attributes still gets its line.
+func diff(s *run.Summary, room int) (text string, left int) {
+	var b strings.Builder
+	for i, c := range s.Changes {
+		header := resourceLine(c)
+		if b.Len()+len(header)+100 > room {
+			return b.String(), len(s.Changes) - i
+		}
+		if i > 0 && len(c.Diff) > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(header)
+		attributes := attributeLines(c)
+		if b.Len()+len(attributes) > room {
+			attributes = "# its attributes are left out for size\n"
+		}
+		b.WriteString(attributes)
+	}
+	for _, o := range s.Outputs {
+		lines := valueLines("output."+o.Name, o.Before, o.After, "")
+		if b.Len()+len(lines) > room {
+			b.WriteString("# the rest of the outputs is left out for size\n")
+			break
+		}
+		b.WriteString(lines)
+	}
+	return b.String(), 0
+}
+
+// resourceLine says what happens to a resource. GitHub colours a line of a diff
+// by its first character: - red, + green, ! orange.
+func resourceLine(c run.Change) string {
+	signs := map[run.Action][2]string{
+		run.ActionDestroy: {"-", "will be destroyed"},
+		run.ActionReplace: {"-/+", "will be replaced"},
+		run.ActionUpdate:  {"!", "will be changed"},
+		run.ActionCreate:  {"+", "will be created"},
+		run.ActionForget:  {"!", "will be forgotten, not destroyed"},
+		run.ActionRead:    {"#", "will be read during apply"},
+		run.ActionNone:    {"#", "stays as it is"},
+	}
+	sign, ok := signs[c.Action]
+	if !ok {
+		sign = [2]string{"!", string(c.Action)}
+	}
+	text := sign[0] + " " + oneLine(markdown.Limit(c.Address, shownAddress)) + " " + oneLine(sign[1])
+	if c.Importing {
+		text += ", imported"
+	}
+	if c.MovedFrom != "" {
+		text += ", moved from " + oneLine(markdown.Limit(c.MovedFrom, shownAddress))
+	}
+	if c.Reason != "" {
+		text += ": " + oneLine(markdown.Limit(c.Reason, shownAddress))
+	}
+	return text + "\n"
+}
+
+func attributeLines(c run.Change) string {
+	if c.Omitted {
+		return "# its attributes are left out for size\n"
+	}
+	var b strings.Builder
+	for _, a := range c.Diff {
+		after := ""
+		if a.ForcesReplace {
+			after = "  # forces replacement"
+		}
+		b.WriteString(valueLines("    "+oneLine(markdown.Limit(a.Path, shownAddress)), a.Before, a.After, after))
+	}
+	return b.String()
+}
+
+// valueLines writes a value before and after, each line with its sign.
+func valueLines(what, before, after, remark string) string {
+	var b strings.Builder
+	add := func(sign, value, remark string) {
+		if value == "" {
+			return
+		}
+		lines := strings.Split(markdown.Clean(markdown.Limit(value, shownValue)), "\n")
+		lines[0] = what + " = " + lines[0]
+		lines[len(lines)-1] += remark
+		for _, l := range lines {
+			b.WriteString(sign + " " + l + "\n")
+		}
+	}
+	if after == "" {
+		add("-", before, remark)
+	} else {
+		add("-", before, "")
+		add("+", after, remark)
+	}
+	return b.String()
+}
+
+// aside lists what is no change but was found while planning.
+func aside(s *run.Summary, room int) string {
+	var checks, warnings, drift []string
+	for _, c := range s.Checks {
+		checks = append(checks, markdown.Code(markdown.Limit(c.Address, shownAddress))+" "+
+			name(c.Status)+": "+markdown.Text(markdown.Limit(c.Message, shownNote)))
+	}
+	for _, w := range s.Warnings {
+		warnings = append(warnings, markdown.Text(markdown.Limit(w, shownNote)))
+	}
+	for _, d := range s.Drift {
+		drift = append(drift, address(d))
+	}
+	var b strings.Builder
+	for _, part := range []struct {
+		title string
+		list  []string
+	}{{"Checks", checks}, {"Warnings", warnings}, {"Changed outside of Terraform", drift}} {
+		if len(part.list) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n**%s**\n\n", part.title)
+		for i, item := range part.list {
+			if i == shownFindings || b.Len()+len(item) > room {
+				fmt.Fprintf(&b, "- and %s more\n", number(len(part.list)-i))
+				break
+			}
+			b.WriteString("- " + item + "\n")
+		}
+	}
+	return b.String()
+}
+
+func htmlName(s string) string { return markdown.HTML(markdown.Limit(s, shownName)) }
+
+// oneLine is s without line ends, for a line of a fence.
+func oneLine(s string) string { return strings.Join(strings.Fields(markdown.Clean(s)), " ") }

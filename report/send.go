@@ -1,0 +1,60 @@
+package report
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// send carries out one notice. It may be carried out any number of times.
+func (s *Sender) send(ctx context.Context, n run.Notice) error {
+	client, err := s.Client(ctx, n.Repository.InstallationID)
+	if err != nil {
+		return fmt.Errorf("getting the client of installation %d: %w", n.Repository.InstallationID, err)
+	}
+	d := delivery{Sender: s, client: client, notice: n}
+	switch n.Kind {
+	case run.NoticeReaction:
+		return d.reaction(ctx)
+	case run.NoticeReply:
+		return d.reply(ctx)
+	case run.NoticeComment:
+		return d.comment(ctx)
+	case run.NoticeCheck:
+		return d.checks(ctx)
+	}
+	return fmt.Errorf("sending notice %s: no such kind", n.Kind)
+}
+
+// delivery is one attempt at one notice.
+type delivery struct {
+	*Sender
+	client *github.Client
+	notice run.Notice
+}
+
+// reaction puts an emoji on a comment. GitHub answers a second one of the same
+// App with the first.
+func (d delivery) reaction(ctx context.Context) error {
+	n := d.notice
+	_, _, err := d.client.Reactions.CreateIssueCommentReaction(ctx, n.Repository.Owner, n.Repository.Name, n.CommentID, n.Content)
+	if err != nil {
+		return fmt.Errorf("reacting to comment %d: %w", n.CommentID, err)
+	}
+	return nil
+}
+
+// shownRuns is how many runs of a pull request a report looks at.
+const shownRuns = 100
+
+// runs reads the runs of the notice's pull request, newest first.
+func (d delivery) runs(ctx context.Context) ([]run.Run, error) {
+	runs, err := d.Store.PullRuns(ctx, d.notice.Repository.ID, d.notice.PullRequest, shownRuns)
+	if err != nil {
+		return nil, storeError{fmt.Errorf("reading the runs of the pull request: %w", err)}
+	}
+	return runs, nil
+}

@@ -1,0 +1,246 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// store is the part of run.Store that sending needs.
+type store interface {
+	DueNotices(ctx context.Context, now time.Time, limit int) ([]run.Notice, error)
+	SentNotice(ctx context.Context, n run.Notice) error
+	RetryNotice(ctx context.Context, n run.Notice, at time.Time, cause string) error
+	Run(ctx context.Context, id string) (run.Run, error)
+	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
+	Posted(ctx context.Context, name string) (run.Posted, error)
+	PutPosted(ctx context.Context, p run.Posted) error
+}
+
+// Sender sends notices to GitHub: each at least once to the API, and at most
+// one visible thing for each. Notices of one pull request go in order, one at a
+// time; a reaction waits for nothing. All exported fields are set before Run
+// and not changed afterwards.
+type Sender struct {
+	Store store
+	// Client returns the client of an installation.
+	Client func(ctx context.Context, installationID int64) (*github.Client, error)
+	// Open reads an artifact of a job; bytes are good once io.EOF was seen.
+	Open func(context.Context, run.Artifact) (io.ReadCloser, error)
+	// RetryAfter tells a temporary error and the least time to wait.
+	RetryAfter func(err error, now time.Time) (wait time.Duration, temporary bool)
+	Now        func() time.Time
+	AppID      int64  // of the GitHub App: only what it wrote is taken for ours
+	WebURL     string // of GitHub's pages, such as "https://github.com"; empty makes no links
+
+	once  sync.Once
+	wake  chan struct{} // holds one token when something may be due; made by init
+	slots chan struct{} // bounds the lanes at work; made by init
+	quick chan struct{} // the same for reactions
+
+	mu    sync.Mutex
+	busy  map[string]bool      // lanes at work; guarded by mu
+	pause map[string]time.Time // lanes and installations that wait after an error; guarded by mu
+}
+
+// Bounds of sending. GitHub allows 100 requests at once for all of an App
+// ("Rate limits for the REST API", "About secondary rate limits").
+const (
+	lanesAtOnce     = 16
+	reactionsAtOnce = 8
+	listedAtOnce    = 1_000            // notices per look into the store
+	sweepEvery      = 15 * time.Second // how often to look without being woken
+	sendTimeout     = time.Minute
+)
+
+func (s *Sender) init() {
+	s.once.Do(func() {
+		s.wake = make(chan struct{}, 1)
+		s.slots, s.quick = make(chan struct{}, lanesAtOnce), make(chan struct{}, reactionsAtOnce)
+		s.busy, s.pause = map[string]bool{}, map[string]time.Time{}
+	})
+}
+
+// Wake makes Run look for notices at once. It never blocks.
+func (s *Sender) Wake() {
+	s.init()
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run sends notices until ctx is done, then waits for what is under way and
+// returns nil. A notice that was not sent is found again by the next Run.
+func (s *Sender) Run(ctx context.Context) error {
+	s.init()
+	var lanes sync.WaitGroup
+	defer lanes.Wait()
+	for {
+		wait := sweepEvery
+		if err := s.dispatch(ctx, &lanes); err != nil && ctx.Err() == nil {
+			zerolog.Ctx(ctx).Error().Err(err).Msg("looking for notices")
+			wait = time.Second
+		}
+		timer := time.NewTimer(min(wait, s.untilNextPause()))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-s.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// untilNextPause is how long until something that waits may go on.
+func (s *Sender) untilNextPause() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, least := s.Now(), sweepEvery
+	for key, until := range s.pause {
+		if !until.After(now) {
+			delete(s.pause, key)
+			continue
+		}
+		least = min(least, until.Sub(now))
+	}
+	return max(least, 10*time.Millisecond)
+}
+
+// dispatch gives every lane that has something due, and is not at work, to a
+// goroutine of its own.
+func (s *Sender) dispatch(ctx context.Context, lanes *sync.WaitGroup) error {
+	due, err := s.Store.DueNotices(ctx, s.Now(), listedAtOnce)
+	if err != nil {
+		return fmt.Errorf("listing due notices: %w", err)
+	}
+	order, byLane := inLanes(due)
+	for _, lane := range order {
+		if !s.enter(lane) {
+			continue
+		}
+		lanes.Go(func() {
+			slots := s.slots
+			if byLane[lane][0].Kind == run.NoticeReaction {
+				slots = s.quick
+			}
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				s.leave(lane)
+				return
+			}
+			s.work(ctx, lane, byLane[lane])
+			<-slots
+			s.leave(lane)
+			s.Wake() // something may have been added behind what was just sent
+		})
+	}
+	return nil
+}
+
+func (s *Sender) enter(lane string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy[lane] {
+		return false
+	}
+	s.busy[lane] = true
+	return true
+}
+
+func (s *Sender) leave(lane string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.busy, lane)
+}
+
+// work sends the notices of one lane in order. After an error the rest of the
+// lane waits as long as the notice that met it.
+func (s *Sender) work(ctx context.Context, lane string, notices []run.Notice) {
+	for _, n := range notices {
+		if ctx.Err() != nil {
+			return
+		}
+		log := zerolog.Ctx(ctx).With().Str("repository", n.Repository.FullName()).Int("pull_request", n.PullRequest).
+			Str("notice", string(n.Kind)).Logger()
+		if err := s.one(log.WithContext(ctx), lane, n); err != nil && ctx.Err() == nil {
+			log.Error().Err(err).Msg("keeping the state of a notice")
+			s.hold(lane, s.Now().Add(time.Second))
+			return
+		}
+	}
+}
+
+// one sends a notice and notes how that went. Its error is the store's.
+func (s *Sender) one(ctx context.Context, lane string, n run.Notice) error {
+	if until := s.held(lane, n); !until.IsZero() {
+		return s.Store.RetryNotice(ctx, n, until, "waiting for an earlier notice")
+	}
+	limited, cancel := context.WithTimeout(ctx, sendTimeout)
+	err := s.send(limited, n)
+	cancel()
+	if err == nil {
+		return s.Store.SentNotice(ctx, n)
+	}
+	if ctx.Err() != nil {
+		return nil // stopping: the notice stays due
+	}
+	wait, temporary := s.temporary(err)
+	if !temporary {
+		zerolog.Ctx(ctx).Error().Err(err).Msg("GitHub refuses a notice for good")
+		return s.Store.SentNotice(ctx, n)
+	}
+	at := s.Now().Add(max(wait, backoff(n.Attempts)))
+	s.hold(lane, at)
+	if limitsAll(err) {
+		s.hold(installation(n), at)
+	}
+	zerolog.Ctx(ctx).Warn().Err(err).Time("again_at", at).Msg("sending a notice later")
+	return s.Store.RetryNotice(ctx, n, at, err.Error())
+}
+
+// held is until when a notice must wait for its lane or installation; zero when
+// it may go.
+func (s *Sender) held(lane string, n run.Notice) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	until := s.pause[lane]
+	if all := s.pause[installation(n)]; all.After(until) {
+		until = all
+	}
+	if !until.After(s.Now()) {
+		return time.Time{}
+	}
+	return until
+}
+
+func (s *Sender) hold(key string, until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if until.After(s.pause[key]) {
+		s.pause[key] = until
+	}
+}
+
+// storeError is an error of the store while sending: always worth another try.
+type storeError struct{ error }
+
+func (e storeError) Unwrap() error { return e.error }
+
+func (s *Sender) temporary(err error) (time.Duration, bool) {
+	if errors.As(err, new(storeError)) || errors.Is(err, context.DeadlineExceeded) {
+		return 0, true
+	}
+	return s.RetryAfter(err, s.Now())
+}

@@ -1,0 +1,167 @@
+package report
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// markComment is in the pull request's one comment, out of sight. Together with
+// the author it tells ours from others.
+const markComment = "<!-- lockkeeper:comment -->"
+
+// markReply is the same for the answer to one question.
+func markReply(key string) string { return "<!-- lockkeeper:reply:" + digest(key)[:24] + " -->" }
+
+// comment brings the pull request's one comment up to date.
+func (d delivery) comment(ctx context.Context) error {
+	n := d.notice
+	runs, err := d.runs(ctx)
+	if err != nil {
+		return err
+	}
+	p, ok := pick(runs, "")
+	if !ok {
+		return nil
+	}
+	summaries, err := d.summaries(ctx, p.jobs)
+	if err != nil {
+		return err
+	}
+	link, err := d.checkURL(ctx, p.run)
+	if err != nil {
+		return err
+	}
+	body := Comment(View{Runs: runs, Summaries: summaries, CheckURL: link}) + "\n" + markComment + "\n"
+	return d.put(ctx, object{
+		name: fmt.Sprintf("comment/%d/%d", n.Repository.ID, n.PullRequest), digest: digest(body),
+		create: func(ctx context.Context) (int64, error) { return d.createComment(ctx, body) },
+		edit:   func(ctx context.Context, id int64) error { return d.editComment(ctx, id, body) },
+		find: func(ctx context.Context, since time.Time) (int64, error) {
+			return d.findComment(ctx, markComment, since)
+		},
+	})
+}
+
+// reply answers in a new comment, once.
+func (d delivery) reply(ctx context.Context) error {
+	n := d.notice
+	body := n.Body
+	if body == "" && n.RunID != "" {
+		r, err := d.Store.Run(ctx, n.RunID)
+		if errors.Is(err, run.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return storeError{err}
+		}
+		body = Refusal(r)
+	}
+	mark := markReply(n.Key)
+	body = clip(body, commentBudget) + "\n" + mark + "\n"
+	return d.put(ctx, object{
+		name: "reply/" + n.Key, digest: digest(body),
+		create: func(ctx context.Context) (int64, error) { return d.createComment(ctx, body) },
+		find: func(ctx context.Context, since time.Time) (int64, error) {
+			return d.findComment(ctx, mark, since)
+		},
+	})
+}
+
+// clip shortens a reply that another part wrote, between two lines, and closes
+// the fence that it may have cut.
+func clip(body string, limit int) string {
+	shown, left := firstLines(strings.TrimRight(body, "\n"), limit)
+	if left == 0 {
+		return shown + "\n"
+	}
+	if strings.Count(shown, "\n```")%2 == 1 {
+		shown += "\n```"
+	}
+	return fmt.Sprintf("%s\n\n%s left out for size.\n", shown, plural(left, "more line is", "more lines are"))
+}
+
+func (d delivery) createComment(ctx context.Context, body string) (int64, error) {
+	n := d.notice
+	made, _, err := d.client.Issues.CreateComment(ctx, n.Repository.Owner, n.Repository.Name, n.PullRequest,
+		&github.IssueComment{Body: &body})
+	if err != nil {
+		return 0, fmt.Errorf("creating a comment: %w", err)
+	}
+	return made.GetID(), nil
+}
+
+func (d delivery) editComment(ctx context.Context, id int64, body string) error {
+	n := d.notice
+	_, _, err := d.client.Issues.EditComment(ctx, n.Repository.Owner, n.Repository.Name, id, &github.IssueComment{Body: &body})
+	if err != nil {
+		return fmt.Errorf("editing comment %d: %w", id, err)
+	}
+	return nil
+}
+
+// foundComment is what go-github's IssueComment lacks: the App that wrote it.
+type foundComment struct {
+	ID   int64  `json:"id"`
+	Body string `json:"body"`
+	App  *struct {
+		ID int64 `json:"id"`
+	} `json:"performed_via_github_app"`
+}
+
+// findComment looks for the newest comment with a mark that this App wrote. A
+// mark alone proves nothing: anybody can copy it (T15).
+func (d delivery) findComment(ctx context.Context, mark string, since time.Time) (int64, error) {
+	n := d.notice
+	query := url.Values{"per_page": {"100"}}
+	if !since.IsZero() {
+		query.Set("since", since.UTC().Format(time.RFC3339))
+	}
+	found := int64(0)
+	for page := 1; page != 0; {
+		query.Set("page", strconv.Itoa(page))
+		request, err := d.client.NewRequest(http.MethodGet, fmt.Sprintf("repos/%s/%s/issues/%d/comments?%s",
+			url.PathEscape(n.Repository.Owner), url.PathEscape(n.Repository.Name), n.PullRequest, query.Encode()), nil)
+		if err != nil {
+			return 0, fmt.Errorf("looking for a comment: %w", err)
+		}
+		var list []foundComment
+		answer, err := d.client.Do(ctx, request, &list)
+		if err != nil {
+			return 0, fmt.Errorf("looking for a comment: %w", err)
+		}
+		for _, c := range list {
+			if c.App != nil && c.App.ID == d.AppID && strings.Contains(c.Body, mark) {
+				found = max(found, c.ID)
+			}
+		}
+		page = answer.NextPage
+	}
+	return found, nil
+}
+
+// checkURL is the page of the plan's check run, or of all checks while it is
+// not known.
+func (d delivery) checkURL(ctx context.Context, r run.Run) (string, error) {
+	if d.WebURL == "" {
+		return "", nil
+	}
+	page := fmt.Sprintf("%s/%s/%s", strings.TrimSuffix(d.WebURL, "/"), url.PathEscape(r.Repository.Owner), url.PathEscape(r.Repository.Name))
+	posted, err := d.Store.Posted(ctx, checkName(r, CheckPlan))
+	switch {
+	case errors.Is(err, run.ErrNotFound) || err == nil && posted.ID == 0:
+		return fmt.Sprintf("%s/pull/%d/checks", page, r.PullRequest), nil
+	case err != nil:
+		return "", storeError{err}
+	}
+	return fmt.Sprintf("%s/runs/%d", page, posted.ID), nil
+}
