@@ -102,3 +102,17 @@ func (s *checkSuite) verdict() (status, conclusion string) {
 	}
 	return status, conclusion
 }
+
+// rerequestRun puts the suite of a run back to queued; the run itself stays as it is. Callers hold d.mu.
+func (d *Double) rerequestRun(c *checkRun, by actor) {
+	c.suite.requeued, c.suite.updated = true, d.now()
+	d.feed.changed()
+	d.emitCheckRun(c, by, "rerequested", nil)
+}
+
+// rerequestSuite puts a suite back to queued. Callers hold d.mu.
+func (d *Double) rerequestSuite(s *checkSuite, by actor) {
+	s.requeued, s.updated = true, d.now()
+	d.feed.changed()
+	d.emitSuite(s, by, "rerequested")
+}

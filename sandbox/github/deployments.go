@@ -10,7 +10,9 @@ type deployment struct {
 	environment      string
 	description      *string
 	payload          any
-	transient, prod  bool
+	app              bool // made through the App
+	transient        bool
+	production       bool
 	created, updated time.Time
 	statuses         []*deploymentStatus
 }

@@ -9,14 +9,19 @@ import (
 type Error struct {
 	Status  int // HTTP status
 	Message string
-	Errors  []object // details of a 422
+	Errors  []any // details of a 422: objects or sentences
 	header  map[string]string
 }
 
 func (e *Error) Error() string {
 	for _, detail := range e.Errors {
-		if m, ok := detail["message"].(string); ok {
-			return e.Message + ": " + m
+		switch x := detail.(type) {
+		case string:
+			return e.Message + ": " + x
+		case object:
+			if m, ok := x["message"].(string); ok {
+				return e.Message + ": " + m
+			}
 		}
 	}
 	return e.Message
@@ -38,5 +43,5 @@ func errValidation(resource, code, field, message string) *Error {
 	if message != "" {
 		detail["message"] = message
 	}
-	return &Error{Status: http.StatusUnprocessableEntity, Message: "Validation Failed", Errors: []object{detail}}
+	return &Error{Status: http.StatusUnprocessableEntity, Message: "Validation Failed", Errors: []any{detail}}
 }

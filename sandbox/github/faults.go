@@ -15,6 +15,7 @@ type Faults struct {
 	advanced  time.Duration
 	latency   time.Duration
 	unknown   int // answers with mergeable null
+	perHour   int // calls; 0: no limit
 	failures  []*failure
 	drop      int
 	duplicate int
@@ -29,7 +30,7 @@ type failure struct {
 	answer func(now time.Time) *Error
 }
 
-func newFaults(d *Double) *Faults { return &Faults{d: d, unknown: 1} }
+func newFaults(d *Double) *Faults { return &Faults{d: d, unknown: 1, perHour: hourlyLimit} }
 
 // set changes switches and wakes everybody who waits for time or deliveries.
 func (f *Faults) set(change func()) {

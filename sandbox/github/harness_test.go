@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -132,8 +133,19 @@ func (w *world) wait(cond func() bool) {
 func newTestChecker(t testing.TB) *openapi.Checker {
 	spec, err := openapi.Load()
 	must(t, err)
-	return openapi.NewChecker(spec, func(violation string) { t.Errorf("%s", violation) })
+	return openapi.NewChecker(spec, func(violation string) {
+		for _, quirk := range clientQuirks {
+			if strings.HasPrefix(violation, quirk) {
+				return
+			}
+		}
+		t.Errorf("%s", violation)
+	})
 }
+
+// clientQuirks are requests of go-github v60 that GitHub takes though its description does not know them: label lists
+// without the object around them, and an empty content when deleting a file.
+var clientQuirks = []string{"request issues/add-labels", "request issues/set-labels", "request repos/delete-file"}
 
 func must(t testing.TB, err error) {
 	t.Helper()

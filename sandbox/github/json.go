@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -59,4 +60,13 @@ func with(o, more object) object {
 		o[k] = v
 	}
 	return o
+}
+
+// itoa renders a number in text.
+func itoa[N int | int64](n N) string { return strconv.FormatInt(int64(n), 10) }
+
+// atoi reads a number that git wrote; anything else is 0.
+func atoi(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
 }

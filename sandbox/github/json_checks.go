@@ -84,6 +84,11 @@ func (d *Double) suiteJSON(s *checkSuite) object {
 	})
 }
 
+// restSuiteJSON renders a check suite for REST. Callers hold d.mu.
+func (d *Double) restSuiteJSON(s *checkSuite) object {
+	return with(d.suiteJSON(s), object{"repository": d.repoJSON(s.repo)})
+}
+
 // simpleCommitJSON renders a commit as check suites and merge groups embed it, from what is known already.
 func (d *Double) simpleCommitJSON(r *repository, sha string) any {
 	c, ok := r.git.commits.peek(sha)

@@ -1,6 +1,9 @@
 package github
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // emit queues a webhook of one repository for the App, if the App is installed there and subscribed. Callers hold d.mu,
 // so that webhooks are queued in the order in which things happened.
@@ -53,7 +56,11 @@ func (d *Double) emitCheckRun(c *checkRun, by actor, action string, more object)
 }
 
 func (d *Double) emitSuite(s *checkSuite, by actor, action string) {
-	d.emit("check_suite", s.repo, by, object{"action": action, "check_suite": d.suiteJSON(s)})
+	suite, app := d.suiteJSON(s), d.appJSON()
+	// The description of this one event lacks the name merge_group among the App's events.
+	app["events"] = slices.DeleteFunc(app["events"].([]string), func(e string) bool { return e == "merge_group" })
+	suite["app"] = app
+	d.emit("check_suite", s.repo, by, object{"action": action, "check_suite": suite})
 }
 
 func (d *Double) pushPayload(r *repository, by actor, c refChange, f pushFacts) object {

@@ -246,8 +246,7 @@ func (p *Person) RerequestSuite(repo, sha string) error {
 	return p.on(repo, "write", func(r *repository, by actor) error {
 		for _, s := range r.suites {
 			if s.headSHA == sha {
-				s.requeued, s.updated = true, p.d.now()
-				p.d.emitSuite(s, by, "rerequested")
+				p.d.rerequestSuite(s, by)
 				return nil
 			}
 		}

@@ -3,7 +3,6 @@ package github
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -248,5 +247,3 @@ func (p *pull) gitHead() string { return "refs/pull/" + itoa(p.number) + "/head"
 
 // gitMerge is the ref of the test merge commit: as old as the last question for mergeability.
 func (p *pull) gitMerge() string { return "refs/pull/" + itoa(p.number) + "/merge" }
-
-func itoa[N int | int64](n N) string { return strconv.FormatInt(int64(n), 10) }

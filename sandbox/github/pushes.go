@@ -106,7 +106,9 @@ func (d *Double) applyPush(r *repository, by actor, c refChange, facts pushFacts
 		r.refs[c.ref] = c.after
 	}
 	r.pushed, r.json = d.now(), nil
-	d.emit("push", r, by, d.pushPayload(r, by, c, facts))
+	if strings.HasPrefix(c.ref, "refs/heads/") || strings.HasPrefix(c.ref, "refs/tags/") { // notes and the like move silently
+		d.emit("push", r, by, d.pushPayload(r, by, c, facts))
+	}
 	if _, isBranch := c.branch(); isBranch && c.after != zeroSHA {
 		d.requestSuite(r, by, c)
 	}

@@ -23,7 +23,7 @@ type repository struct {
 	json          []byte // the part that rarely changes, rendered once; nil: not yet
 
 	roles       map[string]string // lower-case login to role
-	refs        map[string]string // refs/heads/* and refs/tags/* to SHA, as git has them
+	refs        map[string]string // ref to SHA as git has them, refs/pull excepted
 	lastNumber  int               // of issues and pull requests
 	pulls       map[int]*pull
 	comments    map[int64]*comment

@@ -1,6 +1,9 @@
 package github
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // Review states as REST spells them.
 const (
@@ -13,7 +16,7 @@ const (
 
 // reviewStates maps the event of a new review to its state.
 var reviewStates = map[string]string{
-	"APPROVE": reviewApproved, "REQUEST_CHANGES": reviewChanges, "COMMENT": reviewCommented, "": reviewPending,
+	"APPROVE": reviewApproved, "REQUEST_CHANGES": reviewChanges, "COMMENT": reviewCommented,
 }
 
 type review struct {
@@ -26,37 +29,61 @@ type review struct {
 	submitted time.Time // zero while pending
 }
 
-// addReview submits a review of the head, or of commit if that is not empty. Callers hold d.mu.
+// addReview reviews the head, or commit if that is not empty; without an event it stays pending. Callers hold d.mu.
 func (d *Double) addReview(p *pull, by actor, event, body, commit string) (*review, error) {
-	state, known := reviewStates[event]
-	own := p.author == by.account
-	switch {
-	case !known:
-		return nil, errValidation("PullRequestReview", "invalid", "event", "")
-	case own && state == reviewApproved:
-		return nil, &Error{Status: 422, Message: "Unprocessable Entity", Errors: []object{{"message": "Can not approve your own pull request"}}}
-	case own && state == reviewChanges:
-		return nil, &Error{Status: 422, Message: "Unprocessable Entity", Errors: []object{{"message": "Can not request changes on your own pull request"}}}
-	case body == "" && (state == reviewChanges || state == reviewCommented):
-		return nil, errValidation("PullRequestReview", "custom", "body", "Body can't be blank")
-	}
-	if body != "" {
-		if err := checkBody("PullRequestReview", body); err != nil {
-			return nil, err
-		}
-	}
 	if commit == "" {
 		commit = p.headSHA
 	}
-	v := &review{id: d.id(), pull: p, author: by.account, body: body, state: state, commit: commit}
+	v := &review{pull: p, author: by.account, body: body, state: reviewPending, commit: commit}
+	if event != "" {
+		if err := v.refuse(event, body); err != nil {
+			return nil, err
+		}
+	}
+	v.id = d.id()
 	p.reviews = append(p.reviews, v)
-	if state == reviewPending {
+	if event == "" {
 		return v, nil
 	}
-	v.submitted = d.now()
-	d.record(p, by, moment{kind: "reviewed", review: v, sha: commit})
+	return v, d.submit(v, by, event, body)
+}
+
+// refuse says why a review cannot be submitted so.
+func (v *review) refuse(event, body string) error {
+	state, known := reviewStates[event]
+	own := v.pull.author == v.author
+	refused := func(message string) error {
+		return &Error{Status: http.StatusUnprocessableEntity, Message: "Unprocessable Entity", Errors: []any{message}}
+	}
+	switch {
+	case !known:
+		return errValidation("PullRequestReview", "invalid", "event", "")
+	case v.state != reviewPending:
+		return refused("Can not submit a review that is not pending")
+	case own && state == reviewApproved:
+		return refused("Can not approve your own pull request")
+	case own && state == reviewChanges:
+		return refused("Can not request changes on your own pull request")
+	case body == "" && state != reviewApproved:
+		return errValidation("PullRequestReview", "custom", "body", "Body can't be blank")
+	case body != "":
+		return checkBody("PullRequestReview", body)
+	}
+	return nil
+}
+
+// submit submits a pending review. Callers hold d.mu.
+func (d *Double) submit(v *review, by actor, event, body string) error {
+	if body == "" {
+		body = v.body
+	}
+	if err := v.refuse(event, body); err != nil {
+		return err
+	}
+	v.body, v.state, v.submitted = body, reviewStates[event], d.now()
+	d.record(v.pull, by, moment{kind: "reviewed", review: v, sha: v.commit})
 	d.emitReview(v, by, "submitted")
-	return v, nil
+	return nil
 }
 
 // dismissReview takes an approval or a request for changes back. Callers hold d.mu.
