@@ -21,6 +21,12 @@ type node struct {
 	sources []source
 	root    bool // has a backend or cloud block
 	called  bool // some directory calls it as a local module
+
+	// What its files refer to, from the repository's root and inside of it.
+	modules []string
+	paths   []string
+	// The same for paths that Terraform takes from the root module's directory, as they were written.
+	rootPaths []string
 }
 
 type source struct {
@@ -42,13 +48,28 @@ func newGraph(ix *Index, files, sources []File, found []*facts) *Graph {
 		n.root = n.root || found[i].Root
 	}
 	for _, n := range g.nodes {
-		n.eachRef(func(_ source, r ref) {
-			if to, ok := within(n.dir, r.Path); ok && r.Kind == moduleRef && to != n.dir && g.nodes[to] != nil {
-				g.nodes[to].called = true
-			}
-		})
+		n.eachRef(func(_ source, r ref) { g.resolve(n, r) })
 	}
 	return g
+}
+
+// resolve adds a reference to its node, unless it leaves the repository.
+func (g *Graph) resolve(n *node, r ref) {
+	if r.Kind == rootRef {
+		n.rootPaths = append(n.rootPaths, r.Path)
+		return
+	}
+	to, ok := within(n.dir, r.Path)
+	switch {
+	case !ok:
+	case r.Kind == pathRef:
+		n.paths = append(n.paths, to)
+	case to != n.dir:
+		n.modules = append(n.modules, to)
+		if called := g.nodes[to]; called != nil {
+			called.called = true
+		}
+	}
 }
 
 func (n *node) eachRef(f func(source, ref)) {
@@ -74,21 +95,18 @@ func (g *Graph) reach(dir string) reach {
 		if n == nil {
 			continue
 		}
-		n.eachRef(func(_ source, ref ref) {
-			from := n.dir
-			if ref.Kind == rootRef {
-				from = dir
-			}
-			to, ok := within(from, ref.Path)
-			switch {
-			case !ok:
-			case ref.Kind != moduleRef:
-				r.paths = append(r.paths, to)
-			case !seen[to]:
+		for _, to := range n.modules {
+			if !seen[to] {
 				seen[to] = true
 				r.modules = append(r.modules, to)
 			}
-		})
+		}
+		r.paths = append(r.paths, n.paths...)
+		for _, path := range n.rootPaths {
+			if to, ok := within(dir, path); ok {
+				r.paths = append(r.paths, to)
+			}
+		}
 	}
 	return r
 }
