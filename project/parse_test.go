@@ -203,6 +203,8 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	f.Add([]byte(documented(f)))
+	schema := compileSchema(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		cfg, err := Parse(ConfigFile, data)
 		if err != nil {
@@ -215,6 +217,9 @@ func FuzzParse(f *testing.F) {
 		written, err := yaml.MarshalWithOptions(cfg, yaml.JSON())
 		if err != nil {
 			t.Fatal(err)
+		}
+		if err := bySchema(schema, written); err != nil {
+			t.Fatalf("the schema refuses what Parse accepts: %v\n%s", err, written)
 		}
 		again, err := Parse(ConfigFile, written)
 		if err != nil {
