@@ -21,6 +21,6 @@ func apply() Spec {
 }
 
 // applyFlags are few because a stored plan already fixes what happens.
-func applyFlags() []flag {
-	return []flag{{name: "-parallelism", value: parallelismValue}}
+func applyFlags() []terraformFlag {
+	return []terraformFlag{{name: "-parallelism", value: parallelismValue}}
 }

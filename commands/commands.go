@@ -60,10 +60,11 @@ type Outcome struct {
 func (o Outcome) Ignored() bool { return o.Command == nil && o.Reply == "" }
 
 // Mutating reports whether carrying out the command can change infrastructure
-// or state, so that it must pass the gate of apply.
+// or state, so that it must pass the gate of apply. What is not known mutates.
 func (c *Command) Mutating() bool {
 	if c.Name == NameTerraform {
-		return c.Tier() == TierMutating
+		tier := c.Tier()
+		return tier != TierRead && tier != TierPlanLike
 	}
 	spec, known := find(c.Name)
 	return !known || spec.Mutating

@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// flag is one terraform flag of an allow-list. The zero value has no ok in
+// terraformFlag is one terraform flag of an allow-list. The zero value has no ok in
 // value: the flag is bare and takes none.
-type flag struct {
+type terraformFlag struct {
 	name   string
 	value  value
 	repeat bool
 }
 
-func (f flag) describe() string {
+func (f terraformFlag) describe() string {
 	if f.value.ok == nil {
 		return "`" + f.name + "`"
 	}
-	text := "`" + f.name + "=`" + f.value.describe
+	text := "`" + f.name + "=…` with " + f.value.describe
 	if f.repeat {
 		text += ", more than once if need be"
 	}
@@ -26,19 +26,26 @@ func (f flag) describe() string {
 
 // checkFlags tests words against an allow-list. The problem is empty when all
 // of them may be passed on as they are.
-func checkFlags(words []string, allowed []flag) (problem string) {
+func checkFlags(words []string, allowed []terraformFlag) (problem string) {
+	if len(words) > 0 && len(allowed) == 0 && strings.HasPrefix(words[0], "-") {
+		name, _, _ := strings.Cut(words[0], "=")
+		return quote(name) + " is not allowed here" + becauseOf(name) + ". No terraform flag is"
+	}
 	seen := map[string]bool{}
 	for _, word := range words {
 		name, val, hasValue := strings.Cut(word, "=")
+		if word == "--" {
+			return "`--` stands once, before all flags"
+		}
 		if strings.HasPrefix(word, "--") {
 			return quote(word) + " has one dash too many: terraform flags begin with a single `-`"
 		}
 		if !strings.HasPrefix(word, "-") {
 			return quote(word) + " is not a flag: after `--` write flags as `-name=value`, without spaces"
 		}
-		i := slices.IndexFunc(allowed, func(f flag) bool { return f.name == name })
+		i := slices.IndexFunc(allowed, func(f terraformFlag) bool { return f.name == name })
 		if i < 0 {
-			return quote(name) + " is not allowed here" + becauseOf(name)
+			return quote(name) + " is not allowed here" + becauseOf(name) + ". Allowed are " + codeList(flagNames(allowed))
 		}
 		f := allowed[i]
 		switch {
@@ -54,6 +61,14 @@ func checkFlags(words []string, allowed []flag) (problem string) {
 		seen[name] = true
 	}
 	return ""
+}
+
+func flagNames(flags []terraformFlag) []string {
+	names := make([]string, len(flags))
+	for i, f := range flags {
+		names[i] = f.name
+	}
+	return names
 }
 
 // becauseOf explains the refusal of a flag that terraform has and the command
@@ -76,7 +91,8 @@ func refusedFlags() map[string]string {
 		text      = "it only changes how the output looks"
 		asks      = "nobody can answer questions there"
 		never     = "it can skip a safety check"
-		secrets   = "it can print secrets"
+		plans     = "it belongs to `/plan`"
+		secrets   = "its output can hold secrets"
 	)
 	return map[string]string{
 		"-var":                   variables,
@@ -106,6 +122,10 @@ func refusedFlags() map[string]string {
 		"-force":                 never,
 		"-force-copy":            never,
 		"-auto-approve":          never,
+		"-target":                plans,
+		"-replace":               plans,
+		"-refresh":               plans,
+		"-refresh-only":          plans,
 		"-ignore-remote-version": never,
 		"-migrate-state":         never,
 		"-reconfigure":           never,
@@ -122,6 +142,13 @@ func refusedFlags() map[string]string {
 		"-compact-warnings":      text,
 		"-concise":               text,
 		"-list":                  text,
+		"-deprecation":           text,
+		"-consolidate-warnings":  text,
+		"-consolidate-errors":    text,
+		"-target-file":           files,
+		"-exclude-file":          files,
+		"-json-into":             files,
+		"-exclude":               "name what to plan with `-target`",
 		"-detailed-exitcode":     "the server reads the plan itself",
 		"-no-tests":              "tests are part of the check",
 		"-help":                  "type `/help`",

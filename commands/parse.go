@@ -79,37 +79,32 @@ func checkShape(body, line, rest string) (problem string) {
 // read fills c from the words after the name of the command.
 func (s Spec) read(c *Command, words []string) (problem string) {
 	var tail []string
-	hasTail := false
 	if i := slices.Index(words, "--"); i >= 0 {
-		words, tail, hasTail = words[:i], words[i+1:], true
+		words, tail = words[:i], words[i+1:]
 	}
-	check := func() string { return checkFlags(tail, s.flags) }
+	if len(tail) > 0 {
+		c.Flags = tail
+	}
 	switch s.takes {
-	case takesTopic:
-		if len(words) > 0 {
-			return readTopic(c, words, hasTail)
-		}
 	case takesSubcommand:
 		sub, rest, problem := parseSubcommand(words)
 		if problem != "" {
 			return problem
 		}
-		c.Subcommand, words = sub.name, rest
-		check = func() string { return sub.check(tail) }
+		c.Subcommand = sub.name
+		if problem := s.readWords(c, rest); problem != "" {
+			return problem
+		}
+		return sub.check(tail)
+	case takesTopic:
+		problem = readTopic(c, words)
+	default:
+		problem = s.readWords(c, words)
 	}
-	if problem := s.readWords(c, words); problem != "" {
+	if problem != "" {
 		return problem
 	}
-	if hasTail && s.takes != takesSubcommand && len(s.flags) == 0 {
-		return "it takes no terraform flags"
-	}
-	if problem := check(); problem != "" {
-		return problem
-	}
-	if len(tail) > 0 {
-		c.Flags = tail
-	}
-	return ""
+	return checkFlags(tail, s.flags)
 }
 
 // readWords reads project selectors and key=value arguments.
@@ -136,7 +131,7 @@ func (s Spec) readWords(c *Command, words []string) (problem string) {
 func (s Spec) readKey(c *Command, name, val string) (problem string) {
 	i := slices.IndexFunc(s.keys, func(k key) bool { return k.name == name })
 	if i < 0 {
-		return quote(name) + " is not an argument of `/" + string(s.Name) + "`"
+		return quote(name) + " is not an argument of `/" + string(s.Name) + "`" + s.takesKeys()
 	}
 	k := s.keys[i]
 	if _, twice := c.Args[name]; twice {
@@ -155,9 +150,24 @@ func (s Spec) readKey(c *Command, name, val string) (problem string) {
 	return ""
 }
 
+// takesKeys ends a refusal with the keys that would have been right.
+func (s Spec) takesKeys() string {
+	if len(s.keys) == 0 {
+		return ", which takes no `name=value`"
+	}
+	names := make([]string, len(s.keys))
+	for i, k := range s.keys {
+		names[i] = k.name + "="
+	}
+	return ", which takes " + codeList(names)
+}
+
 // readTopic reads the one word of /help; the slash may be typed or not.
-func readTopic(c *Command, words []string, hasTail bool) (problem string) {
-	if len(words) > 1 || hasTail {
+func readTopic(c *Command, words []string) (problem string) {
+	if len(words) == 0 {
+		return ""
+	}
+	if len(words) > 1 {
 		return "it takes the name of one command"
 	}
 	topic := strings.TrimPrefix(words[0], "/")

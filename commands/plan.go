@@ -21,8 +21,8 @@ func plan() Spec {
 // planFlags change what a plan looks at and nothing else. Flags that only
 // change text (-compact-warnings, -no-color) are left out because the comment
 // is made from the plan's JSON.
-func planFlags() []flag {
-	return []flag{
+func planFlags() []terraformFlag {
+	return []terraformFlag{
 		{name: "-target", value: addressValue, repeat: true},
 		{name: "-replace", value: addressValue, repeat: true},
 		{name: "-refresh", value: falseValue},

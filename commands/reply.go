@@ -25,12 +25,20 @@ func quote(text string) string {
 	return "`" + safe + "`"
 }
 
+// codeList joins our own words, each as a code span.
+func codeList(words []string) string {
+	return "`" + strings.Join(words, "`, `") + "`"
+}
+
 // refuse says that the command did nothing, why, and what to type instead.
 // The problem is a sentence or more without its last full stop.
 func (s Spec) refuse(problem string) Outcome {
-	name := "`/" + string(s.Name) + "`"
-	return Outcome{Reply: name + " did not run: " + strings.TrimSuffix(problem, ".") + ".\n\n" +
-		"Usage: `" + s.Usage + "`. Type `/help " + string(s.Name) + "` to see examples.\n"}
+	next := "Type `/help " + string(s.Name) + "` to see examples."
+	if s.Name == NameHelp {
+		next = "Type `/help` to see the commands."
+	}
+	return Outcome{Reply: "`/" + string(s.Name) + "` did not run: " + strings.TrimSuffix(problem, ".") + ".\n\n" +
+		"Usage: `" + s.Usage + "`. " + next + "\n"}
 }
 
 // unavailable answers a command that this version of the server does not

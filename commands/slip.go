@@ -4,8 +4,11 @@ import "strings"
 
 // suggest answers an unknown word: a hint when it is one letter, or only its
 // case, away from a command, and silence otherwise, since it belongs to some
-// other bot.
+// other bot. Two slashes begin a line of code.
 func suggest(word string) Outcome {
+	if strings.HasPrefix(word, "/") {
+		return Outcome{}
+	}
 	for _, s := range All() {
 		name := string(s.Name)
 		if strings.EqualFold(word, name) || isOneSlip(word, name) {

@@ -21,7 +21,7 @@ type Spec struct {
 
 	takes positional
 	keys  []key
-	flags []flag
+	flags []terraformFlag
 }
 
 // Example is one command line and what it does.

@@ -44,7 +44,7 @@ func terraform() Spec {
 type subcommand struct {
 	name  string
 	tier  Tier
-	flags []flag
+	flags []terraformFlag
 	// require is a flag without which the subcommand is refused.
 	require string
 	// arguments are the positional arguments, in order; with more set the last
@@ -57,30 +57,30 @@ type subcommand struct {
 
 func subcommands() []subcommand {
 	address := []value{addressValue}
-	dryRun := flag{name: "-dry-run"}
+	dryRun := terraformFlag{name: "-dry-run"}
 	return []subcommand{
 		{name: "validate", tier: TierRead},
-		{name: "fmt", tier: TierRead, require: "-check", flags: []flag{{name: "-check"}, {name: "-diff"}, {name: "-recursive"}}},
+		{name: "fmt", tier: TierRead, require: "-check", flags: []terraformFlag{{name: "-check"}, {name: "-diff"}, {name: "-recursive"}}},
 		{name: "version", tier: TierRead},
 		{name: "providers", tier: TierRead},
 		{name: "modules", tier: TierRead},
-		{name: "state list", tier: TierRead, arguments: address, more: true, flags: []flag{{name: "-id", value: wordValue}}},
+		{name: "state list", tier: TierRead, arguments: address, more: true, flags: []terraformFlag{{name: "-id", value: wordValue}}},
 		{name: "workspace list", tier: TierRead},
 		{name: "workspace show", tier: TierRead},
-		{name: "graph", tier: TierRead, flags: []flag{{name: "-draw-cycles"}, {name: "-type", value: graphValue}}},
+		{name: "graph", tier: TierRead, flags: []terraformFlag{{name: "-draw-cycles"}, {name: "-type", value: graphValue}}},
 		{name: "output", tier: TierRead},
 
-		{name: "plan", tier: TierPlanLike, flags: append(planFlags(), flag{name: "-destroy"})},
+		{name: "plan", tier: TierPlanLike, flags: append(planFlags(), terraformFlag{name: "-destroy"})},
 
 		{name: "import", tier: TierMutating, arguments: []value{addressValue, wordValue}},
-		{name: "state mv", tier: TierMutating, arguments: []value{addressValue, addressValue}, flags: []flag{dryRun}},
-		{name: "state rm", tier: TierMutating, arguments: []value{addressValue, addressValue}, more: true, flags: []flag{dryRun}},
-		{name: "taint", tier: TierMutating, arguments: address, flags: []flag{{name: "-allow-missing"}}},
-		{name: "untaint", tier: TierMutating, arguments: address, flags: []flag{{name: "-allow-missing"}}},
+		{name: "state mv", tier: TierMutating, arguments: []value{addressValue, addressValue}, flags: []terraformFlag{dryRun}},
+		{name: "state rm", tier: TierMutating, arguments: []value{addressValue, addressValue}, more: true, flags: []terraformFlag{dryRun}},
+		{name: "taint", tier: TierMutating, arguments: address, flags: []terraformFlag{{name: "-allow-missing"}}},
+		{name: "untaint", tier: TierMutating, arguments: address, flags: []terraformFlag{{name: "-allow-missing"}}},
 		{name: "force-unlock", tier: TierMutating, arguments: []value{lockIDValue}},
 		{name: "workspace new", tier: TierMutating, arguments: []value{workspaceValue}},
 		{name: "workspace delete", tier: TierMutating, arguments: []value{workspaceValue}},
-		{name: "refresh", tier: TierMutating, flags: []flag{{name: "-target", value: addressValue, repeat: true}, {name: "-parallelism", value: parallelismValue}}},
+		{name: "refresh", tier: TierMutating, flags: []terraformFlag{{name: "-target", value: addressValue, repeat: true}, {name: "-parallelism", value: parallelismValue}}},
 		{name: "test", tier: TierMutating},
 
 		{name: "apply", because: "Type `/apply`, which applies the plan that was shown."},
@@ -187,6 +187,7 @@ func (s subcommand) checkArguments(arguments []string) (problem string) {
 
 func terraformDetails() string {
 	var b strings.Builder
+	b.WriteString("Subcommands:\n\n")
 	for _, tier := range []struct {
 		Tier
 		does string
@@ -195,7 +196,7 @@ func terraformDetails() string {
 		{TierPlanLike, "Plan without keeping the plan"},
 		{TierMutating, "Change state, and pass the same gate as `/apply`"},
 	} {
-		b.WriteString("- " + tier.does + ": " + strings.Join(namesOf(tier.Tier), ", ") + "\n")
+		b.WriteString("- " + tier.does + ": " + codeList(namesOf(tier.Tier)) + "\n")
 	}
 	b.WriteString("\nEverything else is refused. Flags come first after `--`, then arguments.")
 	return b.String()
@@ -205,7 +206,7 @@ func namesOf(tier Tier) []string {
 	var out []string
 	for _, s := range subcommands() {
 		if s.tier == tier {
-			out = append(out, "`"+s.name+"`")
+			out = append(out, s.name)
 		}
 	}
 	return out

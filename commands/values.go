@@ -31,8 +31,8 @@ const (
 )
 
 var (
-	selectorPattern  = regexp.MustCompile(`^[A-Za-z0-9*?\[\]._/][A-Za-z0-9*?\[\]._/-]{0,127}$`)
-	projectPattern   = regexp.MustCompile(`^[A-Za-z0-9._/][A-Za-z0-9._/-]{0,127}$`)
+	selectorPattern  = regexp.MustCompile(`^[A-Za-z0-9*?\[._][A-Za-z0-9*?\[\]._/-]{0,127}$`)
+	projectPattern   = regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._/-]{0,127}$`)
 	workspacePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,89}$`)
 	lockIDPattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,127}$`)
 	wordPattern      = regexp.MustCompile(`^[A-Za-z0-9/][!-~]{0,511}$`)
