@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/report/markdown"
@@ -43,20 +44,20 @@ func (v View) compose(p picked, budget int, withDiffs bool) string {
 	if withDiffs {
 		folds = diffs(groups, budget-len(failed)-len(lost)-len(rows))
 	}
-	return head + paragraphs("", lost, rows, failed, folds, tail)
+	return head + "\n" + paragraphs(lost, rows, failed, folds, tail)
 }
 
 // paragraphs joins what is not empty with empty lines between.
 func paragraphs(list ...string) string {
 	var b strings.Builder
-	for i, s := range list {
+	for _, s := range list {
 		if s == "" {
 			continue
 		}
-		if i > 0 {
+		if b.Len() > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(strings.TrimRight(s, "\n") + "\n")
+		b.WriteString(strings.Trim(s, "\n") + "\n")
 	}
 	return b.String()
 }
@@ -240,22 +241,24 @@ func next(p picked, checkURL string) string {
 		hints = append(hints, "what runs `/status`")
 	}
 	hints = append(hints, "all commands `/help`")
-	if linkable(checkURL) {
+	if len(p.jobs) > 0 && linkable(checkURL) {
 		hints = append(hints, "[full diffs and output]("+checkURL+")")
 	}
 	return "**Next**: " + strings.Join(hints, " · ") + "\n"
 }
 
-// exampleProject is a project worth planning alone: the first that failed, else
-// the first of several.
+// exampleProject is a project worth planning alone: of several, the first that
+// has no plan, else the first.
 func exampleProject(p picked) string {
-	if failed := p.failed(); len(failed) > 0 && len(p.jobs) > 1 {
-		return projectOf(failed[0])
+	if len(p.jobs) < 2 {
+		return ""
 	}
-	if len(p.jobs) > 1 {
-		return projectOf(p.jobs[0])
+	for _, j := range p.jobs {
+		if j.State != run.JobSucceeded {
+			return projectOf(j)
+		}
 	}
-	return ""
+	return projectOf(p.jobs[0])
 }
 
 // linkable tells an address that can stand between the brackets of a link.
@@ -264,9 +267,7 @@ func linkable(address string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && !strings.ContainsAny(address, "()<>[]\\`*_ \t\r\n\"'|")
 }
 
+// nonEmpty lists the strings that are not empty.
 func nonEmpty(first string, rest ...string) []string {
-	if first == "" {
-		return rest
-	}
-	return append([]string{first}, rest...)
+	return slices.DeleteFunc(append([]string{first}, rest...), func(s string) bool { return s == "" })
 }

@@ -21,17 +21,19 @@ const (
 // between two resources. Either is counted.
 func diffs(groups []group, budget int) string {
 	groups = slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.summary == nil || !worthAFold(g) })
-	full := make([]int, len(groups))
+	texts, sizes := make([]string, len(groups)), make([]int, len(groups))
 	for i, g := range groups {
-		text, _ := fold(g, commentBudget)
-		full[i] = len(text)
+		texts[i] = fold(g, 2*budget)
+		sizes[i] = len(texts[i])
 	}
 	const reserve = 200
-	room := shares(full, budget-reserve)
+	room := shares(sizes, budget-reserve)
 	var b strings.Builder
 	for i, n := range room {
-		text, _ := fold(groups[i], n)
-		b.WriteString(text)
+		if n < sizes[i] {
+			texts[i] = fold(groups[i], n)
+		}
+		b.WriteString(texts[i])
 	}
 	if left := len(groups) - len(room); left > 0 {
 		fmt.Fprintf(&b, "\n%s left out, see the check run.\n", plural(left, "more diff is", "more diffs are"))
@@ -71,9 +73,9 @@ func useful(sizes []int, budget int) bool {
 
 func worthAFold(g group) bool { return !g.counts.Empty() || findings(g) != "" }
 
-// fold is one group's diff in at most room bytes; left counts the resources
+// fold is one group's diff in at most room bytes, with a count of the resources
 // that did not fit.
-func fold(g group, room int) (text string, left int) {
+func fold(g group, room int) string {
 	summary := "<b>" + g.names(htmlName) + "</b>"
 	if len(g.jobs) > 1 {
 		summary += ", each"
@@ -91,7 +93,7 @@ func fold(g group, room int) (text string, left int) {
 	if left > 0 {
 		body += fmt.Sprintf("\n%s left out, see the check run.\n", plural(left, "more resource is", "more resources are"))
 	}
-	return markdown.Details(summary+": "+words, paragraphs(allNames(g), body, also)), left
+	return markdown.Details(summary+": "+words, paragraphs(allNames(g), body, also))
 }
 
 // allNames lists the projects that the summary line only counts.
@@ -195,8 +197,11 @@ func valueLines(what, before, after, remark string) string {
 		lines := strings.Split(markdown.Clean(markdown.Limit(value, shownValue)), "\n")
 		lines[0] = what + " = " + lines[0]
 		lines[len(lines)-1] += remark
-		for _, l := range lines {
-			b.WriteString(sign + " " + l + "\n")
+		for i, l := range lines {
+			if i > 0 {
+				l = "    " + l
+			}
+			b.WriteString(strings.TrimRight(sign+" "+l, " ") + "\n")
 		}
 	}
 	if after == "" {
@@ -229,7 +234,10 @@ func aside(s *run.Summary, room int) string {
 		if len(part.list) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "\n**%s**\n\n", part.title)
+		if b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "**%s**\n\n", part.title)
 		for i, item := range part.list {
 			if i == shownFindings || b.Len()+len(item) > room {
 				fmt.Fprintf(&b, "- and %s more\n", number(len(part.list)-i))

@@ -76,16 +76,16 @@ func problem(before string, p run.Problem, detail int) string {
 }
 
 // firstLines keeps whole lines from the start, at most limit bytes, and counts
-// the others.
+// the others. A first line that is too long is cut.
 func firstLines(s string, limit int) (shown string, left int) {
 	if len(s) <= limit {
 		return s, 0
 	}
 	end := strings.LastIndexByte(s[:limit], '\n')
 	if end < 0 {
-		end = 0
+		return strings.ToValidUTF8(s[:limit], ""), strings.Count(s[limit:], "\n") + 1
 	}
-	return s[:end], strings.Count(s[end:], "\n") + 1
+	return s[:end], strings.Count(s[end+1:], "\n") + 1
 }
 
 // failedNames is what remains of too many long failures.

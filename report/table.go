@@ -14,19 +14,20 @@ func table(p picked, groups []group, budget int) string {
 	if len(p.jobs) < 2 || (len(groups) == 1 && groups[0].counts.Empty() && groups[0].state == run.JobSucceeded) {
 		return ""
 	}
-	also := false // some row counts what has no column
-	state := false
+	also := false                // some row counts what has no column
+	state, mixed := false, false // some row says more than counts; not all are planned
 	for _, g := range groups {
 		also = also || alsoCell(g) != ""
-		state = state || stateCell(p, g) != ""
+		mixed = mixed || g.state != run.JobSucceeded
+		state = state || mixed || findings(g) != ""
 	}
 	var b strings.Builder
-	b.WriteString("| project | environment | add | change | replace | destroy |" + cell(also, " also |") + cell(state, " |") + "\n")
+	b.WriteString("| project | environment | add | change | replace | destroy |" + cell(also, " also |") + cell(state, " result |") + "\n")
 	b.WriteString("|---|---|--:|--:|--:|--:|" + cell(also, "---|") + cell(state, "---|") + "\n")
 	const reserve = 300 // for the line that adds up the rest
 	for i, g := range groups {
 		row := fmt.Sprintf("| %s | %s |%s%s%s\n", projectCell(g), g.environments(), countCells(g),
-			cell(also, " "+alsoCell(g)+" |"), cell(state, " "+stateCell(p, g)+" |"))
+			cell(also, " "+alsoCell(g)+" |"), cell(state, " "+stateCell(p, g, mixed)+" |"))
 		if b.Len()+len(row) > budget-reserve {
 			return b.String() + "\n" + foldedRows(groups[i:])
 		}
@@ -70,10 +71,10 @@ func alsoCell(g group) string {
 	return countWords(c, parts(c))
 }
 
-func stateCell(p picked, g group) string {
+func stateCell(p picked, g group, mixed bool) string {
 	switch g.state {
 	case run.JobSucceeded:
-		return findings(g)
+		return strings.Join(nonEmpty(cell(mixed, "planned"), findings(g)), ", ")
 	case run.JobFailed:
 		return "**failed**"
 	case run.JobCancelled:
@@ -92,7 +93,7 @@ func findings(g group) string {
 	}
 	var out []string
 	for _, part := range []part{
-		{len(g.summary.Checks), "check"}, {len(g.summary.Warnings), "warning"}, {len(g.summary.Drift), "drifted resource"},
+		{len(g.summary.Checks), "failed check"}, {len(g.summary.Warnings), "warning"}, {len(g.summary.Drift), "drifted resource"},
 	} {
 		if part.n > 0 {
 			out = append(out, many(part.n, part.text))

@@ -26,6 +26,7 @@ type picked struct {
 // nothing to show.
 func pick(runs []run.Run, head string) (p picked, ok bool) {
 	seen := map[string]bool{}
+	complete := false
 	for _, r := range runs {
 		if answered(r) {
 			continue
@@ -45,10 +46,10 @@ func pick(runs []run.Run, head string) (p picked, ok bool) {
 			}
 			continue
 		}
-		p.take(r, seen)
-		if len(r.Selectors) == 0 && !r.PreparedAt.IsZero() {
-			break
+		if !complete {
+			p.take(r, seen)
 		}
+		complete = complete || len(r.Selectors) == 0 && !r.PreparedAt.IsZero()
 	}
 	if len(p.jobs) > 0 || p.run.State == run.StateSucceeded {
 		p.outdated = ""

@@ -60,7 +60,7 @@ func worstFirst(c run.Counts) []part {
 	return append([]part{p[3], p[2], p[1], p[0]}, p[4:]...)
 }
 
-// countWords writes "4 to add, 1 to destroy, 2 outputs"; empty for no change.
+// countWords writes "4 to add, 1 to destroy, 2 outputs to change"; empty for no change.
 func countWords(c run.Counts, list []part) string {
 	var out []string
 	for _, p := range list {
@@ -69,7 +69,7 @@ func countWords(c run.Counts, list []part) string {
 		}
 	}
 	if c.Outputs > 0 {
-		out = append(out, many(c.Outputs, "output"))
+		out = append(out, many(c.Outputs, "output")+" to change")
 	}
 	return strings.Join(out, ", ")
 }

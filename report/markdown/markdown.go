@@ -39,8 +39,8 @@ func Code(s string) string {
 // HTML writes s as the content of an HTML element on one line, with code
 // elements where Text has code spans.
 func HTML(s string) string {
-	return words(s, func(word string) (string, bool) {
-		_, ok := plain(word)
+	return words(s, func(word string, _ bool) (string, bool) {
+		_, ok := plain(word, false)
 		return html.EscapeString(word), ok
 	}, func(word string) string { return "<code>" + html.EscapeString(word) + "</code>" })
 }
@@ -81,7 +81,7 @@ func line(s string) string { return strings.Join(strings.Fields(Clean(s)), " ") 
 
 // words gives each word of s to plain, and those that are not plain to code;
 // neighbours that are not plain stay together.
-func words(s string, plain func(string) (string, bool), code func(string) string) string {
+func words(s string, plain func(word string, first bool) (string, bool), code func(string) string) string {
 	var out, odd []string
 	flush := func() {
 		if len(odd) > 0 {
@@ -89,8 +89,8 @@ func words(s string, plain func(string) (string, bool), code func(string) string
 			odd = nil
 		}
 	}
-	for _, word := range strings.Fields(line(s)) {
-		escaped, ok := plain(word)
+	for i, word := range strings.Fields(line(s)) {
+		escaped, ok := plain(word, i == 0)
 		if !ok {
 			odd = append(odd, word)
 			continue

@@ -24,12 +24,12 @@ func Rich(s string) string {
 			if len(out) > 0 && !item && out[len(out)-1] != "" {
 				out = append(out, "")
 			}
-			out = append(out, "- "+inline(text))
+			out = append(out, "- "+strings.TrimSpace(inline(text)))
 		default:
 			if item && out[len(out)-1] != "" {
 				out = append(out, "")
 			}
-			out = append(out, inline(raw))
+			out = append(out, strings.TrimSpace(inline(raw)))
 		}
 		item = isItem
 	}
@@ -37,7 +37,7 @@ func Rich(s string) string {
 }
 
 // RichLine is Rich on one line.
-func RichLine(s string) string { return inline(line(s)) }
+func RichLine(s string) string { return strings.TrimSpace(inline(line(s))) }
 
 // The parts of a sentence that stay Markdown: code, bold, a trusted link.
 var (
@@ -84,11 +84,12 @@ func spaced(s string) string {
 		return " "
 	}
 	out := Text(text)
-	// A code span that touches another one would change where both end.
+	// A code span that touches another one would change where both end, and an
+	// exclamation mark would make an image of a link.
 	if strings.HasPrefix(s, " ") || strings.HasPrefix(out, "`") {
 		out = " " + out
 	}
-	if strings.HasSuffix(s, " ") || strings.HasSuffix(out, "`") {
+	if strings.HasSuffix(s, " ") || strings.HasSuffix(out, "`") || strings.HasSuffix(out, "!") {
 		out += " "
 	}
 	return out

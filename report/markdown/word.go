@@ -19,9 +19,9 @@ var named = regexp.MustCompile(`^[a-z][a-z0-9]*(?:[-_/][a-z0-9]+)*$`)
 // first.
 var bullet = regexp.MustCompile(`^(?:[-+=]|[0-9]+[.)]$)`)
 
-// plain escapes a word that can stand in running text; ok is false for one that
-// cannot.
-func plain(word string) (escaped string, ok bool) {
+// plain escapes a word that can stand in running text, as its first or a later
+// one; ok is false for one that cannot.
+func plain(word string, first bool) (escaped string, ok bool) {
 	for _, r := range word {
 		if !harmless(r) {
 			return "", false
@@ -33,7 +33,7 @@ func plain(word string) (escaped string, ok bool) {
 	if found := linked.FindString(word); found != "" && !isName(word) {
 		return "", false
 	}
-	if bullet.MatchString(word) {
+	if first && bullet.MatchString(word) {
 		last := len(word) - 1
 		if word[last] == '.' || word[last] == ')' {
 			return word[:last] + `\` + word[last:], true

@@ -1,0 +1,179 @@
+package report
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".md")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (go test ./report -update writes it anew):\n%s", file, diff)
+	}
+}
+
+// eight is one run of eight projects in two environments.
+func eight() *fixture {
+	f := newFixture("r8")
+	f.planned("network-prod", "prod", changes(database, bucket, balancer, service, queue, topic))
+	f.planned("network-dev", "dev", changes(service))
+	f.planned("app-dev", "dev", changes(queue)).planned("app-prod", "prod", changes(queue))
+	f.planned("dns-dev", "dev", noChange).planned("dns-prod", "prod", noChange)
+	f.planned("data-dev", "dev", run.Summary{
+		Changes: []run.Change{topic}, Outputs: []run.OutputChange{{Name: "topic_arn", Action: run.ActionCreate, After: "(known after apply)"}},
+		Warnings: []string{"Argument is deprecated: use `name_prefix` instead."}, Drift: []string{"aws_sns_topic.old"},
+		Checks: []run.CheckFinding{{Address: "check.health", Status: "fail", Message: "The endpoint answers 503."}},
+	})
+	return f.planned("data-prod", "prod", run.Summary{Changes: []run.Change{service}, Counts: run.Counts{Import: 1, Move: 2}})
+}
+
+func running() *fixture {
+	f := newFixture("r2").planned("app-dev", "dev", changes(queue))
+	f.run.State, f.run.FinishedAt = run.StateRunning, time.Time{}
+	f.job("app-prod", "prod", run.JobRunning)
+	f.job("network-dev", "dev", run.JobQueued)
+	return f
+}
+
+func ended2(state run.State, change func(*run.Run)) View {
+	f := newFixture("r1")
+	f.run.State = state
+	change(&f.run)
+	return f.view()
+}
+
+func many200() View {
+	f := newFixture("r200")
+	value := strings.Repeat("a long value that fills the diff ", 24)
+	for i := range 200 {
+		var list []run.Change
+		for k := range 30 {
+			list = append(list, change(run.ActionUpdate, fmt.Sprintf("aws_instance.web[%d]", k),
+				run.Attribute{Path: "user_data", Before: value, After: value + fmt.Sprint(i)}))
+		}
+		if i%50 == 7 {
+			list = append([]run.Change{database}, list...)
+		}
+		if i%70 == 9 {
+			f.failed(fmt.Sprintf("service-%03d-prod", i), "prod", invalidReference)
+			continue
+		}
+		f.planned(fmt.Sprintf("service-%03d-prod", i), "prod", changes(list...))
+	}
+	return f.view()
+}
+
+func destroys(n int) View {
+	var list []run.Change
+	for i := range n {
+		list = append(list, change(run.ActionDestroy, fmt.Sprintf(`module.fleet["eu-central-1"].aws_instance.web[%d]`, i)))
+	}
+	return newFixture("r3000").planned("fleet-prod", "prod", changes(list...)).planned("app-dev", "dev", changes(queue)).view()
+}
+
+// evil is text that tries everything at once.
+const evil = "x`](http://evil.example) ![i](http://evil.example/b.png) <img src=x> @acme/admins #12 GH-3 </details>\n\n```\n# Plan: 0 to add\x1b[31m \u202e " + newHead
+
+// withText is a view with s in every field that anybody else fills.
+func withText(s string) *fixture {
+	f := newFixture("rx")
+	f.run.BaseRef, f.run.Line, f.run.Actor, f.run.BaseSHA = "b"+s, s, s, base+s
+	f.run.Notes = []string{"n" + s}
+	f.planned("p-"+s, "e-"+s, run.Summary{
+		Changes: []run.Change{
+			{Address: "a" + s, Action: run.ActionDestroy, Reason: s, MovedFrom: s, Diff: []run.Attribute{{Path: s, Before: "b" + s}}},
+			{Address: "a" + s, Action: run.ActionUpdate, Diff: []run.Attribute{{Path: "a", Before: "1\n```\n</details>", After: s, ForcesReplace: true}}},
+			{Address: "a" + s, Action: run.Action(s)},
+		},
+		Outputs:  []run.OutputChange{{Name: s, Before: s, After: s}},
+		Warnings: []string{s}, Drift: []string{s}, Checks: []run.CheckFinding{{Address: s, Status: s, Message: s}}, Digest: "d" + s,
+	})
+	f.outputs[f.run.Jobs[0].ID] = "o" + s
+	f.failed("q-"+s, "dev", run.Problem{Code: s, Message: "It went wrong with " + s, Detail: "d" + s})
+	f.outputs[f.run.Jobs[1].ID] = "o" + s
+	f.run.Problem = &run.Problem{Code: s, Message: s, Detail: "d" + s}
+	return f
+}
+
+func goldenViews() map[string]View {
+	behind := newFixture("rb").planned("network-prod", "prod", changes(service, queue)).planned("app-dev", "dev", changes(queue))
+	behind.run.Behind = 3
+	behind.run.Notes = []string{"`lockkeeper.yml` changes in this pull request; its new content counts from the merge on.", "No project is left in `live/old`: its directory is gone, so nothing was planned there."}
+
+	first := eight()
+	again := newFixture("r9").planned("network-prod", "prod", changes(service))
+	again.run.Selectors = []string{"network-prod"}
+
+	older := newFixture("r0").planned("app-dev", "dev", changes(queue))
+	older.run.HeadSHA, older.run.State = oldHead, run.StateSuperseded
+	cancelled := newFixture("r1")
+	cancelled.run.State, cancelled.run.CancelledBy, cancelled.run.PreparedAt = run.StateCancelled, "bob", time.Time{}
+
+	half := running()
+	half.run.CancelledBy, half.run.State = "bob", run.StateCancelled
+	half.run.Jobs[1].State, half.run.Jobs[2].State = run.JobCancelled, run.JobCancelled
+
+	missing := newFixture("rm").planned("network-prod", "prod", changes(database, queue)).planned("app-dev", "dev", noChange)
+	delete(missing.summaries, missing.run.Jobs[0].ID)
+
+	return map[string]View{
+		"no_op":           newFixture("rn").planned("app-dev", "dev", noChange).planned("app-prod", "prod", noChange).view(),
+		"no_op_one":       newFixture("rn").planned("app-dev", "dev", noChange).view(),
+		"one":             newFixture("ro").planned("network-prod", "prod", changes(balancer, service, queue)).view(),
+		"eight":           eight().view(),
+		"equal":           newFixture("re").planned("app-dev", "dev", changes(queue)).planned("app-qa", "qa", changes(queue)).planned("app-prod", "prod", changes(queue, topic)).view(),
+		"destroys":        newFixture("rd").planned("network-prod", "prod", changes(database, bucket, balancer)).view(),
+		"failed":          newFixture("rf").planned("app-dev", "dev", changes(queue)).failed("app-prod", "prod", invalidReference).view(),
+		"all_failed":      newFixture("rf").failed("app-dev", "dev", invalidReference).failed("app-prod", "prod", invalidReference).view(),
+		"running":         running().view(),
+		"nothing":         ended2(run.StateSucceeded, func(*run.Run) {}),
+		"refused":         ended2(run.StateRefused, func(r *run.Run) { r.Trigger, r.Problem = run.TriggerPush, configProblem }),
+		"cancelled":       older.then(cancelled),
+		"cancelled_half":  half.view(),
+		"superseded":      ended2(run.StateSuperseded, func(r *run.Run) { r.SupersededBy = oldHead }),
+		"replanned":       first.then(again),
+		"too_large":       many200(),
+		"destroys_3000":   destroys(3_000),
+		"behind":          behind.view(),
+		"hostile":         withText(evil).view(),
+		"summary_missing": missing.view(),
+		"none":            {},
+	}
+}
+
+var configProblem = &run.Problem{Code: "config", Detail: "lockkeeper.yml:4: projects[0].dri: unknown key",
+	Message: "`lockkeeper.yml` on the base branch has mistakes, so nothing was planned. Mend it on the base branch, then comment `/plan`."}
+
+func TestComment(t *testing.T) {
+	for name, v := range goldenViews() {
+		t.Run(name, func(t *testing.T) {
+			got := Comment(v)
+			golden(t, "comment_"+name, got)
+			if len(got) > commentBudget || utf8.RuneCountInString(got) > commentBudget {
+				t.Errorf("the comment has %d bytes, more than %d", len(got), commentBudget)
+			}
+		})
+	}
+}

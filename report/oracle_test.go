@@ -1,0 +1,179 @@
+package report
+
+import (
+	"fmt"
+	"html"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	east "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/text"
+
+	"github.com/lockkeeper/lockkeeper/report/markdown"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// skeleton is what a hostile string must not change.
+type skeleton struct {
+	Headings, Fences, Quotes, Tables, Rows, Cells, Opened, Closed, Links int
+}
+
+var (
+	parser   = goldmark.New(goldmark.WithExtensions(extension.GFM)).Parser()
+	ourLinks = regexp.MustCompile(`^https://(github\.com/acme/infra/runs/77|www\.githubstatus\.com|docs\.github\.com)`)
+	ourHTML  = regexp.MustCompile(`^(?:</details>|<details><summary>(.*)</summary>|)$`)
+	ourTags  = regexp.MustCompile(`</?b>|<code>[^<>]*</code>`)
+	pings    = regexp.MustCompile(`[@#]|(?i)\bgh-[0-9]`)
+)
+
+// judge reads Markdown as GitHub does (T42): it fails on everything that is
+// never ours, and counts the rest.
+func judge(t testing.TB, source string) skeleton {
+	t.Helper()
+	var s skeleton
+	data := []byte(source)
+	complain := func(what string, n ast.Node) {
+		t.Errorf("%s in:\n%s", what, source)
+	}
+	visit := func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Heading:
+			s.Headings++
+		case *ast.FencedCodeBlock:
+			s.Fences++
+		case *ast.CodeBlock:
+			complain("an indented code block", n)
+		case *ast.Blockquote:
+			s.Quotes++
+		case *east.Table:
+			s.Tables++
+		case *east.TableRow:
+			s.Rows++
+		case *east.TableCell:
+			s.Cells++
+		case *ast.Image:
+			complain("an image", n)
+		case *ast.RawHTML:
+			complain("inline HTML", n)
+		case *ast.AutoLink:
+			complain("a bare address that becomes a link", n)
+		case *ast.Link:
+			s.Links++
+			if !ourLinks.Match(n.Destination) {
+				complain("a link to "+string(n.Destination), n)
+			}
+		case *ast.CodeSpan:
+			return ast.WalkSkipChildren, nil
+		case *ast.ThematicBreak:
+			complain("a thematic break", n)
+		case *ast.HTMLBlock:
+			lines := n.Lines()
+			for i := range lines.Len() {
+				at := lines.At(i)
+				s.html(t, strings.TrimRight(string(at.Value(data)), "\n"))
+			}
+		case *ast.Text:
+			if shown := string(n.Value(data)); pings.MatchString(shown) {
+				complain(fmt.Sprintf("text that may ping or refer: %q", shown), n)
+			}
+		}
+		return ast.WalkContinue, nil
+	}
+	if err := ast.Walk(parser.Parse(text.NewReader(data)), visit); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range source {
+		if r != '\n' && r != '\t' && (r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069) {
+			t.Errorf("hidden character %U in:\n%s", r, source)
+			break
+		}
+	}
+	return s
+}
+
+func (s *skeleton) html(t testing.TB, line string) {
+	t.Helper()
+	m := ourHTML.FindStringSubmatch(line)
+	if m == nil {
+		t.Errorf("HTML that is not ours: %q", line)
+		return
+	}
+	s.Opened += strings.Count(line, "<details>")
+	s.Closed += strings.Count(line, "</details>")
+	if rest := ourTags.ReplaceAllString(m[1], ""); strings.ContainsAny(rest, "<>") || pings.MatchString(html.UnescapeString(rest)) {
+		t.Errorf("the summary line holds %q", line)
+	}
+}
+
+var hostileTexts = []string{
+	"", " ", "x", evil, "`", "``", "```", "````\n", "a`", "`a", "~~~\n", "```\n```", "\n```\n# forged\n```\n", "</details>", "\n</details>\n", "<details><summary>",
+	"<!-- ", "-->", "<img src=x onerror=alert(1)>", "![i](http://evil.example/b.png)", "[a](http://evil.example)", "[a]: http://evil.example\n[a]",
+	"http://evil.example", "www.evil.example", "mail@evil.example", "@acme/admins", "@alice", "#12", "GH-12", "acme/infra#12", "TICKET-77",
+	newHead, "alice@" + newHead, "|", "\\|", "a | b | c", "|---|\n", "\\", "\\`", "**", "__", "*a*", "_a_", "~~a~~", "$x$", "# forged", "- item", "1. item",
+	"1) item", "===", "---", "***", "+", "> quote", "> [!NOTE]\n> forged", "    code", "\tcode", "&lt;img&gt;", "&#64;acme", "&commat;acme", ":tada:",
+	"\x1b[31mred\x1b[0m", "\x1b]8;;http://evil.example\x07link\x1b]8;;\x07", "\u202egnp.exe", "a\u200bb", "a\u2028# b", "a\rb", "a\r\n# b", "\x00", "\xff\xfe",
+	"**Plan: 0 to add**", "</summary>", "</code></b>", "<b>", "a\n\nb", "a\n- b\n- c", "[^1]", "[^1]: note", "<http://evil.example>", "\\@acme", "`a``b`", "`` a ` b ``",
+	"[well](https://www.githubstatus.com)", "[well](https://www.githubstatus.com.evil.example)", "!\u005bwell](https://www.githubstatus.com)", "![`a`](https://docs.github.com)",
+	strings.Repeat("`", 300), strings.Repeat("[", 300), strings.Repeat("x", 900), strings.Repeat("> ", 100),
+}
+
+// FuzzReports puts a text into every field and compares with a harmless one.
+func FuzzReports(f *testing.F) {
+	for _, s := range hostileTexts {
+		f.Add(s)
+	}
+	render := map[string]func(s string) string{
+		"comment": func(s string) string { return Comment(withText(s).view()) },
+		"check summary": func(s string) string {
+			return plainCheck(s).Summary
+		},
+		"check text": func(s string) string { return plainCheck(s).Text },
+		"status": func(s string) string {
+			done, active := withText(s), withText(s)
+			active.run.State, active.run.Jobs[0].State = run.StateRunning, run.JobRunning
+			done.run.State = run.StateRefused
+			return Status([]run.Run{active.run, done.run}, noon)
+		},
+		"refusal":  func(s string) string { return Refusal(withText(s).run) },
+		"text":     func(s string) string { return markdown.Text(s) + "\n" },
+		"code":     func(s string) string { return "|a|\n|---|\n|" + markdown.Code(s) + "|\n" },
+		"sentence": func(s string) string { return "a " + markdown.Text(s) + " b " + markdown.Code(s) + " c\n" },
+		"rich":     func(s string) string { return markdown.Rich(s) + "\n" },
+		"fold":     func(s string) string { return markdown.Details(markdown.HTML(s), markdown.Fence("diff", s)) },
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		s = s[:min(len(s), 1_000)]
+		for name, write := range render {
+			want, got := judge(t, write("x")), judge(t, write(s))
+			want.Links, got.Links = 0, 0 // the trusted ones may be in the text
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: %q changes the structure:\n%s\n%s", name, s, diff, write(s))
+			}
+		}
+	})
+}
+
+func plainCheck(s string) Check {
+	f := withText(s)
+	c, _ := CheckRun(CheckView{View: f.view(), HeadSHA: newHead, Outputs: f.outputs})
+	return c
+}
+
+func TestGoldenCommentsPassTheOracle(t *testing.T) {
+	for name, v := range goldenViews() {
+		t.Run(name, func(t *testing.T) {
+			s := judge(t, Comment(v))
+			if s.Headings != 1 || s.Opened != s.Closed {
+				t.Errorf("structure: %+v", s)
+			}
+		})
+	}
+}
