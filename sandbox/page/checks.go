@@ -25,6 +25,7 @@ type checkLine struct {
 	SHA           string
 	Name, Title   string
 	Word          string // its status or conclusion in plain words
+	Done          bool
 	Took          string
 	Summary, Text template.HTML
 	Actions       []github.Action
@@ -46,7 +47,7 @@ func (s *site) checkLines(checks []github.CheckView) []checkLine {
 			line.Text = s.markdown.HTML(check.Text)
 		}
 		if check.Status == "completed" {
-			line.Word = strings.ReplaceAll(check.Conclusion, "_", " ")
+			line.Done, line.Word = true, strings.ReplaceAll(check.Conclusion, "_", " ")
 			line.Took = took(check.Started, check.Completed)
 			line.Actions = check.Actions // GitHub shows buttons of completed runs only
 		}

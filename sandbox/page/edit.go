@@ -75,6 +75,9 @@ func (s *site) push(f form) (string, error) {
 	if !slices.Contains(paths, path) {
 		return "edit", &github.Error{Status: http.StatusUnprocessableEntity, Message: "The branch has no file of this name. Choose one from the list."}
 	}
+	if strings.ContainsRune(f.text("content"), 0) { // the double's marks for links and deletions start with it
+		return "edit", &github.Error{Status: http.StatusUnprocessableEntity, Message: "Only text files can be edited here. Remove the zero bytes."}
+	}
 	message := strings.TrimSpace(f.text("message"))
 	if message == "" {
 		return "edit", &github.Error{Status: http.StatusUnprocessableEntity, Message: "A commit needs a message. Write one line and commit again."}

@@ -48,10 +48,14 @@ func took(started, completed time.Time) string {
 
 // avatar draws a person's initials in a colour of their own; size is "" or
 // "small". Apps are square, as on GitHub.
-func avatar(login, size string) template.HTML {
-	hash := fnv.New32a()
-	hash.Write([]byte(login))
-	class := fmt.Sprintf("avatar %s tone-%d", size, hash.Sum32()%6)
+func (s *site) avatar(login, size string) template.HTML {
+	tone := uint32(s.person(login)) // neighbours in the menu look different
+	if s.person(login) < 0 {
+		hash := fnv.New32a()
+		hash.Write([]byte(login))
+		tone = hash.Sum32()
+	}
+	class := fmt.Sprintf("avatar %s tone-%d", size, tone%6)
 	if isBot(login) {
 		class = "avatar bot tone-bot " + size
 	}

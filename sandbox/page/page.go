@@ -102,7 +102,7 @@ func (s *site) routes() http.Handler {
 
 func (s *site) parseViews() map[string]*template.Template {
 	functions := template.FuncMap{
-		"ago": s.ago, "icon": icon, "avatar": avatar, "short": short, "firstLine": firstLine,
+		"ago": s.ago, "icon": icon, "avatar": s.avatar, "short": short, "firstLine": firstLine,
 	}
 	parse := func(names ...string) *template.Template {
 		for i := range names {

@@ -1,0 +1,166 @@
+package page
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/lockkeeper/lockkeeper/sandbox/demo"
+)
+
+// TestInABrowser plays a visit in a real Chromium: nothing reloads, nothing
+// typed or opened is lost, nothing is loaded from elsewhere, the console stays
+// silent.
+func TestInABrowser(t *testing.T) {
+	w := newWorld(t)
+	bot := w.app()
+	plan, _, err := bot.Issues.CreateComment(t.Context(), demo.Owner, demo.Repository, 1, &gh.IssueComment{
+		Body: gh.String("### Plan\n\nrunning\n\n<details><summary>diff</summary>\n\nold text\n\n</details>")})
+	must(t, err)
+	ctx, complaints := browser(t, w.url)
+
+	step := func(name string, actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, actions...); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	step("opening the page", chromedp.Navigate(w.url+pullAt), chromedp.WaitVisible(chromedp.CSS("#comment textarea")),
+		chromedp.Evaluate[chromedp.Void](`window.sameDocument = true`))
+	step("a suggestion fills the box", chromedp.Click(chromedp.CSS(`.lesson a[data-comment="/plan"]`)),
+		waitFor(`document.querySelector("#comment textarea").value === "/plan"`))
+	step("the comment appears in place", chromedp.Click(chromedp.CSS("#comment button.primary")),
+		waitFor(`document.querySelector("#timeline").lastElementChild.textContent.includes("/plan")`),
+		waitFor(`document.querySelector("#comment textarea").value === ""`))
+	if moment := last(w.pull()); moment.Comment == nil || moment.Comment.Body != "/plan" || moment.Actor != demo.Author {
+		t.Errorf("GitHub has %+v, want /plan by %s", moment, demo.Author)
+	}
+
+	step("typing and opening", chromedp.SendKeys(chromedp.CSS("#comment textarea"), "half a thou"),
+		chromedp.Click(chromedp.CSS(".markdown summary")), waitFor(`document.querySelector(".markdown details").open`))
+	_, _, err = bot.Issues.EditComment(t.Context(), demo.Owner, demo.Repository, plan.GetID(), &gh.IssueComment{
+		Body: gh.String("### Plan\n\ndone\n\n<details><summary>diff</summary>\n\nnew text\n\n</details>")})
+	must(t, err)
+	_, err = w.As(demo.Reviewer).Review(repo, 1, "APPROVE", "")
+	must(t, err)
+	step("others' changes arrive by themselves",
+		waitFor(`document.querySelector(".markdown details").textContent.includes("new text")`),
+		waitFor(`document.querySelector("#merge").textContent.includes("Changes approved")`))
+	step("what was typed and opened is still there", chromedp.SendKeys(chromedp.CSS("#comment textarea"), "ght"),
+		waitFor(`document.querySelector("#comment textarea").value === "half a thought"`),
+		waitFor(`document.querySelector(".markdown details").open`))
+
+	step("becoming the reviewer", chromedp.Click(chromedp.CSS("#person summary")),
+		chromedp.Click(chromedp.CSS(`.menu button[value="`+demo.Reviewer+`"]`)),
+		waitFor(`!window.sameDocument && document.querySelector("#write")?.textContent.includes("as `+demo.Reviewer+`")`))
+	step("merging in place", chromedp.Evaluate[chromedp.Void](`window.sameDocument = true`), chromedp.Click(chromedp.CSS("#merge button.primary")),
+		waitFor(`document.querySelector("#title").textContent.includes("Merged")`), waitFor(`window.sameDocument`))
+	if !w.pull().Merged {
+		t.Error("the pull request is not merged")
+	}
+	for _, complaint := range complaints() {
+		t.Errorf("the browser says: %s", complaint)
+	}
+}
+
+// waitFor waits until a JavaScript expression is true, across navigations.
+func waitFor(expression string) chromedp.Action[chromedp.Void] {
+	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			if holds, err := chromedp.Evaluate[bool](expression)(ctx, target); err == nil && holds {
+				return chromedp.Void{}, nil
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return chromedp.Void{}, fmt.Errorf("waiting for %s: %w", expression, ctx.Err())
+			}
+		}
+	}
+}
+
+// browser starts a Chromium with an empty profile. The second result lists what
+// a developer's console would show in red, and every address outside the page.
+func browser(t *testing.T, site string) (context.Context, func() []string) {
+	t.Helper()
+	if os.Getenv("LOCKKEEPER_SKIP_BROWSER") == "1" {
+		t.Skip("LOCKKEEPER_SKIP_BROWSER=1")
+	}
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(chromium(t)), chromedp.UserDataDir(t.TempDir()),
+		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true), chromedp.WindowSize(1280, 1600),
+	}
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, stop = chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	var mu sync.Mutex // guards complaints
+	var complaints []string
+	err := chromedp.Listen(ctx, func(event any) {
+		if complaint := complaint(event, site); complaint != "" {
+			mu.Lock()
+			defer mu.Unlock()
+			complaints = append(complaints, complaint)
+		}
+	})
+	if err != nil {
+		t.Fatalf("starting chromium: %v", err)
+	}
+	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop = context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(stop)
+	return ctx, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return complaints
+	}
+}
+
+// complaint says what is wrong with an event; empty: nothing.
+func complaint(event any, site string) string {
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		return "exception: " + e.ExceptionDetails.Text
+	case *runtime.EventConsoleAPICalled:
+		return "console." + string(e.Type)
+	case *log.EventEntryAdded:
+		return e.Entry.Text
+	case *network.EventRequestWillBeSent:
+		if !strings.HasPrefix(e.Request.URL, site+"/") {
+			return "a request to " + e.Request.URL
+		}
+	}
+	return ""
+}
+
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if binary, err := exec.LookPath(name); err == nil {
+			return binary
+		}
+	}
+	t.Fatal("this test needs Chromium on the PATH; install it (Debian: apt-get install chromium) or set LOCKKEEPER_SKIP_BROWSER=1")
+	return ""
+}
