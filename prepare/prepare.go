@@ -100,10 +100,7 @@ func (p *Preparer) facts(ctx context.Context, r run.Run) (pull.Facts, error) {
 // judge refuses what policy does not allow, and the plan of a push that
 // another push has overtaken: that one has a run of its own.
 func judge(r run.Run, f pull.Facts) error {
-	v := policy.Plan(policy.Facts{
-		Open: f.Open, Fork: f.Fork, Asked: r.Trigger != run.TriggerPush,
-		Actor: r.Actor, Permission: f.ActorPermission, Repository: r.Repository.FullName(),
-	})
+	v := policy.Plan(policyFacts(r, f))
 	switch {
 	case !v.Allowed && v.Silent():
 		return &run.SilentRefusal{Problem: run.Problem{Code: v.Missing()[0].Predicate, Message: v.Explain()}}
@@ -113,6 +110,13 @@ func judge(r run.Run, f pull.Facts) error {
 		return &run.SilentRefusal{Problem: run.Problem{Code: "overtaken", Message: "A newer push has its own plan."}}
 	}
 	return nil
+}
+
+func policyFacts(r run.Run, f pull.Facts) policy.Facts {
+	return policy.Facts{
+		Open: f.Open, Fork: f.Fork, Asked: r.Trigger != run.TriggerPush,
+		Actor: r.Actor, Permission: f.ActorPermission, Repository: r.Repository.FullName(),
+	}
 }
 
 // explain turns mistakes of people into problems; anything else stays as it is.
@@ -162,4 +166,15 @@ func globExample(name string) string {
 		}
 	}
 	return name + "*"
+}
+
+// Facts reads what policy needs to judge a person who asked for something that
+// is no run, such as /cancel.
+func (p *Preparer) Facts(ctx context.Context, repo run.Repository, pullRequest int, actor string) (policy.Facts, error) {
+	r := run.Run{Repository: repo, PullRequest: pullRequest, Actor: actor, Trigger: run.TriggerComment}
+	facts, err := p.facts(ctx, r)
+	if err != nil {
+		return policy.Facts{}, err
+	}
+	return policyFacts(r, facts), nil
 }

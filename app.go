@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/backend/local"
+	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
+	"github.com/lockkeeper/lockkeeper/prepare"
+	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/server"
+	"github.com/lockkeeper/lockkeeper/server/config"
+	"github.com/lockkeeper/lockkeeper/store"
+)
+
+// app is one Lockkeeper: the parts, and how long they live.
+type app struct {
+	handler http.Handler // webhook endpoint, health, metrics
+	parts   []part
+	closers []func() error // in the order of opening
+}
+
+// part is something that works until its context is done.
+type part struct {
+	name string
+	run  func(context.Context) error
+}
+
+// newApp opens what the config names and wires it. Nothing works before run.
+func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
+	a := &app{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if err := a.lockDataDir(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	in := func(name string) string { return filepath.Join(cfg.DataDir, name) }
+	db, err := store.Open(ctx, in("lockkeeper.db"))
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, db.Close)
+	artifacts, err := artifact.OpenDir(in("artifacts"))
+	if err != nil {
+		return nil, err
+	}
+	a.closers = append(a.closers, artifacts.Close)
+	index := new(project.Index)
+	if err := a.keepIndex(index, in("modules.index")); err != nil {
+		return nil, err
+	}
+	engine, err := newEngine(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	metrics := server.NewMetrics()
+	clients, err := newClients(cfg, metrics)
+	if err != nil {
+		return nil, err
+	}
+
+	sender := &report.Sender{
+		Store: db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: cfg.GitHub.AppID, WebURL: cfg.GitHub.URL,
+		Client: func(_ context.Context, id int64) (*github.Client, error) { return clients.NewInstallationClient(id) },
+		Open:   func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return artifacts.Open(ctx, ref) },
+	}
+	preparer := newPreparer(cfg, clients, artifacts, index, in("mirrors"))
+	worker := &run.Worker{
+		Store: db, Backend: engine, Prepare: preparer.Prepare, Notify: sender.Wake, Now: time.Now, Patience: 15 * time.Minute,
+	}
+	base := &server.Base{
+		Runs: worker, Store: db, Facts: preparer.Facts, Notify: sender.Wake, Now: time.Now, AppID: cfg.GitHub.AppID,
+		Repositories: cfg.Repositories, Autoplan: cfg.Autoplan.Enabled, Drafts: cfg.Autoplan.Drafts, Status: report.Status,
+	}
+	inbox := server.NewInbox(db, base.Handlers(), time.Now, metrics)
+	webhook, err := server.Webhook{
+		Secrets: cfg.GitHub.WebhookSecrets(), AppID: cfg.GitHub.AppID, MaxBytes: int64(cfg.Limits.WebhookBodyBytes),
+		Handlers: base.Handlers(), Inbox: inbox, Metrics: metrics,
+	}.Handler()
+	if err != nil {
+		return nil, err
+	}
+	a.handler = (&server.Server{Webhook: webhook, Metrics: metrics, Ready: db.Ready, Log: *zerolog.Ctx(ctx)}).Handler()
+	lost := &server.Lost{App: clients.NewAppClient, Now: time.Now, Every: 5 * time.Minute}
+	a.parts = []part{
+		{"inbox", inbox.Run}, {"worker", worker.Run}, {"sender", sender.Run}, {"lost deliveries", lost.Run},
+		{"retention", retention{db, artifacts}.run},
+	}
+	return a, nil
+}
+
+// run works until ctx is done or a part fails, and waits for all of them. serve
+// is one more part.
+func (a *app) run(ctx context.Context, serve func(context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, p := range append(a.parts, part{"http", serve}) {
+		g.Go(func() error {
+			if err := p.run(ctx); err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// close lets go of everything that newApp opened, last first.
+func (a *app) close() error {
+	var all error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		all = errors.Join(all, a.closers[i]())
+	}
+	a.closers = nil
+	return all
+}
+
+// lockDataDir makes sure that one server works on a data directory. The
+// operating system ends the lock with the process.
+func (a *app) lockDataDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the data directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("locking the data directory: %w", err)
+	}
+	a.closers = append(a.closers, f.Close)
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("another server works on %q: stop it, or give this one a data_dir of its own", dir)
+	}
+	return nil
+}
+
+// keepIndex loads the module index and saves it at the end, so that a restart
+// stays fast. A missing file is an empty index.
+func (a *app) keepIndex(index *project.Index, file string) error {
+	if f, err := os.Open(file); err == nil {
+		err = index.Load(f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("reading the module index: %w", err)
+		}
+	}
+	a.closers = append(a.closers, func() error {
+		f, err := os.Create(file)
+		if err != nil {
+			return fmt.Errorf("keeping the module index: %w", err)
+		}
+		return errors.Join(index.Save(f), f.Close())
+	})
+	return nil
+}
+
+func newEngine(ctx context.Context, cfg config.Config) (run.Backend, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding the own executable: %w", err)
+	}
+	options := toolchain.Options{Dir: filepath.Join(cfg.DataDir, "terraform")}
+	if cfg.Terraform.Binary != "" {
+		options.Paths = []string{cfg.Terraform.Binary}
+	}
+	binaries, err := toolchain.Find(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	return local.New(local.Options{
+		Dir: filepath.Join(cfg.DataDir, "jobs"), Artifacts: filepath.Join(cfg.DataDir, "artifacts"),
+		Executable: []string{executable, "runner"}, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
+		Secrets: func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
+			return cfg.Environments[env.Name].Resolve(string(kind), os.Getenv)
+		},
+		Now: time.Now,
+	})
+}

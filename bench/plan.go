@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lockkeeper/lockkeeper/sandbox/github"
+)
+
+const root = `terraform {
+  backend "local" {}
+}
+
+resource "terraform_data" "a" {
+  input = "%s"
+}
+
+resource "terraform_data" "b" {
+  input = terraform_data.a.id
+}
+`
+
+func projects(n int, value string) github.Files {
+	files := github.Files{}
+	for i := range n {
+		files[fmt.Sprintf("live/p%02d/main.tf", i)] = fmt.Sprintf(root, value)
+	}
+	return files
+}
+
+// onePlan measures a plan of one project in turns with bare Terraform.
+func (b *bencher) onePlan(ctx context.Context) ([]row, error) {
+	ours, bare, calls, err := b.plans(ctx, 1, b.rounds)
+	if err != nil {
+		return nil, err
+	}
+	return []row{
+		measured("comment → final comment, 1 project, over bare init && plan", ours-bare, "ms", 60, fmt.Sprintf("%.0f ms against %.0f ms", ours, bare)),
+		measured("GitHub calls per /plan, 1 project", calls, "calls", 8, ""),
+	}, nil
+}
+
+// twentyPlans measures a plan of twenty projects against bare Terraform run two
+// at a time.
+func (b *bencher) twentyPlans(ctx context.Context) ([]row, error) {
+	ours, bare, calls, err := b.plans(ctx, 20, max(3, b.rounds/2))
+	if err != nil {
+		return nil, err
+	}
+	return []row{
+		measured("20 projects, over bare terraform run 2 at a time", ours/bare, "×", 1.15, fmt.Sprintf("%.0f ms against %.0f ms", ours, bare)),
+		measured("GitHub calls per /plan, 20 projects", calls, "calls", 8, ""),
+	}, nil
+}
+
+// plans returns medians in milliseconds and the GitHub calls of one plan.
+func (b *bencher) plans(ctx context.Context, n, rounds int) (ours, bare, calls float64, err error) {
+	w, err := b.start(ctx, projects(n, "before"), "")
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	defer w.stop()
+	number, err := w.open(ctx, projects(n, "after"))
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	dirs, err := b.bareDirs(n)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	var a, z []time.Duration
+	for range rounds {
+		took, err := w.plan(ctx, number)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		a = append(a, took)
+		took, err = bareTerraform(ctx, dirs)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		z = append(z, took)
+	}
+	w.github.ResetRequests()
+	if _, err := w.plan(ctx, number); err != nil {
+		return 0, 0, 0, err
+	}
+	for _, count := range w.github.Requests() {
+		calls += float64(count)
+	}
+	return median(a), median(z), calls, nil
+}
+
+func (b *bencher) bareDirs(n int) ([]string, error) {
+	var dirs []string
+	for i := range n {
+		dir := filepath.Join(b.dir, fmt.Sprintf("bare-%d-%d", n, i))
+		dirs = append(dirs, dir)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, "main.tf"), fmt.Appendf(nil, root, "after"), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return dirs, nil
+}
+
+// bareTerraform is what a person would type: init and plan in each directory,
+// two directories at a time, each warm from the round before.
+func bareTerraform(ctx context.Context, dirs []string) (time.Duration, error) {
+	began := time.Now()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(2)
+	for _, dir := range dirs {
+		g.Go(func() error {
+			for _, args := range [][]string{{"init", "-input=false", "-no-color"}, {"plan", "-input=false", "-no-color", "-out=plan.tfplan"}} {
+				cmd := exec.CommandContext(ctx, "terraform", args...)
+				cmd.Dir = dir
+				cmd.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1") // as ours: no call home
+				if out, err := cmd.CombinedOutput(); err != nil {
+					return fmt.Errorf("bare terraform %s: %w\n%s", args[0], err, out)
+				}
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	return time.Since(began), err
+}
+
+// processes counts terraform processes of one plan through a terraform that
+// keeps a tally.
+func (b *bencher) processes(ctx context.Context) ([]row, error) {
+	terraform, err := exec.LookPath("terraform")
+	if err != nil {
+		return nil, err
+	}
+	tally, shim := filepath.Join(b.dir, "tally"), filepath.Join(b.dir, "terraform")
+	script := fmt.Sprintf("#!/bin/sh\necho \"$1\" >>'%s'\nexec '%s' \"$@\"\n", tally, terraform)
+	if err := os.WriteFile(shim, []byte(script), 0o700); err != nil {
+		return nil, err
+	}
+	w, err := b.start(ctx, projects(1, "before"), shim)
+	if err != nil {
+		return nil, err
+	}
+	defer w.stop()
+	number, err := w.open(ctx, projects(1, "after"))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(tally); err != nil {
+		return nil, err
+	}
+	if _, err := w.plan(ctx, number); err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(tally)
+	if err != nil {
+		return nil, err
+	}
+	steps := strings.Fields(string(text))
+	return []row{measured("terraform processes per plan", float64(len(steps)), "", 3, strings.Join(steps, ", "))}, nil
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+	"github.com/gregjones/httpcache"
+	lru "github.com/hashicorp/golang-lru"
+	"github.com/palantir/go-githubapp/githubapp"
+
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/server"
+	"github.com/lockkeeper/lockkeeper/server/config"
+)
+
+const (
+	cachedClients   = 512 // installations whose client, with token and cache, is kept
+	cachedResponses = 256 // per installation; a response is a few KB
+)
+
+// newClients makes the GitHub clients. Every read is revalidated, because a
+// decision on something stale is a wrong decision.
+func newClients(cfg config.GitHub, metrics *server.Metrics) (githubapp.ClientCreator, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	api := strings.TrimSuffix(cfg.APIURL, "/") + "/"
+	creator := githubapp.NewClientCreator(api, api, cfg.AppID, []byte(cfg.PrivateKey.Reveal()),
+		githubapp.WithClientUserAgent("lockkeeper/"+version),
+		githubapp.WithClientTimeout(20*time.Second),
+		githubapp.WithClientCaching(true, newResponseCache),
+		githubapp.WithClientMiddleware(metrics.GitHubClient),
+		githubapp.WithTransport(transport))
+	return githubapp.NewCachingClientCreator(creator, cachedClients)
+}
+
+// responseCache is a bounded httpcache.Cache.
+type responseCache struct{ entries *lru.Cache }
+
+func newResponseCache() httpcache.Cache {
+	entries, err := lru.New(cachedResponses)
+	if err != nil { // only a size below 1 is an error
+		panic(err)
+	}
+	return responseCache{entries}
+}
+
+func (c responseCache) Get(key string) ([]byte, bool) {
+	v, ok := c.entries.Get(key)
+	if !ok {
+		return nil, false
+	}
+	return v.([]byte), true
+}
+
+func (c responseCache) Set(key string, response []byte) { c.entries.Add(key, response) }
+func (c responseCache) Delete(key string)               { c.entries.Remove(key) }
+
+// fetchToken returns a source of tokens that can read the contents of one
+// repository and nothing else (T39).
+func fetchToken(clients githubapp.ClientCreator) func(context.Context, run.Repository) (string, error) {
+	return func(ctx context.Context, repo run.Repository) (string, error) {
+		client, err := clients.NewAppClient()
+		if err != nil {
+			return "", fmt.Errorf("getting the App's client: %w", err)
+		}
+		token, _, err := client.Apps.CreateInstallationToken(ctx, repo.InstallationID, &github.InstallationTokenOptions{
+			RepositoryIDs: []int64{repo.ID},
+			Permissions:   &github.InstallationPermissions{Contents: github.String("read")},
+		})
+		if err != nil {
+			return "", fmt.Errorf("getting a token to fetch %s: %w", repo.FullName(), err)
+		}
+		return token.GetToken(), nil
+	}
+}

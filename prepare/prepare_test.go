@@ -1,0 +1,416 @@
+package prepare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-github/v60/github"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/run"
+	double "github.com/lockkeeper/lockkeeper/sandbox/github"
+)
+
+const repository = "acme/infra"
+
+// fixture is a preparer in front of a GitHub with real git.
+type fixture struct {
+	*testing.T
+	github   *double.Double
+	preparer *Preparer
+	stored   int // sources put
+}
+
+func newFixture(t *testing.T, files double.Files) *fixture {
+	t.Helper()
+	mux := http.NewServeMux()
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	d, err := double.New(double.Options{Dir: t.TempDir(), BaseURL: srv.URL, App: double.App{ID: 1, Slug: "lockkeeper"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	mux.Handle("/", d.Handler())
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(d.AddOrg("acme", "ana"))
+	check(d.AddRepository("acme", "infra", "main"))
+	check(d.SetPermission(repository, "ana", "write"))
+	check(d.SetPermission(repository, "sam", "read"))
+	_, err = d.Commit(repository, "main", "ana", "base", files)
+	check(err)
+
+	artifacts, err := artifact.OpenDir(t.TempDir())
+	check(err)
+	t.Cleanup(func() { _ = artifacts.Close() })
+	f := &fixture{T: t, github: d}
+	// A person's token stands in for the installation's: what is read is the same.
+	token := d.As("ana").Token()
+	f.preparer = &Preparer{
+		Client: func(int64) (*github.Client, error) {
+			c, err := github.NewClient(nil).WithAuthToken(token).WithEnterpriseURLs(srv.URL, srv.URL)
+			return c, err
+		},
+		Token:   func(context.Context, run.Repository) (string, error) { return token, nil },
+		Mirrors: &pull.Mirrors{Dir: t.TempDir()},
+		Index:   new(project.Index),
+		PutSource: func(ctx context.Context, r io.Reader) (run.Artifact, error) {
+			f.stored++
+			return artifacts.PutContent(ctx, "sources", r)
+		},
+		Environments: Environments{Default: "dev", ByName: map[string]Environment{
+			"dev":  {Job: run.JobEnvironment{Name: "dev"}, BackendConfig: map[string]string{"path": "/states/{owner}/{repo}/{project}-{workspace}"}},
+			"prod": {Job: run.JobEnvironment{Name: "prod", Account: "1234"}},
+		}},
+		Limits: run.JobLimits{Seconds: 60, PlanBytes: 1 << 20}, MaxProjects: 5, Now: time.Now,
+	}
+	return f
+}
+
+// open pushes files to a branch and opens a pull request.
+func (f *fixture) open(files double.Files) (number int, sha string) {
+	f.Helper()
+	sha, err := f.github.As("ana").Push(repository, "topic", "change", files)
+	if err != nil {
+		f.Fatal(err)
+	}
+	number, err = f.github.As("ana").OpenPull(repository, "topic", "main", "change", "", false)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return number, sha
+}
+
+func (f *fixture) prepare(number int, change ...func(*run.Run)) (run.Preparation, error) {
+	r := run.Run{
+		ID: "r", Repository: run.Repository{ID: f.repositoryID(), Owner: "acme", Name: "infra", InstallationID: 1}, PullRequest: number,
+		Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana", State: run.StateAccepted,
+	}
+	for _, c := range change {
+		c(&r)
+	}
+	return f.preparer.Prepare(f.Context(), r)
+}
+
+func (f *fixture) repositoryID() int64 {
+	f.Helper()
+	client, err := f.preparer.Client(1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	repo, _, err := client.Repositories.Get(f.Context(), "acme", "infra")
+	if err != nil {
+		f.Fatal(err)
+	}
+	return repo.GetID()
+}
+
+const root = "terraform {\n  backend \"local\" {}\n}\nresource \"terraform_data\" \"x\" {}\n"
+
+// twoProjects share a module.
+func twoProjects() double.Files {
+	return double.Files{
+		"modules/net/main.tf": "resource \"terraform_data\" \"n\" {}\n",
+		"live/dev/main.tf":    root + "module \"net\" {\n  source = \"../../modules/net\"\n}\n",
+		"live/prod/main.tf":   root + "module \"net\" {\n  source = \"../../modules/net\"\n}\n",
+		"other/main.tf":       root,
+		"README.md":           "hello\n",
+	}
+}
+
+const config = `version: 1
+projects:
+  - {name: net-dev, dir: live/dev}
+  - {name: net-prod, dir: live/prod, environment: prod, workspace: blue, var_files: [prod.tfvars], terraform: "1.11.4", after: [net-dev]}
+`
+
+func names(p run.Preparation) (out []string) {
+	for _, d := range p.Documents {
+		out = append(out, d.Project.Name)
+	}
+	return out
+}
+
+func TestAChangedModuleTouchesEveryProjectThatReachesIt(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	n, sha := f.open(double.Files{"modules/net/main.tf": "# changed\n"})
+	p, err := f.prepare(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Documents) != 2 || p.HeadSHA != sha || p.BaseRef != "main" || p.Behind != 0 {
+		t.Errorf("got %+v", p)
+	}
+	for _, d := range p.Documents {
+		if d.Source.Size == 0 || d.Commit != sha || d.BaseCommit != p.BaseSHA {
+			t.Errorf("document %+v", d)
+		}
+	}
+}
+
+func TestTheDocumentCarriesTheConfigOfTheBaseBranch(t *testing.T) {
+	files := twoProjects()
+	files["lockkeeper.yml"] = config
+	files["live/prod/prod.tfvars"] = "a = 1\n"
+	f := newFixture(t, files)
+	n, sha := f.open(double.Files{
+		"live/prod/main.tf": root + "# changed\n",
+		"lockkeeper.yml":    strings.ReplaceAll(config, "prod, workspace: blue", "dev, workspace: evil"), // T08
+	})
+	p, err := f.prepare(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Documents) != 1 {
+		t.Fatalf("documents %v", names(p))
+	}
+	d := p.Documents[0]
+	want := run.JobDocument{
+		Command: run.KindPlan, Repository: repository, RepositoryID: d.RepositoryID, Commit: sha, BaseCommit: p.BaseSHA, PullRequest: n, Actor: "ana",
+		Project: run.JobProject{Name: "net-prod", Dir: "live/prod", Workspace: "blue", Terraform: "1.11.4",
+			VarFiles: []string{"prod.tfvars"}, BackendConfig: map[string]string{}, After: []string{"net-dev"}},
+		Environment: run.JobEnvironment{Name: "prod", Account: "1234"}, Source: d.Source,
+		Limits: run.JobLimits{Seconds: 60, PlanBytes: 1 << 20},
+	}
+	if diff := cmp.Diff(want, d); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "takes effect when it is merged") {
+		t.Errorf("notes %q", p.Notes)
+	}
+}
+
+func TestT04TheServerSaysWhereStateIs(t *testing.T) {
+	files := twoProjects()
+	files["lockkeeper.yml"] = "version: 1\nprojects:\n  - {name: net-dev, dir: live/dev, backend_config: {path: /evil, other: kept}}\n"
+	f := newFixture(t, files)
+	n, _ := f.open(double.Files{"live/dev/main.tf": root + "# changed\n"})
+	p, err := f.prepare(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"path": "/states/acme/infra/net-dev-default", "other": "kept"}
+	if diff := cmp.Diff(want, p.Documents[0].Project.BackendConfig); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatIsRefused(t *testing.T) {
+	typed := func(selectors ...string) func(*run.Run) { return func(r *run.Run) { r.Selectors = selectors } }
+	by := func(actor string) func(*run.Run) { return func(r *run.Run) { r.Actor = actor } }
+	many := twoProjects()
+	for i := range 6 {
+		many[fmt.Sprintf("many/%d/main.tf", i)] = root + "module \"net\" {\n  source = \"../../modules/net\"\n}\n"
+	}
+	tests := []struct {
+		name   string
+		base   double.Files
+		change double.Files
+		run    func(*run.Run)
+		code   string
+		says   string
+	}{
+		{"a project that does not exist", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, typed("nope"), "unknown_project", "`nope`"},
+		{"T17 a project in another case", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, typed("OTHER"), "unknown_project", "- `other`"},
+		{"somebody who may only read", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, by("sam"), "may_write", "write access"},
+		{"a stranger", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, by("nobody-knows"), "may_write", "write access"},
+		{"config with mistakes", double.Files{"lockkeeper.yml": "version: 1\nprojekts: []\n", "a/main.tf": root}, double.Files{"a/main.tf": root + "#\n"}, nil, "config", "lockkeeper validate"},
+		{"an environment that the server lacks", double.Files{"lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a, environment: mars}]\n", "a/main.tf": root},
+			double.Files{"a/main.tf": root + "#\n"}, nil, "unknown_environment", "`mars`"},
+		{"too many projects", many, double.Files{"modules/net/main.tf": "#\n"}, nil, "too_many_projects", "8 projects"},
+		{"T03 a forbidden file", twoProjects(), double.Files{"other/main.tf": root + "#\n", "other/.terraform/modules/modules.json": "{}"}, nil, "source", "Remove it"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t, tt.base)
+			n, _ := f.open(tt.change)
+			if tt.run == nil {
+				tt.run = func(*run.Run) {}
+			}
+			_, err := f.prepare(n, tt.run)
+			var problem *run.Problem
+			if !errors.As(err, &problem) {
+				t.Fatalf("error %v, want a problem", err)
+			}
+			if problem.Code != tt.code || !strings.Contains(problem.Message, tt.says) {
+				t.Errorf("problem %+v", problem)
+			}
+		})
+	}
+}
+
+func TestT07AForkRunsNothing(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	fork, err := f.github.As("sam").Fork(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.github.As("sam").Push(fork, "topic", "evil", double.Files{"other/main.tf": root + "#\n"}); err != nil {
+		t.Fatal(err)
+	}
+	n, err := f.github.As("sam").OpenPull(repository, "sam:topic", "main", "evil", "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.prepare(n)
+	var problem *run.Problem
+	if !errors.As(err, &problem) || problem.Code != "same_repository" {
+		t.Errorf("asked by a writer: error %v", err)
+	}
+	_, err = f.prepare(n, func(r *run.Run) { r.Trigger = run.TriggerPush })
+	var silent *run.SilentRefusal
+	if !errors.As(err, &silent) {
+		t.Errorf("by itself: error %v, want silence", err)
+	}
+	if f.stored > 0 {
+		t.Error("sources of a fork were stored")
+	}
+}
+
+func TestAClosedPullRequestIsNotPlanned(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	n, _ := f.open(double.Files{"other/main.tf": root + "#\n"})
+	if err := f.github.As("ana").ClosePull(repository, n); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.prepare(n)
+	var problem *run.Problem
+	if !errors.As(err, &problem) || problem.Code != "open" {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAPushThatWasOvertakenIsSilent(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	n, _ := f.open(double.Files{"other/main.tf": root + "#\n"})
+	_, err := f.prepare(n, func(r *run.Run) { r.Trigger, r.HeadSHA = run.TriggerPush, strings.Repeat("a", 40) })
+	var silent *run.SilentRefusal
+	if !errors.As(err, &silent) || silent.Problem.Code != "overtaken" {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestADeletedProjectIsNotedAndTheOthersArePlanned(t *testing.T) {
+	files := twoProjects()
+	files["lockkeeper.yml"] = config
+	f := newFixture(t, files)
+	n, _ := f.open(double.Files{"live/dev/main.tf": double.Deleted, "live/prod/main.tf": root + "#\n"})
+	p, err := f.prepare(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"net-prod"}, names(p)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "`net-dev` is not planned") {
+		t.Errorf("notes %q", p.Notes)
+	}
+}
+
+func TestNothingTouchedIsNoJob(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	n, _ := f.open(double.Files{"README.md": "bye\n"})
+	p, err := f.prepare(n)
+	if err != nil || len(p.Documents) != 0 {
+		t.Errorf("documents %v, error %v", names(p), err)
+	}
+}
+
+func TestNamedProjectsArePlannedThoughNothingTouchesThem(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	n, _ := f.open(double.Files{"README.md": "bye\n"})
+	p, err := f.prepare(n, func(r *run.Run) { r.Selectors = []string{"live*"} })
+	if err != nil || len(p.Documents) != 2 || !slices.IsSorted(names(p)) {
+		t.Errorf("documents %v, error %v", names(p), err)
+	}
+}
+
+func TestPreparingAgainStoresNoSourceAgain(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	n, _ := f.open(double.Files{"modules/net/main.tf": "# changed\n"})
+	var first run.Preparation
+	for i := range 2 {
+		p, err := f.prepare(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = p
+		} else if diff := cmp.Diff(first, p); diff != "" {
+			t.Errorf("the second differs (-first +second):\n%s", diff)
+		}
+	}
+	if f.stored != 2 {
+		t.Errorf("%d sources stored, want 2", f.stored)
+	}
+}
+
+func TestABranchBehindItsBaseSaysByHowMuch(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	n, _ := f.open(double.Files{"other/main.tf": root + "#\n"})
+	for i := range 3 {
+		if _, err := f.github.Commit(repository, "main", "ana", "more", double.Files{"README.md": fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := f.prepare(n)
+	if err != nil || p.Behind != 3 {
+		t.Errorf("behind %d, error %v", p.Behind, err)
+	}
+}
+
+func TestTroubleOfGitHubIsTemporary(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	n, _ := f.open(double.Files{"other/main.tf": root + "#\n"})
+	id := f.repositoryID()
+	for _, status := range []int{500, 502, 503} {
+		f.github.Faults().FailNext(1, status, "pulls")
+		_, err := f.preparer.Prepare(t.Context(), run.Run{
+			Repository: run.Repository{ID: id, Owner: "acme", Name: "infra"}, PullRequest: n, Trigger: run.TriggerComment, Actor: "ana",
+		})
+		var temporary *run.Temporary
+		if !errors.As(err, &temporary) || temporary.After <= 0 {
+			t.Errorf("%d: error %v, want a temporary one", status, err)
+		}
+	}
+	f.github.Faults().LimitSecondaryNext(1, 403, 90*time.Second, "permission")
+	_, err := f.preparer.Prepare(t.Context(), run.Run{
+		Repository: run.Repository{ID: id, Owner: "acme", Name: "infra"}, PullRequest: n, Trigger: run.TriggerComment, Actor: "ana",
+	})
+	var temporary *run.Temporary
+	if !errors.As(err, &temporary) || temporary.After < 80*time.Second {
+		t.Errorf("secondary limit: error %v", err)
+	}
+}
+
+func TestT31AProjectAfter3001FilesIsFound(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	files := double.Files{"zzz/main.tf": root}
+	for i := range 3001 {
+		files[fmt.Sprintf("data/%04d.txt", i)] = "x"
+	}
+	n, _ := f.open(files)
+	p, err := f.prepare(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"zzz"}, names(p)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/store"
+)
+
+// keepFor is how long plans, output and finished runs are kept.
+const keepFor = 30 * 24 * time.Hour
+
+// retention forgets what is old, once a day.
+type retention struct {
+	store     *store.SQLite
+	artifacts *artifact.Dir
+}
+
+func (r retention) run(ctx context.Context) error {
+	tick := time.NewTicker(24 * time.Hour)
+	defer tick.Stop()
+	for {
+		before := time.Now().Add(-keepFor)
+		if err := r.store.Sweep(ctx, before); err != nil && ctx.Err() == nil {
+			zerolog.Ctx(ctx).Error().Err(err).Msg("sweeping the store")
+		}
+		if _, err := r.artifacts.Sweep(ctx, before); err != nil && ctx.Err() == nil {
+			zerolog.Ctx(ctx).Error().Err(err).Msg("sweeping artifacts")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

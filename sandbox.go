@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/palantir/go-githubapp/githubapp"
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/sandbox"
+	"github.com/lockkeeper/lockkeeper/sandbox/demo"
+	"github.com/lockkeeper/lockkeeper/server"
+	"github.com/lockkeeper/lockkeeper/server/config"
+)
+
+//go:embed app.yml
+var manifest []byte
+
+type sandboxCmd struct {
+	Listen string `default:"127.0.0.1:8423" help:"Address of the page, of GitHub's API and of the server."`
+	Once   bool   `help:"Play the scenario without a person, print the conversation, and exit 0 when all of it came out right."`
+	Dir    string `help:"Keep everything in this directory. Left out: a temporary one that is removed at the end." type:"path"`
+}
+
+// Run starts a GitHub, a server and an engine in this process.
+func (c *sandboxCmd) Run(ctx context.Context) (err error) {
+	dir, clean, err := c.dir()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, clean()) }()
+	if c.Once {
+		c.Listen = "127.0.0.1:0"
+	}
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listening (choose another address with --listen): %w", err)
+	}
+	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr}).Level(zerolog.WarnLevel).With().Timestamp().Logger()
+	ctx, cancel := context.WithCancel(log.WithContext(ctx))
+	defer cancel()
+	s, err := startSandbox(ctx, dir, "http://"+l.Addr().String())
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	s.app.parts = append(s.app.parts, part{"scenario", func(ctx context.Context) error {
+		if c.Once {
+			defer cancel() // the end of the scenario is the end
+			return play(ctx, s.world, os.Stdout)
+		}
+		return welcome(ctx, s.world, os.Stdout)
+	}})
+	return s.app.run(ctx, func(ctx context.Context) error { return server.Serve(ctx, l, s.handler()) })
+}
+
+func (c *sandboxCmd) dir() (dir string, clean func() error, err error) {
+	if c.Dir != "" {
+		return c.Dir, func() error { return nil }, os.MkdirAll(c.Dir, 0o700)
+	}
+	dir, err = os.MkdirTemp("", "lockkeeper-sandbox-")
+	return dir, func() error { return os.RemoveAll(dir) }, err
+}
+
+// aSandbox is a world with a Lockkeeper that serves it.
+type aSandbox struct {
+	world *sandbox.Sandbox
+	app   *app
+}
+
+// startSandbox makes a world below dir and a server for it. The world's App has
+// exactly the permissions and events of the manifest.
+func startSandbox(ctx context.Context, dir, url string) (*aSandbox, error) {
+	options := sandbox.Options{Dir: dir, URL: url, Webhook: url + githubapp.DefaultWebhookRoute}
+	if err := readManifest(&options); err != nil {
+		return nil, err
+	}
+	world, err := sandbox.New(options)
+	if err != nil {
+		return nil, err
+	}
+	file, err := writeConfig(dir, world)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(file, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newApp(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &aSandbox{world, a}, nil
+}
+
+func (s *aSandbox) close() error {
+	s.world.GitHub.Close()
+	return s.app.close()
+}
+
+// handler serves GitHub and Lockkeeper on one port.
+func (s *aSandbox) handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range []string{githubapp.DefaultWebhookRoute, "/healthz", "/readyz", "/metrics"} {
+		mux.Handle(route, s.app.handler)
+	}
+	mux.Handle("/", s.world.Handler())
+	return mux
+}
+
+func readManifest(o *sandbox.Options) error {
+	var m struct {
+		Permissions map[string]string `yaml:"default_permissions"`
+		Events      []string          `yaml:"default_events"`
+	}
+	if err := yaml.Unmarshal(manifest, &m); err != nil {
+		return fmt.Errorf("reading the App's manifest: %w", err)
+	}
+	o.Permissions, o.Events = m.Permissions, m.Events
+	return nil
+}
+
+// writeConfig writes the server's config, the App's keys and the demo's
+// Terraform states below dir. The states of a directory that was used before
+// stay.
+func writeConfig(dir string, world *sandbox.Sandbox) (file string, err error) {
+	in := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.MkdirAll(in("states"), 0o700); err != nil {
+		return "", err
+	}
+	for project, state := range demo.States() {
+		file := in(filepath.Join("states", project+".tfstate"))
+		if _, err := os.Stat(file); err == nil {
+			continue
+		}
+		if err := os.WriteFile(file, state, 0o600); err != nil {
+			return "", err
+		}
+	}
+	backend := map[string]any{"backend_config": map[string]string{"path": in("states/{project}.tfstate")}}
+	text, err := yaml.Marshal(map[string]any{
+		"data_dir": in("server"),
+		"github": map[string]any{
+			"url": world.URL, "api_url": world.URL + "/api/v3/", "app_id": sandbox.AppID,
+			"private_key_file": in("private-key.pem"), "webhook_secret_file": in("webhook-secret"),
+		},
+		"default_environment": "dev",
+		"environments":        map[string]any{"dev": backend, "prod": backend},
+	})
+	if err != nil {
+		return "", err
+	}
+	for name, content := range map[string][]byte{
+		"private-key.pem": world.PrivateKey, "webhook-secret": []byte(world.WebhookSecret), "server.yml": text,
+	} {
+		if err := os.WriteFile(in(name), content, 0o600); err != nil {
+			return "", err
+		}
+	}
+	return in("server.yml"), nil
+}
+
+// welcome opens the first pull request, waits for its plan, and says where to
+// look.
+func welcome(ctx context.Context, world *sandbox.Sandbox, out *os.File) error {
+	n, err := world.OpenFirst()
+	if err != nil {
+		return err
+	}
+	planned, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := world.GitHub.Wait(planned, func() bool { return lastComment(world, n) != "" }); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("the first pull request was not planned within a minute: %w", err)
+	}
+	fmt.Fprintf(out, `
+Lockkeeper is running, and a pull request is open and planned:
+
+    %s
+
+Be its author, a reviewer or an outsider there, and comment /plan.
+Press Ctrl-C to end; nothing is kept.
+
+`, world.PullURL(n))
+	<-ctx.Done()
+	return nil
+}
