@@ -114,7 +114,7 @@ func (s *skeleton) html(t testing.TB, line string) {
 }
 
 var hostileTexts = []string{
-	"", " ", "x", evil, "`", "``", "```", "````\n", "a`", "`a", "~~~\n", "```\n```", "\n```\n# forged\n```\n", "</details>", "\n</details>\n", "<details><summary>",
+	"", " ", "x", "\"", evil, "`", "``", "```", "````\n", "a`", "`a", "~~~\n", "```\n```", "\n```\n# forged\n```\n", "</details>", "\n</details>\n", "<details><summary>",
 	"<!-- ", "-->", "<img src=x onerror=alert(1)>", "![i](http://evil.example/b.png)", "[a](http://evil.example)", "[a]: http://evil.example\n[a]",
 	"http://evil.example", "www.evil.example", "mail@evil.example", "@acme/admins", "@alice", "#12", "GH-12", "acme/infra#12", "TICKET-77",
 	newHead, "alice@" + newHead, "|", "\\|", "a | b | c", "|---|\n", "\\", "\\`", "**", "__", "*a*", "_a_", "~~a~~", "$x$", "# forged", "- item", "1. item",

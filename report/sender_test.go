@@ -1,0 +1,473 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-github/v60/github"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// bench is a Sender between a store in memory and a GitHub of its own.
+type bench struct {
+	t         *testing.T
+	store     *memStore
+	github    *fakeGitHub
+	sender    *Sender
+	artifacts map[string][]byte
+
+	mu    sync.Mutex
+	clock time.Time // guarded by mu
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{t: t, store: newMemStore(), artifacts: map[string][]byte{}, clock: noon}
+	b.github = newFakeGitHub(t, b.now)
+	b.restart()
+	return b
+}
+
+// restart is a new process on the same store.
+func (b *bench) restart() {
+	b.sender = &Sender{
+		Store: b.store, Now: b.now, AppID: ourApp, WebURL: "https://github.com", RetryAfter: retryAfter,
+		Client: func(context.Context, int64) (*github.Client, error) { return b.github.client(), nil },
+		Open: func(_ context.Context, a run.Artifact) (io.ReadCloser, error) {
+			data, ok := b.artifacts[a.Key]
+			if !ok {
+				return nil, fmt.Errorf("no artifact %s", a.Key)
+			}
+			return io.NopCloser(bytes.NewReader(data)), nil
+		},
+	}
+	b.sender.init()
+}
+
+func (b *bench) now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.clock
+}
+
+func (b *bench) advance(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clock = b.clock.Add(d)
+}
+
+// round sends once what is due.
+func (b *bench) round() {
+	b.t.Helper()
+	var lanes sync.WaitGroup
+	if err := b.sender.dispatch(b.t.Context(), &lanes); err != nil {
+		b.t.Fatal(err)
+	}
+	lanes.Wait()
+}
+
+// drain moves the clock on until everything is sent.
+func (b *bench) drain() {
+	b.t.Helper()
+	for range 500 {
+		b.round()
+		if b.store.allSent() {
+			return
+		}
+		b.advance(max(b.store.nextDue().Sub(b.now()), 0))
+	}
+	b.t.Fatalf("notices are left after 500 rounds; calls: %v", b.github.seen())
+}
+
+func (b *bench) wantCalls(want ...string) {
+	b.t.Helper()
+	if diff := cmp.Diff(want, b.github.seen()); diff != "" {
+		b.t.Errorf("calls on GitHub differ:\n%s", diff)
+	}
+}
+
+// retryAfter classifies errors like the function that the server passes in.
+func retryAfter(err error, _ time.Time) (time.Duration, bool) {
+	var answer *github.ErrorResponse
+	var secondary *github.AbuseRateLimitError
+	var network *url.Error
+	switch {
+	case errors.As(err, &secondary):
+		return secondary.GetRetryAfter(), true
+	case errors.As(err, &answer):
+		seconds, _ := strconv.Atoi(answer.Response.Header.Get("Retry-After"))
+		code := answer.Response.StatusCode
+		return time.Duration(seconds) * time.Second, code >= 500 || code == 429 || seconds > 0
+	}
+	return 0, errors.As(err, &network)
+}
+
+// planned is a finished run of one project on a pull request, with its summary
+// and output in the artifact store.
+func (b *bench) planned(pull int) run.Run {
+	f := newFixture(fmt.Sprintf("run%d", pull)).planned("network-prod", "prod", changes(database, queue))
+	r := f.run
+	r.PullRequest = pull
+	data, err := json.Marshal(f.summaries[r.Jobs[0].ID])
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	summary, output := r.ID+"/summary.json", r.ID+"/output.txt"
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.artifacts[summary], b.artifacts[output] = data, []byte("Terraform said this.\n")
+	r.Jobs[0].Result.Artifacts = map[string]run.Artifact{
+		run.ArtifactSummary: {Key: summary, Size: int64(len(data))}, run.ArtifactOutput: {Key: output, Size: 21},
+	}
+	return r
+}
+
+func started(r run.Run) run.Run {
+	r.State, r.FinishedAt = run.StateRunning, time.Time{}
+	r.Jobs = slices.Clone(r.Jobs)
+	r.Jobs[0].State, r.Jobs[0].Result = run.JobRunning, nil
+	return r
+}
+
+func final(r run.Run) []run.Notice {
+	return []run.Notice{run.RefreshComment(r.Repository, r.PullRequest), run.RefreshCheck(r)}
+}
+
+func TestOnePlanCostsFiveCalls(t *testing.T) {
+	b := newBench(t)
+	r := b.planned(1)
+	b.store.setRun(started(r), run.ReactionTo(repository, 1, 5, "eyes"))
+	b.drain()
+	b.store.put(run.RefreshCheck(r))
+	b.drain()
+	b.store.setRun(r, final(r)...)
+	b.drain()
+	b.wantCalls("POST reaction", "POST check", "POST comment", "PATCH check", "POST check")
+	if diff := cmp.Diff([]string{"lockkeeper/plan completed success", "lockkeeper/apply completed neutral"}, b.github.checkStates()); diff != "" {
+		t.Error(diff)
+	}
+	body := b.github.bodies(1)[0]
+	for _, want := range []string{"destroys `aws_db_instance.orders`", `+     name = "jobs"`, "https://github.com/acme/infra/runs/1001", markComment} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the comment lacks %q:\n%s", want, body)
+		}
+	}
+}
+
+func TestPlanningAgainEditsWhatIsThere(t *testing.T) {
+	b := newBench(t)
+	r := b.planned(1)
+	b.store.setRun(r, final(r)...)
+	b.drain()
+	b.store.put(final(r)...) // nothing new to say
+	b.drain()
+	b.wantCalls("POST comment", "POST check", "POST check", "PATCH comment")
+
+	again := r
+	again.ID, again.CreatedAt, again.Actor = "run1again", noon.Add(time.Hour), "bob"
+	again.Jobs = slices.Clone(r.Jobs)
+	again.Jobs[0].State, again.Jobs[0].Result = run.JobFailed, &run.Result{Problem: &invalidReference}
+	again.State = run.StateFailed
+	b.store.setRun(again, final(again)...)
+	b.drain()
+	if calls := b.github.seen()[4:]; !slices.Equal(calls, []string{"PATCH comment", "PATCH check"}) {
+		t.Errorf("planning again made %v", calls)
+	}
+	if got := b.github.checkStates(); got[0] != "lockkeeper/plan completed failure" {
+		t.Errorf("checks: %v", got)
+	}
+}
+
+func TestARunThatEndsAtOnceHasNoCheckInProgress(t *testing.T) {
+	b := newBench(t)
+	r := b.planned(1)
+	b.store.setRun(started(r), run.RefreshCheck(r))
+	b.store.setRun(r, final(r)...)
+	b.drain()
+	b.wantCalls("POST comment", "POST check", "POST check")
+}
+
+func TestASupersededCommitGetsNoApplyCheck(t *testing.T) {
+	b := newBench(t)
+	r := b.planned(1)
+	r.State, r.SupersededBy = run.StateSuperseded, oldHead
+	r.Jobs[0].State, r.Jobs[0].Result = run.JobCancelled, nil
+	b.store.setRun(r, run.RefreshCheck(r))
+	b.drain()
+	if diff := cmp.Diff([]string{"lockkeeper/plan completed cancelled"}, b.github.checkStates()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRepliesAreSentOnceAndInOrder(t *testing.T) {
+	b := newBench(t)
+	refused := newFixture("rr").run
+	refused.State, refused.PullRequest, refused.Line = run.StateRefused, 1, "/plan nowhere"
+	refused.Problem = &run.Problem{Code: "unknown_project", Message: "There is no project `nowhere`. Type `/plan` to plan what changed."}
+	b.store.setRun(refused, run.ReplyTo(repository, 1, "delivery/1", "first"), run.Answer(refused), run.ReplyTo(repository, 1, "delivery/1", "again"))
+	b.drain()
+	bodies := b.github.bodies(1)
+	if len(bodies) != 2 || !strings.HasPrefix(bodies[0], "first\n") || !strings.Contains(bodies[1], "There is no project `nowhere`") {
+		t.Errorf("replies: %q", bodies)
+	}
+}
+
+func TestADeletedCommentIsMadeAnew(t *testing.T) {
+	b := newBench(t)
+	r := b.planned(1)
+	b.store.setRun(r, final(r)...)
+	b.drain()
+	clear(b.github.comments)
+	b.store.put(run.RefreshComment(repository, 1))
+	b.store.posted["comment/7/1"] = run.Posted{Name: "comment/7/1", ID: b.store.posted["comment/7/1"].ID, Digest: "older"}
+	b.drain()
+	if n := len(b.github.bodies(1)); n != 1 {
+		t.Errorf("%d comments, want 1", n)
+	}
+}
+
+// trouble breaks calls in one way; each case must end with everything there
+// exactly once.
+func TestTroubleOnTheWay(t *testing.T) {
+	once := func(call string, after bool, do func(http.ResponseWriter)) func(http.ResponseWriter, string, int, bool) bool {
+		var mu sync.Mutex
+		done := false
+		return func(w http.ResponseWriter, c string, _ int, a bool) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			if done || c != call || a != after {
+				return false
+			}
+			done = true
+			do(w)
+			return true
+		}
+	}
+	badGateway := func(w http.ResponseWriter) { answer(w, 502, "Bad Gateway") }
+	secondary := func(w http.ResponseWriter) {
+		answer(w, 403, "You have exceeded a secondary rate limit", "Retry-After", "60")
+	}
+	cases := map[string]func(http.ResponseWriter, string, int, bool) bool{
+		"the answer to a new comment is lost":     once("POST comment", true, hangUp),
+		"a comment is made behind a 502":          once("POST comment", true, badGateway),
+		"a 502 makes no comment":                  once("POST comment", false, badGateway),
+		"the answer to a new check run is lost":   once("POST check", true, hangUp),
+		"a check run is made behind a 502":        once("POST check", true, badGateway),
+		"a secondary rate limit":                  once("POST comment", false, secondary),
+		"a 429":                                   once("POST check", false, func(w http.ResponseWriter) { answer(w, 429, "slow down", "Retry-After", "30") }),
+		"a reaction is lost":                      once("POST reaction", true, hangUp),
+		"GitHub refuses the reaction for good":    once("POST reaction", false, func(w http.ResponseWriter) { answer(w, 422, "Validation Failed") }),
+		"the connection breaks before the answer": once("POST comment", false, hangUp),
+	}
+	for name, fault := range cases {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.github.fault = fault
+			r := b.planned(1)
+			b.store.setRun(r, append(final(r), run.ReactionTo(repository, 1, 5, "eyes"), run.ReplyTo(repository, 1, "d1", "hello"))...)
+			b.drain()
+			bodies := b.github.bodies(1)
+			if len(bodies) != 2 || strings.Count(strings.Join(bodies, ""), markComment) != 1 {
+				t.Errorf("%d comments: %q", len(bodies), bodies)
+			}
+			if diff := cmp.Diff([]string{"lockkeeper/plan completed success", "lockkeeper/apply completed neutral"}, b.github.checkStates()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestACrashBetweenTheAnswerAndItsRow(t *testing.T) {
+	for _, kind := range []string{"comment/", "reply/", "check/"} {
+		t.Run(kind, func(t *testing.T) {
+			b := newBench(t)
+			b.store.lose = func(p run.Posted) error {
+				if p.ID != 0 && strings.HasPrefix(p.Name, kind) {
+					b.store.lose = nil
+					return errors.New("killed")
+				}
+				return nil
+			}
+			r := b.planned(1)
+			b.store.setRun(r, append(final(r), run.ReplyTo(repository, 1, "d1", "hello"))...)
+			b.round()
+			b.restart()
+			b.drain()
+			if n, checks := len(b.github.bodies(1)), b.github.checkStates(); n != 2 || len(checks) != 2 {
+				t.Errorf("%d comments and checks %v, want 2 of each", n, checks)
+			}
+		})
+	}
+}
+
+// T15: a marker that somebody else wrote proves nothing.
+func TestASpoofedMarkerIsNotAdopted(t *testing.T) {
+	b := newBench(t)
+	b.github.comments[1] = &fakeComment{ID: 1, Body: "mine " + markComment, UpdatedAt: noon, pull: "1"}
+	b.github.comments[2] = &fakeComment{ID: 2, Body: "mine " + markComment, UpdatedAt: noon, pull: "1", App: &fakeApp{ourApp + 1}}
+	b.store.posted["comment/7/1"] = run.Posted{Name: "comment/7/1", Digest: noon.Format(time.RFC3339)}
+	r := b.planned(1)
+	b.store.setRun(r, run.RefreshComment(repository, 1))
+	b.drain()
+	bodies := b.github.bodies(1)
+	if len(bodies) != 3 || !strings.HasPrefix(bodies[0], "mine") || !strings.HasPrefix(bodies[1], "mine") {
+		t.Errorf("comments: %q", bodies)
+	}
+}
+
+// T38: GitHub is down for six hours, then everything is there once.
+func TestGitHubDownForSixHours(t *testing.T) {
+	b := newBench(t)
+	back := noon.Add(6 * time.Hour)
+	b.github.fault = func(w http.ResponseWriter, _ string, number int, after bool) bool {
+		if !b.now().Before(back) || number%2 == 0 != after { // half of them are acted upon
+			return false
+		}
+		answer(w, 503, "Service Unavailable")
+		return true
+	}
+	for pull := 1; pull <= 3; pull++ {
+		r := b.planned(pull)
+		b.store.setRun(r, append(final(r), run.ReplyTo(repository, pull, fmt.Sprint("d", pull), "hello"))...)
+	}
+	b.drain()
+	for pull := 1; pull <= 3; pull++ {
+		if n := len(b.github.bodies(pull)); n != 2 {
+			t.Errorf("pull request %d has %d comments, want 2", pull, n)
+		}
+	}
+	if wait := b.now().Sub(back); wait < 0 || wait > 3*longestWait {
+		t.Errorf("everything was there %s after GitHub was back", wait)
+	}
+	if n := len(b.github.seen()); n > 600 {
+		t.Errorf("%d calls in six hours", n)
+	}
+}
+
+func TestARateLimitHoldsTheWholeInstallation(t *testing.T) {
+	b := newBench(t)
+	limited := true
+	b.github.fault = func(w http.ResponseWriter, call string, _ int, _ bool) bool {
+		if !limited {
+			return false
+		}
+		answer(w, 403, "You have exceeded a secondary rate limit", "Retry-After", "120")
+		return true
+	}
+	r := b.planned(1)
+	b.store.setRun(r, run.RefreshComment(repository, 1))
+	b.round()
+	b.store.put(run.ReplyTo(repository, 2, "d2", "hello"), run.ReactionTo(repository, 2, 5, "eyes"))
+	b.advance(time.Minute)
+	b.round()
+	b.wantCalls("POST comment")
+	limited = false
+	b.advance(61 * time.Second)
+	b.drain()
+	if got := len(b.github.bodies(1)) + len(b.github.bodies(2)); got != 2 {
+		t.Errorf("%d comments, want 2", got)
+	}
+}
+
+func TestAPermanentErrorLeavesTheRestAlone(t *testing.T) {
+	b := newBench(t)
+	b.github.fault = func(w http.ResponseWriter, call string, _ int, _ bool) bool {
+		if call != "POST comment" {
+			return false
+		}
+		answer(w, 403, "Resource not accessible by integration")
+		return true
+	}
+	r := b.planned(1)
+	b.store.setRun(r, final(r)...)
+	b.drain()
+	b.wantCalls("POST comment", "POST check", "POST check")
+}
+
+func TestAFailedCommentHoldsBackTheChecks(t *testing.T) {
+	b := newBench(t)
+	b.github.fault = func(w http.ResponseWriter, call string, number int, _ bool) bool {
+		if number != 1 {
+			return false
+		}
+		answer(w, 502, "Bad Gateway")
+		return true
+	}
+	r := b.planned(1)
+	b.store.setRun(r, final(r)...)
+	b.drain()
+	b.wantCalls("POST comment", "GET comments", "POST comment", "POST check", "POST check")
+}
+
+func TestAMissingSummaryStillReportsTheCounts(t *testing.T) {
+	b := newBench(t)
+	r := b.planned(1)
+	clear(b.artifacts)
+	b.store.setRun(r, final(r)...)
+	b.drain()
+	if body := b.github.bodies(1)[0]; !strings.Contains(body, "1 to add, 1 to destroy") || !strings.Contains(body, "cannot be read any more") {
+		t.Errorf("comment:\n%s", body)
+	}
+}
+
+func TestTwentyPullRequestsAtOnce(t *testing.T) {
+	b := newBench(t)
+	for pull := 1; pull <= 20; pull++ {
+		r := b.planned(pull)
+		r.HeadSHA = fmt.Sprintf("%040d", pull)
+		b.store.setRun(r, final(r)...)
+		b.store.put(run.ReactionTo(repository, pull, int64(pull), "eyes"))
+	}
+	// One pull request whose comment takes long holds up nobody else.
+	release := make(chan struct{})
+	first := make(chan struct{}, 1)
+	first <- struct{}{}
+	b.github.fault = func(_ http.ResponseWriter, call string, _ int, after bool) bool {
+		if call == "POST comment" && !after {
+			select {
+			case <-first:
+				<-release
+			default:
+			}
+		}
+		return false
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- b.sender.Run(ctx) }()
+	waitFor(t, func() bool { return len(b.github.checkStates()) == 38 && b.github.reacted() == 20 })
+	close(release)
+	waitFor(t, b.store.allSent)
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	for pull := 1; pull <= 20; pull++ {
+		if n := len(b.github.bodies(pull)); n != 1 {
+			t.Errorf("pull request %d has %d comments", pull, n)
+		}
+	}
+}
+
+func waitFor(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); {
+		if time.Now().After(deadline) {
+			t.Fatal("the condition did not come true in 10 seconds")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
