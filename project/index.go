@@ -18,9 +18,14 @@ type Index struct {
 	// will name the mistake. Set it before the first use.
 	CheckAll bool
 
-	mu    sync.RWMutex
-	known map[string]*facts // by factsKey; guarded by mu, the facts themselves never change
+	mu      sync.RWMutex
+	known   map[string]*facts // by factsKey; guarded by mu, the facts themselves never change
+	configs map[string]Config // by blob of lockkeeper.yml; guarded by mu, read-only
 }
+
+// maxConfigs is how many parsed lockkeeper.yml an index keeps. Parsing 10,000 projects takes longer than
+// all the rest of finding out which of them are touched.
+const maxConfigs = 32
 
 // pruneAbove is how many facts an index holds, in multiples of those the newest graph uses, before
 // it forgets the rest. The constant part keeps small repositories from forgetting each other.
@@ -130,4 +135,20 @@ func (ix *Index) remember(fresh map[string]*facts, sources []File, found []*fact
 	for i, f := range sources {
 		ix.known[factsKey(f)] = found[i]
 	}
+}
+
+func (ix *Index) config(blob string) (Config, bool) {
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
+	cfg, ok := ix.configs[blob]
+	return cfg, ok
+}
+
+func (ix *Index) rememberConfig(blob string, cfg Config) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	if ix.configs == nil || len(ix.configs) >= maxConfigs {
+		ix.configs = map[string]Config{}
+	}
+	ix.configs[blob] = cfg
 }

@@ -30,6 +30,7 @@ func Load(ctx context.Context, base Tree, head *Graph, opts LoadOptions) (Config
 	if err != nil {
 		return Config{}, err
 	}
+	cfg.Projects = slices.Clone(cfg.Projects) // the index keeps the original
 	for i := range cfg.Projects {
 		if cfg.Projects[i].Branch == "" {
 			cfg.Projects[i].Branch = opts.DefaultBranch
@@ -40,7 +41,7 @@ func Load(ctx context.Context, base Tree, head *Graph, opts LoadOptions) (Config
 
 func load(ctx context.Context, base Tree, files []File, head *Graph) (Config, error) {
 	if f, ok := fileAt(files, ConfigFile); ok {
-		return loadFile(ctx, base, f)
+		return loadFile(ctx, base, f, head.index)
 	}
 	// Silence about a slip in the file's name would mean other projects, environments and rules than those written down.
 	for _, slip := range []string{"lockkeeper.yaml", ".lockkeeper.yml", ".lockkeeper.yaml"} {
@@ -63,9 +64,12 @@ func fileAt(files []File, name string) (File, bool) {
 	return files[i], true
 }
 
-func loadFile(ctx context.Context, base Tree, f File) (cfg Config, err error) {
+func loadFile(ctx context.Context, base Tree, f File, ix *Index) (cfg Config, err error) {
 	if !f.Regular() {
 		return Config{}, Problems{{File: f.Path, Message: "must be a plain file, not a symlink or submodule"}}
+	}
+	if cfg, ok := ix.config(f.Blob); ok {
+		return cfg, nil
 	}
 	err = base.Read(ctx, []File{f}, func(f File, data []byte) error {
 		cfg, err = Parse(f.Path, data)
@@ -77,5 +81,6 @@ func loadFile(ctx context.Context, base Tree, f File) (cfg Config, err error) {
 	if cfg.Source == "" {
 		return Config{}, fmt.Errorf("reading %s of the base commit: its contents were not given", f.Path)
 	}
+	ix.rememberConfig(f.Blob, cfg)
 	return cfg, nil
 }

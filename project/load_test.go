@@ -51,6 +51,23 @@ func TestLoadIgnoresTheHeadsConfig(t *testing.T) {
 	}
 }
 
+func TestLoadParsesEachConfigOnce(t *testing.T) {
+	tree := newTree(map[string]string{ConfigFile: "version: 1\nprojects: [{name: a, dir: a}]\n"})
+	head := graphOf(t, tree)
+	for _, branch := range []string{"main", "other", "main"} {
+		cfg, err := Load(t.Context(), tree, head, LoadOptions{DefaultBranch: branch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cfg.Projects[0].Branch; got != branch {
+			t.Errorf("branch %s, want %s", got, branch)
+		}
+	}
+	if n := tree.reads.Load(); n != 1 {
+		t.Errorf("read %d times, want once", n)
+	}
+}
+
 // keysOf returns the yaml keys of a struct.
 func keysOf(t reflect.Type) []string {
 	var keys []string

@@ -3,6 +3,7 @@ package project
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/goccy/go-yaml"
@@ -20,6 +21,8 @@ const (
 	maxListItems   = 1_000
 	maxLineBytes   = 4 << 10 // bounds how deep one line can nest block sequences
 	maxFlowDepth   = 8
+	maxKeys        = 200 // per mapping: the library's time grows with their square
+	maxProblems    = 100
 )
 
 // Parse reads a lockkeeper.yml strictly and fills in the defaults. name is used in messages.
@@ -36,7 +39,7 @@ func Parse(name string, data []byte) (Config, error) {
 	r.problems = append(r.problems, relations(cfg)...)
 	if len(r.problems) > 0 {
 		slices.SortStableFunc(r.problems, func(a, b Problem) int { return a.Line - b.Line })
-		return Config{}, r.problems
+		return Config{}, r.problems.first(maxProblems)
 	}
 	return cfg, nil
 }
@@ -75,8 +78,11 @@ func (r *reader) syntax(data []byte) ast.Node {
 // refuseTokens notes what is refused before a tree is built: nesting that only an attack
 // needs, and the YAML features by which a short file becomes a long one.
 func (r *reader) refuseTokens(tokens token.Tokens) {
-	depth := 0
+	depth, keys := 0, keyCount{}
 	for _, t := range tokens {
+		if keys.add(t) > maxKeys {
+			r.note(t.Position.Line, "", "a mapping has more than %d keys", maxKeys)
+		}
 		switch t.Type {
 		case token.SequenceStartType, token.MappingStartType:
 			depth++
@@ -84,6 +90,8 @@ func (r *reader) refuseTokens(tokens token.Tokens) {
 			depth--
 		case token.AnchorType, token.AliasType, token.MergeKeyType:
 			r.note(t.Position.Line, "", "anchors, aliases and merge keys are not supported; write the value out")
+		case token.MappingKeyType:
+			r.note(t.Position.Line, "", "keys that begin with ? are not supported; write key: value")
 		case token.TagType:
 			r.note(t.Position.Line, "", "YAML tags such as %s are not supported; remove it", clip(t.Value))
 		}
@@ -94,6 +102,31 @@ func (r *reader) refuseTokens(tokens token.Tokens) {
 			return
 		}
 	}
+}
+
+// keyCount counts the keys of each open mapping by the column of its keys: a key or list item further
+// left ends the mappings to its right. Flow mappings may count too much where several share
+// a column; line breaks keep that far below the limit.
+type keyCount map[int]int
+
+// add takes the next token and returns the count for the mapping it belongs to.
+func (k keyCount) add(t *token.Token) int {
+	at := t
+	switch t.Type {
+	case token.MappingValueType:
+		if at = t.Prev; at == nil {
+			return 0
+		}
+	case token.SequenceEntryType, token.MappingStartType:
+	default:
+		return 0
+	}
+	column := at.Position.Column
+	maps.DeleteFunc(k, func(c, _ int) bool { return c > column })
+	if t.Type == token.MappingValueType {
+		k[column]++
+	}
+	return k[column]
 }
 
 func (r *reader) syntaxError(err error) {

@@ -107,6 +107,12 @@ func TestParseLimits(t *testing.T) {
 		"block lists nested on one line": "version: 1\nprojects:\n" + strings.Repeat("- ", 2_000) + "x",
 		"flow maps nested too deep":      strings.Repeat("{a: ", 1000),
 		"an anchor and aliases (bomb)":   "a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n",
+		"keys that begin with ?":         strings.Repeat("? a\n", 100_000),
+		"more keys than a mapping has":   numbered("k%d: 1\n", 100_000),
+		"the same, with lists between":   numbered("k%d:\n- a\n", 100_000),
+		"the same, in braces":            "{" + numbered("k%d: 1,\n", 100_000) + "}",
+		"one key again and again":        strings.Repeat("version: 1\n", 100_000),
+		"more mistakes than one reads":   "version: 1\nprojects:\n" + strings.Repeat("- a\n", 10_000),
 		"a merge key":                    "version: 1\nprojects: [{<<: {name: a}, dir: b}]\n",
 		"a tag":                          "version: !!int 1\nprojects: []\n",
 		"bytes that are not UTF-8":       "version: 1\nprojects: [{name: \"\xff\", dir: a}]\n",
@@ -126,12 +132,33 @@ func TestParseLimits(t *testing.T) {
 			if !errors.As(err, &problems) || len(problems) == 0 {
 				t.Fatalf("error is %v, want Problems", err)
 			}
+			if len(problems) > maxProblems+1 {
+				t.Errorf("%d problems", len(problems))
+			}
 			for _, p := range problems {
 				if len(p.Message) > 500 {
 					t.Errorf("message of %d bytes: %.200s", len(p.Message), p.Message)
 				}
 			}
 		})
+	}
+}
+
+func numbered(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
+func TestParseReadsManyProjects(t *testing.T) {
+	block := "version: 1\nprojects:\n" + numbered("- name: p%d\n  dir: infra/p%[1]d\n  backend_config:\n    key: x\n", 10_000)
+	flow := "version: 1\nprojects: [\n" + numbered("{name: p%d, dir: infra/p%[1]d},\n", 10_000) + "]\n"
+	for _, text := range []string{block, flow} {
+		if n := len(mustParse(t, text).Projects); n != 10_000 {
+			t.Errorf("%d projects", n)
+		}
 	}
 }
 

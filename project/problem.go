@@ -42,6 +42,15 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// first keeps a list from filling more than a person reads.
+func (ps Problems) first(n int) Problems {
+	if len(ps) <= n {
+		return ps
+	}
+	more := Problem{File: ps[n].File, Line: ps[n].Line, Message: fmt.Sprintf("and %d more mistakes from here on", len(ps)-n)}
+	return append(ps[:n:n], more)
+}
+
 func sortProblems(ps Problems) {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line)
