@@ -165,7 +165,7 @@ func bearer(r *http.Request) string {
 // maxJWT is the longest life of an App's JSON web token; a minute of clock drift is forgiven.
 const maxJWT = 10*time.Minute + time.Minute
 
-// verifyJWT checks the App's own credential by the double's clock; see
+// verifyJWT checks the App's own credential by the real clock, which made it, not by the one that Faults.Advance moves; see
 // https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app.
 func (d *Double) verifyJWT(value string) error {
 	bad := func(message string) error { return &Error{Status: http.StatusUnauthorized, Message: message} }
@@ -175,7 +175,7 @@ func (d *Double) verifyJWT(value string) error {
 	claims := &jwt.RegisteredClaims{}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation())
 	_, err := parser.ParseWithClaims(value, claims, func(*jwt.Token) (any, error) { return app.PublicKey, nil })
-	now := d.now()
+	now := d.clock()
 	switch {
 	case err != nil || app.PublicKey == nil:
 		return bad("A JSON web token could not be decoded")

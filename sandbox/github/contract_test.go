@@ -108,7 +108,10 @@ func TestEveryOperationKeepsToTheDescription(t *testing.T) {
 		re, _, err := bot.Reactions.CreateIssueCommentReaction(ctx, o, r, id, "eyes")
 		must(t, err)
 		call("reactions", func() error { _, _, err := bot.Reactions.ListIssueCommentReactions(ctx, o, r, id, nil); return err })
-		call("unreact", func() error { _, err := bot.Reactions.DeleteIssueCommentReaction(ctx, o, r, id, re.GetID()); return err })
+		call("unreact", func() error {
+			_, err := bot.Reactions.DeleteIssueCommentReaction(ctx, o, r, id, re.GetID())
+			return err
+		})
 		call("delete", func() error { _, err := bot.Issues.DeleteComment(ctx, o, r, id); return err })
 	})
 	t.Run("reviews", func(t *testing.T) {
@@ -171,7 +174,10 @@ func TestEveryOperationKeepsToTheDescription(t *testing.T) {
 			return err
 		})
 		call("get ref", func() error { _, _, err := bot.Git.GetRef(ctx, o, r, "notes/audit"); return err })
-		call("matching refs", func() error { _, _, err := bot.Git.ListMatchingRefs(ctx, o, r, &gh.ReferenceListOptions{Ref: "heads/f"}); return err })
+		call("matching refs", func() error {
+			_, _, err := bot.Git.ListMatchingRefs(ctx, o, r, &gh.ReferenceListOptions{Ref: "heads/f"})
+			return err
+		})
 		call("update ref", func() error {
 			_, _, err := bot.Git.UpdateRef(ctx, o, r, &gh.Reference{Ref: gh.String("refs/notes/audit"), Object: &gh.GitObject{SHA: gh.String(head)}}, true)
 			return err
@@ -193,8 +199,14 @@ func TestEveryOperationKeepsToTheDescription(t *testing.T) {
 		must(t, err)
 		call("get", func() error { _, _, err := bot.Repositories.GetDeployment(ctx, o, r, x.GetID()); return err })
 		call("list", func() error { _, _, err := bot.Repositories.ListDeployments(ctx, o, r, nil); return err })
-		call("statuses", func() error { _, _, err := bot.Repositories.ListDeploymentStatuses(ctx, o, r, x.GetID(), nil); return err })
-		call("status", func() error { _, _, err := bot.Repositories.GetDeploymentStatus(ctx, o, r, x.GetID(), s.GetID()); return err })
+		call("statuses", func() error {
+			_, _, err := bot.Repositories.ListDeploymentStatuses(ctx, o, r, x.GetID(), nil)
+			return err
+		})
+		call("status", func() error {
+			_, _, err := bot.Repositories.GetDeploymentStatus(ctx, o, r, x.GetID(), s.GetID())
+			return err
+		})
 		call("environment", func() error { _, _, err := bot.Repositories.GetEnvironment(ctx, o, r, "prod"); return err })
 	})
 	t.Run("people", func(t *testing.T) {

@@ -11,6 +11,7 @@ type Error struct {
 	Message string
 	Errors  []any // details of a 422: objects or sentences
 	header  map[string]string
+	docs    string // where documentation_url leads below docs.github.com/rest; clients recognize rate limits by it
 }
 
 func (e *Error) Error() string {

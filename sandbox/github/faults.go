@@ -75,6 +75,7 @@ func (f *Faults) LimitNext(n, status int, reset time.Duration, match string) {
 	f.failing(n, match, func(now time.Time) *Error {
 		return &Error{
 			Status: status, Message: "API rate limit exceeded for installation.",
+			docs:   "/overview/rate-limits-for-the-rest-api",
 			header: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": itoa(now.Add(reset).Unix())},
 		}
 	})
@@ -86,6 +87,7 @@ func (f *Faults) LimitSecondaryNext(n, status int, retryAfter time.Duration, mat
 		return &Error{
 			Status:  status,
 			Message: "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
+			docs:    "/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits",
 			header:  map[string]string{"Retry-After": itoa(int64(retryAfter.Seconds()))},
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,7 +40,8 @@ type world struct {
 	url string
 	key *rsa.PrivateKey
 
-	mu       sync.Mutex // guards received and status
+	mu       sync.Mutex // guards everything below
+	lax      bool       // the test sends what GitHub must refuse
 	received []received
 	status   int // what the receiver answers
 }
@@ -59,9 +61,13 @@ var testKey = sync.OnceValue(func() *rsa.PrivateKey {
 
 // newWorld starts a double with acme/infra, its main branch and a pull request's branch; alice writes, bob reads, carol maintains.
 func newWorld(t testing.TB) *world {
+	if t, isTest := t.(*testing.T); isTest {
+		t.Parallel()
+	}
 	w := &world{t: t, key: testKey(), status: 200}
+	checker := w.newChecker()
 	d, err := New(Options{
-		Dir: t.TempDir(), WebhookSecret: testSecret, Checker: newTestChecker(t),
+		Dir: t.TempDir(), WebhookSecret: testSecret, Checker: checker,
 		App: App{ID: testAppID, Slug: "keeper", Name: "Keeper", PublicKey: &w.key.PublicKey, Permissions: allPermissions, Events: allEvents},
 	})
 	must(t, err)
@@ -129,18 +135,35 @@ func (w *world) wait(cond func() bool) {
 	}
 }
 
-// newTestChecker fails the test at each contradiction to GitHub's description.
-func newTestChecker(t testing.TB) *openapi.Checker {
+// newChecker fails the test at each contradiction to GitHub's description.
+func (w *world) newChecker() *openapi.Checker {
 	spec, err := openapi.Load()
-	must(t, err)
+	must(w.t, err)
 	return openapi.NewChecker(spec, func(violation string) {
-		for _, quirk := range clientQuirks {
-			if strings.HasPrefix(violation, quirk) {
-				return
-			}
+		w.mu.Lock()
+		lax := w.lax && strings.HasPrefix(violation, "request ")
+		w.mu.Unlock()
+		for _, quirk := range slices.Concat(clientQuirks, descriptionGaps) {
+			lax = lax || strings.HasPrefix(violation, quirk)
 		}
-		t.Errorf("%s", violation)
+		if !lax {
+			w.t.Errorf("%s", violation)
+		}
 	})
+}
+
+// checkOff lets the test send bad requests.
+func (w *world) checkOff() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lax = true
+}
+
+// descriptionGaps are answers that GitHub gives though its description does not list them.
+var descriptionGaps = []string{
+	"response repos/create-deployment 409: a body where none is documented",
+	"response git/delete-ref 422: a body where none is documented",
+	"response repos/create-or-update-file-contents 409: /: 'oneOf' failed", // both alternatives fit a plain error
 }
 
 // clientQuirks are requests of go-github v60 that GitHub takes though its description does not know them: label lists

@@ -31,6 +31,7 @@ type pull struct {
 	reviews           []*review
 	timeline          []*moment
 	merge             mergeJob
+	queued            mergeGroup
 }
 
 func (p *pull) open() bool { return !p.closed }

@@ -92,6 +92,9 @@ func (d *Double) serveREST(rt *router, w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		a = c.refusal(err)
 	}
+	if route != nil && route.bare && a.status == http.StatusNotFound {
+		a.body = nil
+	}
 	c.write(w, a)
 }
 
@@ -105,7 +108,7 @@ func (c *call) refusal(err error) answer {
 			e = &Error{Status: http.StatusInternalServerError, Message: "Server Error: " + err.Error()}
 		}
 	}
-	body := object{"message": e.Message, "documentation_url": "https://docs.github.com/rest", "status": strconv.Itoa(e.Status)}
+	body := object{"message": e.Message, "documentation_url": "https://docs.github.com/rest" + e.docs, "status": strconv.Itoa(e.Status)}
 	if e.Errors != nil {
 		body["errors"] = e.Errors
 	}

@@ -13,12 +13,12 @@ func (d *Double) accountRoutes() []route {
 		{operation: "GET /user", needs: asAnybody, handle: d.getAuthenticatedUser},
 		{operation: "GET /users/{username}", needs: asAnybody, handle: d.getUser},
 		{operation: "GET /orgs/{org}/members", needs: needs(membersRead), handle: d.listOrgMembers},
-		{operation: "GET /orgs/{org}/members/{username}", needs: needs(membersRead), handle: d.checkOrgMember},
+		{operation: "GET /orgs/{org}/members/{username}", needs: needs(membersRead), handle: d.checkOrgMember, bare: true},
 		{operation: "GET /orgs/{org}/memberships/{username}", needs: needs(membersRead), handle: d.getOrgMembership},
 		{operation: "GET /orgs/{org}/teams", needs: needs(membersRead), handle: d.listTeams},
 		{operation: "GET " + team, needs: needs(membersRead), handle: d.getTeam},
 		{operation: "GET " + team + "/members", needs: needs(membersRead), handle: d.listTeamMembers},
-		{operation: "GET " + team + "/memberships/{username}", needs: needs(membersRead), handle: d.getTeamMembership},
+		{operation: "GET " + team + "/memberships/{username}", needs: needs(membersRead), handle: d.getTeamMembership, bare: true},
 	}
 }
 

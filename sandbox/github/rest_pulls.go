@@ -21,7 +21,7 @@ func (d *Double) pullRoutes() []route {
 		{operation: "PATCH /repos/{owner}/{repo}/pulls/{pull_number}", needs: needsRole(pullsWrite, "read"), handle: d.updatePull},
 		{operation: "GET /repos/{owner}/{repo}/pulls/{pull_number}/files", needs: needs(pullsRead), handle: d.listPullFiles},
 		{operation: "GET /repos/{owner}/{repo}/pulls/{pull_number}/commits", needs: needs(pullsRead), handle: d.listPullCommits},
-		{operation: "GET /repos/{owner}/{repo}/pulls/{pull_number}/merge", needs: needs(contentsRead), handle: d.isPullMerged},
+		{operation: "GET /repos/{owner}/{repo}/pulls/{pull_number}/merge", needs: needs(contentsRead), handle: d.isPullMerged, bare: true},
 		{operation: "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge", needs: needs(contentsWrite), handle: d.putMerge},
 		{operation: "GET /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers", needs: needs(pullsRead), handle: d.listRequestedReviewers},
 		{operation: "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments", needs: needs(pullsRead), handle: d.listReviewComments},
@@ -185,7 +185,7 @@ func (d *Double) isPullMerged(c *call) (answer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !p.merged {
-		return answer{status: http.StatusNotFound}, nil // without a body, unlike other refusals
+		return answer{}, errNotFound()
 	}
 	return noContent()
 }

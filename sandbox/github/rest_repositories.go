@@ -13,7 +13,7 @@ func (d *Double) repositoryRoutes() []route {
 		{operation: "GET /repos/{owner}/{repo}/branches/{branch}/protection", needs: needsRole("administration=read", "admin"), handle: d.getProtection},
 		{operation: "GET /repos/{owner}/{repo}/rules/branches/{branch}", needs: access{}, handle: d.getBranchRules},
 		{operation: "GET /repos/{owner}/{repo}/collaborators", needs: access{}, handle: d.listCollaborators},
-		{operation: "GET /repos/{owner}/{repo}/collaborators/{username}", needs: access{}, handle: d.checkCollaborator},
+		{operation: "GET /repos/{owner}/{repo}/collaborators/{username}", needs: access{}, handle: d.checkCollaborator, bare: true},
 		{operation: "GET /repos/{owner}/{repo}/collaborators/{username}/permission", needs: access{}, handle: d.getPermission},
 	}
 }

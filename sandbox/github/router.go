@@ -12,6 +12,7 @@ type route struct {
 	operation string // method and path as GitHub documents it, e.g. "GET /repos/{owner}/{repo}"; {path...} takes the rest
 	needs     access
 	handle    func(*call) (answer, error)
+	bare      bool // says no with a 404 that has no body
 
 	method   string
 	segments []string
