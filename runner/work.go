@@ -3,8 +3,211 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"path"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
-var errClaimed = errors.New("the job has begun before")
+// Bounds of a job whose document names none.
+const (
+	defaultSeconds   = 30 * 60
+	defaultPlanBytes = 50 << 20
+)
 
-func work(context.Context, Options) error { return errors.New("not built yet") }
+// job is one job while it runs. Nothing in it is shared between goroutines
+// while it changes.
+type job struct {
+	options   Options
+	doc       run.JobDocument
+	store     *artifact.Dir
+	given     map[string]string // secrets, by the name that terraform knows
+	secrets   *redactor
+	cliConfig string
+	env       []string
+	alive     *os.File
+	steps     []run.StepTime
+	artifacts map[string]run.Artifact
+	counts    *run.Counts
+	forced    bool // terraform did not end by itself
+}
+
+// path is a file or directory of the job.
+func (j *job) path(name string) string { return filepath.Join(j.options.Dir, name) }
+
+// work does the job once and writes its result.
+func work(ctx context.Context, o Options) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := onSignal(func() { cancel(cancelled()) })
+	defer stop()
+	alive, err := stayAlive(o.AliveFD)
+	if err != nil {
+		return err
+	}
+	if err := claim(o.Dir); err != nil {
+		return err
+	}
+
+	j := &job{options: o, alive: alive, secrets: newRedactor(nil), artifacts: map[string]run.Artifact{}}
+	problem := j.do(ctx)
+	result := j.result(problem)
+	if err := writeResult(o.Dir, result); err != nil {
+		return err
+	}
+	if j.forced {
+		endGroup()
+	}
+	return nil
+}
+
+// stayAlive takes over the file whose lock says that the job has a process, and
+// writes into it whom to ask to end. Signals must be listened for by now.
+func stayAlive(fd int) (*os.File, error) {
+	if fd <= 0 {
+		return nil, nil
+	}
+	alive := os.NewFile(uintptr(fd), "alive")
+	if alive == nil {
+		return nil, fmt.Errorf("-alive-fd=%d is no open file", fd)
+	}
+	if _, err := alive.WriteAt(fmt.Appendf(nil, "%d\n", os.Getpid()), 0); err != nil {
+		return nil, fmt.Errorf("noting the process: %w", err)
+	}
+	return alive, nil
+}
+
+// onSignal calls f when the runner is asked to end, until stop.
+func onSignal(f func()) (stop func()) {
+	signals := make(chan os.Signal, 1)
+	done := make(chan struct{})
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		select {
+		case <-signals:
+			f()
+		case <-done:
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(done)
+	}
+}
+
+// endGroup kills whatever terraform left behind when it had to be ended, such
+// as provider processes: everything in the process group, which includes this
+// process. Only an engine makes the runner the leader of a group.
+func endGroup() {
+	if pid := os.Getpid(); syscall.Getpgrp() == pid {
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
+	}
+}
+
+// do is the job from the document to the artifacts.
+func (j *job) do(ctx context.Context) *run.Problem {
+	if err := j.prepare(); err != nil {
+		return problemOf(err)
+	}
+	defer func() { _ = j.store.Close() }()
+
+	limit := time.Duration(j.doc.Limits.Seconds) * time.Second
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, timedOut(limit))
+	defer cancel()
+	problem := j.plan(ctx)
+	// What was printed is wanted most when something went wrong.
+	if err := j.putOutput(context.WithoutCancel(ctx)); err != nil && problem == nil {
+		problem = unexpected(err)
+	}
+	return problem
+}
+
+// prepare reads what the job is and sets up its directory.
+func (j *job) prepare() error {
+	doc, err := readDocument(j.options.Dir)
+	if err != nil {
+		return err
+	}
+	j.doc = doc
+	if j.doc.Limits.Seconds <= 0 {
+		j.doc.Limits.Seconds = defaultSeconds
+	}
+	if j.doc.Limits.PlanBytes <= 0 {
+		j.doc.Limits.PlanBytes = defaultPlanBytes
+	}
+	given, problem := secretsIn(os.Environ())
+	if problem != nil {
+		return problem
+	}
+	j.given = given
+	j.secrets = newRedactor(slices.Collect(maps.Values(given)))
+	if j.store, err = artifact.OpenDir(j.options.Artifacts); err != nil {
+		return err
+	}
+	for _, dir := range []string{"home", "tmp", "source"} {
+		if err := os.Mkdir(j.path(dir), 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// problemOf makes any error one that can be told.
+func problemOf(err error) *run.Problem {
+	var p *run.Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	return unexpected(err)
+}
+
+func (j *job) result(problem *run.Problem) run.Result {
+	r := run.Result{
+		Outcome: run.OutcomeSucceeded, Problem: problem, Counts: j.counts,
+		Artifacts: j.artifacts, Terraform: j.options.TerraformName, Steps: j.steps,
+	}
+	if problem != nil {
+		r.Outcome = run.OutcomeFailed
+		if problem.Code == "cancelled" {
+			r.Outcome = run.OutcomeCancelled
+		}
+		// A plan that is not a success must not look as if it could be applied.
+		r.Counts = nil
+		delete(r.Artifacts, run.ArtifactPlan)
+		delete(r.Artifacts, run.ArtifactSummary)
+	}
+	return r
+}
+
+// key is where an artifact of this job is stored.
+func (j *job) key(name string) string { return path.Join("runs", j.doc.RunID, j.doc.JobID, name) }
+
+// putAll stores artifacts side by side: each waits for the disk.
+func (j *job) putAll(ctx context.Context, put map[string]func(context.Context, string) (run.Artifact, error)) error {
+	names := slices.Sorted(maps.Keys(put))
+	refs := make([]run.Artifact, len(names))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, name := range names {
+		g.Go(func() (err error) {
+			refs[i], err = put[name](ctx, j.key(name))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, name := range names {
+		j.artifacts[name] = refs[i]
+	}
+	return nil
+}

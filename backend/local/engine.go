@@ -3,30 +3,177 @@ package local
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner"
 )
 
 // Engine implements run.Backend. Make one with New.
-type Engine struct{ o Options }
+//
+// A goroutine that only waits for a job's processes may outlive Run by as long
+// as they do: the operating system offers no other way to wait for them.
+type Engine struct {
+	o Options
+
+	mu      sync.Mutex
+	jobs    map[string]*job // guarded by mu: taken, and not delivered yet
+	queue   []*job          // guarded by mu: not started, first come first served
+	running int             // guarded by mu: jobs that have a process
+
+	wake chan struct{} // holds a token when the queue or running may have changed
+}
 
 var _ run.Backend = (*Engine)(nil)
+
+// job is one that this engine has in hand.
+type job struct {
+	id    string
+	files files
+	doc   run.JobDocument
+	asked chan struct{} // closed when it was asked to end
+	once  sync.Once     // closes asked
+
+	queued bool // guarded by Engine.mu
+}
+
+func (j *job) ask() { j.once.Do(func() { close(j.asked) }) }
+
+func (j *job) askedToEnd() bool {
+	select {
+	case <-j.asked:
+		return true
+	default:
+		return false
+	}
+}
 
 // New checks the options and prepares the directory. Nothing runs before Run.
 func New(o Options) (*Engine, error) {
 	o, err := o.withDefaults()
-	return &Engine{o: o}, err
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the directory of jobs: %w", err)
+	}
+	return &Engine{o: o, jobs: map[string]*job{}, wake: make(chan struct{}, 1)}, nil
 }
 
-var errSoon = errors.New("not built yet")
+// Start implements run.Backend. The job is taken when its document is on disk.
+func (e *Engine) Start(_ context.Context, doc run.JobDocument) error {
+	if !jobID.MatchString(doc.JobID) {
+		return fmt.Errorf("taking a job: %.120q is no job id", doc.JobID)
+	}
+	taken, err := take(e.o.Dir, doc)
+	if err != nil {
+		return fmt.Errorf("taking job %s: %w", doc.JobID, err)
+	}
+	if !taken {
+		return e.sameFence(doc)
+	}
+	e.mu.Lock()
+	e.enqueue(e.job(doc))
+	e.mu.Unlock()
+	e.awake()
+	return nil
+}
 
-// Start implements run.Backend.
-func (e *Engine) Start(context.Context, run.JobDocument) error { return errSoon }
+// sameFence refuses a job id that was taken with another fence: one of the two
+// callers lost the project's lock in between.
+func (e *Engine) sameFence(doc run.JobDocument) error {
+	have, err := e.files(doc.JobID).document()
+	if err != nil {
+		return fmt.Errorf("reading job %s: %w", doc.JobID, err)
+	}
+	if have.Fence != doc.Fence {
+		return fmt.Errorf("job %s was taken with fence %d, not %d", doc.JobID, have.Fence, doc.Fence)
+	}
+	return nil
+}
 
 // Cancel implements run.Backend.
-func (e *Engine) Cancel(context.Context, string) error { return errSoon }
+func (e *Engine) Cancel(_ context.Context, id string) error {
+	if !jobID.MatchString(id) {
+		return run.ErrNotFound
+	}
+	f := e.files(id)
+	switch _, err := os.Stat(string(f)); {
+	case errors.Is(err, fs.ErrNotExist):
+		return run.ErrNotFound
+	case err != nil:
+		return fmt.Errorf("looking for job %s: %w", id, err)
+	case f.result() != nil:
+		return nil
+	}
+	if err := f.mark(cancelFile); err != nil {
+		return fmt.Errorf("marking job %s to end: %w", id, err)
+	}
+	e.mu.Lock()
+	if j := e.jobs[id]; j != nil {
+		j.ask()
+	}
+	e.mu.Unlock()
+	e.awake()
+	return nil
+}
 
-// Run implements run.Backend.
-func (e *Engine) Run(context.Context, func(context.Context, run.Message) error) error {
-	return errSoon
+func (e *Engine) files(id string) files { return files(filepath.Join(e.o.Dir, id)) }
+
+// job makes the entry of a job, or finds it. e.mu is held.
+func (e *Engine) job(doc run.JobDocument) *job {
+	j := e.jobs[doc.JobID]
+	if j == nil {
+		j = &job{id: doc.JobID, files: e.files(doc.JobID), doc: doc, asked: make(chan struct{})}
+		e.jobs[j.id] = j
+	}
+	if j.files.has(cancelFile) {
+		j.ask()
+	}
+	return j
+}
+
+// enqueue appends a job unless it was queued before: Start and Run may both
+// find it new. e.mu is held.
+func (e *Engine) enqueue(j *job) {
+	if j.queued || j.files.has(runner.ClaimFile) || j.files.has(runner.ResultFile) {
+		return
+	}
+	j.queued = true
+	e.queue = append(e.queue, j)
+}
+
+func (e *Engine) awake() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// lockDir waits until no other engine works on the directory.
+func (e *Engine) lockDir(ctx context.Context) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(e.o.Dir, ".lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = f.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, errors.Join(err, f.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), f.Close())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }

@@ -1,0 +1,196 @@
+// Package backendtest is the contract of run.Backend as a test suite. Every
+// engine passes it.
+//
+// It must not know any engine: an engine's own test makes a Harness and calls
+// Run.
+package backendtest
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Harness is what an engine's test gives to the suite. An engine of a harness
+// runs one job at a time, maps the version Fake to the program of
+// FakeTerraform and an empty version to a real terraform, and waits one second
+// between interrupt and kill.
+type Harness struct {
+	// Open makes an engine on the harness's state. It is called again after a
+	// Run ended or an engine was dropped.
+	Open      func(t testing.TB) run.Backend
+	Artifacts Artifacts
+	// Tamper changes one byte of a stored artifact.
+	Tamper func(t testing.TB, ref run.Artifact)
+	// KillRunner ends the runner of a running job as kill -9 does.
+	KillRunner func(t testing.TB, jobID string)
+}
+
+// Artifacts is the part of an artifact store that the suite needs.
+type Artifacts interface {
+	PutContent(ctx context.Context, prefix string, r io.Reader) (run.Artifact, error)
+	ReadAll(ctx context.Context, ref run.Artifact, max int64) ([]byte, error)
+}
+
+// patience is how long the suite waits for something that has to happen.
+const patience = 20 * time.Second
+
+// Source stores files as a source archive.
+func Source(t testing.TB, a Artifacts, files map[string]string) run.Artifact {
+	t.Helper()
+	ref, err := a.PutContent(t.Context(), "sources", bytes.NewReader(Archive(t, files)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+// Archive packs files as a source archive.
+func Archive(t testing.TB, files map[string]string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	compressed, err := zstd.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(compressed)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(files[name])), Mode: 0o644}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, files[name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), compressed.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// Document is a plan job of the directory "app" in a source.
+func Document(id string, source run.Artifact) run.JobDocument {
+	return run.JobDocument{
+		Version: run.DocumentVersion, JobID: id, RunID: "run", Fence: 7, Command: run.KindPlan,
+		Repository: "acme/infra", RepositoryID: 1, Commit: "3f2c1ab", BaseCommit: "9d0e4c2", Actor: "octocat",
+		Project: run.JobProject{Name: "app", Dir: "app", Workspace: "default"},
+		Source:  source,
+		Limits:  run.JobLimits{Seconds: 60, PlanBytes: 1 << 20},
+	}
+}
+
+// Inbox collects messages and can refuse them.
+type Inbox struct {
+	mu     sync.Mutex
+	refuse func(run.Message) bool // guarded by mu
+	all    []run.Message          // guarded by mu: also those that were refused
+	grew   chan struct{}          // guarded by mu: closed when all grew
+}
+
+// NewInbox makes one that takes everything.
+func NewInbox() *Inbox { return &Inbox{grew: make(chan struct{})} }
+
+// Refuse makes Deliver return an error for some messages; nil takes all again.
+func (i *Inbox) Refuse(which func(run.Message) bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.refuse = which
+}
+
+// Deliver is what an engine's Run is given.
+func (i *Inbox) Deliver(_ context.Context, m run.Message) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.all = append(i.all, m)
+	close(i.grew)
+	i.grew = make(chan struct{})
+	if i.refuse != nil && i.refuse(m) {
+		return fmt.Errorf("message %d of job %s is refused", m.Seq, m.JobID)
+	}
+	return nil
+}
+
+// Of lists the messages of a job that arrived so far.
+func (i *Inbox) Of(jobID string) []run.Message {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(i.all), func(m run.Message) bool { return m.JobID != jobID })
+}
+
+// Await waits for the n-th message of one kind about a job.
+func (i *Inbox) Await(t testing.TB, jobID string, kind run.MessageKind, n int) run.Message {
+	t.Helper()
+	timeout := time.After(patience)
+	for {
+		i.mu.Lock()
+		grew, seen := i.grew, 0
+		for _, m := range i.all {
+			if m.JobID == jobID && m.Kind == kind {
+				if seen++; seen == n {
+					i.mu.Unlock()
+					return m
+				}
+			}
+		}
+		i.mu.Unlock()
+		select {
+		case <-grew:
+		case <-timeout:
+			t.Fatalf("message %q number %d of job %s did not come; there are %+v", kind, n, jobID, i.Of(jobID))
+		}
+	}
+}
+
+// Finished waits for the end of a job.
+func (i *Inbox) Finished(t testing.TB, jobID string) run.Result {
+	t.Helper()
+	m := i.Await(t, jobID, run.MessageFinished, 1)
+	if m.Result == nil {
+		t.Fatalf("job %s finished without a result", jobID)
+	}
+	return *m.Result
+}
+
+// Eventually waits until a condition holds.
+func Eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	timeout := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("did not happen: %s", what)
+		}
+	}
+}
+
+// Serve runs an engine until stop is called, which waits for its Run.
+func Serve(t testing.TB, b run.Backend, inbox *Inbox) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx, inbox.Deliver) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the engine's Run: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}

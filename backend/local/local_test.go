@@ -1,0 +1,118 @@
+package local_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/backend/local"
+	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner"
+)
+
+// The test binary is the runner, too.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "runner" {
+		os.Exit(runner.Main(context.Background(), os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+func TestContract(t *testing.T) {
+	backendtest.Run(t, func(t *testing.T) backendtest.Harness { return newFixture(t).harness() })
+}
+
+// fixture is the directory of a server.
+type fixture struct {
+	options   local.Options
+	artifacts *artifact.Dir
+}
+
+// binaries knows a real terraform and the fake one.
+type binaries struct{ real, fake string }
+
+func (b binaries) Binary(_ context.Context, wanted string) (toolchain.Binary, error) {
+	if wanted == backendtest.Fake {
+		return toolchain.Binary{Path: b.fake, Product: "Fake", Version: "1"}, nil
+	}
+	return toolchain.Binary{Path: b.real, Product: "Terraform", Version: "1"}, nil
+}
+
+func newFixture(t testing.TB) *fixture {
+	t.Helper()
+	real, err := exec.LookPath("terraform")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := t.TempDir()
+	f := &fixture{options: local.Options{
+		Dir: filepath.Join(base, "jobs"), Artifacts: filepath.Join(base, "artifacts"),
+		Executable: []string{os.Args[0], "runner"},
+		Terraform:  binaries{real: real, fake: backendtest.FakeTerraform(t)},
+		Parallel:   1, Grace: time.Second,
+	}}
+	if !filepath.IsAbs(os.Args[0]) {
+		t.Fatalf("the test binary has no absolute path: %s", os.Args[0])
+	}
+	if f.artifacts, err = artifact.OpenDir(f.options.Artifacts); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.artifacts.Close() })
+	return f
+}
+
+func (f *fixture) open(t testing.TB) run.Backend {
+	t.Helper()
+	e, err := local.New(f.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func (f *fixture) harness() backendtest.Harness {
+	return backendtest.Harness{
+		Open: f.open, Artifacts: f.artifacts,
+		Tamper: func(t testing.TB, ref run.Artifact) {
+			name := filepath.Join(f.options.Artifacts, ref.Key)
+			content, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content = bytes.Clone(content)
+			content[len(content)/2] ^= 1
+			if err := os.WriteFile(name, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		KillRunner: func(t testing.TB, id string) {
+			if err := syscall.Kill(f.runnerPID(t, id), syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
+// runnerPID is the process that the runner of a job noted.
+func (f *fixture) runnerPID(t testing.TB, id string) int {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(f.options.Dir, id, "alive"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}

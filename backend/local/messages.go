@@ -1,0 +1,102 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner"
+)
+
+// The numbers of a job's messages. The end is always the second, also of a job
+// that never ran: then it does not matter whether a beginning was told before a
+// crash.
+const (
+	seqStarted  = 1
+	seqFinished = 2
+)
+
+// Waits between two tries to deliver a message.
+const (
+	firstWait = 50 * time.Millisecond
+	longest   = 30 * time.Second
+)
+
+// tell delivers a message, again and again until it is taken or ctx ends.
+func (e *Engine) tell(ctx context.Context, deliver deliverer, m run.Message) error {
+	wait := firstWait
+	for {
+		err := deliver(ctx, m)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		zerolog.Ctx(ctx).Warn().Err(err).Str("job", m.JobID).Str("message", string(m.Kind)).Msg("delivering a message, will try again")
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, longest)
+	}
+}
+
+// end writes down how a job ended, unless it did so itself, and tells it.
+// problem is for a job that left no result.
+func (e *Engine) end(ctx context.Context, j *job, problem *run.Problem, deliver deliverer) {
+	log := zerolog.Ctx(ctx).With().Str("job", j.id).Logger()
+	result := j.files.result()
+	if result == nil {
+		result = &run.Result{Outcome: run.OutcomeFailed, Problem: problem}
+		if problem.Code == "cancelled" {
+			result.Outcome = run.OutcomeCancelled
+		}
+		if err := j.files.conclude(*result); err != nil {
+			log.Error().Err(err).Msg("writing the result of a job")
+		}
+	}
+	err := e.tell(ctx, deliver, run.Message{
+		JobID: j.id, Fence: j.doc.Fence, Seq: seqFinished, Kind: run.MessageFinished,
+		At: j.files.time(runner.ResultFile, e.o.Now), Result: result,
+	})
+	if err != nil {
+		return // ctx ended; the next Run tells it again
+	}
+	if err := j.files.mark(deliveredFile); err != nil {
+		log.Error().Err(err).Msg("noting that a message was delivered")
+	}
+	if err := j.files.tidy(); err != nil {
+		log.Error().Err(err).Msg("tidying up after a job")
+	}
+	e.mu.Lock()
+	delete(e.jobs, j.id)
+	e.mu.Unlock()
+}
+
+// cancelledBefore is the problem of a job that was cancelled in the queue.
+func cancelledBefore() *run.Problem {
+	return &run.Problem{Code: "cancelled", Message: "Cancelled before it began. Comment `/plan` to plan again."}
+}
+
+var errNotBegun = errors.New("the runner ended before it began the job")
+
+// lost is the problem of a job whose processes are gone without a result.
+func (e *Engine) lost(j *job) *run.Problem {
+	switch {
+	case j.files.has(runner.ClaimFile):
+		return &run.Problem{Code: "job_lost", Message: "The job ended without saying how, because its process was killed or the server restarted. It is not known how far it came, and it was not repeated. A plan changes nothing: comment `/plan` to plan again."}
+	case j.askedToEnd():
+		return cancelledBefore()
+	}
+	p := problemOf("runner_failed", errNotBegun)
+	if content, err := os.ReadFile(j.files.path(runner.OutputFile)); err == nil && len(content) > 0 {
+		p.Detail = string(content[:min(len(content), 4<<10)])
+	}
+	return p
+}

@@ -1,0 +1,238 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner"
+)
+
+// begin starts a job from the queue and follows it to its end.
+func (e *Engine) begin(ctx context.Context, j *job, deliver deliverer) {
+	if j.askedToEnd() {
+		e.leave()
+		e.end(ctx, j, cancelledBefore(), deliver)
+		return
+	}
+	ended, problem := e.launch(ctx, j)
+	if problem != nil {
+		e.leave()
+		if ctx.Err() == nil { // else the next Run starts it
+			e.end(ctx, j, problem, deliver)
+		}
+		return
+	}
+	e.follow(ctx, j, ended, deliver)
+}
+
+// resume goes on with a job that began before this Run.
+func (e *Engine) resume(ctx context.Context, j *job, deliver deliverer) {
+	if !j.files.has(runner.ClaimFile) && j.files.has(runner.ResultFile) {
+		e.leave() // it never ran: cancelled in the queue, or impossible to start
+		e.end(ctx, j, nil, deliver)
+		return
+	}
+	ended, err := j.files.gone()
+	if err != nil {
+		zerolog.Ctx(ctx).Error().Err(err).Str("job", j.id).Msg("waiting for a job")
+		e.leave()
+		return
+	}
+	e.follow(ctx, j, ended, deliver)
+}
+
+// follow tells that a job began, waits for its end, and tells that.
+func (e *Engine) follow(ctx context.Context, j *job, ended <-chan struct{}, deliver deliverer) {
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		_ = e.tell(ctx, deliver, run.Message{
+			JobID: j.id, Fence: j.doc.Fence, Seq: seqStarted, Kind: run.MessageStarted,
+			At: j.files.time(runner.ClaimFile, e.o.Now),
+		}) // an error means that ctx ended; the next Run tells it again
+	}()
+	over := e.wait(ctx, j, ended)
+	if over && j.files.result() == nil {
+		// The runner is gone. What it started may still run.
+		if gone, err := j.files.gone(); err == nil {
+			over = e.wait(ctx, j, gone)
+		}
+	}
+	e.leave()
+	<-told
+	if over {
+		e.end(ctx, j, e.lost(j), deliver)
+	}
+}
+
+// launch starts the runner of a job. The returned channel is closed when that
+// process has ended. A problem means that none was started.
+func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Problem) {
+	binary, err := e.o.Terraform.Binary(ctx, j.doc.Project.Terraform)
+	if err != nil {
+		return nil, problemOf("terraform_missing", err)
+	}
+	env, err := e.environment(ctx, j.doc)
+	if err != nil {
+		return nil, problemOf("secrets_unavailable", err)
+	}
+	alive, free, err := j.files.lock()
+	if err != nil {
+		return nil, problemOf("runner_failed", err)
+	}
+	if !free {
+		gone, err := j.files.gone()
+		if err != nil {
+			return nil, problemOf("runner_failed", err)
+		}
+		return gone, nil
+	}
+	// The runner inherits the lock, so there is no moment in which a job has a
+	// process and is not locked.
+	defer func() { _ = alive.Close() }()
+	if err := alive.Truncate(0); err != nil { // a runner that died before it claimed
+		return nil, problemOf("runner_failed", err)
+	}
+	log, err := os.OpenFile(j.files.path(runner.OutputFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, problemOf("runner_failed", err)
+	}
+	defer func() { _ = log.Close() }()
+
+	const inherited = 3 // the first of ExtraFiles
+	args := runner.Options{
+		Dir: string(j.files), Artifacts: e.o.Artifacts,
+		Terraform: binary.Path, TerraformName: binary.String(),
+		Providers: e.o.Providers, CLIConfig: e.o.CLIConfig, Pass: e.o.Pass,
+		Grace: e.o.Grace, AliveFD: inherited,
+	}.Args()
+	command := append(slices.Clone(e.o.Executable), args...)
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir, cmd.Env = string(j.files), env
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = []*os.File{alive}
+	// A session of its own: signals for the server's group do not reach it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, problemOf("runner_failed", err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // what it left behind says how it ended
+	}()
+	return ended, nil
+}
+
+// environment is that of the runner: what terraform may have of this process,
+// and the job's secrets.
+func (e *Engine) environment(ctx context.Context, doc run.JobDocument) ([]string, error) {
+	var env []string
+	for _, name := range append([]string{"PATH"}, e.o.Pass...) {
+		if v, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+v)
+		}
+	}
+	if e.o.Secrets == nil {
+		return env, nil
+	}
+	secrets, err := e.o.Secrets(ctx, doc.Environment, doc.Command)
+	if err != nil {
+		return nil, err
+	}
+	for name, v := range secrets {
+		if err := runner.CheckSecretName(name); err != nil {
+			return nil, err
+		}
+		env = append(env, runner.SecretPrefix+name+"="+v)
+	}
+	return env, nil
+}
+
+// Times that the engine gives beyond what the runner should need itself.
+const (
+	margin     = 30 * time.Second
+	afterKill  = 5 * time.Second
+	askAgainIn = 20 * time.Millisecond
+)
+
+// wait returns true when the job has ended, false when ctx did. It passes a
+// wish to cancel on, and kills what does not end in time.
+func (e *Engine) wait(ctx context.Context, j *job, ended <-chan struct{}) bool {
+	asked := j.asked
+	deadline := time.NewTimer(e.timeLeft(j))
+	defer deadline.Stop()
+	var askAgain, kill, giveUp <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ended:
+			return true
+		case <-giveUp:
+			return true // something left the session and holds the lock
+		case <-asked:
+			asked, kill = nil, time.After(e.o.Grace+margin)
+			askAgain = j.interrupt()
+		case <-askAgain:
+			askAgain = j.interrupt()
+		case <-deadline.C:
+			j.kill()
+			giveUp = time.After(afterKill)
+		case <-kill:
+			j.kill()
+			giveUp = time.After(afterKill)
+		}
+	}
+}
+
+// timeLeft is how long a job may still take before it is killed from outside.
+// The runner ends it much earlier, unless the runner itself hangs.
+func (e *Engine) timeLeft(j *job) time.Duration {
+	limit := time.Duration(j.doc.Limits.Seconds) * time.Second
+	if limit <= 0 {
+		limit = time.Hour
+	}
+	return time.Until(j.files.time(runner.ClaimFile, time.Now).Add(limit + e.o.Grace + margin))
+}
+
+// interrupt asks the runner to end. It returns nil when that was done, else
+// when to try again: the runner may not have said yet who it is.
+func (j *job) interrupt() <-chan time.Time {
+	pid := j.files.pid()
+	if pid == 0 {
+		return time.After(askAgainIn)
+	}
+	_ = syscall.Kill(pid, syscall.SIGTERM) // gone already is as good
+	return nil
+}
+
+// kill ends every process of the job.
+func (j *job) kill() {
+	if pid := j.files.pid(); pid != 0 {
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
+	}
+}
+
+// problemOf tells an error; one that is a problem already stays as it is.
+func problemOf(code string, err error) *run.Problem {
+	var p *run.Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	sentences := map[string]string{
+		"terraform_missing":   "The server has no Terraform for this project, so nothing ran. Tell whoever runs Lockkeeper.",
+		"secrets_unavailable": "The server could not get the secrets of this environment, so nothing ran. Comment `/plan` to try again; when it fails again, tell whoever runs Lockkeeper.",
+		"runner_failed":       "The server could not carry out the job. Comment `/plan` to try again; when it fails again, tell whoever runs Lockkeeper.",
+	}
+	return &run.Problem{Code: code, Message: sentences[code], Detail: fmt.Sprint(err)}
+}

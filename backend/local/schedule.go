@@ -1,0 +1,182 @@
+package local
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner"
+)
+
+// sweepEvery is how often old jobs are looked for.
+const sweepEvery = time.Hour
+
+// deliverer takes messages; see run.Backend.
+type deliverer func(context.Context, run.Message) error
+
+// Run implements run.Backend. When another engine works on the directory, as
+// while one server takes over from another, it first waits for that one.
+func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Message) error) error {
+	unlock, err := e.lockDir(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("locking the directory of jobs: %w", err)
+	}
+	defer unlock()
+	var jobs sync.WaitGroup
+	defer e.forget()
+	defer jobs.Wait()
+	found, err := e.find(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for jobs: %w", err)
+	}
+	for _, j := range found {
+		jobs.Go(func() { e.resume(ctx, j, deliver) })
+	}
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	for {
+		for j := e.next(); j != nil; j = e.next() {
+			jobs.Go(func() { e.begin(ctx, j, deliver) })
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.wake:
+		case <-sweep.C:
+			e.sweep(ctx)
+		}
+	}
+}
+
+// next takes the job whose turn it is out of the queue; it counts as running
+// from now on. A job that was asked to end needs no place.
+func (e *Engine) next() *job {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	i := slices.IndexFunc(e.queue, (*job).askedToEnd)
+	if i < 0 {
+		if e.running >= e.o.Parallel || len(e.queue) == 0 {
+			return nil
+		}
+		i = 0
+	}
+	j := e.queue[i]
+	e.queue = slices.Delete(e.queue, i, i+1)
+	e.running++
+	return j
+}
+
+// leave gives the place of a job to the next one.
+func (e *Engine) leave() {
+	e.mu.Lock()
+	e.running--
+	e.mu.Unlock()
+	e.awake()
+}
+
+// forget drops what is known from files when Run starts again.
+func (e *Engine) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.jobs, e.queue, e.running = map[string]*job{}, nil, 0
+}
+
+// find reads the directory: jobs that never began are queued in the order in
+// which they were taken, those that began are returned and count as running.
+func (e *Engine) find(ctx context.Context) (begun []*job, err error) {
+	entries, err := os.ReadDir(e.o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var waiting []*job
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, entry := range entries {
+		f := e.files(entry.Name())
+		if !jobID.MatchString(entry.Name()) || f.has(deliveredFile) {
+			e.removeOld(ctx, entry.Name())
+			continue
+		}
+		doc, err := f.document()
+		if err != nil {
+			zerolog.Ctx(ctx).Error().Err(err).Str("job", entry.Name()).Msg("reading a job")
+			continue
+		}
+		j := e.job(doc)
+		began, err := j.began()
+		if err != nil {
+			return nil, err
+		}
+		if began {
+			begun = append(begun, j)
+		} else {
+			waiting = append(waiting, j)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b *job) int {
+		now := e.o.Now
+		return cmp.Or(
+			a.files.time(runner.DocumentFile, now).Compare(b.files.time(runner.DocumentFile, now)),
+			strings.Compare(a.id, b.id),
+		)
+	})
+	for _, j := range waiting {
+		e.enqueue(j)
+	}
+	e.running += len(begun)
+	return begun, nil
+}
+
+// began reports that a job has ended, was claimed, or has a process that is
+// about to claim it.
+func (j *job) began() (bool, error) {
+	file, free, err := j.files.lock()
+	if err != nil {
+		return false, fmt.Errorf("locking job %s: %w", j.id, err)
+	}
+	if free {
+		if err := file.Close(); err != nil {
+			return false, err
+		}
+	}
+	return !free || j.files.has(runner.ClaimFile) || j.files.has(runner.ResultFile), nil
+}
+
+// sweep removes old jobs.
+func (e *Engine) sweep(ctx context.Context) {
+	entries, err := os.ReadDir(e.o.Dir)
+	if err != nil {
+		zerolog.Ctx(ctx).Error().Err(err).Msg("looking for old jobs")
+		return
+	}
+	for _, entry := range entries {
+		e.removeOld(ctx, entry.Name())
+	}
+}
+
+// removeOld removes a job that ended, was told of, and is older than Keep; and
+// what a crash left of a job that was being taken.
+func (e *Engine) removeOld(ctx context.Context, name string) {
+	f := e.files(name)
+	before := e.o.Now().Add(-e.o.Keep)
+	switch {
+	case strings.HasPrefix(name, ".taking-") && f.time("", e.o.Now).Before(e.o.Now().Add(-time.Hour)):
+	case jobID.MatchString(name) && f.has(deliveredFile) && f.time(deliveredFile, e.o.Now).Before(before):
+	default:
+		return
+	}
+	if err := os.RemoveAll(string(f)); err != nil {
+		zerolog.Ctx(ctx).Error().Err(err).Str("job", name).Msg("removing an old job")
+	}
+}

@@ -1,0 +1,151 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Bounds in bytes of what one terraform process may write to its output files.
+const (
+	maxOutput   = 256 << 20
+	maxPlanJSON = 200 << 20
+)
+
+// watchEvery is how often the sizes of files are looked at while a process
+// runs. Limits of the operating system would end the process in the middle of a
+// write, and would count downloads of providers, too.
+const watchEvery = 250 * time.Millisecond
+
+// terraform runs one terraform command in dir and waits for it. Output goes to
+// files: a process that prints must not depend on somebody who reads. When ctx
+// ends it is interrupted, given the grace time, and killed.
+func (j *job) terraform(ctx context.Context, step, dir string, args ...string) *run.Problem {
+	if p := ended(ctx); p != nil {
+		return p
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	cmd := exec.CommandContext(ctx, j.options.Terraform, args...)
+	cmd.Dir, cmd.Env = dir, j.env
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = j.options.Grace
+	if j.alive != nil {
+		cmd.ExtraFiles = []*os.File{j.alive}
+	}
+	files, err := j.outputs(step)
+	if err != nil {
+		return unexpected(err)
+	}
+	defer func() { _ = errors.Join(files[0].Close(), files[1].Close()) }()
+	cmd.Stdout, cmd.Stderr = files[0], files[1]
+
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return unexpected(fmt.Errorf("starting %s: %w", j.options.TerraformName, err))
+	}
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		j.watch(ctx, step, cancel)
+	}()
+	err = cmd.Wait()
+	cause := ended(ctx)
+	j.forced = j.forced || cause != nil
+	cancel(nil)
+	<-watched
+	j.steps = append(j.steps, run.StepTime{Name: step, Milliseconds: time.Since(began).Milliseconds()})
+	return j.outcome(step, err, cause)
+}
+
+// outputs makes the files for what a step prints.
+func (j *job) outputs(step string) (files [2]*os.File, err error) {
+	for i, ending := range []string{".out", ".err"} {
+		files[i], err = os.OpenFile(j.path(step+ending), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+		if err != nil {
+			return files, fmt.Errorf("making an output file: %w", err)
+		}
+	}
+	return files, nil
+}
+
+// outcome says what the end of a process means.
+func (j *job) outcome(step string, err error, cause *run.Problem) *run.Problem {
+	if p := j.tooLarge(step); p != nil {
+		return p
+	}
+	if err == nil {
+		return nil
+	}
+	if cause != nil {
+		return cause
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return unexpected(fmt.Errorf("running %s: %w", step, err))
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return stepKilled(step, status.Signal(), j.detail(step))
+	}
+	return stepFailed(step, j.options.TerraformName, j.detail(step))
+}
+
+// ended is why the job has to end, nil as long as it has not.
+func ended(ctx context.Context) *run.Problem {
+	if ctx.Err() == nil {
+		return nil
+	}
+	var p *run.Problem
+	if errors.As(context.Cause(ctx), &p) {
+		return p
+	}
+	return cancelled()
+}
+
+// watch ends a process that writes too much.
+func (j *job) watch(ctx context.Context, step string, end context.CancelCauseFunc) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if p := j.tooLarge(step); p != nil {
+				end(p)
+				return
+			}
+		}
+	}
+}
+
+// tooLarge tells which limit the files of a step exceed, if any.
+func (j *job) tooLarge(step string) *run.Problem {
+	if step == "show" && j.size("show.out") > maxPlanJSON {
+		return planTooLarge(maxPlanJSON)
+	}
+	if step == "plan" && j.size(run.ArtifactPlan) > j.doc.Limits.PlanBytes {
+		return planTooLarge(j.doc.Limits.PlanBytes)
+	}
+	if j.size(step+".out")+j.size(step+".err") > maxOutput {
+		return outputTooLarge(maxOutput)
+	}
+	return nil
+}
+
+// size of a file of the job, in bytes; 0 when it is not there.
+func (j *job) size(name string) int64 {
+	info, err := os.Stat(j.path(name))
+	if errors.Is(err, fs.ErrNotExist) || err != nil {
+		return 0
+	}
+	return info.Size()
+}

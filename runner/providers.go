@@ -1,0 +1,184 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/sumdb/dirhash"
+)
+
+// Jobs share provider packages through a directory that terraform only reads.
+//
+// Terraform's own plugin cache cannot be shared: "The provider installer's
+// behavior in environments with multiple terraform init calls is undefined"
+// (developer.hashicorp.com/terraform/cli/config/config-file, provider plugin
+// cache), and it writes packages again over those that another plan executes.
+// Here terraform gets the directory as a filesystem mirror. What it had to
+// download lies in the job's own data directory; after init, before any provider
+// ran, the package moves to the shared directory by one rename. So no lock is
+// needed: a package is there whole or not at all, and never changes.
+//
+// The mirror is offered only for what it can serve: a dependency lock file may
+// hold hashes of the zip file alone, against which an unpacked package cannot be
+// checked. For every package the hash of its content (h1) is kept beside it; a
+// provider that the lock file names with another hash is downloaded.
+const (
+	packagesDir = "packages" // HOST/NAMESPACE/TYPE/VERSION/OS_ARCH, as in a filesystem mirror
+	hashesDir   = "hashes"   // the same path: a file with the package's h1 hash
+)
+
+// installation writes terraform's CLI configuration for this job. It names the
+// ways of installation explicitly, which also takes away the implied mirror
+// terraform.d/plugins of the working directory: provider programs inside the
+// pull request.
+func (j *job) installation(dir string) error {
+	if j.options.CLIConfig != "" {
+		j.cliConfig = j.options.CLIConfig
+		return nil
+	}
+	j.cliConfig = j.path("terraform.rc")
+	config := "provider_installation {\n  direct {}\n}\n"
+	if j.options.Providers != "" {
+		locked, err := lockedProviders(filepath.Join(dir, ".terraform.lock.hcl"))
+		if err != nil {
+			return err
+		}
+		packages := filepath.Join(j.options.Providers, packagesDir)
+		if err := os.MkdirAll(packages, 0o700); err != nil {
+			return fmt.Errorf("making the directory of providers: %w", err)
+		}
+		config = j.mirrorConfig(packages, locked)
+	}
+	if err := os.WriteFile(j.cliConfig, []byte(config), 0o600); err != nil {
+		return fmt.Errorf("writing terraform's CLI configuration: %w", err)
+	}
+	return nil
+}
+
+// mirrorConfig says for each locked provider where it comes from: the mirror
+// when it has exactly that package, else the registry. Providers that are not
+// locked may come from either.
+func (j *job) mirrorConfig(packages string, locked []lockedProvider) string {
+	var here, elsewhere []string
+	for _, p := range locked {
+		hash, err := os.ReadFile(filepath.Join(j.options.Providers, hashesDir, p.path()))
+		if err == nil && slices.Contains(p.hashes, string(hash)) {
+			here = append(here, fmt.Sprintf("%q", p.source))
+		} else {
+			elsewhere = append(elsewhere, fmt.Sprintf("%q", p.source))
+		}
+	}
+	return fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path    = %q\n    exclude = [%s]\n  }\n  direct {\n    exclude = [%s]\n  }\n}\n",
+		packages, strings.Join(elsewhere, ", "), strings.Join(here, ", "))
+}
+
+// lockedProvider is one entry of .terraform.lock.hcl.
+type lockedProvider struct {
+	source, version string
+	hashes          []string
+}
+
+func (p lockedProvider) path() string {
+	return filepath.Join(filepath.FromSlash(p.source), p.version, runtime.GOOS+"_"+runtime.GOARCH)
+}
+
+var (
+	lockBlock   = regexp.MustCompile(`^provider "([A-Za-z0-9.:-]+/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+)" \{$`)
+	lockVersion = regexp.MustCompile(`^version\s*=\s*"([0-9A-Za-z.+-]+)"$`)
+	lockHash    = regexp.MustCompile(`"(h1:[A-Za-z0-9+/=]+)"`)
+)
+
+// lockedProviders reads a lock file as terraform writes it. One that is written
+// otherwise only costs downloads: terraform checks hashes itself.
+func lockedProviders(name string) ([]lockedProvider, error) {
+	content, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the dependency lock file: %w", err)
+	}
+	var out []lockedProvider
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSpace(line)
+		if m := lockBlock.FindStringSubmatch(line); m != nil {
+			out = append(out, lockedProvider{source: m[1]})
+			continue
+		}
+		if len(out) == 0 {
+			continue
+		}
+		p := &out[len(out)-1]
+		if m := lockVersion.FindStringSubmatch(line); m != nil {
+			p.version = m[1]
+		}
+		for _, m := range lockHash.FindAllStringSubmatch(line, -1) {
+			p.hashes = append(p.hashes, m[1])
+		}
+	}
+	return slices.DeleteFunc(out, func(p lockedProvider) bool { return p.version == "" }), nil
+}
+
+// shareProviders moves what init downloaded to the shared directory.
+func (j *job) shareProviders() error {
+	if j.options.Providers == "" || j.options.CLIConfig != "" {
+		return nil
+	}
+	base := j.path("data/providers")
+	found, err := filepath.Glob(filepath.Join(base, "*", "*", "*", "*", "*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range found {
+		info, err := os.Lstat(dir)
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			continue // a link to the mirror: it came from there
+		}
+		rel, err := filepath.Rel(base, dir)
+		if err != nil {
+			return err
+		}
+		if err := j.share(dir, rel); err != nil {
+			return fmt.Errorf("sharing provider %s: %w", rel, err)
+		}
+	}
+	return nil
+}
+
+// share moves one package. When another job was faster, or the directory is on
+// another file system, this job keeps its own copy.
+func (j *job) share(dir, rel string) error {
+	hash, err := dirhash.HashDir(dir, "", dirhash.Hash1)
+	if err != nil {
+		return err
+	}
+	to := filepath.Join(j.options.Providers, packagesDir, rel)
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	if err := os.Rename(dir, to); err != nil {
+		return nil
+	}
+	if err := os.Symlink(to, dir); err != nil {
+		return err
+	}
+	name := filepath.Join(j.options.Providers, hashesDir, rel)
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	temp := fmt.Sprintf("%s.%s", name, j.doc.JobID)
+	if err := os.WriteFile(temp, []byte(hash), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temp, name)
+}

@@ -1,0 +1,140 @@
+// Package summary reads the JSON form of a plan ("terraform show -json") and
+// makes the run.Summary that people see.
+//
+// Its place in the flow: the runner calls Read inside the job, while the JSON
+// is still there; afterwards only the Summary exists. Configuration, variables,
+// planned values and prior state are never looked at, because they hold secrets
+// in clear; of the changes, everything that Terraform marks as sensitive is
+// masked here and nowhere else.
+//
+// It must not know jobs, processes or Markdown.
+package summary
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Options bound and filter a summary. The zero value is usable.
+type Options struct {
+	// Redact replaces known secrets in text that Terraform does not mark as
+	// sensitive. nil replaces nothing.
+	Redact func(string) string
+	// ValuesBytes is the size of a plan's JSON above which only addresses and
+	// actions are read; default 20 MiB.
+	ValuesBytes int64
+	// Bytes is about how large the summary's own JSON may get before diffs are
+	// left out; default 900 KiB.
+	Bytes int
+}
+
+const (
+	defaultValuesBytes = 20 << 20
+	defaultBytes       = 900 << 10
+)
+
+// Read makes the summary of a plan from its JSON, which has size bytes.
+func Read(r io.Reader, size int64, o Options) (run.Summary, error) {
+	if o.Redact == nil {
+		o.Redact = func(s string) string { return s }
+	}
+	o.ValuesBytes = cmp.Or(o.ValuesBytes, defaultValuesBytes)
+	o.Bytes = cmp.Or(o.Bytes, defaultBytes)
+
+	p := projector{text: o.Redact, withValues: size <= o.ValuesBytes, raw: sha256.New()}
+	if err := p.read(io.TeeReader(r, p.raw)); err != nil {
+		return run.Summary{}, fmt.Errorf("reading the plan's JSON: %w", err)
+	}
+	p.sum.Version = run.SummaryVersion
+	sortChanges(p.sum.Changes)
+	slices.SortFunc(p.sum.Outputs, func(a, b run.OutputChange) int { return cmp.Compare(a.Name, b.Name) })
+	slices.Sort(p.sum.Drift)
+	if err := p.digest(); err != nil {
+		return run.Summary{}, err
+	}
+	return p.sum, shrink(&p.sum, o.Bytes)
+}
+
+// projector collects a summary while the plan is read.
+type projector struct {
+	text       func(string) string
+	withValues bool
+	raw        hash.Hash // of the plan's JSON
+	sum        run.Summary
+}
+
+// digest names what the plan does. Without values two different plans would
+// look the same, so then the plan's own bytes count.
+func (p *projector) digest() error {
+	content, err := json.Marshal([]any{p.sum.Changes, p.sum.Outputs})
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	h.Write(content)
+	if !p.withValues {
+		h.Write(p.raw.Sum(nil))
+	}
+	p.sum.Digest = hex.EncodeToString(h.Sum(nil))
+	return nil
+}
+
+// worstFirst is the order of changes in a summary.
+var worstFirst = []run.Action{
+	run.ActionDestroy, run.ActionReplace, run.ActionUpdate, run.ActionCreate,
+	run.ActionForget, run.ActionRead, run.ActionNone,
+}
+
+func sortChanges(changes []run.Change) {
+	slices.SortStableFunc(changes, func(a, b run.Change) int {
+		return cmp.Or(
+			cmp.Compare(slices.Index(worstFirst, a.Action), slices.Index(worstFirst, b.Action)),
+			cmp.Compare(a.Address, b.Address),
+		)
+	})
+}
+
+// shrink leaves out the diffs of later changes until the summary's JSON has
+// about max bytes. Addresses, actions and counts always stay.
+func shrink(s *run.Summary, max int) error {
+	frame := *s
+	frame.Changes = make([]run.Change, len(s.Changes))
+	for i, c := range s.Changes {
+		c.Diff = nil
+		frame.Changes[i] = c
+	}
+	content, err := json.Marshal(frame)
+	if err != nil {
+		return err
+	}
+	left := max - len(content)
+	for i := range s.Changes {
+		c := &s.Changes[i]
+		if c.Omitted {
+			s.DiffOmitted++
+		}
+		if len(c.Diff) == 0 {
+			continue
+		}
+		diff, err := json.Marshal(c.Diff)
+		if err != nil {
+			return err
+		}
+		if len(diff) > left {
+			left = 0 // everything that follows is less important
+			c.Diff, c.Omitted = nil, true
+			s.DiffOmitted++
+			continue
+		}
+		left -= len(diff)
+	}
+	return nil
+}
