@@ -25,6 +25,7 @@ func TestFetchBringsWholeHistoryOnceAndThenNeedsNoNetwork(t *testing.T) {
 	u := newUpstream(t)
 	first := u.commit("main", nil, entry{path: "a.tf", content: "1"})
 	second := u.commit("main", []string{first}, entry{path: "a.tf", content: "2"})
+	u.git("", "tag", "v1", first)
 	mirrors := &Mirrors{Dir: t.TempDir()}
 	mirror, err := mirrors.Open(t.Context(), 7)
 	if err != nil {
@@ -35,6 +36,14 @@ func TestFetchBringsWholeHistoryOnceAndThenNeedsNoNetwork(t *testing.T) {
 	}
 	if base, err := mirror.MergeBase(t.Context(), first, second); err != nil || base != first {
 		t.Fatalf("merge base %s, %v; the history must be there", base, err)
+	}
+
+	if unknown := mirror.unknown([]string{second}); unknown != nil {
+		t.Errorf("%v would be looked up again, with a process", unknown)
+	}
+	refs, err := output(t.Context(), git(t.Context(), mirror.dir, "for-each-ref", "--format=%(refname)"))
+	if want := keepRef(second) + "\n"; err != nil || refs != want {
+		t.Errorf("refs %q, want %q alone, no tags; %v", refs, want, err)
 	}
 
 	nobody := Remote{URL: "http://127.0.0.1:1/none.git", Token: func(context.Context) (string, error) {
@@ -291,10 +300,17 @@ func encodings(token string) []string {
 // checkEnvironment compares with the exact list of names that may be there.
 func checkEnvironment(t *testing.T, seen map[string]bool) {
 	t.Helper()
-	allowed := map[string]bool{"GIT_CONFIG_COUNT": true, "GIT_CONFIG_KEY_0": true, "GIT_CONFIG_VALUE_0": true}
-	for _, variable := range environment() {
-		name, _, _ := strings.Cut(variable, "=")
+	allowed := map[string]bool{}
+	for _, name := range []string{
+		"GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "HOME", "GIT_TERMINAL_PROMPT", "GIT_LFS_SKIP_SMUDGE", "GIT_OPTIONAL_LOCKS",
+		"GIT_NO_REPLACE_OBJECTS", "LC_ALL", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0",
+	} {
 		allowed[name] = true
+	}
+	for _, name := range passedOn {
+		if _, set := os.LookupEnv(name); set {
+			allowed[name] = true
+		}
 	}
 	// Git sets these for the helpers that it starts.
 	for name := range seen {
