@@ -131,8 +131,8 @@ func readManifest(o *sandbox.Options) error {
 
 // writeConfig writes the server's config, the App's keys and the demo's
 // Terraform states below dir. The states of a directory that was used before
-// stay.
-func writeConfig(dir string, world *sandbox.Sandbox) (file string, err error) {
+// stay. Each change may alter the config.
+func writeConfig(dir string, world *sandbox.Sandbox, change ...func(map[string]any)) (file string, err error) {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	if err := os.MkdirAll(in("states"), 0o700); err != nil {
 		return "", err
@@ -147,7 +147,7 @@ func writeConfig(dir string, world *sandbox.Sandbox) (file string, err error) {
 		}
 	}
 	backend := map[string]any{"backend_config": map[string]string{"path": in("states/{project}.tfstate")}}
-	text, err := yaml.Marshal(map[string]any{
+	settings := map[string]any{
 		"data_dir": in("server"),
 		"github": map[string]any{
 			"url": world.URL, "api_url": world.URL + "/api/v3/", "app_id": sandbox.AppID,
@@ -155,7 +155,11 @@ func writeConfig(dir string, world *sandbox.Sandbox) (file string, err error) {
 		},
 		"default_environment": "dev",
 		"environments":        map[string]any{"dev": backend, "prod": backend},
-	})
+	}
+	for _, c := range change {
+		c(settings)
+	}
+	text, err := yaml.Marshal(settings)
 	if err != nil {
 		return "", err
 	}

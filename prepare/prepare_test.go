@@ -53,6 +53,7 @@ func newFixture(t *testing.T, files double.Files) *fixture {
 	check(d.AddRepository("acme", "infra", "main"))
 	check(d.SetPermission(repository, "ana", "write"))
 	check(d.SetPermission(repository, "sam", "read"))
+	check(d.AddUser("stranger", "User"))
 	_, err = d.Commit(repository, "main", "ana", "base", files)
 	check(err)
 
@@ -229,7 +230,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"a project that does not exist", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, typed("nope"), "unknown_project", "`nope`"},
 		{"T17 a project in another case", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, typed("OTHER"), "unknown_project", "- `other`"},
 		{"somebody who may only read", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, by("sam"), "may_write", "write access"},
-		{"a stranger", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, by("nobody-knows"), "may_write", "write access"},
+		{"a stranger", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, by("stranger"), "may_write", "write access"},
 		{"config with mistakes", double.Files{"lockkeeper.yml": "version: 1\nprojekts: []\n", "a/main.tf": root}, double.Files{"a/main.tf": root + "#\n"}, nil, "config", "lockkeeper validate"},
 		{"an environment that the server lacks", double.Files{"lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a, environment: mars}]\n", "a/main.tf": root},
 			double.Files{"a/main.tf": root + "#\n"}, nil, "unknown_environment", "`mars`"},

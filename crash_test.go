@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/palantir/go-githubapp/githubapp"
+
+	"github.com/lockkeeper/lockkeeper/sandbox"
+	"github.com/lockkeeper/lockkeeper/sandbox/demo"
+	"github.com/lockkeeper/lockkeeper/sandbox/github"
+)
+
+// launch starts Lockkeeper as a process and waits until it listens.
+func (s *stage) launch() {
+	s.Helper()
+	cmd := exec.Command(os.Args[0], "serve", "--config", s.config)
+	cmd.Env = append(os.Environ(), asLockkeeper+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	logs, err := cmd.StderrPipe()
+	s.check(err)
+	s.check(cmd.Start())
+	s.mu.Lock()
+	s.process = cmd
+	s.mu.Unlock()
+	lines := bufio.NewScanner(logs)
+	for lines.Scan() {
+		if _, rest, ok := strings.Cut(lines.Text(), `"address":"`); ok {
+			address, _, _ := strings.Cut(rest, `"`)
+			s.world.GitHub.SetWebhook("http://"+address+githubapp.DefaultWebhookRoute, s.world.WebhookSecret)
+			go func() {
+				for lines.Scan() { // drained so that the server never waits
+				}
+			}()
+			return
+		}
+	}
+	s.Fatal("the server ended before it listened")
+}
+
+// kill ends the server as a crash would. Jobs are processes of their own.
+func (s *stage) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != nil {
+		_ = s.process.Process.Kill()
+		_ = s.process.Wait()
+		s.process = nil
+	}
+}
+
+// terraformThatKills is a terraform that kills the server before or after one
+// of its steps, once.
+func (s *stage) terraformThatKills() (shim string, arm func(when, step string)) {
+	s.Helper()
+	real, err := exec.LookPath("terraform")
+	if err != nil {
+		real, err = exec.LookPath("tofu")
+	}
+	s.check(err)
+	shim, trap, pid := filepath.Join(s.dir, "terraform"), filepath.Join(s.dir, "trap"), filepath.Join(s.dir, "pid")
+	script := fmt.Sprintf(`#!/bin/sh
+trap_is() { [ -e '%[2]s' ] && [ "$(cat '%[2]s')" = "$1" ] && rm '%[2]s' && kill -9 "$(cat '%[3]s')"; }
+trap_is "before $1"
+'%[1]s' "$@"
+status=$?
+trap_is "after $1"
+exit $status
+`, real, trap, pid)
+	s.check(os.WriteFile(shim, []byte(script), 0o700))
+	return shim, func(when, step string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.check(os.WriteFile(pid, fmt.Append(nil, s.process.Process.Pid), 0o600))
+		s.check(os.WriteFile(trap, []byte(when+" "+step), 0o600))
+	}
+}
+
+// TestKilledAtManyPointsStillOneFinalComment kills the server before and after
+// each of its calls of GitHub and around each terraform process, starts it
+// again, and looks at what people see.
+func TestKilledAtManyPointsStillOneFinalComment(t *testing.T) {
+	var shim string
+	s := newStage(t, func(c map[string]any) {
+		shim = filepath.Join(filepath.Dir(c["data_dir"].(string)), "terraform")
+		c["terraform"] = map[string]any{"binary": shim}
+	})
+	_, arm := s.terraformThatKills()
+	s.launch()
+	defer s.kill()
+	author := s.world.GitHub.As(demo.Author)
+	_, err := author.Push(sandbox.Repository, "crash", "One change", github.Files{"live/dev/network/notes.tf": "# a comment\n"})
+	s.check(err)
+	number, err := author.OpenPull(sandbox.Repository, "crash", demo.DefaultBranch, "One change", "", false)
+	s.check(err)
+	s.until("the first plan", func() bool { return len(s.plans(number)) == 1 })
+	s.quiet()
+
+	for call := 1; call <= 9; call++ {
+		for _, when := range []string{"before", "after"} {
+			s.crash(number, fmt.Sprintf("%s call %d of GitHub", when, call), func() { s.killAround(when, call) })
+		}
+	}
+	for _, step := range []string{"init", "plan", "show"} {
+		for _, when := range []string{"before", "after"} {
+			s.crash(number, when+" terraform "+step, func() { arm(when, step) })
+		}
+	}
+}
+
+// killAround kills the server at its n-th call of GitHub from now, before or
+// after GitHub acted on it.
+func (s *stage) killAround(when string, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := s.calls
+	s.onCall = func(call int, _ *http.Request, serve func()) {
+		if call-first != n {
+			serve()
+			return
+		}
+		if when == "before" {
+			s.kill()
+			return
+		}
+		serve()
+		s.kill()
+	}
+}
+
+// crash asks for a plan with a trap set, starts the server again if it fell
+// into it, and checks that everything is there exactly once.
+func (s *stage) crash(number int, point string, set func()) {
+	s.Helper()
+	before := len(s.runs(number))
+	set()
+	id, err := s.world.GitHub.As(demo.Reviewer).Comment(sandbox.Repository, number, "/plan")
+	s.check(err)
+	s.poll("the end of the server or of the plan, killed "+point, func() bool { return s.dead() || s.unfinished() == "" && len(s.runs(number)) > before })
+	s.mu.Lock()
+	s.onCall = nil
+	s.mu.Unlock()
+	if s.dead() {
+		s.kill()
+		s.launch()
+	}
+	s.poll("the run, killed "+point, func() bool { return len(s.runs(number)) > before })
+	s.quiet()
+
+	if got := len(s.plans(number)); got != 1 {
+		s.Fatalf("killed %s: %d plan comments, want 1:\n%s", point, got, s.conversation(number))
+	}
+	if got := len(s.runs(number)) - before; got != 1 {
+		s.Fatalf("killed %s: %d runs of one command", point, got)
+	}
+	if r := s.runs(number)[0]; r.State != "succeeded" {
+		s.Fatalf("killed %s: the run is %s: %+v", point, r.State, r.Jobs)
+	}
+	v := s.pull(number)
+	for _, c := range v.Checks {
+		if c.Status != "completed" {
+			s.Fatalf("killed %s: check %s is %s", point, c.Name, c.Status)
+		}
+	}
+	for _, c := range comments(v) {
+		if c.ID == id && len(c.Reactions) != 1 {
+			s.Fatalf("killed %s: %d reactions on the command, want 1", point, len(c.Reactions))
+		}
+	}
+}
+
+func (s *stage) dead() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.process == nil || syscall.Kill(s.process.Process.Pid, 0) != nil || zombie(s.process.Process.Pid)
+}
+
+// zombie reports whether a killed child waits to be collected.
+func zombie(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || strings.Contains(string(stat), ") Z ")
+}

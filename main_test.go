@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/palantir/go-githubapp/githubapp"
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/sandbox"
+	"github.com/lockkeeper/lockkeeper/sandbox/github"
+	"github.com/lockkeeper/lockkeeper/sandbox/openapi"
+	"github.com/lockkeeper/lockkeeper/server"
+	"github.com/lockkeeper/lockkeeper/server/config"
+	"github.com/lockkeeper/lockkeeper/store"
+)
+
+// asLockkeeper makes the test binary behave as the real one. The engine starts
+// its own executable as runner, so that word alone does, too.
+const asLockkeeper = "LOCKKEEPER_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asLockkeeper) != "" || len(os.Args) > 1 && os.Args[1] == "runner" {
+		os.Exit(command(os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+// stage is a sandbox world with a Lockkeeper, in this process or in one of its
+// own, and with GitHub's description as the judge of all traffic.
+type stage struct {
+	testing.TB
+	world  *sandbox.Sandbox
+	dir    string
+	config string        // file
+	store  *store.SQLite // the server's own, opened a second time to look on
+	github *httptest.Server
+
+	mu      sync.Mutex
+	onCall  func(n int, r *http.Request, serve func()) // guarded by mu; sees each call of GitHub's API
+	calls   int                                        // guarded by mu
+	process *exec.Cmd                                  // guarded by mu; the server when it is a process
+}
+
+// newStage makes a world; nothing serves its App yet. change may alter the
+// server's config before it is written.
+func newStage(t testing.TB, change ...func(map[string]any)) *stage {
+	t.Helper()
+	s := &stage{TB: t, dir: t.TempDir()}
+	mux := http.NewServeMux()
+	s.github = httptest.NewServer(mux)
+	t.Cleanup(s.github.Close)
+	spec, err := openapi.Load()
+	s.check(err)
+	options := sandbox.Options{Dir: s.dir, URL: s.github.URL, Checker: openapi.NewChecker(spec, func(violation string) { t.Errorf("GitHub's description is violated: %s", violation) })}
+	s.check(readManifest(&options))
+	s.world, err = sandbox.New(options)
+	s.check(err)
+	t.Cleanup(s.world.GitHub.Close)
+	mux.Handle("/api/v3/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.api(w, r) }))
+	mux.Handle("/", s.world.Handler())
+	s.config, err = writeConfig(s.dir, s.world, append(change, func(c map[string]any) { c["listen"] = "127.0.0.1:0" })...)
+	s.check(err)
+	s.check(os.MkdirAll(filepath.Join(s.dir, "server"), 0o700))
+	s.store, err = store.Open(context.Background(), filepath.Join(s.dir, "server", "lockkeeper.db"))
+	s.check(err)
+	t.Cleanup(func() { _ = s.store.Close() })
+	return s
+}
+
+func (s *stage) check(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// api serves one call of GitHub's API, with onCall around it.
+func (s *stage) api(w http.ResponseWriter, r *http.Request) {
+	serve := func() { s.world.Handler().ServeHTTP(w, r) }
+	s.mu.Lock()
+	s.calls++
+	n, hook := s.calls, s.onCall
+	s.mu.Unlock()
+	if hook != nil {
+		hook(n, r, serve)
+		return
+	}
+	serve()
+}
+
+// serve runs Lockkeeper in this process until the returned function is called.
+func (s *stage) serve() (stop func()) {
+	s.Helper()
+	ctx, cancel := context.WithCancel(zerolog.New(zerolog.NewTestWriter(s)).Level(zerolog.WarnLevel).WithContext(context.Background()))
+	cfg, err := config.Load(s.config, os.Getenv)
+	s.check(err)
+	a, err := newApp(ctx, cfg)
+	s.check(err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	s.check(err)
+	s.world.GitHub.SetWebhook("http://"+l.Addr().String()+githubapp.DefaultWebhookRoute, s.world.WebhookSecret)
+	done := make(chan error, 1)
+	go func() { done <- a.run(ctx, func(ctx context.Context) error { return server.Serve(ctx, l, a.handler) }) }()
+	return sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			s.Errorf("the server ended with %v", err)
+		}
+		if err := a.close(); err != nil {
+			s.Error(err)
+		}
+	})
+}
+
+// until waits for a condition of the world.
+func (s *stage) until(what string, cond func() bool) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := s.world.GitHub.Wait(ctx, cond); err != nil {
+		s.Fatalf("still waiting for %s; the conversation so far:\n%s", what, s.conversation(1))
+	}
+}
+
+// poll waits for a condition of the store or of a process, which tell nobody of
+// their changes.
+func (s *stage) poll(what string, cond func() bool) {
+	s.Helper()
+	for deadline := time.Now().Add(time.Minute); !cond(); {
+		if time.Now().After(deadline) {
+			s.Fatalf("still waiting for %s: %s; the conversation so far:\n%s", what, s.unfinished(), s.conversation(1))
+		}
+		time.Sleep(2 * time.Millisecond) // between looks; the condition decides
+	}
+}
+
+// quiet waits until nothing is left to do: no delivery, no active run, no
+// notice.
+func (s *stage) quiet() {
+	s.Helper()
+	s.poll("quiet", func() bool { return s.unfinished() == "" })
+}
+
+func (s *stage) unfinished() string {
+	s.Helper()
+	if slices.ContainsFunc(s.world.GitHub.Deliveries(), func(d github.Delivery) bool { return !d.Done }) {
+		return "a webhook on its way"
+	}
+	ctx, far := context.Background(), time.Now().Add(24*time.Hour)
+	deliveries, err := s.store.PendingDeliveries(ctx, far, 10)
+	s.check(err)
+	active, err := s.store.ActiveRuns(ctx)
+	s.check(err)
+	notices, err := s.store.DueNotices(ctx, far, 10)
+	s.check(err)
+	switch {
+	case len(deliveries) > 0:
+		return fmt.Sprintf("%d deliveries to act on", len(deliveries))
+	case len(active) > 0:
+		return fmt.Sprintf("%d active runs, the first %s", len(active), active[0].State)
+	case len(notices) > 0:
+		return fmt.Sprintf("%d notices to send, the first a %s", len(notices), notices[0].Kind)
+	}
+	return ""
+}
+
+func (s *stage) pull(number int) github.PullView {
+	s.Helper()
+	v, err := s.world.GitHub.Pull(sandbox.Repository, number)
+	s.check(err)
+	return v
+}
+
+// said lists what Lockkeeper wrote on a pull request, oldest first.
+func (s *stage) said(number int) (out []github.CommentView) {
+	s.Helper()
+	for _, c := range comments(s.pull(number)) {
+		if c.App {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// plans are those comments that show a plan.
+func (s *stage) plans(number int) (out []github.CommentView) {
+	s.Helper()
+	for _, c := range s.said(number) {
+		if strings.HasPrefix(c.Body, "### ") || strings.Contains(c.Body, "\n### Plan") {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (s *stage) runs(number int) []run.Run {
+	s.Helper()
+	var repo int64
+	active, err := s.store.PullRuns(context.Background(), s.repositoryID(&repo), number, 1000)
+	s.check(err)
+	return active
+}
+
+// repositoryID is the demo repository's id, as webhooks carry it.
+func (s *stage) repositoryID(id *int64) int64 {
+	s.Helper()
+	for _, d := range s.world.GitHub.Deliveries() {
+		if d.RepositoryID != 0 {
+			*id = d.RepositoryID
+		}
+	}
+	return *id
+}
+
+// conversation is a pull request as text.
+func (s *stage) conversation(number int) string {
+	v, err := s.world.GitHub.Pull(sandbox.Repository, number)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, c := range comments(v) {
+		fmt.Fprintf(&b, "── %s:\n%s\n", c.Author, c.Body)
+		for _, r := range c.Reactions {
+			fmt.Fprintf(&b, "   :%s: %s\n", r.Content, r.By)
+		}
+	}
+	for _, c := range v.Checks {
+		fmt.Fprintf(&b, "── check %s: %s %s, %s\n", c.Name, c.Status, c.Conclusion, c.Title)
+	}
+	return b.String()
+}
