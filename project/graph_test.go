@@ -259,7 +259,7 @@ func TestIndexForgetsOldBlobs(t *testing.T) {
 
 // A file so nested that a recursive parser would exhaust the stack, which Go cannot recover from, is refused.
 func TestDeepNestingEndsInAProblem(t *testing.T) {
-	const n = 200_000
+	const n = 20_000
 	texts := map[string]string{
 		"brackets.tf":      "locals { x = file(" + strings.Repeat("[", n),
 		"parentheses.tf":   "locals { x = file(" + strings.Repeat("(", n),
@@ -279,8 +279,12 @@ func TestDeepNestingEndsInAProblem(t *testing.T) {
 	for name, text := range texts {
 		t.Run(name, func(t *testing.T) {
 			got := readFacts(name, []byte(text), false)
-			if got.Mistake == "" && name != "undersum.tf" {
-				t.Error("no mistake is noted")
+			isDeep := !strings.HasPrefix(name, "under") && name != "arrays.tf.json" && name != "long.tf"
+			if isDeep != (got.Mistake == deepMessage) {
+				t.Errorf("the mistake is %q", got.Mistake)
+			}
+			if name == "undersum.tf" != (got.Mistake == "") {
+				t.Errorf("the mistake is %q", got.Mistake)
 			}
 			if len(got.Mistake) > 1000 {
 				t.Errorf("the message has %d bytes", len(got.Mistake))

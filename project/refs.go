@@ -2,10 +2,12 @@ package project
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -44,7 +46,7 @@ func readFacts(name string, data []byte, all bool) facts {
 	if len(data) > maxTerraformBytes {
 		return facts{Mistake: fmt.Sprintf("is %d bytes long; at most %d are searched for references", len(data), maxTerraformBytes)}
 	}
-	c := &collector{seen: map[ref]bool{}, data: data}
+	c := &collector{data: data}
 	switch {
 	case !all && !mayRefer(data):
 		return facts{Skipped: true}
@@ -53,12 +55,19 @@ func readFacts(name string, data []byte, all bool) facts {
 	default:
 		c.hcl(data)
 	}
+	// In a fixed order, each path once: HCL is walked through maps.
+	slices.SortFunc(c.Refs, func(a, b ref) int {
+		return cmp.Or(int(a.Kind)-int(b.Kind), strings.Compare(a.Path, b.Path), a.Line-b.Line)
+	})
+	c.Refs = slices.CompactFunc(c.Refs, func(a, b ref) bool { return a.Kind == b.Kind && a.Path == b.Path })
 	return c.facts
 }
 
-// mayRefer is a cheap test that is true for every file with a reference or a backend.
+// mayRefer is a cheap test that is true for every file with a reference or a backend; \u is there because
+// an escape can hide a dot. A source put together from pieces, "${"."}/x", gets past it: the
+// job then misses that module and terraform says so, nothing is planned wrongly.
 func mayRefer(data []byte) bool {
-	for _, word := range [...]string{`"./`, `"../`, "path.", "file", "backend", "cloud"} {
+	for _, word := range [...]string{`"./`, `"../`, "path", "file", "backend", "cloud", `\u`, `\U`} {
 		if bytes.Contains(data, []byte(word)) {
 			return true
 		}
@@ -69,23 +78,19 @@ func mayRefer(data []byte) bool {
 // collector gathers the facts of one file.
 type collector struct {
 	facts
-	seen map[ref]bool
 	data []byte
 }
 
 func (c *collector) add(kind refKind, p string, line int) {
-	r := ref{Kind: kind, Path: path.Clean(p), Line: line}
-	key := ref{Kind: r.Kind, Path: r.Path}
+	p = path.Clean(p)
 	// A path to the file's own directory adds nothing: all of it is reached already.
-	if c.seen[key] || (kind != moduleRef && r.Path == ".") {
-		return
+	if kind == moduleRef || p != "." {
+		c.Refs = append(c.Refs, ref{Kind: kind, Path: p, Line: line})
 	}
-	c.seen[key] = true
-	c.Refs = append(c.Refs, r)
 }
 
 func (c *collector) mistake(line int, message string) {
-	if c.Mistake == "" {
+	if c.Mistake == "" || line < c.Line || (line == c.Line && message < c.Mistake) {
 		c.Line, c.Mistake = line, message
 	}
 }
