@@ -272,7 +272,7 @@ func TestDeepNestingEndsInAProblem(t *testing.T) {
 		"arrays.tf.json":   `{"file": ` + strings.Repeat("[", n),
 		"template.tf.json": `{"file": "${` + strings.Repeat("(", n) + `"}`,
 		"under.tf":         "locals { x = file(" + strings.Repeat("(", maxDepth-10),
-		"undersum.tf":      "locals { x = file(1" + strings.Repeat("+1", maxDepth-10) + ")\n}",
+		"undersum.tf":      "locals { x = file(1" + strings.Repeat("+1", maxDepth-10) + ")}",
 		"undertpl.tf":      "locals { x = file(" + strings.Repeat(`"${`, maxDepth-10),
 		"long.tf":          "# file\n" + strings.Repeat("x", maxTerraformBytes),
 	}
