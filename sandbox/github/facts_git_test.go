@@ -141,17 +141,35 @@ func manyFiles(n int) Files {
 	return files
 }
 
+// history adds n commits to a branch with one process and one push.
+func (w *world) history(branch string, n int) {
+	w.t.Helper()
+	r, err := w.findRepo(testRepo)
+	must(w.t, err)
+	var in strings.Builder
+	for i := range n {
+		fmt.Fprintf(&in, "commit refs/import\ncommitter x <x@example.com> 1700000000 +0000\ndata 1\nm\n")
+		if i == 0 {
+			fmt.Fprintf(&in, "from refs/heads/%s^0\n", branch)
+		}
+		fmt.Fprintf(&in, "M 100644 inline n\ndata <<END\n%d\nEND\n\n", i)
+	}
+	_, err = r.git.do(gitCall{args: []string{"fast-import", "--quiet"}, stdin: strings.NewReader(in.String())})
+	must(w.t, err)
+	tip, err := r.git.line("rev-parse", "refs/import")
+	must(w.t, err)
+	_, _, err = w.bot().Git.UpdateRef(ctx, "acme", "infra", &gh.Reference{Ref: gh.String("refs/heads/" + branch), Object: &gh.GitObject{SHA: &tip}}, false)
+	must(w.t, err)
+}
+
 func TestListsAreCutWhereGitHubCutsThem(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.As("alice").Push(testRepo, "big", "many", manyFiles(3100))
 	must(t, err)
-	for i := range 250 {
-		_, err := w.As("alice").Push(testRepo, "big", fmt.Sprint("commit ", i), Files{"n": fmt.Sprint(i)})
-		must(t, err)
-	}
+	bot := w.withToken(nil)
+	w.history("big", 250)
 	n, err := w.As("alice").OpenPull(testRepo, "big", "main", "Big", "", false)
 	must(t, err)
-	bot := w.withToken(nil)
 	files, opts := 0, &gh.ListOptions{PerPage: 100}
 	for {
 		list, resp, err := bot.PullRequests.ListFiles(ctx, "acme", "infra", n, opts)

@@ -191,6 +191,11 @@ func TestPullRefuses(t *testing.T) {
 			}
 		})
 	}
+	_, err := w.Commit(testRepo, "next", "alice", "m", Files{"n.tf": "#\n"})
+	must(t, err)
+	if n, err := alice.OpenPull(testRepo, "next", "main", "t", "", false); err != nil || n != 2 {
+		t.Errorf("refused pull requests took numbers: the next one is %d, %v", n, err)
+	}
 	if _, err := w.As("stranger").Comment(testRepo, 1, "hi"); err == nil || err.Error() != "Not Found" {
 		t.Errorf("a stranger's comment on a private repository: %v, want Not Found", err)
 	}

@@ -22,6 +22,7 @@ type gitRepo struct {
 	writing  sync.Mutex // serializes everything that moves refs
 	objects  objectReader
 	commits  memo[string, *commit]
+	listings memo[string, []string] // the files of a commit
 	compares memo[[2]string, *comparison]
 	diffs    memo[[2]string, []changedFile]
 	patches  memo[[2]string, []string]

@@ -66,14 +66,15 @@ type newPull struct {
 
 // openPull opens a pull request as by.
 func (d *Double) openPull(r *repository, by actor, n newPull) (*pull, error) {
+	r.git.writing.Lock() // nobody else takes the number, nor refs/pull/<number>
+	defer r.git.writing.Unlock()
 	d.mu.Lock()
-	headRepo, headRef, err := d.resolveHead(r, by, n.head)
+	headRepo, headRef, err := d.resolveHead(r, n.head)
 	headSHA, baseSHA := "", r.branch(n.base)
 	if headRepo != nil {
 		headSHA = headRepo.branch(headRef)
 	}
 	number := r.lastNumber + 1
-	r.lastNumber = number
 	d.mu.Unlock()
 	switch {
 	case err != nil:
@@ -102,14 +103,14 @@ func (d *Double) openPull(r *repository, by actor, n newPull) (*pull, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p.id, p.issueID, p.created, p.updated = d.id(), d.id(), d.now(), d.now()
-	r.pulls[number] = p
+	r.pulls[number], r.lastNumber = p, number
 	d.record(p, by, moment{kind: "opened", sha: headSHA})
 	d.emitPull(p, by, "opened", nil)
 	return p, nil
 }
 
 // resolveHead finds "branch" or "owner:branch" among the repository and its forks. Callers hold d.mu.
-func (d *Double) resolveHead(r *repository, by actor, head string) (*repository, string, error) {
+func (d *Double) resolveHead(r *repository, head string) (*repository, string, error) {
 	owner, branch, qualified := strings.Cut(head, ":")
 	if !qualified {
 		owner, branch = r.owner.login, head
