@@ -19,7 +19,8 @@ type edit struct {
 // edit reads the file to edit from the branch, or keeps what was typed when a
 // push was refused. Without a path it opens the first changed file.
 func (s *site) edit(r *http.Request, pull github.PullView) (edit, error) {
-	paths, err := s.double.ListFiles(pull.HeadRepo, pull.HeadRef)
+	you := s.you(r).Login
+	paths, err := s.reader.files(r.Context(), you, pull.HeadRepo, pull.HeadRef)
 	if err != nil {
 		return edit{}, err
 	}
@@ -31,11 +32,11 @@ func (s *site) edit(r *http.Request, pull github.PullView) (edit, error) {
 	if e.Path == "" {
 		e.Path = firstEditable(pull, paths)
 	}
-	content, err := s.double.ReadFile(pull.HeadRepo, pull.HeadRef, e.Path)
+	content, err := s.reader.file(r.Context(), you, pull.HeadRepo, pull.HeadRef, e.Path)
 	if err != nil {
 		return edit{}, err
 	}
-	e.Content, e.Message = string(content), "Update "+e.Path
+	e.Content, e.Message = content, "Update "+e.Path
 	return e, nil
 }
 
@@ -68,7 +69,7 @@ func (s *site) push(f form) (string, error) {
 		return "edit", err
 	}
 	path := f.r.PostFormValue("path")
-	paths, err := s.double.ListFiles(pull.HeadRepo, pull.HeadRef)
+	paths, err := s.reader.files(f.r.Context(), s.you(f.r).Login, pull.HeadRepo, pull.HeadRef)
 	if err != nil {
 		return "edit", err
 	}

@@ -109,3 +109,9 @@ func icon(name string) template.HTML {
 	}
 	return template.HTML(`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">` + drawing + `</svg>`)
 }
+
+// splitRepo takes owner/name apart.
+func splitRepo(repo string) (owner, name string) {
+	owner, name, _ = strings.Cut(repo, "/")
+	return owner, name
+}

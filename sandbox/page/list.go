@@ -30,7 +30,7 @@ type pullRow struct {
 
 func (s *site) list(w http.ResponseWriter, r *http.Request) {
 	page := listPage{frame: s.frame(r, "Pull requests · Lockkeeper sandbox")}
-	for _, name := range s.double.Repositories() {
+	for _, name := range s.repositories {
 		row, err := s.repositoryRow(name)
 		if err != nil {
 			s.fail(w, r, err)

@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"time"
 
+	gh "github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
@@ -45,26 +46,32 @@ type Suggestion struct {
 // Options configures the page. Its zero value works, with one person who may
 // only read.
 type Options struct {
-	People      []Person     // the first is who a new visitor is
-	Suggestions []Suggestion // nil: the commands every sandbox has
-	Hosts       []string     // names this server is reached by besides loopback ones
-	Now         func() time.Time
+	Repositories []string     // what the list shows, as owner/name
+	People       []Person     // the first is who a new visitor is
+	Suggestions  []Suggestion // nil: the commands every sandbox has
+	Hosts        []string     // names this server is reached by besides loopback ones
+	Now          func() time.Time
 }
 
 type site struct {
-	double      *github.Double
-	markdown    *markdown.Renderer
-	people      []Person
-	suggestions []Suggestion
-	now         func() time.Time
-	views       map[string]*template.Template // by page name
+	double       *github.Double
+	reader       *reader
+	markdown     *markdown.Renderer
+	repositories []string
+	people       []Person
+	suggestions  []Suggestion
+	now          func() time.Time
+	views        map[string]*template.Template // by page name
 }
 
 // New returns the pages. They live at the root: "/", "/{owner}/{repo}/pull/…"
 // and "/-/…". A page that listens for changes keeps its request open until the
 // client goes or the server's base context ends.
 func New(double *github.Double, o Options) http.Handler {
-	s := &site{double: double, markdown: markdown.New(), people: o.People, suggestions: o.Suggestions, now: o.Now}
+	s := &site{
+		double: double, reader: &reader{double: double, clients: map[string]*gh.Client{}}, markdown: markdown.New(),
+		repositories: o.Repositories, people: o.People, suggestions: o.Suggestions, now: o.Now,
+	}
 	if len(s.people) == 0 {
 		s.people = []Person{{Login: "visitor", About: "May read"}}
 	}

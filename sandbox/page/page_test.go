@@ -58,7 +58,7 @@ func TestTabs(t *testing.T) {
 	_, page = w.get(pullAt + "/edit?path=README.md")
 	wantText(t, page, "Everything Acme runs", "Commit and push")
 	_, page = w.get(pullAt)
-	wantText(t, byID(page, "merge"), "Some checks haven't completed yet", "1 of 2 done")
+	wantText(t, byID(page, "merge"), "Some checks haven't completed yet", "1 of 2 done", "No conflicts with main")
 }
 
 func TestWhatIsNotThereSaysSo(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"hash/fnv"
 	"net/http"
 
+	"github.com/rs/zerolog"
+
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
 )
 
@@ -62,7 +64,7 @@ func (s *site) showPull(w http.ResponseWriter, r *http.Request, how shown) {
 		s.fail(w, r, err)
 		return
 	}
-	pull, err := s.double.Pull(repo, number)
+	pull, err := s.snapshot(r, repo, number)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -75,6 +77,21 @@ func (s *site) showPull(w http.ResponseWriter, r *http.Request, how shown) {
 		}
 	}
 	s.render(w, r, how.status, how.tab, page)
+}
+
+// snapshot reads a pull request, and makes GitHub find out whether it can be
+// merged if it does not know yet. Only a person with access can ask; others see
+// that it is being checked.
+func (s *site) snapshot(r *http.Request, repo string, number int) (github.PullView, error) {
+	pull, err := s.double.Pull(repo, number)
+	if err != nil || pull.State != "open" || pull.Mergeable != nil {
+		return pull, err
+	}
+	if err := s.reader.askMergeable(r.Context(), s.you(r).Login, repo, number); err != nil {
+		zerolog.Ctx(r.Context()).Warn().Err(err).Msg("mergeability not known")
+		return pull, nil
+	}
+	return s.double.Pull(repo, number)
 }
 
 func (s *site) pullPage(r *http.Request, pull github.PullView, how shown) pullPage {

@@ -52,7 +52,7 @@ func newWorld(t *testing.T) *world {
 	api := httptest.NewServer(double.Handler())
 	t.Cleanup(api.Close)
 	double.SetBaseURL(api.URL)
-	handler := New(double, Options{People: []Person{
+	handler := New(double, Options{Repositories: []string{repo}, People: []Person{
 		{demo.Author, "wrote it"}, {demo.Reviewer, "may approve"}, {demo.Outsider, "may read"},
 	}})
 	server := httptest.NewServer(handler)

@@ -116,7 +116,7 @@
     event.preventDefault();
     box.value = chip.dataset.comment;
     box.focus();
-    box.scrollIntoView({ block: "center", behavior: "smooth" });
+    box.scrollIntoView({ block: "center" });
   });
 
   document.addEventListener("keydown", (event) => {
