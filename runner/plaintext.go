@@ -85,10 +85,13 @@ func (t *plainText) next(out []byte, c byte) []byte {
 func (t *plainText) text(out []byte, c byte) []byte {
 	if t.lead {
 		t.lead = false
-		if c >= 0x80 && c <= 0x9f {
+		switch {
+		case c >= 0x80 && c <= 0x9f:
 			return out // U+0080 to U+009F
+		case c >= 0xa0 && c <= 0xbf:
+			return append(out, 0xc2, c)
 		}
-		out = append(out, 0xc2)
+		out = append(out, "\uFFFD"...) // not UTF-8; it must not pair with a byte that comes later
 	}
 	switch {
 	case c == 0xc2:

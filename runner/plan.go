@@ -164,7 +164,7 @@ func refuseForbidden(source fs.FS) *run.Problem {
 	return problem
 }
 
-// keep stores the plan and its summary.
+// keep stores what the job made.
 func (j *job) keep(ctx context.Context) *run.Problem {
 	s, err := j.summarize()
 	if err != nil {
@@ -174,11 +174,12 @@ func (j *job) keep(ctx context.Context) *run.Problem {
 	if err != nil {
 		return unexpected(err)
 	}
-	err = j.putAll(ctx, map[string]func(context.Context, string) (run.Artifact, error){
+	err = j.putAll(ctx, map[string]putting{
+		run.ArtifactPlan:   j.putPlan,
+		run.ArtifactOutput: j.putOutput,
 		run.ArtifactSummary: func(ctx context.Context, key string) (run.Artifact, error) {
 			return j.store.Put(ctx, key, bytes.NewReader(content))
 		},
-		run.ArtifactPlan: j.putPlan,
 	})
 	if p := ended(ctx); p != nil {
 		return p
@@ -224,15 +225,10 @@ func (j *job) putPlan(ctx context.Context, key string) (run.Artifact, error) {
 	return j.store.Put(ctx, key, io.LimitReader(f, j.doc.Limits.PlanBytes))
 }
 
-func (j *job) putOutput(ctx context.Context) error {
+func (j *job) putOutput(ctx context.Context, key string) (run.Artifact, error) {
 	content, err := j.readable()
 	if err != nil {
-		return err
+		return run.Artifact{}, err
 	}
-	ref, err := j.store.Put(ctx, j.key(run.ArtifactOutput), bytes.NewReader(content))
-	if err != nil {
-		return err
-	}
-	j.artifacts[run.ArtifactOutput] = ref
-	return nil
+	return j.store.Put(ctx, key, bytes.NewReader(content))
 }

@@ -125,9 +125,11 @@ func (j *job) do(ctx context.Context) *run.Problem {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, timedOut(limit))
 	defer cancel()
 	problem := j.plan(ctx)
-	// What was printed is wanted most when something went wrong.
-	if err := j.putOutput(context.WithoutCancel(ctx)); err != nil && problem == nil {
-		problem = unexpected(err)
+	if problem != nil {
+		// What was printed is wanted most now, also when the time is over.
+		if err := j.putAll(context.WithoutCancel(ctx), map[string]putting{run.ArtifactOutput: j.putOutput}); err != nil {
+			fmt.Fprintln(os.Stderr, err) // the problem is worth more than this error
+		}
 	}
 	return problem
 }
@@ -192,8 +194,11 @@ func (j *job) result(problem *run.Problem) run.Result {
 // key is where an artifact of this job is stored.
 func (j *job) key(name string) string { return path.Join("runs", j.doc.RunID, j.doc.JobID, name) }
 
+// putting stores one artifact under a key.
+type putting func(ctx context.Context, key string) (run.Artifact, error)
+
 // putAll stores artifacts side by side: each waits for the disk.
-func (j *job) putAll(ctx context.Context, put map[string]func(context.Context, string) (run.Artifact, error)) error {
+func (j *job) putAll(ctx context.Context, put map[string]putting) error {
 	names := slices.Sorted(maps.Keys(put))
 	refs := make([]run.Artifact, len(names))
 	g, ctx := errgroup.WithContext(ctx)
