@@ -12,8 +12,7 @@ import (
 )
 
 // facts is what one Terraform file says about other files. It depends on nothing but the
-// bytes of the file, so it is kept per blob. The names are short because
-// gob writes them once per saved index and the fields must be exported.
+// bytes of the file, so it is kept per blob. The fields are exported for gob, which saves them.
 type facts struct {
 	Refs    []ref
 	Root    bool   // has a backend or cloud block, so its directory is a root module
