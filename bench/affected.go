@@ -87,17 +87,13 @@ func parent(d *github.Double) (string, error) {
 
 // touched is what preparing does between the fetch and the sources.
 func touched(ctx context.Context, mirror *pull.Mirror, index *project.Index, base, head string) (int, error) {
-	mergeBase, err := mirror.MergeBase(ctx, base, head)
+	c, err := mirror.Compare(ctx, base, head)
 	if err != nil {
 		return 0, err
 	}
-	changes, err := mirror.Changed(ctx, mergeBase, head)
-	if err != nil {
-		return 0, err
-	}
-	paths := make([]string, len(changes))
-	for i, c := range changes {
-		paths[i] = c.Path
+	paths := make([]string, len(c.Changes))
+	for i, change := range c.Changes {
+		paths[i] = change.Path
 	}
 	headTree, err := mirror.Tree(ctx, head)
 	if err != nil {

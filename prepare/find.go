@@ -37,12 +37,9 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts) (found
 	var changed []string
 	var base *pull.Tree
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		changed, err = changedPaths(gctx, mirror, facts)
-		return err
-	})
-	g.Go(func() (err error) {
-		f.behind, err = mirror.Behind(gctx, facts.BaseSHA, facts.HeadSHA)
+	g.Go(func() error {
+		c, err := mirror.Compare(gctx, facts.BaseSHA, facts.HeadSHA)
+		f.behind, changed = c.Behind, paths(c.Changes)
 		return err
 	})
 	g.Go(func() (err error) {
@@ -68,20 +65,12 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts) (found
 	return f, f.choose(cfg, changed, r, facts)
 }
 
-func changedPaths(ctx context.Context, mirror *pull.Mirror, facts pull.Facts) ([]string, error) {
-	base, err := mirror.MergeBase(ctx, facts.BaseSHA, facts.HeadSHA)
-	if err != nil {
-		return nil, err
-	}
-	changes, err := mirror.Changed(ctx, base, facts.HeadSHA)
-	if err != nil {
-		return nil, err
-	}
-	paths := make([]string, len(changes))
+func paths(changes []pull.Change) []string {
+	out := make([]string, len(changes))
 	for i, c := range changes {
-		paths[i] = c.Path
+		out[i] = c.Path
 	}
-	return paths, nil
+	return out
 }
 
 // choose keeps the projects that were named, or those that the pull request
