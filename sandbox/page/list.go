@@ -30,6 +30,7 @@ type pullRow struct {
 
 func (s *site) list(w http.ResponseWriter, r *http.Request) {
 	page := listPage{frame: s.frame(r, "Pull requests · Lockkeeper sandbox")}
+	page.Events = eventsURL
 	for _, name := range s.repositories {
 		row, err := s.repositoryRow(name)
 		if err != nil {

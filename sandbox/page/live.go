@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// eventsURL is where changes are announced, for all pages alike.
+const eventsURL = "/-/events"
+
 // heartbeat keeps proxies and browsers from closing a quiet stream.
 const heartbeat = 20 * time.Second
 

@@ -13,7 +13,7 @@ func TestChangesAreAnnounced(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+pullAt+"/events", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+eventsURL, nil)
 	must(t, err)
 	response, err := w.client.Do(request)
 	must(t, err)

@@ -94,8 +94,8 @@ func (s *site) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.list)
 	mux.Handle("GET /-/assets/{file}", http.StripPrefix("/-/", http.FileServerFS(assets)))
+	mux.HandleFunc("GET "+eventsURL, s.events)
 	mux.HandleFunc("POST /-/person", s.switchPerson)
-	mux.HandleFunc("GET /{owner}/{repo}/pull/{number}/events", s.events)
 	mux.HandleFunc("GET /{owner}/{repo}/pull/{number}", s.tab("conversation"))
 	for _, tab := range []string{"commits", "checks", "files", "edit"} {
 		mux.HandleFunc("GET /{owner}/{repo}/pull/{number}/"+tab, s.tab(tab))

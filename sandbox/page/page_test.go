@@ -111,3 +111,18 @@ func TestComingBackNeverLeavesTheSandbox(t *testing.T) {
 		}
 	}
 }
+
+func TestAMergedPullRequestOffersNoMoreToDo(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.As(demo.Reviewer).MergePull(repo, 1, "merge")
+	must(t, err)
+	_, page := w.get(pullAt)
+	wantText(t, byID(page, "title"), "Merged", "ana-author merged 1 commit into main")
+	if box := text(byID(page, "merge")); box != "Merged The commits are in main now." {
+		t.Errorf("the box says %q", box)
+	}
+	_, page = w.get(pullAt + "/files")
+	if strings.Contains(text(byID(page, "files")), "Edit") {
+		t.Error("files can still be edited")
+	}
+}

@@ -34,6 +34,7 @@ type pullPage struct {
 type stateBadge struct {
 	sign
 	Word, Name string
+	Wish       string // what the author does with the commits
 }
 
 // fileDiff is one changed file.
@@ -105,7 +106,7 @@ func (s *site) pullPage(r *http.Request, pull github.PullView, how shown) pullPa
 	page.Repo, page.Flash = pull.Repo, how.flash
 	page.Here = pullURL(pull.Repo, pull.Number, how.tab)
 	if how.tab != "edit" {
-		page.Events = base + "/events" // what is being edited stays as it was opened
+		page.Events = eventsURL // what is being edited stays as it was opened
 	}
 	if how.flash != "" && how.tab == "conversation" {
 		page.Typed = r.PostFormValue("body")
@@ -123,13 +124,13 @@ func (s *site) pullPage(r *http.Request, pull github.PullView, how shown) pullPa
 func badge(pull github.PullView) stateBadge {
 	switch {
 	case pull.Merged:
-		return stateBadge{sign{"success", "merge"}, "merged", "Merged"}
+		return stateBadge{sign{"success", "merge"}, "merged", "Merged", "merged"}
 	case pull.State == "closed":
-		return stateBadge{sign{"failure", "pull"}, "closed", "Closed"}
+		return stateBadge{sign{"failure", "pull"}, "closed", "Closed", "wanted to merge"}
 	case pull.Draft:
-		return stateBadge{sign{"neutral", "pull"}, "draft", "Draft"}
+		return stateBadge{sign{"neutral", "pull"}, "draft", "Draft", "wants to merge"}
 	}
-	return stateBadge{sign{"success", "pull"}, "open", "Open"}
+	return stateBadge{sign{"success", "pull"}, "open", "Open", "wants to merge"}
 }
 
 func fileDiffs(pull github.PullView) []fileDiff {

@@ -141,10 +141,21 @@
   remember();
   tick();
   setInterval(tick, 15000);
-  const stream = document.body.dataset.events;
-  if (stream) {
-    const source = new EventSource(stream);
-    source.addEventListener("change", refresh);
-    window.addEventListener("pagehide", () => source.close());
-  }
+
+  // A browser keeps few connections per server, so only a visible page listens.
+  // The stream announces a change at its start: what was missed is read then.
+  const address = document.body.dataset.events;
+  let stream = null;
+  const listen = () => {
+    const wanted = address && document.visibilityState === "visible";
+    if (wanted && !stream) {
+      stream = new EventSource(address);
+      stream.addEventListener("change", refresh);
+    } else if (!wanted && stream) {
+      stream.close();
+      stream = null;
+    }
+  };
+  document.addEventListener("visibilitychange", listen);
+  listen();
 })();
