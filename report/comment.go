@@ -34,7 +34,7 @@ func Comment(v View) string {
 func (v View) compose(p picked, budget int, withDiffs bool) string {
 	groups := v.groups(p)
 	head := title(p) + "\n" + headline(p, groups) + "\n"
-	tail := paragraphs(outdated(p), unreadable(groups), notes(p), next(p, v.CheckURL))
+	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), next(p, v.CheckURL))
 	budget -= len(head) + len(tail) + 4
 
 	failed := failures(p, groups, min(failureBudget, budget/2))
@@ -177,9 +177,13 @@ func outdated(p picked) string {
 	return short(p.outdated) + " was planned before; that plan is out of date.\n"
 }
 
-// unreadable names the planned projects whose summary is gone.
-func unreadable(groups []group) string {
+// unreadable names the planned projects whose summary is gone. Nothing is said
+// while more is coming: summaries are not read for every step on the way.
+func unreadable(p picked, groups []group) string {
 	var lost group
+	if p.active() {
+		return ""
+	}
 	for _, g := range groups {
 		if g.state == run.JobSucceeded && g.summary == nil {
 			lost.jobs = append(lost.jobs, g.jobs...)
@@ -235,7 +239,7 @@ func next(p picked, checkURL string) string {
 		hints = []string{"when that is put right `/plan`"}
 	}
 	if example := exampleProject(p); example != "" && !p.active() {
-		hints = append(hints, "only one "+nameCode("/plan "+example))
+		hints = append(hints, "one project "+nameCode("/plan "+example))
 	}
 	if !p.active() {
 		hints = append(hints, "what runs `/status`")

@@ -144,7 +144,7 @@ func FuzzReports(f *testing.F) {
 		},
 		"refusal":  func(s string) string { return Refusal(withText(s).run) },
 		"text":     func(s string) string { return markdown.Text(s) + "\n" },
-		"code":     func(s string) string { return "|a|\n|---|\n|" + markdown.Code(s) + "|\n" },
+		"code":     func(s string) string { return "|a|\n|---|\n|" + markdown.Cell(markdown.Code(s)) + "|\n" },
 		"sentence": func(s string) string { return "a " + markdown.Text(s) + " b " + markdown.Code(s) + " c\n" },
 		"rich":     func(s string) string { return markdown.Rich(s) + "\n" },
 		"fold":     func(s string) string { return markdown.Details(markdown.HTML(s), markdown.Fence("diff", s)) },

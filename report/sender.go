@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 
@@ -35,7 +36,8 @@ type Sender struct {
 	Client func(ctx context.Context, installationID int64) (*github.Client, error)
 	// Open reads an artifact of a job; bytes are good once io.EOF was seen.
 	Open func(context.Context, run.Artifact) (io.ReadCloser, error)
-	// RetryAfter tells a temporary error and the least time to wait.
+	// RetryAfter tells whether an error of a GitHub call is temporary, and the
+	// least time to wait then.
 	RetryAfter func(err error, now time.Time) (wait time.Duration, temporary bool)
 	Now        func() time.Time
 	AppID      int64  // of the GitHub App: only what it wrote is taken for ours
@@ -140,10 +142,12 @@ func (s *Sender) dispatch(ctx context.Context, lanes *sync.WaitGroup) error {
 				s.leave(lane)
 				return
 			}
-			s.work(ctx, lane, byLane[lane])
+			ok := s.work(ctx, lane, byLane[lane])
 			<-slots
 			s.leave(lane)
-			s.Wake() // something may have been added behind what was just sent
+			if ok {
+				s.Wake() // something may have been added behind what was just sent
+			}
 		})
 	}
 	return nil
@@ -166,20 +170,22 @@ func (s *Sender) leave(lane string) {
 }
 
 // work sends the notices of one lane in order. After an error the rest of the
-// lane waits as long as the notice that met it.
-func (s *Sender) work(ctx context.Context, lane string, notices []run.Notice) {
+// lane waits as long as the notice that met it. ok is false when the store could
+// not keep how it went.
+func (s *Sender) work(ctx context.Context, lane string, notices []run.Notice) (ok bool) {
 	for _, n := range notices {
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		log := zerolog.Ctx(ctx).With().Str("repository", n.Repository.FullName()).Int("pull_request", n.PullRequest).
 			Str("notice", string(n.Kind)).Logger()
 		if err := s.one(log.WithContext(ctx), lane, n); err != nil && ctx.Err() == nil {
 			log.Error().Err(err).Msg("keeping the state of a notice")
 			s.hold(lane, s.Now().Add(time.Second))
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // one sends a notice and notes how that went. Its error is the store's.
@@ -238,8 +244,10 @@ type storeError struct{ error }
 
 func (e storeError) Unwrap() error { return e.error }
 
+// temporary tells whether another try can help. A rejected token can be one
+// that just expired, or the operator will put the key right.
 func (s *Sender) temporary(err error) (time.Duration, bool) {
-	if errors.As(err, new(storeError)) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.As(err, new(storeError)) || errors.Is(err, context.DeadlineExceeded) || answers(err, http.StatusUnauthorized) {
 		return 0, true
 	}
 	return s.RetryAfter(err, s.Now())

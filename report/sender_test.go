@@ -432,14 +432,16 @@ func TestTwentyPullRequestsAtOnce(t *testing.T) {
 		b.store.put(run.ReactionTo(repository, pull, int64(pull), "eyes"))
 	}
 	// One pull request whose comment takes long holds up nobody else.
-	release := make(chan struct{})
+	slow := make(chan struct{})
+	release := sync.OnceFunc(func() { close(slow) })
+	defer release()
 	first := make(chan struct{}, 1)
 	first <- struct{}{}
 	b.github.fault = func(_ http.ResponseWriter, call string, _ int, after bool) bool {
 		if call == "POST comment" && !after {
 			select {
 			case <-first:
-				<-release
+				<-slow
 			default:
 			}
 		}
@@ -449,7 +451,7 @@ func TestTwentyPullRequestsAtOnce(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- b.sender.Run(ctx) }()
 	waitFor(t, func() bool { return len(b.github.checkStates()) == 38 && b.github.reacted() == 20 })
-	close(release)
+	release()
 	waitFor(t, b.store.allSent)
 	stop()
 	if err := <-ended; err != nil {

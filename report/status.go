@@ -25,7 +25,7 @@ func Status(runs []run.Run, now time.Time) string {
 			active = append(active, activeRun(r, now))
 		case len(done) < statusRuns:
 			done = append(done, fmt.Sprintf("| %s ago | %s | %s | %s |\n",
-				age(now.Sub(r.FinishedAt)), commandCell(r), commitCell(r), resultCell(r)))
+				age(now.Sub(r.FinishedAt)), markdown.Cell(command(r)), commit(r), markdown.Cell(result(r))))
 		}
 	}
 	var b strings.Builder
@@ -48,7 +48,7 @@ const statusProjects = 10
 
 func activeRun(r run.Run, now time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**: %s on %s, asked for by %s %s ago\n", stateWord(r), commandCell(r), commitCell(r),
+	fmt.Fprintf(&b, "**%s**: %s on %s, asked for by %s %s ago\n", stateWord(r), command(r), commit(r),
 		nameCode(r.Actor), age(now.Sub(r.CreatedAt)))
 	for _, state := range []run.JobState{run.JobRunning, run.JobQueued, run.JobFailed} {
 		var names []string
@@ -82,7 +82,7 @@ func stateWord(r run.Run) string {
 	return "Running"
 }
 
-func commandCell(r run.Run) string {
+func command(r run.Run) string {
 	switch {
 	case r.Line != "":
 		return nameCode(r.Line)
@@ -92,18 +92,18 @@ func commandCell(r run.Run) string {
 	return nameCode("/" + string(r.Kind))
 }
 
-func commitCell(r run.Run) string {
+func commit(r run.Run) string {
 	if r.HeadSHA == "" {
 		return "the newest commit"
 	}
 	return short(r.HeadSHA)
 }
 
-func resultCell(r run.Run) string {
+func result(r run.Run) string {
 	p := picked{run: r, jobs: r.Jobs}
 	switch {
 	case r.State == run.StateRefused && r.Problem != nil:
-		return "refused: " + strings.ReplaceAll(markdown.RichLine(markdown.Limit(r.Problem.Message, 160)), "|", "¦")
+		return "refused: " + markdown.RichLine(markdown.Limit(r.Problem.Message, 160))
 	case r.State == run.StateSuperseded, r.State == run.StateCancelled:
 		return ended(r)
 	}

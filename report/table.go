@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/report/markdown"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -26,7 +27,7 @@ func table(p picked, groups []group, budget int) string {
 	b.WriteString("|---|---|--:|--:|--:|--:|" + cell(also, "---|") + cell(state, "---|") + "\n")
 	const reserve = 300 // for the line that adds up the rest
 	for i, g := range groups {
-		row := fmt.Sprintf("| %s | %s |%s%s%s\n", projectCell(g), g.environments(), countCells(g),
+		row := fmt.Sprintf("| %s | %s |%s%s%s\n", markdown.Cell(projectCell(g)), markdown.Cell(g.environments()), countCells(g),
 			cell(also, " "+alsoCell(g)+" |"), cell(state, " "+stateCell(p, g, mixed)+" |"))
 		if b.Len()+len(row) > budget-reserve {
 			return b.String() + "\n" + foldedRows(groups[i:])

@@ -22,10 +22,9 @@ func Text(s string) string {
 	return words(s, plain, Code)
 }
 
-// Code writes s as a code span on one line. A vertical bar becomes "¦" because
-// tables read it as the end of a cell even inside of code.
+// Code writes s as a code span on one line.
 func Code(s string) string {
-	s = strings.ReplaceAll(line(s), "|", "¦")
+	s = line(s)
 	if s == "" {
 		return "`?`"
 	}
@@ -35,6 +34,10 @@ func Code(s string) string {
 	}
 	return fence + s + fence
 }
+
+// Cell makes inline Markdown fit for a cell of a table: a vertical bar, which
+// would end the cell even inside of code, becomes "¦".
+func Cell(inline string) string { return strings.ReplaceAll(inline, "|", "¦") }
 
 // HTML writes s as the content of an HTML element on one line, with code
 // elements where Text has code spans.
