@@ -6,14 +6,14 @@ import (
 	"unicode"
 )
 
-// linked are the words that GitHub turns into links by itself
-// (docs.github.com, "Autolinked references and URLs"): commits, GH-1 and the
-// references with a prefix that a repository may define (TICKET-1), addresses.
-var linked = regexp.MustCompile(`(?i)[0-9a-f]{7,}|[a-z][a-z0-9]*-[0-9]|www\.|(?:^|[^a-z0-9])_|_(?:[^a-z0-9]|$)`)
+// linked are the words that GitHub turns into links or emphasis by itself
+// (docs.github.com, "Autolinked references and URLs"): commits, GH-1, web
+// addresses, and underscores that are not between letters.
+var linked = regexp.MustCompile(`(?i)[0-9a-f]{7,}|\bgh-[0-9]|www\.|(?:^|[^a-z0-9])_|_(?:[^a-z0-9]|$)`)
 
-// named is a word of our own domain: lower-case names with digits after a dash
-// are what projects are called (app-1); only these are no references.
-var named = regexp.MustCompile(`^[a-z][a-z0-9]*(?:[-_/][a-z0-9]+)*$`)
+// reference is a word with a prefix that a repository may have defined as a
+// link to its tracker, such as TICKET-1. Lower-case ones are names (app-1).
+var reference = regexp.MustCompile(`\b[A-Z][A-Za-z0-9]*-[0-9]`)
 
 // bullet is a word that begins a list or underlines a heading when it comes
 // first.
@@ -30,7 +30,7 @@ func plain(word string, first bool) (escaped string, ok bool) {
 	if strings.Contains(strings.TrimSuffix(word, ":"), ":") { // an address or an :emoji:
 		return "", false
 	}
-	if found := linked.FindString(word); found != "" && !isName(word) {
+	if linked.MatchString(word) || reference.MatchString(word) {
 		return "", false
 	}
 	if first && bullet.MatchString(word) {
@@ -42,13 +42,6 @@ func plain(word string, first bool) (escaped string, ok bool) {
 	}
 	return word, true
 }
-
-// isName tells a project-like name that holds no commit and no GH-1.
-func isName(word string) bool {
-	return named.MatchString(word) && !commit.MatchString(word) && !strings.HasPrefix(word, "gh-")
-}
-
-var commit = regexp.MustCompile(`[0-9a-f]{7,}`)
 
 func harmless(r rune) bool {
 	if r < 0x80 {
