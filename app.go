@@ -16,9 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
-	"github.com/lockkeeper/lockkeeper/backend/local"
-	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
-	"github.com/lockkeeper/lockkeeper/prepare"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/report"
@@ -72,7 +69,7 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		return nil, err
 	}
 	metrics := server.NewMetrics()
-	clients, err := newClients(cfg, metrics)
+	clients, err := newClients(cfg.GitHub, metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -152,41 +149,14 @@ func (a *app) lockDataDir(dir string) error {
 // keepIndex loads the module index and saves it at the end, so that a restart
 // stays fast. A missing file is an empty index.
 func (a *app) keepIndex(index *project.Index, file string) error {
-	if f, err := os.Open(file); err == nil {
-		err = index.Load(f)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return fmt.Errorf("reading the module index: %w", err)
-		}
+	if err := index.Load(file); err != nil {
+		return fmt.Errorf("reading the module index: %w", err)
 	}
 	a.closers = append(a.closers, func() error {
-		f, err := os.Create(file)
-		if err != nil {
+		if err := index.Save(file); err != nil {
 			return fmt.Errorf("keeping the module index: %w", err)
 		}
-		return errors.Join(index.Save(f), f.Close())
+		return nil
 	})
 	return nil
-}
-
-func newEngine(ctx context.Context, cfg config.Config) (run.Backend, error) {
-	executable, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding the own executable: %w", err)
-	}
-	options := toolchain.Options{Dir: filepath.Join(cfg.DataDir, "terraform")}
-	if cfg.Terraform.Binary != "" {
-		options.Paths = []string{cfg.Terraform.Binary}
-	}
-	binaries, err := toolchain.Find(ctx, options)
-	if err != nil {
-		return nil, err
-	}
-	return local.New(local.Options{
-		Dir: filepath.Join(cfg.DataDir, "jobs"), Artifacts: filepath.Join(cfg.DataDir, "artifacts"),
-		Executable: []string{executable, "runner"}, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
-		Secrets: func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
-			return cfg.Environments[env.Name].Resolve(string(kind), os.Getenv)
-		},
-		Now: time.Now,
-	})
 }

@@ -106,7 +106,7 @@ func (c *validateCmd) Run(ctx context.Context) error {
 		return err
 	}
 	tree := pull.WorkTree{Dir: dir}
-	graph, err := new(project.Index).Graph(ctx, tree)
+	graph, err := (&project.Index{CheckAll: true}).Graph(ctx, tree)
 	if err != nil {
 		return err
 	}

@@ -159,9 +159,10 @@ func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 	log := zerolog.Ctx(ctx).With().Str("delivery", d.GUID).Str("event", d.Event).Logger()
 	ctx = log.WithContext(ctx)
 	err := in.handle(ctx, d)
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return // stopping: it stays pending and is acted on after the start
 	}
+	ctx = context.WithoutCancel(ctx) // what is done is noted, also while stopping
 	switch {
 	case err == nil:
 		err = in.Store.DoneDelivery(ctx, d.GUID)

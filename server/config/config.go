@@ -1,0 +1,192 @@
+// Package config reads the server's one YAML file.
+//
+// Its place in the flow: main loads it once at start and hands its parts to
+// the packages that need them. It must not know what any part does with a
+// value; it only makes sure that every value has the right shape, that every
+// secret comes from an environment variable or a file, and that a person who
+// got something wrong learns all of it at once.
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// maxFileBytes bounds the config file and each secret file.
+const maxFileBytes = 1 << 20
+
+// Config is the whole file, complete with defaults and valid.
+type Config struct {
+	Listen             string                 `yaml:"listen"`
+	PublicURL          string                 `yaml:"public_url"`
+	DataDir            string                 `yaml:"data_dir"`
+	GitHub             GitHub                 `yaml:"github"`
+	Repositories       []string               `yaml:"repositories"`
+	Store              string                 `yaml:"store"`
+	Artifacts          string                 `yaml:"artifacts"`
+	Engine             string                 `yaml:"engine"`
+	Terraform          Terraform              `yaml:"terraform"`
+	Limits             Limits                 `yaml:"limits"`
+	Autoplan           Autoplan               `yaml:"autoplan"`
+	DefaultEnvironment string                 `yaml:"default_environment"`
+	Environments       map[string]Environment `yaml:"environments"`
+	Log                Log                    `yaml:"log"`
+}
+
+// GitHub says which App this server is. The secrets are read at load from the
+// keys that name a file or an environment variable.
+type GitHub struct {
+	URL    string `yaml:"url"`
+	APIURL string `yaml:"api_url"`
+	AppID  int64  `yaml:"app_id"`
+
+	PrivateKeyFile            string `yaml:"private_key_file"`
+	PrivateKeyEnv             string `yaml:"private_key_env"`
+	WebhookSecretFile         string `yaml:"webhook_secret_file"`
+	WebhookSecretEnv          string `yaml:"webhook_secret_env"`
+	PreviousWebhookSecretFile string `yaml:"previous_webhook_secret_file"`
+	PreviousWebhookSecretEnv  string `yaml:"previous_webhook_secret_env"`
+
+	PrivateKey            Secret `yaml:"-"`
+	WebhookSecret         Secret `yaml:"-"`
+	PreviousWebhookSecret Secret `yaml:"-"`
+}
+
+// WebhookSecrets are the secrets that sign deliveries, the current one first.
+// There are two while one is being rotated.
+func (g GitHub) WebhookSecrets() []string {
+	out := []string{g.WebhookSecret.Reveal()}
+	if previous := g.PreviousWebhookSecret.Reveal(); previous != "" {
+		out = append(out, previous)
+	}
+	return out
+}
+
+// Terraform says which binaries may run.
+type Terraform struct {
+	// Binary is the path of the one to use; empty looks on the PATH.
+	Binary string `yaml:"binary"`
+	// Versions that a project may ask for, such as "1.11.4" or "tofu 1.10.x";
+	// empty allows those that are installed.
+	Versions []string `yaml:"versions"`
+	// Default is for projects that ask for none; empty is the installed one.
+	Default string `yaml:"default"`
+}
+
+// Limits bound what one server, run or job can cost.
+type Limits struct {
+	TerraformProcesses int           `yaml:"terraform_processes"` // at once, on this machine
+	JobTimeout         time.Duration `yaml:"job_timeout"`
+	QueuedJobs         int           `yaml:"queued_jobs"`
+	PlanFileBytes      Size          `yaml:"plan_file_bytes"`
+	ProjectsPerRun     int           `yaml:"projects_per_run"`
+	WebhookBodyBytes   Size          `yaml:"webhook_body_bytes"`
+}
+
+// Autoplan says when a plan starts without a comment.
+type Autoplan struct {
+	Enabled bool `yaml:"enabled"`
+	Drafts  bool `yaml:"drafts"`
+}
+
+// Log says what the server logs, and how.
+type Log struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// ZerologLevel is the level as the logger wants it.
+func (l Log) ZerologLevel() zerolog.Level {
+	level, err := zerolog.ParseLevel(l.Level)
+	if err != nil { // Load has refused it
+		return zerolog.InfoLevel
+	}
+	return level
+}
+
+// defaults is the one place where a key that is left out gets its value.
+func defaults() Config {
+	return Config{
+		Listen:    "127.0.0.1:8080",
+		GitHub:    GitHub{URL: "https://github.com", APIURL: "https://api.github.com/"},
+		Store:     "sqlite",
+		Artifacts: "directory",
+		Engine:    "local",
+		Limits: Limits{
+			TerraformProcesses: runtime.NumCPU(),
+			JobTimeout:         30 * time.Minute,
+			QueuedJobs:         1000,
+			PlanFileBytes:      50 << 20,
+			ProjectsPerRun:     200,
+			WebhookBodyBytes:   25 << 20, // GitHub caps payloads there (GitHub documentation, "Webhook events and payloads")
+		},
+		Autoplan: Autoplan{Enabled: true},
+		Log:      Log{Level: "info", Format: "json"},
+	}
+}
+
+// Load reads the file, fills in defaults and reads the secrets it names.
+// Relative paths in the file are meant from the file's directory. The error is
+// a [Problems] when the content is wrong, and names every mistake. No message
+// holds a secret.
+func Load(path string, getenv func(string) string) (Config, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("reading the server config: %w", err)
+	}
+	cfg := defaults()
+	d := &decoder{file: path, lines: map[string]int{}}
+	d.decode(text, &cfg)
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return Config{}, fmt.Errorf("finding the directory of the server config: %w", err)
+	}
+	cfg.resolvePaths(dir)
+	v := &validator{decoder: d, getenv: getenv}
+	v.config(&cfg)
+	if len(d.problems) > 0 {
+		return Config{}, d.sorted()
+	}
+	return cfg, nil
+}
+
+// resolvePaths makes the paths of the file independent of where the server was
+// started.
+func (c *Config) resolvePaths(dir string) {
+	paths := []*string{&c.DataDir, &c.Terraform.Binary, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.GitHub.PreviousWebhookSecretFile}
+	for _, p := range paths {
+		*p = from(dir, *p)
+	}
+	for _, e := range c.Environments {
+		for name, variable := range e.Variables {
+			variable.File = from(dir, variable.File)
+			e.Variables[name] = variable
+		}
+	}
+}
+
+func from(dir, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", path)
+	}
+	if info.Size() > maxFileBytes {
+		return nil, fmt.Errorf("%s is larger than 1 MiB", path)
+	}
+	return os.ReadFile(path)
+}

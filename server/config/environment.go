@@ -1,0 +1,107 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Environment is one target: what its jobs get and where its state is.
+type Environment struct {
+	// Variables of the environment of terraform's process.
+	Variables map[string]Variable `yaml:"variables"`
+	// BackendConfig goes to terraform init. Values may hold {owner}, {repo},
+	// {project}, {dir} and {workspace}.
+	BackendConfig map[string]string `yaml:"backend_config"`
+	// TerraformVariables are given to terraform as TF_VAR_name.
+	TerraformVariables map[string]string `yaml:"terraform_variables"`
+}
+
+// Variable is one value and who gets it. Exactly one of Env, File and Value is
+// set.
+type Variable struct {
+	Env   string `yaml:"env"`   // name of a variable of the server's environment
+	File  string `yaml:"file"`  // path; a line end at the end is not part of the value
+	Value string `yaml:"value"` // as it is; not for secrets
+	For   string `yaml:"for"`   // plan, apply or both; empty means both
+}
+
+// Resolve reads the variables that a run of this kind gets, as the environment
+// of its terraform process. Values are read each time, so that a rotated
+// secret counts at once. An unknown kind is an error.
+func (e Environment) Resolve(kind string, getenv func(string) string) (map[string]string, error) {
+	phase, err := phaseOf(kind)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for name, value := range e.TerraformVariables {
+		out["TF_VAR_"+name] = value
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Variables)) {
+		v := e.Variables[name]
+		if v.For == "plan" || v.For == "apply" {
+			if v.For != phase {
+				continue
+			}
+		}
+		if out[name], err = v.read(getenv); err != nil {
+			return nil, fmt.Errorf("variable %s: %w", name, err)
+		}
+	}
+	return out, nil
+}
+
+// phaseOf gives the credentials of plan to whatever only looks.
+func phaseOf(kind string) (string, error) {
+	switch kind {
+	case "plan", "exec":
+		return "plan", nil
+	case "apply", "deploy", "ephemeral", "destroy":
+		return "apply", nil
+	}
+	return "", fmt.Errorf("resolving variables: no run is of kind %q", kind)
+}
+
+func (v Variable) read(getenv func(string) string) (string, error) {
+	switch {
+	case v.Env != "":
+		value := getenv(v.Env)
+		if value == "" {
+			return "", fmt.Errorf("environment variable %s of the server is not set", v.Env)
+		}
+		return value, nil
+	case v.File != "":
+		return readSecretFile(v.File)
+	}
+	return v.Value, nil
+}
+
+func readSecretFile(path string) (string, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return "", fmt.Errorf("reading the file: %w", err)
+	}
+	return strings.TrimRight(string(text), "\r\n"), nil
+}
+
+var (
+	variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+	inputPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,127}$`)
+	placeholder     = regexp.MustCompile(`\{[^{}]*\}`)
+)
+
+// placeholders are what a value of backend_config may hold.
+var placeholders = []string{"{owner}", "{repo}", "{project}", "{dir}", "{workspace}"}
+
+// isReserved reports whether a variable steers the job itself, so that an
+// environment must not set it.
+func isReserved(name string) bool {
+	switch name {
+	case "PATH", "HOME", "TMPDIR", "TF_DATA_DIR", "TF_WORKSPACE", "TF_IN_AUTOMATION", "TF_INPUT", "TF_PLUGIN_CACHE_DIR", "TF_LOG", "TF_LOG_PATH":
+		return true
+	}
+	return strings.HasPrefix(name, "LD_") || strings.HasPrefix(name, "TF_CLI_") || strings.HasPrefix(name, "GIT_") || strings.HasPrefix(name, "LOCKKEEPER_")
+}

@@ -1,0 +1,226 @@
+package config
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// minSecret is the shortest webhook secret that is accepted, in bytes (T25).
+const minSecret = 32
+
+var (
+	repositoryPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?:\*|[A-Za-z0-9._-]{1,100})$`)
+	environmentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	versionPattern     = regexp.MustCompile(`^(?:(?:terraform|tofu) )?[0-9]{1,3}\.[0-9]{1,3}\.(?:[0-9]{1,3}|x)$`)
+)
+
+// validator checks values that have the right type. It shares the decoder's
+// list of problems and skips keys that are on it already.
+type validator struct {
+	*decoder
+	getenv func(string) string
+}
+
+// check notes a problem about a key unless it is fine or has been noted.
+func (v *validator) check(ok bool, key, format string, args ...any) {
+	if !ok && !slices.Contains(v.broken, key) {
+		v.note(v.lines[key], key, format, args...)
+	}
+}
+
+func (v *validator) config(c *Config) {
+	if slices.Contains(v.broken, "") { // nothing could be read
+		return
+	}
+	v.check(isAddress(c.Listen), "listen", "must be an address such as 127.0.0.1:8080")
+	v.check(c.PublicURL == "" || isURL(c.PublicURL), "public_url", "must be a URL that begins with https:// or http://")
+	v.check(c.DataDir != "", "data_dir", "is missing; name a directory that the server may write to")
+	v.check(c.Store == "sqlite", "store", "must be sqlite")
+	v.check(c.Artifacts == "directory", "artifacts", "must be directory")
+	v.check(c.Engine == "local", "engine", "must be local")
+	for i, r := range c.Repositories {
+		v.check(repositoryPattern.MatchString(r), indexed("repositories", i), "must be owner/name or owner/*")
+	}
+	level, err := zerolog.ParseLevel(c.Log.Level)
+	v.check(err == nil && level != zerolog.NoLevel && level != zerolog.Disabled, "log.level", "must be trace, debug, info, warn or error")
+	v.check(c.Log.Format == "json" || c.Log.Format == "console", "log.format", "must be json or console")
+	v.github(&c.GitHub)
+	v.terraform(c.Terraform)
+	v.limits(c.Limits)
+	v.environments(c)
+}
+
+func (v *validator) github(g *GitHub) {
+	v.check(isURL(g.URL), "github.url", "must be a URL such as https://github.com")
+	v.check(isURL(g.APIURL), "github.api_url", "must be a URL such as https://api.github.com/")
+	v.check(g.AppID > 0, "github.app_id", "is missing; the App's page on GitHub shows it")
+
+	g.PrivateKey = v.secret("github.private_key", g.PrivateKeyFile, g.PrivateKeyEnv, true)
+	if key := g.PrivateKey.Reveal(); key != "" {
+		v.check(isPrivateKey(key), source("github.private_key", g.PrivateKeyFile), "does not hold the PEM file with an RSA private key that GitHub made for the App")
+	}
+	g.WebhookSecret = v.secret("github.webhook_secret", g.WebhookSecretFile, g.WebhookSecretEnv, true)
+	g.PreviousWebhookSecret = v.secret("github.previous_webhook_secret", g.PreviousWebhookSecretFile, g.PreviousWebhookSecretEnv, false)
+	v.longEnough("github.webhook_secret", g.WebhookSecretFile, g.WebhookSecret)
+	v.longEnough("github.previous_webhook_secret", g.PreviousWebhookSecretFile, g.PreviousWebhookSecret)
+}
+
+func (v *validator) longEnough(key, file string, s Secret) {
+	n := len(s.Reveal())
+	v.check(n == 0 || n >= minSecret, source(key, file), "holds a secret of %d bytes; make one of at least %d, for example with openssl rand -hex 32", n, minSecret)
+}
+
+// source is the key that a secret came from.
+func source(key, file string) string {
+	if file != "" {
+		return key + "_file"
+	}
+	return key + "_env"
+}
+
+// secret reads a secret from the one of two keys that is set. An empty secret
+// is a problem, never a default.
+func (v *validator) secret(key, file, env string, isRequired bool) Secret {
+	switch {
+	case file != "" && env != "":
+		v.check(false, key+"_env", "stands beside %s_file; keep one of them", key)
+	case file != "":
+		text, err := readSecretFile(file)
+		v.check(err == nil, key+"_file", "cannot be used: %v", err)
+		v.check(err != nil || text != "", key+"_file", "names an empty file")
+		return NewSecret(text)
+	case env != "":
+		text := v.getenv(env)
+		v.check(text != "", key+"_env", "names the environment variable %q, which is not set", env)
+		return NewSecret(text)
+	case isRequired && !slices.Contains(v.broken, key+"_file") && !slices.Contains(v.broken, key+"_env"):
+		v.check(false, key+"_file", "is missing; name a file, or an environment variable with %s_env", key)
+	}
+	return Secret{}
+}
+
+func (v *validator) terraform(t Terraform) {
+	if t.Binary != "" {
+		info, err := os.Stat(t.Binary)
+		v.check(err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0, "terraform.binary", "must be the path of a program")
+	}
+	for i, version := range t.Versions {
+		v.check(versionPattern.MatchString(version), indexed("terraform.versions", i), "must be a version such as 1.11.4, 1.11.x or tofu 1.10.x")
+	}
+	v.check(t.Default == "" || versionPattern.MatchString(t.Default), "terraform.default", "must be a version such as 1.11.4 or tofu 1.10.x")
+	allowed := len(t.Versions) == 0 || t.Default == "" || slices.ContainsFunc(t.Versions, func(a string) bool { return covers(a, t.Default) })
+	v.check(allowed, "terraform.default", "is not one of terraform.versions")
+}
+
+// covers reports whether an allowed version, perhaps with x at its end, takes
+// in another one.
+func covers(allowed, version string) bool {
+	plain := func(s string) string { return strings.TrimPrefix(s, "terraform ") }
+	prefix, isSeries := strings.CutSuffix(plain(allowed), "x")
+	return plain(allowed) == plain(version) || isSeries && strings.HasPrefix(plain(version), prefix)
+}
+
+func (v *validator) limits(l Limits) {
+	v.between("limits.terraform_processes", int64(l.TerraformProcesses), 1, 1024, "1", "1024")
+	v.between("limits.job_timeout", int64(l.JobTimeout), int64(time.Minute), int64(24*time.Hour), "1m", "24h")
+	v.between("limits.queued_jobs", int64(l.QueuedJobs), 1, 100_000, "1", "100000")
+	v.between("limits.plan_file_bytes", int64(l.PlanFileBytes), 1<<20, 1<<30, "1MiB", "1GiB")
+	v.between("limits.projects_per_run", int64(l.ProjectsPerRun), 1, 10_000, "1", "10000")
+	v.between("limits.webhook_body_bytes", int64(l.WebhookBodyBytes), 1<<20, 25<<20, "1MiB", "25MiB")
+}
+
+func (v *validator) between(key string, n, least, most int64, leastText, mostText string) {
+	v.check(least <= n && n <= most, key, "must be from %s to %s", leastText, mostText)
+}
+
+func (v *validator) environments(c *Config) {
+	if c.DefaultEnvironment != "" {
+		_, known := c.Environments[c.DefaultEnvironment]
+		v.check(known, "default_environment", "is not one of environments")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Environments)) {
+		key := "environments." + name
+		v.check(environmentPattern.MatchString(name), key, "must be a name of letters, digits, dots, dashes and underscores")
+		v.environment(key, c.Environments[name])
+	}
+}
+
+func (v *validator) environment(key string, e Environment) {
+	for name, variable := range e.Variables {
+		v.variable(key+".variables."+name, name, variable)
+	}
+	for name, value := range e.BackendConfig {
+		at := key + ".backend_config." + name
+		v.check(inputPattern.MatchString(name), at, "must be the name of a backend argument")
+		for _, found := range placeholder.FindAllString(value, -1) {
+			v.check(slices.Contains(placeholders, found), at, "holds a placeholder that is none of %s", strings.Join(placeholders, " "))
+		}
+	}
+	for name := range e.TerraformVariables {
+		at := key + ".terraform_variables." + name
+		v.check(inputPattern.MatchString(name), at, "must be the name of a terraform variable")
+		_, twice := e.Variables["TF_VAR_"+name]
+		v.check(!twice, at, "is also TF_VAR_%s of variables; keep one of them", name)
+	}
+}
+
+func (v *validator) variable(key, name string, x Variable) {
+	v.check(variablePattern.MatchString(name), key, "must be the name of an environment variable")
+	v.check(!isReserved(name), key, "is set by the server for each job; remove it")
+	v.check(x.For == "" || x.For == "plan" || x.For == "apply" || x.For == "both", key+".for", "must be plan, apply or both")
+	given := 0
+	for _, source := range []string{"env", "file", "value"} {
+		if _, is := v.lines[key+"."+source]; is {
+			given++
+		}
+	}
+	v.check(given == 1, key, "needs exactly one of env, file and value")
+	if given != 1 || slices.ContainsFunc(v.broken, func(b string) bool { return strings.HasPrefix(b, key+".") }) {
+		return
+	}
+	_, err := x.read(v.getenv)
+	v.check(err == nil, key, "cannot be used: %v", err)
+}
+
+func indexed(key string, i int) string { return key + "[" + strconv.Itoa(i) + "]" }
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && (n > 0 || port == "0")
+}
+
+// isURL accepts an absolute http or https URL that carries no credentials.
+func isURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil &&
+		u.RawQuery == "" && u.Fragment == "" && (u.Path == "" || path.IsAbs(u.Path))
+}
+
+// isPrivateKey accepts what GitHub hands out, PKCS #1, and PKCS #8.
+func isPrivateKey(text string) bool {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return false
+	}
+	if _, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+		return true
+	}
+	_, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	return err == nil
+}
