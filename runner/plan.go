@@ -191,13 +191,24 @@ func (j *job) keep(ctx context.Context) *run.Problem {
 	return nil
 }
 
+// summarize reads the plan's JSON twice: what it marks as sensitive in one place
+// must not be shown in another.
 func (j *job) summarize() (run.Summary, error) {
 	f, err := os.Open(j.path("show.out"))
 	if err != nil {
 		return run.Summary{}, err
 	}
 	defer func() { _ = f.Close() }()
-	s, err := summary.Read(f, j.size("show.out"), summary.Options{Redact: j.redact})
+	size := j.size("show.out")
+	sensitive, err := summary.Sensitive(f, size)
+	if err != nil {
+		return run.Summary{}, err
+	}
+	j.secrets = newRedactor(append(sensitive, slices.Collect(maps.Values(j.given))...))
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return run.Summary{}, err
+	}
+	s, err := summary.Read(f, size, summary.Options{Redact: j.redact})
 	if err != nil {
 		return run.Summary{}, err
 	}

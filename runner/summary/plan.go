@@ -82,18 +82,19 @@ type skipped struct{}
 // UnmarshalJSON implements json.Unmarshaler.
 func (*skipped) UnmarshalJSON([]byte) error { return nil }
 
-// read walks through the top level of the plan, one element at a time.
-func (p *projector) read(r io.Reader) error {
+// readParts walks through the top level of a plan. part decodes the value of
+// each key; the large ones it takes one element at a time.
+func readParts(r io.Reader, part func(d *json.Decoder, key string) error) error {
 	d := json.NewDecoder(r)
-	if err := open(d, '{'); err != nil {
-		return err
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errors.Join(errors.New("no object"), err)
 	}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
 			return err
 		}
-		if err := p.part(d, fmt.Sprint(key)); err != nil {
+		if err := part(d, fmt.Sprint(key)); err != nil {
 			return fmt.Errorf("%v: %w", key, err)
 		}
 	}
@@ -125,18 +126,6 @@ func (p *projector) part(d *json.Decoder, key string) error {
 		return p.outputs(d)
 	}
 	return d.Decode(&skipped{})
-}
-
-// open reads the beginning of an object or array.
-func open(d *json.Decoder, want json.Delim) error {
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	if t != want {
-		return fmt.Errorf("found %v instead of %v", t, want)
-	}
-	return nil
 }
 
 // elements calls each for every element of an array; each decodes it. null is

@@ -66,6 +66,10 @@ func (r renderer) write(b *strings.Builder, v, marks, unknowns any, depth int) {
 			r.object(b, nil, marks, m, depth)
 			return
 		}
+		if anyTrue(unknowns) {
+			b.WriteString(unknown)
+			return
+		}
 		b.WriteString("null")
 	case string:
 		r.string(b, v, depth)
@@ -202,8 +206,8 @@ func quote(s string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(q)
 }
 
-// context is how many unchanged lines are kept around the changed ones.
-const context = 3
+// contextLines is how many unchanged lines are kept around the changed ones.
+const contextLines = 3
 
 // onlyChangedLines leaves out what two texts have in common at their beginnings
 // and ends, but for a little context.
@@ -221,7 +225,7 @@ func onlyChangedLines(a, b string) (string, string) {
 	for tail < shorter-head && la[len(la)-1-tail] == lb[len(lb)-1-tail] {
 		tail++
 	}
-	return middle(la, head-context, tail-context), middle(lb, head-context, tail-context)
+	return middle(la, head-contextLines, tail-contextLines), middle(lb, head-contextLines, tail-contextLines)
 }
 
 func middle(lines []string, head, tail int) string {

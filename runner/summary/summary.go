@@ -25,8 +25,9 @@ import (
 
 // Options bound and filter a summary. The zero value is usable.
 type Options struct {
-	// Redact replaces known secrets in text that Terraform does not mark as
-	// sensitive. nil replaces nothing.
+	// Redact replaces secrets in text that Terraform does not mark as
+	// sensitive: those of the job, and those that Sensitive found. nil replaces
+	// nothing.
 	Redact func(string) string
 	// ValuesBytes is the size of a plan's JSON above which only addresses and
 	// actions are read; default 20 MiB.
@@ -50,7 +51,7 @@ func Read(r io.Reader, size int64, o Options) (run.Summary, error) {
 	o.Bytes = cmp.Or(o.Bytes, defaultBytes)
 
 	p := projector{text: o.Redact, withValues: size <= o.ValuesBytes, raw: sha256.New()}
-	if err := p.read(io.TeeReader(r, p.raw)); err != nil {
+	if err := readParts(io.TeeReader(r, p.raw), p.part); err != nil {
 		return run.Summary{}, fmt.Errorf("reading the plan's JSON: %w", err)
 	}
 	p.sum.Version = run.SummaryVersion
