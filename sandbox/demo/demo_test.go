@@ -7,34 +7,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/project"
 )
 
-// config is the part of lockkeeper.yml that these tests compare with the files.
-type config struct {
-	Version  int       `yaml:"version"`
-	Projects []project `yaml:"projects"`
-}
-
-type project struct {
-	Name        string   `yaml:"name"`
-	Dir         string   `yaml:"dir"`
-	Environment string   `yaml:"environment"`
-	VarFiles    []string `yaml:"var_files"`
-	After       []string `yaml:"after"`
-}
-
-func projects(t *testing.T) []project {
+func projects(t *testing.T) []project.Project {
 	t.Helper()
-	var c config
-	if err := yaml.UnmarshalWithOptions(Files()["lockkeeper.yml"], &c, yaml.Strict()); err != nil {
-		t.Fatalf("reading lockkeeper.yml: %v", err)
+	config, err := project.Parse(project.ConfigFile, Files()[project.ConfigFile])
+	if err != nil {
+		t.Fatal(err)
 	}
-	if c.Version != 1 {
-		t.Fatalf("version is %d, want 1", c.Version)
-	}
-	return c.Projects
+	return config.Projects
 }
 
 func TestEveryRootModuleIsAProjectWithAState(t *testing.T) {

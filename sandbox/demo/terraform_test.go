@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/lockkeeper/lockkeeper/project"
 )
 
 var update = flag.Bool("update", false, "apply the demo repository and write its states")
@@ -51,13 +53,7 @@ func TestFirstChangeDoesWhatItSays(t *testing.T) {
 		"database-prod": {Change: 1, Replace: 1},
 		"cluster-prod":  {Change: 1},
 	}
-	files := Files()
-	for name, content := range FirstChange().Files {
-		if files[name] = content; content == nil {
-			delete(files, name)
-		}
-	}
-	root := checkOut(t, files)
+	root := checkOut(t, changedFiles())
 	for _, p := range projects(t) {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
@@ -104,7 +100,7 @@ func TestProductionPreconditionsRefuse(t *testing.T) {
 			t.Parallel()
 			files := Files()
 			files[test.file] = bytes.Replace(files[test.file], []byte(test.old), []byte(test.new), 1)
-			index := slices.IndexFunc(projects(t), func(p project) bool { return p.Dir == filepath.Dir(test.file) })
+			index := slices.IndexFunc(projects(t), func(p project.Project) bool { return p.Dir == filepath.Dir(test.file) })
 			p := projects(t)[index]
 			work := open(t, checkOut(t, files), p, nil)
 			output, err := work.command("plan", "-input=false", "-no-color", "-var-file="+p.VarFiles[0]).CombinedOutput()
@@ -114,6 +110,17 @@ func TestProductionPreconditionsRefuse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// changedFiles is the branch of the first pull request.
+func changedFiles() map[string][]byte {
+	files := Files()
+	for name, content := range FirstChange().Files {
+		if files[name] = content; content == nil {
+			delete(files, name)
+		}
+	}
+	return files
 }
 
 // writeStates applies every project from nothing and keeps the states, with the
@@ -145,7 +152,7 @@ type workspace struct {
 
 // open initializes a project of a checked-out repository over a state, as a
 // server does: data and state live outside the source.
-func open(t *testing.T, root string, p project, state []byte) workspace {
+func open(t *testing.T, root string, p project.Project, state []byte) workspace {
 	t.Helper()
 	scratch := t.TempDir()
 	w := workspace{
