@@ -1,6 +1,9 @@
 package github
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // checkRun is one check run of the App.
 type checkRun struct {
@@ -61,6 +64,40 @@ func (d *Double) requestSuite(r *repository, by actor, c refChange) {
 	s.before = c.before
 	s.headBranch, _ = c.branch()
 	d.emitSuite(s, by, "requested")
+}
+
+// maxSameName is how many runs of one name a suite keeps; older ones are deleted.
+const maxSameName = 1000
+
+// add puts a run into the suite. Callers hold d.mu.
+func (s *checkSuite) add(run *checkRun) {
+	s.runs = append(s.runs, run)
+	same := 0
+	for _, x := range slices.Backward(s.runs) {
+		if x.name != run.name {
+			continue
+		}
+		if same++; same > maxSameName {
+			delete(s.repo.checks, x.id)
+		}
+	}
+	if same > maxSameName {
+		s.runs = slices.DeleteFunc(s.runs, func(x *checkRun) bool { return s.repo.checks[x.id] == nil })
+	}
+}
+
+// staleAfter is when GitHub gives up on an incomplete check run.
+const staleAfter = 14 * 24 * time.Hour
+
+// expireChecks marks runs stale that have been incomplete for too long. Callers hold d.mu.
+func (d *Double) expireChecks() {
+	for _, r := range d.repos {
+		for _, run := range r.checks {
+			if run.status != "completed" && d.now().Sub(run.started) > staleAfter {
+				run.status, run.conclusion, run.completed = "completed", "stale", d.now()
+			}
+		}
+	}
 }
 
 // latest gives the newest run of each name, oldest first.

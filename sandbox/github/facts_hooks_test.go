@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -209,4 +211,25 @@ func TestChangesAndWaitWakeUp(t *testing.T) {
 	go func() { _, _ = w.As("bob").Comment(testRepo, n, "x") }()
 	<-changes
 	w.wait(func() bool { return len(w.view(n).Timeline) == 2 })
+}
+
+func TestSlowReceiversTimeOut(t *testing.T) {
+	w := newWorld(t)
+	n := w.open()
+	w.settle()
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client has gone
+		<-r.Context().Done()
+	}))
+	defer slow.Close()
+	w.SetWebhook(slow.URL, testSecret)
+	w.hooks.mu.Lock()
+	w.hooks.timeout = time.Millisecond
+	w.hooks.mu.Unlock()
+	_, err := w.As("bob").Comment(testRepo, n, "x")
+	must(t, err)
+	all := w.settle()
+	if last := all[len(all)-1]; last.Status != "timed out" || last.StatusCode != 0 {
+		t.Errorf("status %q %d", last.Status, last.StatusCode)
+	}
 }

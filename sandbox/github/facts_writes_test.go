@@ -316,3 +316,33 @@ func TestClockIsTheDoublesOwn(t *testing.T) {
 		t.Errorf("commented at %s", at)
 	}
 }
+
+func TestForgottenRunsBecomeStale(t *testing.T) {
+	w := newWorld(t)
+	n := w.open()
+	w.run(w.view(n).HeadSHA, gh.CreateCheckRunOptions{Status: gh.String("in_progress")})
+	w.Faults().Advance(14*24*time.Hour - time.Minute)
+	if c := w.view(n).Checks[0]; c.Status != "in_progress" {
+		t.Errorf("before 14 days: %s", c.Status)
+	}
+	w.Faults().Advance(2 * time.Minute)
+	if c := w.view(n).Checks[0]; c.Conclusion != "stale" {
+		t.Errorf("after 14 days: %s %s", c.Status, c.Conclusion)
+	}
+}
+
+func TestSuitesForgetOldRunsOfTheSameName(t *testing.T) {
+	r := &repository{checks: map[int64]*checkRun{}}
+	s := &checkSuite{repo: r}
+	for id := range int64(1002) {
+		run := &checkRun{id: id, name: "plan"}
+		if id == 0 {
+			run.name = "other"
+		}
+		r.checks[id] = run
+		s.add(run)
+	}
+	if len(s.runs) != 1001 || r.checks[0] == nil || r.checks[1] != nil {
+		t.Errorf("%d runs are left", len(s.runs))
+	}
+}

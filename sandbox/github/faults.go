@@ -41,8 +41,14 @@ func (f *Faults) set(change func()) {
 	f.d.feed.changed()
 }
 
-// Advance moves the double's clock: tokens expire, rate limits reset, delayed webhooks become due. It takes no real time.
-func (f *Faults) Advance(by time.Duration) { f.set(func() { f.advanced += by }) }
+// Advance moves the double's clock: tokens expire, rate limits reset, delayed webhooks become due, forgotten check runs
+// become stale. It takes no real time.
+func (f *Faults) Advance(by time.Duration) {
+	f.set(func() { f.advanced += by })
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	f.d.expireChecks()
+}
 
 func (f *Faults) offset() time.Duration {
 	f.mu.Lock()

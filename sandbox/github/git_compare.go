@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"strconv"
 	"strings"
 )
 
@@ -133,6 +132,9 @@ func parseDiff(out []byte) ([]changedFile, error) {
 		case 'D':
 			f.status, f.sha, f.submodule = "removed", meta[2], meta[0] == ":160000"
 		case 'R':
+			if i >= len(fields) {
+				return nil, errors.New("parsing diff: a rename without its new name")
+			}
 			f.status, f.oldPath, f.path = "renamed", f.path, fields[i]
 			i++
 		default:
@@ -145,10 +147,12 @@ func parseDiff(out []byte) ([]changedFile, error) {
 			return nil, fmt.Errorf("parsing diff: %d counts for %d files", n, len(files))
 		}
 		counts := strings.SplitN(fields[i], "\t", 3)
-		files[n].additions, _ = strconv.Atoi(counts[0]) // "-" for binary files
-		files[n].deletions, _ = strconv.Atoi(counts[1])
+		if len(counts) != 3 {
+			return nil, fmt.Errorf("parsing diff: unexpected counts %q", fields[i])
+		}
+		files[n].additions, files[n].deletions = atoi(counts[0]), atoi(counts[1]) // "-" for binary files
 		i++
-		if len(counts) == 3 && counts[2] == "" { // renames carry both paths after the counts
+		if counts[2] == "" { // renames carry both paths after the counts
 			i += 2
 		}
 	}

@@ -2,7 +2,9 @@ package github
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -173,31 +175,23 @@ type treeEntry struct {
 	mode, kind, sha, path string
 }
 
-// parseTree reads the binary form of a tree object.
+// parseTree reads the binary form of a tree object; what is cut short is left out.
 func parseTree(data []byte) []treeEntry {
 	var entries []treeEntry
-	for len(data) > 0 {
-		mode, rest, _ := strings.Cut(string(data[:min(len(data), 8)]), " ")
-		_ = rest
-		data = data[len(mode)+1:]
-		end := 0
-		for end < len(data) && data[end] != 0 {
-			end++
-		}
-		if end+21 > len(data) {
+	for {
+		mode, rest, hasMode := bytes.Cut(data, []byte(" "))
+		name, rest, hasName := bytes.Cut(rest, []byte{0})
+		if !hasMode || !hasName || len(rest) < 20 {
 			return entries
 		}
-		e := treeEntry{mode: fmt.Sprintf("%06s", mode), path: string(data[:end]), sha: fmt.Sprintf("%x", data[end+1:end+21])}
+		e := treeEntry{mode: fmt.Sprintf("%06s", mode), kind: "blob", path: string(name), sha: hex.EncodeToString(rest[:20])}
 		switch e.mode {
 		case "040000":
 			e.kind = "tree"
 		case "160000":
 			e.kind = "commit"
-		default:
-			e.kind = "blob"
 		}
 		entries = append(entries, e)
-		data = data[end+21:]
+		data = rest[20:]
 	}
-	return entries
 }

@@ -47,12 +47,13 @@ type hookQueue struct {
 
 	mu          sync.Mutex // guards everything below
 	url, secret string
+	timeout     time.Duration
 	pending     []*Delivery
 	stored      []*Delivery
 }
 
 func newHookQueue(d *Double, url, secret string) *hookQueue {
-	q := &hookQueue{d: d, client: &http.Client{Timeout: hookTimeout}, signal: make(chan struct{}, 1), url: url, secret: secret}
+	q := &hookQueue{d: d, client: &http.Client{}, signal: make(chan struct{}, 1), url: url, secret: secret, timeout: hookTimeout}
 	q.worker.Add(1)
 	go q.run()
 	return q
@@ -146,9 +147,9 @@ func (q *hookQueue) deliver(x *Delivery) {
 
 func (q *hookQueue) send(x *Delivery) {
 	q.mu.Lock()
-	url, secret := q.url, q.secret
+	url, secret, timeout := q.url, q.secret, q.timeout
 	q.mu.Unlock()
-	ctx, cancel := context.WithTimeout(q.d.ctx, hookTimeout)
+	ctx, cancel := context.WithTimeout(q.d.ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(x.Payload))
 	if err != nil || url == "" {

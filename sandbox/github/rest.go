@@ -40,13 +40,18 @@ func ok(body any) (answer, error)      { return answer{status: http.StatusOK, bo
 func created(body any) (answer, error) { return answer{status: http.StatusCreated, body: body}, nil }
 func noContent() (answer, error)       { return answer{status: http.StatusNoContent}, nil }
 
-// routes puts the REST API and git on one port.
-func (d *Double) routes() http.Handler {
-	rt := newRouter(slices.Concat(
+// restRoutes are all operations of the REST API.
+func (d *Double) restRoutes() []route {
+	return slices.Concat(
 		d.appRoutes(), d.installationRoutes(), d.deliveryRoutes(), d.repositoryRoutes(), d.pullRoutes(), d.issueRoutes(),
 		d.commentRoutes(), d.reviewRoutes(), d.checkRoutes(), d.suiteRoutes(), d.commitRoutes(), d.contentRoutes(), d.gitRoutes(),
 		d.refRoutes(), d.deploymentRoutes(), d.statusRoutes(), d.accountRoutes(), d.environmentRoutes(),
-	))
+	)
+}
+
+// routes puts the REST API and git on one port.
+func (d *Double) routes() http.Handler {
+	rt := newRouter(d.restRoutes())
 	var api http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.serveREST(rt, w, r) })
 	if d.checker != nil {
 		api = d.checker.Wrap(apiPrefix, api)

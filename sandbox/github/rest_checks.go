@@ -120,9 +120,9 @@ func (d *Double) createCheckRun(c *call) (answer, error) {
 	run := &checkRun{
 		id: d.id(), repo: c.repo, suite: d.suiteFor(c.repo, *in.HeadSHA), headSHA: *in.HeadSHA, status: "queued", started: d.now(),
 	}
-	run.suite.runs = append(run.suite.runs, run)
 	c.repo.checks[run.id] = run
 	d.applyCheck(run, in)
+	run.suite.add(run)
 	d.emitCheckRun(run, c.by, "created", nil)
 	if run.status == "completed" {
 		d.completed(run, c.by)
