@@ -2,9 +2,9 @@ package githttp
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"maps"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -147,16 +147,17 @@ func TestPartialCloneLeavesBlobsBehind(t *testing.T) {
 
 func TestFetch(t *testing.T) {
 	w := newWorld(t)
-	for name, test := range map[string]struct{ want, sha string }{
-		"reachable SHA":      {w.first, w.first},
-		"unreachable SHA":    {w.lost, w.lost},
-		"pull request":       {"refs/pull/1/head", w.pull},
-		"pull request's SHA": {w.pull, w.pull},
+	for name, test := range map[string]struct{ protocol, want, sha string }{
+		"reachable SHA":                      {"2", w.first, w.first},
+		"unreachable SHA":                    {"2", w.lost, w.lost},
+		"unreachable SHA, protocol 0":        {"0", w.lost, w.lost},
+		"pull request":                       {"2", "refs/pull/1/head", w.pull},
+		"pull request's SHA in old protocol": {"0", w.pull, w.pull},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			w.git("", "init", "--quiet", dir)
-			w.git(dir, "fetch", "--quiet", "--depth=1", w.repo("reader"), test.want)
+			w.git(dir, "-c", "protocol.version="+test.protocol, "fetch", "--quiet", "--depth=1", w.repo("reader"), test.want)
 			if got := w.git(dir, "rev-parse", "FETCH_HEAD"); got != test.sha {
 				t.Errorf("got %s, want %s", got, test.sha)
 			}
@@ -164,27 +165,23 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// Without .git in the URL, and with so many commits that git compresses its request.
-func TestFetchWithCompressedRequest(t *testing.T) {
+// git compresses requests of more than 1024 bytes.
+func TestCompressedRequestAndNoSuffix(t *testing.T) {
 	w := newWorld(t)
-	compressed := false
-	outer := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		compressed = compressed || r.Header.Get("Content-Encoding") == "gzip"
-		w.server.ServeHTTP(rw, r)
-	}))
-	t.Cleanup(outer.Close)
-	dir := w.clone("reader")
-	for range 40 {
-		w.git(dir, "commit", "--quiet", "--allow-empty", "-m", "local")
+	var body bytes.Buffer
+	zipped := gzip.NewWriter(&body)
+	_, _ = zipped.Write([]byte("0014command=ls-refs\n0000"))
+	if err := zipped.Close(); err != nil {
+		t.Fatal(err)
 	}
-	url := strings.Replace(outer.URL, "://", "://x:reader@", 1) + "/octo/infra"
-	w.git(dir, "fetch", "--quiet", url, "refs/pull/1/head")
-	if got := w.git(dir, "rev-parse", "FETCH_HEAD"); got != w.pull {
-		t.Errorf("got %s, want %s", got, w.pull)
-	}
-	outer.Close()
-	if !compressed {
-		t.Error("git did not compress its request: this test proves nothing")
+	request := httptest.NewRequest("POST", "/octo/infra/git-upload-pack", &body)
+	request.Header.Set("Content-Encoding", "gzip")
+	request.Header.Set("Git-Protocol", "version=2")
+	request.SetBasicAuth("x", "reader")
+	answer := httptest.NewRecorder()
+	w.server.ServeHTTP(answer, request)
+	if want := w.main + " refs/heads/main\n"; answer.Code != 200 || !strings.Contains(answer.Body.String(), want) {
+		t.Errorf("got %d %q, want %q in it", answer.Code, answer.Body, want)
 	}
 }
 
