@@ -37,11 +37,8 @@ func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // MarshalJSON is always the same text.
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
-// MarshalText is always the same text.
+// MarshalText is always the same text, in YAML too.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// MarshalYAML is always the same text.
-func (Secret) MarshalYAML() (any, error) { return redacted, nil }
 
 // LogValue is always the same text.
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
