@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,10 +35,12 @@ func (j *job) readable() ([]byte, error) {
 	return bytes.ToValidUTF8(kept.Bytes(), []byte("\uFFFD")), nil
 }
 
-// printed names the files with what a step printed for people. What show
-// prints is the plan's JSON, with its secrets.
+// printed names the files with what a step printed for people. What show prints
+// is the plan's JSON, with its secrets. What plan prints on its output may hold
+// values that only the JSON marks as sensitive, so without the JSON it is left
+// out; errors are in the other file.
 func (j *job) printed(step string) []string {
-	if step == "show" {
+	if step == "show" || step == "plan" && !j.masked {
 		return []string{j.path(step + ".err")}
 	}
 	return []string{j.path(step + ".out"), j.path(step + ".err")}
@@ -62,12 +65,9 @@ func (j *job) clean(to io.Writer, name string) error {
 
 // detail is the part of a step's output that says what went wrong.
 func (j *job) detail(step string) string {
-	for _, stream := range []string{".err", ".out"} {
-		if step == "show" && stream == ".out" {
-			break // the plan's JSON
-		}
+	for _, name := range slices.Backward(j.printed(step)) {
 		kept := &endsOf{head: 1 << 20, tail: maxDetail}
-		if err := j.clean(kept, j.path(step+stream)); err != nil {
+		if err := j.clean(kept, name); err != nil {
 			return ""
 		}
 		if text := relevant(string(bytes.ToValidUTF8(kept.Bytes(), []byte("\uFFFD")))); text != "" {

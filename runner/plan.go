@@ -205,6 +205,7 @@ func (j *job) summarize() (run.Summary, error) {
 		return run.Summary{}, err
 	}
 	j.secrets = newRedactor(append(sensitive, slices.Collect(maps.Values(j.given))...))
+	j.masked = true
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return run.Summary{}, err
 	}

@@ -33,6 +33,7 @@ type job struct {
 	store     *artifact.Dir
 	given     map[string]string // secrets, by the name that terraform knows
 	secrets   *redactor
+	masked    bool // secrets has what the plan marks as sensitive, too
 	cliConfig string
 	env       []string
 	alive     *os.File

@@ -1,0 +1,489 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// The test binary is the runner, too.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "runner" {
+		os.Exit(Main(context.Background(), os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+// setup is a job to be run.
+type setup struct {
+	options   Options
+	doc       run.JobDocument
+	env       []string
+	artifacts *artifact.Dir
+}
+
+func newSetup(t testing.TB, files map[string]string) *setup {
+	t.Helper()
+	terraform, err := exec.LookPath("terraform")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := t.TempDir()
+	s := &setup{
+		options: Options{
+			Dir: filepath.Join(base, "job"), Artifacts: filepath.Join(base, "artifacts"),
+			Terraform: terraform, TerraformName: "Terraform", Providers: filepath.Join(base, "providers"),
+			Grace: time.Second,
+		},
+		env: []string{"PATH=" + os.Getenv("PATH")},
+	}
+	if err := os.Mkdir(s.options.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if s.artifacts, err = artifact.OpenDir(s.options.Artifacts); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.artifacts.Close() })
+	s.doc = backendtest.Document("run-0", backendtest.Source(t, s.artifacts, files))
+	return s
+}
+
+// script makes a shell script the terraform of the job.
+func (s *setup) script(t testing.TB, text string) {
+	t.Helper()
+	s.options.Terraform = filepath.Join(t.TempDir(), "terraform")
+	if err := os.WriteFile(s.options.Terraform, []byte("#!/bin/sh\n"+text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start runs the runner as an engine does and returns its exit code.
+func (s *setup) start(t testing.TB) int {
+	t.Helper()
+	content, err := json.Marshal(s.doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.options.Dir, DocumentFile), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], append([]string{"runner"}, s.options.Args()...)...)
+	cmd.Env = s.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return cmd.ProcessState.ExitCode()
+}
+
+func (s *setup) run(t testing.TB) run.Result {
+	t.Helper()
+	s.start(t)
+	content, err := os.ReadFile(filepath.Join(s.options.Dir, ResultFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r run.Result
+	if err := json.Unmarshal(content, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (s *setup) read(t testing.TB, ref run.Artifact) string {
+	t.Helper()
+	content, err := s.artifacts.ReadAll(t.Context(), ref, 64<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func (s *setup) summary(t testing.TB, r run.Result) run.Summary {
+	t.Helper()
+	if r.Outcome != run.OutcomeSucceeded {
+		t.Fatalf("problem: %+v", r.Problem)
+	}
+	var sum run.Summary
+	if err := json.Unmarshal([]byte(s.read(t, r.Artifacts[run.ArtifactSummary])), &sum); err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+func wantProblem(t testing.TB, r run.Result, code, detail string) {
+	t.Helper()
+	if r.Outcome != run.OutcomeFailed || r.Problem == nil || r.Problem.Code != code {
+		t.Fatalf("want the problem %s, got %+v, %+v", code, r, r.Problem)
+	}
+	if !strings.Contains(r.Problem.Detail, detail) || len(r.Problem.Detail) > maxDetail {
+		t.Errorf("detail has no %q or is too long: %.2000q", detail, r.Problem.Detail)
+	}
+	if !strings.HasSuffix(r.Problem.Message, ".") {
+		t.Errorf("no sentence: %q", r.Problem.Message)
+	}
+	if _, there := r.Artifacts[run.ArtifactPlan]; there {
+		t.Error("there is a plan in spite of the problem")
+	}
+}
+
+const resource = "resource \"terraform_data\" \"a\" {\n  input = \"x\"\n}\n"
+
+func TestOptionsAreTheirArguments(t *testing.T) {
+	want := Options{
+		Dir: "/d", Artifacts: "/a b", Terraform: "/t", TerraformName: "Terraform 1", Providers: "/p",
+		CLIConfig: "/c", Pass: []string{"A", "B"}, Grace: time.Minute, AliveFD: 3,
+	}
+	got, err := parseOptions(want.Args())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, args := range [][]string{{"-dir=x"}, {"-nope"}, append(want.Args(), "more")} {
+		if _, err := parseOptions(args); err == nil {
+			t.Errorf("accepted %q", args)
+		}
+	}
+}
+
+func TestPlanWithVariablesBackendAndWorkspace(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{
+		"app/main.tf": `
+terraform {
+  backend "local" {}
+}
+variable "size" {}
+resource "terraform_data" "a" {
+  input = "${terraform.workspace} ${var.size}"
+}
+check "always" {
+  assert {
+    condition     = terraform_data.a.input == ""
+    error_message = "Not empty."
+  }
+}`,
+		"shared/a.tfvars": "size = 4\n",
+	})
+	s.doc.Project.VarFiles = []string{"../shared/a.tfvars"}
+	s.doc.Project.BackendConfig = map[string]string{"path": filepath.Join(t.TempDir(), "a b.tfstate")}
+	s.doc.Project.Workspace = "not-there-yet"
+	r := s.run(t)
+	sum := s.summary(t, r)
+	if d := sum.Changes[0].Diff; d[1].After != `"not-there-yet 4"` {
+		t.Errorf("diff: %+v", d)
+	}
+	if diff := cmp.Diff([]string{"Check block assertion failed"}, sum.Warnings); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	if len(sum.Checks) != 1 || sum.Checks[0].Message != "Not empty." {
+		t.Errorf("checks: %+v", sum.Checks)
+	}
+	var steps []string
+	for _, step := range r.Steps {
+		steps = append(steps, step.Name)
+	}
+	if !slices.Equal(steps, []string{"init", "plan", "show"}) {
+		t.Errorf("terraform ran %v", steps)
+	}
+}
+
+func TestProblems(t *testing.T) {
+	broken := "resource \"terraform_data\" {\n"
+	for name, c := range map[string]struct {
+		files        map[string]string
+		change       func(*setup)
+		script       string
+		code, detail string
+	}{
+		"the directory does not exist": {map[string]string{"other/main.tf": resource}, nil, "", "directory_missing", ""},
+		"the directory is a file":      {map[string]string{"app": resource}, nil, "", "directory_missing", ""},
+		"broken HCL":                   {map[string]string{"app/main.tf": broken}, nil, "", "init_failed", "Error: "},
+		"a reference to nothing":       {map[string]string{"app/main.tf": "output \"x\" {\n  value = local.nope\n}\n"}, nil, "", "plan_failed", "local.nope"},
+		"a variable without a value":   {map[string]string{"app/main.tf": "variable \"nope\" {}\n"}, nil, "", "plan_failed", "nope"},
+		"T03 committed modules.json":   {map[string]string{"app/.terraform/modules/modules.json": "{}"}, nil, "", "source_refused", "app/.terraform"},
+		"T03 committed state":          {map[string]string{"app/main.tf": resource, "x/Terraform.tfstate.backup": ""}, nil, "", "source_refused", "x/Terraform.tfstate.backup"},
+		"T03 a directory outside":      {map[string]string{"app/main.tf": resource}, func(s *setup) { s.doc.Project.Dir = "../../etc" }, "", "document_refused", ""},
+		"T10 a variable file outside":  {map[string]string{"app/main.tf": resource}, func(s *setup) { s.doc.Project.VarFiles = []string{"../../x"} }, "", "document_refused", ""},
+		"T10 an absolute file":         {map[string]string{"app/main.tf": resource}, func(s *setup) { s.doc.Project.VarFiles = []string{"/etc/passwd"} }, "", "document_refused", ""},
+		"T10 another plan file":        {map[string]string{"app/main.tf": resource}, func(s *setup) { s.doc.Flags = []string{"--out=/tmp/x"} }, "", "document_refused", ""},
+		"T10 an argument":              {map[string]string{"app/main.tf": resource}, func(s *setup) { s.doc.Flags = []string{"other.tfplan"} }, "", "document_refused", ""},
+		"T10 a backend config file":    {map[string]string{"app/main.tf": resource}, func(s *setup) { s.doc.Project.BackendConfig = map[string]string{"/etc/x": ""} }, "", "document_refused", ""},
+		"a source that is not there":   {map[string]string{"app/main.tf": resource}, func(s *setup) { s.doc.Source.Key = "sources/gone" }, "", "source_changed", ""},
+		"a document of the future":     {map[string]string{"app/main.tf": resource}, func(s *setup) { s.doc.Version++ }, "", "runner_failed", "version 1"},
+		"no such program":              {map[string]string{"app/main.tf": resource}, func(s *setup) { s.options.Terraform = "/nope/terraform" }, "", "runner_failed", "/nope/terraform"},
+		"T11 a secret that changes what runs": {map[string]string{"app/main.tf": resource},
+			func(s *setup) { s.env = append(s.env, SecretPrefix+"TF_CLI_ARGS_plan=-destroy") }, "", "secret_name", "TF_CLI_ARGS_plan"},
+		"killed from outside": {map[string]string{"app/main.tf": resource}, nil, "kill -9 $$\n", "terraform_killed", ""},
+		"a plan file that is too large": {map[string]string{"app/main.tf": resource}, nil, `
+for arg in "$@"; do case "$arg" in -out=*) head -c 2000000 /dev/zero > "${arg#-out=}" ;; esac; done
+`, "plan_too_large", ""},
+		"errors in colour": {map[string]string{"app/main.tf": resource}, nil, `
+printf 'noise\n\033[31mError: \033[0mnot \033]0;title\007good\n' >&2; exit 1
+`, "init_failed", "Error: not good"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t, c.files)
+			if c.script != "" {
+				s.script(t, c.script)
+			}
+			if c.change != nil {
+				c.change(s)
+			}
+			wantProblem(t, s.run(t), c.code, c.detail)
+		})
+	}
+}
+
+func TestAJobRunsOnce(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": resource})
+	s.run(t)
+	name := filepath.Join(s.options.Dir, ResultFile)
+	before, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code := s.start(t); code != 3 {
+		t.Errorf("exit code %d", code)
+	}
+	after, err := os.Stat(name)
+	if err != nil || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("the result was written again: %v", err)
+	}
+}
+
+// T04, T11: exactly these variables, whatever this process has.
+func TestEnvironmentOfTerraform(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": resource})
+	seen := filepath.Join(t.TempDir(), "env")
+	s.script(t, "env | sort > "+seen+"\nexit 1\n")
+	s.doc.Project.Workspace = "blue"
+	s.options.Pass = []string{"HTTPS_PROXY", "NOT_SET", "TF_DATA_DIR"}
+	s.env = append(s.env,
+		"TF_CLI_ARGS=-destroy", "TF_CLI_ARGS_plan=-destroy", "TF_LOG=trace", "TF_DATA_DIR=/elsewhere", "TF_WORKSPACE=prod",
+		"TF_CLI_CONFIG_FILE=/etc/x", "GITHUB_TOKEN=ghs_x", "AWS_SECRET_ACCESS_KEY=server", "HTTPS_PROXY=http://proxy",
+		SecretPrefix+"TF_VAR_token=t0ken-value", SecretPrefix+"AWS_ACCESS_KEY_ID=id",
+	)
+	s.run(t)
+	content, err := os.ReadFile(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := s.options.Dir
+	want := []string{
+		"AWS_ACCESS_KEY_ID=id",
+		"CHECKPOINT_DISABLE=1",
+		"GOGC=400",
+		"GOMEMLIMIT=1GiB",
+		"HOME=" + dir + "/home",
+		"HTTPS_PROXY=http://proxy",
+		"LANG=C.UTF-8",
+		"PATH=" + os.Getenv("PATH"),
+		"PWD=" + dir + "/source/app", // the shell's own
+		"TF_CLI_CONFIG_FILE=" + dir + "/terraform.rc",
+		"TF_DATA_DIR=" + dir + "/data",
+		"TF_INPUT=0",
+		"TF_IN_AUTOMATION=1",
+		"TF_VAR_token=t0ken-value",
+		"TF_WORKSPACE=blue",
+		"TMPDIR=" + dir + "/tmp",
+	}
+	got := strings.Split(strings.TrimSpace(string(content)), "\n")
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// T09: whatever the document says arrives as one argument.
+func TestArgumentsAreNotInterpreted(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"a b$(id)`id`;id/main.tf": resource})
+	seen := filepath.Join(t.TempDir(), "args")
+	s.script(t, `for a in "$@"; do printf '%s\n' "$a"; done >> `+seen+"\n")
+	nasty := "x; id $(id) `id` $HOME 'y' \"z\" | & > /tmp/canary"
+	s.doc.Project.Dir = "a b$(id)`id`;id"
+	s.doc.Project.VarFiles = []string{nasty}
+	s.doc.Project.BackendConfig = map[string]string{"key": nasty}
+	s.doc.Flags = []string{"-var=x=" + nasty}
+	s.run(t)
+	content, err := os.ReadFile(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := filepath.Join(s.options.Dir, run.ArtifactPlan)
+	want := []string{
+		"init", "-input=false", "-no-color", "-backend-config=key=" + nasty,
+		"plan", "-input=false", "-no-color", "-lock=false", "-out=" + plan, "-var-file=" + nasty, "-var=x=" + nasty,
+		"show", "-json", "-no-color", plan, "",
+	}
+	if diff := cmp.Diff(want, strings.Split(string(content), "\n")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// T40, T41: a secret in every place that a plan can hold one.
+func TestNoSecretIsShown(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{
+		"app/main.tf": `
+variable "default" {
+  default   = "canary-default"
+  sensitive = true
+}
+variable "given" {
+  sensitive = true
+}
+variable "unmarked" {}
+locals {
+  local = "canary-${var.given}-local"
+}
+resource "terraform_data" "attribute" { input = var.default }
+resource "terraform_data" "map" { input = { nested = { deep = var.given } } }
+resource "terraform_data" "list" { input = ["open", var.given] }
+resource "terraform_data" "set" { input = toset([var.given]) }
+resource "terraform_data" "local" { input = local.local }
+resource "terraform_data" "marked" { input = sensitive("canary-marked") }
+resource "terraform_data" "unmarked" { input = "password=${var.unmarked}" }
+resource "terraform_data" "encoded" { input = base64encode("user:${var.unmarked}") }
+module "child" {
+  source   = "./child"
+  argument = var.given
+}
+output "secret" {
+  value     = var.default
+  sensitive = true
+}
+output "unmarked" { value = var.unmarked }
+output "exposed" { value = nonsensitive(var.given) }
+check "message" {
+  assert {
+    condition     = var.unmarked == ""
+    error_message = "It is ${var.unmarked}."
+  }
+}`,
+		"app/child/main.tf": "variable \"argument\" {}\nresource \"terraform_data\" \"c\" {\n  input = var.argument\n}\n",
+		"app/x.tfvars":      "given = \"canary-given\"\n",
+	})
+	s.doc.Project.VarFiles = []string{"x.tfvars"}
+	s.env = append(s.env, SecretPrefix+"TF_VAR_unmarked=canary-unmarked")
+	r := s.run(t)
+	s.summary(t, r)
+	result, err := os.ReadFile(filepath.Join(s.options.Dir, ResultFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{
+		ResultFile:          string(result),
+		run.ArtifactSummary: s.read(t, r.Artifacts[run.ArtifactSummary]),
+		run.ArtifactOutput:  s.read(t, r.Artifacts[run.ArtifactOutput]),
+	}
+	for name, text := range texts {
+		for _, leak := range []string{"canary", "Y2FuYXJ5", "NhbmFyeS", "jYW5hcn"} {
+			if i := strings.Index(text, leak); i >= 0 {
+				t.Errorf("%s shows %q: …%s…", name, leak, text[max(0, i-200):min(len(text), i+100)])
+			}
+		}
+	}
+	// The test can fail: the secrets are in what it looked at.
+	raw, err := os.ReadFile(filepath.Join(s.options.Dir, "show.out"))
+	if err != nil || bytes.Count(raw, []byte("canary")) < 9 {
+		t.Errorf("the plan holds %d secrets: %v", bytes.Count(raw, []byte("canary")), err)
+	}
+}
+
+// T44: a plan that prints 50 MB leaves the beginning and the end.
+func TestLargeOutputIsCut(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": resource})
+	s.script(t, `
+case "$1" in
+plan)
+	echo first
+	yes 'a line of which there are very many' | head -c 50000000
+	echo last
+	for arg in "$@"; do case "$arg" in -out=*) echo plan > "${arg#-out=}" ;; esac; done ;;
+show) echo '{"format_version":"1.2"}' ;;
+esac
+`)
+	r := s.run(t)
+	s.summary(t, r)
+	out := s.read(t, r.Artifacts[run.ArtifactOutput])
+	if len(out) > outputHead+2*outputTail+1000 {
+		t.Errorf("%d bytes", len(out))
+	}
+	for _, want := range []string{"first\n", "last\n", "bytes left out here"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+}
+
+func TestFilesThatGrowTooLargeEndTheStep(t *testing.T) {
+	for name, c := range map[string]struct {
+		step, file string
+		size       int64
+		code       string
+	}{
+		"output":           {"plan", "plan.out", maxOutput + 1, "output_too_large"},
+		"errors":           {"init", "init.err", maxOutput + 1, "output_too_large"},
+		"JSON of the plan": {"show", "show.out", maxPlanJSON + 1, "plan_too_large"},
+		"plan":             {"plan", run.ArtifactPlan, 1001, "plan_too_large"},
+		"nothing":          {"plan", run.ArtifactPlan, 1000, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := &job{options: Options{Dir: t.TempDir()}}
+			j.doc.Limits.PlanBytes = 1000
+			f, err := os.Create(j.path(c.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(f.Truncate(c.size), f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			code := ""
+			if p := j.tooLarge(c.step); p != nil {
+				code = p.Code
+			}
+			if code != c.code {
+				t.Errorf("got %q, want %q", code, c.code)
+			}
+		})
+	}
+}
+
+func TestSecretNames(t *testing.T) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "ARM_CLIENT_SECRET", "CLOUDFLARE_API_TOKEN", "TF_VAR_x", "TF_TOKEN_app_terraform_io", "DD_API_KEY"} {
+		if err := CheckSecretName(name); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"", "A=B", "1A", "A-B", "PATH", "HOME", "LD_PRELOAD", "TF_CLI_ARGS", "TF_CLI_ARGS_plan", "TF_DATA_DIR", "TF_LOG", "GODEBUG", "BASH_ENV", "GIT_SSH_COMMAND", "LOCKKEEPER_X"} {
+		if CheckSecretName(name) == nil {
+			t.Errorf("accepted %q", name)
+		}
+	}
+}
