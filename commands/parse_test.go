@@ -152,6 +152,9 @@ func TestParseAcceptsExactlyFourKiB(t *testing.T) {
 	if got := Parse(body); got.Command == nil {
 		t.Errorf("a comment of %d bytes is refused: %q", len(body), got.Reply)
 	}
+	if got := Parse(body + "x"); got.Command != nil {
+		t.Errorf("a comment of %d bytes is accepted", len(body)+1)
+	}
 }
 
 func TestParseAnswersWhatIsNotAvailable(t *testing.T) {
