@@ -25,53 +25,84 @@ import (
 // silent.
 func TestInABrowser(t *testing.T) {
 	w := newWorld(t)
-	bot := w.app()
-	plan, _, err := bot.Issues.CreateComment(t.Context(), demo.Owner, demo.Repository, 1, &gh.IssueComment{
-		Body: gh.String("### Plan\n\nrunning\n\n<details><summary>diff</summary>\n\nold text\n\n</details>")})
-	must(t, err)
 	ctx, complaints := browser(t, w.url)
-
-	step := func(name string, actions ...chromedp.Action[chromedp.Void]) {
-		t.Helper()
-		if err := chromedp.Do(ctx, actions...); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-	}
-	step("opening the page", chromedp.Navigate(w.url+pullAt), chromedp.WaitVisible(chromedp.CSS("#comment textarea")),
-		chromedp.Evaluate[chromedp.Void](`window.sameDocument = true`))
-	step("a suggestion fills the box", chromedp.Click(chromedp.CSS(`.lesson a[data-comment="/plan"]`)),
-		waitFor(`document.querySelector("#comment textarea").value === "/plan"`))
-	step("the comment appears in place", chromedp.Click(chromedp.CSS("#comment button.primary")),
-		waitFor(`document.querySelector("#timeline").lastElementChild.textContent.includes("/plan")`),
-		waitFor(`document.querySelector("#comment textarea").value === ""`))
-	if moment := last(w.pull()); moment.Comment == nil || moment.Comment.Body != "/plan" || moment.Actor != demo.Author {
-		t.Errorf("GitHub has %+v, want /plan by %s", moment, demo.Author)
-	}
-
-	step("typing and opening", chromedp.SendKeys(chromedp.CSS("#comment textarea"), "half a thou"),
-		chromedp.Click(chromedp.CSS(".markdown summary")), waitFor(`document.querySelector(".markdown details").open`))
-	_, _, err = bot.Issues.EditComment(t.Context(), demo.Owner, demo.Repository, plan.GetID(), &gh.IssueComment{
-		Body: gh.String("### Plan\n\ndone\n\n<details><summary>diff</summary>\n\nnew text\n\n</details>")})
-	must(t, err)
-	_, err = w.As(demo.Reviewer).Review(repo, 1, "APPROVE", "")
-	must(t, err)
-	step("others' changes arrive by themselves",
-		waitFor(`document.querySelector(".markdown details").textContent.includes("new text")`),
-		waitFor(`document.querySelector("#merge").textContent.includes("Changes approved")`))
-	step("what was typed and opened is still there", chromedp.SendKeys(chromedp.CSS("#comment textarea"), "ght"),
-		waitFor(`document.querySelector("#comment textarea").value === "half a thought"`),
-		waitFor(`document.querySelector(".markdown details").open`))
-
-	step("becoming the reviewer", chromedp.Click(chromedp.CSS("#person summary")),
-		chromedp.Click(chromedp.CSS(`.menu button[value="`+demo.Reviewer+`"]`)),
-		waitFor(`!window.sameDocument && document.querySelector("#write")?.textContent.includes("as `+demo.Reviewer+`")`))
-	step("merging in place", chromedp.Evaluate[chromedp.Void](`window.sameDocument = true`), chromedp.Click(chromedp.CSS("#merge button.primary")),
-		waitFor(`document.querySelector("#title").textContent.includes("Merged")`), waitFor(`window.sameDocument`))
-	if !w.pull().Merged {
-		t.Error("the pull request is not merged")
-	}
+	v := visit{world: w, ctx: ctx, bot: w.app()}
+	v.comments()
+	v.keepsWhatIsTypedAndOpened()
+	v.keepsPanelsClosed()
+	v.merges()
 	for _, complaint := range complaints() {
 		t.Errorf("the browser says: %s", complaint)
+	}
+}
+
+// visit is one person in front of a browser, and the App behind the page.
+type visit struct {
+	*world
+	ctx context.Context
+	bot *gh.Client
+}
+
+func (v visit) step(name string, actions ...chromedp.Action[chromedp.Void]) {
+	v.t.Helper()
+	if err := chromedp.Do(v.ctx, actions...); err != nil {
+		v.t.Fatalf("%s: %v", name, err)
+	}
+}
+
+func (v visit) comments() {
+	v.step("opening the page", chromedp.Navigate(v.url+pullAt), chromedp.WaitVisible(chromedp.CSS("#comment textarea")),
+		chromedp.Evaluate[chromedp.Void](`window.sameDocument = true`))
+	v.step("a suggestion fills the box", chromedp.Click(chromedp.CSS(`.lesson a[data-comment="/plan"]`)),
+		waitFor(`document.querySelector("#comment textarea").value === "/plan"`))
+	v.step("the comment appears in place", chromedp.Click(chromedp.CSS("#comment button.primary")),
+		waitFor(`document.querySelector("#timeline").lastElementChild.textContent.includes("/plan")`),
+		waitFor(`document.querySelector("#comment textarea").value === "" && window.sameDocument`))
+	if moment := last(v.pull()); moment.Comment == nil || moment.Comment.Body != "/plan" || moment.Actor != demo.Author {
+		v.t.Errorf("GitHub has %+v, want /plan by %s", moment, demo.Author)
+	}
+}
+
+func (v visit) keepsWhatIsTypedAndOpened() {
+	plan := func(status, diff string) *gh.IssueComment {
+		return &gh.IssueComment{Body: gh.String("### Plan " + status + "\n\n<details><summary>network: 1 to add</summary>\n\n" + diff + "\n\n</details>")}
+	}
+	comment, _, err := v.bot.Issues.CreateComment(v.t.Context(), demo.Owner, demo.Repository, 1, plan("running", "old text"))
+	must(v.t, err)
+	v.step("typing and opening", chromedp.WaitVisible(chromedp.CSS(".markdown summary")),
+		chromedp.SendKeys(chromedp.CSS("#comment textarea"), "half a thou"),
+		chromedp.Click(chromedp.CSS(".markdown summary")), waitFor(`document.querySelector(".markdown details").open`))
+	_, _, err = v.bot.Issues.EditComment(v.t.Context(), demo.Owner, demo.Repository, comment.GetID(), plan("done", "new text"))
+	must(v.t, err)
+	_, err = v.As(demo.Reviewer).Review(repo, 1, "APPROVE", "")
+	must(v.t, err)
+	v.step("others' changes arrive by themselves",
+		waitFor(`document.querySelector(".markdown details").textContent.includes("new text")`),
+		waitFor(`document.querySelector("#merge").textContent.includes("Changes approved")`))
+	v.step("what was typed and opened is still there", chromedp.SendKeys(chromedp.CSS("#comment textarea"), "ght"),
+		waitFor(`document.querySelector("#comment textarea").value === "half a thought"`),
+		waitFor(`document.querySelector(".markdown details").open && window.sameDocument`))
+}
+
+func (v visit) keepsPanelsClosed() {
+	check := v.check(gh.CreateCheckRunOptions{Name: "lockkeeper/plan", Status: gh.String("in_progress")})
+	panel := fmt.Sprintf(`document.getElementById("check-%d")`, check)
+	v.step("closing a check's panel", chromedp.Navigate(v.url+pullAt+"/checks"), waitFor(panel+`.textContent.includes("in progress")`),
+		chromedp.Click(chromedp.CSS(".panel summary")), waitFor(`!`+panel+`.open`))
+	_, _, err := v.bot.Checks.UpdateCheckRun(v.t.Context(), demo.Owner, demo.Repository, check, gh.UpdateCheckRunOptions{
+		Name: "lockkeeper/plan", Status: gh.String("completed"), Conclusion: gh.String("success")})
+	must(v.t, err)
+	v.step("it stays closed when the check is done", waitFor(panel+`.textContent.includes("success")`), waitFor(`!`+panel+`.open`))
+}
+
+func (v visit) merges() {
+	v.step("becoming the reviewer", chromedp.Navigate(v.url+pullAt), chromedp.Click(chromedp.CSS("#person summary")),
+		chromedp.Click(chromedp.CSS(`.menu button[value="`+demo.Reviewer+`"]`)),
+		waitFor(`document.querySelector("#write")?.textContent.includes("as `+demo.Reviewer+`")`))
+	v.step("merging in place", chromedp.Evaluate[chromedp.Void](`window.sameDocument = true`), chromedp.Click(chromedp.CSS("#merge button.primary")),
+		waitFor(`document.querySelector("#title").textContent.includes("Merged") && window.sameDocument`))
+	if !v.pull().Merged {
+		v.t.Error("the pull request is not merged")
 	}
 }
 

@@ -11,17 +11,23 @@
   const parts = (root) => [...root.querySelectorAll("[data-live]")];
   const remember = () => parts(document).forEach((part) => served.set(part, asServed(part)));
 
-  const detailsKey = (details, part) =>
-    part.id + "/" + (details.id || details.querySelector("summary")?.textContent.trim().replace(/\d+/g, "#"));
+  // A summary is known by its words up to a colon: what follows are counts that change.
+  const label = (details) => details.id || details.querySelector("summary")?.textContent.split(":")[0].trim();
+  const detailsKey = (details, part) => {
+    const path = [];
+    for (let at = details; at && part.contains(at); at = at.parentElement?.closest("details")) path.unshift(label(at));
+    return part.id + "/" + path.join("/");
+  };
 
-  // Opened and closed by hand survives a swap. toggle events do not bubble, so they are captured.
-  document.addEventListener("toggle", (event) => {
-    const part = event.target.closest?.("[data-live]");
-    if (part) open.set(detailsKey(event.target, part), event.target.open);
-  }, true);
+  // What a person opened or closed stays so when its part is swapped.
+  document.addEventListener("click", (event) => {
+    const details = event.target.closest("summary")?.parentElement;
+    const part = details?.closest("[data-live]");
+    if (part) open.set(detailsKey(details, part), !details.open);
+  });
 
   const restore = (part) => {
-    for (const details of part.querySelectorAll("details")) {
+    for (const details of [part, ...part.querySelectorAll("*")].filter((element) => element.matches("details"))) {
       const state = open.get(detailsKey(details, part));
       if (state !== undefined) details.open = state;
     }
