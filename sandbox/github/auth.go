@@ -45,6 +45,11 @@ func (c *call) admit(a access) error {
 	defer c.d.mu.Unlock()
 	if c.values["owner"] != "" {
 		c.repo = c.d.repo(c.values["owner"] + "/" + c.values["repo"])
+		if c.repo == nil {
+			if moved := c.redirect(); moved != nil {
+				return moved
+			}
+		}
 		if c.repo == nil || !c.sees(c.repo) {
 			return errNotFound()
 		}

@@ -55,6 +55,7 @@ type Double struct {
 	nextID   int64
 	accounts map[string]*account    // by lower-case login
 	repos    map[string]*repository // by lower-case "owner/name"
+	moved    map[string]*repository // by a lower-case "owner/name" that is not theirs any more
 	installs map[int64]*installation
 	tokens   map[string]*token
 	counts   map[string]int // operation to number of calls
@@ -78,7 +79,7 @@ func New(o Options) (*Double, error) {
 	d := &Double{
 		dir: o.Dir, checker: o.Checker, clock: o.Now, baseURL: strings.TrimSuffix(o.BaseURL, "/"), app: o.App,
 		feed: newFeed(), ctx: ctx, cancel: cancel, nextID: 1000,
-		accounts: map[string]*account{}, repos: map[string]*repository{}, installs: map[int64]*installation{},
+		accounts: map[string]*account{}, repos: map[string]*repository{}, moved: map[string]*repository{}, installs: map[int64]*installation{},
 		tokens: map[string]*token{}, counts: map[string]int{}, codes: map[string]manifest{},
 	}
 	d.faults = newFaults(d)

@@ -345,3 +345,27 @@ func TestPathsAreNeverFiles(t *testing.T) {
 		t.Error("a path outside the repository was committed")
 	}
 }
+
+func TestRenamedRepositoriesRedirect(t *testing.T) {
+	w := newWorld(t)
+	n := w.open()
+	bot := w.bot()
+	must(t, w.RenameRepository(testRepo, "platform"))
+	w.checkOff()
+	repo, _, err := bot.Repositories.Get(ctx, "acme", "infra")
+	must(t, err)
+	if repo.GetFullName() != "acme/platform" {
+		t.Errorf("the old name leads to %s", repo.GetFullName())
+	}
+	c, _, err := bot.Issues.CreateComment(ctx, "acme", "infra", n, &gh.IssueComment{Body: gh.String("still here")})
+	must(t, err)
+	if !strings.Contains(c.GetURL(), "/acme/platform/") {
+		t.Errorf("the comment is at %s", c.GetURL())
+	}
+	dir := t.TempDir()
+	mustGit(t, dir, "init", "--quiet")
+	mustGit(t, dir, "fetch", "--quiet", w.remote("acme/platform", w.As("bob").Token()), "main")
+	if _, _, err := w.person("stranger").Repositories.Get(ctx, "acme", "infra"); err == nil {
+		t.Error("a stranger learned of the rename")
+	}
+}

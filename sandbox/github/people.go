@@ -110,18 +110,24 @@ func (p *Person) DismissReview(repo string, number int, id int64) error {
 
 // Push commits files on top of a branch and pushes. A new branch starts at the default branch. It gives the new commit's SHA.
 func (p *Person) Push(repo, branch, message string, files Files) (string, error) {
-	if err := p.on(repo, "write", func(*repository, actor) error { return nil }); err != nil {
-		return "", err
-	}
-	return p.d.commitTo(repo, p.login, newCommit{branch: branch, message: message, files: files}, false)
+	return p.commit(repo, newCommit{branch: branch, message: message, files: files}, false)
 }
 
 // ForcePush replaces the last commit of a branch with one that has these changes instead.
 func (p *Person) ForcePush(repo, branch, message string, files Files) (string, error) {
-	if err := p.on(repo, "write", func(*repository, actor) error { return nil }); err != nil {
+	return p.commit(repo, newCommit{branch: branch, message: message, files: files}, true)
+}
+
+func (p *Person) commit(repo string, c newCommit, rewind bool) (string, error) {
+	var found *repository
+	err := p.on(repo, "write", func(r *repository, _ actor) error {
+		found = r
+		return nil
+	})
+	if err != nil {
 		return "", err
 	}
-	return p.d.commitTo(repo, p.login, newCommit{branch: branch, message: message, files: files}, true)
+	return p.d.commitTo(found, p.login, c, rewind)
 }
 
 // OpenPull opens a pull request and gives its number. head is "branch", or "owner:branch" for a branch of a fork.

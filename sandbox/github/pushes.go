@@ -16,17 +16,17 @@ func (c refChange) branch() (string, bool) { return strings.CutPrefix(c.ref, "re
 // Commit commits files to a branch as that person and behaves as a push: webhooks, pull requests and check suites follow.
 // A branch that does not exist starts at the default branch. It gives the new commit's SHA.
 func (d *Double) Commit(repo, branch, author, message string, files Files) (string, error) {
-	return d.commitTo(repo, author, newCommit{branch: branch, message: message, files: files}, false)
-}
-
-// commitTo makes one commit and runs everything that a push causes. rewind replaces the tip instead of building on it.
-func (d *Double) commitTo(repo, login string, c newCommit, rewind bool) (string, error) {
-	if !validRef("refs/heads/" + c.branch) {
-		return "", errUnprocessable("Reference name is not valid: %s", c.branch)
-	}
 	r, err := d.findRepo(repo)
 	if err != nil {
 		return "", err
+	}
+	return d.commitTo(r, author, newCommit{branch: branch, message: message, files: files}, false)
+}
+
+// commitTo makes one commit and runs everything that a push causes. rewind replaces the tip instead of building on it.
+func (d *Double) commitTo(r *repository, login string, c newCommit, rewind bool) (string, error) {
+	if !validRef("refs/heads/" + c.branch) {
+		return "", errUnprocessable("Reference name is not valid: %s", c.branch)
 	}
 	r.git.writing.Lock()
 	defer r.git.writing.Unlock()
@@ -48,7 +48,7 @@ func (d *Double) commitTo(repo, login string, c newCommit, rewind bool) (string,
 	}
 	after, err := r.git.commitFiles(c)
 	if err != nil {
-		return "", fmt.Errorf("committing to %s of %s: %w", c.branch, repo, err)
+		return "", fmt.Errorf("committing to %s: %w", c.branch, err)
 	}
 	change := refChange{ref: "refs/heads/" + c.branch, before: orZero(before), after: after}
 	return after, d.pushed(r, actor{account: who}, []refChange{change})

@@ -12,7 +12,7 @@ import (
 type repository struct {
 	id            int64
 	owner         *account
-	name          string
+	name          string // guarded by Double.mu; see RenameRepository
 	private       bool
 	defaultBranch string
 	parent        *repository // of a fork
@@ -45,9 +45,13 @@ var (
 	roles             = []string{"none", "read", "triage", "write", "maintain", "admin"}
 )
 
+func validRepository(name string) bool {
+	return repositoryPattern.MatchString(name) && name != "." && name != ".." && !strings.HasSuffix(name, ".git")
+}
+
 // AddRepository creates an empty private repository; its owner must exist. Nobody but the owner has a role yet.
 func (d *Double) AddRepository(owner, name, defaultBranch string) error {
-	if !repositoryPattern.MatchString(name) || name == "." || name == ".." || strings.HasSuffix(name, ".git") {
+	if !validRepository(name) {
 		return fmt.Errorf("adding repository %q: not a GitHub repository name", name)
 	}
 	if !validRef("refs/heads/" + defaultBranch) {

@@ -59,7 +59,7 @@ func (d *Double) routes() http.Handler {
 	git := d.gitHandler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == apiPrefix || strings.HasPrefix(r.URL.Path, apiPrefix+"/") {
-			api.ServeHTTP(w, r)
+			api.ServeHTTP(w, d.byName(r))
 			return
 		}
 		git.ServeHTTP(w, r)

@@ -204,7 +204,7 @@ func (d *Double) writeContents(c *call, content func(contentInput) (string, erro
 	if !existed && data == Deleted {
 		return answer{}, errNotFound()
 	}
-	sha, err := d.commitTo(c.repo.fullName(), c.by.account.login, newCommit{branch: in.Branch, message: in.Message, files: Files{name: data}}, false)
+	sha, err := d.commitTo(c.repo, c.by.account.login, newCommit{branch: in.Branch, message: in.Message, files: Files{name: data}}, false)
 	if err != nil {
 		return answer{}, err
 	}
