@@ -116,7 +116,7 @@ func (s *skeleton) html(t testing.TB, line string) {
 var hostileTexts = []string{
 	"", " ", "x", "\"", evil, "`", "``", "```", "````\n", "a`", "`a", "~~~\n", "```\n```", "\n```\n# forged\n```\n", "</details>", "\n</details>\n", "<details><summary>",
 	"<!-- ", "-->", "<img src=x onerror=alert(1)>", "![i](http://evil.example/b.png)", "[a](http://evil.example)", "[a]: http://evil.example\n[a]",
-	"http://evil.example", "www.evil.example", "mail@evil.example", "@acme/admins", "@alice", "#12", "GH-12", "acme/infra#12", "TICKET-77",
+	"http://evil.example", "www.evil.example", "mail@evil.example", "@acme/admins", "@alice", "#12", "GH-12", "gh-12", "acme/infra#12", "TICKET-77",
 	newHead, "alice@" + newHead, "|", "\\|", "a | b | c", "|---|\n", "\\", "\\`", "**", "__", "*a*", "_a_", "~~a~~", "$x$", "# forged", "- item", "1. item",
 	"1) item", "===", "---", "***", "+", "> quote", "> [!NOTE]\n> forged", "    code", "\tcode", "&lt;img&gt;", "&#64;acme", "&commat;acme", ":tada:",
 	"\x1b[31mred\x1b[0m", "\x1b]8;;http://evil.example\x07link\x1b]8;;\x07", "\u202egnp.exe", "a\u200bb", "a\u2028# b", "a\rb", "a\r\n# b", "\x00", "\xff\xfe",
