@@ -32,7 +32,8 @@ var layout = map[string][]string{
 
 	// Inside a job there is no GitHub; the engine starts the runner.
 	"runner":        {"run", "project", "artifact", "runner/*"},
-	"backend/local": {"run", "artifact", "runner", "runner/*", "backend/local/*"},
+	"backend/local":       {"run", "artifact", "runner", "runner/*", "backend/local/*"},
+	"backend/backendtest": {"run", "artifact"},
 
 	// The sandbox is a GitHub of its own: it knows nothing of Lockkeeper.
 	"sandbox": {"sandbox/*"},

@@ -37,7 +37,7 @@ func play(ctx context.Context, world *sandbox.Sandbox, out io.Writer) error {
 	scenes := []scene{
 		{demo.Author, "opens the pull request", func(*github.Person) (err error) { number, err = world.OpenFirst(); return err },
 			[]string{"2 to add", "5 to change", "1 to replace", "1 to destroy", "lockkeeper/plan success", "lockkeeper/apply neutral"}},
-		{demo.Reviewer, "comments /plan *-prod", comment("/plan *-prod"), []string{"eyes", "lockkeeper/plan success"}},
+		{demo.Reviewer, "comments /plan *-prod", comment("/plan *-prod"), []string{"eyes", "| network-prod |", "lockkeeper/plan success"}},
 		{demo.Outsider, "comments /plan", comment("/plan"), []string{"Only people with write access"}},
 		{demo.Reviewer, "comments /plan nope", comment("/plan nope"), []string{"No project is called `nope`"}},
 		{demo.Reviewer, "comments /help", comment("/help"), []string{"/status"}},
@@ -45,7 +45,7 @@ func play(ctx context.Context, world *sandbox.Sandbox, out io.Writer) error {
 			_, err := p.Push(sandbox.Repository, demo.FirstChange().Branch, "Explain the change", github.Files{"NOTES.md": "More capacity for orders.\n"})
 			return err
 		}, []string{"2 to add", "lockkeeper/plan success"}},
-		{demo.Reviewer, "comments /status", comment("/status"), nil},
+		{demo.Reviewer, "comments /status", comment("/status"), []string{"eyes", "succeeded"}},
 	}
 	for _, s := range scenes {
 		began := time.Now()
@@ -134,12 +134,19 @@ func comments(v github.PullView) (out []github.CommentView) {
 	return out
 }
 
-// show prints what is new, as one would read it on the page.
+// show prints what is new, as one would read it on the page: what is folded
+// there is left out here.
 func show(out io.Writer, before, after github.PullView) {
-	if text := strings.TrimSpace(news(before, after)); text != "" {
-		for line := range strings.Lines(text + "\n") {
-			fmt.Fprint(out, "   │ ", line)
+	folded := false
+	for line := range strings.Lines(strings.TrimSpace(news(before, after)) + "\n") {
+		if summary, opens := strings.CutPrefix(line, "<details><summary>"); opens {
+			folded = true
+			line = "▸ " + strings.NewReplacer("<b>", "", "</b>", "", "</summary>", "").Replace(summary)
+		} else if folded || strings.HasPrefix(line, "<!--") {
+			folded = folded && !strings.HasPrefix(line, "</details>")
+			continue
 		}
+		fmt.Fprint(out, "   │ ", line)
 	}
 	for _, c := range after.Checks {
 		was := slices.IndexFunc(before.Checks, func(b github.CheckView) bool {
