@@ -72,12 +72,12 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 		Summary: v.compose(p, checkBudget, false),
 		Text:    v.checkText(p),
 	}
-	switch queued, _ := p.pending(); {
+	switch {
 	case !p.active():
 		c.Status, c.Conclusion = checkCompleted, conclusion(p)
 		c.CompletedAt = completedAt(p)
 		c.Actions = []Action{{"Plan again", "Plan the projects of this change again", ActionPlan}}
-	case len(p.jobs) == 0 || queued == len(p.jobs):
+	case len(p.jobs) == 0 || p.count(run.JobQueued) == len(p.jobs):
 		c.Status = checkQueued
 	default:
 		c.Status = checkInProgress
@@ -118,15 +118,10 @@ func checkTitle(p picked) string {
 	return "No changes"
 }
 
+// outcomesPlain is outcomes without Markdown.
 func outcomesPlain(p picked) string {
-	failed, cancelled := len(p.failed()), 0
-	for _, j := range p.jobs {
-		if j.State == run.JobCancelled {
-			cancelled++
-		}
-	}
 	var out []string
-	for _, part := range []part{{failed, "failed"}, {cancelled, "cancelled"}} {
+	for _, part := range []part{{p.count(run.JobFailed), "failed"}, {p.count(run.JobCancelled), "cancelled"}} {
 		if part.n > 0 {
 			out = append(out, fmt.Sprintf("%s of %s %s", number(part.n), many(len(p.jobs), "project"), part.text))
 		}
@@ -154,7 +149,7 @@ func conclusion(p picked) string {
 	switch {
 	case p.run.State == run.StateRefused:
 		return "action_required"
-	case len(p.failed()) > 0, p.run.State == run.StateFailed && len(p.jobs) == 0:
+	case p.count(run.JobFailed) > 0, p.run.State == run.StateFailed && len(p.jobs) == 0:
 		return "failure"
 	case outcomesPlain(p) != "", p.run.State == run.StateCancelled, p.run.State == run.StateSuperseded:
 		return "cancelled"

@@ -13,7 +13,7 @@ func checkView(f *fixture) CheckView {
 	return CheckView{View: f.view(), HeadSHA: newHead, Outputs: f.outputs}
 }
 
-// checkText writes a check run as people see it: the line in the list of
+// goldenText writes a check run as people see it: the line in the list of
 // checks, then its page.
 func (c Check) goldenText() string {
 	var b strings.Builder

@@ -89,7 +89,7 @@ func headline(p picked, groups []group) string {
 		return fmt.Sprintf("**No changes** in %s.", subject(p, groups))
 	case len(p.jobs) == 1:
 		return fmt.Sprintf("**%s: %s**", subject(p, groups), strings.Join(nonEmpty(words, others...), " · "))
-	case words == "" && len(p.failed()) == len(p.jobs):
+	case words == "" && p.count(run.JobFailed) == len(p.jobs):
 		return fmt.Sprintf("**%s, all failed**", many(len(p.jobs), "project"))
 	case words == "":
 		words = "no changes"
@@ -120,47 +120,46 @@ func idle(r run.Run) string {
 	case run.StateRefused:
 		return "**Nothing was planned.**"
 	case run.StateSuperseded:
-		return "**Stopped**: " + ended(r) + "."
+		return "**Stopped**: " + supersededBy(r) + "."
 	case run.StateCancelled:
-		return "**Cancelled**" + strings.TrimPrefix(ended(r), "cancelled") + "."
+		return "**Cancelled**" + by(r) + "."
 	default:
 		return "**The plan failed.**"
 	}
 }
 
-// ended says why a run was stopped.
-func ended(r run.Run) string {
+// by names who cancelled a run, or what took its place.
+func by(r run.Run) string {
 	switch {
 	case r.SupersededBy != "":
-		return "the newer commit " + short(r.SupersededBy) + " took its place"
+		return ": " + supersededBy(r)
 	case r.CancelledBy != "":
-		return "cancelled by " + nameCode(r.CancelledBy)
-	case r.State == run.StateSuperseded:
+		return " by " + nameCode(r.CancelledBy)
+	}
+	return ""
+}
+
+func supersededBy(r run.Run) string {
+	if r.SupersededBy == "" {
 		return "a newer commit took its place"
 	}
-	return "cancelled"
+	return "the newer commit " + short(r.SupersededBy) + " took its place"
 }
 
 // outcomes counts the jobs that made no plan.
 func outcomes(p picked) []string {
-	failed, cancelled := len(p.failed()), 0
-	for _, j := range p.jobs {
-		if j.State == run.JobCancelled {
-			cancelled++
-		}
-	}
 	var out []string
-	if failed > 0 {
-		out = append(out, number(failed)+" failed")
+	if n := p.count(run.JobFailed); n > 0 {
+		out = append(out, number(n)+" failed")
 	}
-	if cancelled > 0 {
-		out = append(out, number(cancelled)+" "+ended(p.run))
+	if n := p.count(run.JobCancelled); n > 0 {
+		out = append(out, number(n)+" cancelled"+by(p.run))
 	}
 	return out
 }
 
 func progress(p picked) string {
-	queued, running := p.pending()
+	queued, running := p.count(run.JobQueued), p.count(run.JobRunning)
 	var out []string
 	for _, part := range []part{{len(p.jobs) - queued - running, "done"}, {running, "running"}, {queued, "queued"}} {
 		if part.n > 0 {
@@ -233,7 +232,7 @@ func next(p picked, checkURL string) string {
 	switch {
 	case p.active() && len(p.jobs) > 0:
 		hints = []string{"stop it `/cancel`", "how far it is `/status`"}
-	case len(p.failed()) > 0:
+	case p.count(run.JobFailed) > 0:
 		hints = []string{"mend it and push, or plan again `/plan`"}
 	case p.run.State == run.StateRefused:
 		hints = []string{"when that is put right `/plan`"}

@@ -95,7 +95,7 @@ func failedNames(p picked, list []failure, budget int) string {
 		b.WriteString(problem("", *p.run.Problem, 0) + "\n")
 	}
 	const reserve = 200
-	total := len(p.failed())
+	total := p.count(run.JobFailed)
 	for _, f := range list {
 		text := "**" + f.group.names(name) + "** failed: " +
 			markdown.RichLine(markdown.Limit(f.problem.Message, 200)) + "\n\n"

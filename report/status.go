@@ -104,8 +104,10 @@ func result(r run.Run) string {
 	switch {
 	case r.State == run.StateRefused && r.Problem != nil:
 		return "refused: " + markdown.RichLine(markdown.Limit(r.Problem.Message, 160))
-	case r.State == run.StateSuperseded, r.State == run.StateCancelled:
-		return ended(r)
+	case r.State == run.StateSuperseded:
+		return supersededBy(r)
+	case r.State == run.StateCancelled:
+		return "cancelled" + by(r)
 	}
 	return strings.ToLower(checkTitle(p)[:1]) + checkTitle(p)[1:]
 }

@@ -1,10 +1,6 @@
 package report
 
-import (
-	"slices"
-
-	"github.com/lockkeeper/lockkeeper/run"
-)
+import "github.com/lockkeeper/lockkeeper/run"
 
 // View is everything that the comment of one pull request is made of.
 type View struct {
@@ -72,28 +68,20 @@ func answered(r run.Run) bool {
 	return r.State == run.StateRefused && r.Trigger != run.TriggerPush
 }
 
-// pending counts the jobs that wait and that run.
-func (p picked) pending() (queued, running int) {
+// count is how many jobs are in a state.
+func (p picked) count(s run.JobState) int {
+	n := 0
 	for _, j := range p.jobs {
-		switch j.State {
-		case run.JobQueued:
-			queued++
-		case run.JobRunning:
-			running++
+		if j.State == s {
+			n++
 		}
 	}
-	return queued, running
+	return n
 }
 
 // active reports whether more will come without anybody doing anything.
 func (p picked) active() bool {
-	queued, running := p.pending()
-	return !p.run.State.Final() || queued+running > 0
-}
-
-// failed are the jobs that did not do what was asked, without the cancelled ones.
-func (p picked) failed() []run.Job {
-	return slices.DeleteFunc(slices.Clone(p.jobs), func(j run.Job) bool { return j.State != run.JobFailed })
+	return !p.run.State.Final() || p.count(run.JobQueued)+p.count(run.JobRunning) > 0
 }
 
 // counts adds up what is planned so far.
