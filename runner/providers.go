@@ -90,8 +90,8 @@ func (p lockedProvider) path() string {
 }
 
 var (
-	lockBlock   = regexp.MustCompile(`^provider "([A-Za-z0-9.:-]+/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+)" \{$`)
-	lockVersion = regexp.MustCompile(`^version\s*=\s*"([0-9A-Za-z.+-]+)"$`)
+	lockBlock   = regexp.MustCompile(`^provider "([A-Za-z0-9][A-Za-z0-9.:-]*/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+)" \{$`)
+	lockVersion = regexp.MustCompile(`^version\s*=\s*"([0-9][0-9A-Za-z.+-]*)"$`)
 	lockHash    = regexp.MustCompile(`"(h1:[A-Za-z0-9+/=]+)"`)
 )
 
@@ -108,8 +108,12 @@ func lockedProviders(name string) ([]lockedProvider, error) {
 	var out []lockedProvider
 	for line := range strings.Lines(string(content)) {
 		line = strings.TrimSpace(line)
-		if m := lockBlock.FindStringSubmatch(line); m != nil {
-			out = append(out, lockedProvider{source: m[1]})
+		if strings.HasPrefix(line, "provider ") {
+			var p lockedProvider
+			if m := lockBlock.FindStringSubmatch(line); m != nil {
+				p.source = m[1]
+			}
+			out = append(out, p)
 			continue
 		}
 		if len(out) == 0 {
@@ -123,7 +127,7 @@ func lockedProviders(name string) ([]lockedProvider, error) {
 			p.hashes = append(p.hashes, m[1])
 		}
 	}
-	return slices.DeleteFunc(out, func(p lockedProvider) bool { return p.version == "" }), nil
+	return slices.DeleteFunc(out, func(p lockedProvider) bool { return p.source == "" || p.version == "" }), nil
 }
 
 // shareProviders moves what init downloaded to the shared directory.
@@ -158,11 +162,14 @@ func (j *job) shareProviders() error {
 // share moves one package. When another job was faster, or the directory is on
 // another file system, this job keeps its own copy.
 func (j *job) share(dir, rel string) error {
+	to := filepath.Join(j.options.Providers, packagesDir, rel)
+	if _, err := os.Lstat(to); err == nil {
+		return nil
+	}
 	hash, err := dirhash.HashDir(dir, "", dirhash.Hash1)
 	if err != nil {
 		return err
 	}
-	to := filepath.Join(j.options.Providers, packagesDir, rel)
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}

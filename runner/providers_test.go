@@ -1,0 +1,250 @@
+package runner
+
+import (
+	"archive/zip"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/mod/sumdb/dirhash"
+)
+
+const (
+	fakeSource  = "registry.example.org/acme/fake"
+	fakeVersion = "1.2.3"
+	needsFake   = `
+terraform {
+  required_providers {
+    fake = {
+      source  = "registry.example.org/acme/fake"
+      version = "1.2.3"
+    }
+  }
+}
+resource "terraform_data" "a" {}
+`
+)
+
+var platform = runtime.GOOS + "_" + runtime.GOARCH
+
+// zipMirror is a place to download the fake provider from: a mirror of zip
+// files, which terraform unpacks as it does with those of a registry.
+func zipMirror(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), fakeSource)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, fmt.Sprintf("terraform-provider-fake_%s_%s.zip", fakeVersion, platform)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := zip.NewWriter(f)
+	w, err := z.CreateHeader(&zip.FileHeader{Name: "terraform-provider-fake_v" + fakeVersion, Method: zip.Deflate, ExternalAttrs: 0o755 << 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Write([]byte(strings.Repeat("#!/bin/sh\n", 100_000)))
+	if err := errors.Join(err, z.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(dir, fakeSource)
+}
+
+// initJob is a job up to its init, in this process.
+func initJob(t *testing.T, id, providers, mirror, lock string) (*job, error) {
+	t.Helper()
+	terraform, err := exec.LookPath("terraform")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &job{options: Options{Dir: t.TempDir(), Terraform: terraform, Providers: providers}, secrets: newRedactor(nil)}
+	j.doc.JobID = id
+	dir := j.path("source")
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.Mkdir(j.path("home"), 0o700), os.Mkdir(j.path("tmp"), 0o700),
+		os.WriteFile(filepath.Join(dir, "main.tf"), []byte(needsFake), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if lock != "" {
+		if err := os.WriteFile(filepath.Join(dir, ".terraform.lock.hcl"), []byte(lock), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.installation(dir); err != nil {
+		return j, err
+	}
+	// No network here: the registry is a directory.
+	config, err := os.ReadFile(j.cliConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := fmt.Sprintf("filesystem_mirror {\n    path = %q", mirror)
+	if err := os.WriteFile(j.cliConfig, []byte(strings.Replace(string(config), "direct {", registry, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j.env = j.environment(os.LookupEnv)
+	if p := j.terraform(t.Context(), "init", dir, "init", "-input=false", "-no-color"); p != nil {
+		return j, fmt.Errorf("%w: %s", p, p.Detail)
+	}
+	return j, j.shareProviders()
+}
+
+func (j *job) installed() string {
+	return j.path(filepath.Join("data/providers", fakeSource, fakeVersion, platform))
+}
+
+func isLink(t *testing.T, name string) bool {
+	t.Helper()
+	info, err := os.Lstat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Mode()&os.ModeSymlink != 0
+}
+
+func TestParallelInitsShareProviders(t *testing.T) {
+	t.Parallel()
+	mirror, providers := zipMirror(t), t.TempDir()
+	jobs := make([]*job, 6)
+	errs := make([]error, len(jobs))
+	var all sync.WaitGroup
+	for i := range jobs {
+		all.Go(func() { jobs[i], errs[i] = initJob(t, fmt.Sprintf("run-%d", i), providers, mirror, "") })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	shared := filepath.Join(providers, packagesDir, fakeSource, fakeVersion, platform)
+	hash, err := dirhash.HashDir(shared, "", dirhash.Hash1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := 0
+	for _, j := range jobs {
+		dir, err := filepath.EvalSymlinks(j.installed())
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := dirhash.HashDir(dir, "", dirhash.Hash1)
+		if err != nil || own != hash {
+			t.Errorf("%s has %s, %v", j.doc.JobID, own, err)
+		}
+		if isLink(t, j.installed()) {
+			linked++
+		}
+	}
+	if linked == 0 {
+		t.Error("no job shares the package")
+	}
+	noted, err := os.ReadFile(filepath.Join(providers, hashesDir, fakeSource, fakeVersion, platform))
+	if err != nil || string(noted) != hash {
+		t.Errorf("noted hash %q, want %q: %v", noted, hash, err)
+	}
+}
+
+func TestLockedProvidersComeFromWhereTheirHashIs(t *testing.T) {
+	t.Parallel()
+	mirror, providers := zipMirror(t), t.TempDir()
+	first, err := initJob(t, "run-0", providers, mirror, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.ReadFile(first.path("source/.terraform.lock.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(lock), "h1:") {
+		t.Fatalf("terraform wrote another kind of lock file:\n%s", lock)
+	}
+
+	// The package is here and is the one that is locked: nowhere else is needed.
+	j, err := initJob(t, "run-1", providers, t.TempDir(), string(lock))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !isLink(t, j.installed()) {
+		t.Error("the shared package was not used")
+	}
+
+	// The lock file knows the zip file alone, as one written on another system.
+	i := strings.Index(string(lock), `"h1:`)
+	end := i + strings.Index(string(lock)[i:], "\n")
+	zipOnly := string(lock)[:i] + `"` + zipHash(t, mirror) + `",` + string(lock)[end:]
+	if j, err = initJob(t, "run-2", providers, mirror, zipOnly); err != nil {
+		t.Fatal(err)
+	}
+	if isLink(t, j.installed()) {
+		t.Error("a package was used that the lock file does not know")
+	}
+
+	// T01: the lock file knows something else.
+	other := string(lock)[:i] + `"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",` + string(lock)[end:]
+	if _, err = initJob(t, "run-3", providers, mirror, other); err == nil || !strings.Contains(err.Error(), "checksum") {
+		t.Errorf("a package with another hash was accepted: %v", err)
+	}
+}
+
+func zipHash(t *testing.T, mirror string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(mirror, fakeSource, "*.zip"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%v %v", found, err)
+	}
+	content, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "zh:" + sha256Hex(content)
+}
+
+// T01: a provider program inside the repository.
+func TestProvidersOfTheRepositoryAreNotUsed(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{
+		"app/main.tf": needsFake,
+		"app/terraform.d/plugins/" + fakeSource + "/" + fakeVersion + "/" + platform + "/terraform-provider-fake_v" + fakeVersion: "#!/bin/sh\n",
+	})
+	wantProblem(t, s.run(t), "init_failed", fakeSource)
+}
+
+func TestLockFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), ".terraform.lock.hcl")
+	err := os.WriteFile(name, []byte(`# This file is maintained automatically by "terraform init".
+provider "registry.terraform.io/hashicorp/aws" {
+  version     = "5.1.0"
+  constraints = "~> 5.0"
+  hashes = [
+    "h1:abc+/=",
+    "zh:00",
+  ]
+}
+provider "registry.terraform.io/../../x" {
+  version = "1.0.0"
+}
+provider "registry.terraform.io/a/b" {
+  version = "../../x"
+}
+`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := lockedProviders(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []lockedProvider{{source: "registry.terraform.io/hashicorp/aws", version: "5.1.0", hashes: []string{"h1:abc+/="}}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(lockedProvider{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func sha256Hex(content []byte) string { return fmt.Sprintf("%x", sha256.Sum256(content)) }

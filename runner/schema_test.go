@@ -1,0 +1,120 @@
+package runner
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+const schemaFile = "../docs/job-document.schema.json"
+
+// full is a document in which no field is empty.
+func full() run.JobDocument {
+	doc := backendtest.Document("run-0", run.Artifact{Key: "sources/x", SHA256: strings.Repeat("0a", 32), Size: 1})
+	doc.PullRequest, doc.Flags = 7, []string{"-target=a.b"}
+	doc.Project.Terraform, doc.Project.FromModule = "1.11.4", "./m"
+	doc.Project.VarFiles, doc.Project.After = []string{"a.tfvars"}, []string{"other"}
+	doc.Project.BackendConfig = map[string]string{"key": "x"}
+	doc.Environment = run.JobEnvironment{Name: "prod", Account: "1", Region: "r", PlanRole: "p", ApplyRole: "a"}
+	return doc
+}
+
+func TestSchemaAcceptsDocuments(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !everythingSet(reflect.ValueOf(full())) {
+		t.Fatal("full leaves a field of the document empty")
+	}
+	minimal := full()
+	minimal.Flags, minimal.PullRequest = nil, 0
+	minimal.Project = run.JobProject{Name: "app", Dir: ".", Workspace: "default"}
+	minimal.Environment = run.JobEnvironment{Name: "default"}
+	for name, doc := range map[string]run.JobDocument{"full": full(), "minimal": minimal} {
+		if err := schema.Validate(generic(t, doc)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	wrong := generic(t, full()).(map[string]any)
+	wrong["secrets"] = "x"
+	if schema.Validate(wrong) == nil {
+		t.Error("the schema accepts a field that does not exist")
+	}
+	wrong = generic(t, full()).(map[string]any)
+	wrong["job_id"] = "../x"
+	if schema.Validate(wrong) == nil {
+		t.Error("the schema accepts a job id that is a path")
+	}
+}
+
+func TestSchemaHasEveryField(t *testing.T) {
+	content, err := os.ReadFile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema map[string]any
+	if err := json.Unmarshal(content, &schema); err != nil {
+		t.Fatal(err)
+	}
+	sameFields(t, "document", schema, reflect.TypeFor[run.JobDocument]())
+}
+
+// sameFields compares the properties of an object with the fields of a struct.
+func sameFields(t *testing.T, where string, schema map[string]any, typ reflect.Type) {
+	properties, _ := schema["properties"].(map[string]any)
+	left := map[string]bool{}
+	for name := range properties {
+		left[name] = true
+	}
+	for f := range typ.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		property, ok := properties[name].(map[string]any)
+		if !ok {
+			t.Errorf("%s: the schema has no %s", where, name)
+			continue
+		}
+		delete(left, name)
+		if f.Type.Kind() == reflect.Struct {
+			sameFields(t, where+"."+name, property, f.Type)
+		}
+	}
+	for name := range left {
+		t.Errorf("%s: the schema has %s, which does not exist", where, name)
+	}
+}
+
+func generic(t *testing.T, doc run.JobDocument) any {
+	t.Helper()
+	content, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func everythingSet(v reflect.Value) bool {
+	if v.IsZero() {
+		return false
+	}
+	if v.Kind() == reflect.Struct {
+		for _, f := range v.Fields() {
+			if !everythingSet(f) {
+				return false
+			}
+		}
+	}
+	return true
+}
