@@ -42,3 +42,22 @@ func BenchmarkREST(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPush measures one commit with all that follows: refs, facts, webhooks.
+func BenchmarkPush(b *testing.B) {
+	for name, files := range map[string]int{"one file": 1, "10,000 files": 10000} {
+		b.Run(name, func(b *testing.B) {
+			w := newWorld(b)
+			w.open()
+			i := 0
+			for b.Loop() {
+				i++
+				changes := manyFiles(files)
+				changes["n"] = fmt.Sprint(i)
+				if _, err := w.As("alice").Push(testRepo, "feature", "m", changes); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

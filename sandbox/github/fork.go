@@ -2,6 +2,7 @@ package github
 
 import (
 	"maps"
+	"strings"
 )
 
 // Fork copies a repository to the person's account and gives the fork's "owner/name". It exists already: nothing changes.
@@ -18,23 +19,25 @@ func (p *Person) Fork(repo string) (string, error) {
 	defer parent.git.writing.Unlock()
 	d.mu.Lock()
 	owner := d.account(p.login)
-	if existing := d.repo(owner.login + "/" + parent.name); existing != nil {
-		d.mu.Unlock()
-		return existing.fullName(), nil
+	existing := d.repo(owner.login + "/" + parent.name)
+	name, branch, refs := parent.name, parent.defaultBranch, maps.Clone(parent.refs)
+	d.mu.Unlock()
+	if existing != nil {
+		return owner.login + "/" + name, nil
 	}
-	fork, err := d.newRepository(owner, parent.name, parent.defaultBranch)
+	fork, err := d.newRepository(owner, name, branch)
 	if err != nil {
-		d.mu.Unlock()
 		return "", err
 	}
-	fork.parent, fork.private = parent, parent.private
-	d.mu.Unlock()
 	if _, err := fork.git.line("fetch", "--quiet", parent.git.dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"); err != nil {
 		return "", err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fork.refs = maps.Clone(parent.refs)
+	maps.DeleteFunc(refs, func(ref, _ string) bool {
+		return !strings.HasPrefix(ref, "refs/heads/") && !strings.HasPrefix(ref, "refs/tags/")
+	})
+	fork.refs, fork.parent, fork.private, fork.json = refs, parent, parent.private, nil
 	d.feed.changed()
 	return fork.fullName(), nil
 }

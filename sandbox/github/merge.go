@@ -39,6 +39,9 @@ func (d *Double) mergePull(p *pull, by actor, m mergeRequest) (string, error) {
 	if refusal != nil {
 		return "", refusal
 	}
+	if _, err := r.git.compare(base, head); err != nil { // the closed event tells its numbers
+		return "", err
+	}
 	sha, err := r.git.mergeCommit(m.method, base, head, message, committer)
 	if errors.Is(err, errConflict) {
 		return "", &Error{Status: http.StatusMethodNotAllowed, Message: "Pull Request is not mergeable"}

@@ -58,30 +58,33 @@ func (d *Double) AddRepository(owner, name, defaultBranch string) error {
 		return fmt.Errorf("adding repository %q: %q is not a branch name", name, defaultBranch)
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	a := d.account(owner)
+	d.mu.Unlock()
 	if a == nil {
 		return fmt.Errorf("adding repository %s/%s: add its owner first", owner, name)
-	}
-	if d.repo(owner+"/"+name) != nil {
-		return fmt.Errorf("adding repository %s/%s: it exists", owner, name)
 	}
 	_, err := d.newRepository(a, name, defaultBranch)
 	return err
 }
 
-// newRepository registers a repository and creates it on disk. Callers hold d.mu: nobody can know the repository yet.
+// newRepository creates a repository on disk and makes it known.
 func (d *Double) newRepository(owner *account, name, defaultBranch string) (*repository, error) {
 	r := &repository{
-		id: d.id(), owner: owner, name: name, private: true, defaultBranch: defaultBranch, created: d.now(), pushed: d.now(),
+		owner: owner, name: name, private: true, defaultBranch: defaultBranch, created: d.now(), pushed: d.now(),
 		git:   &gitRepo{ctx: d.ctx, dir: filepath.Join(d.dir, owner.login, name+".git")},
 		roles: map[string]string{}, refs: map[string]string{}, pulls: map[int]*pull{}, comments: map[int64]*comment{},
 		checks: map[int64]*checkRun{}, suites: map[int64]*checkSuite{}, statuses: map[string][]*commitStatus{},
 		environment: map[string]int64{}, rules: map[string][]object{},
 	}
-	if err := r.git.initialize(defaultBranch); err != nil {
+	if err := r.git.initialize(defaultBranch); err != nil { // once more for one that exists does no harm
 		return nil, err
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.repo(r.fullName()) != nil {
+		return nil, fmt.Errorf("adding repository %s: it exists", r.fullName())
+	}
+	r.id = d.id()
 	d.repos[strings.ToLower(r.fullName())] = r
 	return r, nil
 }
