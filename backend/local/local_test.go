@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "runner" {
 		os.Exit(runner.Main(context.Background(), os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == "engine" {
+		engineProcess(os.Args[2], os.Args[3], os.Args[4])
+	}
 	os.Exit(m.Run())
 }
 
@@ -37,6 +40,8 @@ type fixture struct {
 	options   local.Options
 	artifacts *artifact.Dir
 }
+
+type binary = toolchain.Binary
 
 // binaries knows a real terraform and the fake one.
 type binaries struct{ real, fake string }
@@ -96,23 +101,19 @@ func (f *fixture) harness() backendtest.Harness {
 			}
 		},
 		KillRunner: func(t testing.TB, id string) {
-			if err := syscall.Kill(f.runnerPID(t, id), syscall.SIGKILL); err != nil {
+			if err := syscall.Kill(pidIn(filepath.Join(f.options.Dir, id, "alive")), syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
 		},
 	}
 }
 
-// runnerPID is the process that the runner of a job noted.
-func (f *fixture) runnerPID(t testing.TB, id string) int {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(f.options.Dir, id, "alive"))
+// pidIn is the process that a runner noted in its alive file, 0 for none.
+func pidIn(name string) int {
+	content, err := os.ReadFile(name)
 	if err != nil {
-		t.Fatal(err)
+		return 0
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(content)))
 	return pid
 }

@@ -1,0 +1,231 @@
+package local_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/backend/local"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+func TestJobsRunInOrderAndNeverTooMany(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.options.Parallel = 2
+	trace := filepath.Join(t.TempDir(), "trace")
+	script := filepath.Join(t.TempDir(), "terraform")
+	err := os.WriteFile(script, []byte(`#!/bin/sh
+case "$1" in
+init) echo + >> `+trace+` ;;
+show) echo - >> `+trace+`; echo '{"format_version":"1.2"}' ;;
+plan) for arg in "$@"; do case "$arg" in -out=*) echo plan > "${arg#-out=}" ;; esac; done ;;
+esac
+`), 0o700)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.options.Terraform = binaries{real: script}
+	e, inbox := f.open(t), backendtest.NewInbox()
+	source := backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""})
+	const n = 12
+	var want []string
+	for i := range n {
+		doc := backendtest.Document(fmt.Sprintf("run-%d", i), source)
+		want = append(want, doc.JobID)
+		if err := e.Start(t.Context(), doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	backendtest.Serve(t, e, inbox)
+	var began []time.Time
+	for _, id := range want {
+		inbox.Finished(t, id)
+		began = append(began, inbox.Of(id)[0].At)
+	}
+	// Two neighbours may begin in either order.
+	for i := 2; i < n; i++ {
+		if began[i].Before(began[i-2]) {
+			t.Errorf("job %d began before job %d", i, i-2)
+		}
+	}
+	content, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	running := 0
+	for _, c := range strings.Fields(string(content)) {
+		if c == "+" {
+			running++
+		} else {
+			running--
+		}
+		if running > 2 {
+			t.Fatalf("%d jobs at once", running)
+		}
+	}
+}
+
+func TestSecretsReachTerraformAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.options.Secrets = func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
+		return map[string]string{"TF_VAR_token": "canary-" + env.Name + "-" + string(kind)}, nil
+	}
+	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, map[string]string{
+		"app/main.tf": "variable \"token\" {}\noutput \"length\" {\n  value = \"${length(var.token)} ${var.token}\"\n}\n",
+	}))
+	doc.Environment.Name = "prod"
+	e, inbox := f.open(t), backendtest.NewInbox()
+	backendtest.Serve(t, e, inbox)
+	if err := e.Start(t.Context(), doc); err != nil {
+		t.Fatal(err)
+	}
+	r := inbox.Finished(t, doc.JobID)
+	if r.Outcome != run.OutcomeSucceeded {
+		t.Fatalf("%+v", r.Problem)
+	}
+	backendtest.Eventually(t, "the job is tidied", func() bool {
+		left := names(t, filepath.Join(f.options.Dir, doc.JobID))
+		return cmp.Equal(left, []string{"claimed", "delivered", "job.json", "result.json", "runner.log"})
+	})
+	out, err := f.artifacts.ReadAll(t.Context(), r.Artifacts[run.ArtifactOutput], 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(out), fmt.Sprintf("%d (redacted)", len("canary-prod-plan"))) {
+		t.Errorf("terraform did not get the secret, or it is shown:\n%s", out)
+	}
+	// Nothing that stays holds it, but for the plan file itself, which is
+	// compressed and goes to apply alone.
+	for _, dir := range []string{f.options.Dir, f.options.Artifacts} {
+		err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			content, err := os.ReadFile(name)
+			if strings.Contains(string(content), "canary") {
+				t.Errorf("%s holds the secret", name)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestJobsThatCannotBegin(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*local.Options)
+		code   string
+	}{
+		"no secrets": {func(o *local.Options) {
+			o.Secrets = func(context.Context, run.JobEnvironment, run.Kind) (map[string]string, error) {
+				return nil, errors.New("vault is sealed")
+			}
+		}, "secrets_unavailable"},
+		"a secret with a bad name": {func(o *local.Options) {
+			o.Secrets = func(context.Context, run.JobEnvironment, run.Kind) (map[string]string, error) {
+				return map[string]string{"LD_PRELOAD": "x"}, nil
+			}
+		}, "secrets_unavailable"},
+		"no such version":    {func(o *local.Options) { o.Terraform = none{} }, "terraform_version"},
+		"no such program":    {func(o *local.Options) { o.Executable = []string{"/nope/lockkeeper"} }, "runner_failed"},
+		"a runner that dies": {func(o *local.Options) { o.Executable = []string{"/bin/false"} }, "runner_failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			c.change(&f.options)
+			e, inbox := f.open(t), backendtest.NewInbox()
+			backendtest.Serve(t, e, inbox)
+			source := backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""})
+			for _, id := range []string{"run-0", "run-1"} { // the place is free again
+				if err := e.Start(t.Context(), backendtest.Document(id, source)); err != nil {
+					t.Fatal(err)
+				}
+				r := inbox.Finished(t, id)
+				if r.Outcome != run.OutcomeFailed || r.Problem == nil || r.Problem.Code != c.code {
+					t.Errorf("%+v, %+v", r, r.Problem)
+				}
+			}
+		})
+	}
+}
+
+type none struct{ binaries }
+
+func (none) Binary(context.Context, string) (b binary, err error) {
+	return b, &run.Problem{Code: "terraform_version", Message: "There is none."}
+}
+
+func TestJobIDsAreNoPaths(t *testing.T) {
+	f := newFixture(t)
+	e := f.open(t)
+	for _, id := range []string{"", ".", "..", "../x", "a/b", ".lock", "a\x00", "-x", strings.Repeat("x", 200)} {
+		if err := e.Start(t.Context(), backendtest.Document(id, run.Artifact{})); err == nil {
+			t.Errorf("took %q", id)
+		}
+	}
+	if left := names(t, f.options.Dir); len(left) != 0 {
+		t.Errorf("made %q", left)
+	}
+}
+
+func TestOldJobsAreRemoved(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e, inbox := f.open(t), backendtest.NewInbox()
+	stop := backendtest.Serve(t, e, inbox)
+	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""}))
+	if err := e.Start(t.Context(), doc); err != nil {
+		t.Fatal(err)
+	}
+	inbox.Finished(t, doc.JobID)
+	stop()
+	dir := filepath.Join(f.options.Dir, doc.JobID)
+	for _, c := range []struct {
+		age  time.Duration
+		left bool
+	}{{f.options.Keep, true}, {8 * 24 * time.Hour, false}} {
+		f.options.Now = func() time.Time { return time.Now().Add(c.age) }
+		stop := backendtest.Serve(t, f.open(t), inbox)
+		if c.left {
+			stop()
+			if _, err := os.Stat(dir); err != nil {
+				t.Errorf("gone after %s: %v", c.age, err)
+			}
+			continue
+		}
+		backendtest.Eventually(t, "the old job is removed", func() bool {
+			_, err := os.Stat(dir)
+			return err != nil
+		})
+		stop()
+	}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	slices.Sort(out)
+	return out
+}
