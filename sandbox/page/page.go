@@ -21,6 +21,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
 	"github.com/lockkeeper/lockkeeper/sandbox/markdown"
 )
@@ -43,12 +44,12 @@ type Suggestion struct {
 	About string // what it does, in a few words
 }
 
-// Options configures the page. Its zero value works, with one person who may
-// only read.
+// Options configures the page. Its zero value is for package demo's repository
+// and people.
 type Options struct {
-	Repositories []string     // what the list shows, as owner/name
-	People       []Person     // the first is who a new visitor is
-	Suggestions  []Suggestion // nil: the commands every sandbox has
+	Repositories []string     // what the list shows, as owner/name; nil: the demo repository
+	People       []Person     // the first is who a new visitor is; nil: the demo's people
+	Suggestions  []Suggestion // nil: commands that work on the demo repository
 	Hosts        []string     // names this server is reached by besides loopback ones
 	Now          func() time.Time
 }
@@ -68,26 +69,38 @@ type site struct {
 // and "/-/…". A page that listens for changes keeps its request open until the
 // client goes or the server's base context ends.
 func New(double *github.Double, o Options) http.Handler {
+	o = o.withDefaults()
 	s := &site{
 		double: double, reader: &reader{double: double, clients: map[string]*gh.Client{}}, markdown: markdown.New(),
 		repositories: o.Repositories, people: o.People, suggestions: o.Suggestions, now: o.Now,
 	}
-	if len(s.people) == 0 {
-		s.people = []Person{{Login: "visitor", About: "May read"}}
+	s.views = s.parseViews()
+	return guard(o.Hosts, s.routes())
+}
+
+func (o Options) withDefaults() Options {
+	if o.Repositories == nil {
+		o.Repositories = []string{demo.Owner + "/" + demo.Repository}
 	}
-	if s.suggestions == nil {
-		s.suggestions = []Suggestion{
+	if len(o.People) == 0 {
+		o.People = []Person{
+			{demo.Author, "Opened the pull request and may write to the repository"},
+			{demo.Reviewer, "Code owner of production; may approve and merge"},
+			{demo.Outsider, "May read and comment; the rest is refused"},
+		}
+	}
+	if o.Suggestions == nil {
+		o.Suggestions = []Suggestion{
 			{"/plan", "Plan every project this pull request changes"},
 			{"/plan network-prod", "Plan one project by its name"},
 			{"/status", "Show what runs and what waits"},
 			{"/help", "List the commands"},
 		}
 	}
-	if s.now == nil {
-		s.now = time.Now
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	s.views = s.parseViews()
-	return guard(o.Hosts, s.routes())
+	return o
 }
 
 func (s *site) routes() http.Handler {

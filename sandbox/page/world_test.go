@@ -52,9 +52,7 @@ func newWorld(t *testing.T) *world {
 	api := httptest.NewServer(double.Handler())
 	t.Cleanup(api.Close)
 	double.SetBaseURL(api.URL)
-	handler := New(double, Options{Repositories: []string{repo}, People: []Person{
-		{demo.Author, "wrote it"}, {demo.Reviewer, "may approve"}, {demo.Outsider, "may read"},
-	}})
+	handler := New(double, Options{})
 	server := httptest.NewServer(handler)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	jar, err := cookiejar.New(nil)
