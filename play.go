@@ -45,7 +45,7 @@ func play(ctx context.Context, world *sandbox.Sandbox, out io.Writer) error {
 			_, err := p.Push(sandbox.Repository, demo.FirstChange().Branch, "Explain the change", github.Files{"NOTES.md": "More capacity for orders.\n"})
 			return err
 		}, []string{"2 to add", "lockkeeper/plan success"}},
-		{demo.Reviewer, "comments /status", comment("/status"), []string{"eyes", "succeeded"}},
+		{demo.Reviewer, "comments /status", comment("/status"), []string{"eyes", "Nothing is running"}},
 	}
 	for _, s := range scenes {
 		began := time.Now()

@@ -66,10 +66,11 @@ func (h *checkSuite) Handle(ctx context.Context, eventType, delivery string, pay
 		return unreadable(eventType, err)
 	}
 	repo, ok := h.repository(&e)
-	if !ok || e.GetAction() != "rerequested" || !person(e.GetSender()) || e.GetCheckSuite().GetApp().GetID() != h.AppID {
+	suite := e.GetCheckSuite()
+	if !ok || suite == nil || e.GetAction() != "rerequested" || !person(e.GetSender()) || suite.GetApp().GetID() != h.AppID {
 		return nil
 	}
-	for _, pr := range e.GetCheckSuite().PullRequests {
+	for _, pr := range suite.PullRequests {
 		if pr.GetNumber() <= 0 {
 			continue
 		}

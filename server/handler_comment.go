@@ -27,7 +27,7 @@ func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload 
 	}
 	repo, ok := h.repository(&e)
 	c := e.GetComment()
-	if !ok || e.GetAction() != "created" || !e.GetIssue().IsPullRequest() || e.GetIssue().GetNumber() <= 0 || c.GetID() <= 0 {
+	if !ok || e.GetAction() != "created" || e.Issue == nil || !e.Issue.IsPullRequest() || e.GetIssue().GetNumber() <= 0 || c.GetID() <= 0 {
 		return nil
 	}
 	if !person(e.GetSender()) || !person(c.GetUser()) || c.GetUser().GetLogin() != e.GetSender().GetLogin() || byApp(payload) {

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/palantir/go-githubapp/githubapp"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/sandbox/webhooks"
+)
+
+// effects keeps, in words, everything that handlers do.
+type effects struct{ list []string }
+
+func (e *effects) Submit(_ context.Context, r run.Run, notices ...run.Notice) (bool, error) {
+	e.list = append(e.list, fmt.Sprintf("run %+v %d %s by %s of %s", r.Repository, r.PullRequest, r.Trigger, r.Actor, r.HeadSHA))
+	return true, e.PutNotices(context.Background(), notices)
+}
+
+func (e *effects) Cancel(_ context.Context, id int64, pull int, by string) (int, error) {
+	e.list = append(e.list, fmt.Sprintf("cancel %d %d by %s", id, pull, by))
+	return 1, nil
+}
+
+func (e *effects) Supersede(_ context.Context, id int64, pull int, sha string) (int, error) {
+	e.list = append(e.list, fmt.Sprintf("supersede %d %d %s", id, pull, sha))
+	return 1, nil
+}
+
+func (e *effects) Run(_ context.Context, id string) (run.Run, error) {
+	return run.Run{}, run.ErrNotFound
+}
+
+func (e *effects) PullRuns(context.Context, int64, int, int) ([]run.Run, error) { return nil, nil }
+
+func (e *effects) PutNotices(_ context.Context, notices []run.Notice) error {
+	for _, n := range notices {
+		e.list = append(e.list, fmt.Sprintf("%s %+v %d %d %s%s", n.Kind, n.Repository, n.PullRequest, n.CommentID, n.Content, n.Body))
+	}
+	return nil
+}
+
+// handled runs a payload through its handler and returns what it did. A payload
+// that cannot be read is an error of the handler and does nothing.
+func handled(t *testing.T, event string, payload []byte) []string {
+	t.Helper()
+	var e effects
+	base := &Base{
+		Runs: &e, Store: &e, Notify: func() {}, Now: func() time.Time { return noon }, Autoplan: true, Drafts: true,
+		Facts: func(context.Context, run.Repository, int, string) (policy.Facts, error) {
+			return policy.Facts{Asked: true, Permission: "write"}, nil
+		},
+		Status: func([]run.Run, time.Time) string { return "status" },
+	}
+	for _, h := range base.Handlers() {
+		if !slices.Contains(h.Handles(), event) {
+			continue
+		}
+		if err := noPanic(h, event, payload); err != nil {
+			if strings.Contains(err.Error(), "panic") {
+				t.Error(err)
+			}
+			if len(e.list) > 0 {
+				t.Errorf("an unreadable payload did %v", e.list)
+			}
+		}
+	}
+	return e.list
+}
+
+func noPanic(h githubapp.EventHandler, event string, payload []byte) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return h.Handle(context.Background(), event, "guid", payload)
+}
+
+// TestEveryMutantOfRealPayloadsDoesNothingNew removes each value of GitHub's
+// example payloads, and sets it to null: no handler panics, and none does
+// anything that it would not do for the whole payload.
+func TestEveryMutantOfRealPayloadsDoesNothingNew(t *testing.T) {
+	examples, err := webhooks.Examples()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Comments that are commands, so that there is something to do.
+	for _, line := range []string{"/plan", "/status", "/help", "/cancel", "/nope", "/plan x=y"} {
+		examples = append(examples, webhooks.Example{Event: "issue_comment", Payload: comment(t, line)})
+	}
+	examples = append(examples, webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "opened")},
+		webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "synchronize")})
+	mutants, acting := 0, 0
+	for i, e := range examples {
+		want := handled(t, e.Event, e.Payload)
+		if len(want) > 0 {
+			acting++
+		}
+		webhooks.Mutants(e, func(name string, payload []byte) bool {
+			mutants++
+			for _, did := range handled(t, e.Event, payload) {
+				if !slices.Contains(want, did) {
+					t.Errorf("%s example %d, %s: did %s\nwhole payload: %v", e.Event, i, name, did, want)
+				}
+			}
+			return !t.Failed()
+		})
+	}
+	if acting < 8 || mutants < 50_000 {
+		t.Errorf("only %d payloads do something, %d mutants", acting, mutants)
+	}
+}
