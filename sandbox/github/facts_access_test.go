@@ -312,6 +312,11 @@ func TestFaultsOfTheAPI(t *testing.T) {
 		_, _, err := w.withToken(nil).PullRequests.Get(ctx, "acme", "infra", n)
 		must(t, err)
 		f.RateLimit(0)
+		_, resp, err := w.withToken(nil).PullRequests.Get(ctx, "acme", "infra", n)
+		must(t, err)
+		if resp.Rate.Remaining != resp.Rate.Limit {
+			t.Errorf("without a limit %d of %d calls remain", resp.Rate.Remaining, resp.Rate.Limit)
+		}
 	})
 }
 

@@ -2,6 +2,7 @@ package github
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -81,7 +82,7 @@ func (f *Faults) LimitNext(n, status int, reset time.Duration, match string) {
 	f.failing(n, match, func(now time.Time) *Error {
 		return &Error{
 			Status: status, Message: "API rate limit exceeded for installation.",
-			docs:   "/overview/rate-limits-for-the-rest-api",
+			docs:   primaryLimitDocs,
 			header: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": itoa(now.Add(reset).Unix())},
 		}
 	})
@@ -93,7 +94,7 @@ func (f *Faults) LimitSecondaryNext(n, status int, retryAfter time.Duration, mat
 		return &Error{
 			Status:  status,
 			Message: "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
-			docs:    "/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits",
+			docs:    primaryLimitDocs + "#about-secondary-rate-limits",
 			header:  map[string]string{"Retry-After": itoa(int64(retryAfter.Seconds()))},
 		}
 	})
@@ -107,8 +108,9 @@ func (f *Faults) failing(n int, match string, answer func(time.Time) *Error) {
 func (f *Faults) next(operation string, now time.Time) (*Error, time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.failures = slices.DeleteFunc(f.failures, func(x *failure) bool { return x.left == 0 })
 	for _, x := range f.failures {
-		if x.left > 0 && strings.Contains(operation, x.match) {
+		if strings.Contains(operation, x.match) {
 			x.left--
 			return x.answer(now), f.latency
 		}

@@ -9,6 +9,9 @@ import (
 // hourlyLimit is the primary rate limit of an installation on GitHub Enterprise Cloud.
 const hourlyLimit = 15000
 
+// primaryLimitDocs is where GitHub sends clients that used up their budget, below docs.github.com/rest.
+const primaryLimitDocs = "/overview/rate-limits-for-the-rest-api"
+
 // RateLimit changes how many calls per hour this GitHub allows; 15,000 at first, 0 for no limit.
 func (f *Faults) RateLimit(perHour int) { f.set(func() { f.perHour = perHour }) }
 
@@ -28,7 +31,9 @@ func (d *Double) spend() error {
 		d.spent, d.window = 0, now.Add(time.Hour)
 	}
 	if limit > 0 && d.spent >= limit {
-		return errForbidden("API rate limit exceeded for installation.")
+		e := errForbidden("API rate limit exceeded for installation.")
+		e.docs = primaryLimitDocs
+		return e
 	}
 	return nil
 }
@@ -50,10 +55,10 @@ func (c *call) limitHeaders(h http.Header, counts bool) {
 
 // rate renders the budget. Callers hold d.mu.
 func (d *Double) rate(limit int) object {
-	if limit == 0 {
+	used := min(d.spent, limit)
+	if limit == 0 { // no limit: the budget stays full, or clients would stop by themselves
 		limit = hourlyLimit
 	}
-	used := min(d.spent, limit)
 	return object{"limit": int64(limit), "remaining": int64(limit - used), "reset": d.window.Unix(), "used": int64(used)}
 }
 
