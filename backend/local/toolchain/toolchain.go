@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -91,6 +92,9 @@ func fetch(ctx context.Context, dir string) (string, error) {
 	have := filepath.Join(dir, product.Terraform.BinaryName())
 	if b, err := Ask(ctx, have); err == nil && b.Version == Pinned {
 		return have, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("making a directory for Terraform: %w", err)
 	}
 	zerolog.Ctx(ctx).Info().Str("version", Pinned).Msg("fetching terraform")
 	install := &releases.ExactVersion{
