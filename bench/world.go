@@ -44,6 +44,7 @@ type world struct {
 	server *exec.Cmd
 	hook   string // where Lockkeeper takes deliveries
 	stop   func()
+	plans  int // asked for so far
 }
 
 // start makes a repository with these files on main and a Lockkeeper. env is
@@ -168,11 +169,14 @@ func (w *world) open(ctx context.Context, files github.Files) (int, error) {
 }
 
 // plan comments /plan and returns how long it took until the comment was
-// brought up to date. The time begins before the comment is made.
+// brought up to date. The time begins before the comment is made. The comment
+// says what it answers, so two ways to ask for the same make it differ.
 func (w *world) plan(ctx context.Context, number int) (time.Duration, error) {
 	before := w.comment(number)
+	line := [...]string{"/plan", "/plan *"}[w.plans%2]
+	w.plans++
 	began := time.Now()
-	if _, err := w.github.As(person).Comment(repository, number, "/plan"); err != nil {
+	if _, err := w.github.As(person).Comment(repository, number, line); err != nil {
 		return 0, err
 	}
 	if err := w.await(ctx, number, before); err != nil {

@@ -19,7 +19,7 @@ const (
 	// GitHub asks for at least a minute after a secondary rate limit
 	// (docs.github.com, "Rate limits for the REST API", "Exceeding the rate limit").
 	rateLimitWait = time.Minute
-	troubleWait   = 5 * time.Second // 5xx and network trouble
+	troubleWait   = time.Second // 5xx and network trouble; callers wait longer each time
 	leastWait     = time.Second
 )
 

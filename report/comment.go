@@ -34,7 +34,7 @@ func Comment(v View) string {
 func (v View) compose(p picked, budget int, withDiffs bool) string {
 	groups := v.groups(p)
 	head := title(p) + "\n" + headline(p, groups) + "\n"
-	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), next(p, v.CheckURL))
+	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), next(p, v.CheckURL), stamp(p))
 	budget -= len(head) + len(tail) + 4
 
 	failed := failures(p, groups, min(failureBudget, budget/2))
@@ -248,6 +248,24 @@ func next(p picked, checkURL string) string {
 		hints = append(hints, "[full diffs and output]("+checkURL+")")
 	}
 	return "**Next**: " + strings.Join(hints, " · ") + "\n"
+}
+
+// stamp says what this is the answer to, so that who planned again sees that
+// something happened although nothing differs.
+func stamp(p picked) string {
+	r := p.run
+	if !r.State.Final() || r.FinishedAt.IsZero() || len(r.Jobs) == 0 {
+		return ""
+	}
+	parts := []string{
+		command(r) + " by " + nameCode(r.Actor),
+		r.FinishedAt.UTC().Format("2006-01-02 15:04:05 UTC"),
+		fmt.Sprintf("%.1f s", r.FinishedAt.Sub(r.CreatedAt).Seconds()),
+	}
+	if result := r.Jobs[0].Result; result != nil && result.Terraform != "" {
+		parts = append(parts, name(result.Terraform))
+	}
+	return strings.Join(parts, " · ") + "\n"
 }
 
 // exampleProject is a project worth planning alone: of several, the first that
