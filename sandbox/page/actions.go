@@ -86,7 +86,7 @@ func merge(f form) (string, error) {
 }
 
 func press(f form) (string, error) {
-	id, err := f.check()
+	id, err := checkID(f.r)
 	if err != nil {
 		return "checks", err
 	}
@@ -94,7 +94,7 @@ func press(f form) (string, error) {
 }
 
 func rerun(f form) (string, error) {
-	id, err := f.check()
+	id, err := checkID(f.r)
 	if err != nil {
 		return "checks", err
 	}
@@ -105,14 +105,6 @@ func rerun(f form) (string, error) {
 // newlines; browsers send CRLF.
 func (f form) text(field string) string {
 	return strings.ReplaceAll(f.r.PostFormValue(field), "\r\n", "\n")
-}
-
-func (f form) check() (int64, error) {
-	id, err := strconv.ParseInt(f.r.PathValue("id"), 10, 64)
-	if err != nil {
-		return 0, &github.Error{Status: http.StatusNotFound}
-	}
-	return id, nil
 }
 
 // target reads which pull request a URL names.

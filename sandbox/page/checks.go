@@ -1,8 +1,11 @@
 package page
 
 import (
+	"fmt"
 	"html/template"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
@@ -17,6 +20,57 @@ var (
 	signPending = sign{"pending", "spinner"}
 	signNeutral = sign{"neutral", "neutral"}
 )
+
+// run leads the address that GitHub gives a check run to the Checks tab of the
+// pull request that had its commit as head.
+func (s *site) run(w http.ResponseWriter, r *http.Request) {
+	repo := r.PathValue("owner") + "/" + r.PathValue("repo")
+	id, err := checkID(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	head, err := s.reader.checkHead(r.Context(), s.you(r).Login, repo, id)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	number, err := s.pullWithHead(repo, head)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, fmt.Sprintf("%s#check-%d", pullURL(repo, number, "checks"), id), http.StatusSeeOther)
+}
+
+// pullWithHead finds the newest pull request that has or had a commit as head.
+func (s *site) pullWithHead(repo, sha string) (int, error) {
+	numbers, err := s.double.PullNumbers(repo)
+	if err != nil {
+		return 0, err
+	}
+	for _, number := range slices.Backward(numbers) {
+		pull, err := s.double.Pull(repo, number)
+		if err != nil {
+			return 0, err
+		}
+		for _, moment := range pull.Timeline {
+			if (moment.Kind == "opened" || moment.Kind == "pushed") && moment.SHA == sha {
+				return number, nil
+			}
+		}
+	}
+	return 0, &github.Error{Status: http.StatusNotFound}
+}
+
+// checkID reads which check run a URL names.
+func checkID(r *http.Request) (int64, error) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return 0, &github.Error{Status: http.StatusNotFound}
+	}
+	return id, nil
+}
 
 // checkLine is one check run as the merge box and the Checks tab show it.
 type checkLine struct {

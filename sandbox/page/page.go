@@ -113,6 +113,7 @@ func (s *site) routes() http.Handler {
 	for _, tab := range []string{"commits", "checks", "files", "edit"} {
 		mux.HandleFunc("GET /{owner}/{repo}/pull/{number}/"+tab, s.tab(tab))
 	}
+	mux.HandleFunc("GET /{owner}/{repo}/runs/{id}", s.run)
 	for path, action := range s.actions() {
 		mux.HandleFunc("POST /{owner}/{repo}/pull/{number}/"+path, s.act(action))
 	}

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -63,7 +64,7 @@ func TestTabs(t *testing.T) {
 
 func TestWhatIsNotThereSaysSo(t *testing.T) {
 	w := newWorld(t)
-	for _, path := range []string{"/nobody", pullAt + "0", "/acme/other/pull/1", "/acme/infrastructure/pull/x", pullAt + "/edit?path=no-such-file", "/-/assets/none.js"} {
+	for _, path := range []string{"/nobody", pullAt + "0", "/acme/other/pull/1", "/acme/infrastructure/pull/x", "/acme/infrastructure/runs/1", "/acme/infrastructure/runs/x", pullAt + "/edit?path=no-such-file", "/-/assets/none.js"} {
 		status, page := w.get(path)
 		if status != http.StatusNotFound {
 			t.Errorf("%s: status %d, want 404", path, status)
@@ -72,6 +73,22 @@ func TestWhatIsNotThereSaysSo(t *testing.T) {
 			wantText(t, page, "There is nothing here")
 		}
 	}
+}
+
+func TestTheAddressOfACheckRunLeadsToItsTab(t *testing.T) {
+	w := newWorld(t)
+	id := w.check(gh.CreateCheckRunOptions{Name: "lockkeeper/plan", Status: gh.String("in_progress")})
+	leads := func(name string) {
+		t.Helper()
+		status, page := w.get(fmt.Sprintf("/%s/runs/%d", repo, id))
+		if status != http.StatusOK || byID(page, "check-list") == nil {
+			t.Errorf("%s: status %d, %s", name, status, text(page))
+		}
+	}
+	leads("of the newest commit")
+	_, err := w.As(demo.Author).Push(repo, branch, "more", github.Files{"README.md": "more\n"})
+	must(t, err)
+	leads("of an older commit")
 }
 
 func TestASuggestionFillsTheCommentBoxWithoutScript(t *testing.T) {

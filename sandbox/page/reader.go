@@ -79,6 +79,16 @@ func (r *reader) askMergeable(ctx context.Context, login, repo string, number in
 	return nil
 }
 
+// checkHead gives the commit that a check run is about.
+func (r *reader) checkHead(ctx context.Context, login, repo string, id int64) (string, error) {
+	owner, name := splitRepo(repo)
+	run, response, err := r.client(login).Checks.GetCheckRun(ctx, owner, name, id)
+	if err != nil {
+		return "", refusal(response, fmt.Errorf("reading check run %d: %w", id, err))
+	}
+	return run.GetHeadSHA(), nil
+}
+
 // refusal turns an answer of the API into GitHub's own error, for people.
 func refusal(response *gh.Response, err error) error {
 	var refused *gh.ErrorResponse
