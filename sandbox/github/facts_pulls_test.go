@@ -255,6 +255,28 @@ func TestForkPullRequest(t *testing.T) {
 	}
 }
 
+func TestPullRequestOutlivesItsFork(t *testing.T) {
+	w := newWorld(t)
+	mallory := w.As("mallory")
+	must(t, w.SetPublic(testRepo, true))
+	fork, err := mallory.Fork(testRepo)
+	must(t, err)
+	_, err = mallory.Push(fork, "evil", "change", Files{"a/main.tf": "# evil\n"})
+	must(t, err)
+	n, err := mallory.OpenPull(testRepo, "mallory:evil", "main", "Hi", "", false)
+	must(t, err)
+	must(t, w.DeleteRepository(fork))
+	p, _, err := w.bot().PullRequests.Get(ctx, "acme", "infra", n)
+	must(t, err)
+	if p.Head.Repo != nil || p.GetState() != "open" || w.view(n).HeadRepo != "" {
+		t.Errorf("the head is of %s, state %s", p.Head.Repo.GetFullName(), p.GetState())
+	}
+	must(t, mallory.ClosePull(testRepo, n))
+	if err := mallory.ReopenPull(testRepo, n); err == nil {
+		t.Error("reopened without a head")
+	}
+}
+
 func TestViewShowsEverything(t *testing.T) {
 	w := newWorld(t)
 	n := w.open()

@@ -41,11 +41,13 @@ func (p *pull) mergeCommit() any {
 	return nil
 }
 
+// sideJSON renders head or base. The repository of a fork that was deleted is null.
 func (d *Double) sideJSON(r *repository, ref, sha string) object {
-	if r == nil { // a fork that was deleted
-		return object{"label": "unknown:" + ref, "ref": ref, "sha": sha, "user": nil, "repo": nil}
+	o := object{"label": r.owner.login + ":" + ref, "ref": ref, "sha": sha, "user": d.userJSON(r.owner), "repo": nil}
+	if !r.deleted {
+		o["repo"] = d.repoJSON(r)
 	}
-	return object{"label": r.owner.login + ":" + ref, "ref": ref, "sha": sha, "user": d.userJSON(r.owner), "repo": d.repoJSON(r)}
+	return o
 }
 
 func (d *Double) labelsJSON(p *pull) []object {

@@ -2,6 +2,7 @@ package github
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,6 +20,7 @@ type repository struct {
 	created       time.Time
 	pushed        time.Time
 	install       *installation
+	deleted       bool // pull requests from it outlive a fork
 	git           *gitRepo
 	json          []byte // the part that rarely changes, rendered once; nil: not yet
 
@@ -180,5 +182,30 @@ func (d *Double) SetBranchRules(repo, branch string, rules ...map[string]any) er
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r.rules[branch] = rules
+	return nil
+}
+
+// DeleteRepository removes a repository. Pull requests from a deleted fork stay open, their head has no repository then.
+func (d *Double) DeleteRepository(repo string) error {
+	r, err := d.findRepo(repo)
+	if err != nil {
+		return err
+	}
+	r.git.writing.Lock()
+	defer r.git.writing.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.repos, strings.ToLower(r.fullName()))
+	r.deleted, r.refs = true, map[string]string{}
+	if i := r.install; i != nil {
+		i.repos = slices.DeleteFunc(slices.Clone(i.repos), func(x *repository) bool { return x == r })
+		d.emitInstallationRepositories(i, actor{account: r.owner}, "removed", r)
+		r.install = nil
+	}
+	r.git.close()
+	if err := os.RemoveAll(r.git.dir); err != nil {
+		return fmt.Errorf("deleting repository %s: %w", repo, err)
+	}
+	d.feed.changed()
 	return nil
 }

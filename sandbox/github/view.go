@@ -13,7 +13,7 @@ type PullView struct {
 	Author         string
 	State          string // open or closed
 	Draft, Merged  bool
-	HeadRepo       string // differs from Repo for forks
+	HeadRepo       string // differs from Repo for forks; empty when the fork was deleted
 	HeadRef        string
 	HeadSHA        string
 	BaseRef        string
@@ -178,7 +178,10 @@ func (d *Double) viewPull(p *pull) PullView {
 	v := PullView{
 		Repo: p.repo.fullName(), Number: p.number, Title: p.title, Body: p.body, Author: p.author.login, State: p.state(), Draft: p.draft,
 		Merged: p.merged, HeadRef: p.headRef, HeadSHA: p.headSHA, BaseRef: p.baseRef, BaseSHA: p.baseTip(), Created: p.created,
-		HeadRepo: p.headRepo.fullName(), MergeCommitSHA: p.mergeSHA,
+		MergeCommitSHA: p.mergeSHA,
+	}
+	if !p.headRepo.deleted {
+		v.HeadRepo = p.headRepo.fullName()
 	}
 	if result := p.merge.result; result != nil && p.merge.head == p.headSHA && p.merge.base == p.baseTip() {
 		v.Mergeable = &result.clean
