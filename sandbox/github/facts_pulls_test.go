@@ -215,6 +215,24 @@ func TestCommitsThatReachTheBaseMergeThePullRequest(t *testing.T) {
 	}
 }
 
+func TestUpdateBranchMergesTheBase(t *testing.T) {
+	w := newWorld(t)
+	n := w.open()
+	if _, err := w.As("alice").UpdateBranch(testRepo, n); err == nil {
+		t.Error("a current branch was updated")
+	}
+	_, err := w.Commit(testRepo, "main", "carol", "on", Files{"m.tf": "#\n"})
+	must(t, err)
+	sha, err := w.As("alice").UpdateBranch(testRepo, n)
+	must(t, err)
+	if v := w.view(n); v.HeadSHA != sha || v.Behind != 0 || len(v.Files) != 1 {
+		t.Errorf("behind by %d, %d files", v.Behind, len(v.Files))
+	}
+	if p := w.last("pull_request.synchronize"); p["after"] != sha {
+		t.Errorf("synchronize after %v", p["after"])
+	}
+}
+
 func TestForkPullRequest(t *testing.T) {
 	w := newWorld(t)
 	mallory := w.As("mallory")

@@ -28,12 +28,12 @@ func (p *Person) on(repo, atLeast string, do func(r *repository, by actor) error
 		return errNotFound()
 	}
 	if !r.may(p.login, atLeast) {
-		return errForbidden("Must have " + atLeast + " rights to Repository.")
+		return errForbidden("Must have push access to repository")
 	}
 	return do(r, p.actor())
 }
 
-// onPull is on for one pull request. Its author may do what atLeast asks for even without that role if own is set.
+// onPull is on for one pull request. Its author may do what needs atLeast even without that role.
 func (p *Person) onPull(repo string, number int, atLeast string, do func(*pull, actor) error) error {
 	return p.on(repo, "read", func(r *repository, by actor) error {
 		pr := r.pulls[number]
@@ -41,7 +41,7 @@ func (p *Person) onPull(repo string, number int, atLeast string, do func(*pull, 
 			return errNotFound()
 		}
 		if !r.may(p.login, atLeast) && pr.author != by.account {
-			return errForbidden("Must have " + atLeast + " rights to Repository.")
+			return errForbidden("Must have push access to repository")
 		}
 		return do(pr, by)
 	})

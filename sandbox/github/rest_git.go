@@ -248,7 +248,7 @@ func (d *Double) createGitCommit(c *call) (answer, error) {
 	if obj, err := c.repo.git.object(in.Tree); err != nil || obj.kind != "tree" || !validSHA(in.Tree) {
 		return answer{}, errUnprocessable("Tree SHA does not exist")
 	}
-	args := []string{"commit-tree", in.Tree, "-m", in.Message}
+	args := []string{"commit-tree", in.Tree, "-F", "-"}
 	for _, p := range in.Parents {
 		if _, err := c.repo.git.commit(p); err != nil {
 			return answer{}, errUnprocessable("Parent SHA does not exist or is not a commit object")
@@ -268,7 +268,7 @@ func (d *Double) createGitCommit(c *call) (answer, error) {
 	}
 	author = fill(author, in.Author)
 	env := append(authorEnv(author), signatureEnv(fill(author, in.Committer))[3:]...)
-	out, err := c.repo.git.do(gitCall{args: args, env: env})
+	out, err := c.repo.git.do(gitCall{args: args, env: env, stdin: strings.NewReader(in.Message)})
 	if err != nil {
 		return answer{}, err
 	}
