@@ -29,13 +29,28 @@ const escape = 0x1b
 // Write implements io.Writer.
 func (t *plainText) Write(p []byte) (int, error) {
 	out := make([]byte, 0, len(p)+1)
-	for _, c := range p {
-		out = t.next(out, c)
+	for i := 0; i < len(p); i++ {
+		if t.state == inText && !t.lead { // nearly all of it
+			n := i
+			for n < len(p) && harmless(p[n]) {
+				n++
+			}
+			out = append(out, p[i:n]...)
+			if i = n; i == len(p) {
+				break
+			}
+		}
+		out = t.next(out, p[i])
 	}
 	if _, err := t.to.Write(out); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// harmless reports a byte that is text wherever it stands in text.
+func harmless(c byte) bool {
+	return c >= ' ' && c != 0x7f && c != 0xc2 || c == '\n' || c == '\t'
 }
 
 func (t *plainText) next(out []byte, c byte) []byte {
@@ -98,7 +113,7 @@ func (t *plainText) text(out []byte, c byte) []byte {
 		t.lead = true
 	case c == escape:
 		t.state = afterEscape
-	case c == '\n', c == '\t', c >= ' ' && c != 0x7f:
+	case harmless(c):
 		out = append(out, c)
 	}
 	return out

@@ -154,7 +154,17 @@ func (w *redactingWriter) pass(end int) error {
 	}
 	out := make([]byte, 0, end)
 	hidden := w.hide // everything before is part of a secret
-	for at := range end {
+	for at := 0; at < end; at++ {
+		if at >= hidden { // pass on in one piece what no secret can begin in
+			n := at
+			for n < end && !w.r.first[w.held[n]] {
+				n++
+			}
+			out = append(out, w.held[at:n]...)
+			if at = n; at == end {
+				break
+			}
+		}
 		if n := w.r.longestAt(w.held[at:]); n > 0 {
 			if at >= hidden {
 				out = append(out, Redacted...)

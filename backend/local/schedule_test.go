@@ -164,7 +164,7 @@ func TestJobsThatCannotBegin(t *testing.T) {
 	}
 }
 
-type none struct{ binaries }
+type none struct{}
 
 func (none) Binary(context.Context, string) (b binary, err error) {
 	return b, &run.Problem{Code: "terraform_version", Message: "There is none."}

@@ -42,85 +42,87 @@ func read(t *testing.T, plan string, o Options) run.Summary {
 type object = map[string]any
 type list = []any
 
+var diffs = map[string]struct {
+	change object
+	want   []run.Attribute
+}{
+	"a value changes": {
+		object{"actions": list{"update"}, "before": object{"a": "x", "b": 1}, "after": object{"a": "y", "b": 1}},
+		[]run.Attribute{{Path: "a", Before: `"x"`, After: `"y"`}},
+	},
+	"a value goes, another comes": {
+		object{"actions": list{"update"}, "before": object{"a": "x", "b": nil}, "after": object{"a": nil, "b": true}},
+		[]run.Attribute{{Path: "a", Before: `"x"`}, {Path: "b", After: "true"}},
+	},
+	"a large number keeps its digits": {
+		object{"actions": list{"update"}, "before": object{"id": json.Number("12345678901234567890")}, "after": object{"id": json.Number("12345678901234567891")}},
+		[]run.Attribute{{Path: "id", Before: "12345678901234567890", After: "12345678901234567891"}},
+	},
+	"keys of nested objects and maps": {
+		object{"actions": list{"update"},
+			"before": object{"tags": object{"Name": "a", "a b": "1"}}, "after": object{"tags": object{"Name": "b", "a b": "2", "new": "3"}}},
+		[]run.Attribute{
+			{Path: "tags.Name", Before: `"a"`, After: `"b"`}, {Path: `tags["a b"]`, Before: `"1"`, After: `"2"`}, {Path: "tags.new", After: `"3"`},
+		},
+	},
+	"blocks by index": {
+		object{"actions": list{"update"},
+			"before": object{"rule": list{object{"port": 1}, object{"port": 2}}}, "after": object{"rule": list{object{"port": 1}, object{"port": 3}}}},
+		[]run.Attribute{{Path: "rule[1].port", Before: "2", After: "3"}},
+	},
+	"lists of plain values as a whole": {
+		object{"actions": list{"update"}, "before": object{"l": list{"a", "b"}}, "after": object{"l": list{"b"}}},
+		[]run.Attribute{{Path: "l", Before: `["a", "b"]`, After: `["b"]`}},
+	},
+	"known after apply": {
+		object{"actions": list{"create"}, "before": nil, "after": object{"a": "x", "n": nil}, "after_unknown": object{"id": true, "net": list{object{"ip": true}}}},
+		[]run.Attribute{
+			{Path: "a", After: `"x"`}, {Path: "id", After: "(known after apply)"},
+			{Path: "net", After: "(known after apply)"},
+		},
+	},
+	"sensitive on both sides": {
+		object{"actions": list{"update"}, "before": object{"p": "old"}, "after": object{"p": "new"},
+			"before_sensitive": object{"p": true}, "after_sensitive": object{"p": true}},
+		[]run.Attribute{{Path: "p", Before: sensitive, After: sensitive}},
+	},
+	"sensitive on one side is secret on both": {
+		object{"actions": list{"update"}, "before": object{"p": "old"}, "after": object{"p": "new"},
+			"before_sensitive": object{}, "after_sensitive": object{"p": true}},
+		[]run.Attribute{{Path: "p", Before: sensitive, After: sensitive}},
+	},
+	"sensitive inside of a list": {
+		object{"actions": list{"create"}, "before": nil, "after": object{"l": list{"open", "secret"}},
+			"after_sensitive": object{"l": list{false, true}}},
+		[]run.Attribute{{Path: "l", After: `["open", (sensitive value)]`}},
+	},
+	"a path that forces replacement": {
+		object{"actions": list{"delete", "create"}, "before": object{"a": "1", "b": object{"c": 1}}, "after": object{"a": "2", "b": object{"c": 2}},
+			"replace_paths": list{list{"b", "c"}}},
+		[]run.Attribute{{Path: "a", Before: `"1"`, After: `"2"`}, {Path: "b.c", Before: "1", After: "2", ForcesReplace: true}},
+	},
+	"texts of several lines": {
+		object{"actions": list{"update"}, "before": object{"t": "a\nb\n"}, "after": object{"t": "a\nc\n"}},
+		[]run.Attribute{{Path: "t", Before: "<<EOT\na\nb\nEOT", After: "<<EOT\na\nc\nEOT"}},
+	},
+	"long texts only where they differ": {
+		object{"actions": list{"update"}, "before": object{"t": "1\n2\n3\n4\n5\nold\n7\n8\n9\n0\n"}, "after": object{"t": "1\n2\n3\n4\n5\nnew\n7\n8\n9\n0\n"}},
+		[]run.Attribute{{Path: "t",
+			Before: "# (3 unchanged lines)\n3\n4\n5\nold\n7\n8\n9\n# (2 unchanged lines)",
+			After:  "# (3 unchanged lines)\n3\n4\n5\nnew\n7\n8\n9\n# (2 unchanged lines)"}},
+	},
+	"documents in JSON": {
+		object{"actions": list{"update"}, "before": object{"policy": `{"Action":"a"}`}, "after": object{"policy": `{"Action":"b"}`}},
+		[]run.Attribute{{Path: "policy", Before: "jsonencode({\n  Action = \"a\"\n})", After: "jsonencode({\n  Action = \"b\"\n})"}},
+	},
+	"templates are escaped": {
+		object{"actions": list{"create"}, "before": nil, "after": object{"t": "${x} <b> \"q\""}},
+		[]run.Attribute{{Path: "t", After: `"$${x} <b> \"q\""`}},
+	},
+}
+
 func TestDiff(t *testing.T) {
-	for name, c := range map[string]struct {
-		change object
-		want   []run.Attribute
-	}{
-		"a value changes": {
-			object{"actions": list{"update"}, "before": object{"a": "x", "b": 1}, "after": object{"a": "y", "b": 1}},
-			[]run.Attribute{{Path: "a", Before: `"x"`, After: `"y"`}},
-		},
-		"a value goes, another comes": {
-			object{"actions": list{"update"}, "before": object{"a": "x", "b": nil}, "after": object{"a": nil, "b": true}},
-			[]run.Attribute{{Path: "a", Before: `"x"`}, {Path: "b", After: "true"}},
-		},
-		"a large number keeps its digits": {
-			object{"actions": list{"update"}, "before": object{"id": json.Number("12345678901234567890")}, "after": object{"id": json.Number("12345678901234567891")}},
-			[]run.Attribute{{Path: "id", Before: "12345678901234567890", After: "12345678901234567891"}},
-		},
-		"keys of nested objects and maps": {
-			object{"actions": list{"update"},
-				"before": object{"tags": object{"Name": "a", "a b": "1"}}, "after": object{"tags": object{"Name": "b", "a b": "2", "new": "3"}}},
-			[]run.Attribute{
-				{Path: "tags.Name", Before: `"a"`, After: `"b"`}, {Path: `tags["a b"]`, Before: `"1"`, After: `"2"`}, {Path: "tags.new", After: `"3"`},
-			},
-		},
-		"blocks by index": {
-			object{"actions": list{"update"},
-				"before": object{"rule": list{object{"port": 1}, object{"port": 2}}}, "after": object{"rule": list{object{"port": 1}, object{"port": 3}}}},
-			[]run.Attribute{{Path: "rule[1].port", Before: "2", After: "3"}},
-		},
-		"lists of plain values as a whole": {
-			object{"actions": list{"update"}, "before": object{"l": list{"a", "b"}}, "after": object{"l": list{"b"}}},
-			[]run.Attribute{{Path: "l", Before: `["a", "b"]`, After: `["b"]`}},
-		},
-		"known after apply": {
-			object{"actions": list{"create"}, "before": nil, "after": object{"a": "x", "n": nil}, "after_unknown": object{"id": true, "net": list{object{"ip": true}}}},
-			[]run.Attribute{
-				{Path: "a", After: `"x"`}, {Path: "id", After: "(known after apply)"},
-				{Path: "net", After: "(known after apply)"},
-			},
-		},
-		"sensitive on both sides": {
-			object{"actions": list{"update"}, "before": object{"p": "old"}, "after": object{"p": "new"},
-				"before_sensitive": object{"p": true}, "after_sensitive": object{"p": true}},
-			[]run.Attribute{{Path: "p", Before: sensitive, After: sensitive}},
-		},
-		"sensitive on one side is secret on both": {
-			object{"actions": list{"update"}, "before": object{"p": "old"}, "after": object{"p": "new"},
-				"before_sensitive": object{}, "after_sensitive": object{"p": true}},
-			[]run.Attribute{{Path: "p", Before: sensitive, After: sensitive}},
-		},
-		"sensitive inside of a list": {
-			object{"actions": list{"create"}, "before": nil, "after": object{"l": list{"open", "secret"}},
-				"after_sensitive": object{"l": list{false, true}}},
-			[]run.Attribute{{Path: "l", After: `["open", (sensitive value)]`}},
-		},
-		"a path that forces replacement": {
-			object{"actions": list{"delete", "create"}, "before": object{"a": "1", "b": object{"c": 1}}, "after": object{"a": "2", "b": object{"c": 2}},
-				"replace_paths": list{list{"b", "c"}}},
-			[]run.Attribute{{Path: "a", Before: `"1"`, After: `"2"`}, {Path: "b.c", Before: "1", After: "2", ForcesReplace: true}},
-		},
-		"texts of several lines": {
-			object{"actions": list{"update"}, "before": object{"t": "a\nb\n"}, "after": object{"t": "a\nc\n"}},
-			[]run.Attribute{{Path: "t", Before: "<<EOT\na\nb\nEOT", After: "<<EOT\na\nc\nEOT"}},
-		},
-		"long texts only where they differ": {
-			object{"actions": list{"update"}, "before": object{"t": "1\n2\n3\n4\n5\nold\n7\n8\n9\n0\n"}, "after": object{"t": "1\n2\n3\n4\n5\nnew\n7\n8\n9\n0\n"}},
-			[]run.Attribute{{Path: "t",
-				Before: "# (3 unchanged lines)\n3\n4\n5\nold\n7\n8\n9\n# (2 unchanged lines)",
-				After:  "# (3 unchanged lines)\n3\n4\n5\nnew\n7\n8\n9\n# (2 unchanged lines)"}},
-		},
-		"documents in JSON": {
-			object{"actions": list{"update"}, "before": object{"policy": `{"Action":"a"}`}, "after": object{"policy": `{"Action":"b"}`}},
-			[]run.Attribute{{Path: "policy", Before: "jsonencode({\n  Action = \"a\"\n})", After: "jsonencode({\n  Action = \"b\"\n})"}},
-		},
-		"templates are escaped": {
-			object{"actions": list{"create"}, "before": nil, "after": object{"t": "${x} <b> \"q\""}},
-			[]run.Attribute{{Path: "t", After: `"$${x} <b> \"q\""`}},
-		},
-	} {
+	for name, c := range diffs {
 		t.Run(name, func(t *testing.T) {
 			s := read(t, change1(t, c.change), Options{})
 			if len(s.Changes) != 1 {
