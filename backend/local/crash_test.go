@@ -22,7 +22,7 @@ import (
 func engineProcess(dir, artifacts, fake string) {
 	e, err := local.New(local.Options{
 		Dir: dir, Artifacts: artifacts, Executable: []string{os.Args[0], "runner"},
-		Terraform: binaries{fake: fake}, Parallel: 1, Grace: time.Second,
+		Terraform: binaries{fake: fake}, Parallel: 1, Grace: time.Second, Pass: []string{"GORACE"},
 	})
 	if err == nil {
 		err = e.Run(context.Background(), func(context.Context, run.Message) error { return nil })

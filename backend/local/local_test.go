@@ -67,6 +67,7 @@ func newFixture(t testing.TB) *fixture {
 		Executable: []string{os.Args[0], "runner"},
 		Terraform:  binaries{real: real, fake: backendtest.FakeTerraform(t)},
 		Parallel:   1, Grace: time.Second,
+		Pass: []string{"GORACE"},
 	}}
 	if !filepath.IsAbs(os.Args[0]) {
 		t.Fatalf("the test binary has no absolute path: %s", os.Args[0])
