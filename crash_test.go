@@ -90,7 +90,7 @@ func TestKilledAtManyPointsStillOneFinalComment(t *testing.T) {
 	var shim string
 	s := newStage(t, func(c map[string]any) {
 		shim = filepath.Join(filepath.Dir(c["data_dir"].(string)), "terraform")
-		c["terraform"] = map[string]any{"binary": shim}
+		c["terraform"] = map[string]any{"binaries": []string{shim}}
 	})
 	_, arm := s.terraformThatKills()
 	s.launch()

@@ -27,11 +27,7 @@ func newEngine(ctx context.Context, cfg config.Config) (run.Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the own executable: %w", err)
 	}
-	options := toolchain.Options{Dir: filepath.Join(cfg.DataDir, "terraform")}
-	if cfg.Terraform.Binary != "" {
-		options.Paths = []string{cfg.Terraform.Binary}
-	}
-	binaries, err := toolchain.Find(ctx, options)
+	binaries, err := toolchain.Find(ctx, toolchain.Options{Paths: cfg.Terraform.Binaries, Dir: filepath.Join(cfg.DataDir, "terraform")})
 	if err != nil {
 		return nil, err
 	}

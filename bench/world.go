@@ -116,7 +116,7 @@ func (w *world) serve(ctx context.Context, binary, dir, url, terraform string, k
 		"environments":        map[string]any{"dev": map[string]any{"backend_config": map[string]string{"path": in("states/{project}.tfstate")}}},
 	}
 	if terraform != "" {
-		config["terraform"] = map[string]any{"binary": terraform}
+		config["terraform"] = map[string]any{"binaries": []string{terraform}}
 	}
 	text, err := yaml.Marshal(config)
 	if err != nil {

@@ -23,7 +23,6 @@ const maxFileBytes = 1 << 20
 // Config is the whole file, complete with defaults and valid.
 type Config struct {
 	Listen             string                 `yaml:"listen"`
-	PublicURL          string                 `yaml:"public_url"`
 	DataDir            string                 `yaml:"data_dir"`
 	GitHub             GitHub                 `yaml:"github"`
 	Repositories       []string               `yaml:"repositories"`
@@ -69,20 +68,15 @@ func (g GitHub) WebhookSecrets() []string {
 
 // Terraform says which binaries may run.
 type Terraform struct {
-	// Binary is the path of the one to use; empty looks on the PATH.
-	Binary string `yaml:"binary"`
-	// Versions that a project may ask for, such as "1.11.4" or "tofu 1.10.x";
-	// empty allows those that are installed.
-	Versions []string `yaml:"versions"`
-	// Default is for projects that ask for none; empty is the installed one.
-	Default string `yaml:"default"`
+	// Binaries are paths of terraform and tofu programs; the first one is for
+	// projects that ask for no version. Empty means those on the PATH.
+	Binaries []string `yaml:"binaries"`
 }
 
 // Limits bound what one server, run or job can cost.
 type Limits struct {
 	TerraformProcesses int           `yaml:"terraform_processes"` // at once, on this machine
 	JobTimeout         time.Duration `yaml:"job_timeout"`
-	QueuedJobs         int           `yaml:"queued_jobs"`
 	PlanFileBytes      Size          `yaml:"plan_file_bytes"`
 	ProjectsPerRun     int           `yaml:"projects_per_run"`
 	WebhookBodyBytes   Size          `yaml:"webhook_body_bytes"`
@@ -120,7 +114,6 @@ func defaults() Config {
 		Limits: Limits{
 			TerraformProcesses: runtime.NumCPU(),
 			JobTimeout:         30 * time.Minute,
-			QueuedJobs:         1000,
 			PlanFileBytes:      50 << 20,
 			ProjectsPerRun:     200,
 			WebhookBodyBytes:   25 << 20, // GitHub caps payloads there (GitHub documentation, "Webhook events and payloads")
@@ -158,9 +151,12 @@ func Load(path string, getenv func(string) string) (Config, error) {
 // resolvePaths makes the paths of the file independent of where the server was
 // started.
 func (c *Config) resolvePaths(dir string) {
-	paths := []*string{&c.DataDir, &c.Terraform.Binary, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.GitHub.PreviousWebhookSecretFile}
+	paths := []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.GitHub.PreviousWebhookSecretFile}
 	for _, p := range paths {
 		*p = from(dir, *p)
+	}
+	for i, binary := range c.Terraform.Binaries {
+		c.Terraform.Binaries[i] = from(dir, binary)
 	}
 	for _, e := range c.Environments {
 		for name, variable := range e.Variables {

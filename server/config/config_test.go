@@ -46,6 +46,11 @@ var newKey = sync.OnceValue(func() []byte {
 func load(t *testing.T, text string, env map[string]string) (Config, error) {
 	t.Helper()
 	dir := t.TempDir()
+	for _, program := range []string{"terraform-1.11.4", "tofu-1.10.1"} {
+		if err := os.WriteFile(filepath.Join(dir, program), nil, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, content := range map[string]string{"server.yml": text, "key.pem": string(newKey()), "secret": goodSecret + "\n", "short": goodSecret[1:], "empty": "", "old": strings.Repeat("o", 40)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -79,12 +84,15 @@ func TestLoadFillsInDefaults(t *testing.T) {
 }
 
 func TestLoadReadsEveryKey(t *testing.T) {
-	cfg, err := load(t, example(t), map[string]string{"LOCKKEEPER_PRIVATE_KEY": string(newKey()), "LOCKKEEPER_SECRET": goodSecret, "DEV_TOKEN": "t"})
+	cfg, err := load(t, strings.ReplaceAll(example(t), "/usr/local/bin/", ""), map[string]string{"LOCKKEEPER_PRIVATE_KEY": string(newKey()), "LOCKKEEPER_SECRET": goodSecret, "DEV_TOKEN": "t"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if cfg.Limits.JobTimeout != 45*time.Minute || cfg.Limits.PlanFileBytes != 20<<20 || cfg.Autoplan.Enabled || !slices.Contains(cfg.Repositories, "example/*") {
 		t.Errorf("%+v", cfg)
+	}
+	if b := cfg.Terraform.Binaries; len(b) != 2 || !filepath.IsAbs(b[0]) || filepath.Base(b[0]) != "terraform-1.11.4" || filepath.Base(b[1]) != "tofu-1.10.1" {
+		t.Errorf("the binaries are %q, want two, beside the config file and in its order", b)
 	}
 	if cfg.Log.ZerologLevel() != zerolog.DebugLevel || cfg.Environments["dev"].BackendConfig["key"] == "" {
 		t.Errorf("%+v", cfg)
@@ -123,11 +131,9 @@ var mistakes = []struct{ name, text, says string }{
 	{"size overflow", minimal + "limits: {plan_file_bytes: 999999999999GiB}", "limits.plan_file_bytes: must be a size"},
 	{"body over GitHub's", minimal + "limits: {webhook_body_bytes: 26MiB}", "must be from 1MiB to 25MiB"},
 	{"no processes", minimal + "limits: {terraform_processes: 0}", "limits.terraform_processes: must be from 1"},
-	{"no queue", minimal + "limits: {queued_jobs: -1}", "limits.queued_jobs: must be from 1"},
 	{"no projects", minimal + "limits: {projects_per_run: 0}", "limits.projects_per_run: must be from 1"},
 	{"address", minimal + "listen: localhost", "listen: must be an address"},
 	{"port", minimal + "listen: localhost:99999", "listen: must be an address"},
-	{"public URL", minimal + "public_url: ftp://a", "public_url: must be a URL"},
 	{"URL with credentials", "data_dir: d\ngithub: {app_id: 1, api_url: 'https://u:p@a/', private_key_file: key.pem, webhook_secret_file: secret}", "github.api_url: must be a URL"},
 	{"store", minimal + "store: mysql", "store: must be sqlite"},
 	{"artifacts", minimal + "artifacts: ftp", "artifacts: must be directory"},
@@ -143,9 +149,9 @@ var mistakes = []struct{ name, text, says string }{
 	{"secret variable that is not set", "data_dir: d\ngithub: {app_id: 1, private_key_file: key.pem, webhook_secret_env: GONE}", `"GONE", which is not set`},
 	{"secret twice", "data_dir: d\ngithub: {app_id: 1, private_key_file: key.pem, webhook_secret_file: secret, webhook_secret_env: X}", "stands beside github.webhook_secret_file"},
 	{"previous secret too short", strings.Replace(minimal, "secret}", "secret, previous_webhook_secret_file: short}", 1), "github.previous_webhook_secret_file: holds a secret of 31 bytes"},
-	{"terraform binary", minimal + "terraform: {binary: secret}", "terraform.binary: must be the path of a program"},
-	{"terraform version", minimal + "terraform: {versions: [latest]}", "terraform.versions[0]: must be a version"},
-	{"terraform default", minimal + "terraform: {versions: ['1.11.4'], default: '1.10.0'}", "terraform.default: is not one of"},
+	{"terraform binary that is no program", minimal + "terraform: {binaries: [terraform-1.11.4, secret]}", "terraform.binaries[1]: must be the path of a program"},
+	{"terraform binary that is not there", minimal + "terraform: {binaries: [gone]}", "terraform.binaries[0]: must be the path of a program"},
+	{"terraform binary without a name", minimal + "terraform: {binaries: ['']}", "terraform.binaries[0]: must be the path of a program"},
 	{"level", minimal + "log: {level: loud}", "log.level: must be"},
 	{"format", minimal + "log: {format: xml}", "log.format: must be json or console"},
 	{"default environment", minimal + "default_environment: dev", "default_environment: is not one of environments"},
@@ -188,7 +194,7 @@ github:
 limits:
   job_timeout: 30
   plan_file_bytes: 50MB
-  queued_jobs: 0
+  projects_per_run: 0
 repositories: [a, b/c, 7]
 default_environment: prod
 environments:

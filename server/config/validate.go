@@ -23,7 +23,6 @@ const minSecret = 32
 var (
 	repositoryPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?:\*|[A-Za-z0-9._-]{1,100})$`)
 	environmentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	versionPattern     = regexp.MustCompile(`^(?:(?:terraform|tofu) )?[0-9]{1,3}\.[0-9]{1,3}\.(?:[0-9]{1,3}|x)$`)
 )
 
 // validator checks values that have the right type. It shares the decoder's
@@ -45,7 +44,6 @@ func (v *validator) config(c *Config) {
 		return
 	}
 	v.check(isAddress(c.Listen), "listen", "must be an address such as 127.0.0.1:8080")
-	v.check(c.PublicURL == "" || isURL(c.PublicURL), "public_url", "must be a URL that begins with https:// or http://")
 	v.check(c.DataDir != "", "data_dir", "is missing; name a directory that the server may write to")
 	v.check(c.Store == "sqlite", "store", "must be sqlite")
 	v.check(c.Artifacts == "directory", "artifacts", "must be directory")
@@ -112,30 +110,15 @@ func (v *validator) secret(key, file, env string, isRequired bool) Secret {
 }
 
 func (v *validator) terraform(t Terraform) {
-	if t.Binary != "" {
-		info, err := os.Stat(t.Binary)
-		v.check(err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0, "terraform.binary", "must be the path of a program")
+	for i, binary := range t.Binaries {
+		info, err := os.Stat(binary)
+		v.check(err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0, indexed("terraform.binaries", i), "must be the path of a program")
 	}
-	for i, version := range t.Versions {
-		v.check(versionPattern.MatchString(version), indexed("terraform.versions", i), "must be a version such as 1.11.4, 1.11.x or tofu 1.10.x")
-	}
-	v.check(t.Default == "" || versionPattern.MatchString(t.Default), "terraform.default", "must be a version such as 1.11.4 or tofu 1.10.x")
-	allowed := len(t.Versions) == 0 || t.Default == "" || slices.ContainsFunc(t.Versions, func(a string) bool { return covers(a, t.Default) })
-	v.check(allowed, "terraform.default", "is not one of terraform.versions")
-}
-
-// covers reports whether an allowed version, perhaps with x at its end, takes
-// in another one.
-func covers(allowed, version string) bool {
-	plain := func(s string) string { return strings.TrimPrefix(s, "terraform ") }
-	prefix, isSeries := strings.CutSuffix(plain(allowed), "x")
-	return plain(allowed) == plain(version) || isSeries && strings.HasPrefix(plain(version), prefix)
 }
 
 func (v *validator) limits(l Limits) {
 	v.between("limits.terraform_processes", int64(l.TerraformProcesses), 1, 1024, "1", "1024")
 	v.between("limits.job_timeout", int64(l.JobTimeout), int64(time.Minute), int64(24*time.Hour), "1m", "24h")
-	v.between("limits.queued_jobs", int64(l.QueuedJobs), 1, 100_000, "1", "100000")
 	v.between("limits.plan_file_bytes", int64(l.PlanFileBytes), 1<<20, 1<<30, "1MiB", "1GiB")
 	v.between("limits.projects_per_run", int64(l.ProjectsPerRun), 1, 10_000, "1", "10000")
 	v.between("limits.webhook_body_bytes", int64(l.WebhookBodyBytes), 1<<20, 25<<20, "1MiB", "25MiB")
