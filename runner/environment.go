@@ -2,7 +2,6 @@ package runner
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -54,23 +53,35 @@ func (j *job) environment(lookup func(string) (string, bool)) []string {
 	return out
 }
 
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+// isName reports ASCII letters, digits and underscores, not beginning with a
+// digit; more are further bytes that may stand inside. It is no regular
+// expression because those would be compiled at every start of a runner.
+func isName(s, more string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !letter && (i == 0 || (c < '0' || c > '9') && strings.IndexByte(more, c) < 0) {
+			return false
+		}
+	}
+	return s != ""
+}
 
 // CheckSecretName reports that a secret may not have this name, because it
 // would change which program runs or how, or replace what the job sets itself.
-func CheckSecretName(name string) error {
-	upper := strings.ToUpper(name)
+func CheckSecretName(variable string) error {
+	upper := strings.ToUpper(variable)
 	switch {
-	case !variableName.MatchString(name):
-		return fmt.Errorf("a secret cannot be given as %.40q: that is no name of an environment variable", name)
-	case strings.HasPrefix(name, "TF_VAR_"), strings.HasPrefix(name, "TF_TOKEN_"):
+	case !isName(variable, ""):
+		return fmt.Errorf("a secret cannot be given as %.40q: that is no name of an environment variable", variable)
+	case strings.HasPrefix(variable, "TF_VAR_"), strings.HasPrefix(variable, "TF_TOKEN_"):
 		return nil
 	case slices.Contains([]string{
 		"HOME", "PATH", "TMPDIR", "LANG", "IFS", "ENV", "BASH_ENV", "CHECKPOINT_DISABLE",
 		"GOGC", "GOMEMLIMIT", "GODEBUG", "GOTRACEBACK", "GOMAXPROCS",
 	}, upper), strings.HasPrefix(upper, "TF_"), strings.HasPrefix(upper, "LD_"), strings.HasPrefix(upper, "DYLD_"),
 		strings.HasPrefix(upper, "GIT_"), strings.HasPrefix(upper, "LOCKKEEPER_"):
-		return fmt.Errorf("a secret cannot be given as %s: Lockkeeper sets that variable, or it changes what runs", name)
+		return fmt.Errorf("a secret cannot be given as %s: Lockkeeper sets that variable, or it changes what runs", variable)
 	}
 	return nil
 }
@@ -79,19 +90,19 @@ func CheckSecretName(name string) error {
 func secretsIn(environ []string) (map[string]string, *run.Problem) {
 	out := map[string]string{}
 	for _, entry := range environ {
-		name, v, _ := strings.Cut(entry, "=")
-		name, ok := strings.CutPrefix(name, SecretPrefix)
+		prefixed, v, _ := strings.Cut(entry, "=")
+		variable, ok := strings.CutPrefix(prefixed, SecretPrefix)
 		if !ok {
 			continue
 		}
-		if err := CheckSecretName(name); err != nil {
+		if err := CheckSecretName(variable); err != nil {
 			return nil, &run.Problem{
 				Code:    "secret_name",
 				Message: "The server's configuration names a secret that cannot be used, so nothing ran. Whoever runs Lockkeeper has to rename it.",
 				Detail:  err.Error(),
 			}
 		}
-		out[name] = v
+		out[variable] = v
 	}
 	return out, nil
 }

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -58,8 +57,6 @@ func (j *job) plan(ctx context.Context) *run.Problem {
 // terraform as they are; no shell sees them.
 type arguments struct{ init, plan []string }
 
-var backendKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
-
 // reserved are the options of plan that the runner sets, or that would make it
 // read or write somewhere else.
 var reserved = []string{"out", "input", "lock", "lock-timeout", "no-color", "json", "chdir", "state", "state-out", "backup",
@@ -69,7 +66,7 @@ func (j *job) arguments() (arguments, *run.Problem) {
 	p := j.doc.Project
 	a := arguments{init: []string{"init", "-input=false", "-no-color"}}
 	for _, k := range slices.Sorted(maps.Keys(p.BackendConfig)) {
-		if !backendKey.MatchString(k) {
+		if !isName(k, ".-") {
 			return a, refusedValue("backend_config", k)
 		}
 		a.init = append(a.init, "-backend-config="+k+"="+p.BackendConfig[k])

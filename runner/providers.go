@@ -89,12 +89,6 @@ func (p lockedProvider) path() string {
 	return filepath.Join(filepath.FromSlash(p.source), p.version, runtime.GOOS+"_"+runtime.GOARCH)
 }
 
-var (
-	lockBlock   = regexp.MustCompile(`^provider "([A-Za-z0-9][A-Za-z0-9.:-]*/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+)" \{$`)
-	lockVersion = regexp.MustCompile(`^version\s*=\s*"([0-9][0-9A-Za-z.+-]*)"$`)
-	lockHash    = regexp.MustCompile(`"(h1:[A-Za-z0-9+/=]+)"`)
-)
-
 // lockedProviders reads a lock file as terraform writes it. One that is written
 // otherwise only costs downloads: terraform checks hashes itself.
 func lockedProviders(name string) ([]lockedProvider, error) {
@@ -105,12 +99,15 @@ func lockedProviders(name string) ([]lockedProvider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the dependency lock file: %w", err)
 	}
+	block := regexp.MustCompile(`^provider "([A-Za-z0-9][A-Za-z0-9.:-]*/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+)" \{$`)
+	version := regexp.MustCompile(`^version\s*=\s*"([0-9][0-9A-Za-z.+-]*)"$`)
+	hash := regexp.MustCompile(`"(h1:[A-Za-z0-9+/=]+)"`)
 	var out []lockedProvider
 	for line := range strings.Lines(string(content)) {
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "provider ") {
 			var p lockedProvider
-			if m := lockBlock.FindStringSubmatch(line); m != nil {
+			if m := block.FindStringSubmatch(line); m != nil {
 				p.source = m[1]
 			}
 			out = append(out, p)
@@ -120,10 +117,10 @@ func lockedProviders(name string) ([]lockedProvider, error) {
 			continue
 		}
 		p := &out[len(out)-1]
-		if m := lockVersion.FindStringSubmatch(line); m != nil {
+		if m := version.FindStringSubmatch(line); m != nil {
 			p.version = m[1]
 		}
-		for _, m := range lockHash.FindAllStringSubmatch(line, -1) {
+		for _, m := range hash.FindAllStringSubmatch(line, -1) {
 			p.hashes = append(p.hashes, m[1])
 		}
 	}

@@ -68,7 +68,7 @@ func New(o Options) (*Engine, error) {
 
 // Start implements run.Backend. The job is taken when its document is on disk.
 func (e *Engine) Start(_ context.Context, doc run.JobDocument) error {
-	if !jobID.MatchString(doc.JobID) {
+	if !isJobID(doc.JobID) {
 		return fmt.Errorf("taking a job: %.120q is no job id", doc.JobID)
 	}
 	taken, err := take(e.o.Dir, doc)
@@ -100,7 +100,7 @@ func (e *Engine) sameFence(doc run.JobDocument) error {
 
 // Cancel implements run.Backend.
 func (e *Engine) Cancel(_ context.Context, id string) error {
-	if !jobID.MatchString(id) {
+	if !isJobID(id) {
 		return run.ErrNotFound
 	}
 	f := e.files(id)

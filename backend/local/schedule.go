@@ -104,7 +104,7 @@ func (e *Engine) find(ctx context.Context) (begun []*job, err error) {
 	defer e.mu.Unlock()
 	for _, entry := range entries {
 		f := e.files(entry.Name())
-		if !jobID.MatchString(entry.Name()) || f.has(deliveredFile) {
+		if !isJobID(entry.Name()) || f.has(deliveredFile) {
 			e.removeOld(ctx, entry.Name())
 			continue
 		}
@@ -172,7 +172,7 @@ func (e *Engine) removeOld(ctx context.Context, name string) {
 	before := e.o.Now().Add(-e.o.Keep)
 	switch {
 	case strings.HasPrefix(name, ".taking-") && f.time("", e.o.Now).Before(e.o.Now().Add(-time.Hour)):
-	case jobID.MatchString(name) && f.has(deliveredFile) && f.time(deliveredFile, e.o.Now).Before(before):
+	case isJobID(name) && f.has(deliveredFile) && f.time(deliveredFile, e.o.Now).Before(before):
 	default:
 		return
 	}

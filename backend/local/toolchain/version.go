@@ -11,11 +11,10 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// firstLine is what "terraform version" and "tofu version" begin with. The JSON
-// form does not tell the two apart.
-var firstLine = regexp.MustCompile(`^(Terraform|OpenTofu) v([0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*)\s`)
-
+// parseVersion reads what "terraform version" and "tofu version" begin with. The
+// JSON form does not tell the two apart.
 func parseVersion(output string) (Binary, error) {
+	firstLine := regexp.MustCompile(`^(Terraform|OpenTofu) v([0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*)\s`)
 	m := firstLine.FindStringSubmatch(output)
 	if m == nil {
 		return Binary{}, fmt.Errorf("it printed %.80q, which is neither Terraform nor OpenTofu", output)
