@@ -114,3 +114,29 @@ func TestRunnersKilledAtAnyMoment(t *testing.T) {
 	}
 	t.Log(codes)
 }
+
+func TestResultsThatCannotBeReadAreLost(t *testing.T) {
+	t.Parallel()
+	for claimed, code := range map[bool]string{true: "job_lost", false: "runner_failed"} {
+		f := newFixture(t)
+		e, inbox := f.open(t), backendtest.NewInbox()
+		doc := backendtest.Document("run-0", run.Artifact{})
+		if err := e.Start(t.Context(), doc); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(f.options.Dir, doc.JobID)
+		if err := os.WriteFile(filepath.Join(dir, "result.json"), []byte(`{"outcome":`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if claimed {
+			if err := os.WriteFile(filepath.Join(dir, "claimed"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		backendtest.Serve(t, f.open(t), inbox) // another engine, as after a restart
+		r := inbox.Finished(t, doc.JobID)
+		if r.Outcome != run.OutcomeFailed || r.Problem == nil || r.Problem.Code != code {
+			t.Errorf("claimed %v: %+v, %+v", claimed, r, r.Problem)
+		}
+	}
+}

@@ -38,7 +38,7 @@ func (e *Engine) begin(ctx context.Context, j *job, deliver deliverer) {
 func (e *Engine) resume(ctx context.Context, j *job, deliver deliverer) {
 	if !j.files.has(runner.ClaimFile) && j.files.has(runner.ResultFile) {
 		e.leave() // it never ran: cancelled in the queue, or impossible to start
-		e.end(ctx, j, nil, deliver)
+		e.end(ctx, j, e.lost(j), deliver)
 		return
 	}
 	ended, err := j.files.gone()
