@@ -13,20 +13,21 @@ import (
 // Run runs the whole contract. newHarness makes one with nothing in it.
 func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	for name, test := range map[string]func(*testing.T, Harness){
-		"a plan leaves its artifacts":                  plan,
-		"a failing plan says why":                      failingPlan,
-		"a job that waits is cancelled at once":        cancelQueued,
-		"a running job is interrupted":                 cancelRunning,
-		"a job that ignores the interrupt is killed":   cancelStubborn,
-		"a job ends when its time is over":             timeout,
-		"a running job survives the engine":            restart,
-		"a job that waits survives the engine":         restartQueued,
-		"a cancelled job stays so after a restart":     restartCancelled,
-		"a job is started once":                        duplicateStart,
-		"a message comes until it is taken":            duplicateMessages,
-		"a source that was changed is not used":        tampered,
-		"a runner that was killed is lost, not redone": lost,
-		"cancelling what does not exist or has ended":  cancelOther,
+		"a plan leaves its artifacts":                   plan,
+		"a failing plan says why":                       failingPlan,
+		"a job that waits is cancelled at once":         cancelQueued,
+		"a running job is interrupted":                  cancelRunning,
+		"a job that ignores the interrupt is killed":    cancelStubborn,
+		"a job ends when its time is over":              timeout,
+		"a running job survives the engine":             restart,
+		"a job that waits survives the engine":          restartQueued,
+		"a cancelled job stays so after a restart":      restartCancelled,
+		"a job is started once":                         duplicateStart,
+		"a message comes until it is taken":             duplicateMessages,
+		"a source that was changed is not used":         tampered,
+		"a runner that was killed is lost, not redone":  lost,
+		"so is one that was killed while nobody looked": lostUnseen,
+		"cancelling what does not exist or has ended":   cancelOther,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -300,6 +301,23 @@ func lost(t *testing.T, h Harness) {
 	next, second := hanging(t, h, b, "run-1")
 	second.Go(t)
 	inbox.Finished(t, next.JobID)
+	if s.Runs() != 1 {
+		t.Errorf("terraform planned %d times", s.Runs())
+	}
+}
+
+func lostUnseen(t *testing.T, h Harness) {
+	b, inbox := h.Open(t), NewInbox()
+	stop := Serve(t, b, inbox)
+	doc, s := hanging(t, h, b, "run-0")
+	runs(t, s)
+	stop()
+	h.KillRunner(t, doc.JobID)
+	s.Go(t)
+	b, inbox = h.Open(t), NewInbox()
+	start(t, b, doc)
+	Serve(t, b, inbox)
+	wantProblem(t, inbox.Finished(t, doc.JobID), run.OutcomeFailed, "job_lost")
 	if s.Runs() != 1 {
 		t.Errorf("terraform planned %d times", s.Runs())
 	}
