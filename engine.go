@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,23 +25,49 @@ import (
 
 // newEngine makes the engine that the config names.
 func newEngine(ctx context.Context, cfg config.Config) (run.Backend, error) {
-	executable, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding the own executable: %w", err)
-	}
-	binaries, err := toolchain.Find(ctx, toolchain.Options{Paths: cfg.Terraform.Binaries, Dir: filepath.Join(cfg.DataDir, "terraform")})
+	runner, err := runnerCommand()
 	if err != nil {
 		return nil, err
 	}
+	binaries, err := toolchain.Find(ctx, toolchain.Options{Paths: cfg.Terraform.Binaries, Dir: filepath.Join(cfg.DataDir, "terraform")})
+	if err != nil {
+		return nil, withoutTerraform(err)
+	}
 	return local.New(local.Options{
 		Dir: filepath.Join(cfg.DataDir, "jobs"), Artifacts: filepath.Join(cfg.DataDir, "artifacts"),
-		Executable: []string{executable, "runner"}, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
+		Executable: runner, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
 		Secrets: func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
 			return cfg.Environments[env.Name].Resolve(string(kind), os.Getenv)
 		},
 		Pass: []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"},
 		Now:  time.Now,
 	})
+}
+
+// withoutTerraform makes one sentence of what the library tells about a network
+// that does not let it fetch Terraform: each attempt, with its address.
+func withoutTerraform(err error) error {
+	if _, ok := errors.AsType[*url.Error](err); !ok {
+		return err
+	}
+	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
+		err = cause
+	}
+	return fmt.Errorf("no terraform and no tofu on the PATH, and Terraform %s cannot be fetched (%w): install one of them, or name it with terraform.binaries in the config", toolchain.Pinned, err)
+}
+
+// runnerCommand is what starts a job: the small runner beside this executable
+// when it is there, else this executable.
+func runnerCommand() ([]string, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding the own executable: %w", err)
+	}
+	small := filepath.Join(filepath.Dir(executable), "lockkeeper-runner")
+	if info, err := os.Stat(small); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+		return []string{small}, nil
+	}
+	return []string{executable, "runner"}, nil
 }
 
 func newPreparer(cfg config.Config, clients githubapp.ClientCreator, artifacts *artifact.Dir, index *project.Index, mirrors string) *prepare.Preparer {

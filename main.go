@@ -10,13 +10,11 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
-	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/runner"
 	"github.com/lockkeeper/lockkeeper/server"
@@ -43,7 +41,7 @@ func command(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("lockkeeper"), kong.Vars{"version": version},
+	parser, err := kong.New(&c, kong.Name("lockkeeper"), kong.Vars{"version": "lockkeeper " + version},
 		kong.Description("Plans infrastructure changes from pull requests."), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		return complain(err)
@@ -51,6 +49,9 @@ func command(args []string) int {
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		parser.FatalIfErrorf(err)
+	}
+	if err := pull.CheckGit(ctx); err != nil { // every command works with it
+		return complain(err)
 	}
 	if err := parsed.Run(); err != nil {
 		return complain(err)
@@ -64,14 +65,17 @@ func complain(err error) int {
 }
 
 type serveCmd struct {
-	Config string `required:"" type:"existingfile" help:"The server's config file (docs/server-config.md)."`
+	Config string `required:"" placeholder:"FILE" help:"The server's config file (docs/server-config.md)."`
 }
 
 // Run serves until SIGTERM.
 func (c *serveCmd) Run(ctx context.Context) error {
 	cfg, err := config.Load(c.Config, os.Getenv)
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		return mistakes(len(problems), problems, "start again; docs/server-config.md explains every key.")
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; docs/install.md shows how to write one", err)
 	}
 	log := logger(cfg.Log)
 	ctx = log.WithContext(ctx)
@@ -79,13 +83,41 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", cfg.Listen)
+	l, err := listen(cfg.Listen)
 	if err != nil {
-		return errors.Join(fmt.Errorf("listening: %w", err), a.close())
+		return errors.Join(err, a.close())
 	}
 	log.Info().Str("address", l.Addr().String()).Str("version", version).Msg("serving")
 	err = a.run(ctx, func(ctx context.Context) error { return server.Serve(ctx, l, a.handler) })
 	return errors.Join(err, a.close())
+}
+
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("another program listens on %s: stop it, or choose another address with the key listen of the config", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listening (choose another address with the key listen of the config): %w", err)
+	}
+	return l, nil
+}
+
+// mistakes is the error of a command that found n of them in files that people
+// write: one per line, and what to do when they are mended.
+func mistakes(n int, list error, then string) error {
+	them := "them"
+	if n == 1 {
+		them = "it"
+	}
+	return fmt.Errorf("%s:\n\n%w\n\nMend %s and %s", count(n, "mistake"), list, them, then)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func logger(c config.Log) zerolog.Logger {
@@ -93,37 +125,4 @@ func logger(c config.Log) zerolog.Logger {
 		return zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr}).Level(c.ZerologLevel()).With().Timestamp().Logger()
 	}
 	return zerolog.New(os.Stderr).Level(c.ZerologLevel()).With().Timestamp().Logger()
-}
-
-type validateCmd struct {
-	Dir string `arg:"" optional:"" default:"." type:"existingdir" help:"The repository; the current directory when it is left out."`
-}
-
-// Run checks the files of a work tree.
-func (c *validateCmd) Run(ctx context.Context) error {
-	dir, err := filepath.Abs(c.Dir)
-	if err != nil {
-		return err
-	}
-	tree := pull.WorkTree{Dir: dir}
-	graph, err := (&project.Index{CheckAll: true}).Graph(ctx, tree)
-	if err != nil {
-		return err
-	}
-	cfg, err := project.Load(ctx, tree, graph, project.LoadOptions{})
-	if err != nil {
-		return err
-	}
-	if err := project.Validate(cfg, graph); err != nil {
-		return err
-	}
-	source := cfg.Source
-	if source == "" {
-		source = "no " + project.ConfigFile + ", so every root module is a project"
-	}
-	fmt.Printf("%d projects (%s)\n", len(cfg.Projects), source)
-	for _, p := range cfg.Projects {
-		fmt.Printf("  %-30s %s\n", p.Name, p.Dir)
-	}
-	return nil
 }

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/pull"
+)
+
+type validateCmd struct {
+	Dir string `arg:"" optional:"" default:"." type:"existingdir" help:"The repository; the current directory when it is left out."`
+}
+
+// Run checks the files of a work tree, those that are not committed too.
+func (c *validateCmd) Run(ctx context.Context) error {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return err
+	}
+	cfg, err := validate(ctx, pull.WorkTree{Dir: dir})
+	if err != nil {
+		return err
+	}
+	return listProjects(os.Stdout, cfg)
+}
+
+// validate loads the projects and checks them against the files.
+func validate(ctx context.Context, tree project.Tree) (project.Config, error) {
+	graph, err := (&project.Index{CheckAll: true}).Graph(ctx, tree)
+	if err != nil {
+		return project.Config{}, err
+	}
+	cfg, err := project.Load(ctx, tree, graph, project.LoadOptions{})
+	if problems, ok := errors.AsType[project.Problems](err); ok {
+		return project.Config{}, mistakes(len(problems), problems, "validate again: directories, files and modules are checked after "+project.ConfigFile+".")
+	}
+	if err != nil {
+		return project.Config{}, err
+	}
+	err = project.Validate(cfg, graph)
+	if problems, ok := errors.AsType[project.Problems](err); ok {
+		return project.Config{}, mistakes(len(problems), problems, "validate again.")
+	}
+	return cfg, err
+}
+
+func listProjects(out io.Writer, cfg project.Config) error {
+	source := cfg.Source
+	if source == "" {
+		source = "no " + project.ConfigFile + ", so every root module is a project"
+	}
+	fmt.Fprintf(out, "No mistakes, %s (%s)\n", count(len(cfg.Projects), "project"), source)
+	if len(cfg.Projects) == 0 {
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nPROJECT\tDIRECTORY\tENVIRONMENT")
+	for _, p := range cfg.Projects {
+		environment := p.Environment
+		if environment == "" {
+			environment = "(the server's default)"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Dir, environment)
+	}
+	return table.Flush()
+}
