@@ -16,7 +16,7 @@ once: build
 	bin/lockkeeper sandbox --once
 
 build:
-	$(GO) build -trimpath -o bin/lockkeeper .
+	$(GO) build -trimpath -o bin/ . ./runner/lockkeeper-runner
 
 test: vet browser
 	$(GO) test -timeout 20m ./...
