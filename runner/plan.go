@@ -16,7 +16,6 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
-	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner/summary"
 )
@@ -149,7 +148,7 @@ func sourceProblem(err error) *run.Problem {
 func refuseForbidden(source fs.FS) *run.Problem {
 	var problem *run.Problem
 	err := fs.WalkDir(source, ".", func(name string, _ fs.DirEntry, err error) error {
-		if err == nil && name != "." && project.Forbidden(name) {
+		if err == nil && name != "." && forbidden(name) {
 			problem = sourceRefused(plain(name))
 			return fs.SkipAll
 		}

@@ -115,6 +115,38 @@ func TestRunnersKilledAtAnyMoment(t *testing.T) {
 	t.Log(codes)
 }
 
+func TestJobsThatDiedWhileNoEngineRanAreLost(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	e, inbox := f.open(t), backendtest.NewInbox()
+	stop := backendtest.Serve(t, e, inbox)
+	signals := backendtest.NewSignals(t)
+	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""}))
+	doc.Project.Terraform, doc.Flags = backendtest.Fake, []string{signals.Flag()}
+	if err := e.Start(t.Context(), doc); err != nil {
+		t.Fatal(err)
+	}
+	backendtest.Eventually(t, "the plan runs", func() bool { return signals.Runs() == 1 })
+	stop()
+	name := filepath.Join(f.options.Dir, doc.JobID, "alive")
+	if err := syscall.Kill(-pidIn(name), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	backendtest.Eventually(t, "every process of the job is gone", func() bool {
+		alive, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = alive.Close() }()
+		return syscall.Flock(int(alive.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
+	})
+	backendtest.Serve(t, f.open(t), inbox)
+	r := inbox.Finished(t, doc.JobID)
+	if r.Problem == nil || r.Problem.Code != "job_lost" || signals.Runs() != 1 {
+		t.Errorf("%+v, terraform planned %d times", r.Problem, signals.Runs())
+	}
+}
+
 func TestResultsThatCannotBeReadAreLost(t *testing.T) {
 	t.Parallel()
 	for claimed, code := range map[bool]string{true: "job_lost", false: "runner_failed"} {
