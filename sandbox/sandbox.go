@@ -18,7 +18,6 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
-	"github.com/lockkeeper/lockkeeper/sandbox/openapi"
 	"github.com/lockkeeper/lockkeeper/sandbox/page"
 )
 
@@ -41,7 +40,7 @@ type Options struct {
 	// Permissions and Events are those of the App's manifest.
 	Permissions map[string]string
 	Events      []string
-	Checker     *openapi.Checker // judges all traffic; nil: nobody does
+	Checker     github.Checker // judges all traffic; nil: nobody does
 }
 
 // New makes a world with the demo repository on it.

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/lockkeeper/lockkeeper/sandbox/openapi"
 )
 
 // App is the one GitHub App that this double knows.
@@ -24,6 +22,16 @@ type App struct {
 	Events      []string          // subscribed webhook events; installation events come anyway
 }
 
+// Checker judges traffic against GitHub's own description: openapi.Checker in
+// tests. It is an interface so that a server that judges nothing need not carry
+// the description and its validator.
+type Checker interface {
+	// Wrap checks each request below prefix, and its answer.
+	Wrap(prefix string, next http.Handler) http.Handler
+	// Webhook checks one payload.
+	Webhook(event string, payload []byte)
+}
+
 // Options configures a Double. Dir and App are required.
 type Options struct {
 	Dir           string // bare repositories are created below it, at <owner>/<name>.git
@@ -32,13 +40,13 @@ type Options struct {
 	WebhookURL    string // empty: deliveries are stored as failed; see SetWebhook
 	WebhookSecret string
 	Now           func() time.Time // nil: time.Now
-	Checker       *openapi.Checker // nil: traffic is not checked
+	Checker       Checker          // nil: traffic is not checked
 }
 
 // Double is one GitHub. All methods are safe for concurrent use.
 type Double struct {
 	dir     string
-	checker *openapi.Checker
+	checker Checker
 	clock   func() time.Time
 	handler http.Handler
 	hooks   *hookQueue
