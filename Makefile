@@ -40,7 +40,7 @@ bench: build
 
 # Rewrites golden files; read the difference before you commit it.
 update:
-	$(GO) test ./commands ./project ./report/... ./server/... -update
+	$(GO) test . ./commands ./project ./report ./sandbox/markdown ./server/config -update
 
 fuzz:
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -31,7 +31,7 @@ var layout = map[string][]string{
 	"prepare": {"run", "policy", "project", "pull"},
 
 	// Inside a job there is no GitHub; the engine starts the runner.
-	"runner":        {"run", "project", "artifact", "runner", "runner/*"},
+	"runner":              {"run", "project", "artifact", "runner", "runner/*"},
 	"backend/local":       {"run", "artifact", "runner", "runner/*", "backend/local/*"},
 	"backend/backendtest": {"run", "artifact"},
 
