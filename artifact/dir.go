@@ -102,6 +102,7 @@ func (d *Dir) write(ctx context.Context, temp string, r io.Reader) (Ref, error) 
 func (d *Dir) publish(temp, key string) error {
 	parent := path.Dir(key)
 	for range 2 {
+		top := d.existing(parent)
 		if err := d.root.MkdirAll(parent, 0o700); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -112,13 +113,26 @@ func (d *Dir) publish(temp, key string) error {
 		if err != nil {
 			return err
 		}
-		return d.syncUp(parent)
+		return d.syncUp(parent, top)
 	}
 	return fmt.Errorf("directory %s: %w", parent, fs.ErrNotExist)
 }
 
-// syncUp makes the entries of the directory and of those above it durable.
-func (d *Dir) syncUp(dir string) error {
+// existing is the lowest directory at or above dir that is there: what lies
+// below it is new, and so is its entry in the directory above.
+func (d *Dir) existing(dir string) string {
+	for dir != "." {
+		if _, err := d.root.Stat(dir); err == nil {
+			break
+		}
+		dir = path.Dir(dir)
+	}
+	return dir
+}
+
+// syncUp makes the entries of dir and of the directories above it, up to top,
+// durable. Those above top were made durable by whoever made them.
+func (d *Dir) syncUp(dir, top string) error {
 	for ; ; dir = path.Dir(dir) {
 		f, err := d.root.Open(dir)
 		if err != nil {
@@ -127,7 +141,7 @@ func (d *Dir) syncUp(dir string) error {
 		if err := errors.Join(f.Sync(), f.Close()); err != nil {
 			return err
 		}
-		if dir == "." {
+		if dir == top || dir == "." {
 			return nil
 		}
 	}

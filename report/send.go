@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/go-github/v60/github"
 
@@ -47,14 +48,24 @@ func (d delivery) reaction(ctx context.Context) error {
 	return nil
 }
 
-// shownRuns is how many runs of a pull request a report looks at.
-const shownRuns = 100
+// How many runs of a pull request a report looks at: the newest few, which
+// nearly always hold everything, and more when they do not.
+const (
+	newestRuns = 4
+	shownRuns  = 100
+)
 
-// runs reads the runs of the notice's pull request, newest first.
+// runs reads the runs of the notice's pull request that there is something to
+// say about, newest first.
 func (d delivery) runs(ctx context.Context) ([]run.Run, error) {
-	runs, err := d.Store.PullRuns(ctx, d.notice.Repository.ID, d.notice.PullRequest, shownRuns)
-	if err != nil {
-		return nil, storeError{fmt.Errorf("reading the runs of the pull request: %w", err)}
+	for _, limit := range []int{newestRuns, shownRuns} {
+		runs, err := d.Store.PullRuns(ctx, d.notice.Repository.ID, d.notice.PullRequest, limit)
+		if err != nil {
+			return nil, storeError{fmt.Errorf("reading the runs of the pull request: %w", err)}
+		}
+		if limit == shownRuns || len(runs) < limit || slices.ContainsFunc(runs, whole) {
+			return runs, nil
+		}
 	}
-	return runs, nil
+	return nil, nil // not reached: the last limit returns
 }

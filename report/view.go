@@ -53,6 +53,10 @@ func pick(runs []run.Run, head string) (p picked, ok bool) {
 	return p, ok
 }
 
+// whole reports whether a run is about everything that its commit changes, so
+// that nothing before it counts.
+func whole(r run.Run) bool { return len(r.Selectors) == 0 && !r.PreparedAt.IsZero() }
+
 func (p *picked) take(r run.Run, seen map[string]bool) {
 	for _, j := range r.Jobs {
 		if name := j.Document.Project.Name; !seen[name] {

@@ -37,8 +37,8 @@ const (
 	MessageFinished MessageKind = "finished"
 )
 
-// Message is a job's report of its own state. Seq grows by one with each
-// message of a job, beginning with 1.
+// Message is a job's report of its own state. Seq grows with each message of a
+// job. That it started need not be told of a job that is over at once.
 type Message struct {
 	JobID  string      `json:"job_id"`
 	Fence  int64       `json:"fence"`

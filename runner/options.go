@@ -39,6 +39,8 @@ type Options struct {
 	Pass          []string      // names of environment variables of the runner that terraform gets as they are
 	Grace         time.Duration // 0 is DefaultGrace
 	AliveFD       int           // open file that terraform inherits, so that its lock lasts as long as any process of the job; 0 for none
+	Threads       int           // threads that terraform computes with; 0 lets it use every processor
+	TurnFD        int           // open file that the runner closes when it starts no more terraform; 0 for none
 }
 
 // Args are the command line arguments that Main understands as these options.
@@ -62,6 +64,12 @@ func (o Options) Args() []string {
 	if o.AliveFD != 0 {
 		args = append(args, "-alive-fd="+strconv.Itoa(o.AliveFD))
 	}
+	if o.Threads != 0 {
+		args = append(args, "-threads="+strconv.Itoa(o.Threads))
+	}
+	if o.TurnFD != 0 {
+		args = append(args, "-turn-fd="+strconv.Itoa(o.TurnFD))
+	}
 	return args
 }
 
@@ -79,6 +87,8 @@ func parseOptions(args []string) (Options, error) {
 	flags.StringVar(&o.CLIConfig, "cli-config", "", "terraform CLI configuration")
 	flags.StringVar(&pass, "pass", "", "environment variables to pass on, separated by commas")
 	flags.DurationVar(&o.Grace, "grace", DefaultGrace, "time between interrupt and kill")
+	flags.IntVar(&o.Threads, "threads", 0, "threads of terraform")
+	flags.IntVar(&o.TurnFD, "turn-fd", 0, "open file to close after the last terraform process")
 	flags.IntVar(&o.AliveFD, "alive-fd", 0, "open file that terraform inherits")
 	if err := flags.Parse(args); err != nil {
 		return Options{}, err

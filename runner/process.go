@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -36,6 +38,9 @@ func (j *job) terraform(ctx context.Context, step, dir string, args ...string) *
 
 	cmd := exec.CommandContext(ctx, j.options.Terraform, args...)
 	cmd.Dir, cmd.Env = dir, j.env
+	if n := j.threads(step); n > 0 {
+		cmd.Env = append(slices.Clone(j.env), "GOMAXPROCS="+strconv.Itoa(n))
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = j.options.Grace
 	if j.alive != nil {
@@ -64,6 +69,16 @@ func (j *job) terraform(ctx context.Context, step, dir string, args ...string) *
 	<-watched
 	j.steps = append(j.steps, run.StepTime{Name: step, Milliseconds: time.Since(began).Milliseconds()})
 	return j.outcome(step, err, cause)
+}
+
+// threads is how many threads a step computes with, 0 for as many as there are
+// processors. All but plan do one thing after the other: more threads only cost
+// processor time that another job needs.
+func (j *job) threads(step string) int {
+	if step == "plan" {
+		return j.options.Threads
+	}
+	return 1
 }
 
 // outputs makes the files for what a step prints.

@@ -295,6 +295,7 @@ func TestEnvironmentOfTerraform(t *testing.T) {
 		"AWS_ACCESS_KEY_ID=id",
 		"CHECKPOINT_DISABLE=1",
 		"GOGC=400",
+		"GOMAXPROCS=1", // the last step is show
 		"GOMEMLIMIT=1GiB",
 		"HOME=" + dir + "/home",
 		"HTTPS_PROXY=http://proxy",

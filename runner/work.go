@@ -37,6 +37,7 @@ type job struct {
 	cliConfig string
 	env       []string
 	alive     *os.File
+	turn      *os.File // closed when no more terraform process will start; nil when nobody waits for that
 	steps     []run.StepTime
 	artifacts map[string]run.Artifact
 	counts    *run.Counts
@@ -60,7 +61,7 @@ func work(ctx context.Context, o Options) error {
 		return err
 	}
 
-	j := &job{options: o, alive: alive, secrets: newRedactor(nil), artifacts: map[string]run.Artifact{}}
+	j := &job{options: o, alive: alive, turn: turnFile(o.TurnFD), secrets: newRedactor(nil), artifacts: map[string]run.Artifact{}}
 	problem := j.do(ctx)
 	result := j.result(problem)
 	if err := writeResult(o.Dir, result); err != nil {
@@ -86,6 +87,16 @@ func stayAlive(fd int) (*os.File, error) {
 		return nil, fmt.Errorf("noting the process: %w", err)
 	}
 	return alive, nil
+}
+
+// turnFile takes over the file whose end tells the engine that another job may
+// have its turn with terraform. Terraform must not inherit it.
+func turnFile(fd int) *os.File {
+	if fd <= 0 {
+		return nil
+	}
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), "turn")
 }
 
 // onSignal calls f when the runner is asked to end, until stop.

@@ -25,7 +25,7 @@ type Engine struct {
 	mu      sync.Mutex
 	jobs    map[string]*job // guarded by mu: taken, and not delivered yet
 	queue   []*job          // guarded by mu: not started, first come first served
-	running int             // guarded by mu: jobs that have a process
+	running int             // guarded by mu: jobs that may have a terraform process
 
 	wake chan struct{} // holds a token when the queue or running may have changed
 }
@@ -39,6 +39,7 @@ type job struct {
 	doc   run.JobDocument
 	asked chan struct{} // closed when it was asked to end
 	once  sync.Once     // closes asked
+	left  sync.Once     // gave its place to the next job
 
 	queued bool // guarded by Engine.mu
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -19,13 +20,13 @@ import (
 // begin starts a job from the queue and follows it to its end.
 func (e *Engine) begin(ctx context.Context, j *job, deliver deliverer) {
 	if j.askedToEnd() {
-		e.leave()
+		e.leave(j)
 		e.end(ctx, j, cancelledBefore(), deliver)
 		return
 	}
 	ended, problem := e.launch(ctx, j)
 	if problem != nil {
-		e.leave()
+		e.leave(j)
 		if ctx.Err() == nil { // else the next Run starts it
 			e.end(ctx, j, problem, deliver)
 		}
@@ -37,14 +38,14 @@ func (e *Engine) begin(ctx context.Context, j *job, deliver deliverer) {
 // resume goes on with a job that began before this Run.
 func (e *Engine) resume(ctx context.Context, j *job, deliver deliverer) {
 	if !j.files.has(runner.ClaimFile) && j.files.has(runner.ResultFile) {
-		e.leave() // it never ran: cancelled in the queue, or impossible to start
+		e.leave(j) // it never ran: cancelled in the queue, or impossible to start
 		e.end(ctx, j, e.lost(j), deliver)
 		return
 	}
 	ended, err := j.files.gone()
 	if err != nil {
 		zerolog.Ctx(ctx).Error().Err(err).Str("job", j.id).Msg("waiting for a job")
-		e.leave()
+		e.leave(j)
 		return
 	}
 	e.follow(ctx, j, ended, deliver)
@@ -53,8 +54,15 @@ func (e *Engine) resume(ctx context.Context, j *job, deliver deliverer) {
 // follow tells that a job began, waits for its end, and tells that.
 func (e *Engine) follow(ctx context.Context, j *job, ended <-chan struct{}, deliver deliverer) {
 	told := make(chan struct{})
+	running, stop := context.WithCancel(ctx)
+	defer stop()
 	go func() {
 		defer close(told)
+		select { // nobody needs to know that a job began which is over already
+		case <-running.Done():
+			return
+		case <-time.After(worthTelling):
+		}
 		_ = e.tell(ctx, deliver, run.Message{
 			JobID: j.id, Fence: j.doc.Fence, Seq: seqStarted, Kind: run.MessageStarted,
 			At: j.files.time(runner.ClaimFile, e.o.Now),
@@ -67,7 +75,8 @@ func (e *Engine) follow(ctx context.Context, j *job, ended <-chan struct{}, deli
 			over = e.wait(ctx, j, gone)
 		}
 	}
-	e.leave()
+	e.leave(j)
+	stop()
 	<-told
 	if over {
 		e.end(ctx, j, e.lost(j), deliver)
@@ -107,30 +116,58 @@ func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Prob
 		return nil, problemOf("runner_failed", err)
 	}
 	defer func() { _ = log.Close() }()
+	turn, over, err := os.Pipe()
+	if err != nil {
+		return nil, problemOf("runner_failed", err)
+	}
+	defer func() { _ = over.Close() }()
 
 	const inherited = 3 // the first of ExtraFiles
 	args := runner.Options{
 		Dir: string(j.files), Artifacts: e.o.Artifacts,
 		Terraform: binary.Path, TerraformName: binary.String(),
 		Providers: e.o.Providers, CLIConfig: e.o.CLIConfig, Pass: e.o.Pass,
-		Grace: e.o.Grace, AliveFD: inherited,
+		Grace: e.o.Grace, AliveFD: inherited, TurnFD: inherited + 1,
+		Threads: e.threads(),
 	}.Args()
 	command := append(slices.Clone(e.o.Executable), args...)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir, cmd.Env = string(j.files), env
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.ExtraFiles = []*os.File{alive}
+	cmd.ExtraFiles = []*os.File{alive, over}
 	// A session of its own: signals for the server's group do not reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
+		_ = turn.Close()
 		return nil, problemOf("runner_failed", err)
 	}
+	go e.nextTurn(j, turn)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		_ = cmd.Wait() // what it left behind says how it ended
 	}()
 	return ended, nil
+}
+
+// threads is how many threads the next terraform may compute with: one when
+// there is a job for every processor, else as many as it likes.
+func (e *Engine) threads() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running+len(e.queue) >= runtime.NumCPU() {
+		return 1
+	}
+	return 0
+}
+
+// nextTurn gives the place of a job away when its runner closes the other end
+// of the pipe: it starts no more terraform, or it is gone. Reading down what
+// terraform found costs as much time as starting the next one.
+func (e *Engine) nextTurn(j *job, turn *os.File) {
+	_, _ = turn.Read(make([]byte, 1)) // nothing is ever written; only the end counts
+	_ = turn.Close()
+	e.leave(j)
 }
 
 // environment is that of the runner: what terraform may have of this process,
@@ -158,6 +195,10 @@ func (e *Engine) environment(ctx context.Context, doc run.JobDocument) ([]string
 	}
 	return env, nil
 }
+
+// worthTelling is how long a job runs before its beginning is told of. Each
+// message is a transaction, and most plans are over by then.
+const worthTelling = 500 * time.Millisecond
 
 // Times that the engine gives beyond what the runner should need itself.
 const (

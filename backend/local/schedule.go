@@ -77,12 +77,16 @@ func (e *Engine) next() *job {
 	return j
 }
 
-// leave gives the place of a job to the next one.
-func (e *Engine) leave() {
-	e.mu.Lock()
-	e.running--
-	e.mu.Unlock()
-	e.awake()
+// leave gives the place of a job to the next one, once.
+func (e *Engine) leave(j *job) {
+	j.left.Do(func() {
+		e.mu.Lock()
+		if e.jobs[j.id] == j { // else it is of a Run that is over
+			e.running--
+		}
+		e.mu.Unlock()
+		e.awake()
+	})
 }
 
 // forget drops what is known from files when Run starts again.
