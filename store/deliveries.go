@@ -9,51 +9,45 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// putDelivery is one PutDelivery call on its way to the committer.
-type putDelivery struct {
-	delivery run.Delivery
-	answer   chan putAnswer // has room for one
+// write is one small change on its way to the committer.
+type write struct {
+	do     func(context.Context, *sql.Tx) error
+	answer chan error // has room for one
 }
 
-type putAnswer struct {
-	added bool
-	err   error
-}
-
-// PutDelivery implements run.Store. Deliveries that arrive together share one
-// transaction, so that a burst costs a few disk flushes instead of one each.
-func (s *SQLite) PutDelivery(ctx context.Context, d run.Delivery) (bool, error) {
-	put := putDelivery{d, make(chan putAnswer, 1)}
+// together commits a change in one transaction with others that arrive at the
+// same time: a burst then costs a few disk flushes instead of one each.
+func (s *SQLite) together(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
+	w := write{do, make(chan error, 1)}
 	select {
-	case s.inbox <- put:
+	case s.writes <- w:
 	case <-s.stop:
-		return false, fmt.Errorf("keeping delivery %s: %w", d.GUID, sql.ErrConnDone)
+		return sql.ErrConnDone
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return ctx.Err()
 	}
-	a := <-put.answer // it is being committed: cancelling would leave the outcome unknown
-	return a.added, a.err
+	return <-w.answer // it is being committed: leaving would leave the outcome unknown
 }
 
-// commitDeliveries is the one goroutine that inserts deliveries.
-func (s *SQLite) commitDeliveries() {
+// commit is the one goroutine that carries out what comes together.
+func (s *SQLite) commit() {
 	for {
 		select {
 		case <-s.stop:
 			return
-		case first := <-s.inbox:
+		case first := <-s.writes:
 			s.commitBatch(s.gather(first))
 		}
 	}
 }
 
 // gather takes what is waiting, without waiting for more.
-func (s *SQLite) gather(first putDelivery) []putDelivery {
-	batch := []putDelivery{first}
+func (s *SQLite) gather(first write) []write {
+	batch := []write{first}
 	for len(batch) < 256 {
 		select {
-		case p := <-s.inbox:
-			batch = append(batch, p)
+		case w := <-s.writes:
+			batch = append(batch, w)
 		default:
 			return batch
 		}
@@ -61,33 +55,40 @@ func (s *SQLite) gather(first putDelivery) []putDelivery {
 	return batch
 }
 
-func (s *SQLite) commitBatch(batch []putDelivery) {
+// commitBatch does all or nothing; what fails fails for everybody in the batch,
+// who all try again.
+func (s *SQLite) commitBatch(batch []write) {
 	ctx := context.Background() // callers may leave, the batch is everybody's
-	added := make([]bool, len(batch))
 	err := s.tx(ctx, func(tx *sql.Tx) error {
-		for i, p := range batch {
-			d := p.delivery
-			res, err := tx.ExecContext(ctx, `INSERT INTO deliveries (guid, event, payload, received_at, due_at)
-				VALUES (?, ?, ?, ?, ?) ON CONFLICT (guid) DO NOTHING`,
-				d.GUID, d.Event, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt))
-			if err != nil {
+		for _, w := range batch {
+			if err := w.do(ctx, tx); err != nil {
 				return err
 			}
-			n, err := res.RowsAffected()
-			if err != nil {
-				return err
-			}
-			added[i] = n == 1
 		}
 		return nil
 	})
-	for i, p := range batch {
-		if err != nil {
-			p.answer <- putAnswer{err: fmt.Errorf("keeping delivery %s: %w", p.delivery.GUID, err)}
-			continue
-		}
-		p.answer <- putAnswer{added: added[i]}
+	for _, w := range batch {
+		w.answer <- err
 	}
+}
+
+// PutDelivery implements run.Store.
+func (s *SQLite) PutDelivery(ctx context.Context, d run.Delivery) (added bool, err error) {
+	err = s.together(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `INSERT INTO deliveries (guid, event, payload, received_at, due_at)
+			VALUES (?, ?, ?, ?, ?) ON CONFLICT (guid) DO NOTHING`,
+			d.GUID, d.Event, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt))
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		added = n == 1
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("keeping delivery %s: %w", d.GUID, err)
+	}
+	return added, nil
 }
 
 // PendingDeliveries implements run.Store.
@@ -113,7 +114,10 @@ func (s *SQLite) PendingDeliveries(ctx context.Context, now time.Time, limit int
 
 // DoneDelivery implements run.Store.
 func (s *SQLite) DoneDelivery(ctx context.Context, guid string) error {
-	_, err := s.write.ExecContext(ctx, `UPDATE deliveries SET done = 1, payload = NULL WHERE guid = ?`, guid)
+	err := s.together(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE deliveries SET done = 1, payload = NULL WHERE guid = ?`, guid)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("finishing delivery %s: %w", guid, err)
 	}

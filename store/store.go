@@ -33,12 +33,12 @@ type SQLite struct {
 	// Now dates the rows that carry no time of their own. Open sets time.Now.
 	Now func() time.Time
 
-	write *sql.DB // one connection: SQLite has one writer, waiting in Go is cheaper than SQLITE_BUSY
-	read  *sql.DB
-	inbox chan putDelivery
-	stop  chan struct{}
-	once  sync.Once // closes stop
-	done  sync.WaitGroup
+	write  *sql.DB // one connection: SQLite has one writer, waiting in Go is cheaper than SQLITE_BUSY
+	read   *sql.DB
+	writes chan write
+	stop   chan struct{}
+	once   sync.Once // closes stop
+	done   sync.WaitGroup
 }
 
 var _ run.Store = (*SQLite)(nil)
@@ -55,7 +55,7 @@ func Open(ctx context.Context, file string) (*SQLite, error) {
 		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)"},
 		"_txlock": {"immediate"},
 	}.Encode()}).String()
-	s := &SQLite{Now: time.Now, inbox: make(chan putDelivery), stop: make(chan struct{})}
+	s := &SQLite{Now: time.Now, writes: make(chan write), stop: make(chan struct{})}
 	if s.write, err = sql.Open("sqlite", dsn); err != nil {
 		return nil, fmt.Errorf("opening database %q: %w", file, err)
 	}
@@ -67,7 +67,7 @@ func Open(ctx context.Context, file string) (*SQLite, error) {
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrating database %q: %w", file, err), s.write.Close(), s.read.Close())
 	}
-	s.done.Go(s.commitDeliveries)
+	s.done.Go(s.commit)
 	return s, nil
 }
 
