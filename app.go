@@ -46,24 +46,11 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 			err = errors.Join(err, a.close())
 		}
 	}()
-	if err := a.lockDataDir(cfg.DataDir); err != nil {
-		return nil, err
-	}
-	in := func(name string) string { return filepath.Join(cfg.DataDir, name) }
-	db, err := store.Open(ctx, in("lockkeeper.db"))
+	kept, err := a.open(ctx, cfg.DataDir)
 	if err != nil {
 		return nil, err
 	}
-	a.closers = append(a.closers, db.Close)
-	artifacts, err := artifact.OpenDir(in("artifacts"))
-	if err != nil {
-		return nil, err
-	}
-	a.closers = append(a.closers, artifacts.Close)
-	index := new(project.Index)
-	if err := a.keepIndex(index, in("modules.index")); err != nil {
-		return nil, err
-	}
+	db, artifacts := kept.db, kept.artifacts
 	engine, err := newEngine(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -79,7 +66,7 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		Client: func(_ context.Context, id int64) (*github.Client, error) { return clients.NewInstallationClient(id) },
 		Open:   func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return artifacts.Open(ctx, ref) },
 	}
-	preparer := newPreparer(cfg, clients, artifacts, index, in("mirrors"))
+	preparer := newPreparer(cfg, clients, artifacts, kept.index, filepath.Join(cfg.DataDir, "mirrors"))
 	worker := &run.Worker{
 		Store: db, Backend: engine, Prepare: preparer.Prepare, Notify: sender.Wake, Now: time.Now, Patience: 15 * time.Minute,
 	}
@@ -102,6 +89,30 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		{"retention", retention{db, artifacts}.run},
 	}
 	return a, nil
+}
+
+// kept is what the data directory holds.
+type kept struct {
+	db        *store.SQLite
+	artifacts *artifact.Dir
+	index     *project.Index
+}
+
+// open locks the data directory and opens what it holds.
+func (a *app) open(ctx context.Context, dir string) (k kept, err error) {
+	if err := a.lockDataDir(dir); err != nil {
+		return k, err
+	}
+	if k.db, err = store.Open(ctx, filepath.Join(dir, "lockkeeper.db")); err != nil {
+		return k, err
+	}
+	a.closers = append(a.closers, k.db.Close)
+	if k.artifacts, err = artifact.OpenDir(filepath.Join(dir, "artifacts")); err != nil {
+		return k, err
+	}
+	a.closers = append(a.closers, k.artifacts.Close)
+	k.index = new(project.Index)
+	return k, a.keepIndex(k.index, filepath.Join(dir, "modules.index"))
 }
 
 // run works until ctx is done or a part fails, and waits for all of them. serve
