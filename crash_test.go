@@ -103,15 +103,53 @@ func TestKilledAtManyPointsStillOneFinalComment(t *testing.T) {
 	s.until("the first plan", func() bool { return len(s.plans(number)) == 1 })
 	s.quiet()
 
+	points, deaths := 0, 0
+	crash := func(point string, set func()) {
+		points++
+		if s.crash(number, point, set) {
+			deaths++
+		}
+	}
 	for call := 1; call <= 9; call++ {
 		for _, when := range []string{"before", "after"} {
-			s.crash(number, fmt.Sprintf("%s call %d of GitHub", when, call), func() { s.killAround(when, call) })
+			crash(fmt.Sprintf("%s call %d of GitHub", when, call), func() { s.killAround(when, call) })
 		}
 	}
 	for _, step := range []string{"init", "plan", "show"} {
 		for _, when := range []string{"before", "after"} {
-			s.crash(number, when+" terraform "+step, func() { arm(when, step) })
+			crash(when+" terraform "+step, func() { arm(when, step) })
 		}
+	}
+	crash("after the webhook was answered, before the reaction", s.killBeforeReaction)
+	// A plan may need fewer calls than there are points, but not far fewer.
+	if deaths < points-6 {
+		t.Errorf("the server died at %d of %d points: this test tests too little", deaths, points)
+	}
+}
+
+// TestKilledTwiceDuringAPlanStillOneFinalComment kills the server while
+// terraform plans, and its successor at once.
+func TestKilledTwiceDuringAPlanStillOneFinalComment(t *testing.T) {
+	s := newStage(t, aScript)
+	s.script(holding)
+	held := gate{s}
+	s.launch()
+	defer s.kill()
+	held.open()
+	number := (&story{s}).planned("crash")
+	held.close()
+	before := len(s.runs(number))
+	id, err := s.world.GitHub.As(demo.Reviewer).Comment(sandbox.Repository, number, "/plan")
+	s.check(err)
+	held.await(2)
+	for range 2 {
+		s.kill()
+		s.launch()
+	}
+	held.open()
+	s.once(number, id, before, "twice during a plan")
+	if got := held.plans(); got != 2 {
+		t.Errorf("terraform planned %d times, want once for each command", got)
 	}
 }
 
@@ -135,9 +173,28 @@ func (s *stage) killAround(when string, n int) {
 	}
 }
 
+// killBeforeReaction kills the server when GitHub has its answer to the webhook
+// and nobody has seen anything of the command yet.
+func (s *stage) killBeforeReaction() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.world.GitHub.Deliveries())
+	s.onCall = func(_ int, r *http.Request, serve func()) {
+		if !strings.HasSuffix(r.URL.Path, "/reactions") {
+			serve()
+			return
+		}
+		_ = s.world.GitHub.Wait(r.Context(), func() bool {
+			all := s.world.GitHub.Deliveries()
+			return len(all) > before && all[before].StatusCode == http.StatusOK
+		}) // an error means that the server is gone already
+		s.kill()
+	}
+}
+
 // crash asks for a plan with a trap set, starts the server again if it fell
 // into it, and checks that everything is there exactly once.
-func (s *stage) crash(number int, point string, set func()) {
+func (s *stage) crash(number int, point string, set func()) (died bool) {
 	s.Helper()
 	before := len(s.runs(number))
 	set()
@@ -147,10 +204,18 @@ func (s *stage) crash(number int, point string, set func()) {
 	s.mu.Lock()
 	s.onCall = nil
 	s.mu.Unlock()
-	if s.dead() {
+	if died = s.dead(); died {
 		s.kill()
 		s.launch()
 	}
+	s.once(number, id, before, point)
+	return died
+}
+
+// once waits for the end of everything and checks that the command made exactly
+// one run, one reaction and, with all earlier ones, one comment.
+func (s *stage) once(number int, id int64, before int, point string) {
+	s.Helper()
 	s.poll("the run, killed "+point, func() bool { return len(s.runs(number)) > before })
 	s.quiet()
 
