@@ -29,6 +29,7 @@ import (
 type app struct {
 	handler http.Handler // webhook endpoint, health, metrics
 	parts   []part
+	lost    *server.Lost
 	closers []func() error // in the order of opening
 }
 
@@ -56,6 +57,10 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		return nil, err
 	}
 	metrics := server.NewMetrics()
+	metrics.WatchBacklog(func() (server.Backlog, error) {
+		b, err := db.Backlog(ctx)
+		return server.Backlog(b), err
+	})
 	clients, err := newClients(cfg.GitHub, metrics)
 	if err != nil {
 		return nil, err
@@ -83,9 +88,9 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		return nil, err
 	}
 	a.handler = (&server.Server{Webhook: webhook, Metrics: metrics, Ready: db.Ready, Log: *zerolog.Ctx(ctx)}).Handler()
-	lost := &server.Lost{App: clients.NewAppClient, Now: time.Now, Every: 5 * time.Minute}
+	a.lost = &server.Lost{App: clients.NewAppClient, Now: time.Now, Every: 5 * time.Minute, Pause: time.Minute}
 	a.parts = []part{
-		{"inbox", inbox.Run}, {"worker", worker.Run}, {"sender", sender.Run}, {"lost deliveries", lost.Run},
+		{"inbox", inbox.Run}, {"worker", worker.Run}, {"sender", sender.Run}, {"lost deliveries", a.lost.Run},
 		{"retention", retention{db, artifacts}.run},
 	}
 	return a, nil

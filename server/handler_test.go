@@ -342,7 +342,8 @@ func TestHealthPages(t *testing.T) {
 		t.Errorf("/readyz when down: %d %q", code, body)
 	}
 	s.Metrics.delivery("stored")
-	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, `lockkeeper_deliveries_total{outcome="stored"} 1`) {
+	s.Metrics.WatchBacklog(func() (Backlog, error) { return Backlog{Runs: 7}, nil })
+	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, `lockkeeper_deliveries_total{outcome="stored"} 1`) || !strings.Contains(body, "lockkeeper_runs_active 7") {
 		t.Errorf("/metrics: %d", code)
 	}
 }

@@ -18,6 +18,7 @@ type Lost struct {
 	App   func() (*github.Client, error) // authenticated as the App
 	Now   func() time.Time
 	Every time.Duration
+	Pause time.Duration // left between attempts at one event; the first may be on its way
 }
 
 const (
@@ -26,8 +27,6 @@ const (
 	lostWindow = 3 * 24 * time.Hour
 	// lostAttempts bounds how often one event is asked for again.
 	lostAttempts = 5
-	// lostPause is left between attempts at one event.
-	lostPause = time.Minute
 )
 
 // Run looks at the start and then every interval, until ctx is done.
@@ -59,7 +58,7 @@ func (l *Lost) sweep(ctx context.Context) (redelivered int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, id := range lost(recent, l.Now()) {
+	for _, id := range lost(recent, l.Now().Add(-l.Pause)) {
 		_, _, err := client.Apps.RedeliverHookDelivery(ctx, id)
 		var accepted *github.AcceptedError // the normal answer, 202
 		if err != nil && !errors.As(err, &accepted) {
@@ -92,9 +91,9 @@ func (l *Lost) recent(ctx context.Context, client *github.Client) ([]*github.Hoo
 	}
 }
 
-// lost picks, of each event that no attempt delivered, the newest attempt. The
-// list is newest first.
-func lost(deliveries []*github.HookDelivery, now time.Time) []int64 {
+// lost picks, of each event that no attempt delivered, the newest attempt,
+// unless that was made after latest. The list is newest first.
+func lost(deliveries []*github.HookDelivery, latest time.Time) []int64 {
 	type event struct {
 		newest   *github.HookDelivery
 		attempts int
@@ -115,7 +114,7 @@ func lost(deliveries []*github.HookDelivery, now time.Time) []int64 {
 	var out []int64
 	for i := len(order) - 1; i >= 0; i-- { // oldest first, as they happened
 		e := events[order[i]]
-		if !e.done && e.attempts <= lostAttempts && now.Sub(e.newest.GetDeliveredAt().Time) >= lostPause {
+		if !e.done && e.attempts <= lostAttempts && !e.newest.GetDeliveredAt().After(latest) {
 			out = append(out, e.newest.GetID())
 		}
 	}

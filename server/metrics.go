@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -41,9 +42,24 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// Gauge adds a value that is read when Prometheus asks.
-func (m *Metrics) Gauge(name, help string, read func() float64) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+// Backlog is what waits, in counts.
+type Backlog struct{ Deliveries, Runs, Notices int }
+
+// WatchBacklog adds the backlog, read when Prometheus asks. Where it cannot be
+// read the values are NaN.
+func (m *Metrics) WatchBacklog(read func() (Backlog, error)) {
+	gauge := func(name, help string, pick func(Backlog) int) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			b, err := read()
+			if err != nil {
+				return math.NaN()
+			}
+			return float64(pick(b))
+		}))
+	}
+	gauge("lockkeeper_deliveries_pending", "Webhook deliveries not acted on yet.", func(b Backlog) int { return b.Deliveries })
+	gauge("lockkeeper_runs_active", "Runs that are not over.", func(b Backlog) int { return b.Runs })
+	gauge("lockkeeper_notices_pending", "Comments, checks, replies and reactions not sent yet.", func(b Backlog) int { return b.Notices })
 }
 
 // Handler serves the metrics.

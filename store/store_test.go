@@ -304,6 +304,20 @@ func TestSweepForgetsOnlyWhatIsOldAndOver(t *testing.T) {
 	}
 }
 
+func TestBacklogCountsWhatIsNotDone(t *testing.T) {
+	s, ctx := fresh(t), t.Context()
+	must[bool](t)(s.PutDelivery(ctx, delivery("a")))
+	must[bool](t)(s.PutDelivery(ctx, delivery("b")))
+	if err := s.DoneDelivery(ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	r := aRun("1", "k")
+	must[bool](t)(s.CreateRun(ctx, r, []run.Notice{run.RefreshComment(r.Repository, 3), run.ReplyTo(r.Repository, 3, "x", "y")}))
+	if got, want := must[Backlog](t)(s.Backlog(ctx)), (Backlog{Deliveries: 1, Runs: 1, Notices: 2}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
 func TestADatabaseOfANewerVersionIsLeftAlone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "test.db")
 	s := open(t, file)
