@@ -30,7 +30,9 @@ type Store interface {
 	CreateRun(ctx context.Context, r Run, notices []Notice) (added bool, err error)
 	// UpdateRun loads a run for update, lets change alter it, and saves it with
 	// the notices that change returns. When change returns an error nothing is
-	// saved and the error is returned as it is. It returns the saved run.
+	// saved and the error is returned as it is. It returns the saved run. What
+	// slices and pointers of a run refer to is shared: change replaces them
+	// instead of altering it, as Step does.
 	UpdateRun(ctx context.Context, id string, change func(*Run) ([]Notice, error)) (Run, error)
 	// Run returns one run, or ErrNotFound.
 	Run(ctx context.Context, id string) (Run, error)

@@ -27,11 +27,15 @@ func (s *SQLite) CreateRun(ctx context.Context, r run.Run, notices []run.Notice)
 
 // UpdateRun implements run.Store.
 func (s *SQLite) UpdateRun(ctx context.Context, id string, change func(*run.Run) ([]run.Notice, error)) (run.Run, error) {
+	s.updating.Lock() // from the commit to the memory of it, nobody else updates
+	defer s.updating.Unlock()
 	var r run.Run
-	err := s.tx(ctx, func(tx *sql.Tx) error {
-		var err error
-		if r, err = oneRun(tx.QueryRowContext(ctx, `SELECT document FROM runs WHERE id = ?`, id)); err != nil {
-			return err
+	err := s.tx(ctx, func(tx *sql.Tx) (err error) {
+		var hot bool
+		if r, hot = s.hot.get(id); !hot {
+			if r, err = oneRun(tx.QueryRowContext(ctx, `SELECT document FROM runs WHERE id = ?`, id)); err != nil {
+				return err
+			}
 		}
 		notices, err := change(&r)
 		if err != nil {
@@ -45,11 +49,15 @@ func (s *SQLite) UpdateRun(ctx context.Context, id string, change func(*run.Run)
 	if err != nil {
 		return run.Run{}, fmt.Errorf("updating run %q: %w", id, err)
 	}
+	s.hot.put(r)
 	return r, nil
 }
 
 // Run implements run.Store.
 func (s *SQLite) Run(ctx context.Context, id string) (run.Run, error) {
+	if r, hot := s.hot.get(id); hot {
+		return r, nil
+	}
 	r, err := oneRun(s.read.QueryRowContext(ctx, `SELECT document FROM runs WHERE id = ?`, id))
 	if err != nil {
 		return run.Run{}, fmt.Errorf("reading run %q: %w", id, err)

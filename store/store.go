@@ -33,12 +33,15 @@ type SQLite struct {
 	// Now dates the rows that carry no time of their own. Open sets time.Now.
 	Now func() time.Time
 
-	write  *sql.DB // one connection: SQLite has one writer, waiting in Go is cheaper than SQLITE_BUSY
-	read   *sql.DB
-	writes chan write
-	stop   chan struct{}
-	once   sync.Once // closes stop
-	done   sync.WaitGroup
+	write *sql.DB // one connection: SQLite has one writer, waiting in Go is cheaper than SQLITE_BUSY
+	read  *sql.DB
+	hot   hotRuns
+
+	updating sync.Mutex // held while a run is updated
+	writes   chan write
+	stop     chan struct{}
+	once     sync.Once // closes stop
+	done     sync.WaitGroup
 }
 
 var _ run.Store = (*SQLite)(nil)
