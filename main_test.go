@@ -102,13 +102,17 @@ func (s *stage) api(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve runs Lockkeeper in this process until the returned function is called.
-func (s *stage) serve() (stop func()) {
+// Each change may alter its parts before they work.
+func (s *stage) serve(change ...func(*app)) (stop func()) {
 	s.Helper()
 	ctx, cancel := context.WithCancel(zerolog.New(zerolog.NewTestWriter(s)).Level(zerolog.WarnLevel).WithContext(context.Background()))
 	cfg, err := config.Load(s.config, os.Getenv)
 	s.check(err)
 	a, err := newApp(ctx, cfg)
 	s.check(err)
+	for _, c := range change {
+		c(a)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	s.check(err)
 	s.world.GitHub.SetWebhook("http://"+l.Addr().String()+githubapp.DefaultWebhookRoute, s.world.WebhookSecret)

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/sandbox"
+)
+
+// later makes a server look for lost deliveries as if it started when those of
+// now are old enough to be lost.
+func later(a *app) {
+	a.lost.Now = func() time.Time { return time.Now().Add(2 * a.lost.Pause) }
+}
+
+func TestT28ALostWebhookIsAskedForAgainAndActedOnOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		lose func(*stage)
+	}{
+		{"nothing answered", func(s *stage) { s.world.GitHub.Faults().DropWebhooks(1) }},
+		{"the answer was 503", func(s *stage) {
+			ill := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+			s.Cleanup(ill.Close)
+			s.world.GitHub.SetWebhook(ill.URL, s.world.WebhookSecret)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &story{newStage(t)}
+			stop := s.serve()
+			n := s.planned("a")
+			tt.lose(s.stage)
+			id := s.says(rui, n, "/plan")
+			if got := len(s.runs(n)); got != 1 {
+				t.Fatalf("%d runs: the webhook was not lost", got)
+			}
+			stop()
+
+			stop = s.serve(later)
+			s.poll("the lost command", func() bool { return len(s.runs(n)) == 2 })
+			s.quiet()
+			stop()
+			s.sweptOnceMore()
+			if got := s.reactions(n, id); len(got) != 1 {
+				t.Errorf("reactions %v", got)
+			}
+			if got := len(s.runs(n)); got != 2 {
+				t.Errorf("%d runs, want 2", got)
+			}
+			s.onlyLostOnesAgain()
+		})
+	}
+}
+
+// sweptOnceMore runs a server until it has looked for lost deliveries.
+func (s *story) sweptOnceMore() {
+	s.Helper()
+	s.world.GitHub.ResetRequests()
+	stop := s.serve(later)
+	s.poll("a look at the deliveries", func() bool { return s.world.GitHub.Requests()["GET /app/hook/deliveries"] > 0 })
+	s.quiet()
+	stop()
+}
+
+// onlyLostOnesAgain checks that each delivery which failed was sent once more
+// and none that arrived. Those from before the App had an address count, too.
+func (s *story) onlyLostOnesAgain() {
+	s.Helper()
+	arrived, again := map[string]bool{}, map[string]int{}
+	for _, d := range s.world.GitHub.Deliveries() {
+		if d.Redelivery {
+			again[d.GUID]++
+			continue
+		}
+		arrived[d.GUID] = d.StatusCode == http.StatusOK
+	}
+	for guid, ok := range arrived {
+		if want := map[bool]int{true: 0, false: 1}[ok]; again[guid] != want {
+			s.Errorf("delivery %s was asked for %d times more, want %d; did it arrive at first: %t", guid, again[guid], want, ok)
+		}
+	}
+}
+
+func TestT28AServerKeepsLookingForLostWebhooks(t *testing.T) {
+	s := &story{newStage(t)}
+	// No pause: deliveries that are on their way are asked for again, too.
+	t.Cleanup(s.serve(func(a *app) { a.lost.Every, a.lost.Pause = 10*time.Millisecond, 0 }))
+	n := s.planned("a")
+	const questions = 12
+	for i := range questions {
+		if i%3 == 1 {
+			s.world.GitHub.Faults().DropWebhooks(1)
+		}
+		_, err := s.world.GitHub.As(rui).Comment(sandbox.Repository, n, "/help")
+		s.check(err)
+	}
+	s.poll("an answer to each question", func() bool { return len(s.said(n)) >= questions+1 })
+	s.quiet()
+	if got := len(s.said(n)); got != questions+1 {
+		t.Errorf("%d comments, want one for each question and the plan", got)
+	}
+	if len(s.runs(n)) != 1 {
+		t.Errorf("%d runs", len(s.runs(n)))
+	}
+}
