@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"net/http"
 	"os"
@@ -18,31 +17,41 @@ import (
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
 )
 
-// launch starts Lockkeeper as a process and waits until it listens.
+// launch starts Lockkeeper as a process and waits until it listens. What it
+// writes goes to the file server.log.
 func (s *stage) launch() {
 	s.Helper()
+	before := len(s.log())
+	log, err := os.OpenFile(filepath.Join(s.dir, "server.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	s.check(err)
+	defer func() { _ = log.Close() }()
 	cmd := exec.Command(os.Args[0], "serve", "--config", s.config)
 	cmd.Env = append(os.Environ(), asLockkeeper+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	logs, err := cmd.StderrPipe()
-	s.check(err)
+	cmd.Stderr = log
 	s.check(cmd.Start())
 	s.mu.Lock()
 	s.process = cmd
 	s.mu.Unlock()
-	lines := bufio.NewScanner(logs)
-	for lines.Scan() {
-		if _, rest, ok := strings.Cut(lines.Text(), `"address":"`); ok {
-			address, _, _ := strings.Cut(rest, `"`)
-			s.world.GitHub.SetWebhook("http://"+address+githubapp.DefaultWebhookRoute, s.world.WebhookSecret)
-			go func() {
-				for lines.Scan() { // drained so that the server never waits
-				}
-			}()
-			return
+	var address string
+	s.poll("the server to listen", func() bool {
+		_, rest, _ := strings.Cut(s.log()[before:], `"address":"`)
+		var ok bool
+		if address, _, ok = strings.Cut(rest, `"`); !ok && s.dead() {
+			s.Fatalf("the server ended before it listened:\n%s", s.log())
 		}
+		return ok
+	})
+	s.world.GitHub.SetWebhook("http://"+address+githubapp.DefaultWebhookRoute, s.world.WebhookSecret)
+}
+
+// log is what the server has written as a process.
+func (s *stage) log() string {
+	content, err := os.ReadFile(filepath.Join(s.dir, "server.log"))
+	if err != nil {
+		return ""
 	}
-	s.Fatal("the server ended before it listened")
+	return string(content)
 }
 
 // kill ends the server as a crash would. Jobs are processes of their own.

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -81,6 +84,13 @@ resource "terraform_data" "hostile" {
 			s.harmless(n)
 		})
 	}
+	t.Run("addresses of what is destroyed", func(t *testing.T) {
+		s := &story{s.of(t)}
+		s.addToState("network-dev", hostileLine, hostileText, hostileName)
+		n := s.openHostile(hostileRef+"state", github.Files{"live/dev/network/notes.tf": "# none\n"})
+		s.wants(s.said(n)[0].Body, "3 to destroy", "[!CAUTION]")
+		s.harmless(n)
+	})
 	t.Run("names of projects and replies", func(t *testing.T) {
 		s := &story{s.of(t)}
 		_, err := s.world.GitHub.Commit(sandbox.Repository, demo.DefaultBranch, ana, "Discover", github.Files{"lockkeeper.yml": github.Deleted})
@@ -106,6 +116,28 @@ resource "terraform_data" "hostile" {
 // of is the same stage for a subtest.
 func (s *stage) of(t *testing.T) *stage {
 	return &stage{TB: t, world: s.world, dir: s.dir, config: s.config, store: s.store, github: s.github}
+}
+
+// addToState lets a project have resources with these keys, of which its code
+// says nothing.
+func (s *story) addToState(project string, keys ...string) {
+	s.Helper()
+	file := filepath.Join(s.dir, "states", project+".tfstate")
+	content, err := os.ReadFile(file)
+	s.check(err)
+	var state map[string]any
+	s.check(json.Unmarshal(content, &state))
+	var instances []any
+	for _, key := range keys {
+		instances = append(instances, map[string]any{"index_key": key, "schema_version": 0, "attributes": map[string]any{"id": key}})
+	}
+	state["resources"] = append(state["resources"].([]any), map[string]any{
+		"mode": "managed", "type": "terraform_data", "name": "gone", "instances": instances,
+		"provider": `provider["terraform.io/builtin/terraform"]`,
+	})
+	content, err = json.Marshal(state)
+	s.check(err)
+	s.check(os.WriteFile(file, content, 0o600))
 }
 
 func (s *story) openHostile(branch string, files github.Files) int {
