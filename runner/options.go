@@ -40,7 +40,7 @@ type Options struct {
 	Grace         time.Duration // 0 is DefaultGrace
 	AliveFD       int           // open file that terraform inherits, so that its lock lasts as long as any process of the job; 0 for none
 	Threads       int           // threads that terraform computes with; 0 lets it use every processor
-	TurnFD        int           // open file that the runner closes when it starts no more terraform; 0 for none
+	TurnFD        int           // open file to which the runner writes a byte when it starts no more terraform; 0 for none
 }
 
 // Args are the command line arguments that Main understands as these options.
@@ -88,7 +88,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.StringVar(&pass, "pass", "", "environment variables to pass on, separated by commas")
 	flags.DurationVar(&o.Grace, "grace", DefaultGrace, "time between interrupt and kill")
 	flags.IntVar(&o.Threads, "threads", 0, "threads of terraform")
-	flags.IntVar(&o.TurnFD, "turn-fd", 0, "open file to close after the last terraform process")
+	flags.IntVar(&o.TurnFD, "turn-fd", 0, "open file to write a byte to after the last terraform process")
 	flags.IntVar(&o.AliveFD, "alive-fd", 0, "open file that terraform inherits")
 	if err := flags.Parse(args); err != nil {
 		return Options{}, err

@@ -49,9 +49,7 @@ func (j *job) plan(ctx context.Context) *run.Problem {
 	if p := j.terraform(ctx, "show", dir, "show", "-json", "-no-color", j.path(run.ArtifactPlan)); p != nil {
 		return p
 	}
-	if j.turn != nil {
-		_ = j.turn.Close() // the next job starts while this one writes down what it found
-	}
+	j.giveTurn()
 	return j.keep(ctx)
 }
 

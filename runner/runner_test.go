@@ -34,6 +34,7 @@ type setup struct {
 	doc       run.JobDocument
 	env       []string
 	artifacts *artifact.Dir
+	files     []*os.File // that the runner inherits
 }
 
 func newSetup(t testing.TB, files map[string]string) *setup {
@@ -82,7 +83,7 @@ func (s *setup) start(t testing.TB) int {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0], append([]string{"runner"}, s.options.Args()...)...)
-	cmd.Env = s.env
+	cmd.Env, cmd.ExtraFiles = s.env, s.files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -148,7 +149,7 @@ const resource = "resource \"terraform_data\" \"a\" {\n  input = \"x\"\n}\n"
 func TestOptionsAreTheirArguments(t *testing.T) {
 	want := Options{
 		Dir: "/d", Artifacts: "/a b", Terraform: "/t", TerraformName: "Terraform 1", Providers: "/p",
-		CLIConfig: "/c", Pass: []string{"A", "B"}, Grace: time.Minute, AliveFD: 3,
+		CLIConfig: "/c", Pass: []string{"A", "B"}, Grace: time.Minute, AliveFD: 3, TurnFD: 4, Threads: 2,
 	}
 	got, err := parseOptions(want.Args())
 	if err != nil {
@@ -315,6 +316,36 @@ func TestEnvironmentOfTerraform(t *testing.T) {
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A terraform that had the turn file would keep it open after the runner's end;
+// the alive file it has to keep.
+func TestFilesOfTerraform(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": resource})
+	seen := filepath.Join(t.TempDir(), "files")
+	s.script(t, "ls -l /proc/$$/fd >> "+seen+"\n")
+	dir := t.TempDir()
+	for _, name := range []string{"alive", "turn"} { // a pipe is not needed to see what is said
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		s.files = append(s.files, f)
+	}
+	s.options.AliveFD, s.options.TurnFD = 3, 4
+	s.run(t)
+	if said, err := os.ReadFile(s.files[1].Name()); err != nil || len(said) != 1 {
+		t.Errorf("the runner said %q, %v", said, err)
+	}
+	content, err := os.ReadFile(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(content), s.files[1].Name()) || strings.Count(string(content), s.files[0].Name()) != 3 {
+		t.Errorf("open files of the three steps:\n%s", content)
 	}
 }
 

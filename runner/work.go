@@ -37,7 +37,7 @@ type job struct {
 	cliConfig string
 	env       []string
 	alive     *os.File
-	turn      *os.File // closed when no more terraform process will start; nil when nobody waits for that
+	turn      *os.File // nil when nobody waits for the end of the last terraform process
 	steps     []run.StepTime
 	artifacts map[string]run.Artifact
 	counts    *run.Counts
@@ -89,14 +89,26 @@ func stayAlive(fd int) (*os.File, error) {
 	return alive, nil
 }
 
-// turnFile takes over the file whose end tells the engine that another job may
-// have its turn with terraform. Terraform must not inherit it.
+// turnFile takes over the file through which giveTurn speaks. Terraform must
+// not inherit it.
 func turnFile(fd int) *os.File {
 	if fd <= 0 {
 		return nil
 	}
 	syscall.CloseOnExec(fd)
 	return os.NewFile(uintptr(fd), "turn")
+}
+
+// giveTurn tells the engine that no terraform process of this job runs or will
+// run, so that the next job starts while this one writes down what it found. The
+// end of the file alone would not do: a runner that is killed leaves its
+// terraform behind.
+func (j *job) giveTurn() {
+	if j.turn == nil {
+		return
+	}
+	_, _ = j.turn.Write([]byte{1}) // an engine that is gone needs no turns
+	_ = j.turn.Close()
 }
 
 // onSignal calls f when the runner is asked to end, until stop.

@@ -22,12 +22,11 @@ import (
 type Engine struct {
 	o Options
 
-	mu      sync.Mutex
-	jobs    map[string]*job // guarded by mu: taken, and not delivered yet
-	queue   []*job          // guarded by mu: not started, first come first served
-	running int             // guarded by mu: jobs that may have a terraform process
+	mu    sync.Mutex
+	jobs  map[string]*job // guarded by mu: taken, and not delivered yet
+	queue []*job          // guarded by mu: not started, first come first served
 
-	wake chan struct{} // holds a token when the queue or running may have changed
+	wake chan struct{} // holds a token when the queue or a job's stage may have changed
 }
 
 var _ run.Backend = (*Engine)(nil)
@@ -39,10 +38,20 @@ type job struct {
 	doc   run.JobDocument
 	asked chan struct{} // closed when it was asked to end
 	once  sync.Once     // closes asked
-	left  sync.Once     // gave its place to the next job
 
-	queued bool // guarded by Engine.mu
+	stage stage // guarded by Engine.mu; grows only
 }
+
+// stage is how far a job has come, as far as it matters to other jobs.
+type stage int
+
+const (
+	stageTaken   stage = iota
+	stageQueued        // waits for its turn
+	stageTurn          // may have a terraform process
+	stageWriting       // its runner is there, but starts no more terraform
+	stageOver          // has no process
+)
 
 func (j *job) ask() { j.once.Do(func() { close(j.asked) }) }
 
@@ -143,10 +152,10 @@ func (e *Engine) job(doc run.JobDocument) *job {
 // enqueue appends a job unless it was queued before: Start and Run may both
 // find it new. e.mu is held.
 func (e *Engine) enqueue(j *job) {
-	if j.queued || j.files.has(runner.ClaimFile) || j.files.has(runner.ResultFile) {
+	if j.stage != stageTaken || j.files.has(runner.ClaimFile) || j.files.has(runner.ResultFile) {
 		return
 	}
-	j.queued = true
+	j.stage = stageQueued
 	e.queue = append(e.queue, j)
 }
 

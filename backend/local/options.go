@@ -25,7 +25,7 @@ type Options struct {
 	// nil means none.
 	Secrets func(context.Context, run.JobEnvironment, run.Kind) (map[string]string, error)
 
-	Parallel  int           // jobs that run at once on this machine; default: the number of processors
+	Parallel  int           // jobs that have a terraform process at once; default: the number of processors
 	Grace     time.Duration // between interrupt and kill; default runner.DefaultGrace
 	Keep      time.Duration // how long ended jobs are remembered, so that a second Start of one does nothing; default 7 days
 	Providers string        // directory of provider packages that jobs share; default Dir/.providers

@@ -20,13 +20,13 @@ import (
 // begin starts a job from the queue and follows it to its end.
 func (e *Engine) begin(ctx context.Context, j *job, deliver deliverer) {
 	if j.askedToEnd() {
-		e.leave(j)
+		e.reach(j, stageOver)
 		e.end(ctx, j, cancelledBefore(), deliver)
 		return
 	}
 	ended, problem := e.launch(ctx, j)
 	if problem != nil {
-		e.leave(j)
+		e.reach(j, stageOver)
 		if ctx.Err() == nil { // else the next Run starts it
 			e.end(ctx, j, problem, deliver)
 		}
@@ -38,14 +38,14 @@ func (e *Engine) begin(ctx context.Context, j *job, deliver deliverer) {
 // resume goes on with a job that began before this Run.
 func (e *Engine) resume(ctx context.Context, j *job, deliver deliverer) {
 	if !j.files.has(runner.ClaimFile) && j.files.has(runner.ResultFile) {
-		e.leave(j) // it never ran: cancelled in the queue, or impossible to start
+		e.reach(j, stageOver) // it never ran: cancelled in the queue, or impossible to start
 		e.end(ctx, j, e.lost(j), deliver)
 		return
 	}
 	ended, err := j.files.gone()
 	if err != nil {
 		zerolog.Ctx(ctx).Error().Err(err).Str("job", j.id).Msg("waiting for a job")
-		e.leave(j)
+		e.reach(j, stageOver)
 		return
 	}
 	e.follow(ctx, j, ended, deliver)
@@ -63,22 +63,24 @@ func (e *Engine) follow(ctx context.Context, j *job, ended <-chan struct{}, deli
 			return
 		case <-time.After(worthTelling):
 		}
-		_ = e.tell(ctx, deliver, run.Message{
+		_ = e.tell(running, deliver, run.Message{
 			JobID: j.id, Fence: j.doc.Fence, Seq: seqStarted, Kind: run.MessageStarted,
 			At: j.files.time(runner.ClaimFile, e.o.Now),
-		}) // an error means that ctx ended; the next Run tells it again
+		}) // an error means that the job is over, or that the next Run tells it again
 	}()
-	over := e.wait(ctx, j, ended)
-	if over && j.files.result() == nil {
+	gone := e.wait(ctx, j, ended)
+	if gone && j.files.result() == nil {
 		// The runner is gone. What it started may still run.
-		if gone, err := j.files.gone(); err == nil {
-			over = e.wait(ctx, j, gone)
+		if everything, err := j.files.gone(); err == nil {
+			gone = e.wait(ctx, j, everything)
 		}
 	}
-	e.leave(j)
+	if gone { // else only this Run ends, and the job keeps its turn
+		e.reach(j, stageOver)
+	}
 	stop()
 	<-told
-	if over {
+	if gone {
 		e.end(ctx, j, e.lost(j), deliver)
 	}
 }
@@ -116,11 +118,11 @@ func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Prob
 		return nil, problemOf("runner_failed", err)
 	}
 	defer func() { _ = log.Close() }()
-	turn, over, err := os.Pipe()
+	said, says, err := os.Pipe()
 	if err != nil {
 		return nil, problemOf("runner_failed", err)
 	}
-	defer func() { _ = over.Close() }()
+	defer func() { _ = says.Close() }()
 
 	const inherited = 3 // the first of ExtraFiles
 	args := runner.Options{
@@ -134,14 +136,14 @@ func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Prob
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir, cmd.Env = string(j.files), env
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.ExtraFiles = []*os.File{alive, over}
+	cmd.ExtraFiles = []*os.File{alive, says}
 	// A session of its own: signals for the server's group do not reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		_ = turn.Close()
+		_ = said.Close()
 		return nil, problemOf("runner_failed", err)
 	}
-	go e.nextTurn(j, turn)
+	go e.nextTurn(j, said)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -155,19 +157,22 @@ func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Prob
 func (e *Engine) threads() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.running+len(e.queue) >= runtime.NumCPU() {
+	if turns, _ := e.count(); turns+len(e.queue) >= runtime.NumCPU() {
 		return 1
 	}
 	return 0
 }
 
-// nextTurn gives the place of a job away when its runner closes the other end
-// of the pipe: it starts no more terraform, or it is gone. Reading down what
-// terraform found costs as much time as starting the next one.
-func (e *Engine) nextTurn(j *job, turn *os.File) {
-	_, _ = turn.Read(make([]byte, 1)) // nothing is ever written; only the end counts
-	_ = turn.Close()
-	e.leave(j)
+// nextTurn gives the turn of a job away when its runner says that it starts no
+// more terraform: writing down what was found takes about as long as the next
+// job needs to begin. A runner that ends without a word gives nothing away, as
+// its terraform may still run: follow finds out. The wait ends with the runner.
+func (e *Engine) nextTurn(j *job, said *os.File) {
+	n, _ := said.Read(make([]byte, 1))
+	_ = said.Close()
+	if n == 1 {
+		e.reach(j, stageWriting)
+	}
 }
 
 // environment is that of the runner: what terraform may have of this process,

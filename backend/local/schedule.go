@@ -45,59 +45,74 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 	}
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
-	for {
+	for ctx.Err() == nil { // select alone might prefer a token to the end
 		for j := e.next(); j != nil; j = e.next() {
 			jobs.Go(func() { e.begin(ctx, j, deliver) })
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-e.wake:
 		case <-sweep.C:
 			e.sweep(ctx)
 		}
 	}
+	return nil
 }
 
-// next takes the job whose turn it is out of the queue; it counts as running
-// from now on. A job that was asked to end needs no place.
+// next takes the job whose turn it is out of the queue. Turns are given in the
+// order in which jobs were taken; a job that was asked to end needs none.
+//
+// Parallel jobs have their turn at once. As many again may still write down
+// what they found: when that is slow, runners must not pile up.
 func (e *Engine) next() *job {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	i := slices.IndexFunc(e.queue, (*job).askedToEnd)
 	if i < 0 {
-		if e.running >= e.o.Parallel || len(e.queue) == 0 {
+		turns, writers := e.count()
+		if len(e.queue) == 0 || turns >= e.o.Parallel || turns+writers >= 2*e.o.Parallel {
 			return nil
 		}
 		i = 0
 	}
 	j := e.queue[i]
 	e.queue = slices.Delete(e.queue, i, i+1)
-	e.running++
+	j.stage = stageTurn
 	return j
 }
 
-// leave gives the place of a job to the next one, once.
-func (e *Engine) leave(j *job) {
-	j.left.Do(func() {
-		e.mu.Lock()
-		if e.jobs[j.id] == j { // else it is of a Run that is over
-			e.running--
+// count tells how many jobs have their turn, and how many are writing. e.mu is
+// held.
+func (e *Engine) count() (turns, writers int) {
+	for _, j := range e.jobs {
+		switch j.stage {
+		case stageTurn:
+			turns++
+		case stageWriting:
+			writers++
 		}
-		e.mu.Unlock()
-		e.awake()
-	})
+	}
+	return turns, writers
+}
+
+// reach notes that a job came to a stage, unless it is further already.
+func (e *Engine) reach(j *job, s stage) {
+	e.mu.Lock()
+	j.stage = max(j.stage, s)
+	e.mu.Unlock()
+	e.awake()
 }
 
 // forget drops what is known from files when Run starts again.
 func (e *Engine) forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.jobs, e.queue, e.running = map[string]*job{}, nil, 0
+	e.jobs, e.queue = map[string]*job{}, nil
 }
 
 // find reads the directory: jobs that never began are queued in the order in
-// which they were taken, those that began are returned and count as running.
+// which they were taken, those that began are returned. What stage these are at
+// is not known, so they have their turn until they end.
 func (e *Engine) find(ctx context.Context) (begun []*job, err error) {
 	entries, err := os.ReadDir(e.o.Dir)
 	if err != nil {
@@ -123,6 +138,7 @@ func (e *Engine) find(ctx context.Context) (begun []*job, err error) {
 			return nil, err
 		}
 		if began {
+			j.stage = stageTurn
 			begun = append(begun, j)
 		} else {
 			waiting = append(waiting, j)
@@ -138,7 +154,6 @@ func (e *Engine) find(ctx context.Context) (begun []*job, err error) {
 	for _, j := range waiting {
 		e.enqueue(j)
 	}
-	e.running += len(begun)
 	return begun, nil
 }
 

@@ -18,63 +18,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-func TestJobsRunInOrderAndNeverTooMany(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	f.options.Parallel = 2
-	trace := filepath.Join(t.TempDir(), "trace")
-	script := filepath.Join(t.TempDir(), "terraform")
-	err := os.WriteFile(script, []byte(`#!/bin/sh
-case "$1" in
-init) echo + >> `+trace+` ;;
-show) echo - >> `+trace+`; echo '{"format_version":"1.2"}' ;;
-plan) for arg in "$@"; do case "$arg" in -out=*) echo plan > "${arg#-out=}" ;; esac; done ;;
-esac
-`), 0o700)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.options.Terraform = binaries{real: script}
-	e, inbox := f.open(t), backendtest.NewInbox()
-	source := backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""})
-	const n = 12
-	var want []string
-	for i := range n {
-		doc := backendtest.Document(fmt.Sprintf("run-%d", i), source)
-		want = append(want, doc.JobID)
-		if err := e.Start(t.Context(), doc); err != nil {
-			t.Fatal(err)
-		}
-	}
-	backendtest.Serve(t, e, inbox)
-	var began []time.Time
-	for _, id := range want {
-		inbox.Finished(t, id)
-		began = append(began, inbox.Of(id)[0].At)
-	}
-	// Two neighbours may begin in either order.
-	for i := 2; i < n; i++ {
-		if began[i].Before(began[i-2]) {
-			t.Errorf("job %d began before job %d", i, i-2)
-		}
-	}
-	content, err := os.ReadFile(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	running := 0
-	for _, c := range strings.Fields(string(content)) {
-		if c == "+" {
-			running++
-		} else {
-			running--
-		}
-		if running > 2 {
-			t.Fatalf("%d jobs at once", running)
-		}
-	}
-}
-
 func TestSecretsReachTerraformAlone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
