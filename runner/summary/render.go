@@ -37,8 +37,36 @@ func (r renderer) pair(n node) (before, after string) {
 			after = sensitive
 		}
 	}
+	if after == unknown && strings.Contains(before, "\n") {
+		return hint(n.before), after
+	}
 	before, after = onlyChangedLines(before, after)
 	return cut(before), cut(after)
+}
+
+// hint stands for a value of several lines whose new value is not known yet:
+// there is nothing to compare it with.
+func hint(v any) string {
+	switch v := v.(type) {
+	case map[string]any:
+		return "{ " + count(len(v), "attribute") + " }"
+	case []any:
+		return "[ " + count(len(v), "element") + " ]"
+	case string:
+		if document, ok := jsonDocument(v); ok {
+			return "jsonencode(" + hint(document) + ")"
+		}
+		lines := strings.Count(strings.TrimSuffix(v, "\n"), "\n") + 1
+		return "<<EOT … " + count(lines, "line") + " … EOT"
+	}
+	return "…"
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // side renders one side; what does not exist is empty.
@@ -228,25 +256,29 @@ func onlyChangedLines(a, b string) (string, string) {
 	return middle(la, head-contextLines, tail-contextLines), middle(lb, head-contextLines, tail-contextLines)
 }
 
+// middle keeps the first and the last line: they say what kind of value it is.
 func middle(lines []string, head, tail int) string {
 	head, tail = max(head, 0), max(tail, 0)
 	var out []string
-	if head > 0 {
-		out = append(out, left(head))
+	switch head {
+	case 0:
+	case 1:
+		out = append(out, lines[0])
+	default:
+		out = append(out, lines[0], left(head-1))
 	}
 	out = append(out, lines[head:len(lines)-tail]...)
-	if tail > 0 {
-		out = append(out, left(tail))
+	switch tail {
+	case 0:
+	case 1:
+		out = append(out, lines[len(lines)-1])
+	default:
+		out = append(out, left(tail-1), lines[len(lines)-1])
 	}
 	return strings.Join(out, "\n")
 }
 
-func left(n int) string {
-	if n == 1 {
-		return "# (1 unchanged line)"
-	}
-	return fmt.Sprintf("# (%d unchanged lines)", n)
-}
+func left(n int) string { return "# (" + count(n, "unchanged line") + ")" }
 
 // cut bounds a rendered value.
 func cut(s string) string {

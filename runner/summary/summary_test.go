@@ -108,12 +108,22 @@ var diffs = map[string]struct {
 	"long texts only where they differ": {
 		object{"actions": list{"update"}, "before": object{"t": "1\n2\n3\n4\n5\nold\n7\n8\n9\n0\n"}, "after": object{"t": "1\n2\n3\n4\n5\nnew\n7\n8\n9\n0\n"}},
 		[]run.Attribute{{Path: "t",
-			Before: "# (3 unchanged lines)\n3\n4\n5\nold\n7\n8\n9\n# (2 unchanged lines)",
-			After:  "# (3 unchanged lines)\n3\n4\n5\nnew\n7\n8\n9\n# (2 unchanged lines)"}},
+			Before: "<<EOT\n# (2 unchanged lines)\n3\n4\n5\nold\n7\n8\n9\n# (1 unchanged line)\nEOT",
+			After:  "<<EOT\n# (2 unchanged lines)\n3\n4\n5\nnew\n7\n8\n9\n# (1 unchanged line)\nEOT"}},
 	},
 	"documents in JSON": {
 		object{"actions": list{"update"}, "before": object{"policy": `{"Action":"a"}`}, "after": object{"policy": `{"Action":"b"}`}},
 		[]run.Attribute{{Path: "policy", Before: "jsonencode({\n  Action = \"a\"\n})", After: "jsonencode({\n  Action = \"b\"\n})"}},
+	},
+	"what becomes unknown is named in one line": {
+		object{"actions": list{"update"},
+			"before": object{"a": object{"x": 1, "y": "2"}, "l": list{object{"x": 1}}, "p": `{"Action":"a"}`, "s": "short", "t": "a\nb\n"},
+			"after":  object{}, "after_unknown": object{"a": true, "l": true, "p": true, "s": true, "t": true}},
+		[]run.Attribute{
+			{Path: "a", Before: "{ 2 attributes }", After: unknown}, {Path: "l", Before: "[ 1 element ]", After: unknown},
+			{Path: "p", Before: "jsonencode({ 1 attribute })", After: unknown}, {Path: "s", Before: `"short"`, After: unknown},
+			{Path: "t", Before: "<<EOT … 2 lines … EOT", After: unknown},
+		},
 	},
 	"templates are escaped": {
 		object{"actions": list{"create"}, "before": nil, "after": object{"t": "${x} <b> \"q\""}},
