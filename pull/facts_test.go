@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -274,6 +278,8 @@ func TestRetryAfterOfOtherErrors(t *testing.T) {
 		"git remote":                    {fmt.Errorf("fetching: %w", ErrRemote), time.Second},
 		"git commit that is gone":       {fmt.Errorf("fetching: %w", ErrGone), 0},
 		"cancelled":                     {&url.Error{Op: "Get", URL: "x", Err: context.Canceled}, 0},
+		"disk full":                     {fmt.Errorf("storing: %w", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}), 0},
+		"connection reset":              {&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, time.Second},
 		"anything else":                 {errors.New("x"), 0},
 		"nothing":                       {nil, 0},
 		"answer without response":       {&github.ErrorResponse{}, 0},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
@@ -59,8 +60,18 @@ func classify(err error, now time.Time) (time.Duration, bool) {
 	if errors.As(err, &token) && token.Response != nil {
 		return classifyAnswer(token.Response, token.Message, now)
 	}
+	return troubleWait, networkTrouble(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrRemote)
+}
+
+// networkTrouble leaves out the trouble of disks: an Errno is a net.Error by its
+// methods, but one of the network comes inside of a net.OpError.
+func networkTrouble(err error) bool {
 	var network net.Error // url.Error is one
-	return troubleWait, errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrRemote)
+	if !errors.As(err, &network) {
+		return false
+	}
+	_, bare := network.(syscall.Errno)
+	return !bare
 }
 
 func classifyAnswer(response *http.Response, message string, now time.Time) (time.Duration, bool) {
