@@ -23,7 +23,8 @@ type Worker struct {
 	Prepare func(context.Context, Run) (Preparation, error)
 	Notify  func() // called after notices were written; may be nil
 	Now     func() time.Time
-	// Patience is how long temporary errors of Prepare are tried again.
+	// Patience is how long temporary errors of Prepare are tried again, and how
+	// long after that a Backend may refuse to take a job.
 	Patience time.Duration
 
 	mu       sync.Mutex
@@ -218,7 +219,24 @@ func (w *Worker) start(ctx context.Context, e Effect) error {
 	if j == nil || j.State != JobQueued || r.Ending() {
 		return nil // cancelled meanwhile
 	}
-	return w.Backend.Start(ctx, j.Document)
+	err = w.Backend.Start(ctx, j.Document)
+	if err == nil || ctx.Err() != nil || w.Now().Sub(r.PreparedAt) < w.Patience {
+		return err
+	}
+	return errors.Join(err, w.neverTaken(ctx, e.RunID, j, Result{Outcome: OutcomeFailed, Problem: &Problem{
+		Code: "not_taken",
+		Message: "The server could not begin the job for a while, so nothing ran. Comment the command again; when " +
+			"it fails again, tell whoever runs Lockkeeper.",
+	}}))
+}
+
+// neverTaken ends a job that the backend does not have. The caller holds the
+// job's lock, so it will not get it.
+func (w *Worker) neverTaken(ctx context.Context, runID string, j *Job, result Result) error {
+	_, err := w.step(ctx, runID, Messaged{Message{
+		JobID: j.ID, Fence: j.Document.Fence, Seq: j.Seq + 1, Kind: MessageFinished, At: w.Now(), Result: &result,
+	}})
+	return err
 }
 
 func (w *Worker) cancel(ctx context.Context, e Effect) error {
@@ -237,13 +255,9 @@ func (w *Worker) cancel(ctx context.Context, e Effect) error {
 	if j == nil || j.State != JobQueued {
 		return nil
 	}
-	_, err = w.step(ctx, e.RunID, Messaged{Message{
-		JobID: e.JobID, Fence: j.Document.Fence, Seq: j.Seq + 1, Kind: MessageFinished, At: w.Now(),
-		Result: &Result{Outcome: OutcomeCancelled, Problem: &Problem{
-			Code: "cancelled", Message: "Cancelled before it began.",
-		}},
+	return w.neverTaken(ctx, e.RunID, j, Result{Outcome: OutcomeCancelled, Problem: &Problem{
+		Code: "cancelled", Message: "Cancelled before it began.",
 	}})
-	return err
 }
 
 // deliver takes a message of the backend. A message about a run that is not

@@ -21,6 +21,7 @@ type fakeBackend struct {
 	jobs     map[string]run.JobDocument // guarded by mu
 	starts   map[string]int             // guarded by mu: calls of Start per job
 	startErr error                      // guarded by mu: answer of the next Start
+	full     bool                       // guarded by mu: takes nothing
 	messages chan run.Message
 }
 
@@ -32,6 +33,9 @@ func (b *fakeBackend) Start(_ context.Context, doc run.JobDocument) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.starts[doc.JobID]++
+	if b.full {
+		return errors.New("disk full")
+	}
 	if err := b.startErr; err != nil {
 		b.startErr = nil
 		return err
@@ -265,6 +269,25 @@ func TestWorkerStartsAJobThatTheBackendDidNotTakeAgain(t *testing.T) {
 		f.state(r.ID)
 		if got := f.backend.started(run.JobID(r.ID, 0)); got < 2 {
 			t.Errorf("started %d times", got)
+		}
+	})
+}
+
+func TestWorkerSaysThatABackendTakesNothing(t *testing.T) {
+	withWorker(t, jobs(2), func(f *workerFixture) {
+		f.backend.full = true
+		r := f.submit("k")
+		time.Sleep(5 * time.Minute) // of the bubble's clock
+		if got := f.state(r.ID); got != run.StateRunning {
+			t.Errorf("state %s while there is patience", got)
+		}
+		time.Sleep(10 * time.Minute)
+		if got := f.state(r.ID); got != run.StateFailed {
+			t.Errorf("state %s when patience is over", got)
+		}
+		r, err := f.store.Run(f.Context(), r.ID)
+		if err != nil || r.Jobs[0].Result.Problem.Code != "not_taken" {
+			t.Errorf("jobs %+v, error %v", r.Jobs, err)
 		}
 	})
 }
