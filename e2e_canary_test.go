@@ -28,9 +28,12 @@ type canaries map[string]string
 func (c canaries) found(text []byte) (names []string) {
 	for name, secret := range c {
 		raw := []byte(secret)
-		for form, encoded := range map[string]string{
-			"as it is": secret, "in base64": base64.StdEncoding.EncodeToString(raw), "in hex": hex.EncodeToString(raw), "in a URL": url.QueryEscape(secret),
-		} {
+		forms := map[string]string{"as it is": secret, "in hex": hex.EncodeToString(raw), "in a URL": url.QueryEscape(secret)}
+		for before := range 3 { // bytes that share a group of four characters with it
+			encoded := base64.RawStdEncoding.EncodeToString(append(make([]byte, before), raw...))
+			forms[fmt.Sprintf("in base64 after %d bytes", before)] = encoded[4 : len(encoded)-4]
+		}
+		for form, encoded := range forms {
 			if bytes.Contains(text, []byte(encoded)) {
 				names = append(names, name+" "+form)
 			}
@@ -93,6 +96,7 @@ output "password" {
   value     = var.password
   sensitive = true
 }
+output "environ" { value = filebase64("/proc/self/environ") } # T02
 output "token" { value = "token is ${var.token}, quoted ${jsonencode(var.token)}" }
 check "leak" {
   assert {
@@ -102,6 +106,7 @@ check "leak" {
 }
 `
 
+// TestT40SecretsAreNowhereAfterwards looks for T02, T39 and T41, too.
 func TestT40SecretsAreNowhereAfterwards(t *testing.T) {
 	secrets := canaries{
 		"a variable from a file":            "canary/file+4f1c9a?&=",
