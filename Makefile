@@ -1,16 +1,23 @@
 # make run    a sandbox with a pull request page on this machine
+#             (make run LISTEN=127.0.0.1:9000 serves it at another address)
+# make once   the same scenario in the terminal, without a person
 # make test   all tests
 # make check  what a change must pass: format, vet, staticcheck, tests with the race detector
 # make bench  how much Lockkeeper adds to bare terraform; writes bench.json
+# make build  bin/lockkeeper and bin/lockkeeper-runner
+# make update rewrites golden files
+# make fuzz   each fuzz target for FUZZTIME
 
 GO ?= go
 FUZZTIME ?= 30s
-export CGO_ENABLED ?= 1
+LISTEN ?=
+# Static binaries, and no C compiler needed. The race detector needs one.
+export CGO_ENABLED ?= 0
 
 .PHONY: run once build test check format vet staticcheck race bench fuzz update browser
 
 run: build
-	bin/lockkeeper sandbox
+	bin/lockkeeper sandbox $(if $(LISTEN),--listen $(LISTEN))
 
 once: build
 	bin/lockkeeper sandbox --once
@@ -33,7 +40,7 @@ staticcheck:
 	$(GO) tool staticcheck ./...
 
 race:
-	$(GO) test -race -timeout 40m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
 
 bench: build
 	$(GO) run ./bench -lockkeeper bin/lockkeeper -out bench.json

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -21,8 +22,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/server/config"
 )
 
-// version is set by the linker in releases.
-var version = "development"
+// version is set by the linker in releases; other builds name their commit.
+var version = commit()
 
 type cli struct {
 	Serve    serveCmd         `cmd:"" help:"Serve a GitHub App."`
@@ -64,6 +65,15 @@ func complain(err error) int {
 	return 1
 }
 
+// commit is what Go wrote into the binary about the source that it was built
+// from: a version with date and commit, and "+dirty" after changes.
+func commit() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "development"
+}
+
 type serveCmd struct {
 	Config string `required:"" placeholder:"FILE" help:"The server's config file (docs/server-config.md)."`
 }
@@ -83,7 +93,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := listen(cfg.Listen)
+	l, err := listen(cfg.Listen, "the key listen of the config")
 	if err != nil {
 		return errors.Join(err, a.close())
 	}
@@ -92,13 +102,14 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	return errors.Join(err, a.close())
 }
 
-func listen(address string) (net.Listener, error) {
+// listen opens the address; option is how people choose another one.
+func listen(address, option string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("another program listens on %s: stop it, or choose another address with the key listen of the config", address)
+		return nil, fmt.Errorf("another program listens on %s: stop it, or choose another address with %s", address, option)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listening (choose another address with the key listen of the config): %w", err)
+		return nil, fmt.Errorf("listening (choose another address with %s): %w", option, err)
 	}
 	return l, nil
 }

@@ -70,8 +70,8 @@ func play(ctx context.Context, world *sandbox.Sandbox, out io.Writer) error {
 
 // await waits until what Lockkeeper answers is there: something new of its own,
 // with every text that the scene wants, and nothing still running.
-func (s scene) await(ctx context.Context, world *sandbox.Sandbox, number int, before github.PullView) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (s scene) await(parent context.Context, world *sandbox.Sandbox, number int, before github.PullView) error {
+	ctx, cancel := context.WithTimeout(parent, patience)
 	defer cancel()
 	var missing []string
 	err := world.GitHub.Wait(ctx, func() bool {
@@ -82,6 +82,9 @@ func (s scene) await(ctx context.Context, world *sandbox.Sandbox, number int, be
 		missing = s.missing(before, now)
 		return len(missing) == 0
 	})
+	if interrupted := parent.Err(); interrupted != nil {
+		return fmt.Errorf("%s %s: ended before the answer came: %w", s.who, s.does, interrupted)
+	}
 	if err != nil {
 		return fmt.Errorf("%s %s: still missing after %s: %s", s.who, s.does, patience, strings.Join(missing, "; "))
 	}
@@ -119,7 +122,7 @@ func news(before, now github.PullView) string {
 			b.WriteString(c.Body + "\n")
 		}
 		for _, r := range c.Reactions[min(len(old[c.ID].Reactions), len(c.Reactions)):] {
-			b.WriteString(r.Content + "\n")
+			b.WriteString("reacts with " + r.Content + "\n")
 		}
 	}
 	return b.String()

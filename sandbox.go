@@ -5,9 +5,9 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -15,6 +15,7 @@ import (
 	"github.com/palantir/go-githubapp/githubapp"
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/server"
@@ -27,7 +28,7 @@ var manifest []byte
 type sandboxCmd struct {
 	Listen string `default:"127.0.0.1:8423" help:"Address of the page, of GitHub's API and of the server."`
 	Once   bool   `help:"Play the scenario without a person, print the conversation, and exit 0 when all of it came out right."`
-	Dir    string `help:"Keep everything in this directory. Left out: a temporary one that is removed at the end." type:"path"`
+	Dir    string `help:"Keep everything in this directory, a new or an empty one. Left out: a temporary one that is removed at the end." type:"path"`
 }
 
 // Run starts a GitHub, a server and an engine in this process.
@@ -40,9 +41,9 @@ func (c *sandboxCmd) Run(ctx context.Context) (err error) {
 	if c.Once {
 		c.Listen = "127.0.0.1:0"
 	}
-	l, err := net.Listen("tcp", c.Listen)
+	l, err := listen(c.Listen, "lockkeeper sandbox --listen 127.0.0.1:PORT")
 	if err != nil {
-		return fmt.Errorf("listening (choose another address with --listen): %w", err)
+		return err
 	}
 	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr}).Level(zerolog.WarnLevel).With().Timestamp().Logger()
 	ctx, cancel := context.WithCancel(log.WithContext(ctx))
@@ -63,11 +64,34 @@ func (c *sandboxCmd) Run(ctx context.Context) (err error) {
 }
 
 func (c *sandboxCmd) dir() (dir string, clean func() error, err error) {
-	if c.Dir != "" {
-		return c.Dir, func() error { return nil }, os.MkdirAll(c.Dir, 0o700)
+	if c.Dir == "" {
+		dir, err = os.MkdirTemp("", "lockkeeper-sandbox-")
+		if err != nil {
+			return "", nil, fmt.Errorf("making a directory for the sandbox (choose another place with TMPDIR or --dir): %w", err)
+		}
+		return dir, func() error { return removeUsed(dir) }, nil
 	}
-	dir, err = os.MkdirTemp("", "lockkeeper-sandbox-")
-	return dir, func() error { return os.RemoveAll(dir) }, err
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return "", nil, fmt.Errorf("making the sandbox's directory: %w", err)
+	}
+	there, err := os.ReadDir(c.Dir)
+	if err != nil {
+		return "", nil, fmt.Errorf("looking into the sandbox's directory: %w", err)
+	}
+	if len(there) > 0 { // the double begins anew, so a store of an earlier one would not fit
+		return "", nil, fmt.Errorf("%s is not empty, and each sandbox begins anew: empty it, or name another directory with --dir", c.Dir)
+	}
+	return c.Dir, func() error { return nil }, nil
+}
+
+// removeUsed removes a directory in which jobs that outlived the server may
+// still be writing: as soon as they let it, within seconds.
+func removeUsed(dir string) error {
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if err := os.RemoveAll(dir); err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // aSandbox is a world with a Lockkeeper that serves it.
@@ -95,6 +119,9 @@ func startSandbox(ctx context.Context, dir, url string) (*aSandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := shareTerraform(cfg.DataDir); err != nil {
+		return nil, err
+	}
 	a, err := newApp(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -115,6 +142,30 @@ func (s *aSandbox) handler() http.Handler {
 	}
 	mux.Handle("/", s.world.Handler())
 	return mux
+}
+
+// shareTerraform lets a Terraform that has to be fetched stay in the person's
+// cache directory, where the next sandbox finds it. Without such a directory it
+// goes where everything else of the sandbox goes.
+func shareTerraform(dataDir string) error {
+	for _, name := range []string{"terraform", "tofu"} {
+		if _, err := exec.LookPath(name); err == nil {
+			return nil
+		}
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil // no home
+	}
+	shared := filepath.Join(cache, "lockkeeper", "terraform")
+	if os.MkdirAll(shared, 0o700) != nil {
+		return nil // a home that cannot be written to
+	}
+	fmt.Fprintf(os.Stderr, "No terraform and no tofu on the PATH: using Terraform %s from %s, which is fetched when it is not there.\n", toolchain.Pinned, shared)
+	if err := os.MkdirAll(dataDir, 0o700); err != nil {
+		return fmt.Errorf("making the data directory: %w", err)
+	}
+	return os.Symlink(shared, filepath.Join(dataDir, "terraform"))
 }
 
 func readManifest(o *sandbox.Options) error {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/lockkeeper/lockkeeper/project"
@@ -14,12 +16,12 @@ import (
 )
 
 type validateCmd struct {
-	Dir string `arg:"" optional:"" default:"." type:"existingdir" help:"The repository; the current directory when it is left out."`
+	Dir string `arg:"" optional:"" default:"." type:"existingdir" help:"The repository or a directory in it; the current directory when it is left out."`
 }
 
 // Run checks the files of a work tree, those that are not committed too.
 func (c *validateCmd) Run(ctx context.Context) error {
-	dir, err := filepath.Abs(c.Dir)
+	dir, err := repositoryRoot(ctx, c.Dir)
 	if err != nil {
 		return err
 	}
@@ -28,6 +30,26 @@ func (c *validateCmd) Run(ctx context.Context) error {
 		return err
 	}
 	return listProjects(os.Stdout, cfg)
+}
+
+// repositoryRoot is the closest directory, from dir upwards, that holds a
+// lockkeeper.yml or else the whole git repository.
+func repositoryRoot(ctx context.Context, dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	up, err := exec.CommandContext(ctx, "git", "-C", dir, "rev-parse", "--show-cdup").Output() // such as "../../"
+	if err != nil {
+		return "", fmt.Errorf("%s is not in a git repository: name one, as in lockkeeper validate DIR, or make it one with git init", dir)
+	}
+	top := filepath.Join(dir, strings.TrimSuffix(string(up), "\n"))
+	for ; dir != top; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, project.ConfigFile)); err == nil {
+			return dir, nil
+		}
+	}
+	return top, nil
 }
 
 // validate loads the projects and checks them against the files.
