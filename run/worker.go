@@ -100,6 +100,9 @@ func (w *Worker) tell(ctx context.Context, repositoryID int64, pull int, e Event
 func (w *Worker) Run(ctx context.Context) error {
 	w.init()
 	if err := w.resume(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop before it began
+		}
 		return fmt.Errorf("resuming runs: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)

@@ -273,6 +273,17 @@ func TestWorkerStartsAJobThatTheBackendDidNotTakeAgain(t *testing.T) {
 	})
 }
 
+func TestWorkerThatIsStoppedAtItsStartEndsWithoutAnError(t *testing.T) {
+	withWorker(t, jobs(1), func(f *workerFixture) {
+		ctx, cancel := context.WithCancel(f.Context())
+		cancel()
+		w := &run.Worker{Store: f.store, Backend: newFakeBackend(), Prepare: jobs(1), Now: time.Now}
+		if err := w.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestWorkerSaysThatABackendTakesNothing(t *testing.T) {
 	withWorker(t, jobs(2), func(f *workerFixture) {
 		f.backend.full = true
