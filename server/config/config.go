@@ -112,7 +112,7 @@ func defaults() Config {
 		Artifacts: "directory",
 		Engine:    "local",
 		Limits: Limits{
-			TerraformProcesses: runtime.NumCPU() + 1, // each waits now and then, for the disk or the network
+			TerraformProcesses: runtime.NumCPU() + 2, // each waits now and then, for the disk or the network
 			JobTimeout:         30 * time.Minute,
 			PlanFileBytes:      50 << 20,
 			ProjectsPerRun:     200,

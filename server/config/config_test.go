@@ -77,7 +77,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 	if want := defaults(); !reflect.DeepEqual(want, cfg) {
 		t.Errorf("got %+v, want %+v", cfg, want)
 	}
-	if cfg.Listen != "127.0.0.1:8080" || cfg.Limits.TerraformProcesses != runtime.NumCPU()+1 || cfg.Limits.JobTimeout != 30*time.Minute ||
+	if cfg.Listen != "127.0.0.1:8080" || cfg.Limits.TerraformProcesses != runtime.NumCPU()+2 || cfg.Limits.JobTimeout != 30*time.Minute ||
 		cfg.Limits.PlanFileBytes != 50<<20 || cfg.Limits.WebhookBodyBytes != 25<<20 || !cfg.Autoplan.Enabled || cfg.Autoplan.Drafts || cfg.Log.ZerologLevel() != zerolog.InfoLevel {
 		t.Errorf("the documented defaults have changed: %+v", cfg)
 	}
