@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 	"text/tabwriter"
 )
 
@@ -36,7 +37,7 @@ func main() {
 	out := flag.String("out", "bench.json", "where to write the rows")
 	rounds := flag.Int("rounds", 15, "how often each time is taken; the median counts")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := bench(ctx, *lockkeeper, *out, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
