@@ -90,6 +90,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	log := logger(cfg.Log)
 	ctx = log.WithContext(ctx)
 	a, err := newApp(ctx, cfg)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // stopped before it began
+	}
 	if err != nil {
 		return err
 	}

@@ -148,13 +148,20 @@ func unknownProject(e *project.UnknownError) *run.Problem {
 	case 0:
 		message += "This repository has no projects at this commit."
 	default:
-		message += fmt.Sprintf("Of the %d projects these come closest:", e.Total)
+		message += fmt.Sprintf("There are %s here, such as:", projects(e.Total))
 		for _, name := range e.Close {
 			message += "\n- " + run.Quote(name)
 		}
 		message += "\n\nType the exact name, or a pattern such as `/plan " + globExample(e.Close[0]) + "`."
 	}
 	return &run.Problem{Code: "unknown_project", Message: message}
+}
+
+func projects(n int) string {
+	if n == 1 {
+		return "1 project"
+	}
+	return fmt.Sprintf("%d projects", n)
 }
 
 // globExample makes a pattern from a project name, whose characters

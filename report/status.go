@@ -103,7 +103,8 @@ func result(r run.Run) string {
 	p := picked{run: r, jobs: r.Jobs}
 	switch {
 	case r.State == run.StateRefused && r.Problem != nil:
-		return "refused: " + markdown.RichLine(markdown.Limit(r.Problem.Message, 160))
+		first, _, _ := strings.Cut(r.Problem.Message, "\n") // a list would not fit into a cell
+		return "refused: " + markdown.RichLine(markdown.Limit(first, 160))
 	case r.State == run.StateSuperseded:
 		return supersededBy(r)
 	case r.State == run.StateCancelled:
