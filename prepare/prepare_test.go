@@ -20,6 +20,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 	double "github.com/lockkeeper/lockkeeper/sandbox/github"
+	"github.com/lockkeeper/lockkeeper/sandbox/openapi"
 )
 
 const repository = "acme/infra"
@@ -37,7 +38,12 @@ func newFixture(t *testing.T, files double.Files) *fixture {
 	mux := http.NewServeMux()
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
-	d, err := double.New(double.Options{Dir: t.TempDir(), BaseURL: srv.URL, App: double.App{ID: 1, Slug: "lockkeeper"}})
+	spec, err := openapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := double.New(double.Options{Dir: t.TempDir(), BaseURL: srv.URL, App: double.App{ID: 1, Slug: "lockkeeper"},
+		Checker: openapi.NewChecker(spec, func(violation string) { t.Error(violation) })})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +396,7 @@ func TestTroubleOfGitHubIsTemporary(t *testing.T) {
 			t.Errorf("%d: error %v, want a temporary one", status, err)
 		}
 	}
-	f.github.Faults().LimitSecondaryNext(1, 403, 90*time.Second, "permission")
+	f.github.Faults().LimitSecondaryNext(1, 403, 90*time.Second, "pulls") // a permission may still be on its way
 	_, err := f.preparer.Prepare(t.Context(), run.Run{
 		Repository: run.Repository{ID: id, Owner: "acme", Name: "infra"}, PullRequest: n, Trigger: run.TriggerComment, Actor: "ana",
 	})

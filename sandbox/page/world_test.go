@@ -18,6 +18,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
+	"github.com/lockkeeper/lockkeeper/sandbox/openapi"
 )
 
 const (
@@ -42,7 +43,10 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	key, err := appKey()
 	must(t, err)
-	double, err := github.New(github.Options{Dir: t.TempDir(), App: github.App{
+	spec, err := openapi.Load()
+	must(t, err)
+	checker := openapi.NewChecker(spec, func(violation string) { t.Errorf("GitHub's description is violated: %s", violation) })
+	double, err := github.New(github.Options{Dir: t.TempDir(), Checker: checker, App: github.App{
 		ID: 7, Slug: "lockkeeper", Name: "Lockkeeper", PublicKey: &key.PublicKey,
 		Permissions: map[string]string{"checks": "write", "contents": "read", "issues": "write", "metadata": "read", "pull_requests": "write"},
 		Events:      []string{"issue_comment", "pull_request", "check_run"},
