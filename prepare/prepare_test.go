@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ type fixture struct {
 	*testing.T
 	github   *double.Double
 	preparer *Preparer
-	stored   int // sources put
+	stored   atomic.Int64 // sources put
 }
 
 func newFixture(t *testing.T, files double.Files) *fixture {
@@ -78,7 +79,7 @@ func newFixture(t *testing.T, files double.Files) *fixture {
 		Mirrors: &pull.Mirrors{Dir: t.TempDir()},
 		Index:   new(project.Index),
 		PutSource: func(ctx context.Context, r io.Reader) (run.Artifact, error) {
-			f.stored++
+			f.stored.Add(1)
 			return artifacts.PutContent(ctx, "sources", r)
 		},
 		Environments: Environments{Default: "dev", ByName: map[string]Environment{
@@ -285,7 +286,7 @@ func TestT07AForkRunsNothing(t *testing.T) {
 	if !errors.As(err, &silent) {
 		t.Errorf("by itself: error %v, want silence", err)
 	}
-	if f.stored > 0 {
+	if f.stored.Load() > 0 {
 		t.Error("sources of a fork were stored")
 	}
 }
@@ -363,8 +364,8 @@ func TestPreparingAgainStoresNoSourceAgain(t *testing.T) {
 			t.Errorf("the second differs (-first +second):\n%s", diff)
 		}
 	}
-	if f.stored != 2 {
-		t.Errorf("%d sources stored, want 2", f.stored)
+	if got := f.stored.Load(); got != 2 {
+		t.Errorf("%d sources stored, want 2", got)
 	}
 }
 
