@@ -17,8 +17,11 @@ type Store interface {
 	// left as it is; added is false then.
 	PutDelivery(ctx context.Context, d Delivery) (added bool, err error)
 	// PendingDeliveries lists deliveries that are not done and due at now, in
-	// order of receipt, at most limit.
+	// order of receipt, at most limit, without their payloads.
 	PendingDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
+	// DeliveryPayload returns the payload of a delivery that is not done, or
+	// ErrNotFound.
+	DeliveryPayload(ctx context.Context, guid string) ([]byte, error)
 	// DoneDelivery marks a delivery as acted on and forgets its payload. Doing
 	// it twice is no error.
 	DoneDelivery(ctx context.Context, guid string) error
@@ -62,6 +65,7 @@ type Store interface {
 type Delivery struct {
 	GUID       string // X-GitHub-Delivery: the same for every attempt at one event
 	Event      string // X-GitHub-Event
+	Subject    string // what it is about: deliveries of one subject are acted on in order
 	Payload    []byte
 	ReceivedAt time.Time
 	Attempts   int // times that acting on it went wrong

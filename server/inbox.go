@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -32,6 +33,7 @@ type Inbox struct {
 type deliveries interface {
 	PutDelivery(ctx context.Context, d run.Delivery) (added bool, err error)
 	PendingDeliveries(ctx context.Context, now time.Time, limit int) ([]run.Delivery, error)
+	DeliveryPayload(ctx context.Context, guid string) ([]byte, error)
 	DoneDelivery(ctx context.Context, guid string) error
 	RetryDelivery(ctx context.Context, guid string, at time.Time, cause string) error
 }
@@ -54,7 +56,7 @@ func NewInbox(store deliveries, handlers []githubapp.EventHandler, now func() ti
 // on disk.
 func (in *Inbox) Schedule(ctx context.Context, d githubapp.Dispatch) error {
 	added, err := in.Store.PutDelivery(ctx, run.Delivery{
-		GUID: d.DeliveryID, Event: d.EventType, Payload: d.Payload, ReceivedAt: in.Now(),
+		GUID: d.DeliveryID, Event: d.EventType, Subject: subject(d), Payload: d.Payload, ReceivedAt: in.Now(),
 	})
 	switch {
 	case err != nil:
@@ -95,27 +97,45 @@ func (in *Inbox) Run(ctx context.Context) error {
 	}
 }
 
-// round starts a handler for the first due delivery of each subject that is
-// not being worked on.
+// round acts on the due deliveries of every subject that is not being worked
+// on: those of one subject in their order, subjects side by side.
 func (in *Inbox) round(ctx context.Context, slots chan struct{}, handlers *sync.WaitGroup) error {
 	due, err := in.Store.PendingDeliveries(ctx, in.Now(), inboxBatch)
 	if err != nil {
 		return err
 	}
-	for _, d := range due {
-		key := subject(d)
+	for _, group := range bySubject(due) {
+		key := group[0].Subject
 		if !in.claim(key) {
-			continue // an earlier one goes first; its end wakes us
+			continue // what came meanwhile; the end of the work wakes us
 		}
 		slots <- struct{}{}
 		handlers.Go(func() {
-			in.act(ctx, d)
+			for _, d := range group {
+				in.act(ctx, d)
+			}
 			<-slots
 			in.release(key)
 			in.poke()
 		})
 	}
 	return nil
+}
+
+// bySubject groups deliveries, in the order of the first of each subject.
+func bySubject(due []run.Delivery) [][]run.Delivery {
+	at := map[string]int{}
+	var out [][]run.Delivery
+	for _, d := range due {
+		i, known := at[d.Subject]
+		if !known {
+			i = len(out)
+			at[d.Subject] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], d)
+	}
+	return out
 }
 
 func (in *Inbox) claim(key string) bool {
@@ -136,7 +156,7 @@ func (in *Inbox) release(key string) {
 
 // subject is what deliveries must not overtake each other about: the pull
 // request, or the repository when there is none.
-func subject(d run.Delivery) string {
+func subject(d githubapp.Dispatch) string {
 	var p struct {
 		Repository struct {
 			ID int64 `json:"id"`
@@ -149,13 +169,16 @@ func subject(d run.Delivery) string {
 		} `json:"issue"`
 	}
 	if json.Unmarshal(d.Payload, &p) != nil {
-		return d.GUID
+		return d.DeliveryID
 	}
 	return fmt.Sprintf("%d/%d", p.Repository.ID, max(p.PullRequest.Number, p.Issue.Number))
 }
 
 // act hands one delivery to its handler and notes the outcome.
 func (in *Inbox) act(ctx context.Context, d run.Delivery) {
+	if ctx.Err() != nil {
+		return
+	}
 	log := zerolog.Ctx(ctx).With().Str("delivery", d.GUID).Str("event", d.Event).Logger()
 	ctx = log.WithContext(ctx)
 	err := in.handle(ctx, d)
@@ -189,10 +212,17 @@ func (in *Inbox) handle(ctx context.Context, d run.Delivery) (err error) {
 			err = fmt.Errorf("panic in the handler of %s: %v\n%s", d.Event, p, debug.Stack())
 		}
 	}()
+	payload, err := in.Store.DeliveryPayload(ctx, d.GUID)
+	if errors.Is(err, run.ErrNotFound) {
+		return nil // acted on meanwhile
+	}
+	if err != nil {
+		return err
+	}
 	for _, h := range in.Handlers {
 		for _, event := range h.Handles() {
 			if event == d.Event {
-				return h.Handle(ctx, d.Event, d.GUID, d.Payload)
+				return h.Handle(ctx, d.Event, d.GUID, payload)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 CREATE TABLE deliveries (
   guid        TEXT PRIMARY KEY,
   event       TEXT    NOT NULL,
+  subject     TEXT    NOT NULL,            -- what it is about: one subject, one order
   payload     BLOB,                        -- NULL once acted on
   received_at INTEGER NOT NULL,            -- all times: milliseconds since 1970, UTC
   done        INTEGER NOT NULL DEFAULT 0,

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -75,9 +76,9 @@ func (s *SQLite) commitBatch(batch []write) {
 // PutDelivery implements run.Store.
 func (s *SQLite) PutDelivery(ctx context.Context, d run.Delivery) (added bool, err error) {
 	err = s.together(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO deliveries (guid, event, payload, received_at, due_at)
-			VALUES (?, ?, ?, ?, ?) ON CONFLICT (guid) DO NOTHING`,
-			d.GUID, d.Event, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt))
+		res, err := tx.ExecContext(ctx, `INSERT INTO deliveries (guid, event, subject, payload, received_at, due_at)
+			VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (guid) DO NOTHING`,
+			d.GUID, d.Event, d.Subject, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt))
 		if err != nil {
 			return err
 		}
@@ -93,7 +94,7 @@ func (s *SQLite) PutDelivery(ctx context.Context, d run.Delivery) (added bool, e
 
 // PendingDeliveries implements run.Store.
 func (s *SQLite) PendingDeliveries(ctx context.Context, now time.Time, limit int) ([]run.Delivery, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT guid, event, payload, received_at, attempts FROM deliveries
+	rows, err := s.read.QueryContext(ctx, `SELECT guid, event, subject, received_at, attempts FROM deliveries
 		WHERE done = 0 AND due_at <= ? ORDER BY received_at, rowid LIMIT ?`, millis(now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing deliveries: %w", err)
@@ -103,13 +104,26 @@ func (s *SQLite) PendingDeliveries(ctx context.Context, now time.Time, limit int
 	for rows.Next() {
 		var d run.Delivery
 		var at int64
-		if err := rows.Scan(&d.GUID, &d.Event, &d.Payload, &at, &d.Attempts); err != nil {
+		if err := rows.Scan(&d.GUID, &d.Event, &d.Subject, &at, &d.Attempts); err != nil {
 			return nil, fmt.Errorf("listing deliveries: %w", err)
 		}
 		d.ReceivedAt = time.UnixMilli(at).UTC()
 		out = append(out, d)
 	}
 	return out, rows.Err()
+}
+
+// DeliveryPayload implements run.Store.
+func (s *SQLite) DeliveryPayload(ctx context.Context, guid string) ([]byte, error) {
+	var payload []byte
+	err := s.read.QueryRowContext(ctx, `SELECT payload FROM deliveries WHERE guid = ? AND done = 0`, guid).Scan(&payload)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = run.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading delivery %s: %w", guid, err)
+	}
+	return payload, nil
 }
 
 // DoneDelivery implements run.Store.

@@ -42,7 +42,7 @@ func must[T any](t testing.TB) func(T, error) T {
 }
 
 func delivery(guid string) run.Delivery {
-	return run.Delivery{GUID: guid, Event: "issue_comment", Payload: []byte(`{"a":1}`), ReceivedAt: noon}
+	return run.Delivery{GUID: guid, Event: "issue_comment", Subject: "7/3", Payload: []byte(`{"a":1}`), ReceivedAt: noon}
 }
 
 func aRun(id, key string) run.Run {
@@ -61,8 +61,13 @@ func TestADeliveryIsKeptOnceAndForgottenWhenDone(t *testing.T) {
 		t.Error("the same GUID was added twice")
 	}
 	got := must[[]run.Delivery](t)(s.PendingDeliveries(ctx, noon, 10))
-	if d := cmp.Diff([]run.Delivery{delivery("a")}, got); d != "" {
+	want := delivery("a")
+	want.Payload = nil
+	if d := cmp.Diff([]run.Delivery{want}, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
+	}
+	if got := must[[]byte](t)(s.DeliveryPayload(ctx, "a")); string(got) != `{"a":1}` {
+		t.Errorf("payload %q", got)
 	}
 	for range 2 {
 		if err := s.DoneDelivery(ctx, "a"); err != nil {
@@ -71,6 +76,9 @@ func TestADeliveryIsKeptOnceAndForgottenWhenDone(t *testing.T) {
 	}
 	if got := must[[]run.Delivery](t)(s.PendingDeliveries(ctx, noon, 10)); len(got) != 0 {
 		t.Errorf("still pending: %v", got)
+	}
+	if _, err := s.DeliveryPayload(ctx, "a"); !errors.Is(err, run.ErrNotFound) {
+		t.Errorf("payload of a delivery that is done: error %v", err)
 	}
 	if must[bool](t)(s.PutDelivery(ctx, delivery("a"))) {
 		t.Error("a delivery that was acted on came back")
