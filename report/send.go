@@ -58,14 +58,17 @@ const (
 // runs reads the runs of the notice's pull request that there is something to
 // say about, newest first.
 func (d delivery) runs(ctx context.Context) ([]run.Run, error) {
-	for _, limit := range []int{newestRuns, shownRuns} {
-		runs, err := d.Store.PullRuns(ctx, d.notice.Repository.ID, d.notice.PullRequest, limit)
-		if err != nil {
-			return nil, storeError{fmt.Errorf("reading the runs of the pull request: %w", err)}
-		}
-		if limit == shownRuns || len(runs) < limit || slices.ContainsFunc(runs, whole) {
-			return runs, nil
-		}
+	newest, err := d.newest(ctx, newestRuns)
+	if err != nil || len(newest) < newestRuns || slices.ContainsFunc(newest, whole) {
+		return newest, err
 	}
-	return nil, nil // not reached: the last limit returns
+	return d.newest(ctx, shownRuns)
+}
+
+func (d delivery) newest(ctx context.Context, limit int) ([]run.Run, error) {
+	runs, err := d.Store.PullRuns(ctx, d.notice.Repository.ID, d.notice.PullRequest, limit)
+	if err != nil {
+		return nil, storeError{fmt.Errorf("reading the runs of the pull request: %w", err)}
+	}
+	return runs, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
@@ -124,21 +125,8 @@ func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Prob
 	}
 	defer func() { _ = says.Close() }()
 
-	const inherited = 3 // the first of ExtraFiles
-	args := runner.Options{
-		Dir: string(j.files), Artifacts: e.o.Artifacts,
-		Terraform: binary.Path, TerraformName: binary.String(),
-		Providers: e.o.Providers, CLIConfig: e.o.CLIConfig, Pass: e.o.Pass,
-		Grace: e.o.Grace, AliveFD: inherited, TurnFD: inherited + 1,
-		Threads: e.threads(),
-	}.Args()
-	command := append(slices.Clone(e.o.Executable), args...)
-	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Dir, cmd.Env = string(j.files), env
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.ExtraFiles = []*os.File{alive, says}
-	// A session of its own: signals for the server's group do not reach it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd := e.command(j, binary, alive, says)
+	cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
 	if err := cmd.Start(); err != nil {
 		_ = said.Close()
 		return nil, problemOf("runner_failed", err)
@@ -150,6 +138,25 @@ func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Prob
 		_ = cmd.Wait() // what it left behind says how it ended
 	}()
 	return ended, nil
+}
+
+// command is the runner of a job. alive and says are the files that it inherits.
+func (e *Engine) command(j *job, binary toolchain.Binary, alive, says *os.File) *exec.Cmd {
+	const inherited = 3 // the first of ExtraFiles
+	args := runner.Options{
+		Dir: string(j.files), Artifacts: e.o.Artifacts,
+		Terraform: binary.Path, TerraformName: binary.String(),
+		Providers: e.o.Providers, CLIConfig: e.o.CLIConfig, Pass: e.o.Pass,
+		Grace: e.o.Grace, AliveFD: inherited, TurnFD: inherited + 1,
+		Threads: e.threads(),
+	}.Args()
+	command := append(slices.Clone(e.o.Executable), args...)
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir = string(j.files)
+	cmd.ExtraFiles = []*os.File{alive, says}
+	// A session of its own: signals for the server's group do not reach it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
 }
 
 // threads is how many threads the next terraform may compute with: one when
