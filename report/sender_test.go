@@ -191,6 +191,25 @@ func TestPlanningAgainEditsWhatIsThere(t *testing.T) {
 	}
 }
 
+func TestManyPlansOfOneProjectDoNotHideTheOthers(t *testing.T) {
+	b := newBench(t)
+	b.store.setRun(b.planned(1))
+	for i := range 2 * newestRuns {
+		named := newFixture(fmt.Sprintf("named%d", i)).planned("app-dev", "dev", changes(queue)).run
+		named.PullRequest, named.Selectors = 1, []string{"app-dev"}
+		named.CreatedAt = noon.Add(time.Duration(i+1) * time.Minute)
+		b.store.setRun(named)
+	}
+	b.store.put(run.RefreshComment(repository, 1))
+	b.drain()
+	body := b.github.bodies(1)[0]
+	for _, want := range []string{"2 projects", "network-prod", "app-dev"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the comment lacks %q:\n%s", want, body)
+		}
+	}
+}
+
 func TestARunThatEndsAtOnceHasNoCheckInProgress(t *testing.T) {
 	b := newBench(t)
 	r := b.planned(1)
