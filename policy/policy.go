@@ -10,17 +10,6 @@ package policy
 
 import "strings"
 
-// Facts is what the predicates may look at.
-type Facts struct {
-	Open  bool // the pull request is open
-	Fork  bool // its commits come from another repository, or nobody can say
-	Asked bool // a person asked; false for what starts by itself
-
-	Actor      string // login of who asked
-	Permission string // of the actor on the repository: admin, write, read or none
-	Repository string // owner/name
-}
-
 // Reason is what one predicate found. Text is a Markdown sentence whose
 // untrusted parts are safe; a bad reason's text says what to do.
 type Reason struct {
@@ -34,6 +23,13 @@ type Reason struct {
 type Verdict struct {
 	Allowed bool
 	Reasons []Reason
+	Parts   []Part // one per project, when the verdict is about projects; Allowed covers them
+}
+
+// Part is the verdict about one project.
+type Part struct {
+	Project string
+	Verdict
 }
 
 // Missing lists the bad reasons.
@@ -79,6 +75,13 @@ func all(reasons ...Reason) Verdict {
 func Plan(f Facts) Verdict {
 	return all(pullRequestOpen(f), sameRepository(f), mayWrite(f))
 }
+
+// Apply says whether the stored plans of the projects may be applied.
+func Apply(f Facts) Verdict { return Verdict{} }
+
+// Unlock says whether the actor may release the locks of a pull request: own is
+// true when the command stands on that pull request itself.
+func Unlock(f Facts, own bool) Verdict { return Verdict{} }
 
 // Cancel says whether running work may be cancelled.
 func Cancel(f Facts) Verdict { return all(mayWrite(f)) }

@@ -21,6 +21,12 @@ type Backend interface {
 	// ErrNotFound for one that was never taken.
 	Cancel(ctx context.Context, jobID string) error
 
+	// Withdraw ends a job that has not begun to change anything: one that waits
+	// is cancelled, one that runs stops before its mutating step begins, one whose
+	// mutating step began goes on to its end. It returns at once, is idempotent,
+	// and answers as Cancel does.
+	Withdraw(ctx context.Context, jobID string) error
+
 	// Run delivers messages until ctx is done, then returns nil after its own
 	// goroutines ended. Jobs go on when it returns: the next Run finds them.
 	// Each message is delivered at least once, and again until deliver returns

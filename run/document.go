@@ -11,7 +11,7 @@ type JobDocument struct {
 	Version      int    `json:"version"`
 	JobID        string `json:"job_id"`
 	RunID        string `json:"run_id"`
-	Fence        int64  `json:"fence"` // of the project's lock; 0 while nothing is locked
+	Fence        int64  `json:"fence"` // of the project's lock; 0 when it is not locked
 	Command      Kind   `json:"command"`
 	Repository   string `json:"repository"` // owner/name
 	RepositoryID int64  `json:"repository_id"`
@@ -22,9 +22,19 @@ type JobDocument struct {
 
 	Project     JobProject     `json:"project"`
 	Environment JobEnvironment `json:"environment"`
-	Source      Artifact       `json:"source"` // tar.zst of the directories that the project can reach
+	Source      Artifact       `json:"source"`           // tar.zst of the directories that the project can reach
+	Plan        *JobPlan       `json:"plan,omitempty"`   // what an apply applies
+	Policy      *Artifact      `json:"policy,omitempty"` // tar.zst of Rego rules that a plan is judged by
 	Flags       []string       `json:"flags,omitempty"`
 	Limits      JobLimits      `json:"limits"`
+}
+
+// JobPlan is one stored plan and what it is bound to.
+type JobPlan struct {
+	JobID     string   `json:"job_id"` // that made it
+	File      Artifact `json:"file"`
+	Binding   string   `json:"binding"`   // Binding of the document that it was made from
+	Terraform string   `json:"terraform"` // what made it, such as "Terraform 1.11.4"
 }
 
 // JobProject is the part of a project's configuration that a job needs. Dir
@@ -39,6 +49,11 @@ type JobProject struct {
 	BackendConfig map[string]string `json:"backend_config,omitempty"`
 	FromModule    string            `json:"from_module,omitempty"`
 	After         []string          `json:"after,omitempty"` // names of projects of the same run that come first
+	// State identifies where the state is (backend type and its settings), as
+	// far as the configuration tells; empty when it does not. Two projects with
+	// equal ones have the same state.
+	State      string `json:"state,omitempty"`
+	AfterMerge bool   `json:"after_merge,omitempty"` // applied by the merge, not by /apply
 }
 
 // JobEnvironment names the target. Its secrets are resolved where the job

@@ -12,6 +12,7 @@ const (
 	JobSucceeded JobState = "succeeded" // Result holds what it made
 	JobFailed    JobState = "failed"    // Result.Problem says why
 	JobCancelled JobState = "cancelled" // ended on request
+	JobSkipped   JobState = "skipped"   // never began, because a project that comes first was not applied
 )
 
 // Final reports whether nothing more will happen to a job in this state.
@@ -45,10 +46,25 @@ type Result struct {
 	Outcome Outcome  `json:"outcome"`
 	Problem *Problem `json:"problem,omitempty"` // set unless succeeded
 
-	Counts    *Counts             `json:"counts,omitempty"` // of a plan, from its JSON
+	Counts    *Counts             `json:"counts,omitempty"` // of a plan, from its JSON; of an apply, the plan's when it succeeded
+	Policy    *PolicyResult       `json:"policy,omitempty"` // of a plan that was judged by rules
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
 	Terraform string              `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
 	Steps     []StepTime          `json:"steps,omitempty"`
+}
+
+// PolicyResult is what the Rego rules said about a plan. The messages are
+// plain text that came from rules and plans: untrusted.
+type PolicyResult struct {
+	Denied []PolicyFinding `json:"denied,omitempty"`
+	Warned []PolicyFinding `json:"warned,omitempty"`
+	Rules  int             `json:"rules"` // how many deny and warn rules there were
+}
+
+// PolicyFinding is one message of one rule.
+type PolicyFinding struct {
+	Rule    string `json:"rule"` // package and name, such as "main.deny"
+	Message string `json:"message"`
 }
 
 // The names of the artifacts of a job (keys of Result.Artifacts).
@@ -56,6 +72,9 @@ const (
 	ArtifactPlan    = "plan.tfplan"  // terraform's plan file; only an apply reads it
 	ArtifactSummary = "summary.json" // a Summary
 	ArtifactOutput  = "output.txt"   // what terraform printed, secrets replaced
+	// ArtifactErroredState is the state that an apply could not write to its
+	// backend; a person pushes it (terraform state push).
+	ArtifactErroredState = "errored.tfstate"
 )
 
 // Artifact points to stored bytes. SHA256 is lower-case hex; Size is in bytes.
@@ -67,6 +86,6 @@ type Artifact struct {
 
 // StepTime says how long one process of a job took.
 type StepTime struct {
-	Name         string `json:"name"` // init, plan, show
+	Name         string `json:"name"` // init, plan, show, apply
 	Milliseconds int64  `json:"ms"`
 }

@@ -25,8 +25,13 @@ type Kind string
 
 // The kinds of runs that exist.
 const (
-	KindPlan Kind = "plan"
+	KindPlan  Kind = "plan"
+	KindApply Kind = "apply" // applies stored plans
 )
+
+// Mutating reports whether a run of this kind changes infrastructure. What is
+// not known mutates.
+func (k Kind) Mutating() bool { return k != KindPlan }
 
 // Trigger says what asked for the run.
 type Trigger string
@@ -36,6 +41,8 @@ const (
 	TriggerComment Trigger = "comment" // a person wrote a command
 	TriggerPush    Trigger = "push"    // a pull request was opened, pushed to, reopened or made ready
 	TriggerButton  Trigger = "button"  // a person pressed a check run's button, or "Re-run"
+	TriggerTurn    Trigger = "turn"    // a lock became free for a pull request that waited for it
+	TriggerQueue   Trigger = "queue"   // GitHub's merge queue asked about a merge group
 )
 
 // State is where a run stands.
@@ -82,10 +89,13 @@ type Run struct {
 	Selectors []string `json:"selectors,omitempty"` // project names or globs as typed; none means "what the pull request changes"
 	Flags     []string `json:"flags,omitempty"`     // terraform flags, already checked against the allow-list
 	Line      string   `json:"line,omitempty"`      // the command as typed, for people
+	Confirm   string   `json:"confirm,omitempty"`   // project that /apply confirm= named
+	Override  bool     `json:"override,omitempty"`  // /apply override=policy: the actor asked to apply in spite of plan policy
 
 	Trigger   Trigger `json:"trigger"`
 	Actor     string  `json:"actor"`
 	CommentID int64   `json:"comment_id,omitempty"` // of the command; 0 when nobody typed one
+	Comment   string  `json:"comment,omitempty"`    // SHA-256 (hex) of the comment's body as delivered; a mutating run compares (T14)
 
 	HeadSHA string `json:"head_sha,omitempty"` // pinned when prepared; a push's own commit before that
 	BaseRef string `json:"base_ref,omitempty"`
@@ -97,8 +107,18 @@ type Run struct {
 	Notes   []string `json:"notes,omitempty"` // Markdown sentences for the report that are no failure, such as "the config changes with the merge"
 	Jobs    []Job    `json:"jobs,omitempty"`
 
+	// Blocked is set for a speculative plan: the locks of its projects were not
+	// free, so it cannot be applied and is made again when they are.
+	Blocked []Blocked `json:"blocked,omitempty"`
+	// Gate is what stood between a plan and its apply when it was last judged;
+	// nil when nobody judged it.
+	Gate *Gate `json:"gate,omitempty"`
+	// Merged says that this apply merged its pull request.
+	Merged bool `json:"merged,omitempty"`
+
 	CancelledBy  string `json:"cancelled_by,omitempty"`  // login of who asked; set as soon as cancelling begins
 	SupersededBy string `json:"superseded_by,omitempty"` // newer head commit; set as soon as cancelling begins
+	Closed       bool   `json:"closed,omitempty"`        // the pull request was closed; set as soon as cancelling begins
 
 	CreatedAt  time.Time `json:"created_at"`
 	PreparedAt time.Time `json:"prepared_at,omitzero"`
@@ -106,7 +126,22 @@ type Run struct {
 }
 
 // Ending reports whether the run was asked to end before its time.
-func (r *Run) Ending() bool { return r.CancelledBy != "" || r.SupersededBy != "" }
+func (r *Run) Ending() bool { return r.CancelledBy != "" || r.SupersededBy != "" || r.Closed }
+
+// Holder is the pull request that a run is about.
+func (r *Run) Holder() Holder { return Holder{Repository: r.Repository, PullRequest: r.PullRequest} }
+
+// Whole reports whether a run is about everything that its commit changes, so
+// that no earlier plan of the commit counts beside it.
+func (r *Run) Whole() bool { return len(r.Selectors) == 0 && !r.PreparedAt.IsZero() }
+
+// Gate is a verdict about applying the plans of a run, for people. It grants
+// nothing: an apply reads and judges everything again.
+type Gate struct {
+	Allowed bool      `json:"allowed"`
+	Missing []string  `json:"missing,omitempty"` // Markdown sentences, safe to show
+	At      time.Time `json:"at"`
+}
 
 // Job finds the job with an id.
 func (r *Run) Job(id string) *Job {

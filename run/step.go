@@ -3,7 +3,7 @@ package run
 import "time"
 
 // Event is something that happened to a run. The set is closed: Prepared,
-// Refused, Messaged, CancelAsked, NewerCommit.
+// Refused, Messaged, CancelAsked, PullClosed, NewerCommit.
 type Event interface{ event() }
 
 // Prepared says that facts, projects and source were read: the run is pinned
@@ -19,6 +19,9 @@ type Preparation struct {
 	Behind                    int
 	Documents                 []JobDocument // one per project, in the order of their names
 	Notes                     []string
+
+	Unchanged []string // of an apply: names of projects whose plans change nothing; they have no job
+	Gate      *Gate    // of a plan: what stands between it and its apply, as far as is known
 }
 
 // Refused says that the run may not or cannot go on. Silent ones are answered
@@ -39,6 +42,9 @@ type CancelAsked struct {
 	By string
 }
 
+// PullClosed says that the pull request was merged or closed.
+type PullClosed struct{ At time.Time }
+
 // NewerCommit says that the pull request's head is now SHA.
 type NewerCommit struct {
 	At  time.Time
@@ -49,6 +55,7 @@ func (Prepared) event()    {}
 func (Refused) event()     {}
 func (Messaged) event()    {}
 func (CancelAsked) event() {}
+func (PullClosed) event()  {}
 func (NewerCommit) event() {}
 
 // EffectKind is what an effect does.

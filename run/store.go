@@ -37,6 +37,16 @@ type Store interface {
 	// slices and pointers of a run refer to is shared: change replaces them
 	// instead of altering it, as Step does.
 	UpdateRun(ctx context.Context, id string, change func(*Run) ([]Notice, error)) (Run, error)
+	// UpdateRunAndLocks is UpdateRun with all locks and waiters, which change may
+	// alter too, and with new runs that it returns.
+	UpdateRunAndLocks(ctx context.Context, id string, change func(*Run, *Locks) (Saved, error)) (Run, error)
+	// UpdateLocks loads all locks and waiters, lets change alter them, and saves
+	// them with what it returns. ErrConsumed is returned, and nothing saved, when
+	// a plan in Locks.Consumed was given to another apply.
+	UpdateLocks(ctx context.Context, change func(*Locks) (Saved, error)) error
+	// Locks returns all locks, free ones too, and all waiters.
+	Locks(ctx context.Context) (Locks, error)
+
 	// Run returns one run, or ErrNotFound.
 	Run(ctx context.Context, id string) (Run, error)
 	// ActiveRuns lists the runs that are not final, oldest first.
@@ -59,6 +69,13 @@ type Store interface {
 	Posted(ctx context.Context, name string) (Posted, error)
 	// PutPosted keeps it, replacing what was there.
 	PutPosted(ctx context.Context, p Posted) error
+}
+
+// Saved is what a change saves beside what it altered. A run whose Key exists
+// is left out.
+type Saved struct {
+	Notices []Notice
+	Runs    []Run
 }
 
 // Delivery is one webhook delivery as received and verified.

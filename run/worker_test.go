@@ -44,6 +44,8 @@ func (b *fakeBackend) Start(_ context.Context, doc run.JobDocument) error {
 	return nil
 }
 
+func (b *fakeBackend) Withdraw(ctx context.Context, jobID string) error { return b.Cancel(ctx, jobID) }
+
 func (b *fakeBackend) Cancel(_ context.Context, id string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -187,3 +187,8 @@ func (e *Engine) lockDir(ctx context.Context) (unlock func(), err error) {
 		}
 	}
 }
+
+// Withdraw implements run.Backend.
+func (e *Engine) Withdraw(_ context.Context, id string) error {
+	return e.Cancel(context.Background(), id)
+}

@@ -1,0 +1,142 @@
+package policy
+
+import "time"
+
+// Facts is what the predicates may look at, all read at one moment. A fact that
+// could not be read never reaches a predicate: that is an error before.
+type Facts struct {
+	Now   time.Time
+	Asked bool // a person asked; false for what starts by itself
+
+	Actor      string // login of who asked
+	Permission string // of the actor on the repository: admin, write, read or none
+	Repository string // owner/name
+
+	// The pull request.
+	Number       int
+	Open         bool
+	Fork         bool // its commits come from another repository, or nobody can say
+	Draft        bool
+	Conflicts    bool // GitHub says that it cannot be merged
+	Unmergeable  bool // GitHub has not worked out yet whether it can be merged
+	Author       string
+	Contributors []string // logins of who wrote its commits: authors, committers, co-authors
+	// Unattributed counts commits with an author or co-author that GitHub knows
+	// no account of.
+	Unattributed int
+	HeadSHA      string
+	BaseRef      string
+	BaseSHA      string // tip of the base branch
+	Behind       int    // commits of the base branch that the head does not have
+
+	// CommentChanged says that the command's comment was edited or deleted since
+	// it was delivered (T14).
+	CommentChanged bool
+	Reviews        []Review // in the order in which they were given
+	Checks         []Check  // of the head commit, the newest of each name
+	// Members lists the logins of each team that a rule or CODEOWNERS names, by
+	// "org/team" in lower case.
+	Members map[string][]string
+
+	Projects []Project // that the command is about, by name
+	Confirm  string    // project that confirm= names
+	Override bool      // override=policy was typed
+}
+
+// Review is one review of the pull request.
+type Review struct {
+	Login      string
+	State      string // APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED or PENDING
+	Commit     string
+	Permission string // of the reviewer on the repository now: admin, write, read or none; "" when nobody needed to ask
+	Bot        bool   // an App or a machine account of GitHub's own
+}
+
+// Check is the newest check run of one name.
+type Check struct {
+	Name       string
+	AppID      int64
+	Status     string // queued, in_progress or completed
+	Conclusion string // of completed ones
+}
+
+// Project is what is known of one project of the command.
+type Project struct {
+	Name        string
+	Dir         string
+	Environment string
+	AfterMerge  bool // applied by the merge, not by a command
+	Rules       Rules
+	// Owners are the CODEOWNERS of the project's directory on the base branch, as
+	// written: @login, @org/team or an e-mail address. The groups of several
+	// lines do not add up: the last match counts (GitHub documentation, "About
+	// code owners").
+	Owners []string
+	// Touched says that the pull request changes the project at its head.
+	Touched bool
+	// BaseChanged lists paths that the project can reach and that changed on the
+	// base branch since the pull request last took it in; at most 20.
+	BaseChanged []string
+
+	Plan    *StoredPlan // newest at the head; nil when there is none
+	Held    bool        // the pull request holds the project's locks as it did at the plan
+	HeldBy  int         // pull request that holds them otherwise; 0 when nobody does
+	Place   int         // of this pull request in the line of those who wait; 0 when it does not
+	Busy    bool        // an apply of the project is under way
+	Applied bool        // the newest plan is applied, or changes nothing
+	Running []string    // commands of the pull request that are under way for it, such as "/plan"
+}
+
+// StoredPlan is the newest plan of a project.
+type StoredPlan struct {
+	HeadSHA     string
+	BaseSHA     string
+	At          time.Time // when it was finished
+	Complete    bool      // it succeeded and its file is there
+	Empty       bool      // it changes nothing
+	Speculative bool      // made without the lock
+	Used        bool      // given to an apply before
+	Changes     []Change  // that destroy or replace
+	Denied      []string  // plan policy's messages, plain text
+	Warned      []string
+	Judged      bool // plan policy judged it, or there is none
+}
+
+// Change is a resource that a plan destroys or replaces.
+type Change struct {
+	Address string
+	Type    string
+	Replace bool
+}
+
+// Current says how current a branch must be to be applied.
+type Current string
+
+// How current a branch must be.
+const (
+	CurrentStrict  Current = "strict"  // it has every commit of the base branch
+	CurrentProject Current = "project" // nothing that the project can reach changed on the base branch
+	CurrentOff     Current = "off"
+)
+
+// Rules is what the server's config demands for one environment. The zero
+// value of a rule demands nothing, but Apply with nobody in it means people who
+// may write to the repository.
+type Rules struct {
+	Approvals      int      // of people with write access who are neither author nor contributors
+	CodeOwners     bool     // one approval is by an owner of the project's directory
+	ApprovedBy     []string // teams (org/team) or logins (@login) one approval of which is needed
+	Plan           []string // teams or logins who may plan; empty: write access
+	Apply          []string // teams or logins who may apply, besides having write access
+	Unlock         []string // teams or logins who may take a lock from another pull request
+	Override       []string // teams or logins who may apply in spite of plan policy
+	Current        Current
+	RequiredChecks []string
+	// Protected are patterns of resource types (path.Match) whose destruction or
+	// replacement needs confirm= or ProtectedApprovals approvals.
+	Protected          []string
+	ProtectedApprovals int
+	MaxPlanAge         time.Duration // 0: no limit
+	Drafts             bool          // drafts may be applied
+	NoApply            bool          // nothing is applied from pull requests
+}

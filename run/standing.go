@@ -1,0 +1,69 @@
+package run
+
+import (
+	"slices"
+	"strings"
+)
+
+// Standing is how far one project is at one commit of a pull request.
+type Standing struct {
+	Project string
+	PlanRun Run  // of Plan
+	Plan    Job  // the newest plan job of the project at the commit
+	Apply   *Job // the newest apply of that plan; nil when it was not applied
+}
+
+// Empty reports whether the plan succeeded and changes nothing.
+func (s Standing) Empty() bool {
+	r := s.Plan.Result
+	return s.Plan.State == JobSucceeded && r != nil && r.Counts != nil && r.Counts.Empty()
+}
+
+// Applied reports whether nothing is left to apply: the plan was applied with
+// success, or changes nothing and is not speculative.
+func (s Standing) Applied() bool {
+	if s.Apply != nil {
+		return s.Apply.State == JobSucceeded
+	}
+	return s.Empty() && !s.Speculative()
+}
+
+// Speculative reports whether the plan was made without the locks.
+func (s Standing) Speculative() bool { return len(s.PlanRun.Blocked) > 0 }
+
+// Standings tells from the runs of a pull request, newest first, how far each
+// project is at a commit, by name. A plan of everything that the commit changes
+// replaces all plans before it; a plan of named projects replaces those.
+func Standings(runs []Run, head string) []Standing {
+	found := map[string]*Standing{}
+	applies := map[string]*Job{} // by the plan's job id, the newest
+	complete := false
+	for _, r := range runs {
+		if r.HeadSHA != head {
+			continue
+		}
+		if r.Kind == KindApply {
+			for i, j := range r.Jobs {
+				if p := j.Document.Plan; p != nil && applies[p.JobID] == nil {
+					applies[p.JobID] = &r.Jobs[i]
+				}
+			}
+			continue
+		}
+		if complete || r.Kind != KindPlan {
+			continue
+		}
+		for _, j := range r.Jobs {
+			if name := j.Document.Project.Name; found[name] == nil {
+				found[name] = &Standing{Project: name, PlanRun: r, Plan: j, Apply: applies[j.ID]}
+			}
+		}
+		complete = r.Whole()
+	}
+	out := make([]Standing, 0, len(found))
+	for _, s := range found {
+		out = append(out, *s)
+	}
+	slices.SortFunc(out, func(a, b Standing) int { return strings.Compare(a.Project, b.Project) })
+	return out
+}
