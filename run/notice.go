@@ -13,6 +13,7 @@ const (
 	NoticeReply    NoticeKind = "reply"    // write a new comment: Body, or the Problem of RunID
 	NoticeComment  NoticeKind = "comment"  // bring the pull request's one comment up to date
 	NoticeCheck    NoticeKind = "check"    // bring the check run of RunID's commit up to date
+	NoticeMerge    NoticeKind = "merge"    // merge the pull request of RunID at the commit of RunID, when everything is applied there
 )
 
 // Notice is one row of the outbox: something that people should see. Kind and
@@ -58,6 +59,12 @@ func RefreshComment(repo Repository, pull int) Notice {
 	return Notice{
 		Kind: NoticeComment, Key: fmt.Sprintf("%d/%d", repo.ID, pull), Repository: repo, PullRequest: pull,
 	}
+}
+
+// MergePull merges the pull request of an apply, if nothing is left to apply at
+// its commit.
+func MergePull(r Run) Notice {
+	return Notice{Kind: NoticeMerge, Key: r.ID, Repository: r.Repository, PullRequest: r.PullRequest, RunID: r.ID}
 }
 
 // RefreshCheck brings the check runs of a run's commit up to date.

@@ -45,6 +45,9 @@ const (
 	TriggerQueue   Trigger = "queue"   // GitHub's merge queue asked about a merge group
 )
 
+// Asked reports whether a person asked for the run, and so gets an answer.
+func (t Trigger) Asked() bool { return t == TriggerComment || t == TriggerButton }
+
 // State is where a run stands.
 type State string
 
@@ -106,6 +109,8 @@ type Run struct {
 	Problem *Problem `json:"problem,omitempty"`
 	Notes   []string `json:"notes,omitempty"` // Markdown sentences for the report that are no failure, such as "the config changes with the merge"
 	Jobs    []Job    `json:"jobs,omitempty"`
+
+	Unchanged []string `json:"unchanged,omitempty"` // of an apply: projects whose plans change nothing, which counts as applied
 
 	// Blocked is set for a speculative plan: the locks of its projects were not
 	// free, so it cannot be applied and is made again when they are.

@@ -66,13 +66,16 @@ const (
 	EffectPrepare EffectKind = "prepare" // read facts, projects, source; leads to Prepared or Refused
 	EffectStart   EffectKind = "start"   // hand a job to the backend
 	EffectCancel  EffectKind = "cancel"  // ask the backend to end a job
+
+	EffectWithdraw EffectKind = "withdraw" // ask the backend to end a job that changes nothing yet
+	EffectJudge    EffectKind = "judge"    // find out what stands between a plan and its apply
 )
 
 // Effect is something to do outside of the store.
 type Effect struct {
 	Kind  EffectKind
 	RunID string
-	JobID string // of start and cancel
+	JobID string // of start, cancel and withdraw
 }
 
 // Next is what follows from an event.
@@ -96,7 +99,9 @@ func Step(r Run, e Event) Next {
 	case Messaged:
 		next.messaged(e.Message)
 	case CancelAsked:
-		next.end(e.At, func() { next.CancelledBy = e.By })
+		next.cancelAsked(e)
+	case PullClosed:
+		next.end(e.At, func() { next.Closed = true })
 	case NewerCommit:
 		// A run that is not pinned yet will find the new head by itself, unless
 		// it was asked for by a push of an older one.
@@ -122,8 +127,8 @@ func Pending(r Run) []Effect {
 		switch {
 		case j.State.Final():
 		case r.Ending():
-			out = append(out, Effect{Kind: EffectCancel, RunID: r.ID, JobID: j.ID})
-		case j.State == JobQueued:
+			out = append(out, Effect{Kind: r.ending(), RunID: r.ID, JobID: j.ID})
+		case j.State == JobQueued && r.ready(j):
 			out = append(out, Effect{Kind: EffectStart, RunID: r.ID, JobID: j.ID})
 		}
 	}
@@ -150,6 +155,7 @@ func (r *Run) prepared(e Prepared) {
 	}
 	p := e.Preparation
 	r.HeadSHA, r.BaseRef, r.BaseSHA, r.Behind, r.Notes = p.HeadSHA, p.BaseRef, p.BaseSHA, p.Behind, p.Notes
+	r.Gate, r.Unchanged = p.Gate, p.Unchanged
 	r.State, r.PreparedAt = StateRunning, e.At
 	r.Jobs = make([]Job, len(p.Documents))
 	for i, doc := range p.Documents {
@@ -181,6 +187,7 @@ func (r *Run) messaged(m Message) {
 		j.State, j.StartedAt = JobRunning, m.At
 	case MessageFinished:
 		j.finished(m)
+		r.skip(m.At)
 		r.finish(m.At)
 	}
 }
@@ -221,7 +228,7 @@ func (r *Run) finish(at time.Time) {
 	for _, j := range r.Jobs {
 		switch j.State {
 		case JobSucceeded:
-		case JobFailed:
+		case JobFailed, JobSkipped:
 			state = StateFailed
 		case JobCancelled:
 			if state != StateFailed {
@@ -238,7 +245,7 @@ func (r *Run) finish(at time.Time) {
 }
 
 func (r *Run) endState() State {
-	if r.SupersededBy != "" {
+	if r.SupersededBy != "" && r.CancelledBy == "" {
 		return StateSuperseded
 	}
 	return StateCancelled
@@ -258,7 +265,7 @@ func notices(before State, r Run, e Event) []Notice {
 		if before == StateAccepted {
 			return nil // nothing of it was ever shown
 		}
-		if r.State == StateSuperseded {
+		if r.State == StateSuperseded && !r.Kind.Mutating() {
 			return []Notice{RefreshCheck(r)} // the comment belongs to the newer commit now
 		}
 	}
@@ -271,7 +278,7 @@ func refusal(r Run, e Event) []Notice {
 	if e, ok := e.(Refused); ok && e.Silent {
 		return nil
 	}
-	if r.Trigger == TriggerPush {
+	if !r.Trigger.Asked() {
 		return []Notice{RefreshComment(r.Repository, r.PullRequest), RefreshCheck(r)}
 	}
 	return []Notice{Answer(r)}

@@ -21,8 +21,17 @@ type Worker struct {
 	// *Temporary is tried again, any other error ends the run with a general
 	// sentence and goes to the log.
 	Prepare func(context.Context, Run) (Preparation, error)
-	Notify  func() // called after notices were written; may be nil
-	Now     func() time.Time
+	// Recheck says, immediately before jobs of a mutating run start, whether what
+	// the run was judged by still holds. A *Problem ends the jobs with it, a
+	// *Temporary is tried again for a while.
+	Recheck func(context.Context, Run) error
+	// JudgeGate finds out what stands between a plan and its apply, for people;
+	// nil never does.
+	JudgeGate   func(context.Context, Run) (Gate, error)
+	LockAtApply bool   // plans take no locks
+	Merge       bool   // a pull request is merged when everything is applied
+	Notify      func() // called after notices were written; may be nil
+	Now         func() time.Time
 	// Patience is how long temporary errors of Prepare are tried again, and how
 	// long after that a Backend may refuse to take a job.
 	Patience time.Duration
@@ -33,6 +42,8 @@ type Worker struct {
 	wake     chan struct{}   // holds one token when wanted may have grown; made by init
 	once     sync.Once
 	locks    keyedMutex // one effect at a time per job
+
+	rechecked map[string]time.Time // guarded by mu: when Recheck said yes, of the run that started last
 }
 
 // sweepEvery is how often the worker looks for effects that got lost, for
@@ -205,7 +216,11 @@ func (w *Worker) act(ctx context.Context, e Effect) {
 	case EffectStart:
 		err = w.start(ctx, e)
 	case EffectCancel:
-		err = w.cancel(ctx, e)
+		err = w.cancel(ctx, e, w.Backend.Cancel)
+	case EffectWithdraw:
+		err = w.cancel(ctx, e, w.Backend.Withdraw)
+	case EffectJudge:
+		err = w.judge(ctx, e.RunID)
 	}
 	if err != nil && ctx.Err() == nil {
 		log.Error().Err(err).Str("job", e.JobID).Msg("carrying out an effect")
@@ -221,6 +236,11 @@ func (w *Worker) start(ctx context.Context, e Effect) error {
 	j := r.Job(e.JobID)
 	if j == nil || j.State != JobQueued || r.Ending() {
 		return nil // cancelled meanwhile
+	}
+	if r.Kind.Mutating() {
+		if ok, err := w.recheck(ctx, r, j); !ok {
+			return err
+		}
 	}
 	err = w.Backend.Start(ctx, j.Document)
 	if err == nil || ctx.Err() != nil || w.Now().Sub(r.PreparedAt) < w.Patience {
@@ -242,9 +262,9 @@ func (w *Worker) neverTaken(ctx context.Context, runID string, j *Job, result Re
 	return err
 }
 
-func (w *Worker) cancel(ctx context.Context, e Effect) error {
+func (w *Worker) cancel(ctx context.Context, e Effect, ask func(context.Context, string) error) error {
 	defer w.locks.lock(e.JobID)()
-	err := w.Backend.Cancel(ctx, e.JobID)
+	err := ask(ctx, e.JobID)
 	if !errors.Is(err, ErrNotFound) {
 		return err
 	}
@@ -278,14 +298,40 @@ func (w *Worker) deliver(ctx context.Context, m Message) error {
 func (w *Worker) step(ctx context.Context, id string, e Event) (Run, error) {
 	var next Next
 	r, err := w.Store.UpdateRun(ctx, id, func(r *Run) ([]Notice, error) {
+		if w.needsLocks(*r, e) {
+			return nil, errLocksNeeded
+		}
 		next = Step(*r, e)
 		*r = next.Run
 		return next.Notices, nil
 	})
+	if errors.Is(err, errLocksNeeded) {
+		return w.stepWithLocks(ctx, id, e)
+	}
 	if err != nil {
 		return Run{}, err
 	}
 	w.notify(len(next.Notices))
+	w.want(next.Effects)
+	return r, nil
+}
+
+// stepWithLocks is step for an event that may take or give back locks.
+func (w *Worker) stepWithLocks(ctx context.Context, id string, e Event) (Run, error) {
+	var next Next
+	var saved Saved
+	r, err := w.Store.UpdateRunAndLocks(ctx, id, func(r *Run, l *Locks) (Saved, error) {
+		next, saved = w.stepLocked(*r, e, l)
+		*r = next.Run
+		return saved, nil
+	})
+	if errors.Is(err, ErrConsumed) {
+		return w.step(ctx, id, Refused{At: w.Now(), Problem: usedUp()})
+	}
+	if err != nil {
+		return Run{}, err
+	}
+	w.begun(saved)
 	w.want(next.Effects)
 	return r, nil
 }
