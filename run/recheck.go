@@ -1,0 +1,63 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// recheckedFor is how long an answer of Recheck holds for the other jobs of the
+// run, which start with the one that asked.
+const recheckedFor = time.Second
+
+// recheckTries bounds how often a temporary error of Recheck is tried again
+// before the job waits for the next sweep.
+const recheckTries = 4
+
+// recheck asks whether a mutating job may still start. When it may not, the job
+// ends with the reason; the caller holds the job's lock.
+func (w *Worker) recheck(ctx context.Context, r Run, j *Job) (ok bool, err error) {
+	defer w.locks.lock("recheck/" + r.ID)()
+	w.mu.Lock()
+	fresh := w.Now().Sub(w.rechecked[r.ID]) < recheckedFor
+	w.mu.Unlock()
+	if fresh {
+		return true, nil
+	}
+	err = w.askAgain(ctx, r)
+	var problem *Problem
+	if errors.As(err, &problem) {
+		return false, w.neverTaken(ctx, r.ID, j, Result{Outcome: OutcomeFailed, Problem: problem})
+	}
+	if err == nil {
+		w.mu.Lock()
+		w.rechecked = map[string]time.Time{r.ID: w.Now()}
+		w.mu.Unlock()
+		return true, nil
+	}
+	if ctx.Err() != nil || w.Now().Sub(r.PreparedAt) < w.Patience {
+		return false, err
+	}
+	return false, errors.Join(err, w.neverTaken(ctx, r.ID, j, Result{Outcome: OutcomeFailed, Problem: &Problem{
+		Code: "recheck",
+		Message: "Lockkeeper could not make sure that the branch is still as it was judged, so nothing was applied. Comment `/plan`, " +
+			"then `/apply`, when [GitHub is well](https://www.githubstatus.com).",
+	}}))
+}
+
+func (w *Worker) askAgain(ctx context.Context, r Run) error {
+	for attempt := 0; ; attempt++ {
+		err := w.Recheck(ctx, r)
+		var temporary *Temporary
+		if !errors.As(err, &temporary) || attempt == recheckTries {
+			return err
+		}
+		wait := max(temporary.After, backoff(attempt))
+		zerolog.Ctx(ctx).Warn().Err(err).Dur("wait", wait).Msg("checking the branch again before an apply")
+		if wait > time.Minute || !sleep(ctx, wait) {
+			return err
+		}
+	}
+}

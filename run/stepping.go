@@ -1,0 +1,194 @@
+package run
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// stepLocked is Step together with the locks that the event takes or gives
+// back. Like Step it is pure but for l, and takes every event in every state.
+func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
+	before := l.view()
+	next := Step(r, e)
+	_, prepared := e.(Prepared)
+	switch {
+	case prepared && r.State == StateAccepted && next.Run.Kind == KindPlan:
+		w.claim(&next, l)
+	case prepared && r.State == StateAccepted:
+		if problem := w.begin(&next, l); problem != nil {
+			next = Step(r, Refused{At: w.Now(), Problem: *problem, HeadSHA: next.Run.HeadSHA})
+		}
+	case next.Run.Kind.Mutating() && next.Run.State.Final() && !r.State.Final():
+		l.End(r.ID, next.Run.projectsIn(JobSucceeded), next.Run.projectsIn(JobFailed), w.Now())
+		if w.Merge && next.Run.State == StateSucceeded {
+			next.Notices = append(next.Notices, MergePull(next.Run))
+		}
+	}
+	saved := w.turns(l)
+	next.Notices = append(next.Notices, affected(before, l.view(), r.Holder())...)
+	return next, Saved{Notices: append(next.Notices, saved.Notices...), Runs: saved.Runs}
+}
+
+// claim takes the locks of a plan's projects, or puts the pull request in line.
+// What the merge queue asks about belongs to nobody yet.
+func (w *Worker) claim(next *Next, l *Locks) {
+	r := &next.Run
+	if w.LockAtApply || r.Trigger == TriggerQueue || r.State == StateRefused {
+		return
+	}
+	fences, blocked := l.Claim(r.Holder(), Claims(documents(r.Jobs)), len(r.Selectors) == 0, w.Now())
+	r.Blocked = blocked
+	r.fence(fences)
+}
+
+// begin gives the jobs of an apply their plans and their locks, all or none.
+func (w *Worker) begin(next *Next, l *Locks) *Problem {
+	r := &next.Run
+	if w.LockAtApply {
+		fences, blocked := l.Claim(r.Holder(), Claims(documents(r.Jobs)), false, w.Now())
+		if len(blocked) > 0 {
+			return lockedBy(blocked)
+		}
+		r.fence(fences)
+	}
+	if err := l.Begin(r.Holder(), r.ID, documents(r.Jobs), w.Now()); err != nil {
+		return &Problem{Code: "lock_lost", Message: "The locks are not held any more as they were when the plan was made, or another " +
+			"apply is under way, so nothing was applied. `/status` says which; then comment `/plan`, and `/apply` when it is shown."}
+	}
+	for _, j := range r.Jobs {
+		if p := j.Document.Plan; p != nil {
+			l.Consumed = append(l.Consumed, Consumed{PlanJob: p.JobID, ApplyJob: j.ID})
+		}
+	}
+	return nil
+}
+
+func lockedBy(blocked []Blocked) *Problem {
+	var b strings.Builder
+	b.WriteString("Nothing was applied, because somebody else holds what it needs:\n")
+	for _, x := range blocked {
+		fmt.Fprintf(&b, "\n- %s is held by #%d", Quote(x.Project), x.Holder.PullRequest)
+	}
+	b.WriteString("\n\nThis pull request is in line and gets the locks when they are free.")
+	return &Problem{Code: "locked", Message: b.String()}
+}
+
+// usedUp is the refusal of an apply whose plan was taken by another one.
+func usedUp() Problem {
+	return Problem{Code: "plan_used", Message: "Another apply has taken this plan already, and a plan is applied once. Comment `/plan` " +
+		"to see what is left to do."}
+}
+
+// fence puts the fences of projects into the documents of their jobs. Jobs are
+// copied: Step's result may share them with nobody, but its caller's run does.
+func (r *Run) fence(fences map[string]int64) {
+	r.Jobs = slices.Clone(r.Jobs)
+	for i := range r.Jobs {
+		if f, ok := fences[r.Jobs[i].Document.Project.Name]; ok {
+			r.Jobs[i].Document.Fence = f
+		}
+	}
+}
+
+func (r *Run) projectsIn(s JobState) []string {
+	var out []string
+	for _, j := range r.Jobs {
+		if j.State == s {
+			out = append(out, j.Document.Project.Name)
+		}
+	}
+	return out
+}
+
+func documents(jobs []Job) []JobDocument {
+	out := make([]JobDocument, len(jobs))
+	for i, j := range jobs {
+		out[i] = j.Document
+	}
+	return out
+}
+
+// turns makes a plan for each pull request that has waited long enough.
+func (w *Worker) turns(l *Locks) Saved {
+	var s Saved
+	now := w.Now().UTC()
+	for _, t := range l.Turns(now) {
+		r := Run{
+			ID: NewID(now), Key: fmt.Sprintf("turn/%d/%d/%d", t.Holder.Repository.ID, t.Holder.PullRequest, t.ID),
+			Repository: t.Holder.Repository, PullRequest: t.Holder.PullRequest, Kind: KindPlan,
+			Trigger: TriggerTurn, State: StateAccepted, CreatedAt: now,
+		}
+		for _, p := range t.Projects {
+			r.Selectors = append(r.Selectors, p.Project)
+		}
+		s.Runs = append(s.Runs, r)
+	}
+	return s
+}
+
+// lockView is what people are shown of the locks, by key: who holds one, and
+// who waits for it in which order.
+type lockView map[string][]Holder
+
+func (l *Locks) view() lockView {
+	v := lockView{}
+	for _, k := range l.Locks {
+		if !k.Free() {
+			v[k.Key] = append(v[k.Key], k.Holder)
+		}
+	}
+	waiters := slices.Clone(l.Waiters)
+	slices.SortFunc(waiters, func(a, b Waiter) int { return cmp.Compare(a.ID, b.ID) })
+	for _, waiter := range waiters {
+		for _, p := range waiter.Projects {
+			for _, key := range p.Keys {
+				v[key] = append(v[key], waiter.Holder)
+			}
+		}
+	}
+	return v
+}
+
+// affected refreshes the comments of every pull request that is shown something
+// else now, but for the one whose own run says so anyway.
+func affected(before, after lockView, but Holder) []Notice {
+	var told []Holder
+	for _, one := range []struct{ a, b lockView }{{before, after}, {after, before}} {
+		for key, holders := range one.a {
+			if slices.EqualFunc(holders, one.b[key], Holder.Is) {
+				continue
+			}
+			for _, h := range holders {
+				if !h.Is(but) && !slices.ContainsFunc(told, h.Is) {
+					told = append(told, h)
+				}
+			}
+		}
+	}
+	slices.SortFunc(told, func(a, b Holder) int {
+		return cmp.Or(cmp.Compare(a.Repository.ID, b.Repository.ID), cmp.Compare(a.PullRequest, b.PullRequest))
+	})
+	out := make([]Notice, len(told))
+	for i, h := range told {
+		out[i] = RefreshComment(h.Repository, h.PullRequest)
+	}
+	return out
+}
+
+// errLocksNeeded ends an update that turned out to need the locks.
+var errLocksNeeded = errors.New("the step needs the locks")
+
+// needsLocks reports whether an event may take or give back locks.
+func (w *Worker) needsLocks(r Run, e Event) bool {
+	if r.Kind.Mutating() {
+		return !r.State.Final()
+	}
+	_, prepared := e.(Prepared)
+	return locksWritten && prepared && !w.LockAtApply && r.Trigger != TriggerQueue
+}
+
+// locksWritten goes away when Claim is written.
+const locksWritten = false
