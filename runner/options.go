@@ -41,6 +41,7 @@ type Options struct {
 	AliveFD       int           // open file that terraform inherits, so that its lock lasts as long as any process of the job; 0 for none
 	Threads       int           // threads that terraform computes with; 0 lets it use every processor
 	TurnFD        int           // open file to which the runner writes a byte when it starts no more terraform; 0 for none
+	Evaluator     string        // lockkeeper-evaluator, absolute; empty when there is none, and then a plan that rules have to judge fails
 }
 
 // Args are the command line arguments that Main understands as these options.
@@ -70,6 +71,9 @@ func (o Options) Args() []string {
 	if o.TurnFD != 0 {
 		args = append(args, "-turn-fd="+strconv.Itoa(o.TurnFD))
 	}
+	if o.Evaluator != "" {
+		args = append(args, "-evaluator="+o.Evaluator)
+	}
 	return args
 }
 
@@ -89,6 +93,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.DurationVar(&o.Grace, "grace", DefaultGrace, "time between interrupt and kill")
 	flags.IntVar(&o.Threads, "threads", 0, "threads of terraform")
 	flags.IntVar(&o.TurnFD, "turn-fd", 0, "open file to write a byte to after the last terraform process")
+	flags.StringVar(&o.Evaluator, "evaluator", "", "what judges plans by rules")
 	flags.IntVar(&o.AliveFD, "alive-fd", 0, "open file that terraform inherits")
 	if err := flags.Parse(args); err != nil {
 		return Options{}, err

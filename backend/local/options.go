@@ -30,6 +30,7 @@ type Options struct {
 	Keep      time.Duration // how long ended jobs are remembered, so that a second Start of one does nothing; default 7 days
 	Providers string        // directory of provider packages that jobs share; default Dir/.providers
 	CLIConfig string        // terraform's CLI configuration; default: written for each job
+	Evaluator string        // path of lockkeeper-evaluator; without it a plan that rules have to judge fails
 	Pass      []string      // environment variables of this process that terraform gets as they are, such as HTTPS_PROXY
 	Now       func() time.Time
 }
@@ -60,7 +61,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Providers == "" {
 		o.Providers = filepath.Join(o.Dir, ".providers")
 	}
-	for _, p := range []*string{&o.Dir, &o.Artifacts, &o.Providers, &o.CLIConfig} {
+	for _, p := range []*string{&o.Dir, &o.Artifacts, &o.Providers, &o.CLIConfig, &o.Evaluator} {
 		if *p == "" {
 			continue
 		}

@@ -148,7 +148,7 @@ func (e *Engine) command(j *job, binary toolchain.Binary, alive, says *os.File) 
 		Terraform: binary.Path, TerraformName: binary.String(),
 		Providers: e.o.Providers, CLIConfig: e.o.CLIConfig, Pass: e.o.Pass,
 		Grace: e.o.Grace, AliveFD: inherited, TurnFD: inherited + 1,
-		Threads: e.threads(),
+		Threads: e.threads(), Evaluator: e.o.Evaluator,
 	}.Args()
 	command := append(slices.Clone(e.o.Executable), args...)
 	cmd := exec.Command(command[0], command[1:]...)
