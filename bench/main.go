@@ -36,16 +36,17 @@ func main() {
 	lockkeeper := flag.String("lockkeeper", "bin/lockkeeper", "the binary to measure")
 	out := flag.String("out", "bench.json", "where to write the rows")
 	rounds := flag.Int("rounds", 15, "how often each time is taken; the median counts")
+	only := flag.String("only", "", "one measurement instead of all: one, twenty, processes, deliveries, idle or affected")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, *lockkeeper, *out, *rounds); err != nil {
+	if err := bench(ctx, *lockkeeper, *out, *only, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, lockkeeper, out string, rounds int) error {
+func bench(ctx context.Context, lockkeeper, out, only string, rounds int) error {
 	binary, err := filepath.Abs(lockkeeper)
 	if err != nil {
 		return err
@@ -57,8 +58,11 @@ func bench(ctx context.Context, lockkeeper, out string, rounds int) error {
 	defer os.RemoveAll(dir)
 	b := &bencher{binary: binary, dir: dir, rounds: rounds}
 	var rows []row
-	for _, measure := range []func(context.Context) ([]row, error){b.onePlan, b.twentyPlans, b.processes, b.deliveries, b.idle, b.affected} {
-		more, err := measure(ctx)
+	for _, m := range b.measurements() {
+		if only != "" && m.name != only {
+			continue
+		}
+		more, err := m.take(ctx)
 		if err != nil {
 			return err
 		}
@@ -70,6 +74,19 @@ func bench(ctx context.Context, lockkeeper, out string, rounds int) error {
 		return err
 	}
 	return os.WriteFile(out, append(text, '\n'), 0o644)
+}
+
+// measurement makes one or more rows.
+type measurement struct {
+	name string
+	take func(context.Context) ([]row, error)
+}
+
+func (b *bencher) measurements() []measurement {
+	return []measurement{
+		{"one", b.onePlan}, {"twenty", b.twentyPlans}, {"processes", b.processes},
+		{"deliveries", b.deliveries}, {"idle", b.idle}, {"affected", b.affected},
+	}
 }
 
 func print(rows []row) {

@@ -37,65 +37,79 @@ func projects(n int, value string) github.Files {
 
 // onePlan measures a plan of one project in turns with bare Terraform.
 func (b *bencher) onePlan(ctx context.Context) ([]row, error) {
-	ours, bare, calls, err := b.plans(ctx, 1, b.rounds)
+	p, err := b.plans(ctx, 1, b.rounds)
 	if err != nil {
 		return nil, err
 	}
 	return []row{
-		measured("comment → final comment, 1 project, over bare init && plan", ours-bare, "ms", 60, fmt.Sprintf("%.0f ms against %.0f ms", ours, bare)),
-		measured("GitHub calls per /plan, 1 project", calls, "calls", 8, ""),
+		measured("comment → final comment, 1 project, over bare init && plan", p.ours-p.bare, "ms", 60, p.note()),
+		measured("GitHub calls per /plan, 1 project", p.calls, "calls", 8, ""),
 	}, nil
 }
 
 // twentyPlans measures a plan of twenty projects against bare Terraform run two
 // at a time.
 func (b *bencher) twentyPlans(ctx context.Context) ([]row, error) {
-	ours, bare, calls, err := b.plans(ctx, 20, max(3, b.rounds/2))
+	p, err := b.plans(ctx, 20, max(3, b.rounds/2))
 	if err != nil {
 		return nil, err
 	}
 	return []row{
-		measured("20 projects, over bare terraform run 2 at a time", ours/bare, "×", 1.15, fmt.Sprintf("%.0f ms against %.0f ms", ours, bare)),
-		measured("GitHub calls per /plan, 20 projects", calls, "calls", 8, ""),
+		measured("20 projects, over bare terraform run 2 at a time", p.ours/p.bare, "×", 1.15, p.note()),
+		measured("GitHub calls per /plan, 20 projects", p.calls, "calls", 8, ""),
 	}, nil
 }
 
-// plans returns medians in milliseconds and the GitHub calls of one plan.
-func (b *bencher) plans(ctx context.Context, n, rounds int) (ours, bare, calls float64, err error) {
+// planned is what plans cost: medians of the time in milliseconds, GitHub calls
+// of one plan, and processor time per project.
+type planned struct {
+	ours, bare, calls float64
+	cpu, bareCPU      cpuTime
+}
+
+func (p planned) note() string {
+	return fmt.Sprintf("%.0f ms against %.0f ms; processor time per project: server %.1f ms, jobs %.1f ms, bare %.1f ms",
+		p.ours, p.bare, ms(p.cpu.own), ms(p.cpu.children), ms(p.bareCPU.children))
+}
+
+// plans plans n projects with Lockkeeper and with bare Terraform in turns.
+func (b *bencher) plans(ctx context.Context, n, rounds int) (p planned, err error) {
 	w, err := b.start(ctx, projects(n, "before"), "")
 	if err != nil {
-		return 0, 0, 0, err
+		return p, err
 	}
 	defer w.stop()
 	number, err := w.open(ctx, projects(n, "after"))
 	if err != nil {
-		return 0, 0, 0, err
+		return p, err
 	}
 	dirs, err := b.bareDirs(n)
 	if err != nil {
-		return 0, 0, 0, err
+		return p, err
 	}
 	var a, z []time.Duration
 	for range rounds {
-		took, err := w.plan(ctx, number)
+		took, cpu, err := timed(w.server.Process.Pid, func() (time.Duration, error) { return w.plan(ctx, number) })
 		if err != nil {
-			return 0, 0, 0, err
+			return p, err
 		}
-		a = append(a, took)
-		took, err = bareTerraform(ctx, dirs)
+		a, p.cpu = append(a, took), p.cpu.plus(cpu)
+		took, cpu, err = timed(os.Getpid(), func() (time.Duration, error) { return bareTerraform(ctx, dirs) })
 		if err != nil {
-			return 0, 0, 0, err
+			return p, err
 		}
-		z = append(z, took)
+		z, p.bareCPU = append(z, took), p.bareCPU.plus(cpu)
 	}
 	w.github.ResetRequests()
 	if _, err := w.plan(ctx, number); err != nil {
-		return 0, 0, 0, err
+		return p, err
 	}
 	for _, count := range w.github.Requests() {
-		calls += float64(count)
+		p.calls += float64(count)
 	}
-	return median(a), median(z), calls, nil
+	p.ours, p.bare = median(a), median(z)
+	p.cpu, p.bareCPU = p.cpu.per(n*rounds), p.bareCPU.per(n*rounds)
+	return p, nil
 }
 
 func (b *bencher) bareDirs(n int) ([]string, error) {

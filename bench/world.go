@@ -221,5 +221,7 @@ func (w *world) comment(number int) (last github.CommentView) {
 // median of durations, in milliseconds.
 func median(d []time.Duration) float64 {
 	slices.Sort(d)
-	return float64(d[len(d)/2].Microseconds()) / 1000
+	return ms(d[len(d)/2])
 }
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
