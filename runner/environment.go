@@ -20,7 +20,7 @@ import (
 func (j *job) environment(lookup func(string) (string, bool)) []string {
 	env := map[string]string{
 		"HOME":               j.path("home"), // no ~/.terraformrc, no ~/.terraform.d, no credentials
-		"TMPDIR":             j.path("tmp"),
+		"TMPDIR":             j.path("home"),
 		"LANG":               "C.UTF-8",
 		"TF_DATA_DIR":        j.path("data"),
 		"TF_CLI_CONFIG_FILE": j.cliConfig,

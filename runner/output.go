@@ -2,7 +2,6 @@ package runner
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,8 +24,8 @@ func (j *job) readable() ([]byte, error) {
 	kept := &endsOf{head: outputHead, tail: outputTail}
 	for _, step := range j.steps {
 		fmt.Fprintf(kept, "$ terraform %s\n", step.Name)
-		for _, name := range j.printed(step.Name) {
-			if err := j.clean(kept, name); err != nil {
+		for _, p := range j.printed(step.Name) {
+			if err := j.clean(kept, p); err != nil {
 				return nil, err
 			}
 		}
@@ -35,29 +34,30 @@ func (j *job) readable() ([]byte, error) {
 	return bytes.ToValidUTF8(kept.Bytes(), []byte("\uFFFD")), nil
 }
 
-// printed names the files with what a step printed for people. What show prints
+// printed is what a step printed for people. What show prints
 // is the plan's JSON, with its secrets. What plan prints on its output may hold
 // values that only the JSON marks as sensitive, so without the JSON it is left
 // out; errors are in the other file.
-func (j *job) printed(step string) []string {
+func (j *job) printed(step string) []part {
+	wrote := j.wrote[step]
 	if step == "show" || step == "plan" && !j.masked {
-		return []string{j.path(step + ".err")}
+		return wrote[1:]
 	}
-	return []string{j.path(step + ".out"), j.path(step + ".err")}
+	return wrote[:]
 }
 
-// clean copies one file through the filters.
-func (j *job) clean(to io.Writer, name string) error {
-	f, err := os.Open(name)
-	if errors.Is(err, os.ErrNotExist) {
+// clean copies what a step wrote to one file through the filters.
+func (j *job) clean(to io.Writer, p part) error {
+	if p.from == p.to {
 		return nil
 	}
+	f, err := os.Open(j.path(p.file))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
 	redacting := j.secrets.Writer(to)
-	if _, err := io.Copy(&plainText{to: redacting}, f); err != nil {
+	if _, err := io.Copy(&plainText{to: redacting}, io.NewSectionReader(f, p.from, p.to-p.from)); err != nil {
 		return err
 	}
 	return redacting.Close()
@@ -65,9 +65,9 @@ func (j *job) clean(to io.Writer, name string) error {
 
 // detail is the part of a step's output that says what went wrong.
 func (j *job) detail(step string) string {
-	for _, name := range slices.Backward(j.printed(step)) {
+	for _, p := range slices.Backward(j.printed(step)) {
 		kept := &endsOf{head: 1 << 20, tail: maxDetail}
-		if err := j.clean(kept, name); err != nil {
+		if err := j.clean(kept, p); err != nil {
 			return ""
 		}
 		if text := relevant(string(bytes.ToValidUTF8(kept.Bytes(), []byte("\uFFFD")))); text != "" {

@@ -191,22 +191,24 @@ func (j *job) keep(ctx context.Context) *run.Problem {
 // summarize reads the plan's JSON twice: what it marks as sensitive in one place
 // must not be shown in another.
 func (j *job) summarize() (run.Summary, error) {
-	f, err := os.Open(j.path("show.out"))
+	f, err := os.Open(j.path(printedFile))
 	if err != nil {
 		return run.Summary{}, err
 	}
 	defer func() { _ = f.Close() }()
-	size := j.size("show.out")
-	sensitive, err := summary.Sensitive(f, size)
+	shown := j.wrote["show"][0]
+	size := shown.to - shown.from
+	plan := io.NewSectionReader(f, shown.from, size)
+	sensitive, err := summary.Sensitive(plan, size)
 	if err != nil {
 		return run.Summary{}, err
 	}
 	j.secrets = newRedactor(append(sensitive, slices.Collect(maps.Values(j.given))...))
 	j.masked = true
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
+	if _, err := plan.Seek(0, io.SeekStart); err != nil {
 		return run.Summary{}, err
 	}
-	s, err := summary.Read(f, size, summary.Options{Redact: j.redact})
+	s, err := summary.Read(plan, size, summary.Options{Redact: j.redact})
 	if err != nil {
 		return run.Summary{}, err
 	}
@@ -219,7 +221,7 @@ func (j *job) redact(s string) string { return j.secrets.String(s) }
 
 func (j *job) planWarnings() ([]string, error) {
 	kept := &endsOf{head: 1 << 20, tail: 1 << 20}
-	if err := j.clean(kept, j.path("plan.out")); err != nil {
+	if err := j.clean(kept, j.wrote["plan"][0]); err != nil {
 		return nil, err
 	}
 	return warnings(kept.Bytes()), nil

@@ -46,7 +46,7 @@ func (j *job) terraform(ctx context.Context, step, dir string, args ...string) *
 	if j.alive != nil {
 		cmd.ExtraFiles = []*os.File{j.alive}
 	}
-	files, err := j.outputs(step)
+	files, err := j.outputs()
 	if err != nil {
 		return unexpected(err)
 	}
@@ -68,6 +68,10 @@ func (j *job) terraform(ctx context.Context, step, dir string, args ...string) *
 	cancel(nil)
 	<-watched
 	j.steps = append(j.steps, run.StepTime{Name: step, Milliseconds: time.Since(began).Milliseconds()})
+	j.wrote[step] = [2]part{
+		{printedFile, j.before[0], j.size(printedFile)},
+		{errorsFile, j.before[1], j.size(errorsFile)},
+	}
 	return j.outcome(step, err, cause)
 }
 
@@ -81,10 +85,24 @@ func (j *job) threads(step string) int {
 	return 1
 }
 
-// outputs makes the files for what a step prints.
-func (j *job) outputs(step string) (files [2]*os.File, err error) {
-	for i, ending := range []string{".out", ".err"} {
-		files[i], err = os.OpenFile(j.path(step+ending), os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+// The files that hold what terraform prints. All steps share them: making and
+// removing files is a good part of what a job costs (docs/adr/0009).
+const (
+	printedFile = "terraform.out"
+	errorsFile  = "terraform.err"
+)
+
+// part is what one step wrote to one of the files: the bytes from, up to to.
+type part struct {
+	file     string
+	from, to int64
+}
+
+// outputs opens the files for what a step prints, and notes where that begins.
+func (j *job) outputs() (files [2]*os.File, err error) {
+	for i, name := range []string{printedFile, errorsFile} {
+		j.before[i] = j.size(name)
+		files[i], err = os.OpenFile(j.path(name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 		if err != nil {
 			return files, fmt.Errorf("making an output file: %w", err)
 		}
@@ -144,13 +162,14 @@ func (j *job) watch(ctx context.Context, step string, end context.CancelCauseFun
 
 // tooLarge tells which limit the files of a step exceed, if any.
 func (j *job) tooLarge(step string) *run.Problem {
-	if step == "show" && j.size("show.out") > maxPlanJSON {
+	printed := j.size(printedFile) - j.before[0]
+	if step == "show" && printed > maxPlanJSON {
 		return planTooLarge(maxPlanJSON)
 	}
 	if step == "plan" && j.size(run.ArtifactPlan) > j.doc.Limits.PlanBytes {
 		return planTooLarge(j.doc.Limits.PlanBytes)
 	}
-	if j.size(step+".out")+j.size(step+".err") > maxOutput {
+	if printed+j.size(errorsFile)-j.before[1] > maxOutput {
 		return outputTooLarge(maxOutput)
 	}
 	return nil

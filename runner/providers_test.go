@@ -66,10 +66,10 @@ func initJob(t *testing.T, id, providers, mirror, lock string) (*job, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &job{options: Options{Dir: t.TempDir(), Terraform: terraform, Providers: providers}, secrets: newRedactor(nil)}
+	j := &job{options: Options{Dir: t.TempDir(), Terraform: terraform, Providers: providers}, secrets: newRedactor(nil), wrote: map[string][2]part{}}
 	j.doc.JobID = id
 	dir := j.path("source")
-	if err := errors.Join(os.MkdirAll(dir, 0o700), os.Mkdir(j.path("home"), 0o700), os.Mkdir(j.path("tmp"), 0o700),
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.Mkdir(j.path("home"), 0o700),
 		os.WriteFile(filepath.Join(dir, "main.tf"), []byte(needsFake), 0o600)); err != nil {
 		t.Fatal(err)
 	}

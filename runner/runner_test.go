@@ -309,7 +309,7 @@ func TestEnvironmentOfTerraform(t *testing.T) {
 		"TF_IN_AUTOMATION=1",
 		"TF_VAR_token=t0ken-value",
 		"TF_WORKSPACE=blue",
-		"TMPDIR=" + dir + "/tmp",
+		"TMPDIR=" + dir + "/home",
 	}
 	got := strings.Split(strings.TrimSpace(string(content)), "\n")
 	slices.Sort(got)

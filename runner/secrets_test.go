@@ -74,7 +74,7 @@ check "message" {
 		}
 	}
 	// The test can fail: the secrets are in what it looked at.
-	raw, err := os.ReadFile(filepath.Join(s.options.Dir, "show.out"))
+	raw, err := os.ReadFile(filepath.Join(s.options.Dir, printedFile))
 	if err != nil || bytes.Count(raw, []byte("canary")) < 9 {
 		t.Errorf("the plan holds %d secrets: %v", bytes.Count(raw, []byte("canary")), err)
 	}

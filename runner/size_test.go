@@ -42,9 +42,9 @@ func TestFilesThatGrowTooLargeEndTheStep(t *testing.T) {
 		size       int64
 		code       string
 	}{
-		"output":           {"plan", "plan.out", maxOutput + 1, "output_too_large"},
-		"errors":           {"init", "init.err", maxOutput + 1, "output_too_large"},
-		"JSON of the plan": {"show", "show.out", maxPlanJSON + 1, "plan_too_large"},
+		"output":           {"plan", printedFile, maxOutput + 1, "output_too_large"},
+		"errors":           {"init", errorsFile, maxOutput + 1, "output_too_large"},
+		"JSON of the plan": {"show", printedFile, maxPlanJSON + 1, "plan_too_large"},
 		"plan":             {"plan", run.ArtifactPlan, 1001, "plan_too_large"},
 		"nothing":          {"plan", run.ArtifactPlan, 1000, ""},
 	} {

@@ -39,6 +39,8 @@ type job struct {
 	alive     *os.File
 	turn      *os.File // nil when nobody waits for the end of the last terraform process
 	steps     []run.StepTime
+	before    [2]int64           // how long printedFile and errorsFile were when the present step began
+	wrote     map[string][2]part // of each step that ended: in printedFile, in errorsFile
 	artifacts map[string]run.Artifact
 	counts    *run.Counts
 	forced    bool // terraform did not end by itself
@@ -61,7 +63,8 @@ func work(ctx context.Context, o Options) error {
 		return err
 	}
 
-	j := &job{options: o, alive: alive, turn: turnFile(o.TurnFD), secrets: newRedactor(nil), artifacts: map[string]run.Artifact{}}
+	j := &job{options: o, alive: alive, turn: turnFile(o.TurnFD), secrets: newRedactor(nil),
+		wrote: map[string][2]part{}, artifacts: map[string]run.Artifact{}}
 	problem := j.do(ctx)
 	result := j.result(problem)
 	if err := writeResult(o.Dir, result); err != nil {
@@ -180,7 +183,7 @@ func (j *job) prepare() error {
 	if j.store, err = artifact.OpenDir(j.options.Artifacts); err != nil {
 		return err
 	}
-	for _, dir := range []string{"home", "tmp", "source"} {
+	for _, dir := range []string{"home", "source"} {
 		if err := os.Mkdir(j.path(dir), 0o700); err != nil {
 			return err
 		}
@@ -215,8 +218,9 @@ func (j *job) result(problem *run.Problem) run.Result {
 	return r
 }
 
-// key is where an artifact of this job is stored.
-func (j *job) key(name string) string { return path.Join("runs", j.doc.RunID, j.doc.JobID, name) }
+// key is where an artifact of this job is stored. All jobs of a run share a
+// directory: a new one is one more thing to flush.
+func (j *job) key(name string) string { return path.Join("runs", j.doc.RunID, j.doc.JobID+"."+name) }
 
 // putting stores one artifact under a key.
 type putting func(ctx context.Context, key string) (run.Artifact, error)

@@ -131,6 +131,16 @@ func (f files) conclude(r run.Result) error {
 	return writeDurably(string(f), runner.ResultFile, content)
 }
 
+// delivered notes that the message about the end was taken. The alive file of a
+// job without a process serves no other purpose any more.
+func (f files) delivered() error {
+	err := os.Rename(f.path(aliveFile), f.path(deliveredFile))
+	if errors.Is(err, fs.ErrNotExist) { // no process ever was, or this was noted before
+		return f.mark(deliveredFile)
+	}
+	return err
+}
+
 // tidy removes everything but what says where the job stands. The rest holds
 // secrets (the plan, its JSON) and is worth nothing once artifacts are stored.
 func (f files) tidy() error {

@@ -68,7 +68,7 @@ func (e *Engine) end(ctx context.Context, j *job, problem *run.Problem, deliver 
 	if err != nil {
 		return // ctx ended; the next Run tells it again
 	}
-	if err := j.files.mark(deliveredFile); err != nil {
+	if err := j.files.delivered(); err != nil {
 		log.Error().Err(err).Msg("noting that a message was delivered")
 	}
 	if err := j.files.tidy(); err != nil {
