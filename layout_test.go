@@ -35,6 +35,10 @@ var layout = map[string][]string{
 	"backend/local":       {"run", "artifact", "runner", "runner/*", "backend/local/*"},
 	"backend/backendtest": {"run", "artifact"},
 
+	// Only lockkeeper-evaluator carries the library that judges plans.
+	"policy/rego":                      {"run"},
+	"policy/rego/lockkeeper-evaluator": {"policy/rego"},
+
 	// The sandbox is a GitHub of its own: it knows nothing of Lockkeeper.
 	"sandbox": {"sandbox/*"},
 

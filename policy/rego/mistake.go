@@ -1,0 +1,83 @@
+package rego
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// Mistake is something that whoever wrote the rules has to correct.
+type Mistake struct {
+	File    string // slash-separated, as Load found it
+	Line    int    // 0 when it is about the file as a whole
+	Message string
+}
+
+func (m Mistake) String() string {
+	if m.Line == 0 {
+		return m.File + ": " + m.Message
+	}
+	return fmt.Sprintf("%s:%d: %s", m.File, m.Line, m.Message)
+}
+
+// Mistakes is an error that names all of them, one per line, in the order of
+// files and lines.
+type Mistakes []Mistake
+
+// mostMistakes is how many are told at once.
+const mostMistakes = 20
+
+func (m Mistakes) Error() string {
+	var b strings.Builder
+	for i, mistake := range m[:min(len(m), mostMistakes)] {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		b.WriteString(mistake.String())
+	}
+	if more := len(m) - mostMistakes; more > 0 {
+		fmt.Fprintf(&b, "\n(and %d more)", more)
+	}
+	return b.String()
+}
+
+// orNil is the mistakes in order, as an error; nil when there are none.
+func (m Mistakes) orNil() error {
+	if len(m) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(m, func(a, b Mistake) int {
+		if c := strings.Compare(a.File, b.File); c != 0 {
+			return c
+		}
+		return a.Line - b.Line
+	})
+	return m
+}
+
+// mistakesOf makes mistakes of what the library says about rules. ok is false
+// for an error that is about no place in a file.
+func mistakesOf(err error) (m Mistakes, ok bool) {
+	var many ast.Errors
+	var one *topdown.Error
+	switch {
+	case errors.As(err, &many):
+		for _, e := range many {
+			m = append(m, mistakeAt(e.Location, e.Code+": "+e.Message))
+		}
+	case errors.As(err, &one) && one.Location != nil && one.Location.File != "":
+		m = Mistakes{mistakeAt(one.Location, one.Code+": "+one.Message)}
+	}
+	return m, len(m) > 0
+}
+
+func mistakeAt(at *ast.Location, message string) Mistake {
+	if at == nil {
+		return Mistake{File: "rules", Message: message}
+	}
+	return Mistake{File: at.File, Line: at.Row, Message: message}
+}
