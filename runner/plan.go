@@ -167,6 +167,9 @@ func (j *job) keep(ctx context.Context) *run.Problem {
 	if err != nil {
 		return unexpected(err)
 	}
+	if p := j.judge(ctx, judgeFor); p != nil {
+		return p
+	}
 	content, err := json.Marshal(s)
 	if err != nil {
 		return unexpected(err)

@@ -43,7 +43,8 @@ type job struct {
 	wrote     map[string][2]part // of each step that ended: in printedFile, in errorsFile
 	artifacts map[string]run.Artifact
 	counts    *run.Counts
-	forced    bool // terraform did not end by itself
+	policy    *run.PolicyResult // nil when no rules judged
+	forced    bool              // terraform did not end by itself
 }
 
 // path is a file or directory of the job.
@@ -202,7 +203,7 @@ func problemOf(err error) *run.Problem {
 
 func (j *job) result(problem *run.Problem) run.Result {
 	r := run.Result{
-		Outcome: run.OutcomeSucceeded, Problem: problem, Counts: j.counts,
+		Outcome: run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Policy: j.policy,
 		Artifacts: j.artifacts, Terraform: j.options.TerraformName, Steps: j.steps,
 	}
 	if problem != nil {
@@ -211,7 +212,7 @@ func (j *job) result(problem *run.Problem) run.Result {
 			r.Outcome = run.OutcomeCancelled
 		}
 		// A plan that is not a success must not look as if it could be applied.
-		r.Counts = nil
+		r.Counts, r.Policy = nil, nil
 		delete(r.Artifacts, run.ArtifactPlan)
 		delete(r.Artifacts, run.ArtifactSummary)
 	}

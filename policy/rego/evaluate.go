@@ -22,8 +22,13 @@ const (
 	longestMessage = 64 << 10
 )
 
-// Count is how many rules judge.
-func (r *Rules) Count() int { return len(r.judging) }
+// Count is how many rules judge; 0 of nil.
+func (r *Rules) Count() int {
+	if r == nil {
+		return 0
+	}
+	return len(r.judging)
+}
 
 // Evaluate judges one plan, as "terraform show -json" prints it. Equal plans get
 // equal verdicts, unless rules look at the clock. When ctx ends it returns soon

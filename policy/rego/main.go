@@ -10,6 +10,8 @@ import (
 	"os"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // The exit codes of Main, besides those that Go and the operating system give.
@@ -20,18 +22,22 @@ const (
 )
 
 // Main is the whole of lockkeeper-evaluator. It loads the rules of a directory
-// below the current one and judges a plan by them; without a plan it only
-// checks the rules. The output is a run.PolicyResult as JSON.
-func Main(ctx context.Context, args []string, out, complaints io.Writer) int {
+// below the current one and judges the plan on its input by them; with -check it
+// reads no plan and only checks the rules. The output is a run.PolicyResult as
+// JSON.
+func Main(ctx context.Context, args []string, in io.Reader, out, complaints io.Writer) int {
 	limitMemory()
 	flags := flag.NewFlagSet("lockkeeper-evaluator", flag.ContinueOnError)
 	flags.SetOutput(complaints)
 	dir := flags.String("rules", "", "directory of rules, below the current one")
-	plan := flags.String("plan", "", "what terraform show -json printed")
+	check := flags.Bool("check", false, "only check the rules")
 	if err := flags.Parse(args); err != nil {
 		return ExitFailed
 	}
-	err := judge(ctx, *dir, *plan, out)
+	result, err := judge(ctx, *dir, *check, in)
+	if err == nil {
+		err = json.NewEncoder(out).Encode(result)
+	}
 	if err == nil {
 		return ExitJudged
 	}
@@ -42,27 +48,12 @@ func Main(ctx context.Context, args []string, out, complaints io.Writer) int {
 	return ExitFailed
 }
 
-func judge(ctx context.Context, dir, plan string, out io.Writer) error {
+func judge(ctx context.Context, dir string, check bool, plan io.Reader) (run.PolicyResult, error) {
 	rules, err := Load(ctx, os.DirFS("."), dir)
-	if err != nil {
-		return err
+	if err != nil || check {
+		return run.PolicyResult{Rules: rules.Count()}, err
 	}
-	result := struct {
-		Rules int `json:"rules"`
-	}{rules.Count()}
-	if plan == "" {
-		return json.NewEncoder(out).Encode(result)
-	}
-	f, err := os.Open(plan)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	verdict, err := rules.Evaluate(ctx, f)
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(out).Encode(verdict)
+	return rules.Evaluate(ctx, plan)
 }
 
 // Bounds of the evaluator's memory, in bytes. A plan takes about ten times its

@@ -11,4 +11,4 @@ import (
 	"github.com/lockkeeper/lockkeeper/policy/rego"
 )
 
-func main() { os.Exit(rego.Main(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(rego.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
