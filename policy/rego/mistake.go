@@ -69,13 +69,19 @@ func mistakesOf(err error) (m Mistakes, ok bool) {
 		for _, e := range many {
 			m = append(m, mistakeAt(e.Location, e.Code+": "+e.Message))
 		}
-	case errors.As(err, &one) && one.Location != nil && one.Location.File != "":
+	case errors.As(err, &one) && one.Location != nil && one.Location.File != "": // the query itself has none
 		m = Mistakes{mistakeAt(one.Location, one.Code+": "+one.Message)}
 	}
 	return m, len(m) > 0
 }
 
+// mistakeAt makes one line of a message, and explains functions that rules do
+// not have.
 func mistakeAt(at *ast.Location, message string) Mistake {
+	message = strings.Join(strings.Fields(message), " ")
+	if _, name, ok := strings.Cut(message, "undefined function "); ok && slices.Contains(removed, name) {
+		message += ", because rules see the plan and the data files beside them and nothing else"
+	}
 	if at == nil {
 		return Mistake{File: "rules", Message: message}
 	}
