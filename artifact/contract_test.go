@@ -21,6 +21,8 @@ type store interface {
 	ReadAll(ctx context.Context, ref Ref, max int64) ([]byte, error)
 	Delete(ctx context.Context, key string) error
 	Sweep(ctx context.Context, before time.Time) (removed int, err error)
+	Claim(ctx context.Context, key, by string) error
+	Claimant(ctx context.Context, key string) (by string, claimed bool, err error)
 }
 
 var _ store = (*Dir)(nil)
@@ -40,6 +42,7 @@ func testContract(t *testing.T, open func(testing.TB) (s store, damage func(key 
 		"a cancelled put stores nothing":     testCancelledPut,
 		"sweep removes what is old":          testSweep,
 		"many at once":                       testConcurrent,
+		"a key is claimed once":              testClaim,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -266,4 +269,39 @@ func testConcurrent(t *testing.T, s store, _ func(string, []byte)) {
 		})
 	}
 	group.Wait()
+}
+
+func testClaim(t *testing.T, s store, _ func(string, []byte)) {
+	const key = "runs/a/a-0.applied"
+	if by, claimed, err := s.Claimant(t.Context(), key); by != "" || claimed || err != nil {
+		t.Errorf("before the claim: %q, %v, %v", by, claimed, err)
+	}
+	won := make(chan string, 50)
+	var all sync.WaitGroup
+	for i := range cap(won) {
+		all.Go(func() {
+			by := fmt.Sprintf("b-%d", i)
+			switch err := s.Claim(t.Context(), key, by); {
+			case err == nil:
+				won <- by
+			case !errors.Is(err, ErrClaimed):
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	close(won)
+	winner := <-won
+	if more := len(won); winner == "" || more > 0 {
+		t.Fatalf("%q and %d more claimed the key", winner, more)
+	}
+	if err := s.Claim(t.Context(), key, winner); !errors.Is(err, ErrClaimed) {
+		t.Errorf("the winner claims again: %v", err)
+	}
+	if by, claimed, err := s.Claimant(t.Context(), key); by != winner || !claimed || err != nil {
+		t.Errorf("%q, %v, %v claimed it, want %q", by, claimed, err, winner)
+	}
+	if err := s.Claim(t.Context(), "../x", "y"); err == nil {
+		t.Error("a key outside of the store was claimed")
+	}
 }
