@@ -13,7 +13,7 @@ func (w *Worker) Close(ctx context.Context, repo Repository, pull int, merged bo
 	}
 	h := Holder{Repository: repo, PullRequest: pull}
 	return w.updateLocks(ctx, func(l *Locks) []Notice {
-		l.Close(h, merged)
+		l.Close(h, merged, w.Now())
 		return nil
 	})
 }

@@ -2,7 +2,9 @@ package run
 
 import (
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -29,17 +31,24 @@ type Lock struct {
 	UsedAt   time.Time // of the holder's last run under it
 	WarnedAt time.Time // when the holder was told that it will expire; zero before
 	Busy     string    // id of the run whose mutating step is under way; such a lock is never released
-	Closing  bool      // the pull request is over: released as soon as it is not busy
+	Closing  bool      // the pull request is over: released as soon as it is neither busy nor dirty
 	Dirty    bool      // the last apply under it failed or was interrupted: a merge does not release it
+	Applied  bool      // something was applied under it that is not merged yet: only a merge, a close or a person releases it
 }
 
 // Free reports whether nobody holds the lock.
 func (l Lock) Free() bool { return l.Holder.PullRequest == 0 }
 
-// Waiter is a pull request that waits for all locks of its projects at once.
-// Waiters of one key are served in the order of ID.
+// used reports whether something was or is being changed under the lock, so
+// that its holder keeps it without asking for it again.
+func (l Lock) used() bool { return l.Busy != "" || l.Dirty || l.Applied }
+
+func (l *Lock) free() { *l = Lock{Key: l.Key, Fence: l.Fence} }
+
+// Waiter is a pull request that waits for all locks of its projects at once. A
+// pull request has one place in the line: waiters are served in the order of ID.
 type Waiter struct {
-	ID       int64 // grows; given by Claim
+	ID       int64 // grows, is never given twice
 	Holder   Holder
 	Projects []Claimed
 	Since    time.Time
@@ -60,13 +69,22 @@ type Blocked struct {
 
 // Locks is every lock and everybody who waits. Its methods decide and change
 // nothing but the value; the Store saves it in the transaction that loaded it.
+// Slices inside of waiters are shared: replace them, as the methods do.
 type Locks struct {
-	Locks   []Lock
-	Waiters []Waiter
+	Locks      []Lock   // in the order of Key
+	Waiters    []Waiter // in the order of ID
+	LastWaiter int64    // the greatest ID that a waiter ever had
+	Closed     []Closed // pull requests that were closed not long ago; see Close
 
 	// Consumed lists plans that this change gives to an apply; the Store refuses
 	// the whole change with ErrConsumed when one was given before.
 	Consumed []Consumed
+}
+
+// Closed remembers that a pull request was closed or merged.
+type Closed struct {
+	Holder Holder // without names
+	At     time.Time
 }
 
 // Consumed says that a plan was given to an apply. A plan is given once, ever.
@@ -78,11 +96,17 @@ var ErrConsumed = errors.New("the plan was already given to an apply")
 // ErrFence means that a lock is not held as it was when the plan was made.
 var ErrFence = errors.New("the lock is not held any more as it was when the plan was made")
 
+// ErrSameState means that one run wants to change one state twice.
+var ErrSameState = errors.New("two of the projects have the same state")
+
 // LockKeys are the keys that a job's project needs: its directory and workspace
 // in its repository and, when the configuration tells, where its state is, so
 // that two projects with one state exclude each other.
+//
+// A clean directory has no "//" inside, so that no two projects share a key by
+// the way they are spelled.
 func LockKeys(doc JobDocument) []string {
-	keys := []string{"dir:" + strconv.FormatInt(doc.RepositoryID, 10) + ":" + doc.Project.Dir + ":" + doc.Project.Workspace}
+	keys := []string{"dir:" + strconv.FormatInt(doc.RepositoryID, 10) + ":" + doc.Project.Dir + "//" + doc.Project.Workspace}
 	if doc.Project.State != "" {
 		keys = append(keys, "state:"+doc.Project.State)
 	}
@@ -98,59 +122,43 @@ func Claims(docs []JobDocument) []Claimed {
 	return out
 }
 
-// Claim gives h the locks of all projects, or of none. When all keys are free or
-// h's own, and nobody who waits longer wants one of them, every key that was
-// free gets the next fence and fences says, by project, which one its first key
-// has. Otherwise h waits, in the place it had before if it then waited for all
-// of these already, and blocked says for each project that is not free why.
-// What h no longer needs it neither holds nor waits for any more when whole says
-// that projects is everything its pull request is about, except locks that are
-// busy or dirty.
-func (l *Locks) Claim(h Holder, projects []Claimed, whole bool, now time.Time) (fences map[string]int64, blocked []Blocked) {
-	panic("not written yet")
+// keysOf are the keys of projects, each once, in the order of the first use.
+func keysOf(projects []Claimed) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, p := range projects {
+		for _, key := range p.Keys {
+			if !seen[key] {
+				seen[key] = true
+				out = append(out, key)
+			}
+		}
+	}
+	return out
 }
 
-// Begin marks the locks of the jobs of a mutating run as busy, all or none. It
-// is ErrFence when one is not held by h with the fence of its document, or is
-// busy already.
-func (l *Locks) Begin(h Holder, runID string, docs []JobDocument, now time.Time) error {
-	panic("not written yet")
+// find returns the lock of a key; nil when nobody ever had it.
+func (l *Locks) find(key string) *Lock {
+	i, found := slices.BinarySearchFunc(l.Locks, key, func(lock Lock, key string) int { return strings.Compare(lock.Key, key) })
+	if !found {
+		return nil
+	}
+	return &l.Locks[i]
 }
 
-// End ends what Begin began; dirty names the projects whose apply failed or was
-// interrupted after it began, clean those that were applied. Locks that are
-// Closing and not dirty become free.
-func (l *Locks) End(runID string, clean, dirty []string, now time.Time) {
-	panic("not written yet")
+// holds reports whether h holds a key.
+func (l *Locks) holds(h Holder, key string) bool {
+	lock := l.find(key)
+	return lock != nil && lock.Holder.Is(h)
 }
 
-// Release frees what h holds, of the named projects or of all when there are no
-// names, and ends its waiting for them. Locks that are busy stay and are
-// returned as busy: the projects' names.
-func (l *Locks) Release(h Holder, projects []string) (released, busy []string) {
-	panic("not written yet")
+// fence is the sum of the fences of a project's keys. It grows with each grant
+// of one of them, so equal sums mean that none was given away in between.
+func (l *Locks) fence(keys []string) (sum int64) {
+	for _, key := range keys {
+		if lock := l.find(key); lock != nil {
+			sum += lock.Fence
+		}
+	}
+	return sum
 }
-
-// Close ends the interest of a pull request that was merged or closed: it waits
-// no more, and holds nothing more as soon as nothing is busy. Merged alone does
-// not free a lock that is dirty.
-func (l *Locks) Close(h Holder, merged bool) { panic("not written yet") }
-
-// Turns gives locks to waiters whose turn it is, in order, until nobody else can
-// have all that it waits for, and returns them; they wait no more.
-func (l *Locks) Turns(now time.Time) []Waiter { panic("not written yet") }
-
-// Expired lists holders none of whose locks was used since before, is busy or
-// dirty. Idle lists those whose locks are to be warned about: not used since
-// before and not warned yet.
-func (l *Locks) Expired(before time.Time) []Holder { panic("not written yet") }
-
-// Idle is described at Expired.
-func (l *Locks) Idle(before time.Time) []Holder { panic("not written yet") }
-
-// Held is what h holds, by project, in the order of the names.
-func (l Locks) Held(h Holder) []Lock { panic("not written yet") }
-
-// Place is the place of h in the line for a project's locks, counted from 1; 0
-// when it does not wait for it.
-func (l Locks) Place(h Holder, project string) int { panic("not written yet") }

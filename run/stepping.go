@@ -12,8 +12,11 @@ import (
 // back. Like Step it is pure but for l, and takes every event in every state.
 func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
 	before := l.view()
-	next := Step(r, e)
 	_, prepared := e.(Prepared)
+	if prepared && r.State == StateAccepted && !l.Reopen(r.Holder(), r.CreatedAt) {
+		e, prepared = PullClosed{At: w.Now()}, false // while it was prepared
+	}
+	next := Step(r, e)
 	switch {
 	case prepared && r.State == StateAccepted && next.Run.Kind == KindPlan:
 		w.claim(&next, l)
@@ -54,7 +57,10 @@ func (w *Worker) begin(next *Next, l *Locks) *Problem {
 		}
 		r.fence(fences)
 	}
-	if err := l.Begin(r.Holder(), r.ID, documents(r.Jobs), w.Now()); err != nil {
+	if err := l.Begin(r.Holder(), r.ID, documents(r.Jobs), w.Now()); errors.Is(err, ErrSameState) {
+		return &Problem{Code: "same_state", Message: "Two of the projects have the same state, so one apply cannot change both. Comment " +
+			"`/apply` with the name of one, then `/plan` and `/apply` with the name of the other."}
+	} else if err != nil {
 		return &Problem{Code: "lock_lost", Message: "The locks are not held any more as they were when the plan was made, or another " +
 			"apply is under way, so nothing was applied. `/status` says which; then comment `/plan`, and `/apply` when it is shown."}
 	}

@@ -1,0 +1,175 @@
+package run
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Turns gives locks to waiters whose turn it is, in order, until nobody else can
+// have all that it waits for, and returns them; they wait no more.
+func (l *Locks) Turns(now time.Time) []Waiter {
+	var served []Waiter
+	for {
+		// From the start each time: what a pull request is given may let its
+		// elders pass it no more, see stands.
+		i := slices.IndexFunc(l.Waiters, func(w Waiter) bool { return l.available(w.Holder, w.Projects, w.ID) })
+		if i < 0 {
+			return served
+		}
+		w := l.Waiters[i]
+		l.Waiters = slices.Delete(l.Waiters, i, i+1)
+		l.grant(w.Holder, w.Projects, now)
+		served = append(served, w)
+	}
+}
+
+// available reports whether h could be given all locks of projects now, from a
+// place in the line.
+func (l *Locks) available(h Holder, projects []Claimed, place int64) bool {
+	for _, p := range projects {
+		for _, key := range p.Keys {
+			if !l.open(h, key, place) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (l *Locks) open(h Holder, key string, place int64) bool {
+	if lock := l.find(key); lock != nil && !lock.Free() {
+		return lock.Holder.Is(h)
+	}
+	return !slices.ContainsFunc(l.Waiters, func(w Waiter) bool { return l.stands(w, h, []string{key}, place) })
+}
+
+// stands reports whether w stands before place in the line for one of the keys.
+// Somebody who waits for what h itself holds does not: it has to wait for h in
+// any case, and both would wait for each other.
+func (l *Locks) stands(w Waiter, h Holder, keys []string, place int64) bool {
+	return w.ID < place && !w.Holder.Is(h) && w.wants(func(key string) bool { return slices.Contains(keys, key) }) &&
+		!w.wants(func(key string) bool { return l.holds(h, key) })
+}
+
+// wants reports whether w waits for a key that is so.
+func (w Waiter) wants(so func(key string) bool) bool {
+	return slices.ContainsFunc(w.Projects, func(p Claimed) bool { return slices.ContainsFunc(p.Keys, so) })
+}
+
+// waiting returns the index of h's place in the line; -1 when it has none.
+func (l *Locks) waiting(h Holder) int {
+	return slices.IndexFunc(l.Waiters, func(w Waiter) bool { return w.Holder.Is(h) })
+}
+
+// placeFor is the place from which h may ask for projects: the one that it has
+// when it waits for all of their keys, else the end of the line.
+func (l *Locks) placeFor(h Holder, projects []Claimed) int64 {
+	i := l.waiting(h)
+	if i < 0 {
+		return math.MaxInt64
+	}
+	has := keysOf(l.Waiters[i].Projects)
+	for _, key := range keysOf(projects) {
+		if !slices.Contains(has, key) {
+			return math.MaxInt64
+		}
+	}
+	return l.Waiters[i].ID
+}
+
+// wait puts h in line for projects and, unless they are the whole, for what it
+// waits for already. Who waits for more than before goes to the end.
+func (l *Locks) wait(h Holder, projects []Claimed, whole bool, now time.Time) {
+	i := l.waiting(h)
+	if i >= 0 && !whole {
+		projects = append(without(l.Waiters[i].Projects, names(projects)), projects...)
+	}
+	if i >= 0 && l.placeFor(h, projects) == l.Waiters[i].ID {
+		l.Waiters[i].Holder, l.Waiters[i].Projects = h, projects
+		return
+	}
+	if i >= 0 {
+		l.Waiters = slices.Delete(l.Waiters, i, i+1)
+	}
+	l.LastWaiter++
+	l.Waiters = append(l.Waiters, Waiter{ID: l.LastWaiter, Holder: h, Projects: projects, Since: now})
+}
+
+// stopWaiting ends h's waiting for projects, or for everything.
+func (l *Locks) stopWaiting(h Holder, projects []Claimed, everything bool) {
+	i := l.waiting(h)
+	if i < 0 {
+		return
+	}
+	if !everything {
+		l.Waiters[i].Projects = without(l.Waiters[i].Projects, names(projects))
+	}
+	if everything || len(l.Waiters[i].Projects) == 0 {
+		l.Waiters = slices.Delete(l.Waiters, i, i+1)
+	}
+}
+
+// blocked says why h, which waits, was not given projects.
+func (l *Locks) blocked(h Holder, projects []Claimed) []Blocked {
+	w := l.Waiters[l.waiting(h)]
+	var out []Blocked
+	for _, p := range projects {
+		i := slices.IndexFunc(p.Keys, func(key string) bool { return !l.open(h, key, w.ID) })
+		if i < 0 {
+			continue
+		}
+		b := Blocked{Project: p.Project, Place: l.place(w, p)}
+		for _, key := range p.Keys {
+			if lock := l.find(key); lock != nil && !lock.Free() && !lock.Holder.Is(h) {
+				b.Holder = lock.Holder
+				break
+			}
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// Place is the place of h in the line for a project's locks, counted from 1; 0
+// when it does not wait for it.
+func (l Locks) Place(h Holder, project string) int {
+	i := l.waiting(h)
+	if i < 0 {
+		return 0
+	}
+	j := slices.IndexFunc(l.Waiters[i].Projects, func(p Claimed) bool { return p.Project == project })
+	if j < 0 {
+		return 0
+	}
+	return l.place(l.Waiters[i], l.Waiters[i].Projects[j])
+}
+
+func (l *Locks) place(w Waiter, p Claimed) int {
+	place := 1
+	for _, other := range l.Waiters {
+		if l.stands(other, w.Holder, p.Keys, w.ID) {
+			place++
+		}
+	}
+	return place
+}
+
+func names(projects []Claimed) []string {
+	out := make([]string, len(projects))
+	for i, p := range projects {
+		out[i] = p.Project
+	}
+	return out
+}
+
+// without returns the projects that are not named.
+func without(projects []Claimed, named []string) []Claimed {
+	var out []Claimed
+	for _, p := range projects {
+		if !slices.Contains(named, p.Project) {
+			out = append(out, p)
+		}
+	}
+	return out
+}

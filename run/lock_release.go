@@ -1,0 +1,111 @@
+package run
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Release frees what h holds, of the named projects or of all when there are no
+// names, and ends its waiting for them. A project with a lock that is busy
+// stays locked and is returned as busy. Both are names in their order.
+//
+// It frees nothing of anybody else's: who is allowed to unlock for h passes h.
+func (l *Locks) Release(h Holder, projects []string) (released, busy []string) {
+	all := len(projects) == 0
+	named := make([]Claimed, len(projects))
+	for i, name := range projects {
+		named[i].Project = name
+	}
+	l.stopWaiting(h, named, all)
+	for _, lock := range l.Locks {
+		if lock.Holder.Is(h) && lock.Busy != "" && (all || slices.Contains(projects, lock.Project)) {
+			busy = append(busy, lock.Project)
+		}
+	}
+	for i := range l.Locks {
+		lock := &l.Locks[i]
+		if !lock.Holder.Is(h) || !all && !slices.Contains(projects, lock.Project) || slices.Contains(busy, lock.Project) {
+			continue
+		}
+		released = append(released, lock.Project)
+		lock.free()
+	}
+	return sorted(released), sorted(busy)
+}
+
+func sorted(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// closedFor is how long a pull request is remembered as closed. Runs that were
+// asked for before the close are over by then.
+const closedFor = 24 * time.Hour
+
+// Close ends the interest of a pull request that was merged or closed: it waits
+// no more, and holds nothing more as soon as nothing is busy. A lock that was
+// dirty is freed by closing, which is somebody's decision, and not by merging;
+// one that becomes dirty later stays for a person to release. Doing it again
+// changes nothing.
+//
+// A plan that was asked for before may still be on its way. So the close is
+// remembered, and Claim gives nothing to a pull request that is closed until
+// Reopen hears of a run that was asked for later.
+func (l *Locks) Close(h Holder, merged bool, now time.Time) {
+	l.stopWaiting(h, nil, true)
+	for i := range l.Locks {
+		lock := &l.Locks[i]
+		switch {
+		case !lock.Holder.Is(h):
+		case lock.Busy != "", lock.Dirty && (merged || lock.Closing):
+			lock.Closing = true
+		default:
+			lock.free()
+		}
+	}
+	l.Closed = slices.DeleteFunc(slices.Clone(l.Closed), func(c Closed) bool {
+		return c.Holder.Is(h) || now.Sub(c.At) > closedFor
+	})
+	l.Closed = append(l.Closed, Closed{Holder: bare(h), At: now})
+}
+
+// Reopen reports whether a run of h that was asked for at a time may claim
+// locks. It may not when h was closed since, or in the same millisecond. A run
+// that was asked for after the close read from GitHub that the pull request is
+// open again: the close is forgotten, and what h still holds is its own.
+func (l *Locks) Reopen(h Holder, asked time.Time) bool {
+	i := slices.IndexFunc(l.Closed, func(c Closed) bool { return c.Holder.Is(h) })
+	if i >= 0 && asked.UnixMilli() <= l.Closed[i].At.UnixMilli() {
+		return false
+	}
+	if i >= 0 {
+		l.Closed = slices.Delete(slices.Clone(l.Closed), i, i+1)
+	}
+	for i := range l.Locks {
+		if l.Locks[i].Holder.Is(h) {
+			l.Locks[i].Closing = false
+		}
+	}
+	return true
+}
+
+func (l *Locks) closed(h Holder) bool {
+	return slices.ContainsFunc(l.Closed, func(c Closed) bool { return c.Holder.Is(h) })
+}
+
+// bare is h without what may change.
+func bare(h Holder) Holder {
+	return Holder{Repository: Repository{ID: h.Repository.ID}, PullRequest: h.PullRequest}
+}
+
+// byNumber orders pull requests.
+func byNumber(a, b Holder) int {
+	return cmp.Or(cmp.Compare(a.Repository.ID, b.Repository.ID), cmp.Compare(a.PullRequest, b.PullRequest))
+}
+
+// byProject orders locks for people.
+func byProject(a, b Lock) int {
+	return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Key, b.Key))
+}
