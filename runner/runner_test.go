@@ -17,11 +17,15 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/policy/rego"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// The test binary is the runner, too.
+// The test binary is the runner and the evaluator, too.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == "lockkeeper-evaluator" {
+		os.Exit(rego.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
 	if len(os.Args) > 1 && os.Args[1] == "runner" {
 		os.Exit(Main(context.Background(), os.Args[2:]))
 	}

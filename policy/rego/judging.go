@@ -38,7 +38,7 @@ func judgingRules(modules map[string]*ast.Module) (rules []judgingRule, mistakes
 			if !yes {
 				continue
 			}
-			if len(ref) > 1 || len(rule.Head.Args) > 0 || rule.Default || rule.Head.RuleKind() != ast.MultiValue {
+			if len(ref) > 1 || rule.Head.RuleKind() != ast.MultiValue {
 				mistakes = append(mistakes, mistakeAt(rule.Location, fmt.Sprintf(
 					"%s must be a set of messages: write %s contains msg if { … }, or give what is none another name", name, name)))
 				continue
