@@ -22,7 +22,8 @@ type Facts struct {
 	Author       string
 	Contributors []string // logins of who wrote its commits: authors, committers, co-authors
 	// Unattributed counts commits with an author or co-author that GitHub knows
-	// no account of.
+	// no account of, and commits that could not be listed (GitHub lists 250 of a
+	// pull request): nobody can tell then whether who approves wrote them.
 	Unattributed int
 	HeadSHA      string
 	BaseRef      string
@@ -48,8 +49,9 @@ type Review struct {
 	Login      string
 	State      string // APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED or PENDING
 	Commit     string
-	Permission string // of the reviewer on the repository now: admin, write, read or none; "" when nobody needed to ask
-	Bot        bool   // an App or a machine account of GitHub's own
+	Permission string    // of the reviewer on the repository now: admin, write, read or none; "" when nobody needed to ask
+	Bot        bool      // an App or a machine account of GitHub's own
+	At         time.Time // when it was submitted, by GitHub's clock; matters for plans with flags
 }
 
 // Check is the newest check run of one name.
@@ -65,7 +67,7 @@ type Project struct {
 	Name        string
 	Dir         string
 	Environment string
-	AfterMerge  bool // applied by the merge, not by a command
+	AfterMerge  bool // applied by the merge, not by a command; leave it out when nobody named it
 	Rules       Rules
 	// Owners are the CODEOWNERS of the project's directory on the base branch, as
 	// written: @login, @org/team or an e-mail address. The groups of several
@@ -79,7 +81,7 @@ type Project struct {
 	BaseChanged []string
 
 	Plan    *StoredPlan // newest at the head; nil when there is none
-	Held    bool        // the pull request holds the project's locks as it did at the plan
+	Held    bool        // the pull request holds the project's locks as it did at the plan; where an apply takes them, nobody else does
 	HeldBy  int         // pull request that holds them otherwise; 0 when nobody does
 	Place   int         // of this pull request in the line of those who wait; 0 when it does not
 	Busy    bool        // an apply of the project is under way
@@ -94,8 +96,9 @@ type StoredPlan struct {
 	At          time.Time // when it was finished
 	Complete    bool      // it succeeded and its file is there
 	Empty       bool      // it changes nothing
-	Speculative bool      // made without the lock
+	Speculative bool      // made without the lock; never where an apply takes it
 	Used        bool      // given to an apply before
+	Flags       []string  // of terraform that somebody typed behind /plan
 	Changes     []Change  // that destroy or replace
 	Denied      []string  // plan policy's messages, plain text
 	Warned      []string
@@ -120,8 +123,9 @@ const (
 )
 
 // Rules is what the server's config demands for one environment. The zero
-// value of a rule demands nothing, but Apply with nobody in it means people who
-// may write to the repository.
+// value of a rule demands nothing, but Plan and Apply with nobody in them mean
+// people who may write to the repository, Unlock and Override with nobody in
+// them mean nobody, and a Current that is none of the three denies.
 type Rules struct {
 	Approvals      int      // of people with write access who are neither author nor contributors
 	CodeOwners     bool     // one approval is by an owner of the project's directory
