@@ -42,6 +42,9 @@ var layout = map[string][]string{
 	// The sandbox is a GitHub of its own: it knows nothing of Lockkeeper.
 	"sandbox": {"sandbox/*"},
 
+	// An AWS for tests; it knows nothing of Lockkeeper either.
+	"awstest": {},
+
 	"bench": {"*"},
 }
 

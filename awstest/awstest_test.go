@@ -1,0 +1,154 @@
+package awstest
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+)
+
+const image = Account + ".dkr.ecr." + Region + ".amazonaws.com/test"
+
+// One template with one machine: a Batch job whose state is retried once, whose
+// failure is caught, and a message at the end.
+const template = `
+Parameters: {Image: {Type: String}, Subnet: {Type: String}, Group: {Type: String}}
+Resources:
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: status}}
+  Events:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {source: [aws.batch], detail-type: [Batch Job State Change], detail: {status: [RUNNING]}}
+      Targets: [{Id: q, Arn: !GetAtt Queue.Arn}]
+  Role: {Type: AWS::IAM::Role, Properties: {RoleName: job-role, AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: []}}}
+  Compute:
+    Type: AWS::Batch::ComputeEnvironment
+    Properties: {Type: MANAGED, ServiceRole: !GetAtt Role.Arn, ComputeResources: {Type: FARGATE, MaxvCpus: 4, Subnets: [!Ref Subnet], SecurityGroupIds: [!Ref Group]}}
+  Jobs: {Type: AWS::Batch::JobQueue, Properties: {Priority: 1, State: ENABLED, ComputeEnvironmentOrder: [{Order: 1, ComputeEnvironment: !Ref Compute}]}}
+  Job:
+    Type: AWS::Batch::JobDefinition
+    Properties:
+      Type: container
+      PlatformCapabilities: [FARGATE]
+      RetryStrategy: {Attempts: 1}
+      Timeout: {AttemptDurationSeconds: 60}
+      ContainerProperties:
+        Image: !Ref Image
+        JobRoleArn: !GetAtt Role.Arn
+        ExecutionRoleArn: !GetAtt Role.Arn
+        ResourceRequirements: [{Type: VCPU, Value: "1"}, {Type: MEMORY, Value: "2048"}]
+  Machine:
+    Type: AWS::StepFunctions::StateMachine
+    Properties:
+      RoleArn: !GetAtt Role.Arn
+      DefinitionSubstitutions: {Queue: !Ref Queue, Jobs: !Ref Jobs, Job: !Ref Job}
+      DefinitionString: |
+        {"StartAt":"Work","States":{
+          "Work":{"Type":"Task","Resource":"arn:aws:states:::batch:submitJob.sync","TimeoutSeconds":20,"Next":"Tell",
+            "Parameters":{"JobName":"work","JobQueue":"${Jobs}","JobDefinition":"${Job}","ContainerOverrides":{"Command.$":"States.Array($.script)"}},
+            "ResultPath":"$.job","Catch":[{"ErrorEquals":["States.ALL"],"ResultPath":"$.error","Next":"Tell"}]},
+          "Tell":{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","Parameters":{"QueueUrl":"${Queue}","MessageBody.$":"$"},"End":true}}}
+Outputs:
+  Machine: {Value: !Ref Machine}
+  Queue: {Value: !Ref Queue}
+`
+
+func TestAStateMachineRunsRealProcesses(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	e := Start(t, Options{Images: map[string]Image{image: {Entrypoint: []string{"/bin/sh", "-c"}}}, StopGrace: time.Second})
+	subnets, groups := e.Network(t)
+	out := e.Deploy(t, "test", template, map[string]string{"Image": image + ":1", "Subnet": subnets[0], "Group": groups[0]})
+	client, queue := sfn.NewFromConfig(e.Config("server")), sqs.NewFromConfig(e.Config("server"))
+
+	start := func(name, script string) string {
+		input, err := json.Marshal(map[string]string{"script": script})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := client.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: aws.String(out["Machine"]), Name: &name, Input: aws.String(string(input))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return aws.ToString(r.ExecutionArn)
+	}
+	end := func(arn string) types.ExecutionStatus {
+		for {
+			d, err := client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Status != types.ExecutionStatusRunning {
+				return d.Status
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	var bodies string
+	receive := func(want string) {
+		t.Helper()
+		for !strings.Contains(bodies, want) {
+			r, err := queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(out["Queue"]), WaitTimeSeconds: 5, MaxNumberOfMessages: 10})
+			if err != nil {
+				t.Fatalf("no message with %s: %v in\n%s", want, err, bodies)
+			}
+			for _, m := range r.Messages {
+				bodies += aws.ToString(m.Body) + "\n"
+			}
+		}
+	}
+
+	first, second := start("one", "true"), start("two", "exit 7") // the second start of a server fails in plain moto
+	if a, b := end(first), end(second); a != types.ExecutionStatusSucceeded || b != types.ExecutionStatusSucceeded {
+		t.Errorf("ended as %s and %s", a, b)
+	}
+	receive(`ExitCode\": 7`)
+	receive(`"RUNNING"`)
+
+	slow := start("three", "trap 'exit 0' TERM; sleep 60 & wait")
+	receive(`sleep 60`)
+	if _, err := client.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &slow, Cause: aws.String("because")}); err != nil {
+		t.Fatal(err)
+	}
+	if s := end(slow); s != types.ExecutionStatusAborted {
+		t.Errorf("stopped execution is %s", s)
+	}
+	calls := e.Calls(t)
+	for _, want := range []string{"server states StartExecution", "states sqs SendMessage"} {
+		found := false
+		for _, c := range calls {
+			found = found || strings.Join([]string{c.Principal, c.Service, c.Action}, " ") == want
+		}
+		if !found {
+			t.Errorf("the record lacks %q", want)
+		}
+	}
+}
+
+func TestFaults(t *testing.T) {
+	e := Start(t, Options{})
+	queue := sqs.NewFromConfig(e.Config("server"), func(o *sqs.Options) { o.Retryer = aws.NopRetryer{} })
+	create := func() error {
+		_, err := queue.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("q")})
+		return err
+	}
+	e.Inject(t, Throttled("sqs", "CreateQueue", 1), Lost("sqs", "CreateQueue", 1))
+	if err := create(); err == nil || !strings.Contains(err.Error(), "Throttling") {
+		t.Errorf("want throttling, got %v", err)
+	}
+	if err := create(); err == nil {
+		t.Error("the answer should be lost")
+	}
+	if _, err := queue.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("q")}); err != nil {
+		t.Errorf("the call whose answer was lost was not carried out: %v", err)
+	}
+	if err := create(); err != nil {
+		t.Errorf("after the faults: %v", err)
+	}
+}

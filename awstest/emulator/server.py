@@ -1,0 +1,130 @@
+"""The HTTP server: moto's, with a record of who called what, faults, and a clock that can be moved."""
+
+import json
+import re
+import threading
+import time
+from urllib.parse import parse_qs
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+import aws
+import scheduler
+
+CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]*)/([^/]+)/aws4_request")
+
+lock = threading.Lock()
+calls: list[dict] = []
+faults: list[dict] = []
+
+
+class LostResponse(Exception):
+    """The call was carried out, and its answer does not arrive."""
+
+
+def describe(environ: dict, body: bytes) -> dict:
+    """Who calls what: principal, service, action and what names the resource."""
+    match = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    who, _, service = match.groups() if match else ("anonymous", "", "")
+    call = {"principal": who, "service": service, "method": environ["REQUEST_METHOD"], "path": environ.get("PATH_INFO", ""),
+            "query": environ.get("QUERY_STRING", ""), "action": "", "params": {}}
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        call["action"] = target.rsplit(".", 1)[-1]
+        call["params"] = parse_json(body)
+    elif environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        form = {k: v[0] for k, v in parse_qs(body.decode("utf-8", "replace")).items()}
+        call["action"], call["params"] = form.get("Action", ""), form
+    elif service != "s3":
+        call["params"] = parse_json(body)
+    return call
+
+
+def parse_json(body: bytes):
+    try:
+        return json.loads(body or b"{}")
+    except ValueError:
+        return {}
+
+
+def fault_for(call: dict) -> dict | None:
+    """The first fault that matches, used up by this call."""
+    with lock:
+        for f in faults:
+            if f.get("times", 1) > 0 and all(re.fullmatch(str(v), str(call.get(k, ""))) for k, v in f["match"].items()):
+                f["times"] = f.get("times", 1) - 1
+                return f
+    return None
+
+
+class Application:
+    def __init__(self):
+        self.moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ, start):
+        path = environ.get("PATH_INFO", "")
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if path.startswith("/_emulator/"):
+            return self.control(path.removeprefix("/_emulator/"), environ, environ["wsgi.input"].read(length), start)
+        body = b""
+        if length and length < 1 << 20 and "aws-chunked" not in environ.get("HTTP_CONTENT_ENCODING", ""):
+            import io
+
+            body = environ["wsgi.input"].read(length)
+            environ["wsgi.input"] = io.BytesIO(body)
+        call = describe(environ, body)
+        fault = fault_for(call)
+        with lock:
+            calls.append(call | ({"fault": fault["kind"]} if fault else {}))
+        if fault and fault["kind"] == "error":
+            return answer(start, fault["status"], {"__type": fault["code"], "message": fault["code"], "Message": fault["code"]}, fault["code"])
+        if fault and fault["kind"] == "delay":
+            time.sleep(fault["seconds"])
+        response = self.moto(environ, start)
+        if fault and fault["kind"] == "lost":
+            b"".join(response)
+            raise LostResponse(call["action"] or call["path"])
+        return response
+
+    def control(self, what: str, environ, body: bytes, start):
+        given = parse_json(body)
+        with lock:
+            if what == "calls":
+                return answer(start, 200, calls)
+            if what == "forget":
+                calls.clear()
+                return answer(start, 200, {})
+            if what == "faults":
+                faults[:] = given
+                return answer(start, 200, {})
+        if what == "network":
+            return answer(start, 200, network(given["region"]))
+        if what == "clock":
+            scheduler.advance(float(given["seconds"]))
+            return answer(start, 200, {})
+        return answer(start, 404, {"message": f"no control {what}"})
+
+
+def network(region: str) -> dict:
+    """The default VPC's subnets and security group."""
+    ec2 = aws.client("ec2", region)
+    return {
+        "subnets": [s["SubnetId"] for s in ec2.describe_subnets()["Subnets"]],
+        "security_groups": [g["GroupId"] for g in ec2.describe_security_groups()["SecurityGroups"]],
+    }
+
+
+def answer(start, status: int, value, code: str = ""):
+    body = json.dumps(value, default=str).encode()
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    if code:
+        headers.append(("X-Amzn-ErrorType", code))
+    start(f"{status} {'OK' if status < 400 else 'Fault'}", headers)
+    return [body]
+
+
+def serve(port: int, ready) -> None:
+    httpd = make_server("127.0.0.1", port, Application(), threaded=True)
+    ready()
+    httpd.serve_forever()

@@ -1,0 +1,43 @@
+"""The patches reach into moto. This says which names they need, so that another version fails at once and says why."""
+
+import importlib
+import sys
+
+VERSION = "5.2.1"
+
+NAMES = {
+    "moto.awslambda.models": ["LambdaFunction.invoke"],
+    "moto.batch.models": ["Job.run", "Job.describe", "Job._mark_stopped", "Job._container_details", "Job._get_attempt_duration", "JobQueue", "ComputeEnvironment"],
+    "moto.batch.responses": ["BatchResponse.submitjob"],
+    "moto.cloudformation.parsing": ["get_model_map", "get_model_list", "get_name_type_map"],
+    "moto.core.config": ["default_user_config"],
+    "moto.events.models": ["Rule.send_to_targets", "events_backends"],
+    "moto.scheduler.models": ["scheduler_backends"],
+    "moto.stepfunctions.models": ["StateMachine"],
+    "moto.stepfunctions.responses": ["StepFunctionResponse.stop_execution", "StepFunctionResponse.send_task_failure"],
+    "moto.stepfunctions.parser.models": ["StepFunctionsParserBackend.start_execution"],
+    "moto.stepfunctions.parser.backend.execution": ["Execution.start", "BaseExecutionWorkerCommunication.terminated"],
+    "moto.stepfunctions.parser.asl.utils.boto_client": ["boto_client_for"],
+    "moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service": [
+        "StateTaskService._normalise_parameters",
+        "StateTaskService._normalise_response",
+        "StateTaskService._eval_execution",
+    ],
+    "moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback": ["StateTaskServiceCallback._eval_sync"],
+    "moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_batch": ["StateTaskServiceBatch._build_sync_resolver"],
+}
+
+
+def check() -> None:
+    import moto
+
+    if moto.__version__ != VERSION:
+        sys.exit(f"the emulator needs moto {VERSION}, and this is {moto.__version__}")
+    for module, names in NAMES.items():
+        found = importlib.import_module(module)
+        for name in names:
+            part = found
+            for attribute in name.split("."):
+                if not hasattr(part, attribute):
+                    sys.exit(f"moto {moto.__version__} has no {module}.{name}, which the emulator patches")
+                part = getattr(part, attribute)
