@@ -21,8 +21,15 @@ func (p *Preparer) documents(ctx context.Context, r run.Run, facts pull.Facts, f
 			"This pull request touches %d projects, and this server plans at most %d at once, so nothing was planned. "+
 				"Name some of them, as in `/plan live-*`, or split the pull request.", len(f.projects), p.MaxProjects)}
 	}
+	if len(f.projects) == 0 {
+		return nil, nil
+	}
 	projects := slices.Clone(f.projects)
 	slices.SortFunc(projects, func(a, b project.Project) int { return strings.Compare(a.Name, b.Name) })
+	rules, err := p.rules(ctx, f.mirror, facts.BaseSHA)
+	if err != nil {
+		return nil, err
+	}
 	docs := make([]run.JobDocument, len(projects))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4) // each is a git process
@@ -31,6 +38,7 @@ func (p *Preparer) documents(ctx context.Context, r run.Run, facts pull.Facts, f
 		if err != nil {
 			return nil, err
 		}
+		doc.Policy = rules
 		g.Go(func() (err error) {
 			doc.Source, err = p.source(ctx, f, proj)
 			docs[i] = doc

@@ -62,6 +62,9 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts) (found
 	if err != nil {
 		return found{}, err
 	}
+	if note := p.rulesChanged(changed); note != "" {
+		f.notes = append(f.notes, note)
+	}
 	return f, f.choose(cfg, changed, r, facts)
 }
 

@@ -33,6 +33,7 @@ type Preparer struct {
 	// PutSource stores a source archive under the SHA-256 of its content.
 	PutSource    func(ctx context.Context, archive io.Reader) (run.Artifact, error)
 	Environments Environments
+	PlanPolicy   PlanPolicy
 	Limits       run.JobLimits
 	MaxProjects  int // of one run
 	Now          func() time.Time
