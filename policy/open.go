@@ -2,9 +2,10 @@ package policy
 
 // pullRequestOpen: a closed pull request changes nothing any more.
 func pullRequestOpen(f Facts) Reason {
-	r := Reason{Predicate: "open", OK: f.Open, Silent: !f.Asked, Text: "The pull request is open."}
-	if !r.OK {
-		r.Text = "This pull request is closed, so there is nothing to plan. Reopen it and comment the command again."
+	if f.Open {
+		return good("open", "The pull request is open.")
 	}
+	r := bad("open", "This pull request is closed, so nothing is planned or applied for it: reopen it, and comment the command again.")
+	r.Silent = !f.Asked
 	return r
 }

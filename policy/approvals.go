@@ -1,0 +1,30 @@
+package policy
+
+import "fmt"
+
+// approved: enough people other than those who wrote it approve the commit that
+// is applied (T18, T19, T20).
+func approved(f Facts, p Project) Reason {
+	want := p.Rules.Approvals
+	if want == 0 {
+		return good("approvals", "")
+	}
+	counted, not := approvers(f, p)
+	head, have := sha(f.HeadSHA), len(counted)
+	switch {
+	case want > 0 && have >= want:
+		return good("approvals", fmt.Sprintf("%d of %s of %s, by %s.", have, count(want, "approval"), head, quoteAll(counted)))
+	case f.unattributed():
+		return bad("approvals", fmt.Sprintf("No approval of %s counts, because it has %s by people whose GitHub account is not known, who may be the ones "+
+			"that approve: have them add their e-mail address to their account, or write the commits anew, and comment `/apply`.", head, count(max(f.Unattributed, 1), "commit")))
+	}
+	return bad("approvals", fmt.Sprintf("%d of %s of %s%s: ask %s with write access who wrote none of its commits to approve it.",
+		have, count(want, "approval"), head, notCounting(not), people(want-have)))
+}
+
+func people(n int) string {
+	if n == 1 {
+		return "somebody"
+	}
+	return fmt.Sprintf("%d people", n)
+}

@@ -1,0 +1,94 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// deciding keeps each person's latest review that decides something. A comment
+// does not replace an approval or a request for changes before it, as on
+// GitHub's page, and a pending one is not given yet; whatever else comes later
+// replaces what was before. Reviews of accounts that are gone stand alone,
+// because they have no login in common.
+func deciding(reviews []Review) []Review {
+	at := make(map[string]int, len(reviews))
+	out := make([]Review, 0, len(reviews))
+	for _, r := range reviews {
+		if r.State == "COMMENTED" || r.State == "PENDING" {
+			continue
+		}
+		login := strings.ToLower(r.Login)
+		if i, seen := at[login]; seen && login != "" {
+			out[i] = r
+			continue
+		}
+		at[login] = len(out)
+		out = append(out, r)
+	}
+	return out
+}
+
+// approvers are the people whose approval of a project's plan counts, and those
+// whose approval does not, with why.
+//
+// Approvals are bound to the head commit, by its SHA and never by time, so they
+// hold for every plan of that commit (T21): what is applied is touched by the
+// commit and planned at it. A plan that somebody made with terraform flags shows
+// more than the commit says, and needs approvals that were given after it.
+func approvers(f Facts, p Project) (counted, not []string) {
+	for _, r := range deciding(f.Reviews) {
+		if r.State != "APPROVED" {
+			continue
+		}
+		if why := uncounted(f, p, r); why != "" {
+			not = append(not, quote(r.Login)+" "+why)
+			continue
+		}
+		counted = append(counted, r.Login)
+	}
+	return counted, not
+}
+
+// uncounted says why an approval does not count; it is empty when it does
+// (design, invariant 3).
+func uncounted(f Facts, p Project, r Review) string {
+	switch {
+	case r.Login == "":
+		return "has no account any more"
+	case r.Bot:
+		return "is no person"
+	case f.HeadSHA == "" || r.Commit != f.HeadSHA:
+		return "approved another commit"
+	case f.Author == "" || strings.EqualFold(r.Login, f.Author):
+		return "opened the pull request"
+	case contains(f.Contributors, r.Login):
+		return "wrote commits of it"
+	case !writes(r.Permission):
+		return "has no write access"
+	case f.unattributed():
+		return "may have written commits of it"
+	case p.Plan != nil && len(p.Plan.Flags) > 0 && !r.At.After(p.Plan.At):
+		return "approved before this plan was made with flags"
+	}
+	return ""
+}
+
+// unattributed reports whether nobody can tell who wrote all the commits. A
+// pull request has a commit, so somebody wrote one.
+func (f Facts) unattributed() bool { return f.Unattributed != 0 || len(f.Contributors) == 0 }
+
+// approvedByOne reports whether one of those whose approval counts is among the
+// named ones; discounted says what to tell when not.
+func approvedByOne(f Facts, p Project, named []string) (ok bool, discounted string) {
+	counted, not := approvers(f, p)
+	return slices.ContainsFunc(counted, func(login string) bool { return f.among(login, named) }), notCounting(not)
+}
+
+// notCounting says whose approval does not count and why, as the end of a
+// clause; it is empty when there is none.
+func notCounting(not []string) string {
+	if len(not) == 0 {
+		return ""
+	}
+	return ", not counting that " + andMore(not[:min(len(not), listed)], len(not))
+}

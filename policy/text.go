@@ -1,0 +1,86 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+)
+
+const (
+	quotedRunes = 120 // of one untrusted text
+	listed      = 5   // in a sentence before "and 3 more"
+)
+
+// quote makes untrusted text a Markdown code span: it cannot end the span,
+// mention anybody, or hide anything.
+func quote(text string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range text {
+		if r == '`' || !unicode.IsPrint(r) {
+			r = '?'
+		}
+		if n++; n > quotedRunes {
+			b.WriteRune('…')
+			break
+		}
+		b.WriteRune(r)
+	}
+	if strings.TrimSpace(b.String()) == "" {
+		return "`?`"
+	}
+	return "`" + b.String() + "`"
+}
+
+// quoteAll lists untrusted texts in one sentence.
+func quoteAll(texts []string) string { return quoteSome(texts, listed) }
+
+func quoteSome(texts []string, most int) string {
+	quoted := make([]string, 0, most)
+	for _, t := range texts[:min(len(texts), most)] {
+		quoted = append(quoted, quote(t))
+	}
+	return andMore(quoted, len(texts))
+}
+
+// andMore joins what is shown of n things.
+func andMore(shown []string, n int) string {
+	switch rest := n - len(shown); {
+	case rest > 0:
+		return strings.Join(shown, ", ") + fmt.Sprintf(" and %d more", rest)
+	case len(shown) < 2:
+		return strings.Join(shown, "")
+	default:
+		return strings.Join(shown[:len(shown)-1], ", ") + " and " + shown[len(shown)-1]
+	}
+}
+
+// sha is a commit as people see it.
+func sha(commit string) string {
+	const short = 7
+	if len(commit) > short {
+		commit = commit[:short]
+	}
+	return quote(commit)
+}
+
+// count is "1 commit" or "3 commits".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// period is a duration without the zeros that Go writes: 168h, 1h30m.
+func period(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

@@ -1,0 +1,130 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const (
+	sentences = 20        // that a refusal lists
+	whyBytes  = 16 * 1024 // of the full list, which shares a comment of 65,536 characters
+	whyNames  = 30        // of projects that the full list writes out
+)
+
+// finding is one reason and the projects that it is about; none means the pull
+// request, or each of its projects.
+type finding struct {
+	Reason
+	projects []string
+}
+
+// Missing lists the bad reasons, those that several projects share once. A
+// text begins with the names of its projects unless it is about all of them.
+func (v Verdict) Missing() []Reason { return v.texts(func(r Reason) bool { return !r.OK }) }
+
+// Exceptions lists what was allowed only because somebody decided so, for the
+// record of the run.
+func (v Verdict) Exceptions() []Reason { return v.texts(func(r Reason) bool { return r.Exception }) }
+
+func (v Verdict) texts(want func(Reason) bool) []Reason {
+	var out []Reason
+	for _, f := range v.findings() {
+		if want(f.Reason) {
+			f.Text = f.sentence(listed)
+			out = append(out, f.Reason)
+		}
+	}
+	return out
+}
+
+// Sentences are the texts of what is missing, for people: at most 21, the last
+// of which says that there are more.
+func (v Verdict) Sentences() []string {
+	missing := v.Missing()
+	var out []string
+	for _, r := range missing[:min(len(missing), sentences)] {
+		out = append(out, r.Text)
+	}
+	if rest := len(missing) - len(out); rest > 0 {
+		out = append(out, fmt.Sprintf("%d more: `/why` shows all.", rest))
+	}
+	return out
+}
+
+// Explain is a refusal's text: the one sentence that is missing, or a list.
+func (v Verdict) Explain() string {
+	texts := v.Sentences()
+	if len(texts) < 2 {
+		return strings.Join(texts, "")
+	}
+	return fmt.Sprintf("%d things are in the way:\n\n- %s", len(v.Missing()), strings.Join(texts, "\n- "))
+}
+
+// Silent reports whether nothing need be said about a verdict that denies.
+func (v Verdict) Silent() bool {
+	return !slices.ContainsFunc(v.Missing(), func(r Reason) bool { return !r.Silent })
+}
+
+// Why lists every reason as Markdown, what is missing first. It is bounded, and
+// says so when it is cut.
+func (v Verdict) Why() string {
+	var missing, good []string
+	for _, f := range v.findings() {
+		switch {
+		case !f.OK:
+			missing = append(missing, "- ✗ "+f.sentence(whyNames)+"\n")
+		case f.Text != "":
+			good = append(good, "- ✓ "+f.sentence(whyNames)+"\n")
+		}
+	}
+	var b strings.Builder
+	lines := append(missing, good...)
+	for i, line := range lines {
+		if b.Len()+len(line) > whyBytes {
+			fmt.Fprintf(&b, "- and %s, %d of them missing\n", count(len(lines)-i, "more reason"), max(len(missing)-i, 0))
+			break
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// findings groups equal reasons of projects, in the order of the predicates and
+// then of the projects.
+func (v Verdict) findings() []finding {
+	var out []finding
+	for _, r := range v.Reasons {
+		out = append(out, finding{Reason: r})
+	}
+	var ofProjects []finding
+	at, order := map[Reason]int{}, map[string]int{}
+	for _, part := range v.Parts {
+		for _, r := range part.Reasons {
+			if _, seen := order[r.Predicate]; !seen {
+				order[r.Predicate] = len(order)
+			}
+			i, seen := at[r]
+			if !seen {
+				i = len(ofProjects)
+				at[r] = i
+				ofProjects = append(ofProjects, finding{Reason: r})
+			}
+			ofProjects[i].projects = append(ofProjects[i].projects, part.Project)
+		}
+	}
+	slices.SortStableFunc(ofProjects, func(a, b finding) int { return order[a.Predicate] - order[b.Predicate] })
+	for i, f := range ofProjects {
+		if len(f.projects) == len(v.Parts) {
+			ofProjects[i].projects = nil
+		}
+	}
+	return append(out, ofProjects...)
+}
+
+func (f finding) sentence(names int) string {
+	if len(f.projects) == 0 {
+		return f.Text
+	}
+	return quoteSome(f.projects, names) + ": " + f.Text
+}
