@@ -4,7 +4,7 @@
 # make test   all tests
 # make check  what a change must pass: format, vet, staticcheck, tests with the race detector
 # make bench  how much Lockkeeper adds to bare terraform; writes bench.json
-# make build  bin/lockkeeper and bin/lockkeeper-runner
+# make build  bin/lockkeeper, bin/lockkeeper-runner and bin/lockkeeper-evaluator
 # make update rewrites golden files
 # make fuzz   each fuzz target for FUZZTIME
 
@@ -23,7 +23,7 @@ once: build
 	bin/lockkeeper sandbox --once
 
 build:
-	$(GO) build -trimpath -o bin/ . ./runner/lockkeeper-runner
+	$(GO) build -trimpath -o bin/ . ./runner/lockkeeper-runner ./policy/rego/lockkeeper-evaluator
 
 test: vet browser
 	$(GO) test -timeout 20m ./...
@@ -47,7 +47,7 @@ bench: build
 
 # Rewrites golden files; read the difference before you commit it.
 update:
-	$(GO) test . ./commands ./project ./report ./sandbox/markdown ./server/config -update
+	$(GO) test . ./commands ./policy/rego ./project ./report ./sandbox/markdown ./server/config -update
 
 fuzz:
 	@set -e; for pkg in $$($(GO) list ./...); do \

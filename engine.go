@@ -33,9 +33,10 @@ func newEngine(ctx context.Context, cfg config.Config) (run.Backend, error) {
 	if err != nil {
 		return nil, withoutTerraform(err)
 	}
+	evaluator, _ := findEvaluator() // without one, a plan that rules have to judge fails and says so
 	return local.New(local.Options{
 		Dir: filepath.Join(cfg.DataDir, "jobs"), Artifacts: filepath.Join(cfg.DataDir, "artifacts"),
-		Executable: runner, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
+		Executable: runner, Evaluator: evaluator, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
 		Secrets: func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
 			return cfg.Environments[env.Name].Resolve(string(kind), os.Getenv)
 		},
@@ -59,15 +60,12 @@ func withoutTerraform(err error) error {
 // runnerCommand is what starts a job: the small runner beside this executable
 // when it is there, else this executable.
 func runnerCommand() ([]string, error) {
+	small, err := beside("lockkeeper-runner")
+	if small != "" || err != nil {
+		return []string{small}, err
+	}
 	executable, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding the own executable: %w", err)
-	}
-	small := filepath.Join(filepath.Dir(executable), "lockkeeper-runner")
-	if info, err := os.Stat(small); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-		return []string{small}, nil
-	}
-	return []string{executable, "runner"}, nil
+	return []string{executable, "runner"}, err
 }
 
 func newPreparer(cfg config.Config, clients githubapp.ClientCreator, artifacts *artifact.Dir, index *project.Index, mirrors string) *prepare.Preparer {

@@ -28,7 +28,7 @@ var version = commit()
 type cli struct {
 	Serve    serveCmd         `cmd:"" help:"Serve a GitHub App."`
 	Sandbox  sandboxCmd       `cmd:"" help:"Try Lockkeeper on this machine, with a GitHub of its own and a page."`
-	Validate validateCmd      `cmd:"" help:"Name every mistake in lockkeeper.yml and in the modules that it points to."`
+	Validate validateCmd      `cmd:"" help:"Name every mistake in lockkeeper.yml, in the modules that it points to, and in rules for plans."`
 	Version  kong.VersionFlag `help:"Print the version."`
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/palantir/go-githubapp/githubapp"
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/policy/rego"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
@@ -32,6 +33,9 @@ import (
 const asLockkeeper = "LOCKKEEPER_TEST_MAIN"
 
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == evaluatorName {
+		os.Exit(rego.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
 	if os.Getenv(asLockkeeper) != "" || len(os.Args) > 1 && os.Args[1] == "runner" {
 		os.Exit(command(os.Args[1:]))
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"flag"
 	"net"
 	"os"
@@ -48,6 +49,11 @@ func setUpScript(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
+	programs := filepath.Join(env.WorkDir, ".programs")
+	if err := errors.Join(os.Mkdir(programs, 0o700), os.Symlink(executable, filepath.Join(programs, evaluatorName))); err != nil {
+		return err
+	}
+	env.Setenv("PATH", programs+string(filepath.ListSeparator)+env.Getenv("PATH"))
 	env.Setenv("LOCKKEEPER", executable)
 	env.Setenv(asLockkeeper, "1")
 	for name, content := range map[string][]byte{"key.pem": key, "secret": []byte("0123456789abcdef0123456789abcdef\n")} {

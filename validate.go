@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +17,8 @@ import (
 )
 
 type validateCmd struct {
-	Dir string `arg:"" optional:"" default:"." type:"existingdir" help:"The repository or a directory in it; the current directory when it is left out."`
+	Dir   string `arg:"" optional:"" default:"." type:"existingdir" help:"The repository or a directory in it; the current directory when it is left out."`
+	Rules string `placeholder:"DIR" help:"Directory of the rules that judge plans, from the top of the repository (docs/plan-policy.md); policy when it is left out and there are rules."`
 }
 
 // Run checks the files of a work tree, those that are not committed too.
@@ -29,7 +31,36 @@ func (c *validateCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return listProjects(os.Stdout, cfg)
+	rules, err := c.checkRules(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if err := listProjects(os.Stdout, cfg); err != nil || rules == "" {
+		return err
+	}
+	_, err = fmt.Println("\n" + rules)
+	return err
+}
+
+// checkRules checks the rules of the repository and says what it found; nothing
+// when there are none.
+func (c *validateCmd) checkRules(ctx context.Context, root string) (string, error) {
+	dir := c.Rules
+	if dir == "" {
+		dir = "policy"
+		if !hasRules(filepath.Join(root, dir)) {
+			return "", nil
+		}
+	}
+	n, err := checkRules(ctx, root, dir)
+	if rules, ok := errors.AsType[errRules](err); ok {
+		return "", mistakes(strings.Count(rules.lines, "\n")+1, rules, "validate again.")
+	}
+	judge := "judge"
+	if n == 1 {
+		judge = "judges"
+	}
+	return fmt.Sprintf("%s in %s %s plans.", count(n, "rule"), dir, judge), err
 }
 
 // repositoryRoot is the closest directory, from dir upwards, that holds a
@@ -70,6 +101,16 @@ func validate(ctx context.Context, tree project.Tree) (project.Config, error) {
 		return project.Config{}, mistakes(len(problems), problems, "validate again.")
 	}
 	return cfg, err
+}
+
+// hasRules reports whether a file of rules is somewhere in a directory.
+func hasRules(dir string) bool {
+	found := false
+	_ = filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+		found = found || err == nil && filepath.Ext(name) == ".rego"
+		return err
+	})
+	return found
 }
 
 func listProjects(out io.Writer, cfg project.Config) error {

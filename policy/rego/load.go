@@ -2,6 +2,7 @@ package rego
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -43,6 +44,9 @@ func Load(ctx context.Context, fsys fs.FS, dir string) (*Rules, error) {
 		}
 		return found.file(fsys, dir, name)
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Mistakes{{File: dir, Message: "there is no such directory"}}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the rules: %w", err)
 	}
@@ -115,9 +119,14 @@ func parse(name string, content []byte, version ast.RegoVersion) (*ast.Module, e
 
 // document merges a data file into what is there.
 func (l *loader) document(root, name string, content []byte) {
-	var document map[string]any
-	if err := util.Unmarshal(content, &document); err != nil {
-		l.mistakes = append(l.mistakes, Mistake{File: name, Message: "must hold keys with values: " + err.Error()})
+	var value any
+	if err := util.Unmarshal(content, &value); err != nil {
+		l.mistakes = append(l.mistakes, Mistake{File: name, Message: "can be read neither as JSON nor as YAML: " + err.Error()})
+		return
+	}
+	document, ok := value.(map[string]any)
+	if !ok {
+		l.mistakes = append(l.mistakes, Mistake{File: name, Message: "must hold keys with values"})
 		return
 	}
 	at := l.data

@@ -64,7 +64,7 @@ func TestEvaluator(t *testing.T) {
 		"a rule that fails": {map[string]string{"a.rego": "package main\ndeny contains \"x\" if to_number(\"x\") > 1"}, "{}", nil, ExitMistakes, "", "policy/a.rego:2: eval_builtin_error: "},
 		"no plan":           {rules, "", nil, ExitFailed, "", "reading the plan: EOF\n"},
 		"half a plan":       {rules, `{"terraform_version": `, nil, ExitFailed, "", "reading the plan: unexpected EOF\n"},
-		"no rules there":    {nil, "{}", nil, ExitFailed, "", "reading the rules: "},
+		"no rules there":    {nil, "{}", nil, ExitMistakes, "", "policy: there is no such directory\n"},
 		"outside":           {rules, "{}", []string{"-rules", "../policy"}, ExitFailed, "", "reading the rules: "},
 		"another argument":  {rules, "{}", []string{"-nope"}, ExitFailed, "", "flag provided but not defined: -nope\n"},
 	} {

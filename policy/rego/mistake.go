@@ -28,21 +28,12 @@ func (m Mistake) String() string {
 // files and lines.
 type Mistakes []Mistake
 
-// mostMistakes is how many are told at once.
-const mostMistakes = 20
-
 func (m Mistakes) Error() string {
-	var b strings.Builder
-	for i, mistake := range m[:min(len(m), mostMistakes)] {
-		if i > 0 {
-			b.WriteString("\n")
-		}
-		b.WriteString(mistake.String())
+	lines := make([]string, len(m))
+	for i, mistake := range m {
+		lines[i] = mistake.String()
 	}
-	if more := len(m) - mostMistakes; more > 0 {
-		fmt.Fprintf(&b, "\n(and %d more)", more)
-	}
-	return b.String()
+	return strings.Join(lines, "\n")
 }
 
 // orNil is the mistakes in order, as an error; nil when there are none.
