@@ -71,7 +71,7 @@ func (j *job) evaluate(ctx context.Context) (verdict, complaints []byte, err err
 	defer func() { _ = f.Close() }()
 	shown := j.wrote["show"][0]
 	var out bytes.Buffer
-	errs := &endsOf{head: maxDetail, tail: maxDetail}
+	errs := &endsOf{head: 1 << 20} // much more than is shown, so that no cut is in a secret that is
 	cmd := exec.CommandContext(ctx, j.options.Evaluator, "-rules", "policy")
 	cmd.Dir, cmd.Env = j.path("rules"), []string{}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = io.NewSectionReader(f, shown.from, shown.to-shown.from), &out, errs
