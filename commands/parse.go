@@ -116,6 +116,8 @@ func (s Spec) readWords(c *Command, words []string) (problem string) {
 			return quote(word) + " begins with a dash: terraform flags go after `--`"
 		case isKey:
 			problem = s.readKey(c, name, val)
+		case s.takes == takesNothing:
+			problem = "it is about all of the pull request, so it takes no project"
 		case !isSelector(word):
 			problem = quote(word) + " is not a project name or a pattern for one"
 		case !slices.Contains(c.Projects, word):

@@ -45,8 +45,9 @@ func TestParseReadsCommands(t *testing.T) {
 		{"destroy", "/destroy web -- -parallelism=1", Command{Name: NameDestroy, Projects: []string{"web"}, Flags: []string{"-parallelism=1"}}},
 		{"approve", "/approve a", Command{Name: NameApprove, Projects: []string{"a"}}},
 		{"reject", "/reject", Command{Name: NameReject}},
+		{"apply in spite of plan policy", "/apply override=policy", Command{Name: NameApply, Args: args("override", "policy")}},
 		{"unlock", "/unlock", Command{Name: NameUnlock}},
-		{"cancel", "/cancel a", Command{Name: NameCancel, Projects: []string{"a"}}},
+		{"cancel", "/cancel", Command{Name: NameCancel}},
 		{"status", "/status", Command{Name: NameStatus}},
 		{"why", "/why a", Command{Name: NameWhy, Projects: []string{"a"}}},
 		{"help", "/help", Command{Name: NameHelp}},
@@ -170,12 +171,12 @@ func TestParseAnswersWhatIsNotAvailable(t *testing.T) {
 	}
 }
 
-func TestOnlyTheFirstCommandsAreAvailable(t *testing.T) {
+func TestTheseCommandsAreAvailable(t *testing.T) {
 	var got []Name
 	for _, s := range available() {
 		got = append(got, s.Name)
 	}
-	if diff := cmp.Diff([]Name{NamePlan, NameCancel, NameStatus, NameHelp}, got); diff != "" {
+	if diff := cmp.Diff([]Name{NamePlan, NameApply, NameUnlock, NameCancel, NameStatus, NameWhy, NameHelp}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -208,6 +209,9 @@ func TestT47TimesOfEphemeral(t *testing.T) {
 }
 
 func TestAccessors(t *testing.T) {
+	if parseAll("/apply").Command.Override() || !parseAll("/apply override=policy").Command.Override() {
+		t.Error("override=policy is not told from its absence")
+	}
 	if got := parseAll("/apply confirm=web").Command.Confirm(); got != "web" {
 		t.Errorf("Confirm() = %q", got)
 	}

@@ -11,7 +11,9 @@ func plan() Spec {
 			{"/plan network-*", "plans the projects whose name matches"},
 			{"/plan network-prod -- -target=module.vpc -refresh=false", "passes flags to terraform"},
 		},
-		Details: "A plan changes nothing. A new push cancels the plans of older commits and plans again by itself.",
+		Details: "A plan changes nothing and takes the locks of its projects, so that nobody else changes them before you apply. When " +
+			"another pull request has them, you wait in line and are planned again when it is your turn. " +
+			"A new push cancels the plans of older commits and plans again by itself.",
 
 		Available: true,
 		flags:     planFlags(),

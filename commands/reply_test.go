@@ -119,9 +119,12 @@ var refused = []string{
 	"/aply",
 	"/apply confirm=*",
 	"/apply confirm=a confirm=b",
+	"/apply override=approvals",
+	"/plan override=policy",
 	"/ephemeral ttl=4",
 	"/ephemeral ttl=4h extend=2h",
 	"/status -- -refresh-only",
+	"/cancel network-prod",
 	"/help me",
 	"/help plan apply",
 	"/help -- plan",
@@ -140,7 +143,7 @@ func TestRepliesRead(t *testing.T) {
 		checkSafeMarkdown(t, got.Reply)
 		fmt.Fprintf(&b, "typed: %q\n\n%s\n---\n\n", line, got.Reply)
 	}
-	fmt.Fprintf(&b, "typed: %q\n\n%s", "/apply", Parse("/apply").Reply)
+	fmt.Fprintf(&b, "typed: %q\n\n%s", "/ephemeral", Parse("/ephemeral").Reply)
 	golden(t, "testdata/replies.md", b.String())
 }
 

@@ -32,6 +32,7 @@ type positional int
 
 const (
 	takesProjects positional = iota
+	takesNothing
 	takesTopic
 	takesSubcommand
 )

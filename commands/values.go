@@ -48,8 +48,9 @@ var (
 const addressStep = `[A-Za-z_][A-Za-z0-9_-]*(?:\[(?:[0-9]{1,9}|"[^"\\]{1,256}")\])?`
 
 var (
-	projectValue = value{"the exact name of a project", projectPattern.MatchString}
-	ttlValue     = value{"a time such as `90m` or `4h`, at least `15m`", func(s string) bool { _, err := parseTTL(s); return err == nil }}
+	projectValue  = value{"the exact name of a project", projectPattern.MatchString}
+	overrideValue = value{"`policy`", func(s string) bool { return s == "policy" }}
+	ttlValue      = value{"a time such as `90m` or `4h`, at least `15m`", func(s string) bool { _, err := parseTTL(s); return err == nil }}
 
 	addressValue     = value{"a resource address such as `module.vpc` or `aws_instance.web[0]`", func(s string) bool { return len(s) <= maxAddress && addressPattern.MatchString(s) }}
 	falseValue       = value{"`false`", func(s string) bool { return s == "false" }}

@@ -10,5 +10,7 @@ func why() Spec {
 			{"/why network-prod", "explains one project"},
 		},
 		Details: "It only reads, and starts nothing.",
+
+		Available: true,
 	}
 }
