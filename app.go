@@ -76,7 +76,7 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		Store: db, Backend: engine, Prepare: preparer.Prepare, Notify: sender.Wake, Now: time.Now, Patience: 15 * time.Minute,
 	}
 	base := &server.Base{
-		Runs: worker, Store: db, Facts: preparer.Facts, Notify: sender.Wake, Now: time.Now, AppID: cfg.GitHub.AppID,
+		Runs: worker, Store: db, Facts: facts(preparer), Why: why(preparer), Notify: sender.Wake, Now: time.Now, AppID: cfg.GitHub.AppID,
 		Repositories: cfg.Repositories, Autoplan: cfg.Autoplan.Enabled, Drafts: cfg.Autoplan.Drafts, Status: report.Status,
 	}
 	inbox := server.NewInbox(db, base.Handlers(), time.Now, metrics)
@@ -88,9 +88,11 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		return nil, err
 	}
 	a.handler = (&server.Server{Webhook: webhook, Metrics: metrics, Ready: db.Ready, Log: *zerolog.Ctx(ctx)}).Handler()
+	locks := &server.Locks{Store: db, Runs: worker, Client: clients.NewInstallationClient, Notify: sender.Wake, Now: time.Now, Every: 5 * time.Minute}
 	a.lost = &server.Lost{App: clients.NewAppClient, Now: time.Now, Every: 5 * time.Minute, Pause: time.Minute}
 	a.parts = []part{
 		{"inbox", inbox.Run}, {"worker", worker.Run}, {"sender", sender.Run}, {"lost deliveries", a.lost.Run},
+		{"locks", locks.Run},
 		{"retention", retention{db, artifacts}.run},
 	}
 	return a, nil

@@ -35,7 +35,7 @@ func TestT26EveryFixtureDeliveredAgainActsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"/plan", "/help", "/cancel", "/nope"} {
+	for _, line := range []string{"/plan", "/apply", "/unlock", "/why", "/help", "/cancel", "/nope"} {
 		examples = append(examples, webhooks.Example{Event: "issue_comment", Payload: comment(t, line)})
 	}
 	acting := 0

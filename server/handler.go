@@ -19,35 +19,47 @@ import (
 type Base struct {
 	Runs  runs
 	Store reader
-	// Facts reads from GitHub what policy needs to judge a person.
-	Facts        func(ctx context.Context, repo run.Repository, pull int, actor string) (policy.Facts, error)
+	// Facts reads from GitHub what policy needs to judge a person. With projects
+	// it tells their rules, too; who asks for one that does not exist gets a
+	// *run.Problem.
+	Facts func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (policy.Facts, error)
+	// Why is the answer to /why: what stands for and against an apply of the
+	// actor, or what is wrong with the question.
+	Why          func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (string, error)
 	Notify       func() // called after notices were written
 	Now          func() time.Time
 	AppID        int64
 	Repositories []string // allowed: owner/name or owner/*; empty allows every installation
 	Autoplan     bool
 	Drafts       bool // plan drafts by themselves, too
-	Status       func(active []run.Run, now time.Time) string
+	// RequiredChecks are the names of other Apps' checks that a rule asks for.
+	RequiredChecks []string
+	Status         func(active []run.Run, now time.Time) string
 }
 
 // runs is what handlers do to runs: run.Worker.
 type runs interface {
 	Submit(ctx context.Context, r run.Run, notices ...run.Notice) (added bool, err error)
 	Cancel(ctx context.Context, repositoryID int64, pull int, by string) (int, error)
+	CancelRun(ctx context.Context, id, by string) error
 	Supersede(ctx context.Context, repositoryID int64, pull int, sha string) (int, error)
+	Close(ctx context.Context, repo run.Repository, pull int, merged bool) error
+	Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
+	Judge(ctx context.Context, repositoryID int64, pull int) error
 }
 
 // reader is the part of run.Store that handlers need.
 type reader interface {
 	Run(ctx context.Context, id string) (run.Run, error)
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
+	Locks(ctx context.Context) (run.Locks, error)
 	PutNotices(ctx context.Context, notices []run.Notice) error
 }
 
 // Handlers lists one handler per event.
 func (b *Base) Handlers() []githubapp.EventHandler {
 	return []githubapp.EventHandler{
-		&issueComment{b}, &pullRequest{b}, &checkRun{b}, &checkSuite{b}, &ignored{},
+		&issueComment{b}, &pullRequest{b}, &review{b}, &checkRun{b}, &checkSuite{b}, &mergeGroup{b}, &ignored{},
 	}
 }
 
@@ -107,6 +119,28 @@ func (b *Base) say(ctx context.Context, notices ...run.Notice) error {
 	}
 	b.Notify()
 	return nil
+}
+
+// asked says who asked for something where: in a comment, or with a button.
+type asked struct {
+	repo    run.Repository
+	pull    int
+	comment int64 // 0 for a button
+	actor   string
+	key     string // unique: one question has one effect and one answer
+}
+
+func (a asked) react(content string) run.Notice {
+	return run.ReactionTo(a.repo, a.pull, a.comment, content)
+}
+
+// answer writes a comment, and reacts to the one that asked.
+func (b *Base) answer(ctx context.Context, a asked, reaction, body string) error {
+	reply := run.ReplyTo(a.repo, a.pull, a.key, body)
+	if a.comment == 0 {
+		return b.say(ctx, reply)
+	}
+	return b.say(ctx, a.react(reaction), reply)
 }
 
 // logged adds the repository and the pull request to the logger of ctx.

@@ -5,17 +5,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/go-github/v60/github"
 
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// buttonPlan is the identifier of the "Plan again" button.
-const buttonPlan = "plan"
+// The identifiers of the buttons of our check runs.
+const (
+	buttonPlan   = "plan"
+	buttonApply  = "apply"
+	buttonUnlock = "unlock"
+)
 
-// checkRun plans again when somebody presses a button of one of our check runs
-// or "Re-run". GitHub does not check what the presser may do; policy does.
+// checkRun does what the buttons of our check runs say. GitHub does not check
+// what the presser may do; policy does, as for who comments.
 type checkRun struct{ *Base }
 
 func (*checkRun) Handles() []string { return []string{"check_run"} }
@@ -26,33 +31,85 @@ func (h *checkRun) Handle(ctx context.Context, eventType, delivery string, paylo
 		return unreadable(eventType, err)
 	}
 	repo, ok := h.repository(&e)
-	check := e.GetCheckRun()
-	if !ok || !person(e.GetSender()) || check.GetApp().GetID() != h.AppID {
+	if !ok {
 		return nil
 	}
-	pressed := e.GetAction() == "requested_action" && e.GetRequestedAction() != nil && e.GetRequestedAction().Identifier == buttonPlan
-	if !pressed && e.GetAction() != "rerequested" {
+	if e.GetCheckRun().GetApp().GetID() != h.AppID {
+		return h.others(ctx, repo, &e)
+	}
+	button := pressed(&e)
+	if button == "" || !person(e.GetSender()) {
 		return nil
 	}
 	// The payload's list of pull requests may be empty or hold others; the run
 	// that made the check knows its own.
-	before, err := h.Store.Run(ctx, check.GetExternalID())
-	if errors.Is(err, run.ErrNotFound) || err == nil && before.Repository.ID != repo.ID {
-		return nil
+	before, err := h.Store.Run(ctx, e.GetCheckRun().GetExternalID())
+	if errors.Is(err, run.ErrNotFound) || err == nil && (before.Repository.ID != repo.ID || before.Trigger == run.TriggerQueue) {
+		return nil // the merge queue asks again by itself
 	}
 	if err != nil {
 		return err
 	}
-	return h.again(ctx, repo, before, e.GetSender().GetLogin(), delivery)
+	a := asked{repo: repo, pull: before.PullRequest, actor: e.GetSender().GetLogin(),
+		key: fmt.Sprintf("button/%s/%d", delivery, before.PullRequest)}
+	return h.press(logged(ctx, repo, a.pull), a, button, before)
 }
 
-// again submits a run like an earlier one, asked for by actor. There is one per
-// delivery.
-func (b *Base) again(ctx context.Context, repo run.Repository, before run.Run, actor, delivery string) error {
-	r := b.newRun(repo, before.PullRequest, run.TriggerButton, actor, fmt.Sprintf("button/%s/%d", delivery, before.PullRequest))
-	r.Selectors, r.Flags, r.Line = before.Selectors, before.Flags, before.Line
-	_, err := b.Runs.Submit(logged(ctx, repo, before.PullRequest), r)
+// pressed is the identifier of the button that an event is about, or empty.
+// "Re-run" of any of our checks plans: it must not be another way to apply.
+func pressed(e *github.CheckRunEvent) string {
+	switch {
+	case e.GetAction() == "rerequested":
+		return buttonPlan
+	case e.GetAction() == "requested_action" && e.GetRequestedAction() != nil:
+		return e.GetRequestedAction().Identifier
+	}
+	return ""
+}
+
+// press does what a button of the check of an earlier run says. There is one
+// effect per delivery.
+func (b *Base) press(ctx context.Context, a asked, button string, before run.Run) error {
+	switch button {
+	case buttonPlan:
+		return b.again(ctx, a, before)
+	case buttonApply:
+		r := b.newRun(a.repo, a.pull, run.TriggerButton, a.actor, a.key)
+		r.Kind, r.HeadSHA = run.KindApply, before.HeadSHA // the commit whose check it was, and no newer one
+		_, err := b.Runs.Submit(ctx, r)
+		return err
+	case buttonUnlock:
+		return b.unlock(ctx, a, nil)
+	}
+	return nil
+}
+
+// again submits a run like an earlier one.
+func (b *Base) again(ctx context.Context, a asked, before run.Run) error {
+	r := b.newRun(a.repo, a.pull, run.TriggerButton, a.actor, a.key)
+	if before.Kind == run.KindPlan {
+		r.Selectors, r.Flags, r.Line = before.Selectors, before.Flags, before.Line
+	}
+	_, err := b.Runs.Submit(ctx, r)
 	return err
+}
+
+// others takes the checks of other Apps: one that a rule asks for may be what
+// an apply waits for.
+func (h *checkRun) others(ctx context.Context, repo run.Repository, e *github.CheckRunEvent) error {
+	check := e.GetCheckRun()
+	if e.GetAction() != "completed" || !slices.Contains(h.RequiredChecks, check.GetName()) {
+		return nil
+	}
+	for _, pr := range check.PullRequests {
+		if pr.GetNumber() <= 0 {
+			continue
+		}
+		if err := h.Runs.Judge(logged(ctx, repo, pr.GetNumber()), repo.ID, pr.GetNumber()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkSuite plans again when somebody presses "Re-run all checks".
@@ -74,7 +131,9 @@ func (h *checkSuite) Handle(ctx context.Context, eventType, delivery string, pay
 		if pr.GetNumber() <= 0 {
 			continue
 		}
-		if err := h.again(ctx, repo, run.Run{PullRequest: pr.GetNumber()}, e.GetSender().GetLogin(), delivery); err != nil {
+		a := asked{repo: repo, pull: pr.GetNumber(), actor: e.GetSender().GetLogin(),
+			key: fmt.Sprintf("button/%s/%d", delivery, pr.GetNumber())}
+		if err := h.again(logged(ctx, repo, a.pull), a, run.Run{}); err != nil {
 			return err
 		}
 	}

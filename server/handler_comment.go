@@ -2,8 +2,11 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
@@ -27,7 +30,7 @@ func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload 
 	}
 	repo, ok := h.repository(&e)
 	c := e.GetComment()
-	if !ok || e.GetAction() != "created" || e.Issue == nil || !e.Issue.IsPullRequest() || e.GetIssue().GetNumber() <= 0 || c.GetID() <= 0 {
+	if !ok || e.GetAction() != "created" || e.Issue == nil || !e.Issue.IsPullRequest() || e.GetIssue().GetNumber() <= 0 || c.GetID() <= 0 || c.CreatedAt == nil {
 		return nil
 	}
 	if !person(e.GetSender()) || !person(c.GetUser()) || c.GetUser().GetLogin() != e.GetSender().GetLogin() || byApp(payload) {
@@ -38,13 +41,22 @@ func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload 
 		return nil
 	}
 	a := asked{repo: repo, pull: e.GetIssue().GetNumber(), comment: c.GetID(), actor: c.GetUser().GetLogin()}
+	a.key = fmt.Sprintf("comment/%d/%d", repo.ID, a.comment)
 	ctx = logged(ctx, repo, a.pull)
 	if outcome.Command == nil {
-		return h.say(ctx, a.react("confused"), a.reply(outcome.Reply))
+		return h.answer(ctx, a, "confused", outcome.Reply)
 	}
 	zerolog.Ctx(ctx).Info().Str("command", string(outcome.Command.Name)).Str("actor", a.actor).Msg("command")
-	return h.carryOut(ctx, a, outcome.Command)
+	if outcome.Command.Mutating() && h.Now().Sub(c.GetCreatedAt().Time) > freshFor {
+		return h.answer(ctx, a, "confused", "This command reached Lockkeeper more than 15 minutes after it was written, so nothing was "+
+			"done: what you saw then may have changed. Look again, and comment it again.")
+	}
+	return h.carryOut(ctx, a, outcome.Command, c.GetBody())
 }
+
+// freshFor is how long after it was written a command that changes something is
+// carried out. Webhooks have come hours late (T29).
+const freshFor = 15 * time.Minute
 
 // byApp reports whether an App wrote the comment on behalf of a person;
 // go-github v60 does not know the field.
@@ -58,57 +70,59 @@ func byApp(payload []byte) bool {
 	return err != nil || len(p.Comment.App) > 0 && string(p.Comment.App) != "null"
 }
 
-// asked says who asked for something where.
-type asked struct {
-	repo    run.Repository
-	pull    int
-	comment int64
-	actor   string
-}
-
-func (a asked) key() string { return fmt.Sprintf("comment/%d/%d", a.repo.ID, a.comment) }
-
-func (a asked) react(content string) run.Notice {
-	return run.ReactionTo(a.repo, a.pull, a.comment, content)
-}
-
-func (a asked) reply(body string) run.Notice { return run.ReplyTo(a.repo, a.pull, a.key(), body) }
-
-func (h *issueComment) carryOut(ctx context.Context, a asked, c *commands.Command) error {
+func (h *issueComment) carryOut(ctx context.Context, a asked, c *commands.Command, body string) error {
 	switch c.Name {
-	case commands.NamePlan:
-		r := h.newRun(a.repo, a.pull, run.TriggerComment, a.actor, a.key())
-		r.Selectors, r.Flags, r.Line, r.CommentID = c.Projects, c.Flags, c.Line, a.comment
-		_, err := h.Runs.Submit(ctx, r, a.react("eyes"))
+	case commands.NamePlan, commands.NameApply:
+		_, err := h.Runs.Submit(ctx, h.asRun(a, c, body), a.react("eyes"))
 		return err
+	case commands.NameUnlock:
+		return h.unlock(ctx, a, c.Projects)
 	case commands.NameCancel:
 		return h.cancel(ctx, a)
 	case commands.NameStatus:
 		return h.status(ctx, a)
+	case commands.NameWhy:
+		text, err := h.Why(ctx, a.repo, a.pull, a.actor, c.Projects)
+		if err != nil {
+			return err
+		}
+		return h.answer(ctx, a, "eyes", text)
 	case commands.NameHelp:
 		body := commands.Help()
 		if topic := c.Topic(); topic != "" {
 			body = commands.HelpFor(topic)
 		}
-		return h.say(ctx, a.react("eyes"), a.reply(body))
+		return h.answer(ctx, a, "eyes", body)
 	}
 	return fmt.Errorf("command /%s is available and nobody carries it out", c.Name)
 }
 
+// asRun is the run that a command asks for.
+func (h *issueComment) asRun(a asked, c *commands.Command, body string) run.Run {
+	r := h.newRun(a.repo, a.pull, run.TriggerComment, a.actor, a.key)
+	r.Selectors, r.Flags, r.Line, r.CommentID = c.Projects, c.Flags, c.Line, a.comment
+	if c.Name == commands.NameApply {
+		digest := sha256.Sum256([]byte(body))
+		r.Kind, r.Comment = run.KindApply, hex.EncodeToString(digest[:])
+		r.Confirm, r.Override = c.Confirm(), c.Override()
+	}
+	return r
+}
+
 func (h *issueComment) cancel(ctx context.Context, a asked) error {
-	facts, err := h.Facts(ctx, a.repo, a.pull, a.actor)
+	facts, err := h.Facts(ctx, a.repo, a.pull, a.actor, nil)
 	if err != nil {
 		return err
 	}
 	if v := policy.Cancel(facts); !v.Allowed {
-		return h.say(ctx, a.react("confused"), a.reply(v.Explain()))
+		return h.answer(ctx, a, "confused", v.Explain())
 	}
 	n, err := h.Runs.Cancel(ctx, a.repo.ID, a.pull, a.actor)
 	if err != nil {
 		return err
 	}
 	if n == 0 {
-		return h.say(ctx, a.react("eyes"), a.reply("Nothing is running on this pull request, so there is nothing to cancel."))
+		return h.answer(ctx, a, "eyes", "Nothing is running on this pull request, so there is nothing to cancel.")
 	}
 	return h.say(ctx, a.react("+1"))
 }
@@ -121,5 +135,5 @@ func (h *issueComment) status(ctx context.Context, a asked) error {
 	if err != nil {
 		return err
 	}
-	return h.say(ctx, a.react("eyes"), a.reply(h.Status(latest, h.Now())))
+	return h.answer(ctx, a, "eyes", h.Status(latest, h.Now()))
 }

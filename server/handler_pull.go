@@ -11,7 +11,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// pullRequest plans what people push and ends what is out of date.
+// pullRequest plans what people push and ends what is out of date or over.
 type pullRequest struct{ *Base }
 
 func (*pullRequest) Handles() []string { return []string{"pull_request"} }
@@ -39,8 +39,10 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, _ string, payload [
 			return nil
 		}
 	case "closed":
-		_, err := h.Runs.Cancel(ctx, repo.ID, pr.GetNumber(), e.GetSender().GetLogin())
-		return err
+		if pr.Merged == nil {
+			return nil // the sweep of the locks finds out
+		}
+		return h.Runs.Close(ctx, repo, pr.GetNumber(), pr.GetMerged())
 	default:
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-github/v60/github"
 	"github.com/palantir/go-githubapp/githubapp"
 
+	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -33,7 +34,9 @@ func TestWhatACommentLeadsTo(t *testing.T) {
 		{"cancelling by a writer", comment(t, "/cancel"), 0, "reaction +1"},
 		{"cancelling by a stranger", comment(t, "/cancel", in("user", user("sam")), func(e m) { e["sender"] = user("sam") }), 0, "reaction confused | reply Only people with write access"},
 		{"a mistake", comment(t, "/plan key=value"), 0, "reaction confused | reply "},
-		{"a command that does not exist yet", comment(t, "/apply"), 0, "reaction confused | reply "},
+		{"an apply", comment(t, "/apply"), 1, "reaction eyes"},
+		{"a question for the reasons", comment(t, "/why net"), 0, "reaction eyes | reply why 3 rui [net]"},
+		{"a command that does not exist yet", comment(t, "/destroy"), 0, "reaction confused | reply "},
 		{"prose", comment(t, "looks good"), 0, ""},
 		{"another bot's command", comment(t, "/retest"), 0, ""},
 		{"T14 an edited comment", comment(t, "/plan", func(e m) { e["action"] = "edited" }), 0, ""},
@@ -93,23 +96,25 @@ func TestAPlanKeepsWhatWasTyped(t *testing.T) {
 func TestWhatAPullRequestEventLeadsTo(t *testing.T) {
 	pr := func(change func(m)) func(m) { return func(e m) { change(e["pull_request"].(m)) } }
 	tests := []struct {
-		name       string
-		body       []byte
-		runs       int
-		superseded string
-		cancelled  string
+		name  string
+		body  []byte
+		runs  int
+		asked string
 	}{
-		{"opened", pullEvent(t, "opened"), 1, "", ""},
-		{"pushed to", pullEvent(t, "synchronize"), 1, "7/3 aaa", ""},
-		{"ready for review", pullEvent(t, "ready_for_review"), 1, "", ""},
-		{"reopened", pullEvent(t, "reopened"), 1, "", ""},
-		{"another base", pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": "dev"}}} }), 1, "", ""},
-		{"another title", pullEvent(t, "edited", func(e m) { e["changes"] = m{"title": m{"from": "x"}} }), 0, "", ""},
-		{"a draft", pullEvent(t, "opened", pr(func(p m) { p["draft"] = true })), 0, "", ""},
-		{"T07 a fork", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = m{"id": 8, "name": "infra"} })), 0, "", ""},
-		{"T07 a fork that is gone", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = nil })), 0, "", ""},
-		{"closed", pullEvent(t, "closed"), 0, "", "7/3 by ana"},
-		{"labelled", pullEvent(t, "labeled"), 0, "", ""},
+		{"opened", pullEvent(t, "opened"), 1, ""},
+		{"pushed to", pullEvent(t, "synchronize"), 1, "supersede 7/3 aaa"},
+		{"ready for review", pullEvent(t, "ready_for_review"), 1, ""},
+		{"reopened", pullEvent(t, "reopened"), 1, ""},
+		{"another base", pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": "dev"}}} }), 1, ""},
+		{"another title", pullEvent(t, "edited", func(e m) { e["changes"] = m{"title": m{"from": "x"}} }), 0, ""},
+		{"a draft", pullEvent(t, "opened", pr(func(p m) { p["draft"] = true })), 0, ""},
+		{"T07 a fork", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = m{"id": 8, "name": "infra"} })), 0, ""},
+		{"T07 a fork that is gone", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = nil })), 0, ""},
+		{"closed", pullEvent(t, "closed"), 0, "close 7/3 merged false"},
+		{"merged", pullEvent(t, "closed", pr(func(p m) { p["merged"] = true })), 0, "close 7/3 merged true"},
+		{"a fork that is closed", pullEvent(t, "closed", pr(func(p m) { p["head"].(m)["repo"] = nil })), 0, "close 7/3 merged false"},
+		{"closed and nobody says whether it was merged", pullEvent(t, "closed", pr(func(p m) { delete(p, "merged") })), 0, ""},
+		{"labelled", pullEvent(t, "labeled"), 0, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,11 +124,8 @@ func TestWhatAPullRequestEventLeadsTo(t *testing.T) {
 			if got := len(f.pullRuns()); got != tt.runs {
 				t.Errorf("%d runs, want %d", got, tt.runs)
 			}
-			if got := strings.Join(f.runs.superseded, ","); got != tt.superseded {
-				t.Errorf("superseded %q, want %q", got, tt.superseded)
-			}
-			if got := strings.Join(f.runs.cancelled, ","); got != tt.cancelled {
-				t.Errorf("cancelled %q, want %q", got, tt.cancelled)
+			if got := strings.Join(f.runs.asked, ","); got != tt.asked {
+				t.Errorf("asked for %q, want %q", got, tt.asked)
 			}
 			if said := f.said(); len(said) > 0 {
 				t.Errorf("said %q, but nobody asked", said)
@@ -141,43 +143,89 @@ func TestDraftsArePlannedWhenTheServerWantsIt(t *testing.T) {
 	}
 }
 
-func checkEvent(t testing.TB, action, externalID string, app int, identifier string) []byte {
-	return payload(t, m{
+func checkEvent(t testing.TB, action, externalID string, app int, identifier string, change ...func(m)) []byte {
+	e := m{
 		"action": action, "sender": user("sam"), "requested_action": m{"identifier": identifier},
-		"check_run": m{"id": 1, "external_id": externalID, "app": m{"id": app}, "pull_requests": []any{}},
-	})
+		"check_run": m{"id": 1, "name": "build", "external_id": externalID, "app": m{"id": app}, "pull_requests": []any{m{"number": 3}}},
+	}
+	for _, c := range change {
+		c(e)
+	}
+	return payload(t, e)
 }
 
 func TestWhatAButtonLeadsTo(t *testing.T) {
 	tests := []struct {
 		name string
 		body func(id string) []byte
-		runs int
+		want string // kind, commit and selectors of the run that follows
 	}{
-		{"Plan again", func(id string) []byte { return checkEvent(t, "requested_action", id, appID, "plan") }, 2},
-		{"Re-run", func(id string) []byte { return checkEvent(t, "rerequested", id, appID, "") }, 2},
-		{"another App's check run", func(id string) []byte { return checkEvent(t, "rerequested", id, 1, "") }, 1},
-		{"an unknown button", func(id string) []byte { return checkEvent(t, "requested_action", id, appID, "x") }, 1},
-		{"a check run of nobody knows what", func(string) []byte { return checkEvent(t, "rerequested", "x", appID, "") }, 1},
-		{"a check run that completed", func(id string) []byte { return checkEvent(t, "completed", id, appID, "") }, 1},
+		{"Plan again", func(id string) []byte { return checkEvent(t, "requested_action", id, appID, "plan") }, "plan  [net]"},
+		{"Re-run", func(id string) []byte { return checkEvent(t, "rerequested", id, appID, "") }, "plan  [net]"},
+		{"Re-run is never an apply", func(id string) []byte { return checkEvent(t, "rerequested", id, appID, "apply") }, "plan  [net]"},
+		{"Apply", func(id string) []byte { return checkEvent(t, "requested_action", id, appID, "apply") }, "apply aaa []"},
+		{"another App's check run", func(id string) []byte { return checkEvent(t, "rerequested", id, 1, "") }, ""},
+		{"another App's button", func(id string) []byte { return checkEvent(t, "requested_action", id, 1, "apply") }, ""},
+		{"an unknown button", func(id string) []byte { return checkEvent(t, "requested_action", id, appID, "x") }, ""},
+		{"a check run of nobody knows what", func(string) []byte { return checkEvent(t, "rerequested", "x", appID, "") }, ""},
+		{"a check run that completed", func(id string) []byte { return checkEvent(t, "completed", id, appID, "") }, ""},
+		{"T15 a bot", func(id string) []byte {
+			return checkEvent(t, "requested_action", id, appID, "apply", func(e m) { e["sender"] = m{"login": "x[bot]", "type": "Bot"} })
+		}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t)
-			f.deliver("g1", "issue_comment", comment(t, "/plan net"))
+			before := f.planned("net")
+			f.deliver("g2", "check_run", tt.body(before))
 			f.settle()
-			f.deliver("g2", "check_run", tt.body(f.pullRuns()[0].ID))
-			f.settle()
-			runs := f.pullRuns()
-			if len(runs) != tt.runs {
-				t.Fatalf("%d runs, want %d", len(runs), tt.runs)
-			}
-			for _, r := range runs {
-				if r.Trigger == run.TriggerButton && (r.Actor != "sam" || cmp.Diff([]string{"net"}, r.Selectors) != "") {
+			got := ""
+			for _, r := range f.pullRuns() {
+				if r.ID == before {
+					continue
+				}
+				got = fmt.Sprintf("%s %s %v", r.Kind, r.HeadSHA, r.Selectors)
+				if r.Trigger != run.TriggerButton || r.Actor != "sam" || r.CommentID != 0 {
 					t.Errorf("the new run: %+v", r)
 				}
 			}
+			if got != tt.want {
+				t.Errorf("led to %q, want %q", got, tt.want)
+			}
 		})
+	}
+}
+
+// planned keeps a plan of a commit and gives its id.
+func (f *fixture) planned(selectors ...string) string {
+	f.Helper()
+	f.deliver("planned", "issue_comment", comment(f, "/plan "+strings.Join(selectors, " ")))
+	f.settle()
+	r, err := f.store.UpdateRun(f.Context(), f.pullRuns()[0].ID, func(r *run.Run) ([]run.Notice, error) {
+		r.HeadSHA = "aaa"
+		return nil, nil
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return r.ID
+}
+
+func TestT26AButtonThatIsDeliveredTwiceIsPressedOnce(t *testing.T) {
+	f := newFixture(t)
+	before := f.planned()
+	for range 3 {
+		f.deliver("pressed", "check_run", checkEvent(t, "requested_action", before, appID, "apply"))
+		f.settle()
+	}
+	if got := len(f.pullRuns()); got != 2 {
+		t.Errorf("%d runs, want the plan and one apply", got)
+	}
+}
+
+func TestButtonsAreThoseOfTheReports(t *testing.T) {
+	if buttonPlan != report.ActionPlan || buttonApply != report.ActionApply || buttonUnlock != report.ActionUnlock {
+		t.Error("the identifiers of the buttons differ from those that reports give them")
 	}
 }
 
@@ -199,6 +247,8 @@ func TestT26EveryDeliveryActsOnce(t *testing.T) {
 		body  []byte
 	}{
 		"comment": {"issue_comment", comment(t, "/plan")},
+		"apply":   {"issue_comment", comment(t, "/apply")},
+		"group":   {"merge_group", groupEvent(t, "checks_requested")},
 		"pull":    {"pull_request", pullEvent(t, "opened")},
 	}
 	for name, e := range events {

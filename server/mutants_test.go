@@ -21,7 +21,8 @@ import (
 type effects struct{ list []string }
 
 func (e *effects) Submit(_ context.Context, r run.Run, notices ...run.Notice) (bool, error) {
-	e.list = append(e.list, fmt.Sprintf("run %+v %d %s by %s of %s", r.Repository, r.PullRequest, r.Trigger, r.Actor, r.HeadSHA))
+	e.list = append(e.list, fmt.Sprintf("%s %+v %d %s by %s of %s %s on %s %s", r.Kind, r.Repository, r.PullRequest, r.Trigger, r.Actor,
+		r.HeadSHA, r.Line, r.BaseRef, r.BaseSHA))
 	return true, e.PutNotices(context.Background(), notices)
 }
 
@@ -33,6 +34,30 @@ func (e *effects) Cancel(_ context.Context, id int64, pull int, by string) (int,
 func (e *effects) Supersede(_ context.Context, id int64, pull int, sha string) (int, error) {
 	e.list = append(e.list, fmt.Sprintf("supersede %d %d %s", id, pull, sha))
 	return 1, nil
+}
+
+func (e *effects) CancelRun(_ context.Context, id, by string) error {
+	e.list = append(e.list, fmt.Sprintf("cancel run %s by %s", id, by))
+	return nil
+}
+
+func (e *effects) Close(_ context.Context, repo run.Repository, pull int, merged bool) error {
+	e.list = append(e.list, fmt.Sprintf("close %+v %d merged %t", repo, pull, merged))
+	return nil
+}
+
+func (e *effects) Unlock(_ context.Context, h run.Holder, projects []string) (released, busy []string, err error) {
+	e.list = append(e.list, fmt.Sprintf("unlock %+v %v", h, projects))
+	return projects, nil, nil
+}
+
+func (e *effects) Judge(_ context.Context, id int64, pull int) error {
+	e.list = append(e.list, fmt.Sprintf("judge %d %d", id, pull))
+	return nil
+}
+
+func (e *effects) Locks(context.Context) (run.Locks, error) {
+	return run.Locks{Locks: []run.Lock{locked("a", 3)}}, nil
 }
 
 func (e *effects) Run(_ context.Context, id string) (run.Run, error) {
@@ -55,10 +80,14 @@ func handled(t *testing.T, event string, payload []byte) []string {
 	var e effects
 	base := &Base{
 		Runs: &e, Store: &e, Notify: func() {}, Now: func() time.Time { return noon }, Autoplan: true, Drafts: true,
-		Facts: func(context.Context, run.Repository, int, string) (policy.Facts, error) {
-			return policy.Facts{Asked: true, Permission: "write"}, nil
+		Facts: func(context.Context, run.Repository, int, string, []string) (policy.Facts, error) {
+			return policy.Facts{Asked: true, Open: true, Permission: "write"}, nil
 		},
-		Status: func([]run.Run, time.Time) string { return "status" },
+		Why: func(_ context.Context, _ run.Repository, _ int, _ string, projects []string) (string, error) {
+			return fmt.Sprint("why ", projects), nil
+		},
+		RequiredChecks: []string{"build", "Octocoders-linter"},
+		Status:         func([]run.Run, time.Time) string { return "status" },
 	}
 	for _, h := range base.Handlers() {
 		if !slices.Contains(h.Handles(), event) {
@@ -94,11 +123,13 @@ func TestEveryMutantOfRealPayloadsDoesNothingNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Comments that are commands, so that there is something to do.
-	for _, line := range []string{"/plan", "/status", "/help", "/cancel", "/nope", "/plan x=y"} {
+	for _, line := range []string{"/plan", "/status", "/help", "/cancel", "/nope", "/plan x=y", "/apply", "/apply a confirm=a", "/unlock", "/unlock a", "/why"} {
 		examples = append(examples, webhooks.Example{Event: "issue_comment", Payload: comment(t, line)})
 	}
 	examples = append(examples, webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "opened")},
-		webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "synchronize")})
+		webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "synchronize")},
+		webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "closed")},
+		webhooks.Example{Event: "merge_group", Payload: groupEvent(t, "checks_requested")})
 	var mutants, acting atomic.Int64
 	t.Run("examples", func(t *testing.T) {
 		for i, e := range examples {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 type fixture struct {
 	*testing.T
 	store *store.SQLite
+	locks *run.Locks
 	runs  *recorder
 	inbox *Inbox
 	url   string
@@ -45,9 +47,15 @@ type fixture struct {
 type recorder struct {
 	store *store.SQLite
 
-	mu         sync.Mutex
-	cancelled  []string // guarded by mu
-	superseded []string // guarded by mu
+	mu    sync.Mutex
+	asked []string // guarded by mu: calls in words
+	busy  []string // guarded by mu: projects that Unlock finds busy
+}
+
+func (r *recorder) note(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = append(r.asked, fmt.Sprintf(format, args...))
 }
 
 func (r *recorder) Submit(ctx context.Context, x run.Run, notices ...run.Notice) (bool, error) {
@@ -55,18 +63,52 @@ func (r *recorder) Submit(ctx context.Context, x run.Run, notices ...run.Notice)
 }
 
 func (r *recorder) Cancel(_ context.Context, id int64, pull int, by string) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.cancelled = append(r.cancelled, fmt.Sprintf("%d/%d by %s", id, pull, by))
+	r.note("cancel %d/%d by %s", id, pull, by)
 	return 1, nil
 }
 
+func (r *recorder) CancelRun(ctx context.Context, id, by string) error {
+	x, err := r.store.Run(ctx, id)
+	r.note("cancel run %s by %s", x.Key, by)
+	return err
+}
+
 func (r *recorder) Supersede(_ context.Context, id int64, pull int, sha string) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.superseded = append(r.superseded, fmt.Sprintf("%d/%d %s", id, pull, sha))
+	r.note("supersede %d/%d %s", id, pull, sha)
 	return 1, nil
 }
+
+func (r *recorder) Close(_ context.Context, repo run.Repository, pull int, merged bool) error {
+	r.note("close %d/%d merged %t", repo.ID, pull, merged)
+	return nil
+}
+
+func (r *recorder) Judge(_ context.Context, id int64, pull int) error {
+	r.note("judge %d/%d", id, pull)
+	return nil
+}
+
+func (r *recorder) Unlock(_ context.Context, h run.Holder, projects []string) (released, busy []string, err error) {
+	r.note("unlock %d/%d %s", h.Repository.ID, h.PullRequest, strings.Join(projects, " "))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range projects {
+		if slices.Contains(r.busy, p) {
+			busy = append(busy, p)
+		} else {
+			released = append(released, p)
+		}
+	}
+	return released, busy, nil
+}
+
+// reading is the store with locks of its own.
+type reading struct {
+	*store.SQLite
+	locks run.Locks
+}
+
+func (r *reading) Locks(context.Context) (run.Locks, error) { return r.locks, nil }
 
 func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 	t.Helper()
@@ -75,12 +117,19 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	runs := &recorder{store: s}
+	runs, read := &recorder{store: s}, &reading{SQLite: s}
 	base := &Base{
-		Runs: runs, Store: s, Notify: func() {}, Now: func() time.Time { return noon }, AppID: appID, Autoplan: true,
-		Facts: func(_ context.Context, repo run.Repository, _ int, actor string) (policy.Facts, error) {
-			permission := map[string]string{"rui": "write"}[actor]
-			return policy.Facts{Asked: true, Actor: actor, Permission: permission, Repository: repo.FullName()}, nil
+		Runs: runs, Store: read, Notify: func() {}, Now: func() time.Time { return noon }, AppID: appID, Autoplan: true,
+		Facts: func(_ context.Context, repo run.Repository, _ int, actor string, projects []string) (policy.Facts, error) {
+			permission := map[string]string{"rui": "write", "eve": "write"}[actor]
+			facts := policy.Facts{Asked: true, Open: true, Actor: actor, Permission: permission, Repository: repo.FullName()}
+			for _, p := range projects {
+				facts.Projects = append(facts.Projects, policy.Project{Name: p, Rules: policy.Rules{Unlock: []string{"@rui"}}})
+			}
+			return facts, nil
+		},
+		Why: func(_ context.Context, _ run.Repository, pull int, actor string, projects []string) (string, error) {
+			return fmt.Sprintf("why %d %s %v", pull, actor, projects), nil
 		},
 		Status: func(latest []run.Run, _ time.Time) string { return fmt.Sprintf("%d runs", len(latest)) },
 	}
@@ -94,7 +143,7 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 	}
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return &fixture{T: t, store: s, runs: runs, inbox: inbox, url: srv.URL}
+	return &fixture{T: t, store: s, locks: &read.locks, runs: runs, inbox: inbox, url: srv.URL}
 }
 
 func sign(key string, body []byte) string {
@@ -207,7 +256,7 @@ func pullEvent(t testing.TB, action string, change ...func(m)) []byte {
 	e := m{
 		"action": action, "number": 3, "sender": user("ana"),
 		"pull_request": m{
-			"number": 3, "state": "open", "draft": false, "updated_at": "2026-01-02T12:00:00Z",
+			"number": 3, "state": "open", "draft": false, "merged": false, "updated_at": "2026-01-02T12:00:00Z",
 			"head": m{"sha": "aaa", "ref": "topic", "repo": repo}, "base": m{"sha": "bbb", "ref": "main", "repo": repo},
 		},
 	}

@@ -1,0 +1,151 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Locks frees locks that nobody needs any more: those of pull requests that are
+// over, when the webhook about that was lost (T34), and those that nobody has
+// used for long, after a word to whom they belong.
+type Locks struct {
+	Store interface {
+		Locks(ctx context.Context) (run.Locks, error)
+		PutNotices(ctx context.Context, notices []run.Notice) error
+	}
+	Runs interface {
+		Close(ctx context.Context, repo run.Repository, pull int, merged bool) error
+		Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
+		Warn(ctx context.Context, holders []run.Holder, notice func(run.Holder) run.Notice) error
+	}
+	Client func(installationID int64) (*github.Client, error)
+	Notify func() // called after notices were written
+	Now    func() time.Time
+	Every  time.Duration
+	Expire time.Duration // how long a lock that nobody uses lasts; 0: for ever
+	Notice time.Duration // how long before its end its holder is told
+}
+
+// Run looks at the start and then every interval, until ctx is done.
+func (l *Locks) Run(ctx context.Context) error {
+	tick := time.NewTicker(l.Every)
+	defer tick.Stop()
+	for {
+		if err := l.sweep(ctx); err != nil && ctx.Err() == nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Msg("looking for locks that nobody needs")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// sweep goes on with the other pull requests when one cannot be read.
+func (l *Locks) sweep(ctx context.Context) error {
+	locks, err := l.Store.Locks(ctx)
+	if err != nil {
+		return err
+	}
+	var all error
+	for _, h := range interested(locks) {
+		all = errors.Join(all, l.closeOver(ctx, h))
+	}
+	if l.Expire > 0 {
+		all = errors.Join(all, l.expire(ctx, locks))
+	}
+	return all
+}
+
+// interested lists every pull request that holds a lock or waits for one.
+func interested(locks run.Locks) (out []run.Holder) {
+	add := func(h run.Holder) {
+		if !slices.ContainsFunc(out, h.Is) {
+			out = append(out, h)
+		}
+	}
+	for _, lock := range locks.Locks {
+		if !lock.Free() {
+			add(lock.Holder)
+		}
+	}
+	for _, w := range locks.Waiters {
+		add(w.Holder)
+	}
+	return out
+}
+
+// closeOver ends the interest of a pull request that was merged or closed. One
+// that GitHub does not show is left alone: nobody knows what became of it.
+func (l *Locks) closeOver(ctx context.Context, h run.Holder) error {
+	client, err := l.Client(h.Repository.InstallationID)
+	if err != nil {
+		return fmt.Errorf("getting the client of installation %d: %w", h.Repository.InstallationID, err)
+	}
+	pr, _, err := client.PullRequests.Get(ctx, h.Repository.Owner, h.Repository.Name, h.PullRequest)
+	if err != nil {
+		return fmt.Errorf("reading the state of %s#%d: %w", h.Repository.FullName(), h.PullRequest, err)
+	}
+	if pr.GetState() != "closed" || pr.Merged == nil || pr.GetBase().GetRepo().GetID() != h.Repository.ID {
+		return nil
+	}
+	return l.Runs.Close(logged(ctx, h.Repository, h.PullRequest), h.Repository, h.PullRequest, pr.GetMerged())
+}
+
+// expire takes back what nobody has used for long. Whoever holds it was told
+// before, at least Notice ago.
+func (l *Locks) expire(ctx context.Context, locks run.Locks) error {
+	now := l.Now()
+	var all error
+	for _, h := range locks.Expired(now.Add(-l.Expire), now.Add(-l.Notice)) {
+		released, _, err := l.Runs.Unlock(ctx, h, nil)
+		if err == nil && len(released) > 0 {
+			err = l.Store.PutNotices(ctx, []run.Notice{l.expired(h, released)})
+			l.Notify()
+		}
+		all = errors.Join(all, err)
+	}
+	idle := locks.Idle(now.Add(l.Notice - l.Expire))
+	if len(idle) > 0 {
+		all = errors.Join(all, l.Runs.Warn(ctx, idle, func(h run.Holder) run.Notice { return l.warning(h, locks.Held(h)) }))
+	}
+	return all
+}
+
+func (l *Locks) warning(h run.Holder, held []run.Lock) run.Notice {
+	var projects []string
+	for _, lock := range held {
+		projects = append(projects, lock.Project)
+	}
+	return run.ReplyTo(h.Repository, h.PullRequest, l.key("expiring", h), fmt.Sprintf(
+		"This pull request holds %s and has done nothing with it for %s. After %s without use a lock is released, so that others can go on: "+
+			"that is on %s. To keep it, comment `/plan`; to give it up now, comment `/unlock`.",
+		quoted(projects), days(l.Expire-l.Notice), days(l.Expire), l.Now().Add(l.Notice).UTC().Format("2 January 2006, 15:04 UTC")))
+}
+
+func (l *Locks) expired(h run.Holder, released []string) run.Notice {
+	return run.ReplyTo(h.Repository, h.PullRequest, l.key("expired", h), fmt.Sprintf(
+		"Released %s: nobody has used it for %s. To go on with this pull request, comment `/plan`.", quoted(released), days(l.Expire)))
+}
+
+// key makes one comment of each expiry, however often it is tried.
+func (l *Locks) key(what string, h run.Holder) string {
+	return fmt.Sprintf("%s/%d/%d/%s", what, h.Repository.ID, h.PullRequest, l.Now().UTC().Format(time.DateOnly))
+}
+
+// days writes a long time in the words of people.
+func days(d time.Duration) string {
+	if d%(24*time.Hour) != 0 || d < 48*time.Hour {
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
