@@ -45,6 +45,9 @@ const (
 type Result struct {
 	Outcome Outcome  `json:"outcome"`
 	Problem *Problem `json:"problem,omitempty"` // set unless succeeded
+	// Began says, of a mutating job, that something may have been changed, and so
+	// that what is not a success is half done or not known. Without it nothing was.
+	Began bool `json:"began,omitempty"`
 
 	Counts    *Counts             `json:"counts,omitempty"` // of a plan, from its JSON; of an apply, the plan's when it succeeded
 	Policy    *PolicyResult       `json:"policy,omitempty"` // of a plan that was judged by rules
@@ -77,11 +80,14 @@ const (
 	ArtifactErroredState = "errored.tfstate"
 )
 
-// Artifact points to stored bytes. SHA256 is lower-case hex; Size is in bytes.
+// Artifact points to stored bytes. SHA256 is lower-case hex; Size is in bytes;
+// Version is the store's own name of these bytes, when it keeps several.
 type Artifact struct {
 	Key    string `json:"key"`
 	SHA256 string `json:"sha256"`
 	Size   int64  `json:"size"`
+
+	Version string `json:"version,omitempty"`
 }
 
 // StepTime says how long one process of a job took.

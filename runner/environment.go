@@ -22,8 +22,8 @@ func (j *job) environment(lookup func(string) (string, bool)) []string {
 		"HOME":               j.path("home"), // no ~/.terraformrc, no ~/.terraform.d, no credentials
 		"TMPDIR":             j.path("home"),
 		"LANG":               "C.UTF-8",
-		"TF_DATA_DIR":        j.path("data"),
 		"TF_CLI_CONFIG_FILE": j.cliConfig,
+		"TF_DATA_DIR":        ".terraform", // its default: modules have the same path.module in every plan and in its apply
 		"TF_IN_AUTOMATION":   "1",
 		"TF_INPUT":           "0",
 		"CHECKPOINT_DISABLE": "1",

@@ -31,6 +31,7 @@ const DefaultGrace = 30 * time.Second
 // secret: it is visible in the process list.
 type Options struct {
 	Dir           string        // the job's directory, absolute; holds DocumentFile
+	View          string        // another name of Dir, absolute, under which terraform sees it; the same for a plan and its apply. Empty is Dir
 	Artifacts     string        // directory of artifacts, absolute
 	Terraform     string        // the binary for this job, absolute, already checked
 	TerraformName string        // what people call it, such as "Terraform 1.11.4"
@@ -49,6 +50,9 @@ func (o Options) Args() []string {
 	args := []string{
 		"-dir=" + o.Dir, "-artifacts=" + o.Artifacts,
 		"-terraform=" + o.Terraform, "-terraform-name=" + o.TerraformName,
+	}
+	if o.View != "" {
+		args = append(args, "-view="+o.View)
 	}
 	if o.Providers != "" {
 		args = append(args, "-providers="+o.Providers)
@@ -84,6 +88,7 @@ func parseOptions(args []string) (Options, error) {
 	flags := flag.NewFlagSet("runner", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.Dir, "dir", "", "the job's directory")
+	flags.StringVar(&o.View, "view", "", "the name under which terraform sees that directory")
 	flags.StringVar(&o.Artifacts, "artifacts", "", "directory of artifacts")
 	flags.StringVar(&o.Terraform, "terraform", "", "terraform binary")
 	flags.StringVar(&o.TerraformName, "terraform-name", "", "its name and version")

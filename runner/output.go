@@ -63,6 +63,15 @@ func (j *job) clean(to io.Writer, p part) error {
 	return redacting.Close()
 }
 
+// said is the beginning of what a step wrote to one file.
+func (j *job) said(p part) string {
+	kept := &endsOf{head: maxDetail, tail: 1}
+	if err := j.clean(kept, p); err != nil {
+		return err.Error() // not nothing
+	}
+	return string(kept.Bytes())
+}
+
 // detail is the part of a step's output that says what went wrong.
 func (j *job) detail(step string) string {
 	for _, p := range slices.Backward(j.printed(step)) {

@@ -22,90 +22,104 @@ import (
 
 // plan is the work of a plan job: source, init, plan, show, summary.
 func (j *job) plan(ctx context.Context) *run.Problem {
-	if j.doc.Command != run.KindPlan {
-		return unexpected(fmt.Errorf("this runner does not know the command %q", j.doc.Command))
+	p := j.makePlan(ctx)
+	if p == nil {
+		j.giveTurn()
+		p = j.keep(ctx)
 	}
-	args, problem := j.arguments()
+	if p != nil {
+		// What was printed is wanted most now, also when the time is over.
+		if err := j.putAll(context.WithoutCancel(ctx), map[string]putting{run.ArtifactOutput: j.putOutput}); err != nil {
+			fmt.Fprintln(os.Stderr, err) // the problem is worth more than this error
+		}
+	}
+	return p
+}
+
+// makePlan runs terraform.
+func (j *job) makePlan(ctx context.Context) *run.Problem {
+	init, problem := j.initArguments()
 	if problem != nil {
 		return problem
 	}
-	dir, problem := j.unpack(ctx)
+	args, problem := j.planArguments()
 	if problem != nil {
 		return problem
 	}
-	if err := j.installation(dir); err != nil {
+	if p := j.unpack(ctx); p != nil {
+		return p
+	}
+	if err := j.installation(); err != nil {
 		return unexpected(err)
 	}
 	j.env = j.environment(os.LookupEnv)
-	if p := j.terraform(ctx, "init", dir, args.init...); p != nil {
+	if p := j.terraform(ctx, "init", init...); p != nil {
 		return p
 	}
 	if err := j.shareProviders(); err != nil {
 		return unexpected(err)
 	}
-	if p := j.terraform(ctx, "plan", dir, args.plan...); p != nil {
+	if p := j.terraform(ctx, "plan", args...); p != nil {
 		return p
 	}
-	if p := j.terraform(ctx, "show", dir, "show", "-json", "-no-color", j.path(run.ArtifactPlan)); p != nil {
-		return p
-	}
-	j.giveTurn()
-	return j.keep(ctx)
+	return j.terraform(ctx, "show", "show", "-json", "-no-color", j.path(run.ArtifactPlan))
 }
-
-// arguments of the two commands that depend on the document. They are given to
-// terraform as they are; no shell sees them.
-type arguments struct{ init, plan []string }
 
 // reserved are the options of plan that the runner sets, or that would make it
 // read or write somewhere else.
 var reserved = []string{"out", "input", "lock", "lock-timeout", "no-color", "json", "chdir", "state", "state-out", "backup",
 	"backend-config", "generate-config-out", "detailed-exitcode", "var-file", "auto-approve"}
 
-func (j *job) arguments() (arguments, *run.Problem) {
+// initArguments, like those of every other command, are given to terraform as
+// they are; no shell sees them.
+func (j *job) initArguments() ([]string, *run.Problem) {
 	p := j.doc.Project
-	a := arguments{init: []string{"init", "-input=false", "-no-color"}}
+	args := []string{"init", "-input=false", "-no-color"}
 	for _, k := range slices.Sorted(maps.Keys(p.BackendConfig)) {
 		if !isName(k, ".-") {
-			return a, refusedValue("backend_config", k)
+			return nil, refusedValue("backend_config", k)
 		}
-		a.init = append(a.init, "-backend-config="+k+"="+p.BackendConfig[k])
+		args = append(args, "-backend-config="+k+"="+p.BackendConfig[k])
 	}
 	if p.FromModule != "" {
-		a.init = append(a.init, "-from-module="+p.FromModule)
+		args = append(args, "-from-module="+p.FromModule)
 	}
+	return args, nil
+}
 
+func (j *job) planArguments() ([]string, *run.Problem) {
+	p := j.doc.Project
 	// A plan changes no state, and an apply refuses a plan that was made from
 	// another state than the present one. So a plan takes no state lock: it needs
 	// no permission to write, waits for nobody, and leaves nothing locked when it
 	// is killed.
-	a.plan = []string{"plan", "-input=false", "-no-color", "-lock=false", "-out=" + j.path(run.ArtifactPlan)}
+	args := []string{"plan", "-input=false", "-no-color", "-lock=false", "-out=" + j.path(run.ArtifactPlan)}
 	for _, v := range p.VarFiles {
 		if strings.HasPrefix(v, "/") || !filepath.IsLocal(path.Join(p.Dir, v)) {
-			return a, refusedValue("var_files entry", v)
+			return nil, refusedValue("var_files entry", v)
 		}
-		a.plan = append(a.plan, "-var-file="+v)
+		args = append(args, "-var-file="+v)
 	}
 	for _, f := range j.doc.Flags {
 		name, _, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
 		if !strings.HasPrefix(f, "-") || slices.Contains(reserved, name) {
-			return a, refusedValue("flag", f)
+			return nil, refusedValue("flag", f)
 		}
-		a.plan = append(a.plan, f)
+		args = append(args, f)
 	}
-	return a, nil
+	return args, nil
 }
 
-// unpack lays out the source and returns the project's directory in it.
-func (j *job) unpack(ctx context.Context) (string, *run.Problem) {
+// unpack lays out the source and finds the project's directory in it.
+func (j *job) unpack(ctx context.Context) *run.Problem {
 	root, err := os.OpenRoot(j.path("source"))
 	if err != nil {
-		return "", unexpected(err)
+		return unexpected(err)
 	}
 	defer func() { _ = root.Close() }()
 	archive, err := j.store.Open(ctx, j.doc.Source)
 	if err != nil {
-		return "", sourceProblem(err)
+		return sourceProblem(err)
 	}
 	defer func() { _ = archive.Close() }()
 	if err := artifact.Unpack(archive, root, artifact.Limits{}); err != nil {
@@ -113,25 +127,26 @@ func (j *job) unpack(ctx context.Context) (string, *run.Problem) {
 		if _, changed := io.Copy(io.Discard, archive); errors.Is(changed, artifact.ErrChanged) {
 			err = changed
 		}
-		return "", sourceProblem(err)
+		return sourceProblem(err)
 	}
 	if p := refuseForbidden(root.FS()); p != nil {
-		return "", p
+		return p
 	}
 	dir := path.Clean(j.doc.Project.Dir)
 	if !filepath.IsLocal(dir) {
-		return "", refusedValue("dir", dir)
+		return refusedValue("dir", dir)
 	}
 	if j.doc.Project.FromModule != "" {
 		if err := root.MkdirAll(dir, 0o755); err != nil {
-			return "", unexpected(err)
+			return unexpected(err)
 		}
 	}
 	info, err := root.Stat(dir)
 	if err != nil || !info.IsDir() {
-		return "", directoryMissing(dir)
+		return directoryMissing(dir)
 	}
-	return filepath.Join(j.path("source"), dir), nil
+	j.dir = filepath.Join(j.path("source"), dir)
+	return nil
 }
 
 func sourceProblem(err error) *run.Problem {

@@ -35,9 +35,11 @@ func stepFailed(step, program, detail string) *run.Problem {
 	p := &run.Problem{Code: step + "_failed", Detail: detail}
 	switch step {
 	case "init":
-		p.Message = "`init` failed, so nothing was planned. Correct what it says below, push, and it is planned again."
+		p.Message = "`init` failed, so nothing else ran. Correct what it says below, push, and it is planned again."
 	case "plan":
 		p.Message = "`plan` failed. Correct what it says below, push, and it is planned again."
+	case "apply":
+		p.Message = "`apply` failed, and some of its changes may have been made. Correct what it says below; `/plan` shows what is left to do."
 	default:
 		p.Message = fmt.Sprintf("%s could not read its own plan. Comment `/plan` to plan again.", program)
 	}
@@ -55,7 +57,7 @@ func directoryMissing(dir string) *run.Problem {
 }
 
 func sourceRefused(detail string) *run.Problem {
-	return &run.Problem{Code: "source_refused", Detail: detail, Message: "The files of this commit cannot be planned, so nothing ran. Remove what is named below from the branch and push."}
+	return &run.Problem{Code: "source_refused", Detail: detail, Message: "The files of this commit cannot be used, so nothing ran. Remove what is named below from the branch and push."}
 }
 
 func sourceChanged(detail string) *run.Problem {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,10 +27,10 @@ const (
 // write, and would count downloads of providers, too.
 const watchEvery = 250 * time.Millisecond
 
-// terraform runs one terraform command in dir and waits for it. Output goes to
+// terraform runs one terraform command for the project and waits for it. Output goes to
 // files: a process that prints must not depend on somebody who reads. When ctx
 // ends it is interrupted, given the grace time, and killed.
-func (j *job) terraform(ctx context.Context, step, dir string, args ...string) *run.Problem {
+func (j *job) terraform(ctx context.Context, step string, args ...string) *run.Problem {
 	if p := ended(ctx); p != nil {
 		return p
 	}
@@ -37,9 +38,11 @@ func (j *job) terraform(ctx context.Context, step, dir string, args ...string) *
 	defer cancel(nil)
 
 	cmd := exec.CommandContext(ctx, j.options.Terraform, args...)
-	cmd.Dir, cmd.Env = dir, j.env
+	cmd.Dir = j.seen(j.dir)
+	// Go programs and shells take the name from PWD when the directory has several.
+	cmd.Env = append(slices.Clone(j.env), "PWD="+cmd.Dir)
 	if n := j.threads(step); n > 0 {
-		cmd.Env = append(slices.Clone(j.env), "GOMAXPROCS="+strconv.Itoa(n))
+		cmd.Env = append(cmd.Env, "GOMAXPROCS="+strconv.Itoa(n))
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = j.options.Grace
@@ -65,6 +68,9 @@ func (j *job) terraform(ctx context.Context, step, dir string, args ...string) *
 	err = cmd.Wait()
 	cause := ended(ctx)
 	j.forced = j.forced || cause != nil
+	if cause != nil && signalOf(cmd.ProcessState) == syscall.SIGKILL {
+		j.killed = true
+	}
 	cancel(nil)
 	<-watched
 	j.steps = append(j.steps, run.StepTime{Name: step, Milliseconds: time.Since(began).Milliseconds()})
@@ -72,14 +78,33 @@ func (j *job) terraform(ctx context.Context, step, dir string, args ...string) *
 		{printedFile, j.before[0], j.size(printedFile)},
 		{errorsFile, j.before[1], j.size(errorsFile)},
 	}
+	if step == "apply" && cmd.ProcessState.Success() {
+		return nil // everything was done, however late the wish to end came
+	}
 	return j.outcome(step, err, cause)
 }
 
+// seen is the name under which terraform sees a directory of the job.
+func (j *job) seen(dir string) string {
+	if rel, ok := strings.CutPrefix(dir, j.options.Dir); ok && j.options.View != "" {
+		return j.options.View + rel
+	}
+	return dir
+}
+
+// signalOf is the signal that ended a process, 0 when it ended by itself.
+func signalOf(state *os.ProcessState) syscall.Signal {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return status.Signal()
+	}
+	return 0
+}
+
 // threads is how many threads a step computes with, 0 for as many as there are
-// processors. All but plan do one thing after the other: more threads only cost
-// processor time that another job needs.
+// processors. All but plan and apply do one thing after the other: more threads
+// only cost processor time that another job needs.
 func (j *job) threads(step string) int {
-	if step == "plan" {
+	if step == "plan" || step == "apply" {
 		return j.options.Threads
 	}
 	return 1
@@ -125,8 +150,8 @@ func (j *job) outcome(step string, err error, cause *run.Problem) *run.Problem {
 	if !errors.As(err, &exit) {
 		return unexpected(fmt.Errorf("running %s: %w", step, err))
 	}
-	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return stepKilled(step, status.Signal(), j.detail(step))
+	if signal := signalOf(exit.ProcessState); signal != 0 {
+		return stepKilled(step, signal, j.detail(step))
 	}
 	return stepFailed(step, j.options.TerraformName, j.detail(step))
 }

@@ -21,7 +21,7 @@ import (
 // (developer.hashicorp.com/terraform/cli/config/config-file, provider plugin
 // cache), and it writes packages again over those that another plan executes.
 // Here terraform gets the directory as a filesystem mirror. What it had to
-// download lies in the job's own data directory; after init, before any provider
+// download lies in the job's own source; after init, before any provider
 // ran, the package moves to the shared directory by one rename. So no lock is
 // needed: a package is there whole or not at all, and never changes.
 //
@@ -34,11 +34,15 @@ const (
 	hashesDir   = "hashes"   // the same path: a file with the package's h1 hash
 )
 
+// providersDir is where terraform has the packages that it uses, in a project's
+// directory; below it is as packagesDir.
+const providersDir = ".terraform/providers"
+
 // installation writes terraform's CLI configuration for this job. It names the
 // ways of installation explicitly, which also takes away the implied mirror
 // terraform.d/plugins of the working directory: provider programs inside the
 // pull request.
-func (j *job) installation(dir string) error {
+func (j *job) installation() error {
 	if j.options.CLIConfig != "" {
 		j.cliConfig = j.options.CLIConfig
 		return nil
@@ -46,7 +50,7 @@ func (j *job) installation(dir string) error {
 	j.cliConfig = j.path("terraform.rc")
 	config := "provider_installation {\n  direct {}\n}\n"
 	if j.options.Providers != "" {
-		locked, err := lockedProviders(filepath.Join(dir, ".terraform.lock.hcl"))
+		locked, err := lockedProviders(filepath.Join(j.dir, lockFile))
 		if err != nil {
 			return err
 		}
@@ -127,12 +131,38 @@ func lockedProviders(name string) ([]lockedProvider, error) {
 	return slices.DeleteFunc(out, func(p lockedProvider) bool { return p.source == "" || p.version == "" }), nil
 }
 
+// linkProviders puts the locked packages into the project's directory as init
+// does, and reports whether all of them are there. Terraform compares them with
+// the lock file before it starts one.
+func (j *job) linkProviders(lock []byte) bool {
+	named := strings.Count("\n"+string(lock), "\nprovider ")
+	if named == 0 {
+		return true
+	}
+	locked, err := lockedProviders(filepath.Join(j.dir, lockFile))
+	if err != nil || len(locked) != named || j.options.Providers == "" {
+		return false
+	}
+	for _, p := range locked {
+		hash, err := os.ReadFile(filepath.Join(j.options.Providers, hashesDir, p.path()))
+		if err != nil || !slices.Contains(p.hashes, string(hash)) {
+			return false
+		}
+		link := filepath.Join(j.dir, providersDir, p.path())
+		err = errors.Join(os.MkdirAll(filepath.Dir(link), 0o700), os.Symlink(filepath.Join(j.options.Providers, packagesDir, p.path()), link))
+		if err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // shareProviders moves what init downloaded to the shared directory.
 func (j *job) shareProviders() error {
 	if j.options.Providers == "" || j.options.CLIConfig != "" {
 		return nil
 	}
-	base := j.path("data/providers")
+	base := filepath.Join(j.dir, providersDir)
 	found, err := filepath.Glob(filepath.Join(base, "*", "*", "*", "*", "*"))
 	if err != nil {
 		return err

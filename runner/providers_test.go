@@ -78,7 +78,8 @@ func initJob(t *testing.T, id, providers, mirror, lock string) (*job, error) {
 			t.Fatal(err)
 		}
 	}
-	if err := j.installation(dir); err != nil {
+	j.dir = dir
+	if err := j.installation(); err != nil {
 		return j, err
 	}
 	// No network here: the registry is a directory.
@@ -91,14 +92,14 @@ func initJob(t *testing.T, id, providers, mirror, lock string) (*job, error) {
 		t.Fatal(err)
 	}
 	j.env = j.environment(os.LookupEnv)
-	if p := j.terraform(t.Context(), "init", dir, "init", "-input=false", "-no-color"); p != nil {
+	if p := j.terraform(t.Context(), "init", "init", "-input=false", "-no-color"); p != nil {
 		return j, fmt.Errorf("%w: %s", p, p.Detail)
 	}
 	return j, j.shareProviders()
 }
 
 func (j *job) installed() string {
-	return j.path(filepath.Join("data/providers", fakeSource, fakeVersion, platform))
+	return filepath.Join(j.dir, providersDir, fakeSource, fakeVersion, platform)
 }
 
 func isLink(t *testing.T, name string) bool {

@@ -152,7 +152,7 @@ const resource = "resource \"terraform_data\" \"a\" {\n  input = \"x\"\n}\n"
 
 func TestOptionsAreTheirArguments(t *testing.T) {
 	want := Options{
-		Dir: "/d", Artifacts: "/a b", Terraform: "/t", TerraformName: "Terraform 1", Providers: "/p",
+		Dir: "/d", View: "/v", Artifacts: "/a b", Terraform: "/t", TerraformName: "Terraform 1", Providers: "/p",
 		CLIConfig: "/c", Pass: []string{"A", "B"}, Grace: time.Minute, AliveFD: 3, TurnFD: 4, Threads: 2, Evaluator: "/e",
 	}
 	got, err := parseOptions(want.Args())
@@ -308,7 +308,7 @@ func TestEnvironmentOfTerraform(t *testing.T) {
 		"PATH=" + os.Getenv("PATH"),
 		"PWD=" + dir + "/source/app", // the shell's own
 		"TF_CLI_CONFIG_FILE=" + dir + "/terraform.rc",
-		"TF_DATA_DIR=" + dir + "/data",
+		"TF_DATA_DIR=.terraform",
 		"TF_INPUT=0",
 		"TF_IN_AUTOMATION=1",
 		"TF_VAR_token=t0ken-value",

@@ -18,7 +18,11 @@ const schemaFile = "../docs/job-document.schema.json"
 
 // full is a document in which no field is empty.
 func full() run.JobDocument {
-	doc := backendtest.Document("run-0", run.Artifact{Key: "sources/x", SHA256: strings.Repeat("0a", 32), Size: 1})
+	stored := run.Artifact{Key: "sources/x", SHA256: strings.Repeat("0a", 32), Size: 1, Version: "v"}
+	doc := backendtest.Document("run-0", stored)
+	doc.Command, doc.Policy = run.KindApply, &stored
+	doc.Plan = &run.JobPlan{JobID: "plan-0", File: stored, Binding: "x", Terraform: "Terraform 1.11.4"}
+	doc.Project.State, doc.Project.AfterMerge = "s3:bucket/key", true
 	doc.PullRequest, doc.Flags = 7, []string{"-target=a.b"}
 	doc.Project.Terraform, doc.Project.FromModule = "1.11.4", "./m"
 	doc.Project.VarFiles, doc.Project.After = []string{"a.tfvars"}, []string{"other"}
@@ -36,6 +40,7 @@ func TestSchemaAcceptsDocuments(t *testing.T) {
 		t.Fatal("full leaves a field of the document empty")
 	}
 	minimal := full()
+	minimal.Command, minimal.Plan, minimal.Policy = run.KindPlan, nil, nil
 	minimal.Flags, minimal.PullRequest = nil, 0
 	minimal.Project = run.JobProject{Name: "app", Dir: ".", Workspace: "default"}
 	minimal.Environment = run.JobEnvironment{Name: "default"}
@@ -65,11 +70,15 @@ func TestSchemaHasEveryField(t *testing.T) {
 	if err := json.Unmarshal(content, &schema); err != nil {
 		t.Fatal(err)
 	}
-	sameFields(t, "document", schema, reflect.TypeFor[run.JobDocument]())
+	sameFields(t, "document", schema, schema, reflect.TypeFor[run.JobDocument]())
 }
 
 // sameFields compares the properties of an object with the fields of a struct.
-func sameFields(t *testing.T, where string, schema map[string]any, typ reflect.Type) {
+func sameFields(t *testing.T, where string, whole, schema map[string]any, typ reflect.Type) {
+	if ref, ok := schema["$ref"].(string); ok {
+		definitions, _ := whole["$defs"].(map[string]any)
+		schema, _ = definitions[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+	}
 	properties, _ := schema["properties"].(map[string]any)
 	left := map[string]bool{}
 	for name := range properties {
@@ -83,13 +92,20 @@ func sameFields(t *testing.T, where string, schema map[string]any, typ reflect.T
 			continue
 		}
 		delete(left, name)
-		if f.Type.Kind() == reflect.Struct {
-			sameFields(t, where+"."+name, property, f.Type)
+		if field := dereferenced(f.Type); field.Kind() == reflect.Struct {
+			sameFields(t, where+"."+name, whole, property, field)
 		}
 	}
 	for name := range left {
 		t.Errorf("%s: the schema has %s, which does not exist", where, name)
 	}
+}
+
+func dereferenced(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
 }
 
 func generic(t *testing.T, doc run.JobDocument) any {
@@ -109,7 +125,7 @@ func everythingSet(v reflect.Value) bool {
 	if v.IsZero() {
 		return false
 	}
-	if v.Kind() == reflect.Struct {
+	if v = reflect.Indirect(v); v.Kind() == reflect.Struct {
 		for _, f := range v.Fields() {
 			if !everythingSet(f) {
 				return false

@@ -30,6 +30,7 @@ const (
 type job struct {
 	options   Options
 	doc       run.JobDocument
+	dir       string // of the project in the source, absolute; known once that is unpacked
 	store     *artifact.Dir
 	given     map[string]string // secrets, by the name that terraform knows
 	secrets   *redactor
@@ -45,6 +46,8 @@ type job struct {
 	counts    *run.Counts
 	policy    *run.PolicyResult // nil when no rules judged
 	forced    bool              // terraform did not end by itself
+	killed    bool              // nor after an interrupt
+	began     bool              // an apply may have changed something
 }
 
 // path is a file or directory of the job.
@@ -152,14 +155,13 @@ func (j *job) do(ctx context.Context) *run.Problem {
 	limit := time.Duration(j.doc.Limits.Seconds) * time.Second
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, timedOut(limit))
 	defer cancel()
-	problem := j.plan(ctx)
-	if problem != nil {
-		// What was printed is wanted most now, also when the time is over.
-		if err := j.putAll(context.WithoutCancel(ctx), map[string]putting{run.ArtifactOutput: j.putOutput}); err != nil {
-			fmt.Fprintln(os.Stderr, err) // the problem is worth more than this error
-		}
+	switch j.doc.Command {
+	case run.KindPlan:
+		return j.plan(ctx)
+	case run.KindApply:
+		return j.apply(ctx)
 	}
-	return problem
+	return unexpected(fmt.Errorf("this runner does not know the command %q", j.doc.Command))
 }
 
 // prepare reads what the job is and sets up its directory.
@@ -204,11 +206,11 @@ func problemOf(err error) *run.Problem {
 func (j *job) result(problem *run.Problem) run.Result {
 	r := run.Result{
 		Outcome: run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Policy: j.policy,
-		Artifacts: j.artifacts, Terraform: j.options.TerraformName, Steps: j.steps,
+		Artifacts: j.artifacts, Terraform: j.options.TerraformName, Steps: j.steps, Began: j.began,
 	}
 	if problem != nil {
 		r.Outcome = run.OutcomeFailed
-		if problem.Code == "cancelled" {
+		if problem.Code == "cancelled" || problem.Code == "withdrawn" {
 			r.Outcome = run.OutcomeCancelled
 		}
 		// A plan that is not a success must not look as if it could be applied.
@@ -221,7 +223,9 @@ func (j *job) result(problem *run.Problem) run.Result {
 
 // key is where an artifact of this job is stored. All jobs of a run share a
 // directory: a new one is one more thing to flush.
-func (j *job) key(name string) string { return path.Join("runs", j.doc.RunID, j.doc.JobID+"."+name) }
+func (j *job) key(name string) string { return key(j.doc.RunID, j.doc.JobID, name) }
+
+func key(runID, jobID, name string) string { return path.Join("runs", runID, jobID+"."+name) }
 
 // putting stores one artifact under a key.
 type putting func(ctx context.Context, key string) (run.Artifact, error)

@@ -92,6 +92,17 @@ func Document(id string, source run.Artifact) run.JobDocument {
 	}
 }
 
+// Apply is the job that applies what a plan job made.
+func Apply(planned run.JobDocument, plan run.Result) run.JobDocument {
+	doc := planned
+	doc.Command, doc.JobID = run.KindApply, "apply-"+planned.JobID
+	doc.RunID = run.RunOfJob(doc.JobID)
+	doc.Plan = &run.JobPlan{
+		JobID: planned.JobID, File: plan.Artifacts[run.ArtifactPlan], Binding: planned.Binding(), Terraform: plan.Terraform,
+	}
+	return doc
+}
+
 // Inbox collects messages and can refuse them.
 type Inbox struct {
 	mu     sync.Mutex

@@ -1,0 +1,252 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Withdrawn is who an engine says it is when it makes the claim of an apply
+// (AppliedKey) in the job's place, so that the job never begins.
+const Withdrawn = "withdrawn"
+
+// lockTimeout is how long terraform waits for a state that somebody else has
+// locked: other tools lock it for a moment to plan.
+const lockTimeout = "30s"
+
+// apply is the work of an apply job: the same source, exactly the stored plan,
+// and nothing of it twice.
+func (j *job) apply(ctx context.Context) *run.Problem {
+	p := j.change(ctx)
+	j.giveTurn()
+	_, ran := j.wrote["apply"]
+	if ran {
+		p = j.afterApply(p)
+	} else {
+		p = beforeApply(p)
+	}
+	// What happened is wanted also when the time is over.
+	if err := j.putAll(context.WithoutCancel(ctx), map[string]putting{run.ArtifactOutput: j.putOutput}); err != nil {
+		fmt.Fprintln(os.Stderr, err) // what became of the apply is worth more than this error
+	}
+	return p
+}
+
+// afterApply tells what the end of terraform means.
+func (j *job) afterApply(p *run.Problem) *run.Problem {
+	j.began = true
+	if where := j.keepErroredState(); where != "" {
+		return stateNotSaved(where, j.doc.Project, j.detail("apply"))
+	}
+	if p == nil {
+		return nil
+	}
+	if p.Code == "apply_failed" {
+		if refused := refusedByTerraform(j.said(j.wrote["apply"][0]), j.detail("apply")); refused != nil {
+			j.began = false
+			return refused
+		}
+	}
+	return duringApply(p, j.killed)
+}
+
+// change is everything up to the end of terraform.
+func (j *job) change(ctx context.Context) *run.Problem {
+	init, problem := j.initArguments()
+	if problem != nil {
+		return problem
+	}
+	if p := j.checkPlan(); p != nil {
+		return p
+	}
+	if p := j.fetchPlan(ctx); p != nil {
+		return p
+	}
+	if p := j.unpack(ctx); p != nil {
+		return p
+	}
+	if p := j.install(ctx, init); p != nil {
+		return p
+	}
+	if p := j.mayBegin(ctx); p != nil {
+		return p
+	}
+	return j.terraform(ctx, "apply", j.applyArguments()...)
+}
+
+// checkPlan makes sure that the document's plan belongs to the document.
+// Terraform alone would not: it applies the plan of another directory to a state
+// that does not exist yet.
+func (j *job) checkPlan() *run.Problem {
+	plan := j.doc.Plan
+	switch {
+	case plan == nil:
+		return planMismatch("the document has no plan")
+	case plan.File.Key != key(run.RunOfJob(plan.JobID), plan.JobID, run.ArtifactPlan):
+		return planMismatch(fmt.Sprintf("%.200q is no plan of the job %.100q", plan.File.Key, plan.JobID))
+	case plan.Binding == "" || plan.Binding != j.doc.Binding():
+		return planMismatch("repository, commit, base, directory, workspace or variables are not those of the plan")
+	case plan.Terraform != j.options.TerraformName:
+		return terraformChanged(plan.Terraform, j.options.TerraformName)
+	case plan.File.Size > j.doc.Limits.PlanBytes:
+		return planTooLarge(j.doc.Limits.PlanBytes)
+	}
+	return nil
+}
+
+// fetchPlan copies the stored plan into the job's directory. What terraform
+// reads is then what was verified.
+func (j *job) fetchPlan(ctx context.Context) *run.Problem {
+	err := j.copyPlan(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, artifact.ErrChanged), errors.Is(err, artifact.ErrNotFound):
+		return planChanged(plain(err.Error()))
+	}
+	if p := ended(ctx); p != nil {
+		return p
+	}
+	return unexpected(err)
+}
+
+func (j *job) copyPlan(ctx context.Context) error {
+	from, err := j.store.Open(ctx, j.doc.Plan.File)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	to, err := os.OpenFile(j.path(run.ArtifactPlan), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
+}
+
+// install prepares the project's directory. Terraform takes configuration,
+// backend and versions from the plan file; what it needs beside it are the
+// providers, and modules that are not in the repository. When this machine has
+// them there is nothing for init to do, which saves half of the time.
+func (j *job) install(ctx context.Context, init []string) *run.Problem {
+	plan, err := readPlanFile(j.path(run.ArtifactPlan))
+	known := err == nil // else a tofu that encrypts plans, for example
+	if known && plan.lock != nil {
+		// Terraform refuses a plan that was made with other versions.
+		if err := os.WriteFile(filepath.Join(j.dir, lockFile), plan.lock, 0o600); err != nil {
+			return unexpected(err)
+		}
+		init = append(init, "-lockfile=readonly")
+	}
+	if err := j.installation(); err != nil {
+		return unexpected(err)
+	}
+	j.env = j.environment(os.LookupEnv)
+	if known && j.needsNoInit(plan) {
+		return nil
+	}
+	if p := j.terraform(ctx, "init", init...); p != nil {
+		return p
+	}
+	if err := j.shareProviders(); err != nil {
+		return unexpected(err)
+	}
+	for _, m := range plan.installed {
+		same, err := m.same(j.dir)
+		if err != nil {
+			return unexpected(err)
+		}
+		if !same {
+			return moduleChanged(m.Key)
+		}
+	}
+	return nil
+}
+
+// needsNoInit reports whether everything that an apply of this plan needs is in
+// its place. It is known of Terraform only.
+func (j *job) needsNoInit(plan planFile) bool {
+	return strings.HasPrefix(j.options.TerraformName, "Terraform") && j.options.CLIConfig == "" &&
+		j.doc.Project.FromModule == "" && len(plan.installed) == 0 && j.linkProviders(plan.lock)
+}
+
+// mayBegin is the last thing before something changes. The claim outlives the
+// job: no other execution, wherever it runs, begins to apply this plan.
+func (j *job) mayBegin(ctx context.Context) *run.Problem {
+	if p := ended(ctx); p != nil {
+		return p
+	}
+	err := j.store.Claim(ctx, AppliedKey(j.doc), j.doc.JobID)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, artifact.ErrClaimed) {
+		return unexpected(err)
+	}
+	by, _, err := j.store.Claimant(ctx, AppliedKey(j.doc))
+	if err != nil {
+		return unexpected(err)
+	}
+	if by == Withdrawn {
+		return withdrawn()
+	}
+	return planUsed()
+}
+
+// AppliedKey is what an apply job claims in the artifact store immediately
+// before it begins to change something: by its id, or an engine as Withdrawn.
+func AppliedKey(doc run.JobDocument) string {
+	if doc.Plan == nil {
+		return key(doc.RunID, doc.JobID, "applied")
+	}
+	return key(run.RunOfJob(doc.Plan.JobID), doc.Plan.JobID, "applied")
+}
+
+// applyArguments are those of terraform apply. Of the plan's flags one is for
+// the apply; the others are in the plan.
+func (j *job) applyArguments() []string {
+	args := []string{"apply", "-input=false", "-no-color", "-lock-timeout=" + lockTimeout}
+	for _, f := range j.doc.Flags {
+		if run.Parallelism(f) {
+			args = append(args, f)
+		}
+	}
+	return append(args, j.path(run.ArtifactPlan))
+}
+
+// keepErroredState stores the state that terraform could not write to its
+// backend, and says where it is; empty when there is none. It is all that is
+// known of what was made, so it stays in the job's directory when it cannot be
+// stored.
+func (j *job) keepErroredState() (where string) {
+	name := filepath.Join(j.dir, run.ArtifactErroredState)
+	if _, err := os.Lstat(name); err != nil {
+		return ""
+	}
+	err := j.putAll(context.Background(), map[string]putting{
+		run.ArtifactErroredState: func(ctx context.Context, key string) (run.Artifact, error) {
+			f, err := os.Open(name)
+			if err != nil {
+				return run.Artifact{}, err
+			}
+			defer func() { _ = f.Close() }()
+			return j.store.Put(ctx, key, f)
+		},
+	})
+	if err == nil {
+		return path.Join("artifacts", j.artifacts[run.ArtifactErroredState].Key)
+	}
+	fmt.Fprintln(os.Stderr, err)
+	if err := os.Rename(name, j.path(run.ArtifactErroredState)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return path.Join("jobs", j.doc.JobID, run.ArtifactErroredState)
+}

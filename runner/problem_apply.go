@@ -1,0 +1,158 @@
+package runner
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Problems of an apply: what was changed comes first, then what to do.
+
+// again is what follows when nothing was changed: a plan is given to one apply,
+// whatever became of that.
+const again = "Comment `/plan`, then `/apply`."
+
+func planMismatch(detail string) *run.Problem {
+	return &run.Problem{Code: "plan_mismatch", Detail: detail, Message: "The stored plan was not made for this project at this commit, so nothing was applied. " + again}
+}
+
+func planChanged(detail string) *run.Problem {
+	return &run.Problem{Code: "plan_changed", Detail: detail, Message: "The stored plan is missing or no longer what was stored, so nothing was applied. " +
+		again + " When that does not help, tell whoever runs Lockkeeper."}
+}
+
+func terraformChanged(then, now string) *run.Problem {
+	return &run.Problem{Code: "terraform_changed", Message: fmt.Sprintf(
+		"The plan was made by %s and this server now has %s for the project, so nothing was applied. %s", codeSpan(then), codeSpan(now), again)}
+}
+
+func planUsed() *run.Problem {
+	return &run.Problem{Code: "plan_used", Message: "An apply of this plan began before, and a plan is applied once, so this one did nothing. Comment `/plan` to see what is left to do."}
+}
+
+func moduleChanged(name string) *run.Problem {
+	return &run.Problem{Code: "module_changed", Message: fmt.Sprintf(
+		"The module %s is not what it was when it was planned, so nothing was applied. Name an exact version or commit as its source and push.", codeSpan(name))}
+}
+
+func withdrawn() *run.Problem {
+	return &run.Problem{Code: "withdrawn", Message: "Stopped before anything was changed, because the pull request changed meanwhile. " + again}
+}
+
+// Interrupted is the problem of an apply whose processes are gone without a
+// word. began says whether terraform may have changed something.
+func Interrupted(began bool) *run.Problem {
+	if !began {
+		return &run.Problem{Code: "interrupted", Message: "The apply ended before terraform began, because its process was killed or the server restarted. Nothing was changed. " + again}
+	}
+	return &run.Problem{Code: "interrupted", Message: "The apply ended without saying how, because its process was killed or the server restarted. " +
+		"Nobody knows how far it got, and it was not repeated. " + lookAt}
+}
+
+// lookAt is what to do when nobody knows how far an apply got.
+const lookAt = "Read what Terraform printed until then, and comment `/plan`: it shows what is left to do. " +
+	"Something that was just being made may exist without being in the state; look for it before you apply again. " +
+	"When a lock on the state was left behind, the next `/apply` names it and the command that removes it."
+
+// beforeApply makes the problem of a job one of an apply that did not begin.
+func beforeApply(p *run.Problem) *run.Problem {
+	out := *p
+	switch p.Code {
+	case "cancelled":
+		out.Message = "Cancelled before anything was changed. " + again
+	case "timed_out":
+		out.Message = "The time that the server allows was over before terraform began, so nothing was changed. " + again
+	case "plan_mismatch", "plan_changed", "terraform_changed", "plan_used", "module_changed", "withdrawn":
+	default:
+		out.Message += " Nothing was changed."
+	}
+	return &out
+}
+
+// duringApply makes the problem of a job one of an apply that began. killed
+// says that terraform did not end in time after it was asked to.
+func duringApply(p *run.Problem, killed bool) *run.Problem {
+	why := map[string]string{
+		"cancelled":        "The apply was interrupted, because it was cancelled.",
+		"timed_out":        "The apply took longer than the server allows and was interrupted.",
+		"output_too_large": "The apply printed too much and was interrupted.",
+		"terraform_killed": "The apply was ended from outside, most likely because the server ran out of memory.",
+	}[p.Code]
+	if why == "" {
+		return p
+	}
+	out := *p
+	if p.Code == "cancelled" {
+		out.Code = "interrupted" // it did change something, so it is not as if nothing had happened
+	}
+	if killed || p.Code == "terraform_killed" {
+		out.Message = why + " Terraform did not end in order, so nobody knows how far it got. " + lookAt
+		return &out
+	}
+	out.Message = why + " Terraform ended in order: what was done until then is in the state, the rest was not done. Comment `/plan` to see what is left."
+	return &out
+}
+
+// refusedByTerraform finds the problem in which terraform says that it did not
+// begin; nil when it is something else. printed is what the apply wrote beside
+// its errors: when there is anything, it did begin.
+func refusedByTerraform(printed, errors string) *run.Problem {
+	for line := range strings.Lines(printed) {
+		if strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "Acquiring state lock.") {
+			return nil
+		}
+	}
+	title, _, _ := strings.Cut(errors, "\n")
+	switch strings.TrimSpace(title) {
+	case "Error: Saved plan is stale", "Error: Saved plan does not match the given state":
+		return &run.Problem{Code: "plan_stale", Detail: errors, Message: "The state changed since the plan, so nothing was applied. Comment `/plan`, look at what is different now, then `/apply`."}
+	case "Error: Error acquiring the state lock":
+		return stateLocked(errors)
+	}
+	return nil
+}
+
+// stateLocked tells whose lock it is, from what terraform prints:
+//
+//	Lock Info:
+//	  ID:        5e8c8b2c-…
+//	  Operation: OperationTypeApply
+//	  Who:       user@host
+//	  Created:   2026-11-21 12:33:27.5 +0000 UTC
+func stateLocked(errors string) *run.Problem {
+	info := map[string]string{}
+	_, text, _ := strings.Cut(errors, "Lock Info:\n")
+	for line := range strings.Lines(text) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if !ok || !strings.HasPrefix(line, "  ") {
+			break
+		}
+		info[name] = strings.TrimSpace(value)
+	}
+	p := &run.Problem{Code: "state_locked", Detail: errors, Message: "The state is locked by somebody else, so nothing was applied."}
+	if id := info["ID"]; isLockID(id) {
+		p.Message += fmt.Sprintf(" Lock %s was taken by %s at %s. When that is still at work, wait for its end. When it died, remove its lock in the project's directory: `terraform force-unlock %s`.",
+			run.Quote(id), run.Quote(info["Who"]), run.Quote(info["Created"]), id)
+	} else {
+		p.Message += " What is below says whose lock it is. When that is still at work, wait for its end; when it died, remove the lock."
+	}
+	p.Message += " Then comment `/plan`, and `/apply`."
+	return p
+}
+
+// isLockID reports what may stand in a command that people copy. Backends use
+// UUIDs and numbers.
+func isLockID(id string) bool {
+	return len(id) <= 100 && id != "" && strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" && id[0] != '-'
+}
+
+// stateNotSaved is for changes that were made and are in no state. where says
+// where terraform's errored.tfstate is.
+func stateNotSaved(where string, project run.JobProject, detail string) *run.Problem {
+	return &run.Problem{Code: "state_not_saved", Detail: detail, Message: fmt.Sprintf(
+		"The apply made changes but could not write the state. **Do not apply this project again before its state is repaired.** "+
+			"What has to be in the state is kept as %s. Copy it from the server into the directory %s, then run there, in the workspace %s, "+
+			"`terraform init` and `terraform state push errored.tfstate`. Then comment `/plan`.",
+		codeSpan(where), codeSpan(project.Dir), codeSpan(project.Workspace))}
+}
