@@ -20,6 +20,7 @@ type account struct {
 	kind    string
 	members []string         // logins; organizations only
 	teams   map[string]*team // by slug; organizations only
+	gone    bool             // deleted: what it did stays, without a user
 	json    []byte           // rendered once; nil: not yet
 }
 
@@ -88,6 +89,35 @@ func (d *Double) AddTeam(org, slug string, members ...string) error {
 		o.teams[slug] = t
 	}
 	t.members = slices.Clone(members)
+	return nil
+}
+
+// DeleteUser deletes a person's account. Reviews and comments stay and have no user then.
+func (d *Double) DeleteUser(login string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a := d.account(login)
+	if a == nil || a.kind == kindOrg {
+		return fmt.Errorf("deleting user %q: there is none", login)
+	}
+	isThis := func(other string) bool { return strings.EqualFold(other, login) }
+	for _, org := range d.accounts {
+		org.members = slices.DeleteFunc(slices.Clone(org.members), isThis)
+		for _, t := range org.teams {
+			t.members = slices.DeleteFunc(slices.Clone(t.members), isThis)
+		}
+	}
+	for _, r := range d.repos {
+		delete(r.roles, strings.ToLower(login))
+	}
+	for value, t := range d.tokens {
+		if t.person == a {
+			delete(d.tokens, value)
+		}
+	}
+	a.gone, a.json = true, nil
+	delete(d.accounts, strings.ToLower(login))
+	d.feed.changed()
 	return nil
 }
 

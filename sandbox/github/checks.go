@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// checkRun is one check run of the App.
+// checkRun is one check run of an App.
 type checkRun struct {
 	id                   int64
 	repo                 *repository
@@ -26,9 +26,10 @@ type Action struct {
 	Identifier  string `json:"identifier"`
 }
 
-// checkSuite groups the App's check runs of one commit.
+// checkSuite groups one App's check runs of one commit.
 type checkSuite struct {
 	id               int64
+	app              *OtherApp // nil: the App
 	repo             *repository
 	headSHA          string
 	headBranch       string // empty for pushes to forks
@@ -38,14 +39,17 @@ type checkSuite struct {
 	runs             []*checkRun
 }
 
-// suiteFor gives the suite of a commit, created if there is none. Callers hold d.mu.
-func (d *Double) suiteFor(r *repository, sha string) *checkSuite {
+// suiteFor gives the App's suite of a commit, created if there is none. Callers hold d.mu.
+func (d *Double) suiteFor(r *repository, sha string) *checkSuite { return d.suiteOf(r, sha, nil) }
+
+// suiteOf is suiteFor for any App. Callers hold d.mu.
+func (d *Double) suiteOf(r *repository, sha string, app *OtherApp) *checkSuite {
 	for _, s := range r.suites {
-		if s.headSHA == sha {
+		if s.headSHA == sha && s.app.is(app) {
 			return s
 		}
 	}
-	s := &checkSuite{id: d.id(), repo: r, headSHA: sha, before: zeroSHA, created: d.now(), updated: d.now()}
+	s := &checkSuite{id: d.id(), app: app, repo: r, headSHA: sha, before: zeroSHA, created: d.now(), updated: d.now()}
 	for ref, tip := range r.refs {
 		if branch, ok := (refChange{ref: ref}).branch(); ok && tip == sha {
 			s.headBranch = branch

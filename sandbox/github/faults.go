@@ -18,6 +18,8 @@ type Faults struct {
 	unknown   int // answers with mergeable null
 	perHour   int // calls; 0: no limit
 	failures  []*failure
+	befores   []*before
+	pageSize  int // most entries of a page; 0: what GitHub allows
 	drop      int
 	duplicate int
 	reorder   int
@@ -29,6 +31,12 @@ type failure struct {
 	left   int
 	match  string
 	answer func(now time.Time) *Error
+}
+
+// before runs something ahead of the next calls of an operation.
+type before struct {
+	match string
+	do    func()
 }
 
 func newFaults(d *Double) *Faults { return &Faults{d: d, unknown: 1, perHour: hourlyLimit} }
@@ -98,6 +106,59 @@ func (f *Faults) LimitSecondaryNext(n, status int, retryAfter time.Duration, mat
 			header:  map[string]string{"Retry-After": itoa(int64(retryAfter.Seconds()))},
 		}
 	})
+}
+
+// BeforeNext runs do, once, before the next matching call is looked at: what people do in just that moment. Calls of git match,
+// too, as "git-upload-pack /owner/name.git".
+func (f *Faults) BeforeNext(match string, do func()) {
+	f.set(func() { f.befores = append(f.befores, &before{match, do}) })
+}
+
+// meet runs what BeforeNext asked for. Callers hold no lock.
+func (f *Faults) meet(operation string) {
+	f.mu.Lock()
+	i := slices.IndexFunc(f.befores, func(b *before) bool { return strings.Contains(operation, b.match) })
+	var met *before
+	if i >= 0 {
+		met = f.befores[i]
+		f.befores = slices.Delete(f.befores, i, i+1)
+	}
+	f.mu.Unlock()
+	if met != nil {
+		met.do()
+	}
+}
+
+// FailGit answers the next n calls of git with that status.
+func (f *Faults) FailGit(n, status int) { f.FailNext(n, status, gitService) }
+
+// gitService begins what git's calls are spelled like; no operation of REST has it.
+const gitService = "git-upload-pack "
+
+// nextGit is next for calls of git, which only FailGit makes fail.
+func (f *Faults) nextGit(operation string) *Error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, x := range f.failures {
+		if x.left > 0 && x.match == gitService && strings.HasPrefix(operation, gitService) {
+			x.left--
+			return x.answer(time.Time{})
+		}
+	}
+	return nil
+}
+
+// PageSize cuts all lists into pages of at most n entries, whatever is asked for; 0 ends that.
+func (f *Faults) PageSize(n int) { f.set(func() { f.pageSize = n }) }
+
+// page bounds how many entries a page has.
+func (f *Faults) page(per int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pageSize > 0 {
+		return min(per, f.pageSize)
+	}
+	return per
 }
 
 func (f *Faults) failing(n int, match string, answer func(time.Time) *Error) {

@@ -32,6 +32,7 @@ type newCommit struct {
 	parent  string   // full SHA; empty: a root commit
 	also    []string // further refs to set to the new commit, in full
 	author  signature
+	by      *signature // who committed it; nil: the author
 	message string
 	files   Files
 }
@@ -39,8 +40,11 @@ type newCommit struct {
 // commitFiles makes one commit of any number of files in one git process and points its branch at it, forced or not.
 func (g *gitRepo) commitFiles(c newCommit) (string, error) {
 	var in bytes.Buffer
-	who := fmt.Sprintf("%s <%s> %d +0000", c.author.name, c.author.email, c.author.when.Unix())
-	fmt.Fprintf(&in, "commit refs/heads/%s\nmark :1\nauthor %s\ncommitter %s\n", c.branch, who, who)
+	committer := c.author
+	if c.by != nil {
+		committer = *c.by
+	}
+	fmt.Fprintf(&in, "commit refs/heads/%s\nmark :1\nauthor %s\ncommitter %s\n", c.branch, c.author.line(), committer.line())
 	writeData(&in, c.message)
 	if c.parent != "" {
 		fmt.Fprintf(&in, "from %s\n", c.parent)
@@ -59,6 +63,11 @@ func (g *gitRepo) commitFiles(c newCommit) (string, error) {
 	in.WriteString("get-mark :1\ndone\n")
 	out, err := g.do(gitCall{args: []string{"fast-import", "--quiet", "--force", "--done"}, stdin: &in})
 	return strings.TrimSpace(string(out)), err
+}
+
+// line is a signature as git writes it.
+func (s signature) line() string {
+	return fmt.Sprintf("%s <%s> %d +0000", s.name, s.email, s.when.Unix())
 }
 
 func writeFile(in *bytes.Buffer, name, content string) {

@@ -3,6 +3,8 @@ package github
 import (
 	"context"
 	"net/http"
+	"path"
+	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -13,9 +15,24 @@ import (
 func (d *Double) gitHandler() http.Handler {
 	server := &githttp.Server{Root: d.dir, Allow: d.allowGit, OnPush: d.gitPushed, Lock: d.lockRefs}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		operation := gitOperation(r)
+		d.faults.meet(operation)
+		if fault := d.faults.nextGit(operation); fault != nil {
+			http.Error(w, fault.Message, fault.Status)
+			return
+		}
 		ctx := context.WithValue(r.Context(), pusherKey{}, &actor{})
 		server.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// gitOperation spells a request as "git-upload-pack /owner/name.git".
+func gitOperation(r *http.Request) string {
+	repo, service := path.Split(r.URL.Path)
+	if service == "refs" {
+		repo, service = strings.TrimSuffix(repo, "info/"), r.URL.Query().Get("service")
+	}
+	return service + " " + strings.TrimSuffix(repo, "/")
 }
 
 // pusherKey is where allowGit leaves the actor of a request for gitPushed.

@@ -2,7 +2,7 @@ package github
 
 // userJSON renders an account as "simple user"; nil is null. Callers hold d.mu.
 func (d *Double) userJSON(a *account) raw {
-	if a == nil {
+	if a == nil || a.gone {
 		return raw("null")
 	}
 	if a.json == nil {

@@ -51,7 +51,7 @@ func (d *Double) checkRunJSON(c *checkRun) object {
 	return object{
 		"id": c.id, "node_id": nodeID("CR", c.id), "name": c.name, "head_sha": c.headSHA, "external_id": c.externalID, "url": u, "html_url": web,
 		"details_url": details, "status": c.status, "conclusion": orNull(c.conclusion), "started_at": stamp(c.started),
-		"completed_at": stamp(c.completed), "check_suite": object{"id": c.suite.id}, "app": d.appJSON(),
+		"completed_at": stamp(c.completed), "check_suite": object{"id": c.suite.id}, "app": d.appOf(c.suite),
 		"pull_requests": d.checkPulls(c.repo, c.headSHA),
 		"output": object{
 			"title": c.title, "summary": c.summary, "text": c.text, "annotations_count": len(c.annotations), "annotations_url": u + "/annotations",
@@ -71,7 +71,7 @@ func (d *Double) simpleSuiteJSON(s *checkSuite) object {
 	return object{
 		"id": s.id, "node_id": nodeID("CS", s.id), "head_branch": orNull(s.headBranch), "head_sha": s.headSHA, "status": status,
 		"conclusion": orNull(conclusion), "url": d.api("/repos/%s/check-suites/%d", s.repo.fullName(), s.id), "before": s.before,
-		"after": s.headSHA, "pull_requests": d.checkPulls(s.repo, s.headSHA), "app": d.appJSON(), "created_at": stamp(s.created),
+		"after": s.headSHA, "pull_requests": d.checkPulls(s.repo, s.headSHA), "app": d.appOf(s), "created_at": stamp(s.created),
 		"updated_at": stamp(s.updated),
 	}
 }

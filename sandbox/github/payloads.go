@@ -123,7 +123,16 @@ func (d *Double) accountOf(s signature) *account {
 	if !ours {
 		return nil
 	}
-	return d.account(login)
+	id, _, numbered := strings.Cut(login, "+")
+	if !numbered {
+		return d.account(login)
+	}
+	for _, a := range d.accounts { // the number counts, the login may be an old one
+		if itoa(a.id) == id {
+			return a
+		}
+	}
+	return nil
 }
 
 func (d *Double) emitInstallation(i *installation, by actor, action string) {

@@ -1,6 +1,10 @@
 package github
 
-import "slices"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Person acts on GitHub as one user does in a browser. What GitHub refuses comes back as *[Error] in GitHub's words.
 type Person struct {
@@ -116,6 +120,31 @@ func (p *Person) Push(repo, branch, message string, files Files) (string, error)
 // ForcePush replaces the last commit of a branch with one that has these changes instead.
 func (p *Person) ForcePush(repo, branch, message string, files Files) (string, error) {
 	return p.commit(repo, newCommit{branch: branch, message: message, files: files}, true)
+}
+
+// Signed says who a commit claims that made it, each as a login or an e-mail address. Nobody checks it, as git does not.
+type Signed struct {
+	Author    string
+	Committer string // empty: the author
+}
+
+// PushSigned is Push of a commit that names other people than the pusher.
+func (p *Person) PushSigned(repo, branch, message string, by Signed, files Files) (string, error) {
+	committer := by.Committer
+	if committer == "" {
+		committer = by.Author
+	}
+	now := p.d.now()
+	who := claimed(committer, now)
+	return p.commit(repo, newCommit{branch: branch, message: message, author: claimed(by.Author, now), by: &who, files: files}, false)
+}
+
+// claimed is a signature by login or address.
+func claimed(by string, at time.Time) signature {
+	if name, _, isAddress := strings.Cut(by, "@"); isAddress {
+		return signature{name: name, email: by, when: at}
+	}
+	return personSignature(by, at)
 }
 
 func (p *Person) commit(repo string, c newCommit, rewind bool) (string, error) {
@@ -251,7 +280,7 @@ func (p *Person) RerequestCheck(repo string, checkRun int64) error {
 func (p *Person) RerequestSuite(repo, sha string) error {
 	return p.on(repo, "write", func(r *repository, by actor) error {
 		for _, s := range r.suites {
-			if s.headSHA == sha {
+			if s.headSHA == sha && s.app == nil {
 				p.d.rerequestSuite(s, by)
 				return nil
 			}

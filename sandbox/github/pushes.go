@@ -33,7 +33,10 @@ func (d *Double) commitTo(r *repository, login string, c newCommit, rewind bool)
 	d.mu.Lock()
 	who := d.addAccount(login, kindUser)
 	before := r.branch(c.branch)
-	c.parent, c.author = before, personSignature(who.login, d.now())
+	c.parent = before
+	if c.author == (signature{}) {
+		c.author = personSignature(who.login, d.now())
+	}
 	if before == "" {
 		c.parent = r.branch(r.defaultBranch)
 	}

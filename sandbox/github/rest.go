@@ -79,6 +79,7 @@ func (d *Double) serveREST(rt *router, w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	d.counts[operation]++
 	d.mu.Unlock()
+	d.faults.meet(operation)
 	fault, latency := d.faults.next(operation, d.now())
 	switch {
 	case fault != nil:
@@ -198,6 +199,7 @@ func (c *call) paginateBy(total, per, maximum int) page {
 	if n, err := strconv.Atoi(c.query("page")); err == nil && n > 0 {
 		at = n
 	}
+	per = c.d.faults.page(per)
 	p := page{from: min((at-1)*per, total), to: min(at*per, total)}
 	last := (total + per - 1) / per
 	var links []string

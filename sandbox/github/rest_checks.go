@@ -1,7 +1,6 @@
 package github
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -287,6 +286,6 @@ func (s *checkSuite) selectRuns(c *call) []*checkRun {
 	}
 	name, status, app := c.query("check_name"), c.query("status"), c.query("app_id")
 	return slices.DeleteFunc(runs, func(r *checkRun) bool {
-		return name != "" && name != r.name || status != "" && status != r.status || app != "" && app != fmt.Sprint(c.d.app.ID)
+		return name != "" && name != r.name || status != "" && status != r.status || app != "" && app != itoa(c.d.appID(s))
 	})
 }

@@ -1,7 +1,9 @@
 package github
 
 import (
+	"maps"
 	"net/http"
+	"strings"
 )
 
 func (d *Double) repositoryRoutes() []route {
@@ -112,15 +114,37 @@ func (d *Double) collaboratorJSON(r *repository, a *account) object {
 }
 
 func (d *Double) listCollaborators(c *call) (answer, error) {
+	least, known := permissionRole[c.query("permission")]
+	if !known {
+		return answer{}, errUnprocessable("Invalid request.\n\nNo subschema in \"enum\" matched.")
+	}
 	d.mu.Lock()
 	var logins []string
-	for _, login := range sortedKeys(c.repo.roles) {
-		if c.repo.roles[login] != "none" {
+	for _, login := range d.collaborators(c.repo) {
+		if c.repo.may(login, least) {
 			logins = append(logins, login)
 		}
 	}
 	d.mu.Unlock()
 	return listed(c, logins, func(login string) object { return d.collaboratorJSON(c.repo, d.account(login)) })
+}
+
+// permissionRole is the least role for each filter of the list of collaborators. Who may do more has the permission, too, as
+// "permissions" of each entry says.
+var permissionRole = map[string]string{"": "read", "pull": "read", "triage": "triage", "push": "write", "maintain": "maintain", "admin": "admin"}
+
+// collaborators gives the people with a role of their own, and the owner if that is a person. Apps are not among them.
+// Callers hold d.mu.
+func (d *Double) collaborators(r *repository) []string {
+	roles := maps.Clone(r.roles)
+	if r.owner.kind == kindUser {
+		roles[strings.ToLower(r.owner.login)] = "admin"
+	}
+	maps.DeleteFunc(roles, func(login, role string) bool {
+		a := d.account(login)
+		return role == "none" || a == nil || a.kind == kindBot
+	})
+	return sortedKeys(roles)
 }
 
 func (d *Double) checkCollaborator(c *call) (answer, error) {

@@ -56,7 +56,7 @@ func (d *Double) createSuite(c *call) (answer, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	status := http.StatusCreated
-	if len(c.repo.suitesOf(in.HeadSHA)) > 0 {
+	if slices.ContainsFunc(c.repo.suitesOf(in.HeadSHA), func(s *checkSuite) bool { return s.app == nil }) {
 		status = http.StatusOK
 	}
 	return answer{status: status, body: d.restSuiteJSON(d.suiteFor(c.repo, in.HeadSHA))}, nil

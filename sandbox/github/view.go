@@ -227,8 +227,12 @@ func (d *Double) viewCheck(c *checkRun) CheckView {
 		}
 		return *s
 	}
+	app := d.app.Name
+	if c.suite.app != nil {
+		app = c.suite.app.Slug
+	}
 	return CheckView{
-		ID: c.id, Name: c.name, App: d.app.Name, HeadSHA: c.headSHA, Status: c.status, Conclusion: c.conclusion, Title: text(c.title),
+		ID: c.id, Name: c.name, App: app, HeadSHA: c.headSHA, Status: c.status, Conclusion: c.conclusion, Title: text(c.title),
 		Summary: text(c.summary), Text: text(c.text), DetailsURL: c.details, ExternalID: c.externalID, Actions: slices.Clone(c.actions),
 		Annotations: slices.Clone(c.annotations), Started: c.started, Completed: c.completed,
 	}
