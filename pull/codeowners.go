@@ -1,0 +1,130 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/hmarr/codeowners"
+
+	"github.com/lockkeeper/lockkeeper/project"
+)
+
+// codeOwnersFiles are where GitHub looks, in its order; the first counts
+// (GitHub documentation, "About code owners").
+var codeOwnersFiles = []string{".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"}
+
+// maxCodeOwnersBytes is the size beyond which GitHub takes no notice of the
+// file ("About code owners", "CODEOWNERS file size").
+const maxCodeOwnersBytes = 3 << 20
+
+// CodeOwners says who owns which files of a commit.
+type CodeOwners struct {
+	file  string // "" when there is none
+	lines []ownersLine
+}
+
+type ownersLine struct {
+	text string
+	rule *codeowners.Rule // nil when the line says nothing
+	err  error            // when it cannot be read
+}
+
+// CodeOwners reads the CODEOWNERS file of a commit. No file is no error: nobody
+// owns anything then.
+func (t *Tree) CodeOwners(ctx context.Context) (CodeOwners, error) {
+	files, err := t.Files(ctx)
+	if err != nil {
+		return CodeOwners{}, err
+	}
+	for _, name := range codeOwnersFiles {
+		i, found := slices.BinarySearchFunc(files, name, func(f project.File, name string) int { return strings.Compare(f.Path, name) })
+		if !found {
+			continue
+		}
+		if !files[i].Regular() {
+			return CodeOwners{}, fmt.Errorf("reading %s: it is a symlink or a submodule", name)
+		}
+		owners := CodeOwners{file: name}
+		err := t.Read(ctx, files[i:i+1], func(_ project.File, content []byte) error {
+			if len(content) > maxCodeOwnersBytes {
+				return fmt.Errorf("it has %d bytes, and GitHub takes no notice of more than %d", len(content), maxCodeOwnersBytes)
+			}
+			for text := range strings.SplitSeq(string(content), "\n") {
+				rule, err := parseOwners(text)
+				owners.lines = append(owners.lines, ownersLine{text, rule, err})
+			}
+			return nil
+		})
+		if err != nil {
+			return CodeOwners{}, fmt.Errorf("reading %s: %w", name, err)
+		}
+		return owners, nil
+	}
+	return CodeOwners{}, nil
+}
+
+// Of returns the owners of a directory as they are written: @login, @org/team or
+// an e-mail address. They are those of a Terraform file in it that has no line
+// of its own. The last line that matches counts, and one without owners means
+// nobody. A line that cannot be read, and that could match, is an error: what it
+// would say is not known.
+func (c CodeOwners) Of(dir string) ([]string, error) {
+	file := path.Join(dir, "file-without-a-line-of-its-own.tf")
+	if !fs.ValidPath(file) {
+		return nil, fmt.Errorf("reading %s: %q is not a directory of a repository", c.file, dir)
+	}
+	for i, line := range slices.Backward(c.lines) {
+		if line.err != nil && couldMatch(line.text, file) {
+			return nil, fmt.Errorf("reading %s: line %d, which may be about %s: %w", c.file, i+1, dir, line.err)
+		}
+		if line.rule == nil {
+			continue
+		}
+		matches, err := line.rule.Match(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: line %d: %w", c.file, i+1, err)
+		}
+		if matches {
+			owners := make([]string, len(line.rule.Owners))
+			for i, owner := range line.rule.Owners {
+				owners[i] = owner.String()
+			}
+			return owners, nil
+		}
+	}
+	return nil, nil
+}
+
+// parseOwners reads one line; nil for one that says nothing.
+func parseOwners(line string) (*codeowners.Rule, error) {
+	if len(line) > maxPatternBytes {
+		return nil, errors.New("it is too long")
+	}
+	rules, err := codeowners.ParseFile(strings.NewReader(line))
+	if err != nil || len(rules) == 0 {
+		return nil, err
+	}
+	return &rules[0], nil
+}
+
+// maxPatternBytes is far more than a line needs; the parser skips lines that are
+// much longer.
+const maxPatternBytes = 16 << 10
+
+// couldMatch reports whether a line that cannot be read may be about a file: it
+// may not when it begins at the root with other characters.
+func couldMatch(line, file string) bool {
+	pattern, ok := strings.CutPrefix(strings.TrimSpace(line), "/")
+	if !ok {
+		return true
+	}
+	if end := strings.IndexAny(pattern, "*?[]{}!\\# \t^$"); end >= 0 {
+		pattern = pattern[:end]
+	}
+	return strings.HasPrefix(file, pattern)
+}
