@@ -33,3 +33,10 @@ func (h *hotRuns) put(r run.Run) {
 	}
 	h.runs[r.ID] = r
 }
+
+// forget makes the next reader look at the disk.
+func (h *hotRuns) forget(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.runs, id)
+}

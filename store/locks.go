@@ -2,22 +2,131 @@ package store
 
 import (
 	"context"
-	"errors"
+	"database/sql"
+	"fmt"
+	"sync"
 
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-var errLocks = errors.New("locks are not kept yet")
-
 // UpdateRunAndLocks implements run.Store.
-func (s *SQLite) UpdateRunAndLocks(context.Context, string, func(*run.Run, *run.Locks) (run.Saved, error)) (run.Run, error) {
-	return run.Run{}, errLocks
+func (s *SQLite) UpdateRunAndLocks(ctx context.Context, id string, change func(*run.Run, *run.Locks) (run.Saved, error)) (run.Run, error) {
+	var r run.Run
+	err := s.updateLocks(ctx, func(tx *sql.Tx, l *run.Locks) (run.Saved, error) {
+		var hot bool
+		var err error
+		if r, hot = s.hot.get(id); !hot {
+			if r, err = oneRun(tx.QueryRowContext(ctx, `SELECT document FROM runs WHERE id = ?`, id)); err != nil {
+				return run.Saved{}, err
+			}
+		}
+		saved, err := change(&r, l)
+		if err != nil {
+			return run.Saved{}, err
+		}
+		return saved, saveRun(ctx, tx, r)
+	}, func() { s.hot.put(r) })
+	if err != nil {
+		s.hot.forget(id) // as updateLocks does
+		return run.Run{}, fmt.Errorf("updating run %q and locks: %w", id, err)
+	}
+	return r, nil
 }
 
 // UpdateLocks implements run.Store.
-func (s *SQLite) UpdateLocks(context.Context, func(*run.Locks) (run.Saved, error)) error {
-	return errLocks
+func (s *SQLite) UpdateLocks(ctx context.Context, change func(*run.Locks) (run.Saved, error)) error {
+	err := s.updateLocks(ctx, func(_ *sql.Tx, l *run.Locks) (run.Saved, error) { return change(l) }, func() {})
+	if err != nil {
+		return fmt.Errorf("updating locks: %w", err)
+	}
+	return nil
+}
+
+// updateLocks runs change in a transaction and saves what it altered of the
+// locks and what it returns. After a commit it calls committed while nobody
+// else updates.
+func (s *SQLite) updateLocks(ctx context.Context, change func(*sql.Tx, *run.Locks) (run.Saved, error), committed func()) error {
+	s.updating.Lock()
+	defer s.updating.Unlock()
+	var after run.Locks
+	err := s.tx(ctx, func(tx *sql.Tx) error {
+		before, err := s.lastLocks(ctx, tx)
+		if err != nil {
+			return err
+		}
+		after = copyLocks(before)
+		saved, err := change(tx, &after)
+		if err != nil {
+			return err
+		}
+		if err := s.saveLocks(ctx, tx, before, &after); err != nil {
+			return err
+		}
+		return s.save(ctx, tx, saved)
+	})
+	if err != nil {
+		s.locks.forget() // a commit that went wrong may be on disk
+		return err
+	}
+	s.locks.put(after)
+	committed()
+	return nil
+}
+
+// save keeps what a change returned. Runs come first: a run that exists brings
+// no notices of its own, but those of the change are wanted in any case.
+func (s *SQLite) save(ctx context.Context, tx *sql.Tx, saved run.Saved) error {
+	for _, r := range saved.Runs {
+		if _, err := insertRun(ctx, tx, r); err != nil {
+			return err
+		}
+	}
+	return s.putNotices(ctx, tx, saved.Notices)
 }
 
 // Locks implements run.Store.
-func (s *SQLite) Locks(context.Context) (run.Locks, error) { return run.Locks{}, errLocks }
+func (s *SQLite) Locks(ctx context.Context) (run.Locks, error) {
+	if l, known := s.locks.get(); known {
+		return copyLocks(l), nil
+	}
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // all tables as of one moment
+	if err != nil {
+		return run.Locks{}, fmt.Errorf("reading locks: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	return loadLocks(ctx, tx)
+}
+
+// lastLocks are the locks as last committed.
+func (s *SQLite) lastLocks(ctx context.Context, tx *sql.Tx) (run.Locks, error) {
+	if l, known := s.locks.get(); known {
+		return l, nil
+	}
+	return loadLocks(ctx, tx)
+}
+
+// hotLocks are all locks as last committed, so that a change reads no rows.
+// The zero value knows nothing.
+type hotLocks struct {
+	mu    sync.RWMutex
+	known bool      // guarded by mu
+	locks run.Locks // guarded by mu; what it refers to is never altered
+}
+
+func (h *hotLocks) get() (l run.Locks, known bool) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.locks, h.known
+}
+
+func (h *hotLocks) put(l run.Locks) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.locks, h.known = l, true
+}
+
+func (h *hotLocks) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.locks, h.known = run.Locks{}, false
+}

@@ -36,8 +36,9 @@ type SQLite struct {
 	write *sql.DB // one connection: SQLite has one writer, waiting in Go is cheaper than SQLITE_BUSY
 	read  *sql.DB
 	hot   hotRuns
+	locks hotLocks
 
-	updating sync.Mutex // held while a run is updated
+	updating sync.Mutex // held while a run or the locks are updated
 	writes   chan write
 	stop     chan struct{}
 	once     sync.Once // closes stop
