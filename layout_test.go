@@ -21,7 +21,7 @@ var layout = map[string][]string{
 
 	// Adapters know the domain, never each other.
 	"store":         {"run"},
-	"artifact":      {"run"},
+	"artifact":      {"run", "artifact"},
 	"pull":          {"project"},
 	"report":        {"run", "report/markdown"},
 	"server":        {"run", "policy", "commands"},

@@ -2,10 +2,10 @@ package artifact
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 )
 
@@ -18,9 +18,9 @@ const maxClaimant = 200
 // Claim takes a key for one caller, once and for ever: of any number of calls,
 // in any number of processes, also after a crash, one returns nil. All others
 // return ErrClaimed, also when by is the same. It returns when that is durable;
-// who it was may be lost in a power cut.
+// who it was may be lost in a power cut. by has at most 200 bytes.
 func (d *Dir) Claim(_ context.Context, key, by string) error {
-	if err := checkKey(key); err != nil {
+	if err := CheckKey(key); err != nil {
 		return err
 	}
 	if err := d.claim(key, by); err != nil {
@@ -35,15 +35,16 @@ func (d *Dir) claim(key, by string) error {
 	if err := d.root.MkdirAll(parent, 0o700); err != nil {
 		return err
 	}
-	f, err := d.root.OpenFile(key, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	temp := path.Join(incoming, rand.Text())
+	defer func() { _ = d.root.Remove(temp) }()
+	if err := d.root.WriteFile(temp, []byte(by), 0o600); err != nil {
+		return err
+	}
+	err := d.root.Link(temp, key) // whoever finds the key finds who has it
 	if errors.Is(err, fs.ErrExist) {
 		return ErrClaimed
 	}
 	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(by)
-	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return d.syncUp(parent, top)
@@ -52,21 +53,15 @@ func (d *Dir) claim(key, by string) error {
 // Claimant is who claimed a key; empty when that was lost. claimed is false
 // when nobody did.
 func (d *Dir) Claimant(_ context.Context, key string) (by string, claimed bool, err error) {
-	if err := checkKey(key); err != nil {
+	if err := CheckKey(key); err != nil {
 		return "", false, err
 	}
-	f, err := d.root.Open(key)
+	content, err := d.root.ReadFile(key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", false, nil
 	}
 	if err != nil {
 		return "", false, fmt.Errorf("reading claim %s: %w", key, err)
 	}
-	defer func() { _ = f.Close() }()
-	content := make([]byte, maxClaimant)
-	n, err := f.Read(content)
-	if err != nil && n > 0 {
-		return "", true, fmt.Errorf("reading claim %s: %w", key, err)
-	}
-	return string(content[:n]), true, nil
+	return string(content[:min(len(content), maxClaimant)]), true, nil
 }

@@ -49,7 +49,7 @@ func (d *Dir) Close() error { return d.root.Close() }
 // ctx leaves what was there before. Putting again replaces; a Ref to other
 // bytes then ends in ErrChanged. A key cannot continue another one (a and a/b).
 func (d *Dir) Put(ctx context.Context, key string, r io.Reader) (Ref, error) {
-	if err := checkKey(key); err != nil {
+	if err := CheckKey(key); err != nil {
 		return Ref{}, err
 	}
 	return d.put(ctx, r, func(string) string { return key })
@@ -58,7 +58,7 @@ func (d *Dir) Put(ctx context.Context, key string, r io.Reader) (Ref, error) {
 // PutContent stores what r gives under prefix/<its SHA-256>. Putting the same
 // bytes again gives the same Ref and makes the artifact young again for Sweep.
 func (d *Dir) PutContent(ctx context.Context, prefix string, r io.Reader) (Ref, error) {
-	if err := checkKey(prefix + "/" + hex.EncodeToString(make([]byte, sha256.Size))); err != nil {
+	if err := CheckKey(prefix + "/" + hex.EncodeToString(make([]byte, sha256.Size))); err != nil {
 		return Ref{}, err
 	}
 	return d.put(ctx, r, func(digest string) string { return prefix + "/" + digest })
@@ -86,7 +86,7 @@ func (d *Dir) write(ctx context.Context, temp string, r io.Reader) (Ref, error) 
 		return Ref{}, err
 	}
 	digest := sha256.New()
-	size, err := io.Copy(io.MultiWriter(f, digest), contextReader{ctx, r})
+	size, err := io.Copy(io.MultiWriter(f, digest), ContextReader(ctx, r))
 	if err == nil {
 		err = f.Sync()
 	}
@@ -149,7 +149,7 @@ func (d *Dir) syncUp(dir, top string) error {
 
 // Delete removes the artifact. Removing what is not there is no error.
 func (d *Dir) Delete(_ context.Context, key string) error {
-	if err := checkKey(key); err != nil {
+	if err := CheckKey(key); err != nil {
 		return err
 	}
 	if err := d.root.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -204,7 +204,10 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// contextReader ends with the context's error once the context is done.
+// ContextReader reads from r and ends with the context's error once the context
+// is done.
+func ContextReader(ctx context.Context, r io.Reader) io.Reader { return contextReader{ctx, r} }
+
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader

@@ -13,23 +13,28 @@ import (
 // were read and match the Ref; otherwise it ends in ErrChanged. So nothing may
 // be acted upon before io.EOF was seen. A missing artifact is ErrNotFound.
 func (d *Dir) Open(_ context.Context, ref Ref) (io.ReadCloser, error) {
-	if err := checkRef(ref); err != nil {
+	if err := CheckRef(ref); err != nil {
 		return nil, err
 	}
 	f, err := d.root.Open(ref.Key)
 	if err != nil {
 		return nil, fmt.Errorf("opening artifact %s: %w", ref.Key, err)
 	}
-	return &verifier{ref: ref, from: f, digest: sha256.New()}, nil
+	return Verify(ref, f), nil
 }
 
 // ReadAll returns the verified bytes of an artifact of at most max bytes;
 // a larger one is ErrTooLarge without being read.
 func (d *Dir) ReadAll(ctx context.Context, ref Ref, max int64) ([]byte, error) {
+	return ReadAll(ctx, d.Open, ref, max)
+}
+
+// ReadAll is Dir.ReadAll for any store, by its Open.
+func ReadAll(ctx context.Context, open func(context.Context, Ref) (io.ReadCloser, error), ref Ref, max int64) ([]byte, error) {
 	if ref.Size > max {
 		return nil, fmt.Errorf("artifact %s has %d bytes of at most %d: %w", ref.Key, ref.Size, max, ErrTooLarge)
 	}
-	r, err := d.Open(ctx, ref)
+	r, err := open(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -43,6 +48,12 @@ func (d *Dir) ReadAll(ctx context.Context, ref Ref, max int64) ([]byte, error) {
 		return nil, err
 	}
 	return content, nil
+}
+
+// Verify passes the bytes of from on and ends in ErrChanged when they are not
+// those that ref names, as described at Dir.Open.
+func Verify(ref Ref, from io.ReadCloser) io.ReadCloser {
+	return &verifier{ref: ref, from: from, digest: sha256.New()}
 }
 
 // verifier passes bytes on and compares size and digest with the Ref.

@@ -39,7 +39,8 @@ const (
 	maxSegment = 200
 )
 
-func checkKey(key string) error {
+// CheckKey says what is wrong with a key.
+func CheckKey(key string) error {
 	if len(key) > maxKey || !keySegments.MatchString(key) {
 		return fmt.Errorf("artifact key %.100q: want letters, digits and ._- in segments joined by /, at most %d bytes", key, maxKey)
 	}
@@ -53,8 +54,9 @@ func checkKey(key string) error {
 
 var hexDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-func checkRef(ref Ref) error {
-	if err := checkKey(ref.Key); err != nil {
+// CheckRef says what is wrong with a Ref.
+func CheckRef(ref Ref) error {
+	if err := CheckKey(ref.Key); err != nil {
 		return err
 	}
 	if !hexDigest.MatchString(ref.SHA256) || ref.Size < 0 {

@@ -1,0 +1,79 @@
+package bucket
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/lockkeeper/lockkeeper/artifact/artifacttest"
+	"github.com/lockkeeper/lockkeeper/awstest"
+)
+
+// made counts buckets, so that each has a name of its own.
+var made atomic.Int64
+
+func open(tb testing.TB, e *awstest.Emulator, versions bool) *Bucket {
+	tb.Helper()
+	b := &Bucket{Client: NewClient(e.Config("server")), Name: fmt.Sprintf("artifacts-%d", made.Add(1))}
+	_, err := b.Client.CreateBucket(tb.Context(), &s3.CreateBucketInput{
+		Bucket: &b.Name, CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: awstest.Region},
+	})
+	if err == nil && versions {
+		_, err = b.Client.PutBucketVersioning(tb.Context(), &s3.PutBucketVersioningInput{
+			Bucket: &b.Name, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+		})
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+func TestBucketKeepsTheContract(t *testing.T) {
+	e := awstest.Start(t, awstest.Options{})
+	for name, versions := range map[string]bool{"with versions": true, "without versions": false} {
+		t.Run(name, func(t *testing.T) {
+			artifacttest.Run(t, func(tb testing.TB) (artifacttest.Store, func(string, []byte)) {
+				b := open(tb, e, versions)
+				return b, func(key string, content []byte) {
+					if _, err := b.Client.PutObject(tb.Context(), &s3.PutObjectInput{Bucket: &b.Name, Key: &key, Body: bytes.NewReader(content)}); err != nil {
+						tb.Fatal(err)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestAnOlderVersionIsReadWhenTheRefNamesIt(t *testing.T) {
+	b := open(t, awstest.Start(t, awstest.Options{}), true)
+	first, err := b.Put(t.Context(), "plan", strings.NewReader("first"))
+	if err != nil || first.Version == "" {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	if _, err := b.Put(t.Context(), "plan", strings.NewReader("second")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.ReadAll(t.Context(), first, 100); string(got) != "first" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// A claim whose answer is lost is not sent again: the answer to the second one
+// would say that another was first.
+func TestAClaimIsSentOnce(t *testing.T) {
+	e := awstest.Start(t, awstest.Options{})
+	b := open(t, e, false)
+	e.Inject(t, awstest.Fault{Match: map[string]string{"service": "s3", "method": "PUT"}, Times: 1, Kind: "lost"})
+	if err := b.Claim(t.Context(), "claim", "me"); err == nil {
+		t.Fatal("the answer should be lost")
+	}
+	if by, claimed, err := b.Claimant(t.Context(), "claim"); by != "me" || !claimed || err != nil {
+		t.Errorf("%q, %v, %v", by, claimed, err)
+	}
+}

@@ -1,0 +1,26 @@
+package artifact_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/artifact/artifacttest"
+)
+
+func TestDirKeepsTheContract(t *testing.T) {
+	artifacttest.Run(t, func(tb testing.TB) (artifacttest.Store, func(string, []byte)) {
+		name := tb.TempDir()
+		d, err := artifact.OpenDir(name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { _ = d.Close() })
+		return d, func(key string, content []byte) {
+			if err := os.WriteFile(filepath.Join(name, key), content, 0o600); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	})
+}
