@@ -123,3 +123,23 @@ func (m *Mirror) Behind(ctx context.Context, base, head string) (int, error) {
 	}
 	return 0, fmt.Errorf("counting commits of %s that %s lacks: %w", base, head, err)
 }
+
+// Conflicts reports whether merging head into base would stop at conflicts. It
+// is what GitHub works out as "mergeable", for exactly these commits, and at
+// once. The merge is made of objects only and kept by nothing.
+func (m *Mirror) Conflicts(ctx context.Context, base, head string) (bool, error) {
+	if err := checkSHA(base, head); err != nil {
+		return false, fmt.Errorf("trying a merge: %w", err)
+	}
+	printed, err := output(ctx, git(ctx, m.dir, "merge-tree", "--write-tree", "--no-messages", "--name-only", base, head))
+	var exit *exec.ExitError
+	tree, _, _ := strings.Cut(printed, "\n")
+	// 1 is for conflicts (git-merge-tree(1), "EXIT STATUS"), but also for a commit that is not there.
+	if errors.As(err, &exit) && exit.ExitCode() == 1 && checkSHA(tree) == nil {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("trying to merge %s into %s: %w", head, base, err)
+	}
+	return false, nil
+}

@@ -8,6 +8,11 @@
 // runner gets. Lists that GitHub truncates (files of a pull request, compare)
 // are never asked for: git knows.
 //
+// For an apply there is more to read, each by a function of its own: Reviews,
+// Commits and AuthorsOf, Permissions, Members, Checks, ReadComment, CodeOwners,
+// Conflicts, and Tips right before something begins. Each answers in full or
+// with an error that says what could not be read.
+//
 // It decides nothing and writes nothing to GitHub. It must not know jobs, locks
 // or terraform. The only credential it handles is the installation token, which
 // reaches git through the environment of that one process.

@@ -52,15 +52,17 @@ type Request struct {
 
 	Actor          string // login; whose permission to read
 	NeedPermission bool
+	NoTip          bool // BaseSHA is not asked for: Mirror.Tips knows it, too, and without a call
 }
 
 // ErrNotFound means that GitHub answered 404: the thing does not exist, or the
 // App may not see it. The error's text says which.
 var ErrNotFound = errors.New("not found on GitHub, or not visible to this App")
 
-// Read returns the facts, from two REST calls, or three with the permission,
-// none after more than one other. Whatever cannot be read is an error that says
-// what it was, never an empty field; RetryAfter tells whether to try again.
+// Read returns the facts, from one REST call, one more with the tip of the base
+// branch and one with the permission, none after more than one other. Whatever
+// cannot be read is an error that says what it was, never an empty field;
+// RetryAfter tells whether to try again.
 func Read(ctx context.Context, client *github.Client, request Request) (Facts, error) {
 	if err := request.check(); err != nil {
 		return Facts{}, err
@@ -70,7 +72,7 @@ func Read(ctx context.Context, client *github.Client, request Request) (Facts, e
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		var err error
-		if facts, err = readPull(ctx, client, request); err != nil {
+		if facts, err = readPull(ctx, client, request); err != nil || request.NoTip {
 			return err
 		}
 		facts.BaseSHA, err = readTip(ctx, client, request, facts.BaseRef)

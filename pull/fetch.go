@@ -109,35 +109,39 @@ func (m *Mirror) missing(ctx context.Context, shas []string) ([]string, error) {
 	return missing, nil
 }
 
-// fetch asks the remote for the commits. The token is in the environment of
-// this one process and its helpers, bound to the remote's host, and nowhere
-// else: not in the URL, arguments, configuration or errors.
 func (m *Mirror) fetch(ctx context.Context, remote Remote, shas []string) error {
+	args := []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--", remote.URL}
+	for _, sha := range shas {
+		args = append(args, sha+":"+keepRef(sha))
+	}
+	_, err := m.ask(ctx, remote, args...)
+	return err
+}
+
+// ask runs a git process that talks to the remote and returns what it printed.
+// The token is in the environment of this one process and its helpers, bound to
+// the remote's host, and nowhere else: not in the URL, arguments, configuration
+// or errors.
+func (m *Mirror) ask(ctx context.Context, remote Remote, args ...string) (string, error) {
 	target, err := checkURL(remote.URL)
 	if err != nil {
-		return err
+		return "", err
 	}
-	args := []string{
+	cmd := git(ctx, m.dir, append([]string{
 		"-c", "protocol." + target.Scheme + ".allow=always",
 		// A redirect would carry the token to wherever it points.
 		"-c", "http.followRedirects=false",
 		// A connection that stands still must not hold up later fetches for ever.
 		"-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30",
-		"fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head",
-		"--", remote.URL,
-	}
-	for _, sha := range shas {
-		args = append(args, sha+":"+keepRef(sha))
-	}
-	cmd := git(ctx, m.dir, args...)
+	}, args...)...)
 	var secrets []string
 	if remote.Token != nil {
 		token, err := remote.Token(ctx)
 		if err != nil {
-			return fmt.Errorf("getting a token: %w", err)
+			return "", fmt.Errorf("getting a token: %w", err)
 		}
 		if token == "" || strings.ContainsAny(token, "\r\n\x00") {
-			return errors.New("getting a token: it is empty or holds a line break")
+			return "", errors.New("getting a token: it is empty or holds a line break")
 		}
 		secrets = []string{token, basicAuth(token)}
 		cmd.Env = append(cmd.Env,
@@ -145,14 +149,14 @@ func (m *Mirror) fetch(ctx context.Context, remote Remote, shas []string) error 
 			"GIT_CONFIG_KEY_0=http."+target.Scheme+"://"+target.Host+"/.extraHeader",
 			"GIT_CONFIG_VALUE_0=Authorization: Basic "+basicAuth(token))
 	}
-	_, err = output(ctx, cmd, secrets...)
+	printed, err := output(ctx, cmd, secrets...)
 	switch {
 	case err == nil || ctx.Err() != nil:
-		return err
+		return printed, err
 	case strings.Contains(err.Error(), "not our ref"): // upload-pack's words
-		return fmt.Errorf("%w: %w", ErrGone, err)
+		return "", fmt.Errorf("%w: %w", ErrGone, err)
 	}
-	return fmt.Errorf("%w: %w", ErrRemote, err)
+	return "", fmt.Errorf("%w: %w", ErrRemote, err)
 }
 
 func checkURL(raw string) (*url.URL, error) {
