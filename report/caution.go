@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/report/markdown"
@@ -53,7 +54,7 @@ func caution(groups []group, budget int) string {
 	}
 	var b strings.Builder
 	var hidden run.Counts // of destroys and replacements whose address is not shown
-	b.WriteString("> [!CAUTION]\n")
+	b.WriteString(alert(all))
 	const reserve = 400 // for the sentences that count what is not shown
 	var long []loss
 	projects := 0
@@ -61,7 +62,7 @@ func caution(groups []group, budget int) string {
 		line := l.line()
 		if b.Len()+len(line) > budget-reserve {
 			for _, rest := range all[i:] {
-				projects += len(rest.group.jobs)
+				projects += len(rest.group.standings)
 				hidden = hidden.Plus(rest.total())
 			}
 			break
@@ -87,29 +88,43 @@ func caution(groups []group, budget int) string {
 		return paragraphs(b.String(), folds)
 	}
 	return paragraphs(b.String(), fmt.Sprintf("**%s not shown here**: %s.\n",
-		plural(hidden.Destroy+hidden.Replace, "address is", "addresses are"), countWords(hidden, worstFirst(hidden))), folds)
-}
-
-func plural(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return number(n) + " " + more
+		counted(hidden.Destroy+hidden.Replace, "address is", "addresses are"), countWords(worstFirst(hidden))), folds)
 }
 
 // total counts over all projects of the group.
 func (l loss) total() run.Counts {
-	c, n := l.group.counts, len(l.group.jobs)
+	c, n := l.group.counts, len(l.group.standings)
 	return run.Counts{Destroy: c.Destroy * n, Replace: c.Replace * n}
+}
+
+// alert is the kind of the alert: what is over needs no caution.
+func alert(all []loss) string {
+	if slices.ContainsFunc(all, func(l loss) bool { return l.group.status != statusApplied }) {
+		return "> [!CAUTION]\n"
+	}
+	return "> [!NOTE]\n"
+}
+
+// verbs say what happens to resources, or what has become of that.
+func (l loss) verbs() [2]string {
+	n := len(l.group.standings)
+	switch l.group.status {
+	case statusApplied:
+		return [2]string{"destroyed", "replaced"}
+	case statusApplying:
+		return [2]string{plural(n, "is", "are") + " destroying", plural(n, "is", "are") + " replacing"}
+	case statusFailed, statusInterrupted, statusCancelled, statusSkipped:
+		return [2]string{plural(n, "was", "were") + " to destroy", plural(n, "was", "were") + " to replace"}
+	}
+	return [2]string{plural(n, "destroys", "destroy"), plural(n, "replaces", "replace")}
 }
 
 // line is the group's sentence in the alert.
 func (l loss) line() string {
 	c := l.group.counts
-	verbs := [2]string{"destroys", "replaces"}
-	who := "**" + l.group.names(name) + "**"
-	if len(l.group.jobs) > 1 {
-		verbs, who = [2]string{"destroy", "replace"}, who+" each"
+	verbs, who := l.verbs(), "**"+l.group.names(name)+"**"
+	if len(l.group.standings) > 1 {
+		who += " each"
 	}
 	var what []string
 	room := inlineLosses
@@ -164,10 +179,10 @@ func (l loss) fold(room int) (string, run.Counts) {
 	if written < inlineLosses { // no more than what the alert's own line shows
 		inline := min(len(l.destroys), inlineLosses)
 		missing = run.Counts{Destroy: len(l.destroys) - inline, Replace: len(l.replaces) - min(len(l.replaces), inlineLosses-inline)}
-		return "", times(missing, len(l.group.jobs))
+		return "", times(missing, len(l.group.standings))
 	}
-	summary := fmt.Sprintf("<b>%s</b>: %s, by address", l.group.names(htmlName), countWords(l.total(), worstFirst(l.total())))
-	return markdown.Details(summary, markdown.Fence("diff", b.String())), times(missing, len(l.group.jobs))
+	summary := fmt.Sprintf("<b>%s</b>: %s, by address", l.group.names(htmlName), countWords(worstFirst(l.total())))
+	return markdown.Details(summary, markdown.Fence("diff", b.String())), times(missing, len(l.group.standings))
 }
 
 func times(c run.Counts, n int) run.Counts {

@@ -46,8 +46,18 @@ type Action struct {
 	Identifier  string // comes back in the webhook when somebody presses it
 }
 
-// ActionPlan is the identifier of the button "Plan again".
-const ActionPlan = "plan"
+// The identifiers of the buttons.
+const (
+	ActionPlan   = "plan"
+	ActionApply  = "apply"
+	ActionUnlock = "unlock"
+)
+
+var (
+	buttonPlan   = Action{"Plan again", "Plan the projects of this change again", ActionPlan}
+	buttonApply  = Action{"Apply", "Apply the stored plans of this commit", ActionApply}
+	buttonUnlock = Action{"Unlock", "Release the locks of this pull request", ActionUnlock}
+)
 
 // The values of Check.Status that exist.
 const (
@@ -60,24 +70,27 @@ const (
 const checkBudget = 64_000
 
 // CheckRun is the content of lockkeeper/plan for v's commit; ok is false when
-// nothing was ever planned there.
+// nothing was ever planned there. Applying changes nothing of it but its buttons.
 func CheckRun(v CheckView) (c Check, ok bool) {
-	p, ok := pick(v.Runs, v.HeadSHA)
-	if !ok || p.run.HeadSHA != v.HeadSHA {
+	p, ok := v.pick(v.HeadSHA)
+	if !ok {
 		return Check{}, false
 	}
-	v.CheckURL = "" // it is this page
+	buttons := v.buttons(p)
+	p = p.plansOnly()
+	groups := v.groups(p)
+	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), withoutLocks(p), next(p, planHints(p), "", ""), stamp(p))
 	c = Check{
-		Name: CheckPlan, ExternalID: p.run.ID, StartedAt: startedAt(p), Title: checkTitle(p),
-		Summary: v.compose(p, checkBudget, false),
-		Text:    v.checkText(p),
+		Name: CheckPlan, ExternalID: p.run.ID, StartedAt: startedAt(p.run), Title: checkTitle(p, groups),
+		Summary: v.compose(p, groups, tail, page{budget: checkBudget}),
+		Text:    v.checkText(p, groups),
 	}
 	switch {
 	case !p.active():
 		c.Status, c.Conclusion = checkCompleted, conclusion(p)
-		c.CompletedAt = completedAt(p)
-		c.Actions = []Action{{"Plan again", "Plan the projects of this change again", ActionPlan}}
-	case len(p.jobs) == 0 || p.count(run.JobQueued) == len(p.jobs):
+		c.CompletedAt = completedAt(p.run)
+		c.Actions = buttons
+	case len(p.standings) == 0 || p.count(run.JobQueued) == len(p.standings):
 		c.Status = checkQueued
 	default:
 		c.Status = checkInProgress
@@ -85,37 +98,64 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 	return c, true
 }
 
-// ApplyCheck is the content of lockkeeper/apply for v's commit; ok is false as
-// long as there is no finished plan.
-func ApplyCheck(v CheckView) (c Check, ok bool) {
-	p, ok := pick(v.Runs, v.HeadSHA)
-	if !ok || p.run.HeadSHA != v.HeadSHA || p.active() || p.run.State == run.StateSuperseded {
-		return Check{}, false
+// buttons are those that can do something. An apply that is under way changes
+// none of them: that would cost a call.
+func (v CheckView) buttons(p picked) []Action {
+	if p.run.Trigger == run.TriggerQueue {
+		return nil // the pull request itself has them
 	}
-	return Check{
-		Name: CheckApply, ExternalID: "apply/" + v.HeadSHA, Status: checkCompleted, Conclusion: "neutral",
-		Title: "Nothing is applied yet",
-		Summary: "This check will turn green when the plans of this commit are applied. Lockkeeper plans only, for now: " +
-			"apply with the tools that you use today, from the commit that was planned.\n",
-		StartedAt: startedAt(p), CompletedAt: completedAt(p),
-	}, true
+	out := []Action{buttonPlan}
+	if p.stage() == applying {
+		p = p.plansOnly()
+	}
+	if p.some(p.open) && p.count(run.JobSucceeded) == len(p.standings) {
+		out = append(out, buttonApply)
+	}
+	if len(held(v.Locks, p.run.Holder())) > 0 {
+		out = append(out, buttonUnlock)
+	}
+	return out
 }
 
-func checkTitle(p picked) string {
-	words := countWords(p.counts(), parts(p.counts()))
-	switch others := outcomesPlain(p); {
-	case len(p.jobs) == 0:
+// withoutLocks explains a speculative plan without saying what changes with
+// every lock: the comment says that.
+func withoutLocks(p picked) string {
+	var names []string
+	for _, s := range p.standings {
+		if s.Speculative() {
+			names = append(names, s.Project)
+		}
+	}
+	return sentenceOf("**Speculative plan**: made without the locks of %s, so it cannot be applied. It will be made again when they are free.\n",
+		fewNames(names, name))
+}
+
+func checkTitle(p picked, groups []group) string {
+	switch {
+	case len(p.standings) == 0:
 		return idleTitle(p.run)
 	case p.active():
-		return fmt.Sprintf("Planning %s: %s", many(len(p.jobs), "project"), progress(p))
-	case others != "" && words != "":
-		return others + " · " + words
-	case others != "":
-		return others
-	case words != "":
-		return words
+		return fmt.Sprintf("Planning %s: %s", many(len(p.standings), "project"), progress(p))
 	}
-	return "No changes"
+	denied := sentenceOf("%s denied by plan policy", of(deniedPlans(groups), len(p.standings)))
+	title := nonEmpty(outcomesPlain(p), denied, countWords(parts(p.counts())))
+	if len(title) == 0 {
+		return "No changes"
+	}
+	return strings.Join(title, " · ")
+}
+
+// of writes "2 of 3 projects", "all 3 projects"; empty for none.
+func of(n, all int) string {
+	switch {
+	case n == 0:
+		return ""
+	case n == all && n > 1:
+		return "all " + many(all, "project")
+	case n == all:
+		return many(all, "project")
+	}
+	return number(n) + " of " + many(all, "project")
 }
 
 // outcomesPlain is outcomes without Markdown.
@@ -123,7 +163,7 @@ func outcomesPlain(p picked) string {
 	var out []string
 	for _, part := range []part{{p.count(run.JobFailed), "failed"}, {p.count(run.JobCancelled), "cancelled"}} {
 		if part.n > 0 {
-			out = append(out, fmt.Sprintf("%s of %s %s", number(part.n), many(len(p.jobs), "project"), part.text))
+			out = append(out, of(part.n, len(p.standings))+" "+part.text)
 		}
 	}
 	return strings.Join(out, ", ")
@@ -149,44 +189,48 @@ func conclusion(p picked) string {
 	switch {
 	case p.run.State == run.StateRefused:
 		return "action_required"
-	case p.count(run.JobFailed) > 0, p.run.State == run.StateFailed && len(p.jobs) == 0:
+	case p.count(run.JobFailed) > 0, p.run.State == run.StateFailed && len(p.standings) == 0:
 		return "failure"
 	case outcomesPlain(p) != "", p.run.State == run.StateCancelled, p.run.State == run.StateSuperseded:
 		return "cancelled"
-	case len(p.jobs) == 0:
+	case len(p.standings) == 0:
 		return "neutral"
 	}
 	return "success"
 }
 
-func startedAt(p picked) time.Time {
-	if p.run.PreparedAt.IsZero() {
-		return p.run.CreatedAt
+func startedAt(r run.Run) time.Time {
+	if r.PreparedAt.IsZero() {
+		return r.CreatedAt
 	}
-	return p.run.PreparedAt
+	return r.PreparedAt
 }
 
-// completedAt is when the newest run ended, never before it started.
-func completedAt(p picked) time.Time {
-	if p.run.FinishedAt.Before(startedAt(p)) {
-		return startedAt(p)
+// completedAt is when a run ended, never before it started.
+func completedAt(r run.Run) time.Time {
+	if r.FinishedAt.Before(startedAt(r)) {
+		return startedAt(r)
 	}
-	return p.run.FinishedAt
+	return r.FinishedAt
 }
 
 // checkText holds the diffs in full as far as they fit, then the end of what
 // terraform printed, failed projects first.
-func (v CheckView) checkText(p picked) string {
-	groups := v.groups(p)
-	var b strings.Builder
-	outputs := v.outputs(groups)
+func (v CheckView) checkText(p picked, groups []group) string {
+	outputs := v.outputs(p.plans())
 	const leastDiffs = checkBudget / 2
-	b.WriteString(diffs(groups, max(leastDiffs, checkBudget-len(strings.Join(outputs, "")))))
-	for _, o := range outputs {
-		if b.Len()+len(o)+1 > checkBudget {
+	return fitting(diffs(groups, max(leastDiffs, checkBudget-len(strings.Join(outputs, "")))), outputs)
+}
+
+// fitting adds to text what fits into a check run.
+func fitting(text string, more []string) string {
+	var b strings.Builder
+	b.WriteString(text)
+	for _, m := range more {
+		if b.Len()+len(m)+1 > checkBudget {
 			break
 		}
-		b.WriteString("\n" + o)
+		b.WriteString("\n" + m)
 	}
 	return b.String()
 }
@@ -194,24 +238,16 @@ func (v CheckView) checkText(p picked) string {
 // shownOutput is how many bytes of a project's output a check run shows.
 const shownOutput = 8_000
 
-func (v CheckView) outputs(groups []group) []string {
-	var failed, others []string
-	for _, g := range groups {
-		for _, j := range g.jobs {
-			output := strings.Trim(markdown.Clean(v.Outputs[j.ID]), "\n")
-			if output == "" {
-				continue
-			}
-			output = lastLines(output, shownOutput)
-			text := markdown.Details("What Terraform printed for <b>"+htmlName(projectOf(j))+"</b>", markdown.Fence("", output))
-			if j.State == run.JobFailed {
-				failed = append(failed, text)
-			} else {
-				others = append(others, text)
-			}
+// outputs folds what terraform printed for each job, failed ones first.
+func (v CheckView) outputs(jobs []run.Job) []string {
+	var out []string
+	for _, j := range failedFirst(jobs) {
+		if output := strings.Trim(markdown.Clean(v.Outputs[j.ID]), "\n"); output != "" {
+			out = append(out, markdown.Details("What Terraform printed for <b>"+htmlName(projectOf(j))+"</b>",
+				markdown.Fence("", lastLines(output, shownOutput))))
 		}
 	}
-	return append(failed, others...)
+	return out
 }
 
 // lastLines keeps whole lines from the end, at most limit bytes.

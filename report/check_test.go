@@ -53,9 +53,6 @@ func TestCheckRun(t *testing.T) {
 				t.Fatal("there is no check run")
 			}
 			golden(t, "check_"+name, c.goldenText())
-			if apply, ok := ApplyCheck(v); ok && name == "planned" {
-				golden(t, "check_apply", apply.goldenText())
-			}
 		})
 	}
 }
@@ -115,7 +112,7 @@ func TestReadingRunsOfOneCommit(t *testing.T) {
 	named := newFixture("r2").planned("b", "dev", changes(queue))
 	named.run.Selectors = []string{"b"}
 	refused := newFixture("r3")
-	refused.run.State = run.StateRefused
+	refused.run.State, refused.run.PreparedAt = run.StateRefused, time.Time{}
 	all := newFixture("r4").planned("c", "dev", noChange)
 	other := newFixture("r5").planned("x", "dev", noChange)
 	other.run.HeadSHA = oldHead
@@ -125,17 +122,17 @@ func TestReadingRunsOfOneCommit(t *testing.T) {
 		head string
 		want string
 	}{
-		"the newest of each project":              {[]run.Run{named.run, old.run}, "", "b of r2, a of r1"},
+		"the newest of each project":              {[]run.Run{named.run, old.run}, "", "a of r1, b of r2"},
 		"a run of all replaces what was before":   {[]run.Run{all.run, named.run, old.run}, "", "c of r4"},
 		"a refusal that was answered is left out": {[]run.Run{refused.run, old.run}, "", "a of r1, b of r1"},
 		"only the newest commit":                  {[]run.Run{old.run, other.run}, "", "a of r1, b of r1"},
 		"an older commit when asked for":          {[]run.Run{old.run, other.run}, oldHead, "x of r5"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, _ := pick(c.runs, c.head)
+			p, _ := View{Runs: c.runs}.pick(c.head)
 			var got []string
-			for _, j := range p.jobs {
-				got = append(got, projectOf(j)+" of "+run.RunOfJob(j.ID))
+			for _, s := range p.standings {
+				got = append(got, s.Project+" of "+s.PlanRun.ID)
 			}
 			if text := strings.Join(got, ", "); text != c.want {
 				t.Errorf("got %s, want %s", text, c.want)

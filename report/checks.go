@@ -32,15 +32,12 @@ func (d delivery) checks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plan, ok := CheckRun(v)
-	if !ok {
-		return nil
-	}
-	if err := d.check(ctx, r, plan); err != nil {
-		return err
-	}
-	if apply, ok := ApplyCheck(v); ok {
-		return d.check(ctx, r, apply)
+	for _, content := range []func(CheckView) (Check, bool){CheckRun, ApplyCheck} {
+		if c, ok := content(v); ok {
+			if err := d.check(ctx, r, c); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -51,15 +48,19 @@ func (d delivery) checkView(ctx context.Context, head string) (CheckView, error)
 	if err != nil {
 		return CheckView{}, err
 	}
-	v := CheckView{View: View{Runs: runs}, HeadSHA: head}
-	p, ok := pick(runs, head)
+	locks, err := d.locks(ctx)
+	if err != nil {
+		return CheckView{}, err
+	}
+	v := CheckView{View: View{Runs: runs, Locks: locks, NoApply: d.NoApply}, HeadSHA: head}
+	p, ok := v.pick(head)
 	if !ok || p.active() {
 		return v, nil
 	}
-	if v.Summaries, err = d.summaries(ctx, p.jobs); err != nil {
+	if v.Summaries, err = d.summaries(ctx, p); err != nil {
 		return CheckView{}, err
 	}
-	v.Outputs, err = d.outputs(ctx, p.jobs)
+	v.Outputs, err = d.outputs(ctx, p.applies(), p.plans())
 	return v, err
 }
 
@@ -75,11 +76,11 @@ func (d delivery) check(ctx context.Context, r run.Run, c Check) error {
 	})
 }
 
-// digest covers everything of a check run, except for the times of the apply
-// check: that one stays as it is when a commit is planned again.
+// digest covers everything of a check run, except for what a new plan of the
+// commit changes of an apply check that says the same as before.
 func (c Check) digest() string {
 	if c.Name == CheckApply {
-		c.StartedAt, c.CompletedAt = time.Time{}, time.Time{}
+		c.ExternalID, c.StartedAt, c.CompletedAt = "", time.Time{}, time.Time{}
 	}
 	return digest(fmt.Sprintf("%q", []any{c.ExternalID, c.Status, c.Conclusion, c.Title, c.Summary, c.Text, c.Actions,
 		c.StartedAt.UTC().String(), c.CompletedAt.UTC().String()}))

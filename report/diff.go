@@ -36,7 +36,7 @@ func diffs(groups []group, budget int) string {
 		b.WriteString(texts[i])
 	}
 	if left := len(groups) - len(room); left > 0 {
-		fmt.Fprintf(&b, "\n%s left out, see the check run.\n", plural(left, "more diff is", "more diffs are"))
+		fmt.Fprintf(&b, "\n%s left out, see the check run.\n", counted(left, "more diff is", "more diffs are"))
 	}
 	return b.String()
 }
@@ -71,43 +71,45 @@ func useful(sizes []int, budget int) bool {
 	return sum <= budget
 }
 
-func worthAFold(g group) bool { return !g.counts.Empty() || findings(g) != "" }
+func worthAFold(g group) bool {
+	return !g.counts.Empty() || findings(g) != "" || len(g.warned()) > 0
+}
 
 // fold is one group's diff in at most room bytes, with a count of the resources
 // that did not fit.
 func fold(g group, room int) string {
 	summary := "<b>" + g.names(htmlName) + "</b>"
-	if len(g.jobs) > 1 {
+	if len(g.standings) > 1 {
 		summary += ", each"
 	}
-	words := countWords(g.counts, worstFirst(g.counts))
+	words := countWords(worstFirst(g.counts))
 	if words == "" {
-		words = "no changes, " + findings(g)
+		words = strings.Join(nonEmpty("no changes", findings(g)), ", ")
 	}
-	also := aside(g.summary, room/4)
+	also := aside(g, room/4)
 	lines, left := diff(g.summary, room-foldOverhead-len(also))
 	body := ""
 	if lines != "" {
 		body = markdown.Fence("diff", lines)
 	}
 	if left > 0 {
-		body += fmt.Sprintf("\n%s left out, see the check run.\n", plural(left, "more resource is", "more resources are"))
+		body += fmt.Sprintf("\n%s left out, see the check run.\n", counted(left, "more resource is", "more resources are"))
 	}
 	return markdown.Details(summary+": "+words, paragraphs(allNames(g), body, also))
 }
 
 // allNames lists the projects that the summary line only counts.
 func allNames(g group) string {
-	if len(g.jobs) <= groupNames {
+	if len(g.standings) <= groupNames {
 		return ""
 	}
 	var out []string
-	for i, j := range g.jobs {
+	for i, s := range g.standings {
 		if i == 100 {
-			out = append(out, number(len(g.jobs)-i)+" more")
+			out = append(out, number(len(g.standings)-i)+" more")
 			break
 		}
-		out = append(out, name(projectOf(j)))
+		out = append(out, name(s.Project))
 	}
 	return sentence(out) + "\n"
 }
@@ -214,23 +216,26 @@ func valueLines(what, before, after, remark string) string {
 }
 
 // aside lists what is no change but was found while planning.
-func aside(s *run.Summary, room int) string {
-	var checks, warnings, drift []string
-	for _, c := range s.Checks {
+func aside(g group, room int) string {
+	var policy, checks, warnings, drift []string
+	for _, w := range g.warned() {
+		policy = append(policy, markdown.Text(markdown.Limit(w, shownNote)))
+	}
+	for _, c := range g.summary.Checks {
 		checks = append(checks, markdown.Code(markdown.Limit(c.Address, shownAddress))+" "+
 			name(c.Status)+": "+markdown.Text(markdown.Limit(c.Message, shownNote)))
 	}
-	for _, w := range s.Warnings {
+	for _, w := range g.summary.Warnings {
 		warnings = append(warnings, markdown.Text(markdown.Limit(w, shownNote)))
 	}
-	for _, d := range s.Drift {
+	for _, d := range g.summary.Drift {
 		drift = append(drift, address(d))
 	}
 	var b strings.Builder
 	for _, part := range []struct {
 		title string
 		list  []string
-	}{{"Checks", checks}, {"Warnings", warnings}, {"Changed outside of Terraform", drift}} {
+	}{{"Plan policy warns", policy}, {"Checks", checks}, {"Warnings", warnings}, {"Changed outside of Terraform", drift}} {
 		if len(part.list) == 0 {
 			continue
 		}

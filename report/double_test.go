@@ -82,7 +82,7 @@ func TestOnTheDouble(t *testing.T) {
 	b.store.setRun(started(r), run.ReactionTo(repository, number, asked, "eyes"), run.RefreshCheck(r))
 	b.drain()
 	d.Faults().FailNext(1, http.StatusBadGateway, "POST /repos/{owner}/{repo}/issues/{issue_number}/comments")
-	b.store.setRun(r, append(final(r), run.ReplyTo(repository, number, "d1", Status([]run.Run{r}, b.now())))...)
+	b.store.setRun(r, append(atEnd(r), run.ReplyTo(repository, number, "d1", Status([]run.Run{r}, b.now())))...)
 	b.drain()
 	if !slices.ContainsFunc(b.store.notices, func(n *memNotice) bool { return len(n.causes) > 0 }) {
 		t.Error("the 502 met nobody")
@@ -111,10 +111,10 @@ func TestOnTheDouble(t *testing.T) {
 	}
 	var checks []string
 	for _, c := range view.Checks {
-		checks = append(checks, c.Name+" "+c.Conclusion+": "+c.Title)
+		checks = append(checks, strings.TrimSpace(c.Name+" "+c.Status+" "+c.Conclusion)+": "+c.Title)
 	}
 	slices.Sort(checks)
-	want = []string{"lockkeeper/apply neutral: Nothing is applied yet", "lockkeeper/plan success: 1 to add, 1 to destroy"}
+	want = []string{"lockkeeper/apply queued: Waiting to be applied: 1 project", "lockkeeper/plan completed success: 1 to add, 1 to destroy"}
 	if diff := cmp.Diff(want, checks); diff != "" {
 		t.Error(diff)
 	}

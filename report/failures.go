@@ -13,46 +13,58 @@ const shownMessage = 2_000
 
 // failure is a problem and the projects that have it.
 type failure struct {
-	problem run.Problem
-	group   group
+	problem  run.Problem
+	what     string // that happened to the projects: failed, skipped
+	projects []string
 }
 
-// failures explains what went wrong: the run as a whole first, then projects,
-// those with the same problem together. Output is shortened to fit the budget
-// before messages are, and names stay longest.
+func (f failure) names() string { return "**" + fewNames(f.projects, name) + "** " + f.what + ": " }
+
+// failures explains plans that went wrong: the run as a whole first, then
+// projects, those with the same problem together.
 func failures(p picked, groups []group, budget int) string {
-	list := failuresOf(groups)
-	for _, detail := range []int{6_000, 2_000, 600, 0} {
-		var out []string
-		if p.run.Problem != nil {
-			out = append(out, problem("", *p.run.Problem, max(detail, 1_000)))
-		}
-		for _, f := range list {
-			out = append(out, problem("**"+f.group.names(name)+"** failed: ", f.problem, detail))
-		}
-		if text := paragraphs(out...); len(text) <= budget {
-			return text
-		}
-	}
-	return failedNames(p, list, budget)
-}
-
-func failuresOf(groups []group) []failure {
-	byProblem := map[run.Problem]int{}
-	var out []failure
+	var list []failure
 	for _, g := range groups {
 		if g.state != run.JobFailed {
 			continue
 		}
-		f := failure{problem: problemOf(g.jobs[0]), group: g}
-		if at, ok := byProblem[f.problem]; ok {
-			out[at].group.jobs = append(out[at].group.jobs, g.jobs...)
-			continue
+		for _, s := range g.standings {
+			list = added(list, failure{problem: problemOf(s.Plan), what: "failed", projects: []string{s.Project}})
 		}
-		byProblem[f.problem] = len(out)
-		out = append(out, f)
 	}
-	return out
+	return explained(p.run.Problem, list, budget)
+}
+
+// notApplied explains what an apply did not do, by project: what nobody knows
+// and what failed first, then what was not begun.
+func notApplied(p picked, budget int) string {
+	if p.apply == nil {
+		return ""
+	}
+	var list []failure
+	for _, one := range []status{statusInterrupted, statusFailed, statusCancelled, statusSkipped} {
+		what := "was " + string(one)
+		if one == statusFailed {
+			what = "failed"
+		}
+		for _, s := range p.standings {
+			if s.Apply != nil && p.status(s) == one {
+				list = added(list, failure{problem: problemOf(*s.Apply), what: what, projects: []string{s.Project}})
+			}
+		}
+	}
+	return explained(p.apply.Problem, list, budget)
+}
+
+// added puts f to those with the same problem.
+func added(list []failure, f failure) []failure {
+	for i := range list {
+		if list[i].problem == f.problem && list[i].what == f.what {
+			list[i].projects = append(list[i].projects, f.projects...)
+			return list
+		}
+	}
+	return append(list, f)
 }
 
 func problemOf(j run.Job) run.Problem {
@@ -62,17 +74,64 @@ func problemOf(j run.Job) run.Problem {
 	return *j.Result.Problem
 }
 
+// explained writes problems. Output is shortened to fit the budget before
+// messages are, and names stay longest.
+func explained(whole *run.Problem, list []failure, budget int) string {
+	for _, detail := range []int{6_000, 2_000, 600, 0} {
+		var out []string
+		if whole != nil {
+			out = append(out, problem("", *whole, max(detail, 1_000)))
+		}
+		for _, f := range list {
+			out = append(out, problem(f.names(), f.problem, detail))
+		}
+		if text := paragraphs(out...); len(text) <= budget {
+			return text
+		}
+	}
+	return explainedShortly(whole, list, budget)
+}
+
+// explainedShortly is what remains of too many long failures.
+func explainedShortly(whole *run.Problem, list []failure, budget int) string {
+	var b strings.Builder
+	if whole != nil {
+		b.WriteString(problem("", *whole, 0) + "\n")
+	}
+	const reserve = 200
+	total := 0
+	for _, f := range list {
+		total += len(f.projects)
+	}
+	for _, f := range list {
+		text := f.names() + markdown.RichLine(markdown.Limit(f.problem.Message, 200)) + "\n\n"
+		if b.Len()+len(text) > budget-reserve {
+			break
+		}
+		b.WriteString(text)
+		total -= len(f.projects)
+	}
+	if total > 0 {
+		fmt.Fprintf(&b, "**%s** failed, too: their messages are in the check run.\n", many(total, "more project"))
+	}
+	return b.String()
+}
+
 // problem writes a message with its output, of which at most detail bytes.
 func problem(before string, p run.Problem, detail int) string {
-	message := before + markdown.Rich(markdown.Limit(p.Message, shownMessage)) + "\n"
-	shown, left := firstLines(strings.Trim(markdown.Clean(p.Detail), "\n"), detail)
+	return before + markdown.Rich(markdown.Limit(p.Message, shownMessage)) + "\n" + output(p.Detail, detail)
+}
+
+// output fences what a program printed, at most limit bytes.
+func output(text string, limit int) string {
+	shown, left := firstLines(strings.Trim(markdown.Clean(text), "\n"), limit)
 	if shown == "" {
-		return message
+		return ""
 	}
 	if left > 0 {
 		shown += fmt.Sprintf("\n… %s", many(left, "more line"))
 	}
-	return message + "\n" + markdown.Fence("", shown)
+	return "\n" + markdown.Fence("", shown)
 }
 
 // firstLines keeps whole lines from the start, at most limit bytes, and counts
@@ -86,27 +145,4 @@ func firstLines(s string, limit int) (shown string, left int) {
 		return strings.ToValidUTF8(s[:limit], ""), strings.Count(s[limit:], "\n") + 1
 	}
 	return s[:end], strings.Count(s[end+1:], "\n") + 1
-}
-
-// failedNames is what remains of too many long failures.
-func failedNames(p picked, list []failure, budget int) string {
-	var b strings.Builder
-	if p.run.Problem != nil {
-		b.WriteString(problem("", *p.run.Problem, 0) + "\n")
-	}
-	const reserve = 200
-	total := p.count(run.JobFailed)
-	for _, f := range list {
-		text := "**" + f.group.names(name) + "** failed: " +
-			markdown.RichLine(markdown.Limit(f.problem.Message, 200)) + "\n\n"
-		if b.Len()+len(text) > budget-reserve {
-			break
-		}
-		b.WriteString(text)
-		total -= len(f.group.jobs)
-	}
-	if total > 0 {
-		fmt.Fprintf(&b, "**%s** failed, too: their messages are in the check run.\n", many(total, "more project"))
-	}
-	return b.String()
 }

@@ -78,7 +78,7 @@ func (f *fixture) failed(project, environment string, p run.Problem) *fixture {
 }
 
 func (f *fixture) view() View {
-	return View{Runs: []run.Run{f.run}, Summaries: f.summaries, CheckURL: "https://github.com/acme/infra/runs/77"}
+	return View{Runs: []run.Run{f.run}, Summaries: f.summaries, CheckURL: "https://github.com/acme/infra/runs/77", ApplyURL: "https://github.com/acme/infra/runs/78"}
 }
 
 func (f *fixture) then(newer *fixture) View {

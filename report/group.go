@@ -2,60 +2,67 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// group is one row: projects with the same change, or one project.
+// group is one row: projects with the same change that are as far, or one project.
 type group struct {
-	jobs    []run.Job
-	state   run.JobState
-	counts  run.Counts // of each
-	summary *run.Summary
+	standings []run.Standing
+	state     run.JobState // of the plan
+	status    status
+	counts    run.Counts // of each
+	summary   *run.Summary
+	policy    *run.PolicyResult // nil when no rules judged the plan
 }
 
-// groups sorts what is to be shown: what loses something first, then failures,
-// then other changes, what is still to come, and no changes last; by name
-// within each. Planned projects with equal digests share a row.
+// groups sorts what is to be shown: what was not applied first, then what loses
+// something, then failed plans, other changes, what is still to come, and no
+// changes last; by name within each. Planned projects with equal digests share
+// a row.
 func (v View) groups(p picked) []group {
 	byKey := map[string]int{}
 	var out []group
-	for _, j := range p.jobs {
-		g := group{jobs: []run.Job{j}, state: j.State, counts: jobCounts(j)}
-		key := ""
-		if s, ok := v.Summaries[j.ID]; ok && j.State == run.JobSucceeded {
-			g.summary, key = &s, s.Digest
+	for _, s := range p.standings {
+		g := group{
+			standings: []run.Standing{s}, state: s.Plan.State, status: p.status(s), counts: jobCounts(s.Plan), policy: policyOf(s.Plan),
 		}
-		if at, ok := byKey[key]; ok && key != "" && out[at].counts == g.counts {
-			out[at].jobs = append(out[at].jobs, j)
+		key := ""
+		if summary, ok := v.Summaries[s.Plan.ID]; ok && g.state == run.JobSucceeded {
+			g.summary, key = &summary, fmt.Sprintf("%s %s %v %q", summary.Digest, g.status, g.counts, findingsOf(g.policy))
+		}
+		if at, ok := byKey[key]; ok && key != "" {
+			out[at].standings = append(out[at].standings, s)
 			continue
 		}
 		byKey[key] = len(out)
 		out = append(out, g)
 	}
-	for _, g := range out {
-		slices.SortFunc(g.jobs, func(a, b run.Job) int { return cmp.Compare(projectOf(a), projectOf(b)) })
-	}
 	slices.SortStableFunc(out, func(a, b group) int {
-		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(projectOf(a.jobs[0]), projectOf(b.jobs[0])))
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.standings[0].Project, b.standings[0].Project))
 	})
 	return out
 }
 
 func (g group) rank() int {
 	switch {
-	case g.counts.Destroy+g.counts.Replace > 0:
+	case g.status == statusFailed || g.status == statusInterrupted:
 		return 0
-	case g.state == run.JobFailed:
+	case g.status == statusCancelled || g.status == statusSkipped:
 		return 1
-	case !g.counts.Empty():
+	case g.counts.Destroy+g.counts.Replace > 0:
 		return 2
-	case g.state != run.JobSucceeded:
+	case g.state == run.JobFailed:
 		return 3
-	default:
+	case !g.counts.Empty():
 		return 4
+	case g.state != run.JobSucceeded:
+		return 5
+	default:
+		return 6
 	}
 }
 
@@ -68,11 +75,20 @@ const groupNames = 5
 // when there are many.
 func (g group) names(write func(string) string) string {
 	var out []string
-	for i, j := range g.jobs {
-		if i == groupNames-1 && len(g.jobs) > groupNames {
-			return strings.Join(out, ", ") + " and " + number(len(g.jobs)-i) + " more"
+	for _, s := range g.standings {
+		out = append(out, s.Project)
+	}
+	return fewNames(out, write)
+}
+
+// fewNames writes names; all but a few are counted when there are many.
+func fewNames(names []string, write func(string) string) string {
+	var out []string
+	for i, one := range names {
+		if i == groupNames-1 && len(names) > groupNames {
+			return strings.Join(out, ", ") + " and " + number(len(names)-i) + " more"
 		}
-		out = append(out, write(projectOf(j)))
+		out = append(out, write(one))
 	}
 	return strings.Join(out, ", ")
 }
@@ -80,8 +96,8 @@ func (g group) names(write func(string) string) string {
 // environments writes the names of the environments, each once.
 func (g group) environments() string {
 	var out []string
-	for _, j := range g.jobs {
-		if e := name(j.Document.Environment.Name); !slices.Contains(out, e) {
+	for _, s := range g.standings {
+		if e := name(s.Plan.Document.Environment.Name); !slices.Contains(out, e) {
 			out = append(out, e)
 		}
 	}

@@ -43,6 +43,8 @@ func turn(n run.Notice) int {
 		return 1
 	case run.NoticeCheck:
 		return 2
+	case run.NoticeMerge: // GitHub may want the check first
+		return 3
 	}
 	return 0
 }

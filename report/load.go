@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -14,23 +16,24 @@ import (
 // Bounds on what is read of a job's artifacts.
 const (
 	largestSummary = 64 << 20 // bytes; a larger one is shown by its counts alone
-	mostOutputs    = 20       // jobs whose output a check run may show
+	mostOutputs    = 20       // jobs whose output the check runs of a commit may show
 )
 
 // summaries reads the summaries of planned jobs. One that cannot be read is
 // left out: the report shows the job's counts, which are in the store, and says
 // that the rest is missing.
-func (d delivery) summaries(ctx context.Context, jobs []run.Job) (map[string]run.Summary, error) {
+func (d delivery) summaries(ctx context.Context, p picked) (map[string]run.Summary, error) {
 	out := map[string]run.Summary{}
-	for _, j := range jobs {
+	for _, s := range p.standings {
+		j := s.Plan
 		artifact, ok := artifactOf(j, run.ArtifactSummary)
 		if !ok || j.State != run.JobSucceeded || artifact.Size > largestSummary {
 			continue
 		}
-		var s run.Summary
+		var summary run.Summary
 		data, err := d.read(ctx, artifact)
 		if err == nil {
-			err = json.Unmarshal(data, &s)
+			err = json.Unmarshal(data, &summary)
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -39,32 +42,58 @@ func (d delivery) summaries(ctx context.Context, jobs []run.Job) (map[string]run
 			zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.ID).Msg("reporting without a summary")
 			continue
 		}
-		out[j.ID] = s
+		out[j.ID] = summary
 	}
 	return out, nil
 }
 
-// outputs reads the end of what terraform printed, of failed jobs first.
-func (d delivery) outputs(ctx context.Context, jobs []run.Job) (map[string]string, error) {
+// outputs reads the end of what terraform printed: of each list in turn, of
+// failed jobs first.
+func (d delivery) outputs(ctx context.Context, lists ...[]run.Job) (map[string]string, error) {
 	out := map[string]string{}
-	for _, failed := range []bool{true, false} {
-		for _, j := range jobs {
-			artifact, ok := artifactOf(j, run.ArtifactOutput)
-			if !ok || failed != (j.State == run.JobFailed) || len(out) == mostOutputs {
-				continue
-			}
-			data, err := d.read(ctx, artifact)
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if err != nil {
-				zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.ID).Msg("reporting without an output")
-				continue
-			}
-			out[j.ID] = string(data[max(0, len(data)-2*shownOutput):])
+	for _, j := range failedFirst(lists...) {
+		artifact, ok := artifactOf(j, run.ArtifactOutput)
+		if !ok || len(out) == mostOutputs {
+			continue
 		}
+		data, err := d.read(ctx, artifact)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.ID).Msg("reporting without an output")
+			continue
+		}
+		out[j.ID] = string(data[max(0, len(data)-2*shownOutput):])
 	}
 	return out, nil
+}
+
+// failedFirst sorts each list, and puts them behind each other.
+func failedFirst(lists ...[]run.Job) []run.Job {
+	var out []run.Job
+	for _, list := range lists {
+		list = slices.Clone(list)
+		slices.SortStableFunc(list, func(a, b run.Job) int { return cmp.Compare(last(a), last(b)) })
+		out = append(out, list...)
+	}
+	return out
+}
+
+func last(j run.Job) int {
+	if j.State == run.JobFailed {
+		return 0
+	}
+	return 1
+}
+
+// locks reads all locks and everybody who waits.
+func (d delivery) locks(ctx context.Context) (run.Locks, error) {
+	l, err := d.Store.Locks(ctx)
+	if err != nil {
+		return run.Locks{}, storeError{fmt.Errorf("reading the locks: %w", err)}
+	}
+	return l, nil
 }
 
 func artifactOf(j run.Job, name string) (run.Artifact, bool) {

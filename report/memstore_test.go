@@ -15,6 +15,7 @@ type memStore struct {
 	notices []*memNotice
 	runs    map[string]run.Run
 	posted  map[string]run.Posted
+	locks   run.Locks
 	// lose makes PutPosted fail for rows with an id: the crash between an
 	// answer of GitHub and the row that remembers it.
 	lose func(run.Posted) error
@@ -105,6 +106,12 @@ func (m *memStore) PullRuns(_ context.Context, repositoryID int64, pull, limit i
 	}
 	slices.SortFunc(out, func(a, b run.Run) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return out[:min(len(out), limit)], nil
+}
+
+func (m *memStore) Locks(context.Context) (run.Locks, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.locks, nil
 }
 
 func (m *memStore) Posted(_ context.Context, name string) (run.Posted, error) {

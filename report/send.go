@@ -26,6 +26,11 @@ func (s *Sender) send(ctx context.Context, n run.Notice) error {
 		return d.comment(ctx)
 	case run.NoticeCheck:
 		return d.checks(ctx)
+	case run.NoticeMerge:
+		if d.Merge == nil {
+			return nil
+		}
+		return d.Merge(ctx, n)
 	}
 	return fmt.Errorf("sending notice %s: no such kind", n.Kind)
 }
@@ -59,10 +64,15 @@ const (
 // say about, newest first.
 func (d delivery) runs(ctx context.Context) ([]run.Run, error) {
 	newest, err := d.newest(ctx, newestRuns)
-	if err != nil || len(newest) < newestRuns || slices.ContainsFunc(newest, whole) {
+	if err != nil || len(newest) < newestRuns || slices.ContainsFunc(newest, replacesAll) {
 		return newest, err
 	}
 	return d.newest(ctx, shownRuns)
+}
+
+// replacesAll tells a plan before which nothing counts.
+func replacesAll(r run.Run) bool {
+	return r.Kind == run.KindPlan && r.Trigger != run.TriggerQueue && r.Whole()
 }
 
 func (d delivery) newest(ctx context.Context, limit int) ([]run.Run, error) {

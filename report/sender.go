@@ -22,6 +22,7 @@ type store interface {
 	RetryNotice(ctx context.Context, n run.Notice, at time.Time, cause string) error
 	Run(ctx context.Context, id string) (run.Run, error)
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
+	Locks(ctx context.Context) (run.Locks, error)
 	Posted(ctx context.Context, name string) (run.Posted, error)
 	PutPosted(ctx context.Context, p run.Posted) error
 }
@@ -39,9 +40,13 @@ type Sender struct {
 	// RetryAfter tells whether an error of a GitHub call is temporary, and the
 	// least time to wait then.
 	RetryAfter func(err error, now time.Time) (wait time.Duration, temporary bool)
-	Now        func() time.Time
-	AppID      int64  // of the GitHub App: only what it wrote is taken for ours
-	WebURL     string // of GitHub's pages, such as "https://github.com"; empty makes no links
+	// Merge merges the pull request of a notice, behind everything that people
+	// should see of it; nil never does. It is idempotent.
+	Merge   func(ctx context.Context, n run.Notice) error
+	Now     func() time.Time
+	NoApply map[string]bool // see View
+	AppID   int64           // of the GitHub App: only what it wrote is taken for ours
+	WebURL  string          // of GitHub's pages, such as "https://github.com"; empty makes no links
 
 	once  sync.Once
 	wake  chan struct{} // holds one token when something may be due; made by init

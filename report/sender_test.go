@@ -142,7 +142,7 @@ func started(r run.Run) run.Run {
 	return r
 }
 
-func final(r run.Run) []run.Notice {
+func atEnd(r run.Run) []run.Notice {
 	return []run.Notice{run.RefreshComment(r.Repository, r.PullRequest), run.RefreshCheck(r)}
 }
 
@@ -153,10 +153,10 @@ func TestOnePlanCostsFiveCalls(t *testing.T) {
 	b.drain()
 	b.store.put(run.RefreshCheck(r))
 	b.drain()
-	b.store.setRun(r, final(r)...)
+	b.store.setRun(r, atEnd(r)...)
 	b.drain()
 	b.wantCalls("POST reaction", "POST check", "POST comment", "PATCH check", "POST check")
-	if diff := cmp.Diff([]string{"lockkeeper/plan completed success", "lockkeeper/apply completed neutral"}, b.github.checkStates()); diff != "" {
+	if diff := cmp.Diff([]string{"lockkeeper/plan completed success", "lockkeeper/apply queued"}, b.github.checkStates()); diff != "" {
 		t.Error(diff)
 	}
 	body := b.github.bodies(1)[0]
@@ -170,9 +170,9 @@ func TestOnePlanCostsFiveCalls(t *testing.T) {
 func TestPlanningAgainEditsWhatIsThere(t *testing.T) {
 	b := newBench(t)
 	r := b.planned(1)
-	b.store.setRun(r, final(r)...)
+	b.store.setRun(r, atEnd(r)...)
 	b.drain()
-	b.store.put(final(r)...) // nothing new to say
+	b.store.put(atEnd(r)...) // nothing new to say
 	b.drain()
 	b.wantCalls("POST comment", "POST check", "POST check", "PATCH comment")
 
@@ -181,7 +181,7 @@ func TestPlanningAgainEditsWhatIsThere(t *testing.T) {
 	again.Jobs = slices.Clone(r.Jobs)
 	again.Jobs[0].State, again.Jobs[0].Result = run.JobFailed, &run.Result{Problem: &invalidReference}
 	again.State = run.StateFailed
-	b.store.setRun(again, final(again)...)
+	b.store.setRun(again, atEnd(again)...)
 	b.drain()
 	if calls := b.github.seen()[4:]; !slices.Equal(calls, []string{"PATCH comment", "PATCH check"}) {
 		t.Errorf("planning again made %v", calls)
@@ -214,7 +214,7 @@ func TestARunThatEndsAtOnceHasNoCheckInProgress(t *testing.T) {
 	b := newBench(t)
 	r := b.planned(1)
 	b.store.setRun(started(r), run.RefreshCheck(r))
-	b.store.setRun(r, final(r)...)
+	b.store.setRun(r, atEnd(r)...)
 	b.drain()
 	b.wantCalls("POST comment", "POST check", "POST check")
 }
@@ -247,7 +247,7 @@ func TestRepliesAreSentOnceAndInOrder(t *testing.T) {
 func TestADeletedCommentIsMadeAnew(t *testing.T) {
 	b := newBench(t)
 	r := b.planned(1)
-	b.store.setRun(r, final(r)...)
+	b.store.setRun(r, atEnd(r)...)
 	b.drain()
 	clear(b.github.comments)
 	b.store.put(run.RefreshComment(repository, 1))
@@ -262,7 +262,7 @@ func TestAMissingSummaryStillReportsTheCounts(t *testing.T) {
 	b := newBench(t)
 	r := b.planned(1)
 	clear(b.artifacts)
-	b.store.setRun(r, final(r)...)
+	b.store.setRun(r, atEnd(r)...)
 	b.drain()
 	if body := b.github.bodies(1)[0]; !strings.Contains(body, "1 to add, 1 to destroy") || !strings.Contains(body, "cannot be read any more") {
 		t.Errorf("comment:\n%s", body)
@@ -274,7 +274,7 @@ func TestTwentyPullRequestsAtOnce(t *testing.T) {
 	for pull := 1; pull <= 20; pull++ {
 		r := b.planned(pull)
 		r.HeadSHA = fmt.Sprintf("%040d", pull)
-		b.store.setRun(r, final(r)...)
+		b.store.setRun(r, atEnd(r)...)
 		b.store.put(run.ReactionTo(repository, pull, int64(pull), "eyes"))
 	}
 	// One pull request whose comment takes long holds up nobody else.

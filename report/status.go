@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,45 +13,50 @@ import (
 // statusRuns is how many finished runs /status shows.
 const statusRuns = 5
 
-// Status is the answer to /status: what runs and waits, and what was last.
-// Runs are those of the pull request, newest first.
-func Status(runs []run.Run, now time.Time) string {
+// Status is StatusAndLocks without locks.
+func Status(runs []run.Run, now time.Time) string { return StatusAndLocks(runs, run.Locks{}, now) }
+
+// StatusAndLocks is the answer to /status: what runs and waits, what was last, and the
+// locks that the pull request holds and waits for. Runs are its own, newest first.
+func StatusAndLocks(runs []run.Run, locks run.Locks, now time.Time) string {
 	if len(runs) == 0 {
 		return "**Nothing was planned on this pull request yet.**\n\n**Next**: plan `/plan` · all commands `/help`\n"
 	}
-	var active, done []string
+	var active []string
+	done, ended := "", 0
 	for _, r := range runs {
 		switch {
 		case !r.State.Final():
 			active = append(active, activeRun(r, now))
-		case len(done) < statusRuns:
-			done = append(done, fmt.Sprintf("| %s ago | %s | %s | %s |\n",
-				age(now.Sub(r.FinishedAt)), markdown.Cell(command(r)), commit(r), markdown.Cell(result(r))))
+		case ended < statusRuns:
+			ended++
+			done += fmt.Sprintf("| %s ago | %s | %s | %s |\n",
+				age(now.Sub(r.FinishedAt)), markdown.Cell(command(r)), commit(r), markdown.Cell(result(r)))
 		}
 	}
-	var b strings.Builder
-	if len(active) == 0 {
-		b.WriteString("**Nothing is running.**\n")
+	if done != "" {
+		done = "| ended | command | commit | result |\n|---|---|---|---|\n" + done
 	}
-	b.WriteString(strings.Join(active, "\n"))
-	if len(done) > 0 {
-		b.WriteString("\n| ended | command | commit | result |\n|---|---|---|---|\n" + strings.Join(done, ""))
-	}
-	hint := "plan again `/plan`"
+	hint := "**Next**: plan again `/plan` · what is missing to apply `/why` · all commands `/help`\n"
 	if len(active) > 0 {
-		hint = "stop it `/cancel`"
+		hint = "**Next**: stop it `/cancel` · all commands `/help`\n"
+	} else {
+		active = []string{"**Nothing is running.**\n"}
 	}
-	return b.String() + "\n**Next**: " + hint + " · all commands `/help`\n"
+	return paragraphs(paragraphs(active...), lockStatus(locks, runs[0].Holder(), now), done, hint)
 }
 
-// statusProjects is how many projects of an active run are named per state.
+// statusProjects is how many projects are named per state.
 const statusProjects = 10
 
 func activeRun(r run.Run, now time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**: %s on %s, asked for by %s %s ago\n", stateWord(r), command(r), commit(r),
-		nameCode(r.Actor), age(now.Sub(r.CreatedAt)))
-	for _, state := range []run.JobState{run.JobRunning, run.JobQueued, run.JobFailed} {
+	fmt.Fprintf(&b, "**%s**: %s on %s", stateWord(r), command(r), commit(r))
+	if r.Actor != "" {
+		b.WriteString(", asked for by " + nameCode(r.Actor))
+	}
+	fmt.Fprintf(&b, " %s ago\n", age(now.Sub(r.CreatedAt)))
+	for _, state := range []run.JobState{run.JobRunning, run.JobQueued, run.JobFailed, run.JobSkipped} {
 		var names []string
 		for _, j := range r.Jobs {
 			if j.State != state {
@@ -63,13 +69,67 @@ func activeRun(r run.Run, now time.Time) string {
 			names = append(names, text)
 		}
 		if n := len(names); n > 0 {
-			if n > statusProjects {
-				names = append(names[:statusProjects], number(n-statusProjects)+" more")
-			}
-			fmt.Fprintf(&b, "- %s %s: %s\n", number(n), state, sentence(names))
+			fmt.Fprintf(&b, "- %s %s: %s\n", number(n), jobWord(r, state), someOf(names))
 		}
 	}
 	return b.String()
+}
+
+// someOf joins names; those that are too many are counted.
+func someOf(names []string) string {
+	if n := len(names) - statusProjects; n > 0 {
+		names = append(slices.Clip(names[:statusProjects]), number(n)+" more")
+	}
+	return sentence(names)
+}
+
+func jobWord(r run.Run, state run.JobState) string {
+	if r.Kind != run.KindApply {
+		return string(state)
+	}
+	p := picked{apply: &r}
+	return string(p.applyStatus(run.Job{State: state}))
+}
+
+// lockStatus lists the locks that h holds, since when, and those it waits for.
+func lockStatus(locks run.Locks, h run.Holder, now time.Time) string {
+	var has, wants []string
+	for _, l := range held(locks, h) {
+		text := name(l.Project) + " for " + age(now.Sub(l.TakenAt))
+		switch {
+		case l.Busy != "":
+			text += ", an apply is under way"
+		case l.Dirty:
+			text += ", the last apply did not end well"
+		}
+		for i, w := range l.waiting {
+			if i == shownHolders {
+				text += ", " + number(len(l.waiting)-i) + " more wait"
+				break
+			}
+			text += ", " + reference(w.Holder, h) + " waits"
+		}
+		has = append(has, text)
+	}
+	for _, w := range waitsFor(locks, h) {
+		text := name(w.project) + ", " + ordinal(w.place) + " in line"
+		if w.holder.PullRequest != 0 {
+			text += ", " + reference(w.holder, h) + " holds it"
+		}
+		wants = append(wants, text)
+	}
+	return paragraphs(listOf("Locks", has), listOf("Waits for", wants))
+}
+
+// listOf writes items below a title; those that are too many are counted.
+func listOf(title string, items []string) string {
+	if len(items) == 0 {
+		return ""
+	}
+	if n := len(items) - statusProjects; n > 0 {
+		items = append(slices.Clip(items[:statusProjects]), number(n)+" more")
+	}
+	return "**" + title + "**\n\n- " + strings.Join(items, "\n- ") + "\n"
 }
 
 func stateWord(r run.Run) string {
@@ -88,6 +148,10 @@ func command(r run.Run) string {
 		return nameCode(r.Line)
 	case r.Trigger == run.TriggerPush:
 		return string(r.Kind) + " of a push"
+	case r.Trigger == run.TriggerTurn:
+		return string(r.Kind) + " when its turn came"
+	case r.Trigger == run.TriggerQueue:
+		return string(r.Kind) + " for the merge queue"
 	}
 	return nameCode("/" + string(r.Kind))
 }
@@ -100,17 +164,37 @@ func commit(r run.Run) string {
 }
 
 func result(r run.Run) string {
-	p := picked{run: r, jobs: r.Jobs}
+	p := picked{run: r}
+	for _, j := range r.Jobs {
+		p.standings = append(p.standings, run.Standing{Project: projectOf(j), PlanRun: r, Plan: j})
+	}
 	switch {
 	case r.State == run.StateRefused && r.Problem != nil:
 		first, _, _ := strings.Cut(r.Problem.Message, "\n") // a list would not fit into a cell
 		return "refused: " + markdown.RichLine(markdown.Limit(first, 160))
+	case r.Kind == run.KindApply && len(r.Jobs)+len(r.Unchanged) > 0:
+		return applyResult(r)
 	case r.State == run.StateSuperseded:
 		return supersededBy(r)
 	case r.State == run.StateCancelled:
 		return "cancelled" + by(r)
 	}
-	return strings.ToLower(checkTitle(p)[:1]) + checkTitle(p)[1:]
+	title := checkTitle(p, View{}.groups(p))
+	return strings.ToLower(title[:1]) + title[1:]
+}
+
+// applyResult counts how the projects of an apply ended.
+func applyResult(r run.Run) string {
+	p := picked{apply: &r}
+	by := map[status]int{statusNoChanges: len(r.Unchanged)}
+	for _, j := range r.Jobs {
+		by[p.applyStatus(j)]++
+	}
+	words := strings.Join(tally(by), ", ")
+	if r.Merged {
+		words += ", merged"
+	}
+	return words
 }
 
 // age writes a duration as a person says it.
@@ -124,17 +208,4 @@ func age(d time.Duration) string {
 		return many(int(d.Hours()), "hour")
 	}
 	return many(int(d.Hours()/24), "day")
-}
-
-// Refusal is the reply to a person whose run was refused or failed before it
-// had jobs.
-func Refusal(r run.Run) string {
-	said := "**Not done.** "
-	if r.Line != "" {
-		said = "**Not done**: " + nameCode(r.Line) + "\n\n"
-	}
-	if r.Problem == nil {
-		return said + "The command could not be carried out. Comment it again.\n"
-	}
-	return problem(said, *r.Problem, failureBudget)
 }

@@ -8,29 +8,44 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
+// columns are those that not every table needs.
+type columns struct {
+	also   bool // some row counts what has no column
+	policy bool // rules judge plans
+	result bool // some row says more than counts
+	mixed  bool // not all are planned
+	status bool // something was applied
+}
+
+func columnsOf(p picked, groups []group) columns {
+	c := columns{status: p.apply != nil}
+	for _, g := range groups {
+		c.also = c.also || alsoCell(g) != ""
+		c.policy = c.policy || g.policy != nil
+		c.mixed = c.mixed || g.state != run.JobSucceeded
+		c.result = c.result || c.mixed || findings(g) != ""
+	}
+	return c
+}
+
 // table has one row per group of projects. Rows that do not fit into the budget
 // are added up in one line. A single project needs none: the headline says it
 // all; neither do projects that all have no changes.
 func table(p picked, groups []group, budget int) string {
-	if len(p.jobs) < 2 || (len(groups) == 1 && groups[0].counts.Empty() && groups[0].state == run.JobSucceeded) {
+	if len(p.standings) < 2 || (len(groups) == 1 && groups[0].status == statusNoChanges) {
 		return ""
 	}
-	also := false                // some row counts what has no column
-	state, mixed := false, false // some row says more than counts; not all are planned
-	for _, g := range groups {
-		also = also || alsoCell(g) != ""
-		mixed = mixed || g.state != run.JobSucceeded
-		state = state || mixed || findings(g) != ""
-	}
+	c := columnsOf(p, groups)
+	last := cell(c.result && !c.status, " result |") + cell(c.status, " status |")
 	var b strings.Builder
-	b.WriteString("| project | environment | add | change | replace | destroy |" + cell(also, " also |") + cell(state, " result |") + "\n")
-	b.WriteString("|---|---|--:|--:|--:|--:|" + cell(also, "---|") + cell(state, "---|") + "\n")
-	const reserve = 300 // for the line that adds up the rest
+	b.WriteString("| project | environment | add | change | replace | destroy |" + cell(c.also, " also |") + cell(c.policy, " policy |") + last + "\n")
+	b.WriteString("|---|---|--:|--:|--:|--:|" + cell(c.also, "---|") + cell(c.policy, "---|") + cell(last != "", "---|") + "\n")
+	const reserve = 400 // for the line that adds up the rest
 	for i, g := range groups {
-		row := fmt.Sprintf("| %s | %s |%s%s%s\n", markdown.Cell(projectCell(g)), markdown.Cell(g.environments()), countCells(g),
-			cell(also, " "+alsoCell(g)+" |"), cell(state, " "+stateCell(p, g, mixed)+" |"))
+		row := fmt.Sprintf("| %s | %s |%s%s%s%s\n", markdown.Cell(projectCell(g)), markdown.Cell(g.environments()), countCells(g),
+			cell(c.also, " "+alsoCell(g)+" |"), cell(c.policy, " "+policyCell(g)+" |"), cell(last != "", " "+stateCell(p, g, c)+" |"))
 		if b.Len()+len(row) > budget-reserve {
-			return b.String() + "\n" + foldedRows(groups[i:])
+			return b.String() + "\n" + foldedRows(groups[i:], c)
 		}
 		b.WriteString(row)
 	}
@@ -45,7 +60,7 @@ func cell(show bool, text string) string {
 }
 
 func projectCell(g group) string {
-	if len(g.jobs) > 1 && !g.counts.Empty() {
+	if len(g.standings) > 1 && !g.counts.Empty() {
 		return g.names(name) + " (same change)"
 	}
 	return g.names(name)
@@ -57,7 +72,7 @@ func countCells(g group) string {
 		switch {
 		case n == 0:
 			b.WriteString(" – |")
-		case len(g.jobs) > 1:
+		case len(g.standings) > 1:
 			fmt.Fprintf(&b, " %s each |", number(n))
 		default:
 			fmt.Fprintf(&b, " %s |", number(n))
@@ -69,22 +84,32 @@ func countCells(g group) string {
 func alsoCell(g group) string {
 	c := g.counts
 	c.Add, c.Change, c.Replace, c.Destroy = 0, 0, 0, 0
-	return countWords(c, parts(c))
+	return countWords(parts(c))
 }
 
-func stateCell(p picked, g group, mixed bool) string {
-	switch g.state {
-	case run.JobSucceeded:
-		return strings.Join(nonEmpty(cell(mixed, "planned"), findings(g)), ", ")
-	case run.JobFailed:
-		return "**failed**"
-	case run.JobCancelled:
-		return "cancelled"
-	}
-	if p.run.Ending() {
+// stateCell says how far a row is, and what its plan warns of.
+func stateCell(p picked, g group, c columns) string {
+	switch {
+	case c.status && g.state == run.JobSucceeded:
+		return strings.Join(nonEmpty(g.status.cell(), findings(g)), ", ")
+	case g.state == run.JobSucceeded:
+		return strings.Join(nonEmpty(cell(c.mixed, "planned"), findings(g)), ", ")
+	case g.state == run.JobFailed:
+		return cell(c.status, "plan ") + "**failed**"
+	case g.state == run.JobCancelled:
+		return cell(c.status, "plan ") + "cancelled"
+	case p.run.Ending():
 		return "stopping"
 	}
-	return string(g.state) // queued or running
+	return cell(c.status, "plan ") + string(g.state) // queued or running
+}
+
+// cell is the status in a table, bold when a person has to look.
+func (s status) cell() string {
+	if s == statusFailed || s == statusInterrupted {
+		return "**" + string(s) + "**"
+	}
+	return string(s)
 }
 
 // findings counts what the plan warns of.
@@ -104,24 +129,40 @@ func findings(g group) string {
 }
 
 // foldedRows adds up the rows that are not shown.
-func foldedRows(groups []group) string {
+func foldedRows(groups []group, c columns) string {
 	var total run.Counts
 	projects, failed := 0, 0
+	byStatus := map[status]int{}
 	for _, g := range groups {
-		projects += len(g.jobs)
-		if g.state == run.JobFailed {
-			failed += len(g.jobs)
+		n := len(g.standings)
+		projects += n
+		byStatus[g.status] += n
+		if g.state == run.JobFailed && !c.status { // else a status says it
+			failed += n
 		}
-		for range g.jobs {
+		for range g.standings {
 			total = total.Plus(g.counts)
 		}
 	}
-	words := nonEmpty(countWords(total, parts(total)))
-	if failed > 0 {
-		words = append(words, number(failed)+" failed")
+	words := nonEmpty(countWords(parts(total)), numbered([]part{{failed, "failed"}, {deniedPlans(groups), "denied by plan policy"}})...)
+	if c.status {
+		words = append(words, tally(byStatus)...)
 	}
 	if len(words) == 0 {
 		words = []string{"no changes"}
 	}
 	return fmt.Sprintf("and **%s**: %s.\n", many(projects, "more project"), strings.Join(words, " · "))
+}
+
+// tally counts projects by status, the one that needs a person most first.
+func tally(by map[status]int) []string {
+	var list []part
+	for _, s := range statuses {
+		text := string(s)
+		if s == statusNoChanges {
+			text = "without changes"
+		}
+		list = append(list, part{by[s], text})
+	}
+	return numbered(list)
 }

@@ -29,19 +29,25 @@ func (d delivery) comment(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, ok := pick(runs, "")
+	locks, err := d.locks(ctx)
+	if err != nil {
+		return err
+	}
+	v := View{Runs: runs, Locks: locks, NoApply: d.NoApply}
+	p, ok := v.pick("")
 	if !ok {
 		return nil
 	}
-	summaries, err := d.summaries(ctx, p.jobs)
-	if err != nil {
+	if v.Summaries, err = d.summaries(ctx, p); err != nil {
 		return err
 	}
-	link, err := d.checkURL(ctx, p.run)
-	if err != nil {
+	if v.CheckURL, err = d.checkURL(ctx, p.pinned, CheckPlan); err != nil {
 		return err
 	}
-	body := Comment(View{Runs: runs, Summaries: summaries, CheckURL: link}) + "\n" + markComment + "\n"
+	if v.ApplyURL, err = d.checkURL(ctx, p.pinned, CheckApply); err != nil {
+		return err
+	}
+	body := Comment(v) + "\n" + markComment + "\n"
 	return d.put(ctx, object{
 		name: fmt.Sprintf("comment/%d/%d", n.Repository.ID, n.PullRequest), digest: digest(body),
 		create: func(ctx context.Context) (int64, error) { return d.createComment(ctx, body) },
@@ -87,7 +93,7 @@ func clip(body string, limit int) string {
 	if strings.Count(shown, "\n```")%2 == 1 {
 		shown += "\n```"
 	}
-	return fmt.Sprintf("%s\n\n%s left out for size.\n", shown, plural(left, "more line is", "more lines are"))
+	return fmt.Sprintf("%s\n\n%s left out for size.\n", shown, counted(left, "more line is", "more lines are"))
 }
 
 func (d delivery) createComment(ctx context.Context, body string) (int64, error) {
@@ -149,14 +155,14 @@ func (d delivery) findComment(ctx context.Context, mark string, since time.Time)
 	return found, nil
 }
 
-// checkURL is the page of the plan's check run, or of all checks while it is
-// not known.
-func (d delivery) checkURL(ctx context.Context, r run.Run) (string, error) {
+// checkURL is the page of a check run of r's commit, or of all checks while it
+// is not known.
+func (d delivery) checkURL(ctx context.Context, r run.Run, check string) (string, error) {
 	if d.WebURL == "" {
 		return "", nil
 	}
 	page := fmt.Sprintf("%s/%s/%s", strings.TrimSuffix(d.WebURL, "/"), url.PathEscape(r.Repository.Owner), url.PathEscape(r.Repository.Name))
-	posted, err := d.Store.Posted(ctx, checkName(r, CheckPlan))
+	posted, err := d.Store.Posted(ctx, checkName(r, check))
 	switch {
 	case errors.Is(err, run.ErrNotFound) || err == nil && posted.ID == 0:
 		return fmt.Sprintf("%s/pull/%d/checks", page, r.PullRequest), nil

@@ -52,13 +52,13 @@ func TestTroubleOnTheWay(t *testing.T) {
 			b := newBench(t)
 			b.github.fault = fault
 			r := b.planned(1)
-			b.store.setRun(r, append(final(r), run.ReactionTo(repository, 1, 5, "eyes"), run.ReplyTo(repository, 1, "d1", "hello"))...)
+			b.store.setRun(r, append(atEnd(r), run.ReactionTo(repository, 1, 5, "eyes"), run.ReplyTo(repository, 1, "d1", "hello"))...)
 			b.drain()
 			bodies := b.github.bodies(1)
 			if len(bodies) != 2 || strings.Count(strings.Join(bodies, ""), markComment) != 1 {
 				t.Errorf("%d comments: %q", len(bodies), bodies)
 			}
-			if diff := cmp.Diff([]string{"lockkeeper/plan completed success", "lockkeeper/apply completed neutral"}, b.github.checkStates()); diff != "" {
+			if diff := cmp.Diff([]string{"lockkeeper/plan completed success", "lockkeeper/apply queued"}, b.github.checkStates()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -77,7 +77,7 @@ func TestACrashBetweenTheAnswerAndItsRow(t *testing.T) {
 				return nil
 			}
 			r := b.planned(1)
-			b.store.setRun(r, append(final(r), run.ReplyTo(repository, 1, "d1", "hello"))...)
+			b.store.setRun(r, append(atEnd(r), run.ReplyTo(repository, 1, "d1", "hello"))...)
 			b.round()
 			b.restart()
 			b.drain()
@@ -116,7 +116,7 @@ func TestGitHubDownForSixHours(t *testing.T) {
 	}
 	for pull := 1; pull <= 3; pull++ {
 		r := b.planned(pull)
-		b.store.setRun(r, append(final(r), run.ReplyTo(repository, pull, fmt.Sprint("d", pull), "hello"))...)
+		b.store.setRun(r, append(atEnd(r), run.ReplyTo(repository, pull, fmt.Sprint("d", pull), "hello"))...)
 	}
 	b.drain()
 	for pull := 1; pull <= 3; pull++ {
@@ -167,7 +167,7 @@ func TestAPermanentErrorLeavesTheRestAlone(t *testing.T) {
 		return true
 	}
 	r := b.planned(1)
-	b.store.setRun(r, final(r)...)
+	b.store.setRun(r, atEnd(r)...)
 	b.drain()
 	b.wantCalls("POST comment", "POST check", "POST check")
 }
@@ -182,7 +182,7 @@ func TestAFailedCommentHoldsBackTheChecks(t *testing.T) {
 		return true
 	}
 	r := b.planned(1)
-	b.store.setRun(r, final(r)...)
+	b.store.setRun(r, atEnd(r)...)
 	b.drain()
 	b.wantCalls("POST comment", "GET comments", "POST comment", "POST check", "POST check")
 }

@@ -1,89 +1,104 @@
 package report
 
-import "github.com/lockkeeper/lockkeeper/run"
+import (
+	"slices"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
 
 // View is everything that the comment of one pull request is made of.
 type View struct {
 	Runs      []run.Run              // of the pull request, newest first
-	Summaries map[string]run.Summary // by job id; a missing one is shown by its counts alone
+	Summaries map[string]run.Summary // by job id of a plan; a missing one is shown by its counts alone
+	Locks     run.Locks              // all of them: what concerns the pull request is shown
+	NoApply   map[string]bool        // names of environments in which pull requests apply nothing
 	CheckURL  string                 // page of the plan's check run; empty shows no link
+	ApplyURL  string                 // page of the apply's check run; empty shows no link
 }
 
-// picked is what a View shows: the newest state of each project at one commit.
+// picked is what a View shows: how far each project is at one commit.
 type picked struct {
-	run      run.Run // the newest run that counts: commit, base, notes and state are its own
-	jobs     []run.Job
-	outdated string // an older commit that was planned, when there is nothing newer to show
+	run       run.Run        // the newest plan that counts: its state and notes are shown
+	pinned    run.Run        // the same, or the newest one before it while it does not know its commit
+	standings []run.Standing // of the commit, by name
+	apply     *run.Run       // the newest apply of what is shown; nil when there is none
+	complete  bool           // everything that the commit changes was planned at some time
+	outdated  string         // an older commit that was planned, when there is nothing newer to show
+	noApply   map[string]bool
 }
 
 // pick chooses what to show at the commit head; an empty head is the commit of
-// the newest run that knows its own. A run of all projects replaces everything
-// before it; a run of named projects replaces those. ok is false when there is
-// nothing to show.
-func pick(runs []run.Run, head string) (p picked, ok bool) {
-	seen := map[string]bool{}
-	complete := false
-	for _, r := range runs {
-		if answered(r) {
-			continue
-		}
-		if head == "" {
-			head = r.HeadSHA
-		}
-		switch {
-		case !ok:
-			if head != "" && r.HeadSHA != head {
-				continue
-			}
-			p.run, ok = r, true
-		case r.HeadSHA != head:
-			if p.outdated == "" && r.HeadSHA != "" && len(r.Jobs) > 0 {
-				p.outdated = r.HeadSHA
-			}
-			continue
-		}
-		if !complete {
-			p.take(r, seen)
-		}
-		complete = complete || len(r.Selectors) == 0 && !r.PreparedAt.IsZero()
+// the newest run that knows its own. Commits of the merge queue are shown only
+// when asked for. ok is false when there is nothing to show.
+func (v View) pick(head string) (p picked, ok bool) {
+	plans := slices.DeleteFunc(slices.Clone(v.Runs), func(r run.Run) bool {
+		return r.Kind != run.KindPlan || answered(r) || r.Trigger == run.TriggerQueue && r.HeadSHA != head
+	})
+	newest := slices.IndexFunc(plans, func(r run.Run) bool { return head == "" || r.HeadSHA == head })
+	if newest < 0 {
+		return p, false
 	}
-	if len(p.jobs) > 0 || p.run.State == run.StateSucceeded {
-		p.outdated = ""
+	p = picked{run: plans[newest], pinned: plans[newest], noApply: v.NoApply}
+	if known := slices.IndexFunc(plans, func(r run.Run) bool { return r.HeadSHA != "" }); head == "" && known >= 0 {
+		head, p.pinned = plans[known].HeadSHA, plans[known]
 	}
-	return p, ok
-}
-
-// whole reports whether a run is about everything that its commit changes, so
-// that nothing before it counts.
-func whole(r run.Run) bool { return len(r.Selectors) == 0 && !r.PreparedAt.IsZero() }
-
-func (p *picked) take(r run.Run, seen map[string]bool) {
-	for _, j := range r.Jobs {
-		if name := j.Document.Project.Name; !seen[name] {
-			seen[name] = true
-			p.jobs = append(p.jobs, j)
-		}
+	p.standings = run.Standings(v.Runs, head)
+	p.apply = p.newestApply(v.Runs, head)
+	p.complete = slices.ContainsFunc(plans, func(r run.Run) bool { return r.HeadSHA == head && r.Whole() })
+	if len(p.standings) == 0 && p.run.State != run.StateSucceeded {
+		p.outdated = plannedElsewhere(plans, head)
 	}
+	return p, true
 }
 
 // answered tells runs that the comment leaves out: what a person asked for and
 // was refused has a reply of its own.
-func answered(r run.Run) bool {
-	return r.State == run.StateRefused && r.Trigger != run.TriggerPush
+func answered(r run.Run) bool { return r.State == run.StateRefused && r.Trigger.Asked() }
+
+// newestApply finds the apply that changed one of the standings, or that came
+// after their plan and found nothing to change.
+func (p picked) newestApply(runs []run.Run, head string) *run.Run {
+	for i, r := range runs {
+		if r.Kind != run.KindApply || r.HeadSHA != head || r.PreparedAt.IsZero() {
+			continue
+		}
+		applied := func(s run.Standing) bool { return s.Apply != nil && r.Job(s.Apply.ID) != nil }
+		if slices.ContainsFunc(p.standings, applied) || len(r.Jobs) == 0 && r.CreatedAt.After(p.run.CreatedAt) {
+			return &runs[i]
+		}
+	}
+	return nil
 }
 
-// count is how many jobs are in a state.
+func plannedElsewhere(plans []run.Run, head string) string {
+	i := slices.IndexFunc(plans, func(r run.Run) bool { return r.HeadSHA != "" && r.HeadSHA != head && len(r.Jobs) > 0 })
+	if i < 0 {
+		return ""
+	}
+	return plans[i].HeadSHA
+}
+
+// plansOnly is the same without what was applied.
+func (p picked) plansOnly() picked {
+	p.apply, p.standings = nil, slices.Clone(p.standings)
+	for i := range p.standings {
+		p.standings[i].Apply = nil
+	}
+	return p
+}
+
+// count is how many plans are in a state.
 func (p picked) count(s run.JobState) int {
 	n := 0
-	for _, j := range p.jobs {
-		if j.State == s {
+	for _, standing := range p.standings {
+		if standing.Plan.State == s {
 			n++
 		}
 	}
 	return n
 }
 
-// active reports whether more will come without anybody doing anything.
+// active reports whether more plans will come without anybody doing anything.
 func (p picked) active() bool {
 	return !p.run.State.Final() || p.count(run.JobQueued)+p.count(run.JobRunning) > 0
 }
@@ -91,8 +106,8 @@ func (p picked) active() bool {
 // counts adds up what is planned so far.
 func (p picked) counts() run.Counts {
 	var total run.Counts
-	for _, j := range p.jobs {
-		total = total.Plus(jobCounts(j))
+	for _, s := range p.standings {
+		total = total.Plus(jobCounts(s.Plan))
 	}
 	return total
 }

@@ -50,28 +50,63 @@ type part struct {
 func parts(c run.Counts) []part {
 	return []part{
 		{c.Add, "to add"}, {c.Change, "to change"}, {c.Replace, "to replace"}, {c.Destroy, "to destroy"},
-		{c.Import, "to import"}, {c.Forget, "to forget"}, {c.Move, "to move"},
+		{c.Import, "to import"}, {c.Forget, "to forget"}, {c.Move, "to move"}, {c.Outputs, plural(c.Outputs, "output", "outputs") + " to change"},
 	}
 }
 
-// worstFirst is the same with what is lost in front.
+// done is the same once it is applied.
+func done(c run.Counts) []part {
+	return []part{
+		{c.Add, "added"}, {c.Change, "changed"}, {c.Replace, "replaced"}, {c.Destroy, "destroyed"},
+		{c.Import, "imported"}, {c.Forget, "forgotten"}, {c.Move, "moved"}, {c.Outputs, plural(c.Outputs, "output", "outputs") + " changed"},
+	}
+}
+
+// worstFirst is parts with what is lost in front.
 func worstFirst(c run.Counts) []part {
 	p := parts(c)
 	return append([]part{p[3], p[2], p[1], p[0]}, p[4:]...)
 }
 
 // countWords writes "4 to add, 1 to destroy, 2 outputs to change"; empty for no change.
-func countWords(c run.Counts, list []part) string {
+func countWords(list []part) string { return strings.Join(numbered(list), ", ") }
+
+// numbered writes the parts that are there, each with its number.
+func numbered(list []part) []string {
 	var out []string
 	for _, p := range list {
 		if p.n > 0 {
 			out = append(out, number(p.n)+" "+p.text)
 		}
 	}
-	if c.Outputs > 0 {
-		out = append(out, many(c.Outputs, "output")+" to change")
+	return out
+}
+
+// plural chooses between two words.
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return one
 	}
-	return strings.Join(out, ", ")
+	return more
+}
+
+// counted writes "1 diff is", "2 diffs are".
+func counted(n int, one, more string) string { return number(n) + " " + plural(n, one, more) }
+
+// ordinal writes 1st, 2nd, 3rd, 11th.
+func ordinal(n int) string {
+	suffix := "th"
+	if n%100 < 11 || n%100 > 13 {
+		switch n % 10 {
+		case 1:
+			suffix = "st"
+		case 2:
+			suffix = "nd"
+		case 3:
+			suffix = "rd"
+		}
+	}
+	return number(n) + suffix
 }
 
 // sentence joins words as a person does: "a, b and c".

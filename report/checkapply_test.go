@@ -1,0 +1,163 @@
+package report
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// queued is what the merge queue asks about: the plan of a group of its own.
+func queued(f *fixture) CheckView {
+	f.run.Trigger, f.run.Line, f.run.HeadSHA, f.run.PullRequest = run.TriggerQueue, "", oldHead, 4012
+	v := checkView(f)
+	v.HeadSHA = oldHead
+	return v
+}
+
+func at(v View, outputs map[string]string) CheckView {
+	return CheckView{View: v, HeadSHA: newHead, Outputs: outputs}
+}
+
+func TestApplyCheck(t *testing.T) {
+	views, locks := applyViews(), lockViews()
+	named := three()
+	named.run.Selectors = []string{"*-prod"}
+	plan := three()
+	failed := plan.apply("r9", "network-prod failed", "app-prod skipped")
+	failed.outputs[failed.run.Jobs[0].ID] = "aws_db_instance.orders: Destroying...\n\nError: creating S3 Bucket\n"
+	allLater := newFixture("r1").planned("network-prod", "prod", changes(queue))
+	allLater.run.Jobs[0].Document.Project.AfterMerge = true
+	refused := ended2(run.StateRefused, func(r *run.Run) {
+		r.Trigger, r.Problem, r.PreparedAt = run.TriggerPush, configProblem, time.Time{}
+	})
+	queueLater := three()
+	for i := range queueLater.run.Jobs {
+		queueLater.run.Jobs[i].Document.Project.AfterMerge = true
+	}
+
+	for name, c := range map[string]struct {
+		view CheckView
+		want string // status, conclusion, buttons
+	}{
+		"waiting":      {at(views["gate_many"], nil), "queued"},
+		"ready":        {at(views["gate_ready"], nil), "queued"},
+		"speculative":  {at(locks["speculative_many"], nil), "queued"},
+		"named":        {checkView(named), "queued"},
+		"refused":      {at(refused, nil), "queued"},
+		"partly":       {at(views["apply_partly"], nil), "queued"},
+		"running":      {at(views["apply_running"], nil), "in_progress"},
+		"done":         {at(views["apply_done"], nil), "completed success"},
+		"no_changes":   {at(goldenViews()["no_op"], nil), "completed success"},
+		"failed":       {at(withLocks(plan.then(failed), locking{}.held(12, "network-prod")), failed.outputs), "completed failure plan unlock"},
+		"interrupted":  {at(views["apply_interrupted"], nil), "completed failure plan"},
+		"stopped":      {at(views["apply_stopped"], nil), "completed cancelled plan"},
+		"nothing":      {at(goldenViews()["nothing"], nil), "completed neutral"},
+		"after_merge":  {at(allLater.view(), nil), "completed neutral"},
+		"plan_only":    {at(views["apply_plan_only"], nil), "completed neutral"},
+		"overridden":   {at(locks["policy_overridden"], nil), "completed success"},
+		"queue_open":   {queued(three()), "completed failure"},
+		"queue_green":  {queued(newFixture("r1").planned("dns-prod", "prod", noChange)), "completed success"},
+		"queue_failed": {queued(newFixture("r1").planned("dns-prod", "prod", noChange).failed("app-prod", "prod", invalidReference)), "completed failure"},
+		"queue_later":  {queued(queueLater), "completed neutral"},
+		"queue_none":   {queued(newFixture("r1")), "completed neutral"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, ok := ApplyCheck(c.view)
+			if !ok {
+				t.Fatal("there is no check run")
+			}
+			golden(t, "check_apply_"+name, got.goldenText())
+			words := strings.Fields(got.Status + " " + got.Conclusion)
+			for _, a := range got.Actions {
+				words = append(words, a.Identifier)
+			}
+			if text := strings.Join(words, " "); text != c.want {
+				t.Errorf("got %q, want %q", text, c.want)
+			}
+			judge(t, got.Summary)
+			judge(t, got.Text)
+		})
+	}
+}
+
+func TestButtonsOfAPlan(t *testing.T) {
+	views, locks := applyViews(), lockViews()
+	for name, c := range map[string]struct {
+		view CheckView
+		want string
+	}{
+		"nothing to apply":                {at(goldenViews()["no_op"], nil), "plan"},
+		"something to apply":              {at(views["gate_one"], nil), "plan apply"},
+		"and locks to release":            {at(locks["in_line"], nil), "plan apply unlock"},
+		"without the locks":               {at(locks["speculative"], nil), "plan"},
+		"the environment allows nothing":  {at(views["apply_plan_only"], nil), "plan"},
+		"everything is applied":           {at(views["apply_done"], nil), "plan unlock"},
+		"a failed apply":                  {at(views["apply_failed_one"], nil), "plan"},
+		"one of several is applied":       {at(views["apply_partly"], nil), "plan apply"},
+		"a plan failed":                   {at(goldenViews()["failed"], nil), "plan"},
+		"an apply that is under way":      {at(views["apply_running"], nil), "plan apply"},
+		"a group of the merge queue":      {queued(three()), ""},
+		"a plan that came after an apply": {at(views["apply_planned_again"], nil), "plan apply unlock"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, ok := CheckRun(c.view)
+			var words []string
+			for _, a := range got.Actions {
+				words = append(words, a.Identifier)
+				if len(a.Label) > 20 || len(a.Description) > 40 || len(a.Identifier) > 20 || len(got.Actions) > 3 {
+					t.Errorf("more than GitHub takes: %+v", got.Actions)
+				}
+			}
+			if text := strings.Join(words, " "); !ok || text != c.want {
+				t.Errorf("got %q, want %q", text, c.want)
+			}
+		})
+	}
+}
+
+// An apply must not cost a call for the plan's check, so that one says the same
+// before, during and after it, but for its buttons at the end.
+func TestAnApplyLeavesThePlansCheckAlone(t *testing.T) {
+	plan := three()
+	before, _ := CheckRun(at(plan.view(), nil))
+	during, _ := CheckRun(at(plan.then(plan.apply("r9", "network-prod running", "app-prod queued")), nil))
+	after, _ := CheckRun(at(plan.then(plan.apply("r9", "network-prod", "app-prod")), nil))
+	if before.digest() != during.digest() {
+		t.Errorf("the apply changed it:\n%s\n%s", before.goldenText(), during.goldenText())
+	}
+	after.Actions = before.Actions
+	if before.digest() != after.digest() {
+		t.Errorf("the end of the apply changed more than the buttons:\n%s\n%s", before.goldenText(), after.goldenText())
+	}
+}
+
+// What goes on inside of an apply is not sent step by step.
+func TestTheApplyCheckIsSentOnceWhileAnApplyRuns(t *testing.T) {
+	plan := three()
+	first, _ := ApplyCheck(at(plan.then(plan.apply("r9", "network-prod queued", "app-prod queued")), nil))
+	second, _ := ApplyCheck(at(plan.then(plan.apply("r9", "network-prod", "app-prod running")), nil))
+	if first.Status != checkInProgress || first.digest() != second.digest() {
+		t.Errorf("it changed:\n%s\n%s", first.goldenText(), second.goldenText())
+	}
+}
+
+// T22: nothing that is not applied makes the check green, whatever its state.
+func TestT22_OnlyAppliedIsGreen(t *testing.T) {
+	for _, state := range []run.JobState{run.JobFailed, run.JobCancelled, run.JobSkipped, run.JobQueued, run.JobRunning, "unheard of"} {
+		plan := three()
+		c, _ := ApplyCheck(at(plan.then(plan.apply("r9", "app-prod", "network-prod "+string(state))), nil))
+		if c.Conclusion == "success" || c.Conclusion == "neutral" {
+			t.Errorf("one project is %s, and the check is %s", state, c.Conclusion)
+		}
+	}
+	for _, state := range []run.JobState{run.JobFailed, run.JobCancelled, run.JobQueued, run.JobRunning, "unheard of"} {
+		plan := three()
+		plan.run.Jobs[1].State = state
+		c, _ := ApplyCheck(at(plan.then(plan.apply("r9", "network-prod")), nil))
+		if c.Conclusion == "success" || c.Conclusion == "neutral" {
+			t.Errorf("one project's plan is %s, and the check is %s", state, c.Conclusion)
+		}
+	}
+}

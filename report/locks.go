@@ -1,0 +1,223 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// shownHolders is how many pull requests are named that hold a lock or wait.
+const shownHolders = 6
+
+// hold is a lock of a pull request and who waits for it, in order.
+type hold struct {
+	run.Lock
+	waiting []waiter
+}
+
+// held lists what h holds, each project once, by name.
+func held(l run.Locks, h run.Holder) []hold {
+	var out []hold
+	for _, lock := range l.Locks {
+		if lock.Free() || !lock.Holder.Is(h) {
+			continue
+		}
+		at := slices.IndexFunc(out, func(o hold) bool { return o.Project == lock.Project })
+		if at < 0 {
+			at = len(out)
+			out = append(out, hold{Lock: lock})
+		}
+		o := &out[at]
+		o.Busy, o.Dirty = cmp.Or(o.Busy, lock.Busy), o.Dirty || lock.Dirty
+		for _, w := range inLine(l) {
+			if w.wants(lock.Key) && !w.Holder.Is(h) && !slices.ContainsFunc(o.waiting, w.is) {
+				o.waiting = append(o.waiting, w)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b hold) int { return cmp.Compare(a.Project, b.Project) })
+	return out
+}
+
+// waiter is a pull request in line.
+type waiter struct{ run.Waiter }
+
+func (w waiter) wants(key string) bool {
+	return slices.ContainsFunc(w.Projects, func(c run.Claimed) bool { return slices.Contains(c.Keys, key) })
+}
+
+func (w waiter) is(o waiter) bool { return w.ID == o.ID }
+
+// inLine lists everybody who waits, in the order in which they are served.
+func inLine(l run.Locks) []waiter {
+	out := make([]waiter, len(l.Waiters))
+	for i, w := range l.Waiters {
+		out[i] = waiter{w}
+	}
+	slices.SortFunc(out, func(a, b waiter) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// wanted is a project that a pull request waits for.
+type wanted struct {
+	project string
+	holder  run.Holder // zero when nobody holds it now
+	place   int        // in the line, counted from 1
+}
+
+// waitsFor lists what h waits for and cannot have now, in the order of its claim.
+func waitsFor(l run.Locks, h run.Holder) []wanted {
+	line := inLine(l)
+	at := slices.IndexFunc(line, func(w waiter) bool { return w.Holder.Is(h) })
+	if at < 0 {
+		return nil
+	}
+	var out []wanted
+	for _, c := range line[at].Projects {
+		w := wanted{project: c.Project, place: 1}
+		for _, before := range line[:at] {
+			if slices.ContainsFunc(c.Keys, before.wants) {
+				w.place++
+			}
+		}
+		for _, lock := range l.Locks {
+			if slices.Contains(c.Keys, lock.Key) && !lock.Free() && !lock.Holder.Is(h) {
+				w.holder = lock.Holder
+			}
+		}
+		if w.holder.PullRequest != 0 || w.place > 1 {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// ordinary are owners and names as GitHub allows them; anything else is quoted.
+var ordinary = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+$`)
+
+// reference writes a pull request so that GitHub links it, as seen from a
+// repository.
+func reference(h, from run.Holder) string {
+	switch full := h.Repository.FullName(); {
+	case h.Repository.ID == from.Repository.ID:
+		return fmt.Sprintf("#%d", h.PullRequest)
+	case ordinary.MatchString(full):
+		return fmt.Sprintf("%s#%d", full, h.PullRequest)
+	default:
+		return nameCode(full) + fmt.Sprintf(" pull request %d", h.PullRequest)
+	}
+}
+
+// inOrder joins what happened to several pull requests; many are counted.
+func inOrder(list []string, one string) []string {
+	if n := len(list) - shownHolders; n > 0 {
+		return append(slices.Clip(list[:shownHolders]), many(n, one))
+	}
+	return list
+}
+
+// lockLines says who has what this pull request waits for, who waits for what
+// it has, and which of its locks stay although they look forgotten.
+func (v View) lockLines(p picked) string {
+	h := p.run.Holder()
+	return paragraphs(v.blockedLines(p, h), v.heldLines(p, h))
+}
+
+// blockedLines explains a plan without locks.
+func (v View) blockedLines(p picked, h run.Holder) string {
+	if p.stage() != speculative {
+		return ""
+	}
+	lines := standsBefore(waitsFor(v.Locks, h), h)
+	switch {
+	case len(lines) == 0 && p.active():
+		return "**It is your turn**: the plan is being made again, with the locks.\n"
+	case len(lines) == 0:
+		return "**Speculative plan**: it was made while others held its locks, so it cannot be applied. `/plan` makes it again.\n"
+	case len(lines) == 1:
+		return "**Speculative plan**: " + lines[0] + "; this plan will be made again when it is your turn.\n"
+	}
+	return "**Speculative plan**: others came first, so it cannot be applied. It will be made again when it is your turn.\n\n- " +
+		strings.Join(inOrder(lines, "more line"), "\n- ") + "\n"
+}
+
+// standsBefore writes what keeps a pull request waiting, projects with the same
+// holder and place together.
+func standsBefore(list []wanted, h run.Holder) []string {
+	var keys []wanted // without their projects
+	projects := map[int][]string{}
+	for _, w := range list {
+		key := wanted{holder: w.holder, place: w.place}
+		at := slices.IndexFunc(keys, func(k wanted) bool { return k.place == key.place && k.holder.Is(key.holder) })
+		if at < 0 {
+			at = len(keys)
+			keys = append(keys, key)
+		}
+		projects[at] = append(projects[at], w.project)
+	}
+	var out []string
+	for i, k := range keys {
+		what := "nobody holds " + fewNames(projects[i], name) + ", but"
+		if k.holder.PullRequest != 0 {
+			what = reference(k.holder, h) + " holds " + fewNames(projects[i], name) + ";"
+		}
+		out = append(out, what+" you are "+ordinal(k.place)+" in line")
+	}
+	return out
+}
+
+// heldLines says who waits for what h holds, and what is special about it.
+func (v View) heldLines(p picked, h run.Holder) string {
+	locks := held(v.Locks, h)
+	var dirty, busy []string
+	free := "That is free after a merge, a close or `/unlock`."
+	for _, lock := range locks {
+		if lock.Dirty && len(lock.waiting) > 0 {
+			free = "That is free when it is applied and merged, or after `/unlock`."
+		}
+		switch {
+		case p.some(func(s run.Standing) bool { return s.Project == lock.Project && s.Apply != nil }): // its status says it
+		case lock.Busy != "":
+			busy = append(busy, lock.Project)
+		case lock.Dirty:
+			dirty = append(dirty, lock.Project)
+		}
+	}
+	return paragraphs(
+		sentenceOf("**In line**: %s. "+free+"\n", strings.Join(whoWaits(locks, h), "; ")),
+		sentenceOf("**An apply of an earlier commit is under way**: %s. `/status` says how far it is.\n", fewNames(busy, name)),
+		sentenceOf("**An earlier apply did not end well**: %s. The lock stays, also after a merge, until an apply succeeds or somebody "+
+			"comments `/unlock`.\n", fewNames(dirty, name)),
+	)
+}
+
+// whoWaits writes who waits for locks that h holds, in the order of the line.
+func whoWaits(locks []hold, h run.Holder) []string {
+	var line []waiter
+	projects := map[int64][]string{}
+	for _, lock := range locks {
+		for _, w := range lock.waiting {
+			if projects[w.ID] == nil {
+				line = append(line, w)
+			}
+			projects[w.ID] = append(projects[w.ID], lock.Project)
+		}
+	}
+	slices.SortFunc(line, func(a, b waiter) int { return cmp.Compare(a.ID, b.ID) })
+	var out []string
+	for _, w := range line {
+		out = append(out, reference(w.Holder, h)+" waits for "+fewNames(projects[w.ID], name))
+	}
+	return inOrder(out, "more pull request")
+}
+
+func sentenceOf(format, what string) string {
+	if what == "" {
+		return ""
+	}
+	return fmt.Sprintf(format, what)
+}

@@ -1,0 +1,182 @@
+package report
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/report/markdown"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// How many reasons against an apply are shown, and how much of each. The gate
+// itself leaves out what is more.
+const (
+	shownReasons = 25
+	shownReason  = 400
+)
+
+// gateLines say whether what is planned may be applied, as far as that was
+// judged. The gate judges it again at /apply.
+func gateLines(p picked) string {
+	gate := p.run.Gate
+	if gate == nil || !p.some(p.open) || p.active() || p.stage() == applying {
+		return ""
+	}
+	if gate.Allowed {
+		return "**Ready to apply.**\n"
+	}
+	var out []string
+	for _, m := range gate.Missing[:min(len(gate.Missing), shownReasons)] {
+		if text := markdown.RichLine(markdown.Limit(m, shownReason)); !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	switch len(out) {
+	case 0:
+		return "**Not yet applicable**: `/why` says why.\n"
+	case 1:
+		return "**Not yet applicable**: " + out[0] + "\n"
+	}
+	return "**Not yet applicable**\n\n- " + strings.Join(out, "\n- ") + "\n"
+}
+
+// merged says that the pull request is merged, and whose work that was.
+func merged(p picked) string {
+	if p.apply == nil || !p.apply.Merged {
+		return ""
+	}
+	return "**Merged**: everything is applied, so Lockkeeper merged this pull request.\n"
+}
+
+// laterLines names projects that have changes and that /apply leaves alone.
+func laterLines(p picked) string {
+	var later, never []string
+	for _, s := range p.standings {
+		switch p.status(s) {
+		case statusLater:
+			later = append(later, s.Project)
+		case statusNoApply:
+			never = append(never, s.Project)
+		}
+	}
+	return paragraphs(
+		sentenceOf("**Left for the merge**: %s. `/apply` leaves that alone.\n", fewNames(later, name)),
+		sentenceOf("**Plans only**: pull requests apply nothing in the environment of %s.\n", fewNames(never, name)),
+	)
+}
+
+// next says what can be typed now.
+func next(p picked, hints []string, checkURL, applyURL string) string {
+	hints = append(hints, "all commands `/help`")
+	if p.apply != nil && linkable(applyURL) {
+		hints = append(hints, "[output of the apply]("+applyURL+")")
+	}
+	if len(p.standings) > 0 && linkable(checkURL) {
+		hints = append(hints, "[full diffs and output]("+checkURL+")")
+	}
+	return "**Next**: " + strings.Join(hints, " · ") + "\n"
+}
+
+const (
+	hintAgain  = "plan again `/plan`"
+	hintStatus = "what runs `/status`"
+)
+
+// hints are the commands that fit the stage.
+func hints(p picked) []string {
+	switch stage := p.stage(); {
+	case stage == applying:
+		return []string{"how far it is `/status`", "interrupt it `/cancel`"}
+	case p.active():
+		return planHints(p)
+	case p.some(stateNotSaved):
+		return []string{"repair the state as said above, then `/plan`", hintStatus}
+	case stage == applyFailed:
+		return []string{"when that is mended, see what is left `/plan`, then `/apply`", hintStatus}
+	case stage == applyStopped:
+		return []string{"see what is left `/plan`, then `/apply`", hintStatus}
+	case stage == allApplied && p.apply.Merged:
+		return []string{hintStatus}
+	case stage == allApplied:
+		return []string{"merge this pull request", hintAgain}
+	case stage == speculative:
+		return []string{"who holds what `/status`", hintAgain}
+	case !p.some(p.open) || p.count(run.JobSucceeded) < len(p.standings):
+		return planHints(p)
+	case p.run.Gate == nil && !p.some(denied) || p.run.Gate != nil && p.run.Gate.Allowed:
+		return nonEmpty("apply `/apply`", p.oneProject("/apply", p.open), hintAgain, hintStatus)
+	}
+	return []string{"when that is done `/apply`", "every reason `/why`", hintAgain, hintStatus}
+}
+
+// stateNotSaved tells an apply after which the state has to be repaired before
+// anything else.
+func stateNotSaved(s run.Standing) bool {
+	if s.Apply == nil {
+		return false
+	}
+	_, kept := artifactOf(*s.Apply, run.ArtifactErroredState)
+	return kept || s.Apply.State == run.JobFailed && problemOf(*s.Apply).Code == "state_not_saved"
+}
+
+// planHints are the commands that fit, apart from applies.
+func planHints(p picked) []string {
+	unplanned := func(s run.Standing) bool { return s.Plan.State != run.JobSucceeded }
+	switch {
+	case p.active() && len(p.standings) > 0:
+		return []string{"stop it `/cancel`", "how far it is `/status`"}
+	case p.active():
+		return nil
+	case p.count(run.JobFailed) > 0:
+		return nonEmpty("mend it and push, or plan again `/plan`", p.oneProject("/plan", unplanned), hintStatus)
+	case p.run.State == run.StateRefused:
+		return []string{"when that is put right `/plan`", hintStatus}
+	}
+	return nonEmpty(hintAgain, p.oneProject("/plan", unplanned), hintStatus)
+}
+
+// oneProject is the command for one of several projects: the first that is
+// worth it, else the first.
+func (p picked) oneProject(command string, worth func(run.Standing) bool) string {
+	if len(p.standings) < 2 {
+		return ""
+	}
+	at := max(0, slices.IndexFunc(p.standings, worth))
+	return "one project " + nameCode(command+" "+p.standings[at].Project)
+}
+
+// stamp says what this is the answer to, so that who planned again sees that
+// something happened although nothing differs.
+func stamp(p picked) string {
+	r := p.run
+	if p.apply != nil && p.apply.CreatedAt.After(r.CreatedAt) {
+		r = *p.apply
+	}
+	if !r.State.Final() || r.FinishedAt.IsZero() || len(p.standings) == 0 || len(r.Jobs) == 0 && r.Kind == run.KindPlan {
+		return ""
+	}
+	who := command(r)
+	if r.Actor != "" {
+		who += " by " + nameCode(r.Actor)
+	}
+	parts := []string{
+		who, r.FinishedAt.UTC().Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("%.1f s", r.FinishedAt.Sub(r.CreatedAt).Seconds()),
+	}
+	if len(r.Jobs) > 0 && r.Jobs[0].Result != nil && r.Jobs[0].Result.Terraform != "" {
+		parts = append(parts, name(r.Jobs[0].Result.Terraform))
+	}
+	return strings.Join(parts, " · ") + "\n"
+}
+
+// linkable tells an address that can stand between the brackets of a link.
+func linkable(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && !strings.ContainsAny(address, "()<>[]\\`*_ \t\r\n\"'|")
+}
+
+// nonEmpty lists the strings that are not empty.
+func nonEmpty(first string, rest ...string) []string {
+	return slices.DeleteFunc(append([]string{first}, rest...), func(s string) bool { return s == "" })
+}

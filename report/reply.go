@@ -1,0 +1,28 @@
+package report
+
+import (
+	"github.com/lockkeeper/lockkeeper/report/markdown"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Refusal is the reply to a person whose run was refused or failed before it
+// had jobs. A list of everything that is missing is shown as far as it fits.
+func Refusal(r run.Run) string {
+	said := "**Not done.** "
+	if r.Line != "" {
+		said = "**Not done**: " + nameCode(r.Line) + "\n\n"
+	}
+	if r.Problem == nil {
+		return said + "The command could not be carried out. Comment it again.\n"
+	}
+	shown, left := firstLines(r.Problem.Message, shownRefusal)
+	text := said + markdown.Rich(shown) + "\n"
+	if left > 0 {
+		text += "\n" + counted(left, "more line is", "more lines are") + " left out for size.\n"
+	}
+	return text + output(r.Problem.Detail, failureBudget)
+}
+
+// shownRefusal is how many bytes of a refusal are shown: the verdict about 200
+// projects is long.
+const shownRefusal = 20_000
