@@ -24,7 +24,9 @@ import (
 func (j *job) plan(ctx context.Context) *run.Problem {
 	p := j.makePlan(ctx)
 	if p == nil {
-		j.giveTurn()
+		if j.doc.Policy == nil { // rules need the turn, too
+			j.giveTurn()
+		}
 		p = j.keep(ctx)
 	}
 	if p != nil {

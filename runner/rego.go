@@ -47,6 +47,7 @@ func (j *job) judge(ctx context.Context, limit time.Duration) *run.Problem {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, rulesTooSlow(limit))
 	defer cancel()
 	verdict, complaints, err := j.evaluate(ctx)
+	j.giveTurn() // only now: for a large plan the evaluator takes gigabytes, so few run at once
 	if p := ended(ctx); p != nil {
 		return p
 	}
