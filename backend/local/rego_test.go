@@ -33,3 +33,31 @@ func TestRulesJudgePlansOfTheEngine(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// A large plan takes the evaluator gigabytes, so a job that is judged keeps its
+// turn until then: with one turn there is one evaluator.
+func TestRulesAreJudgedInTurn(t *testing.T) {
+	f := newFixture(t)
+	dir := t.TempDir()
+	f.options.Parallel, f.options.Evaluator = 1, filepath.Join(dir, "evaluator")
+	script := "#!/bin/sh\nmkdir " + dir + "/busy || exit 9\nsleep 0.5\nrmdir " + dir + "/busy\necho '{\"rules\":1}'\n"
+	if err := os.WriteFile(f.options.Evaluator, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	rules := backendtest.Source(t, f.artifacts, map[string]string{"policy/a.rego": "package main\n"})
+	source := backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": "resource \"terraform_data\" \"a\" {}\n"})
+	engine, inbox := f.open(t), backendtest.NewInbox()
+	backendtest.Serve(t, engine, inbox)
+	for _, id := range []string{"run-0", "run-1", "run-2"} {
+		doc := backendtest.Document(id, source)
+		doc.Policy = &rules
+		if err := engine.Start(t.Context(), doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"run-0", "run-1", "run-2"} {
+		if r := inbox.Finished(t, id); r.Problem != nil {
+			t.Errorf("%s: %+v", id, r.Problem)
+		}
+	}
+}
