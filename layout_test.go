@@ -45,6 +45,9 @@ var layout = map[string][]string{
 	// An AWS for tests; it knows nothing of Lockkeeper either.
 	"awstest": {},
 
+	// What people deploy to AWS, and nothing else.
+	"deploy/aws": {},
+
 	"bench": {"*"},
 }
 

@@ -89,7 +89,6 @@ func start(t testing.TB, python, dir string, o Options) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = log.Close() }()
 	cmd := exec.Command(python, filepath.Join(dir, "emulator"), "--images", file, "--short-timeouts", "--stop-grace", fmt.Sprint(grace.Seconds()))
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "PYTHONDONTWRITEBYTECODE=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -104,9 +103,10 @@ func start(t testing.TB, python, dir string, o Options) (*Emulator, error) {
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
+		_ = log.Close()
 	})
 	e := &Emulator{log: log.Name()}
-	port, err := ready(out, log.Name())
+	port, err := ready(out, log)
 	if err != nil {
 		return nil, err
 	}
@@ -115,15 +115,15 @@ func start(t testing.TB, python, dir string, o Options) (*Emulator, error) {
 }
 
 // ready waits for the line "ready PORT" and copies what follows to the log.
-func ready(out io.ReadCloser, log string) (string, error) {
+func ready(out io.Reader, log *os.File) (string, error) {
 	lines := bufio.NewReader(out)
 	line, err := lines.ReadString('\n')
 	port, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
 	if err != nil || !ok {
-		text, _ := os.ReadFile(log) // best effort: it says why
+		text, _ := os.ReadFile(log.Name()) // best effort: it says why
 		return "", fmt.Errorf("the emulator did not start: %s%s", line, text)
 	}
-	go func() { _, _ = io.Copy(io.Discard, lines) }()
+	go func() { _, _ = io.Copy(log, lines) }()
 	return port, nil
 }
 
@@ -138,6 +138,12 @@ func (e *Emulator) Config(principal string) aws.Config {
 		panic(err) // no file and no network is involved
 	}
 	return cfg
+}
+
+// Log is what the emulator printed so far; empty when that cannot be read.
+func (e *Emulator) Log() string {
+	text, _ := os.ReadFile(e.log) // it only helps to understand a failure
+	return string(text)
 }
 
 // motoVersion is the one that the emulator patches.

@@ -15,9 +15,10 @@ import (
 // Deploy creates a CloudFormation stack and returns its outputs.
 func (e *Emulator) Deploy(t testing.TB, stack, template string, parameters map[string]string) map[string]string {
 	t.Helper()
-	outputs, err := deploy(t.Context(), cloudformation.NewFromConfig(e.Config("deployer")), stack, template, parameters)
+	once := func(o *cloudformation.Options) { o.RetryMaxAttempts = 1 } // a second try hides why the first one failed
+	outputs, err := deploy(t.Context(), cloudformation.NewFromConfig(e.Config("deployer"), once), stack, template, parameters)
 	if err != nil {
-		t.Fatalf("deploying %s: %v", stack, err)
+		t.Fatalf("deploying %s: %v\n%s", stack, err, e.Log())
 	}
 	return outputs
 }

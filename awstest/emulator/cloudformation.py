@@ -8,6 +8,7 @@ from moto.batch.models import ComputeEnvironment, JobQueue
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from moto.core.common_models import CloudFormationModel
+from moto.iam.models import iam_backends
 
 import aws
 
@@ -138,7 +139,10 @@ def secret(client, name, p, _):
 
 
 def build_project(client, name, p, place):
-    source = camel(p["Source"]) if p["Source"].get("Location") else {"type": "S3", "location": "none/none.zip"}  # moto refuses NO_SOURCE
+    properties = p["Source"]
+    if "BuildSpec" in properties:
+        properties = {k: v for k, v in properties.items() if k != "BuildSpec"} | {"Buildspec": properties["BuildSpec"]}
+    source = camel(properties) if p["Source"].get("Location") else {"type": "S3", "location": "none/none.zip"}  # moto refuses NO_SOURCE
     environment = {**camel(p["Environment"]), "privilegedMode": str(p["Environment"].get("PrivilegedMode")).lower() == "true"}
     client("codebuild").create_project(name=name, source=source, artifacts=camel(p["Artifacts"]), environment=environment, serviceRole=p["ServiceRole"])
     return name, {"Arn": f"arn:aws:codebuild:{place}:project/{name}"}
@@ -164,7 +168,23 @@ def alarm(client, name, p, _):
     return name, {"Arn": name}
 
 
+def linked_role(account: str) -> str:
+    """The service-linked role that Batch makes and uses when a compute environment names none; moto wants one named."""
+    iam, path = iam_backends[account]["aws"], "/aws-service-role/batch.amazonaws.com/"
+    role = next((r for r in iam.get_roles() if r.path == path), None)
+    return (role or iam.create_service_linked_role("batch.amazonaws.com", "", "")).arn
+
+
+def with_linked_role(create):
+    def created(cls, name, template, account, region, **kwargs):
+        template["Properties"].setdefault("ServiceRole", linked_role(account))
+        return create(name, template, account, region, **kwargs)
+
+    return classmethod(created)
+
+
 def install() -> None:
+    ComputeEnvironment.create_from_cloudformation_json = with_linked_role(ComputeEnvironment.create_from_cloudformation_json)
     # Without these an attribute of one of them makes all outputs of the stack vanish.
     for model, attribute in ((JobQueue, "JobQueueArn"), (ComputeEnvironment, "ComputeEnvironmentArn")):
         model.has_cfn_attr = classmethod(lambda cls, name, attribute=attribute: name == attribute)

@@ -1,0 +1,45 @@
+package deploy
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "renew the copy of job.asl.json in template.yaml")
+
+// Around the copy of the state machine in the template.
+const (
+	copyBegins = "      DefinitionString: |\n"
+	copyEnds   = "      # End of the copy.\n"
+)
+
+func TestTheTemplateHoldsTheStateMachine(t *testing.T) {
+	before, rest, ok := strings.Cut(template, copyBegins)
+	_, after, ok2 := strings.Cut(rest, copyEnds)
+	if !ok || !ok2 {
+		t.Fatalf("template.yaml lacks %q or %q", copyBegins, copyEnds)
+	}
+	var indented strings.Builder
+	for line := range strings.Lines(stateMachine) {
+		indented.WriteString("        " + line)
+	}
+	want := before + copyBegins + indented.String() + copyEnds + after
+	if want == template {
+		return
+	}
+	if !*update {
+		t.Fatal("template.yaml does not hold job.asl.json as it is: run `make update`")
+	}
+	if err := os.WriteFile("template.yaml", []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Above this size CloudFormation takes a template only from a bucket.
+func TestTheTemplateIsSmallEnoughToBeSentAsItIs(t *testing.T) {
+	if len(template) > 51200 {
+		t.Errorf("template.yaml has %d bytes, want at most 51200", len(template))
+	}
+}
