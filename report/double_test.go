@@ -39,7 +39,7 @@ func doubled(t *testing.T) (b *bench, d *double.Double, number int) {
 	d, err = double.New(double.Options{
 		Dir: t.TempDir(), Checker: openapi.NewChecker(spec, func(violation string) { t.Error(violation) }),
 		App: double.App{ID: ourApp, Slug: "lockkeeper", Name: "Lockkeeper", PublicKey: &key.PublicKey,
-			Permissions: map[string]string{"checks": "write", "issues": "write", "pull_requests": "write", "metadata": "read", "contents": "read"}},
+			Permissions: map[string]string{"checks": "write", "issues": "write", "pull_requests": "write", "metadata": "read", "contents": "write"}},
 	})
 	must(err)
 	server := httptest.NewServer(d.Handler())
