@@ -2,7 +2,7 @@
 #             (make run LISTEN=127.0.0.1:9000 serves it at another address)
 # make once   the same scenario in the terminal, without a person
 # make test   all tests
-# make check  what a change must pass: format, vet, staticcheck, tests with the race detector
+# make check  what a change must pass: format, vet, staticcheck, cfn-lint and asl-validator, tests with the race detector
 # make bench  how much Lockkeeper adds to bare terraform; writes bench.json
 # make build  bin/lockkeeper, bin/lockkeeper-runner and bin/lockkeeper-evaluator
 # make update rewrites golden files
@@ -14,7 +14,10 @@ LISTEN ?=
 # Static binaries, and no C compiler needed. The race detector needs one.
 export CGO_ENABLED ?= 0
 
-.PHONY: run once build test check format vet staticcheck race bench fuzz update browser
+# Said last when the tests of the AWS engine were left out.
+SKIPPED = if [ "$$LOCKKEEPER_SKIP_AWS" = 1 ]; then echo 'LOCKKEEPER_SKIP_AWS=1: the AWS engine was not tested.'; fi
+
+.PHONY: run once build test check format vet staticcheck aws-lint race bench fuzz update browser
 
 run: build
 	bin/lockkeeper sandbox $(if $(LISTEN),--listen $(LISTEN))
@@ -27,8 +30,9 @@ build:
 
 test: vet browser
 	$(GO) test -timeout 20m ./...
+	@$(SKIPPED)
 
-check: format vet staticcheck browser race
+check: format vet staticcheck aws-lint browser race
 
 format:
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
@@ -39,15 +43,20 @@ vet:
 staticcheck:
 	$(GO) tool staticcheck ./...
 
+# The template and the state machine of the AWS engine.
+aws-lint:
+	@if [ "$$LOCKKEEPER_SKIP_AWS" != 1 ]; then deploy/aws/lint.sh; fi
+
 race:
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
+	@$(SKIPPED)
 
 bench: build
 	$(GO) run ./bench -lockkeeper bin/lockkeeper -out bench.json
 
 # Rewrites golden files; read the difference before you commit it.
 update:
-	$(GO) test . ./commands ./policy/rego ./project ./report ./sandbox/markdown ./server/config -update
+	$(GO) test . ./commands ./deploy/aws ./policy/rego ./project ./report ./sandbox/markdown ./server/config -update
 
 fuzz:
 	@set -e; for pkg in $$($(GO) list ./...); do \
