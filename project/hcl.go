@@ -66,6 +66,7 @@ func (c *collector) block(block *hclsyntax.Block) {
 		for _, inner := range block.Body.Blocks {
 			if inner.Type == "backend" || inner.Type == "cloud" {
 				c.Root = true
+				c.Backends = append(c.Backends, hclBackend(inner))
 			}
 		}
 	}

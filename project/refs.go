@@ -14,11 +14,13 @@ import (
 // facts is what one Terraform file says about other files. It depends on nothing but the
 // bytes of the file, so it is kept per blob. The fields are exported for gob, which saves them.
 type facts struct {
-	Refs    []ref
-	Root    bool   // has a backend or cloud block, so its directory is a root module
-	Skipped bool   // nothing in it can be a reference, so it was not parsed
-	Line    int    // of the first mistake
-	Mistake string // the first reason why the file could not be read in full; "" is fine
+	Refs []ref
+	Root bool // has a backend or cloud block, so its directory is a root module
+	// Backends are the backend and cloud blocks, in the order of the file.
+	Backends []backend
+	Skipped  bool   // nothing in it can be a reference, so it was not parsed
+	Line     int    // of the first mistake
+	Mistake  string // the first reason why the file could not be read in full; "" is fine
 }
 
 // ref is one reference by a constant path, or by the constant beginning of a path.
@@ -123,12 +125,21 @@ func (c *collector) json(data []byte) {
 			c.module(source, strings.Contains(source, "${"), c.lineOf(source))
 		}
 	})
-	eachBody(doc["terraform"], 0, func(body map[string]any) {
-		if body["backend"] != nil || body["cloud"] != nil {
-			c.Root = true
+	eachBody(doc["terraform"], 0, c.jsonSettings)
+	c.jsonTemplates(doc)
+}
+
+// jsonSettings reads a terraform block.
+func (c *collector) jsonSettings(body map[string]any) {
+	if body["backend"] != nil || body["cloud"] != nil {
+		c.Root = true
+	}
+	eachBody(body["backend"], 0, func(types map[string]any) {
+		for kind, inner := range types {
+			eachBody(inner, 0, func(body map[string]any) { c.Backends = append(c.Backends, jsonBackend(kind, body)) })
 		}
 	})
-	c.jsonTemplates(doc)
+	eachBody(body["cloud"], 0, func(body map[string]any) { c.Backends = append(c.Backends, jsonBackend("cloud", body)) })
 }
 
 // eachBody calls f for each block body below value, which stands under labels labels. JSON syntax allows
