@@ -239,7 +239,7 @@ func (s *stage) once(number int, id int64, before int, point string) {
 	}
 	v := s.pull(number)
 	for _, c := range v.Checks {
-		if c.Status != "completed" {
+		if c.Status != "completed" && c.Name != "lockkeeper/apply" { // that one waits for a person
 			s.Fatalf("killed %s: check %s is %s", point, c.Name, c.Status)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
@@ -36,7 +38,7 @@ func play(ctx context.Context, world *sandbox.Sandbox, out io.Writer) error {
 	}
 	scenes := []scene{
 		{demo.Author, "opens the pull request", func(*github.Person) (err error) { number, err = world.OpenFirst(); return err },
-			[]string{"2 to add", "5 to change", "1 to replace", "1 to destroy", "lockkeeper/plan success", "lockkeeper/apply neutral"}},
+			[]string{"2 to add", "5 to change", "1 to replace", "1 to destroy", "lockkeeper/plan success", "lockkeeper/apply queued"}},
 		{demo.Reviewer, "comments /plan *-prod", comment("/plan *-prod"), []string{"eyes", "| network-prod |", "lockkeeper/plan success"}},
 		{demo.Outsider, "comments /plan", comment("/plan"), []string{"Only people with write access"}},
 		{demo.Reviewer, "comments /plan nope", comment("/plan nope"), []string{"No project is called `nope`"}},
@@ -97,8 +99,8 @@ func (s scene) missing(before, now github.PullView) (out []string) {
 		out = append(out, "a new or changed comment of Lockkeeper")
 	}
 	for _, c := range now.Checks {
-		news += fmt.Sprintf("\n%s %s", c.Name, c.Conclusion)
-		if c.Status != "completed" {
+		news += fmt.Sprintf("\n%s %s", c.Name, cmp.Or(c.Conclusion, c.Status))
+		if c.Status != "completed" && c.Name != report.CheckApply { // that one waits for a person
 			out = append(out, "the end of "+c.Name)
 		}
 	}
@@ -156,7 +158,7 @@ func show(out io.Writer, before, after github.PullView) {
 			return b.ID == c.ID && b.Conclusion == c.Conclusion && b.Title == c.Title
 		})
 		if was < 0 {
-			fmt.Fprintf(out, "   check %s: %s, %s\n", c.Name, c.Conclusion, c.Title)
+			fmt.Fprintf(out, "   check %s: %s, %s\n", c.Name, cmp.Or(c.Conclusion, c.Status), c.Title)
 		}
 	}
 }
