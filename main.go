@@ -1,4 +1,4 @@
-// Command lockkeeper plans infrastructure changes from pull requests.
+// Command lockkeeper plans and applies infrastructure changes from pull requests.
 //
 // This file is the commands of the binary; app.go wires the parts.
 package main
@@ -43,7 +43,7 @@ func command(args []string) int {
 	defer stop()
 	var c cli
 	parser, err := kong.New(&c, kong.Name("lockkeeper"), kong.Vars{"version": "lockkeeper " + version},
-		kong.Description("Plans infrastructure changes from pull requests."), kong.BindTo(ctx, (*context.Context)(nil)))
+		kong.Description("Plans and applies infrastructure changes from pull requests."), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		return complain(err)
 	}

@@ -197,7 +197,9 @@ func writeConfig(dir string, world *sandbox.Sandbox, change ...func(map[string]a
 			return "", err
 		}
 	}
-	backend := map[string]any{"backend_config": map[string]string{"path": in("states/{project}.tfstate")}}
+	environment := func() map[string]any {
+		return map[string]any{"backend_config": map[string]string{"path": in("states/{project}.tfstate")}}
+	}
 	settings := map[string]any{
 		"data_dir": in("server"),
 		"github": map[string]any{
@@ -205,7 +207,7 @@ func writeConfig(dir string, world *sandbox.Sandbox, change ...func(map[string]a
 			"private_key_file": in("private-key.pem"), "webhook_secret_file": in("webhook-secret"),
 		},
 		"default_environment": "dev",
-		"environments":        map[string]any{"dev": backend, "prod": backend},
+		"environments":        map[string]any{"dev": environment(), "prod": environment()},
 	}
 	for _, c := range change {
 		c(settings)

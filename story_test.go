@@ -120,7 +120,7 @@ func TestAPullRequestIsPlannedWhenItIsOpened(t *testing.T) {
 	if c := s.check1(n, "lockkeeper/plan"); c.Conclusion != "success" || c.Status != "completed" {
 		t.Errorf("plan check %+v", c)
 	}
-	if c := s.check1(n, "lockkeeper/apply"); c.Conclusion != "neutral" {
+	if c := s.check1(n, "lockkeeper/apply"); c.Status != "queued" {
 		t.Errorf("apply check %+v", c)
 	}
 }
@@ -156,7 +156,7 @@ func TestAPushIsPlannedAndEndsPlansOfOlderCommits(t *testing.T) {
 		t.Errorf("the newest run is %s of %s", newest.State, newest.HeadSHA)
 	}
 	for _, c := range s.pull(n).Checks {
-		if c.Status != "completed" {
+		if c.Status != "completed" && c.Name != "lockkeeper/apply" { // that one waits for a person
 			t.Errorf("check %s is %s", c.Name, c.Status)
 		}
 	}
@@ -166,12 +166,12 @@ func TestHelpStatusAndCommandsThatAreNotThereYet(t *testing.T) {
 	s := newStory(t)
 	n := s.planned("a")
 	s.says(sam, n, "/help")
-	s.wants(s.last(n), "/plan", "/status", "/cancel")
+	s.wants(s.last(n), "/plan", "/apply", "/status", "/cancel")
 	s.says(rui, n, "/status")
 	s.wants(s.last(n), "plan")
 	s.says(rui, n, "/cancel")
 	s.wants(s.last(n), "Nothing is running")
-	s.says(rui, n, "/apply")
+	s.says(rui, n, "/destroy")
 	s.wants(s.last(n), "not available")
 }
 
