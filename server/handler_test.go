@@ -368,7 +368,19 @@ func TestT28OnlyWhatNeverArrivedIsAskedForAgain(t *testing.T) {
 	for range lostAttempts + 1 {
 		list = append(list, d(2, "hopeless", 500, 8*time.Minute))
 	}
-	if diff := cmp.Diff([]int64{6, 7}, lost(list, noon.Add(-time.Minute))); diff != "" {
+	if diff := cmp.Diff([]int64{6, 7}, lost(list, noon, time.Minute)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestT29AButtonThatWasPressedLongAgoIsNotAskedForAgain(t *testing.T) {
+	press := func(id int64, ago time.Duration) *github.HookDelivery {
+		return &github.HookDelivery{ID: &id, GUID: github.String(fmt.Sprint(id)), StatusCode: github.Int(502), Event: github.String("check_run"),
+			Action: github.String("requested_action"), DeliveredAt: &github.Timestamp{Time: noon.Add(-ago)}}
+	}
+	again := press(2, 5*time.Minute) // asked for again since, and pressed before
+	list := []*github.HookDelivery{again, press(1, 14*time.Minute+59*time.Second), press(2, 16*time.Minute), press(3, 15*time.Minute+time.Second)}
+	if diff := cmp.Diff([]int64{1}, lost(list, noon, time.Minute)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

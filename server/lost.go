@@ -58,7 +58,7 @@ func (l *Lost) sweep(ctx context.Context) (redelivered int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, id := range lost(recent, l.Now().Add(-l.Pause)) {
+	for _, id := range lost(recent, l.Now(), l.Pause) {
 		_, _, err := client.Apps.RedeliverHookDelivery(ctx, id)
 		var accepted *github.AcceptedError // the normal answer, 202
 		if err != nil && !errors.As(err, &accepted) {
@@ -92,10 +92,13 @@ func (l *Lost) recent(ctx context.Context, client *github.Client) ([]*github.Hoo
 }
 
 // lost picks, of each event that no attempt delivered, the newest attempt,
-// unless that was made after latest. The list is newest first.
-func lost(deliveries []*github.HookDelivery, latest time.Time) []int64 {
+// unless that was made less than pause ago. The list is newest first. The press
+// of a button is no longer asked for when it is old: nothing in it says when it
+// was pressed, so that whoever receives it could not tell (T29).
+func lost(deliveries []*github.HookDelivery, now time.Time, pause time.Duration) []int64 {
 	type event struct {
 		newest   *github.HookDelivery
+		first    time.Time // when it was tried for the first time
 		attempts int
 		done     bool
 	}
@@ -109,12 +112,14 @@ func lost(deliveries []*github.HookDelivery, latest time.Time) []int64 {
 			order = append(order, d.GetGUID())
 		}
 		e.attempts++
+		e.first = d.GetDeliveredAt().Time
 		e.done = e.done || d.GetStatusCode() >= 200 && d.GetStatusCode() < 300
 	}
 	var out []int64
 	for i := len(order) - 1; i >= 0; i-- { // oldest first, as they happened
 		e := events[order[i]]
-		if !e.done && e.attempts <= lostAttempts && !e.newest.GetDeliveredAt().After(latest) {
+		stale := e.newest.GetAction() == "requested_action" && now.Sub(e.first) > freshFor
+		if !e.done && !stale && e.attempts <= lostAttempts && now.Sub(e.newest.GetDeliveredAt().Time) >= pause {
 			out = append(out, e.newest.GetID())
 		}
 	}
