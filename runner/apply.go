@@ -33,6 +33,9 @@ func (j *job) apply(ctx context.Context) *run.Problem {
 	} else {
 		p = beforeApply(p)
 	}
+	if len(j.steps) == 0 {
+		return p
+	}
 	// What happened is wanted also when the time is over.
 	if err := j.putAll(context.WithoutCancel(ctx), map[string]putting{run.ArtifactOutput: j.putOutput}); err != nil {
 		fmt.Fprintln(os.Stderr, err) // what became of the apply is worth more than this error

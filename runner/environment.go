@@ -86,23 +86,28 @@ func CheckSecretName(variable string) error {
 	return nil
 }
 
-// secretsIn takes the job's secrets out of an environment.
-func secretsIn(environ []string) (map[string]string, *run.Problem) {
-	out := map[string]string{}
+// secretsIn takes the job's secrets out of an environment: those that terraform
+// gets, by their names, and all that must not be shown.
+func secretsIn(environ []string) (given map[string]string, known []string, problem *run.Problem) {
+	given = map[string]string{}
 	for _, entry := range environ {
 		prefixed, v, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(prefixed, MaskPrefix) {
+			known = append(known, v)
+		}
 		variable, ok := strings.CutPrefix(prefixed, SecretPrefix)
 		if !ok {
 			continue
 		}
 		if err := CheckSecretName(variable); err != nil {
-			return nil, &run.Problem{
+			return nil, nil, &run.Problem{
 				Code:    "secret_name",
 				Message: "The server's configuration names a secret that cannot be used, so nothing ran. Whoever runs Lockkeeper has to rename it.",
 				Detail:  err.Error(),
 			}
 		}
-		out[variable] = v
+		given[variable] = v
+		known = append(known, v)
 	}
-	return out, nil
+	return given, known, nil
 }

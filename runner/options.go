@@ -23,9 +23,17 @@ const (
 // secrets: LOCKKEEPER_SECRET_TF_VAR_token becomes TF_VAR_token of terraform.
 const SecretPrefix = "LOCKKEEPER_SECRET_"
 
-// DefaultGrace is how long terraform may take to end after an interrupt before
-// it is killed.
-const DefaultGrace = 30 * time.Second
+// MaskPrefix begins the names of environment variables whose values terraform
+// does not get but might print, because they were secrets of the plan.
+const MaskPrefix = "LOCKKEEPER_MASK_"
+
+// How long terraform may take to end after an interrupt before it is killed. An
+// apply that is interrupted first waits for the changes that are under way, and
+// then writes the state.
+const (
+	DefaultGrace      = 30 * time.Second
+	DefaultApplyGrace = 10 * time.Minute
+)
 
 // Options is what an engine decides about a runner process. None of it is
 // secret: it is visible in the process list.
@@ -41,6 +49,7 @@ type Options struct {
 	Grace         time.Duration // 0 is DefaultGrace
 	AliveFD       int           // open file that terraform inherits, so that its lock lasts as long as any process of the job; 0 for none
 	Threads       int           // threads that terraform computes with; 0 lets it use every processor
+	Salvage       bool          // the job's runner was killed: store what it left and write the result, do nothing else
 	TurnFD        int           // open file to which the runner writes a byte when it starts no more terraform; 0 for none
 	Evaluator     string        // lockkeeper-evaluator, absolute; empty when there is none, and then a plan that rules have to judge fails
 }
@@ -75,6 +84,9 @@ func (o Options) Args() []string {
 	if o.TurnFD != 0 {
 		args = append(args, "-turn-fd="+strconv.Itoa(o.TurnFD))
 	}
+	if o.Salvage {
+		args = append(args, "-salvage")
+	}
 	if o.Evaluator != "" {
 		args = append(args, "-evaluator="+o.Evaluator)
 	}
@@ -98,6 +110,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.DurationVar(&o.Grace, "grace", DefaultGrace, "time between interrupt and kill")
 	flags.IntVar(&o.Threads, "threads", 0, "threads of terraform")
 	flags.IntVar(&o.TurnFD, "turn-fd", 0, "open file to write a byte to after the last terraform process")
+	flags.BoolVar(&o.Salvage, "salvage", false, "store what a killed runner left")
 	flags.StringVar(&o.Evaluator, "evaluator", "", "what judges plans by rules")
 	flags.IntVar(&o.AliveFD, "alive-fd", 0, "open file that terraform inherits")
 	if err := flags.Parse(args); err != nil {

@@ -72,6 +72,17 @@ func (j *job) said(p part) string {
 	return string(kept.Bytes())
 }
 
+// lastWords is the end of what terraform printed in an apply.
+func (j *job) lastWords() string {
+	kept := &endsOf{tail: maxDetail / 4}
+	for _, p := range j.printed("apply") {
+		if err := j.clean(kept, p); err != nil {
+			return ""
+		}
+	}
+	return strings.TrimSpace(string(bytes.ToValidUTF8(kept.Bytes(), []byte("\uFFFD"))))
+}
+
 // detail is the part of a step's output that says what went wrong.
 func (j *job) detail(step string) string {
 	for _, p := range slices.Backward(j.printed(step)) {

@@ -223,7 +223,7 @@ func (j *job) summarize() (run.Summary, error) {
 	if err != nil {
 		return run.Summary{}, err
 	}
-	j.secrets = newRedactor(append(sensitive, slices.Collect(maps.Values(j.given))...))
+	j.secrets = newRedactor(append(sensitive, j.known...))
 	j.masked = true
 	if _, err := plan.Seek(0, io.SeekStart); err != nil {
 		return run.Summary{}, err

@@ -153,7 +153,7 @@ const resource = "resource \"terraform_data\" \"a\" {\n  input = \"x\"\n}\n"
 func TestOptionsAreTheirArguments(t *testing.T) {
 	want := Options{
 		Dir: "/d", View: "/v", Artifacts: "/a b", Terraform: "/t", TerraformName: "Terraform 1", Providers: "/p",
-		CLIConfig: "/c", Pass: []string{"A", "B"}, Grace: time.Minute, AliveFD: 3, TurnFD: 4, Threads: 2, Evaluator: "/e",
+		CLIConfig: "/c", Pass: []string{"A", "B"}, Grace: time.Minute, AliveFD: 3, TurnFD: 4, Threads: 2, Evaluator: "/e", Salvage: true,
 	}
 	got, err := parseOptions(want.Args())
 	if err != nil {

@@ -33,6 +33,7 @@ type job struct {
 	dir       string // of the project in the source, absolute; known once that is unpacked
 	store     *artifact.Dir
 	given     map[string]string // secrets, by the name that terraform knows
+	known     []string          // their values, and others that must not be shown
 	secrets   *redactor
 	masked    bool // secrets has what the plan marks as sensitive, too
 	cliConfig string
@@ -63,12 +64,14 @@ func work(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	j := &job{options: o, alive: alive, turn: turnFile(o.TurnFD), secrets: newRedactor(nil),
+		wrote: map[string][2]part{}, artifacts: map[string]run.Artifact{}}
+	if o.Salvage {
+		return j.salvage(ctx)
+	}
 	if err := claim(o.Dir); err != nil {
 		return err
 	}
-
-	j := &job{options: o, alive: alive, turn: turnFile(o.TurnFD), secrets: newRedactor(nil),
-		wrote: map[string][2]part{}, artifacts: map[string]run.Artifact{}}
 	problem := j.do(ctx)
 	result := j.result(problem)
 	if err := writeResult(o.Dir, result); err != nil {
@@ -151,6 +154,9 @@ func (j *job) do(ctx context.Context) *run.Problem {
 		return problemOf(err)
 	}
 	defer func() { _ = j.store.Close() }()
+	if err := j.lay(); err != nil {
+		return problemOf(err)
+	}
 
 	limit := time.Duration(j.doc.Limits.Seconds) * time.Second
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, timedOut(limit))
@@ -164,7 +170,7 @@ func (j *job) do(ctx context.Context) *run.Problem {
 	return unexpected(fmt.Errorf("this runner does not know the command %q", j.doc.Command))
 }
 
-// prepare reads what the job is and sets up its directory.
+// prepare reads what the job is.
 func (j *job) prepare() error {
 	doc, err := readDocument(j.options.Dir)
 	if err != nil {
@@ -177,15 +183,17 @@ func (j *job) prepare() error {
 	if j.doc.Limits.PlanBytes <= 0 {
 		j.doc.Limits.PlanBytes = defaultPlanBytes
 	}
-	given, problem := secretsIn(os.Environ())
-	if problem != nil {
+	var problem *run.Problem
+	if j.given, j.known, problem = secretsIn(os.Environ()); problem != nil {
 		return problem
 	}
-	j.given = given
-	j.secrets = newRedactor(slices.Collect(maps.Values(given)))
-	if j.store, err = artifact.OpenDir(j.options.Artifacts); err != nil {
-		return err
-	}
+	j.secrets = newRedactor(j.known)
+	j.store, err = artifact.OpenDir(j.options.Artifacts)
+	return err
+}
+
+// lay makes the directories of the job.
+func (j *job) lay() error {
 	for _, dir := range []string{"home", "source"} {
 		if err := os.Mkdir(j.path(dir), 0o700); err != nil {
 			return err

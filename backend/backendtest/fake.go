@@ -15,7 +15,8 @@ const Fake = "fake"
 var fakeTerraform []byte
 
 // FakeTerraform writes a program that behaves like terraform as far as a runner
-// can see, and whose plan ends only when it is told to. Signals says how.
+// can see, and whose plan and apply end only when they are told to. Signals says
+// how.
 func FakeTerraform(t testing.TB) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "terraform")
@@ -25,17 +26,41 @@ func FakeTerraform(t testing.TB) (path string) {
 	return path
 }
 
-// Signals is a directory through which a test and the fake terraform talk.
-// Flag names it to the fake.
+// Signals is a directory through which a test and one step of the fake
+// terraform talk.
 type Signals struct{ dir string }
 
-// NewSignals makes one.
-func NewSignals(t testing.TB) Signals { return Signals{t.TempDir()} }
+// NewSignals makes those of a plan, and of what comes before and after it.
+func NewSignals(t testing.TB) Signals {
+	t.Helper()
+	s := Signals{t.TempDir()}
+	for _, dir := range []Signals{s.Apply(), s.Init()} {
+		if err := os.Mkdir(dir.dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
 
 // Flag is the flag of the job document that a fake plan needs.
 func (s Signals) Flag() string { return "-var=signals=" + s.dir }
 
-// Runs is how often a plan began.
+// Apply are the signals of the apply of the plan that has s.
+func (s Signals) Apply() Signals { return Signals{filepath.Join(s.dir, "apply")} }
+
+// Init are the signals of every init, if the job document has BackendConfig.
+func (s Signals) Init() Signals { return Signals{filepath.Join(s.dir, "init")} }
+
+// BackendConfig is the backend configuration of the job document that a fake
+// init needs to be held up.
+func (s Signals) BackendConfig() map[string]string {
+	return map[string]string{"signals": s.Init().dir}
+}
+
+// Hold makes an init last until it is told to end. Call it before it begins.
+func (s Signals) Hold(t testing.TB) { s.touch(t, "hold") }
+
+// Runs is how often the step began.
 func (s Signals) Runs() int {
 	content, _ := os.ReadFile(filepath.Join(s.dir, "running"))
 	n := 0
@@ -47,16 +72,16 @@ func (s Signals) Runs() int {
 	return n
 }
 
-// Interrupted tells whether the plan got an interrupt.
+// Interrupted tells whether the step got an interrupt.
 func (s Signals) Interrupted() bool {
 	_, err := os.Stat(filepath.Join(s.dir, "interrupted"))
 	return err == nil
 }
 
-// Stubborn makes the plan ignore interrupts. Call it before the plan begins.
+// Stubborn makes the step ignore interrupts. Call it before it begins.
 func (s Signals) Stubborn(t testing.TB) { s.touch(t, "stubborn") }
 
-// Go lets the plan end well.
+// Go lets the step end well.
 func (s Signals) Go(t testing.TB) { s.touch(t, "go") }
 
 func (s Signals) touch(t testing.TB, name string) {

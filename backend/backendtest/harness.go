@@ -84,7 +84,7 @@ func Archive(t testing.TB, files map[string]string) []byte {
 // Document is a plan job of the directory "app" in a source.
 func Document(id string, source run.Artifact) run.JobDocument {
 	return run.JobDocument{
-		Version: run.DocumentVersion, JobID: id, RunID: "run", Fence: 7, Command: run.KindPlan,
+		Version: run.DocumentVersion, JobID: id, RunID: run.RunOfJob(id), Fence: 7, Command: run.KindPlan,
 		Repository: "acme/infra", RepositoryID: 1, Commit: "3f2c1ab", BaseCommit: "9d0e4c2", Actor: "octocat",
 		Project: run.JobProject{Name: "app", Dir: "app", Workspace: "default"},
 		Source:  source,

@@ -2,6 +2,7 @@ package backendtest
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
@@ -12,7 +13,7 @@ import (
 
 // Run runs the whole contract. newHarness makes one with nothing in it.
 func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
-	for name, test := range map[string]func(*testing.T, Harness){
+	scenarios := map[string]func(*testing.T, Harness){
 		"a plan leaves its artifacts":                   plan,
 		"a failing plan says why":                       failingPlan,
 		"a job that waits is cancelled at once":         cancelQueued,
@@ -28,7 +29,9 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		"a runner that was killed is lost, not redone":  lost,
 		"so is one that was killed while nobody looked": lostUnseen,
 		"cancelling what does not exist or has ended":   cancelOther,
-	} {
+	}
+	maps.Copy(scenarios, applyScenarios)
+	for name, test := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, newHarness(t))
@@ -332,11 +335,15 @@ func cancelOther(t *testing.T, h Harness) {
 		if err := b.Cancel(t.Context(), id); !errors.Is(err, run.ErrNotFound) {
 			t.Errorf("cancelling %q: %v", id, err)
 		}
+		if err := b.Withdraw(t.Context(), id); !errors.Is(err, run.ErrNotFound) {
+			t.Errorf("withdrawing %q: %v", id, err)
+		}
 	}
 	doc := Document("run-0", Source(t, h.Artifacts, realPlan))
 	start(t, b, doc)
 	inbox.Finished(t, doc.JobID)
 	cancel(t, b, doc.JobID)
+	withdraw(t, b, doc.JobID)
 }
 
 func start(t *testing.T, b run.Backend, doc run.JobDocument) {

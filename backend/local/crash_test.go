@@ -89,7 +89,7 @@ func TestRunnersKilledAtAnyMoment(t *testing.T) {
 			t.Fatal(err)
 		}
 		// How far the runner came is seen by what it wrote.
-		reached := []string{"alive", "claimed", "source", "terraform.rc", "terraform.out", "data", "plan.tfplan", "result.json"}[random.IntN(8)]
+		reached := []string{"alive", "claimed", "source", "terraform.rc", "terraform.out", "source/app/.terraform", "plan.tfplan", "result.json"}[random.IntN(8)]
 		dir := filepath.Join(f.options.Dir, doc.JobID)
 		backendtest.Eventually(t, reached, func() bool {
 			_, err := os.Stat(filepath.Join(dir, reached))

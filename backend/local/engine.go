@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
@@ -25,6 +26,8 @@ type Engine struct {
 	mu    sync.Mutex
 	jobs  map[string]*job // guarded by mu: taken, and not delivered yet
 	queue []*job          // guarded by mu: not started, first come first served
+
+	views sync.Mutex // held while links of viewsDir change
 
 	wake chan struct{} // holds a token when the queue or a job's stage may have changed
 }
@@ -70,7 +73,7 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(o.Dir, viewsDir), 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of jobs: %w", err)
 	}
 	return &Engine{o: o, jobs: map[string]*job{}, wake: make(chan struct{}, 1)}, nil
@@ -110,17 +113,9 @@ func (e *Engine) sameFence(doc run.JobDocument) error {
 
 // Cancel implements run.Backend.
 func (e *Engine) Cancel(_ context.Context, id string) error {
-	if !isJobID(id) {
-		return run.ErrNotFound
-	}
-	f := e.files(id)
-	switch _, err := os.Stat(string(f)); {
-	case errors.Is(err, fs.ErrNotExist):
-		return run.ErrNotFound
-	case err != nil:
-		return fmt.Errorf("looking for job %s: %w", id, err)
-	case f.result() != nil:
-		return nil
+	f, ended, err := e.lookUp(id)
+	if err != nil || ended {
+		return err
 	}
 	if err := f.mark(cancelFile); err != nil {
 		return fmt.Errorf("marking job %s to end: %w", id, err)
@@ -132,6 +127,54 @@ func (e *Engine) Cancel(_ context.Context, id string) error {
 	e.mu.Unlock()
 	e.awake()
 	return nil
+}
+
+// Withdraw implements run.Backend. It takes the claim that the job makes before
+// it changes something (runner.AppliedKey); a job that was faster goes on.
+func (e *Engine) Withdraw(ctx context.Context, id string) error {
+	f, ended, err := e.lookUp(id)
+	if err != nil || ended {
+		return err
+	}
+	doc, err := f.document()
+	if err != nil {
+		return fmt.Errorf("reading job %s: %w", id, err)
+	}
+	if doc.Command.Mutating() {
+		withdrawn, err := e.withdraw(ctx, doc)
+		if err != nil || !withdrawn {
+			return err
+		}
+	}
+	return e.Cancel(ctx, id)
+}
+
+func (e *Engine) withdraw(ctx context.Context, doc run.JobDocument) (bool, error) {
+	store, err := artifact.OpenDir(e.o.Artifacts)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = store.Close() }()
+	key := runner.AppliedKey(doc)
+	if err := store.Claim(ctx, key, runner.Withdrawn); err == nil || !errors.Is(err, artifact.ErrClaimed) {
+		return err == nil, err
+	}
+	by, _, err := store.Claimant(ctx, key)
+	return by == runner.Withdrawn, err
+}
+
+// lookUp finds the files of a job that was taken, or run.ErrNotFound.
+func (e *Engine) lookUp(id string) (f files, ended bool, err error) {
+	if !isJobID(id) {
+		return "", false, run.ErrNotFound
+	}
+	f = e.files(id)
+	if _, err := os.Stat(string(f)); errors.Is(err, fs.ErrNotExist) {
+		return "", false, run.ErrNotFound
+	} else if err != nil {
+		return "", false, fmt.Errorf("looking for job %s: %w", id, err)
+	}
+	return f, f.result() != nil, nil
 }
 
 func (e *Engine) files(id string) files { return files(filepath.Join(e.o.Dir, id)) }
@@ -186,9 +229,4 @@ func (e *Engine) lockDir(ctx context.Context) (unlock func(), err error) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-}
-
-// Withdraw implements run.Backend.
-func (e *Engine) Withdraw(_ context.Context, id string) error {
-	return e.Cancel(context.Background(), id)
 }

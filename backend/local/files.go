@@ -151,7 +151,8 @@ func (f files) tidy() error {
 	var errs []error
 	for _, e := range entries {
 		switch e.Name() {
-		case runner.DocumentFile, runner.ClaimFile, runner.ResultFile, runner.OutputFile, deliveredFile:
+		case runner.DocumentFile, runner.ClaimFile, runner.ResultFile, runner.OutputFile, deliveredFile,
+			run.ArtifactErroredState: // a state that could not be stored
 		default:
 			errs = append(errs, os.RemoveAll(f.path(e.Name())))
 		}

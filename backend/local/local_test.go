@@ -66,7 +66,7 @@ func newFixture(t testing.TB) *fixture {
 		Dir: filepath.Join(base, "jobs"), Artifacts: filepath.Join(base, "artifacts"),
 		Executable: []string{os.Args[0], "runner"},
 		Terraform:  binaries{real: real, fake: backendtest.FakeTerraform(t)},
-		Parallel:   1, Grace: time.Second,
+		Parallel:   1, Grace: time.Second, ApplyGrace: time.Second,
 		Pass: []string{"GORACE"},
 	}}
 	if !filepath.IsAbs(os.Args[0]) {

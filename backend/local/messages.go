@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
@@ -51,15 +52,16 @@ func (e *Engine) tell(ctx context.Context, deliver deliverer, m run.Message) err
 // problem is for a job that left no result.
 func (e *Engine) end(ctx context.Context, j *job, problem *run.Problem, deliver deliverer) {
 	log := zerolog.Ctx(ctx).With().Str("job", j.id).Logger()
-	result := j.files.result()
+	result, stored := j.files.result(), true
+	if result == nil && j.doc.Command.Mutating() && j.files.has(runner.ClaimFile) {
+		stored = e.salvage(ctx, j)
+		if ctx.Err() != nil {
+			return
+		}
+		result = j.files.result()
+	}
 	if result == nil {
-		result = &run.Result{Outcome: run.OutcomeFailed, Problem: problem}
-		if problem.Code == "cancelled" {
-			result.Outcome = run.OutcomeCancelled
-		}
-		if err := j.files.conclude(*result); err != nil {
-			log.Error().Err(err).Msg("writing the result of a job")
-		}
+		result = e.conclude(ctx, j, problem)
 	}
 	err := e.tell(ctx, deliver, run.Message{
 		JobID: j.id, Fence: j.doc.Fence, Seq: seqFinished, Kind: run.MessageFinished,
@@ -71,17 +73,53 @@ func (e *Engine) end(ctx context.Context, j *job, problem *run.Problem, deliver 
 	if err := j.files.delivered(); err != nil {
 		log.Error().Err(err).Msg("noting that a message was delivered")
 	}
-	if err := j.files.tidy(); err != nil {
-		log.Error().Err(err).Msg("tidying up after a job")
+	if stored { // else what is there may be all that is known of an apply
+		if err := errors.Join(e.unview(j), j.files.tidy()); err != nil {
+			log.Error().Err(err).Msg("tidying up after a job")
+		}
 	}
 	e.mu.Lock()
 	delete(e.jobs, j.id)
 	e.mu.Unlock()
 }
 
+// conclude writes down how a job ended that did not do so itself.
+func (e *Engine) conclude(ctx context.Context, j *job, problem *run.Problem) *run.Result {
+	result := &run.Result{Outcome: run.OutcomeFailed, Problem: problem}
+	switch problem.Code {
+	case "cancelled":
+		result.Outcome = run.OutcomeCancelled
+	case "interrupted":
+		result.Began = e.mayHaveBegun(ctx, j)
+		result.Problem = runner.Interrupted(result.Began)
+	}
+	if err := j.files.conclude(*result); err != nil {
+		zerolog.Ctx(ctx).Error().Err(err).Str("job", j.id).Msg("writing the result of a job")
+	}
+	return result
+}
+
+// mayHaveBegun reports whether an apply may have changed something.
+func (e *Engine) mayHaveBegun(ctx context.Context, j *job) bool {
+	store, err := artifact.OpenDir(e.o.Artifacts)
+	if err == nil {
+		defer func() { _ = store.Close() }()
+		var began bool
+		if began, err = runner.MayHaveBegun(ctx, store, j.doc); err == nil {
+			return began
+		}
+	}
+	zerolog.Ctx(ctx).Error().Err(err).Str("job", j.id).Msg("looking how far a job came")
+	return true
+}
+
 // cancelledBefore is the problem of a job that was cancelled in the queue.
-func cancelledBefore() *run.Problem {
-	return &run.Problem{Code: "cancelled", Message: "Cancelled before it began. Comment `/plan` to plan again."}
+func cancelledBefore(doc run.JobDocument) *run.Problem {
+	next := "Comment `/plan` to plan again."
+	if doc.Command.Mutating() {
+		next = "Nothing was changed. Comment `/plan`, then `/apply`."
+	}
+	return &run.Problem{Code: "cancelled", Message: "Cancelled before it began. " + next}
 }
 
 var errNotBegun = errors.New("the runner ended before it began the job")
@@ -89,10 +127,12 @@ var errNotBegun = errors.New("the runner ended before it began the job")
 // lost is the problem of a job whose processes are gone without a result.
 func (e *Engine) lost(j *job) *run.Problem {
 	switch {
+	case j.files.has(runner.ClaimFile) && j.doc.Command.Mutating():
+		return runner.Interrupted(true) // conclude finds out
 	case j.files.has(runner.ClaimFile):
 		return &run.Problem{Code: "job_lost", Message: "The job ended without saying how, because its process was killed or the server restarted. It is not known how far it came, and it was not repeated. A plan changes nothing: comment `/plan` to plan again."}
 	case j.askedToEnd():
-		return cancelledBefore()
+		return cancelledBefore(j.doc)
 	}
 	p := problemOf("runner_failed", errNotBegun)
 	if content, err := os.ReadFile(j.files.path(runner.OutputFile)); err == nil && len(content) > 0 {

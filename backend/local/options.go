@@ -25,14 +25,15 @@ type Options struct {
 	// nil means none.
 	Secrets func(context.Context, run.JobEnvironment, run.Kind) (map[string]string, error)
 
-	Parallel  int           // jobs that have a terraform process at once; default: the number of processors
-	Grace     time.Duration // between interrupt and kill; default runner.DefaultGrace
-	Keep      time.Duration // how long ended jobs are remembered, so that a second Start of one does nothing; default 7 days
-	Providers string        // directory of provider packages that jobs share; default Dir/.providers
-	CLIConfig string        // terraform's CLI configuration; default: written for each job
-	Evaluator string        // path of lockkeeper-evaluator; without it a plan that rules have to judge fails
-	Pass      []string      // environment variables of this process that terraform gets as they are, such as HTTPS_PROXY
-	Now       func() time.Time
+	Parallel   int           // jobs that have a terraform process at once; default: the number of processors
+	Grace      time.Duration // between interrupt and kill; default runner.DefaultGrace
+	ApplyGrace time.Duration // the same for what changes infrastructure; default runner.DefaultApplyGrace
+	Keep       time.Duration // how long ended jobs are remembered, so that a second Start of one does nothing; default 7 days
+	Providers  string        // directory of provider packages that jobs share; default Dir/.providers
+	CLIConfig  string        // terraform's CLI configuration; default: written for each job
+	Evaluator  string        // path of lockkeeper-evaluator; without it a plan that rules have to judge fails
+	Pass       []string      // environment variables of this process that terraform gets as they are, such as HTTPS_PROXY
+	Now        func() time.Time
 }
 
 // Binaries knows the terraform and tofu binaries of this machine.
@@ -51,6 +52,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Grace <= 0 {
 		o.Grace = runner.DefaultGrace
+	}
+	if o.ApplyGrace <= 0 {
+		o.ApplyGrace = runner.DefaultApplyGrace
 	}
 	if o.Keep <= 0 {
 		o.Keep = 7 * 24 * time.Hour

@@ -22,10 +22,10 @@ import (
 func (e *Engine) begin(ctx context.Context, j *job, deliver deliverer) {
 	if j.askedToEnd() {
 		e.reach(j, stageOver)
-		e.end(ctx, j, cancelledBefore(), deliver)
+		e.end(ctx, j, cancelledBefore(j.doc), deliver)
 		return
 	}
-	ended, problem := e.launch(ctx, j)
+	ended, problem := e.launch(ctx, j, runner.Options{})
 	if problem != nil {
 		e.reach(j, stageOver)
 		if ctx.Err() == nil { // else the next Run starts it
@@ -86,9 +86,28 @@ func (e *Engine) follow(ctx context.Context, j *job, ended <-chan struct{}, deli
 	}
 }
 
+// salvage lets a runner store what a killed one left and write the result. It
+// reports whether that was done, or else at least should not be lost.
+func (e *Engine) salvage(ctx context.Context, j *job) bool {
+	ended, problem := e.launch(ctx, j, runner.Options{Salvage: true})
+	if problem != nil {
+		zerolog.Ctx(ctx).Error().Str("job", j.id).Str("problem", problem.Detail).Msg("storing what a job left")
+		return false
+	}
+	timeout := time.NewTimer(salvageFor)
+	defer timeout.Stop()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	case <-timeout.C:
+		j.kill()
+	}
+	return j.files.result() != nil
+}
+
 // launch starts the runner of a job. The returned channel is closed when that
 // process has ended. A problem means that none was started.
-func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Problem) {
+func (e *Engine) launch(ctx context.Context, j *job, o runner.Options) (<-chan struct{}, *run.Problem) {
 	binary, err := e.o.Terraform.Binary(ctx, j.doc.Project.Terraform)
 	if err != nil {
 		return nil, problemOf("terraform_missing", err)
@@ -96,6 +115,9 @@ func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Prob
 	env, err := e.environment(ctx, j.doc)
 	if err != nil {
 		return nil, problemOf("secrets_unavailable", err)
+	}
+	if o.View, err = e.view(j); err != nil {
+		return nil, problemOf("runner_failed", err)
 	}
 	alive, free, err := j.files.lock()
 	if err != nil {
@@ -125,7 +147,7 @@ func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Prob
 	}
 	defer func() { _ = says.Close() }()
 
-	cmd := e.command(j, binary, alive, says)
+	cmd := e.command(j, o, binary, alive, says)
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
 	if err := cmd.Start(); err != nil {
 		_ = said.Close()
@@ -141,16 +163,14 @@ func (e *Engine) launch(ctx context.Context, j *job) (<-chan struct{}, *run.Prob
 }
 
 // command is the runner of a job. alive and says are the files that it inherits.
-func (e *Engine) command(j *job, binary toolchain.Binary, alive, says *os.File) *exec.Cmd {
+func (e *Engine) command(j *job, o runner.Options, binary toolchain.Binary, alive, says *os.File) *exec.Cmd {
 	const inherited = 3 // the first of ExtraFiles
-	args := runner.Options{
-		Dir: string(j.files), Artifacts: e.o.Artifacts,
-		Terraform: binary.Path, TerraformName: binary.String(),
-		Providers: e.o.Providers, CLIConfig: e.o.CLIConfig, Pass: e.o.Pass,
-		Grace: e.o.Grace, AliveFD: inherited, TurnFD: inherited + 1,
-		Threads: e.threads(), Evaluator: e.o.Evaluator,
-	}.Args()
-	command := append(slices.Clone(e.o.Executable), args...)
+	o.Dir, o.Artifacts = string(j.files), e.o.Artifacts
+	o.Terraform, o.TerraformName = binary.Path, binary.String()
+	o.Providers, o.CLIConfig, o.Pass, o.Evaluator = e.o.Providers, e.o.CLIConfig, e.o.Pass, e.o.Evaluator
+	o.Grace, o.Threads = e.grace(j), e.threads()
+	o.AliveFD, o.TurnFD = inherited, inherited+1
+	command := append(slices.Clone(e.o.Executable), o.Args()...)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = string(j.files)
 	cmd.ExtraFiles = []*os.File{alive, says}
@@ -205,6 +225,16 @@ func (e *Engine) environment(ctx context.Context, doc run.JobDocument) ([]string
 		}
 		env = append(env, runner.SecretPrefix+name+"="+v)
 	}
+	if doc.Plan == nil {
+		return env, nil
+	}
+	// They are in the plan, so the apply may print them.
+	if secrets, err = e.o.Secrets(ctx, doc.Environment, run.KindPlan); err != nil {
+		return nil, err
+	}
+	for name, v := range secrets {
+		env = append(env, runner.MaskPrefix+name+"="+v)
+	}
 	return env, nil
 }
 
@@ -216,6 +246,7 @@ const worthTelling = 500 * time.Millisecond
 const (
 	margin     = 30 * time.Second
 	afterKill  = 5 * time.Second
+	salvageFor = time.Minute
 	askAgainIn = 20 * time.Millisecond
 )
 
@@ -235,7 +266,7 @@ func (e *Engine) wait(ctx context.Context, j *job, ended <-chan struct{}) bool {
 		case <-giveUp:
 			return true // something left the session and holds the lock
 		case <-asked:
-			asked, kill = nil, time.After(e.o.Grace+margin)
+			asked, kill = nil, time.After(e.grace(j)+margin)
 			askAgain = j.interrupt()
 		case <-askAgain:
 			askAgain = j.interrupt()
@@ -256,7 +287,15 @@ func (e *Engine) timeLeft(j *job) time.Duration {
 	if limit <= 0 {
 		limit = time.Hour
 	}
-	return time.Until(j.files.time(runner.ClaimFile, time.Now).Add(limit + e.o.Grace + margin))
+	return time.Until(j.files.time(runner.ClaimFile, time.Now).Add(limit + e.grace(j) + margin))
+}
+
+// grace is how long terraform may take to end after an interrupt.
+func (e *Engine) grace(j *job) time.Duration {
+	if j.doc.Command.Mutating() {
+		return e.o.ApplyGrace
+	}
+	return e.o.Grace
 }
 
 // interrupt asks the runner to end. It returns nil when that was done, else

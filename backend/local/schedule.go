@@ -182,6 +182,9 @@ func (e *Engine) sweep(ctx context.Context) {
 	for _, entry := range entries {
 		e.removeOld(ctx, entry.Name())
 	}
+	if err := e.sweepViews(); err != nil {
+		zerolog.Ctx(ctx).Error().Err(err).Msg("looking for views of old jobs")
+	}
 }
 
 // removeOld removes a job that ended, was told of, and is older than Keep; and

@@ -1,30 +1,49 @@
 #!/bin/sh
-# Stands in for terraform where a plan has to last until a test says so.
+# Stands in for terraform where a step has to last until a test says so. What a
+# test and a step say to each other is files in the directory of their signals.
+# A plan file holds that of the apply.
+
+last() { for last; do :; done; }
+
+# wait_for_go lasts until the test says go, or an interrupt comes.
+wait_for_go() {
+	if [ -e "$signals/stubborn" ]; then
+		trap ': > "$signals/interrupted"' INT
+	else
+		trap ': > "$signals/interrupted"; echo "Interrupt received." >&2; exit 1' INT
+	fi
+	echo $$ >> "$signals/running"
+	while [ ! -e "$signals/go" ]; do
+		sleep 0.02
+	done
+}
+
 case "$1" in
 init)
-	exit 0 ;;
+	for arg in "$@"; do
+		case "$arg" in -backend-config=signals=*) signals=${arg#-backend-config=signals=} ;; esac
+	done
+	if [ -n "$signals" ] && [ -e "$signals/hold" ]; then
+		wait_for_go
+	fi ;;
 show)
-	echo '{"format_version":"1.2","resource_changes":[]}'
-	exit 0 ;;
-plan) ;;
+	echo '{"format_version":"1.2","resource_changes":[]}' ;;
+plan)
+	for arg in "$@"; do
+		case "$arg" in
+		-var=signals=*) signals=${arg#-var=signals=} ;;
+		-out=*) out=${arg#-out=} ;;
+		esac
+	done
+	wait_for_go
+	echo "$signals/apply" > "$out" ;;
+apply)
+	last "$@"
+	signals=$(cat "$last")
+	echo "resource: Creating..."
+	wait_for_go
+	echo "Apply complete!" ;;
 *)
 	echo "unexpected: $*" >&2
 	exit 64 ;;
 esac
-
-for arg in "$@"; do
-	case "$arg" in
-	-var=signals=*) signals=${arg#-var=signals=} ;;
-	-out=*) out=${arg#-out=} ;;
-	esac
-done
-if [ -e "$signals/stubborn" ]; then
-	trap ': > "$signals/interrupted"' INT
-else
-	trap ': > "$signals/interrupted"; echo "Interrupt received." >&2; exit 1' INT
-fi
-echo $$ >> "$signals/running"
-while [ ! -e "$signals/go" ]; do
-	sleep 0.02
-done
-echo plan > "$out"

@@ -1,0 +1,410 @@
+package backendtest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// applyScenarios is the part of the contract about jobs that change something.
+var applyScenarios = map[string]func(*testing.T, Harness){
+	"an apply applies its plan":                             apply,
+	"a failing apply says why":                              failingApply,
+	"a plan that was changed is not applied":                tamperedPlan,
+	"an apply that waits is cancelled at once":              cancelQueuedApply,
+	"an apply is interrupted":                               cancelApply,
+	"an apply that ignores the interrupt is killed":         cancelStubbornApply,
+	"an apply ends when its time is over":                   timeoutApply,
+	"an apply that waits is withdrawn":                      withdrawQueued,
+	"an apply that has not begun to change is withdrawn":    withdrawBefore,
+	"an apply that changes something is not withdrawn":      withdrawDuring,
+	"a withdrawn apply stays so after a restart":            withdrawRestarted,
+	"a plan is withdrawn":                                   withdrawPlan,
+	"an apply survives the engine":                          restartApply,
+	"an apply is started once":                              duplicateApply,
+	"an apply that was killed is interrupted, not redone":   lostApply,
+	"so is one that was killed while nobody looked":         lostApplyUnseen,
+	"one that was killed before it began changed nothing":   lostBefore,
+	"one plan is not applied by two jobs":                   twoApplies,
+	"a job that was killed leaves what terraform said last": lastWords,
+}
+
+// realApply is a project whose apply can fail.
+const realApply = `
+variable "exit" {}
+resource "terraform_data" "one" {
+  provisioner "local-exec" {
+    command = "exit ${var.exit}"
+  }
+}
+`
+
+// planned makes a plan with the real terraform and the job that applies it.
+func planned(t *testing.T, h Harness, b run.Backend, inbox *Inbox, exit string) run.JobDocument {
+	t.Helper()
+	doc := Document("plan-0", Source(t, h.Artifacts, map[string]string{"app/main.tf": realApply}))
+	doc.Flags = []string{"-var=exit=" + exit}
+	start(t, b, doc)
+	return Apply(doc, succeeded(t, inbox, doc.JobID))
+}
+
+// fakePlanned does so with the fake one. The signals are those of the apply.
+func fakePlanned(t *testing.T, h Harness, b run.Backend, inbox *Inbox, id string) (doc run.JobDocument, s, init Signals) {
+	t.Helper()
+	s = NewSignals(t)
+	s.Go(t)
+	doc = Document(id, Source(t, h.Artifacts, realPlan))
+	doc.Project.Terraform, doc.Flags, doc.Project.BackendConfig = Fake, []string{s.Flag()}, s.BackendConfig()
+	start(t, b, doc)
+	return Apply(doc, succeeded(t, inbox, doc.JobID)), s.Apply(), s.Init()
+}
+
+func succeeded(t *testing.T, inbox *Inbox, id string) run.Result {
+	t.Helper()
+	r := inbox.Finished(t, id)
+	if r.Outcome != run.OutcomeSucceeded {
+		t.Fatalf("job %s: %+v, problem %+v", id, r, r.Problem)
+	}
+	return r
+}
+
+// serving is an engine that runs, and its messages.
+func serving(t *testing.T, h Harness) (run.Backend, *Inbox) {
+	t.Helper()
+	b, inbox := h.Open(t), NewInbox()
+	Serve(t, b, inbox)
+	return b, inbox
+}
+
+func applies(t *testing.T, s Signals) {
+	t.Helper()
+	Eventually(t, "the apply runs", func() bool { return s.Runs() == 1 })
+}
+
+// wantBegan checks whether a result says that something may have been changed,
+// and that it agrees with its sentence.
+func wantBegan(t *testing.T, r run.Result, began bool) {
+	t.Helper()
+	if r.Began != began {
+		t.Errorf("began: %v, want %v", r.Began, began)
+	}
+	if r.Problem == nil || began {
+		return
+	}
+	if m := r.Problem.Message; !strings.Contains(strings.ToLower(m), "nothing was ") && !strings.Contains(m, "before anything was changed") {
+		t.Errorf("it does not say that nothing was changed: %s", r.Problem.Message)
+	}
+}
+
+func apply(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc := planned(t, h, b, inbox, "0")
+	start(t, b, doc)
+	r := succeeded(t, inbox, doc.JobID)
+	wantBegan(t, r, true)
+	out, err := h.Artifacts.ReadAll(t.Context(), r.Artifacts[run.ArtifactOutput], 1<<20)
+	if err != nil || !strings.Contains(string(out), "Apply complete! Resources: 1 added") {
+		t.Errorf("output: %v\n%s", err, out)
+	}
+	for _, m := range inbox.Of(doc.JobID) {
+		if m.Fence != doc.Fence {
+			t.Errorf("message without its fence: %+v", m)
+		}
+	}
+}
+
+func failingApply(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc := planned(t, h, b, inbox, "3")
+	start(t, b, doc)
+	r := inbox.Finished(t, doc.JobID)
+	wantProblem(t, r, run.OutcomeFailed, "apply_failed")
+	wantBegan(t, r, true)
+	if !strings.Contains(r.Problem.Detail, "local-exec provisioner error") {
+		t.Errorf("detail does not say why: %q", r.Problem.Detail)
+	}
+}
+
+func tamperedPlan(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	h.Tamper(t, doc.Plan.File)
+	start(t, b, doc)
+	r := inbox.Finished(t, doc.JobID)
+	wantProblem(t, r, run.OutcomeFailed, "plan_changed")
+	wantBegan(t, r, false)
+	if s.Runs() != 0 {
+		t.Error("terraform applied it")
+	}
+}
+
+func cancelQueuedApply(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	_, first := hanging(t, h, b, "run-0")
+	runs(t, first)
+	start(t, b, doc)
+	cancel(t, b, doc.JobID)
+	r := inbox.Finished(t, doc.JobID)
+	wantProblem(t, r, run.OutcomeCancelled, "cancelled")
+	wantBegan(t, r, false)
+	first.Go(t)
+	inbox.Finished(t, "run-0")
+	if s.Runs() != 0 {
+		t.Error("terraform applied it")
+	}
+}
+
+func cancelApply(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	start(t, b, doc)
+	applies(t, s)
+	cancel(t, b, doc.JobID)
+	cancel(t, b, doc.JobID)
+	r := inbox.Finished(t, doc.JobID)
+	wantProblem(t, r, run.OutcomeFailed, "interrupted")
+	wantBegan(t, r, true)
+	if !s.Interrupted() || !strings.Contains(r.Problem.Message, "ended in order") {
+		t.Errorf("interrupted %v: %s", s.Interrupted(), r.Problem.Message)
+	}
+}
+
+func cancelStubbornApply(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	s.Stubborn(t)
+	start(t, b, doc)
+	applies(t, s)
+	cancel(t, b, doc.JobID)
+	r := inbox.Finished(t, doc.JobID)
+	wantProblem(t, r, run.OutcomeFailed, "interrupted")
+	wantBegan(t, r, true)
+	if !s.Interrupted() || !strings.Contains(r.Problem.Message, "nobody knows how far it got") {
+		t.Errorf("interrupted %v: %s", s.Interrupted(), r.Problem.Message)
+	}
+}
+
+func timeoutApply(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	doc.Limits.Seconds = 1
+	start(t, b, doc)
+	r := inbox.Finished(t, doc.JobID)
+	wantProblem(t, r, run.OutcomeFailed, "timed_out")
+	wantBegan(t, r, true)
+	if !s.Interrupted() {
+		t.Error("terraform got no interrupt")
+	}
+}
+
+func withdrawQueued(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	_, first := hanging(t, h, b, "run-0")
+	runs(t, first)
+	start(t, b, doc)
+	withdraw(t, b, doc.JobID)
+	withdraw(t, b, doc.JobID)
+	r := inbox.Finished(t, doc.JobID) // while the first one runs
+	wantWithdrawn(t, r)
+	first.Go(t)
+	inbox.Finished(t, "run-0")
+	if s.Runs() != 0 {
+		t.Error("terraform applied it")
+	}
+}
+
+func withdrawBefore(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, init := fakePlanned(t, h, b, inbox, "plan-0")
+	init.Hold(t)
+	start(t, b, doc)
+	Eventually(t, "init runs", func() bool { return init.Runs() == 1 })
+	withdraw(t, b, doc.JobID)
+	init.Go(t)
+	wantWithdrawn(t, inbox.Finished(t, doc.JobID))
+	if s.Runs() != 0 {
+		t.Error("terraform applied it")
+	}
+}
+
+func withdrawDuring(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	start(t, b, doc)
+	applies(t, s)
+	withdraw(t, b, doc.JobID)
+	s.Go(t)
+	wantBegan(t, succeeded(t, inbox, doc.JobID), true)
+	if s.Interrupted() {
+		t.Error("it was interrupted")
+	}
+}
+
+func withdrawRestarted(t *testing.T, h Harness) {
+	b, inbox := h.Open(t), NewInbox()
+	stop := Serve(t, b, inbox)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	stop()
+	start(t, b, doc) // nobody runs b
+	withdraw(t, b, doc.JobID)
+	_, inbox = serving(t, h)
+	wantWithdrawn(t, inbox.Finished(t, doc.JobID))
+	if s.Runs() != 0 {
+		t.Error("terraform applied it")
+	}
+}
+
+func withdrawPlan(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s := hanging(t, h, b, "run-0")
+	runs(t, s)
+	withdraw(t, b, doc.JobID)
+	wantProblem(t, inbox.Finished(t, doc.JobID), run.OutcomeCancelled, "cancelled")
+}
+
+func restartApply(t *testing.T, h Harness) {
+	b, inbox := h.Open(t), NewInbox()
+	stop := Serve(t, b, inbox)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	start(t, b, doc)
+	applies(t, s)
+	stop()
+
+	b, inbox = serving(t, h)
+	start(t, b, doc)
+	s.Go(t)
+	wantBegan(t, succeeded(t, inbox, doc.JobID), true)
+	if s.Runs() != 1 {
+		t.Errorf("terraform applied %d times", s.Runs())
+	}
+}
+
+func duplicateApply(t *testing.T, h Harness) {
+	b, inbox := h.Open(t), NewInbox()
+	stop := Serve(t, b, inbox)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	start(t, b, doc)
+	start(t, b, doc)
+	applies(t, s)
+	start(t, b, doc)
+	s.Go(t)
+	succeeded(t, inbox, doc.JobID)
+	start(t, b, doc)
+	stop()
+
+	b, inbox = serving(t, h)
+	start(t, b, doc)
+	next, second := hanging(t, h, b, "run-1")
+	second.Go(t)
+	inbox.Finished(t, next.JobID)
+	if s.Runs() != 1 {
+		t.Errorf("terraform applied %d times", s.Runs())
+	}
+}
+
+func lostApply(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	start(t, b, doc)
+	applies(t, s)
+	h.KillRunner(t, doc.JobID)
+	s.Go(t)
+	r := inbox.Finished(t, doc.JobID)
+	wantProblem(t, r, run.OutcomeFailed, "interrupted")
+	wantBegan(t, r, true)
+	start(t, b, doc)
+	next, second := hanging(t, h, b, "run-1")
+	second.Go(t)
+	inbox.Finished(t, next.JobID)
+	if s.Runs() != 1 {
+		t.Errorf("terraform applied %d times", s.Runs())
+	}
+}
+
+func lostApplyUnseen(t *testing.T, h Harness) {
+	b, inbox := h.Open(t), NewInbox()
+	stop := Serve(t, b, inbox)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	start(t, b, doc)
+	applies(t, s)
+	stop()
+	h.KillRunner(t, doc.JobID)
+	s.Go(t)
+
+	b = h.Open(t)
+	start(t, b, doc)
+	inbox = NewInbox()
+	Serve(t, b, inbox)
+	r := inbox.Finished(t, doc.JobID)
+	wantProblem(t, r, run.OutcomeFailed, "interrupted")
+	wantBegan(t, r, true)
+	if s.Runs() != 1 {
+		t.Errorf("terraform applied %d times", s.Runs())
+	}
+}
+
+func lostBefore(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, init := fakePlanned(t, h, b, inbox, "plan-0")
+	init.Hold(t)
+	start(t, b, doc)
+	Eventually(t, "init runs", func() bool { return init.Runs() == 1 })
+	h.KillRunner(t, doc.JobID)
+	init.Go(t)
+	r := inbox.Finished(t, doc.JobID)
+	wantProblem(t, r, run.OutcomeFailed, "interrupted")
+	wantBegan(t, r, false)
+	if s.Runs() != 0 {
+		t.Error("terraform applied it")
+	}
+}
+
+func twoApplies(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	s.Go(t)
+	start(t, b, doc)
+	succeeded(t, inbox, doc.JobID)
+	other := doc
+	other.RunID, other.JobID = "other", "other-0"
+	start(t, b, other)
+	r := inbox.Finished(t, other.JobID)
+	wantProblem(t, r, run.OutcomeFailed, "plan_used")
+	if r.Began || s.Runs() != 1 {
+		t.Errorf("began %v, terraform applied %d times", r.Began, s.Runs())
+	}
+}
+
+func lastWords(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	start(t, b, doc)
+	applies(t, s)
+	h.KillRunner(t, doc.JobID)
+	s.Go(t)
+	r := inbox.Finished(t, doc.JobID)
+	out, err := h.Artifacts.ReadAll(t.Context(), r.Artifacts[run.ArtifactOutput], 1<<20)
+	if err != nil || !strings.Contains(string(out), "resource: Creating...") || !strings.Contains(r.Problem.Detail, "resource: Creating...") {
+		t.Errorf("%v, detail %q, output:\n%s", err, r.Problem.Detail, out)
+	}
+}
+
+func withdraw(t *testing.T, b run.Backend, id string) {
+	t.Helper()
+	if err := b.Withdraw(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantWithdrawn accepts both words for it: which one is said depends on how far
+// the job had come.
+func wantWithdrawn(t *testing.T, r run.Result) {
+	t.Helper()
+	if r.Outcome != run.OutcomeCancelled || r.Problem == nil || r.Problem.Code != "cancelled" && r.Problem.Code != "withdrawn" {
+		t.Fatalf("want it withdrawn, got %+v, problem %+v", r, r.Problem)
+	}
+	wantBegan(t, r, false)
+}
