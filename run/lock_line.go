@@ -3,6 +3,7 @@ package run
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,9 +38,11 @@ func (l *Locks) available(h Holder, projects []Claimed, place int64) bool {
 	return true
 }
 
+// open reports whether a key is free for h, or h's own. What is being changed
+// is nobody's to plan until that is over, not even h's.
 func (l *Locks) open(h Holder, key string, place int64) bool {
 	if lock := l.find(key); lock != nil && !lock.Free() {
-		return lock.Holder.Is(h)
+		return lock.Holder.Is(h) && lock.Busy == ""
 	}
 	return !slices.ContainsFunc(l.Waiters, func(w Waiter) bool { return l.stands(w, h, []string{key}, place) })
 }
@@ -84,6 +87,7 @@ func (l *Locks) wait(h Holder, projects []Claimed, whole bool, now time.Time) {
 	i := l.waiting(h)
 	if i >= 0 && !whole {
 		projects = append(without(l.Waiters[i].Projects, names(projects)), projects...)
+		slices.SortStableFunc(projects, func(a, b Claimed) int { return strings.Compare(a.Project, b.Project) })
 	}
 	if i >= 0 && l.placeFor(h, projects) == l.Waiters[i].ID {
 		l.Waiters[i].Holder, l.Waiters[i].Projects = h, projects
@@ -121,7 +125,7 @@ func (l *Locks) blocked(h Holder, projects []Claimed) []Blocked {
 		}
 		b := Blocked{Project: p.Project, Place: l.place(w, p)}
 		for _, key := range p.Keys {
-			if lock := l.find(key); lock != nil && !lock.Free() && !lock.Holder.Is(h) {
+			if lock := l.find(key); lock != nil && !lock.Free() && (lock.Busy != "" || !lock.Holder.Is(h)) {
 				b.Holder = lock.Holder
 				break
 			}

@@ -355,12 +355,12 @@ func TestLockStories(t *testing.T) {
 			0 failed r1 a
 			1 merges
 			1 begins r2 a -> fence`,
-		"a plan during an apply does not hide whose lock it is": `
+		"a plan during an own apply waits for its end": `
 			1 plans a@s b@s -> granted
 			1 begins r1 b@s -> begun
-			1 plans a@s b@s -> granted
+			1 plans a@s b@s -> a held by 1, place 1; b held by 1, place 1
 			0 failed r1 b
-			= a=1#1 b=1#1,dirty state:s=1#1,dirty`,
+			= b=1#1,dirty state:s=1#1,dirty`,
 		"closing gives up what failed": `
 			1 plans a -> granted
 			1 begins r1 a -> begun
@@ -411,7 +411,7 @@ func TestLockStories(t *testing.T) {
 			1 begins r2 a -> fence
 			1 reopens -> true
 			= a=1#1,busy
-			1 plans a -> granted
+			1 plans a -> a held by 1, place 1
 			0 applied r1 a
 			= a=1#1,applied`,
 	} {

@@ -29,7 +29,7 @@ func (w *Worker) recheck(ctx context.Context, r Run, j *Job) (ok bool, err error
 	err = w.askAgain(ctx, r)
 	var problem *Problem
 	if errors.As(err, &problem) {
-		return false, w.neverTaken(ctx, r.ID, j, Result{Outcome: OutcomeFailed, Problem: problem})
+		return false, w.notBegun(ctx, r.ID, j, problem)
 	}
 	if err == nil {
 		w.mu.Lock()
@@ -40,11 +40,21 @@ func (w *Worker) recheck(ctx context.Context, r Run, j *Job) (ok bool, err error
 	if ctx.Err() != nil || w.Now().Sub(r.PreparedAt) < w.Patience {
 		return false, err
 	}
-	return false, errors.Join(err, w.neverTaken(ctx, r.ID, j, Result{Outcome: OutcomeFailed, Problem: &Problem{
+	return false, errors.Join(err, w.notBegun(ctx, r.ID, j, &Problem{
 		Code: "recheck",
 		Message: "Lockkeeper could not make sure that the branch is still as it was judged, so nothing was applied. Comment `/plan`, " +
 			"then `/apply`, when [GitHub is well](https://www.githubstatus.com).",
-	}}))
+	}))
+}
+
+// notBegun ends a job that must not begin. One that the backend took already,
+// whose start is only asked for again, is withdrawn and tells its end itself.
+func (w *Worker) notBegun(ctx context.Context, runID string, j *Job, problem *Problem) error {
+	err := w.Backend.Withdraw(ctx, j.ID)
+	if errors.Is(err, ErrNotFound) {
+		return w.neverTaken(ctx, runID, j, Result{Outcome: OutcomeFailed, Problem: problem})
+	}
+	return err
 }
 
 func (w *Worker) askAgain(ctx context.Context, r Run) error {

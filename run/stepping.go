@@ -193,8 +193,5 @@ func (w *Worker) needsLocks(r Run, e Event) bool {
 		return !r.State.Final()
 	}
 	_, prepared := e.(Prepared)
-	return locksWritten && prepared && !w.LockAtApply && r.Trigger != TriggerQueue
+	return prepared && !w.LockAtApply && r.Trigger != TriggerQueue
 }
-
-// locksWritten goes away when Claim is written.
-const locksWritten = false

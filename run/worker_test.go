@@ -62,6 +62,9 @@ func (b *fakeBackend) Run(ctx context.Context, deliver func(context.Context, run
 		case <-ctx.Done():
 			return nil
 		case m := <-b.messages:
+			b.mu.Lock()
+			m.Fence = b.jobs[m.JobID].Fence
+			b.mu.Unlock()
 			for deliver(ctx, m) != nil && ctx.Err() == nil {
 				time.Sleep(time.Millisecond) // the contract: again until it is taken
 			}
@@ -84,6 +87,7 @@ type workerFixture struct {
 	store   *store.SQLite
 	backend *fakeBackend
 	worker  *run.Worker
+	recheck func(context.Context, run.Run) error
 	stop    func() // stops the worker and waits for it
 }
 
@@ -108,7 +112,13 @@ func withWorker(t *testing.T, prepare func(context.Context, run.Run) (run.Prepar
 }
 
 func (f *workerFixture) start(prepare func(context.Context, run.Run) (run.Preparation, error)) {
-	f.worker = &run.Worker{Store: f.store, Backend: f.backend, Prepare: prepare, Now: time.Now, Patience: 10 * time.Minute}
+	f.worker = &run.Worker{Store: f.store, Backend: f.backend, Prepare: prepare, Now: time.Now, Patience: 10 * time.Minute, Merge: true,
+		Recheck: func(ctx context.Context, r run.Run) error {
+			if f.recheck == nil {
+				return nil
+			}
+			return f.recheck(ctx, r)
+		}}
 	ctx, cancel := context.WithCancel(f.Context())
 	done := make(chan error, 1)
 	w := f.worker

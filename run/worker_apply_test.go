@@ -1,0 +1,207 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// planAndApply prepares plans of one project, and applies of the newest plan.
+func planAndApply(f **workerFixture) func(context.Context, run.Run) (run.Preparation, error) {
+	return func(ctx context.Context, r run.Run) (run.Preparation, error) {
+		p := run.Preparation{HeadSHA: "aaa", Documents: []run.JobDocument{{
+			RepositoryID: 7, Command: r.Kind, Project: run.JobProject{Name: "network", Dir: "network", Workspace: "default"},
+		}}}
+		if r.Kind != run.KindApply {
+			return p, nil
+		}
+		runs, err := (*f).store.PullRuns(ctx, 7, r.PullRequest, 50)
+		if err != nil {
+			return p, err
+		}
+		s := run.Standings(runs, "aaa")[0]
+		p.Documents[0].Fence, p.Documents[0].Plan = s.Plan.Document.Fence, &run.JobPlan{JobID: s.Plan.ID}
+		return p, nil
+	}
+}
+
+func withApplies(t *testing.T, f func(*workerFixture)) {
+	var fx *workerFixture
+	withWorker(t, func(ctx context.Context, r run.Run) (run.Preparation, error) { return planAndApply(&fx)(ctx, r) },
+		func(w *workerFixture) {
+			fx = w
+			f(w)
+		})
+}
+
+func (f *workerFixture) ask(kind run.Kind, pull int) string {
+	f.Helper()
+	r := run.Run{ID: run.NewID(time.Now()), Key: fmt.Sprint(kind, pull, time.Now().UnixNano()), Kind: kind, Trigger: run.TriggerComment,
+		State: run.StateAccepted, Repository: run.Repository{ID: 7}, PullRequest: pull, CreatedAt: time.Now()}
+	time.Sleep(time.Millisecond) // ids sort by time, and time stands still in a bubble
+	if _, err := f.worker.Submit(f.Context(), r); err != nil {
+		f.Fatal(err)
+	}
+	synctest.Wait()
+	return r.ID
+}
+
+// end ends the one job of a run and returns the run.
+func (f *workerFixture) end(id string, o run.Outcome) run.Run {
+	f.Helper()
+	f.backend.messages <- finished(run.JobID(id, 0), 1, o)
+	return f.run(id)
+}
+
+func (f *workerFixture) run(id string) run.Run {
+	f.Helper()
+	synctest.Wait()
+	r, err := f.store.Run(f.Context(), id)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return r
+}
+
+func (f *workerFixture) notices() []string {
+	f.Helper()
+	due, err := f.store.DueNotices(f.Context(), time.Now(), 100)
+	if err != nil {
+		f.Fatal(err)
+	}
+	var out []string
+	for _, n := range due {
+		out = append(out, fmt.Sprintf("%s #%d", n.Kind, n.PullRequest))
+	}
+	return out
+}
+
+func TestASecondPullRequestWaitsForTheLockAndIsPlannedAgain(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		first := f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
+		second := f.end(f.ask(run.KindPlan, 2), run.OutcomeSucceeded)
+		if first.Jobs[0].Document.Fence == 0 || len(first.Blocked) != 0 {
+			t.Errorf("the first plan has no lock: %+v", first)
+		}
+		if len(second.Blocked) != 1 || second.Blocked[0].Holder.PullRequest != 1 || second.Blocked[0].Place != 1 {
+			t.Errorf("the second plan is blocked by %+v", second.Blocked)
+		}
+		if !slices.Contains(f.notices(), "comment #1") || !slices.Contains(f.notices(), "comment #2") {
+			t.Errorf("told of it: %v", f.notices())
+		}
+		if err := f.worker.Close(f.Context(), run.Repository{ID: 7}, 1, false); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		runs, err := f.store.PullRuns(f.Context(), 7, 2, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := runs[0]
+		if len(runs) != 2 || again.Trigger != run.TriggerTurn || !slices.Equal(again.Selectors, []string{"network"}) {
+			t.Fatalf("runs of the second: %+v", runs)
+		}
+		if again = f.end(again.ID, run.OutcomeSucceeded); len(again.Blocked) != 0 || again.Jobs[0].Document.Fence <= first.Jobs[0].Document.Fence {
+			t.Errorf("the plan made in turn: %+v", again)
+		}
+	})
+}
+
+func TestAnApplyTakesItsPlanOnce(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
+		id := f.ask(run.KindApply, 1)
+		if r := f.run(f.ask(run.KindApply, 1)); r.State != run.StateRefused || r.Problem.Code != "lock_lost" {
+			t.Errorf("an apply beside another is %s: %+v", r.State, r.Problem)
+		}
+		released, busy, err := f.worker.Unlock(f.Context(), run.Holder{Repository: run.Repository{ID: 7}, PullRequest: 1}, nil)
+		if err != nil || len(released) != 0 || !slices.Equal(busy, []string{"network"}) {
+			t.Errorf("unlocked %v, busy %v, %v while an apply runs", released, busy, err)
+		}
+		if r := f.end(id, run.OutcomeSucceeded); r.State != run.StateSucceeded || f.backend.started(r.Jobs[0].ID) != 1 {
+			t.Errorf("the apply is %s", r.State)
+		}
+		if !slices.Contains(f.notices(), "merge #1") {
+			t.Errorf("nobody is asked to merge: %v", f.notices())
+		}
+		if r := f.run(f.ask(run.KindApply, 1)); r.State != run.StateRefused || r.Problem.Code != "plan_used" {
+			t.Errorf("the second apply of a plan is %s: %+v", r.State, r.Problem)
+		}
+	})
+}
+
+func TestAPlanDuringAnApplyIsMadeAgainAfterIt(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
+		apply := f.ask(run.KindApply, 1)
+		if during := f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded); len(during.Blocked) != 1 {
+			t.Errorf("a plan during the apply is not speculative: %+v", during)
+		}
+		f.end(apply, run.OutcomeSucceeded)
+		runs, err := f.store.PullRuns(f.Context(), 7, 1, 10)
+		if err != nil || runs[0].Trigger != run.TriggerTurn {
+			t.Errorf("after the apply: %+v, %v", runs[0], err)
+		}
+	})
+}
+
+func TestT18TheLastLookBeforeAnApplyCounts(t *testing.T) {
+	moved := &run.Problem{Code: "head_moved", Message: "moved"}
+	for name, c := range map[string]struct {
+		errs []error
+		want run.State
+		code string
+	}{
+		"all is as it was":      {nil, run.StateRunning, ""},
+		"the head moved":        {[]error{moved}, run.StateFailed, "head_moved"},
+		"GitHub was away":       {[]error{&run.Temporary{Err: errors.New("502")}, nil}, run.StateRunning, ""},
+		"and then it had moved": {[]error{&run.Temporary{Err: errors.New("502")}, moved}, run.StateFailed, "head_moved"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withApplies(t, func(f *workerFixture) {
+				errs := c.errs
+				f.recheck = func(context.Context, run.Run) error {
+					if len(errs) == 0 {
+						return nil
+					}
+					err := errs[0]
+					errs = errs[1:]
+					return err
+				}
+				f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
+				id := f.ask(run.KindApply, 1)
+				time.Sleep(time.Minute)
+				r := f.run(id)
+				if r.State != c.want {
+					t.Fatalf("state %s", r.State)
+				}
+				if started := f.backend.started(r.Jobs[0].ID); (started > 0) != (c.code == "") {
+					t.Errorf("the engine was asked %d times", started)
+				}
+				if c.code != "" && r.Jobs[0].Result.Problem.Code != c.code {
+					t.Errorf("problem %+v", r.Jobs[0].Result.Problem)
+				}
+			})
+		})
+	}
+}
+
+// A lock that is given back in between makes the plan worthless, also when the
+// same pull request takes it again.
+func TestT32AnApplyNeedsTheFenceOfItsPlan(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		plan := f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
+		if _, _, err := f.worker.Unlock(f.Context(), plan.Holder(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if r := f.run(f.ask(run.KindApply, 1)); r.State != run.StateRefused {
+			t.Errorf("an apply without the lock is %s", r.State)
+		}
+	})
+}
