@@ -101,6 +101,7 @@ type Run struct {
 	Comment   string  `json:"comment,omitempty"`    // SHA-256 (hex) of the comment's body as delivered; a mutating run compares (T14)
 
 	HeadSHA string `json:"head_sha,omitempty"` // pinned when prepared; a push's own commit before that
+	HeadRef string `json:"head_ref,omitempty"` // branch of the pull request, whose tip is looked at again before an apply
 	BaseRef string `json:"base_ref,omitempty"`
 	BaseSHA string `json:"base_sha,omitempty"` // tip of the base branch when prepared
 	Behind  int    `json:"behind,omitempty"`   // commits of the base branch that the head does not have

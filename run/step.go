@@ -16,6 +16,7 @@ type Prepared struct {
 // Preparation is what preparing a run found.
 type Preparation struct {
 	HeadSHA, BaseRef, BaseSHA string
+	HeadRef                   string // of an apply: the branch whose tip HeadSHA is
 	Behind                    int
 	Documents                 []JobDocument // one per project, in the order of their names
 	Notes                     []string
@@ -155,7 +156,7 @@ func (r *Run) prepared(e Prepared) {
 	}
 	p := e.Preparation
 	r.HeadSHA, r.BaseRef, r.BaseSHA, r.Behind, r.Notes = p.HeadSHA, p.BaseRef, p.BaseSHA, p.Behind, p.Notes
-	r.Gate, r.Unchanged = p.Gate, p.Unchanged
+	r.HeadRef, r.Gate, r.Unchanged = p.HeadRef, p.Gate, p.Unchanged
 	r.State, r.PreparedAt = StateRunning, e.At
 	r.Jobs = make([]Job, len(p.Documents))
 	for i, doc := range p.Documents {
