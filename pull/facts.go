@@ -75,7 +75,7 @@ func Read(ctx context.Context, client *github.Client, request Request) (Facts, e
 		if facts, err = readPull(ctx, client, request); err != nil || request.NoTip {
 			return err
 		}
-		facts.BaseSHA, err = readTip(ctx, client, request, facts.BaseRef)
+		facts.BaseSHA, err = Tip(ctx, client, request, facts.BaseRef)
 		return err
 	})
 	if request.NeedPermission {
@@ -160,7 +160,11 @@ func (f Facts) complete() error {
 	return nil
 }
 
-func readTip(ctx context.Context, client *github.Client, r Request, branch string) (string, error) {
+// Tip returns the commit that a branch points to now, from one REST call.
+func Tip(ctx context.Context, client *github.Client, r Request, branch string) (string, error) {
+	if err := r.check(); err != nil {
+		return "", err
+	}
 	what := fmt.Sprintf("base branch %q of %s/%s", branch, r.Owner, r.Name)
 	ref, _, err := client.Git.GetRef(ctx, r.Owner, r.Name, "heads/"+branch)
 	if err != nil {
@@ -185,10 +189,24 @@ func readPermission(ctx context.Context, client *github.Client, r Request) (stri
 	return "", readError(what, fmt.Errorf("GitHub's answer %.80q is not a permission", level.GetPermission()))
 }
 
+// ReadError says what could not be read from GitHub.
+type ReadError struct {
+	What   string // such as "reviews of acme/infra#7"
+	Status int    // of GitHub's answer; 0 when there was none, or it was no answer to the question
+	Err    error
+}
+
+func (e *ReadError) Error() string { return "reading " + e.What + ": " + e.Err.Error() }
+func (e *ReadError) Unwrap() error { return e.Err }
+
 func readError(what string, err error) error {
+	e := &ReadError{What: what, Err: err}
 	var answer *github.ErrorResponse
-	if errors.As(err, &answer) && answer.Response != nil && answer.Response.StatusCode == http.StatusNotFound {
-		return fmt.Errorf("reading %s: %w: %w", what, ErrNotFound, err)
+	if errors.As(err, &answer) && answer.Response != nil {
+		e.Status = answer.Response.StatusCode
 	}
-	return fmt.Errorf("reading %s: %w", what, err)
+	if e.Status == http.StatusNotFound {
+		e.Err = fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	return e
 }

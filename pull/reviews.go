@@ -3,6 +3,7 @@ package pull
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/go-github/v60/github"
 )
@@ -14,6 +15,7 @@ type Review struct {
 	Bot    bool   // an App, or another account that is no person's
 	State  string // APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED or PENDING
 	Commit string // that was reviewed; empty when GitHub does not know it any more
+	At     time.Time
 }
 
 // Reviews returns all reviews of a pull request in the order in which they were
@@ -38,6 +40,7 @@ func Reviews(ctx context.Context, client *github.Client, r Request) ([]Review, e
 		}
 		reviews[i] = Review{
 			Login: v.GetUser().GetLogin(), ID: v.GetUser().GetID(), State: v.GetState(), Commit: v.GetCommitID(),
+			At: v.GetSubmittedAt().Time,
 			// "Organization" accounts cannot review; whatever is not a person's is no person's.
 			Bot: v.GetUser() != nil && v.GetUser().GetType() != "User",
 		}
