@@ -5,7 +5,7 @@ package policy
 // that changes nothing went through no gate yet and passes this one.
 func alreadyApplied(p Project) Reason {
 	if p.Applied && p.Plan != nil && p.Plan.Used {
-		return good("already_applied", "Its plan is applied.")
+		return good("already_applied", "The plan is applied.")
 	}
-	return bad("already_applied", "Its plan is not applied yet: comment `/apply`.")
+	return bad("already_applied", "The plan is not applied yet: comment `/apply`.")
 }

@@ -7,9 +7,9 @@ func approvedByNamed(f Facts, p Project) Reason {
 	if len(p.Rules.ApprovedBy) == 0 {
 		return good("approved_by", "")
 	}
-	ok, discounted := approvedByOne(f, p, p.Rules.ApprovedBy)
+	ok, not := approvedByOne(f, p, p.Rules.ApprovedBy)
 	if ok {
-		return good("approved_by", fmt.Sprintf("Somebody of %s approved it.", names(p.Rules.ApprovedBy)))
+		return good("approved_by", fmt.Sprintf("Somebody of %s approved.", names(p.Rules.ApprovedBy)))
 	}
-	return bad("approved_by", fmt.Sprintf("Nobody of %s approved %s%s: ask one of them to approve it.", names(p.Rules.ApprovedBy), sha(f.HeadSHA), discounted))
+	return bad("approved_by", fmt.Sprintf("Nobody of %s approved %s%s: ask one of them to approve it.", names(p.Rules.ApprovedBy), sha(f.HeadSHA), notCounting(not)))
 }

@@ -15,9 +15,9 @@ func branchCurrent(f Facts, p Project) Reason {
 		return bad("branch_current", fmt.Sprintf("The branch lacks %s of %s: %s", count(f.Behind, "commit"), base, then))
 	case CurrentProject:
 		if len(p.BaseChanged) == 0 {
-			return good("branch_current", fmt.Sprintf("Nothing that it reads changed on %s since the branch began.", base))
+			return good("branch_current", fmt.Sprintf("Nothing that the plan reads changed on %s since the branch took it in.", base))
 		}
-		return bad("branch_current", fmt.Sprintf("What it reads changed on %s (%s): %s", base, quoteAll(p.BaseChanged), then))
+		return bad("branch_current", fmt.Sprintf("%s changed what the plan reads (%s): %s", base, quoteAll(p.BaseChanged), then))
 	case CurrentOff:
 		return good("branch_current", "")
 	}

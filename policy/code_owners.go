@@ -9,13 +9,12 @@ func ownerApproved(f Facts, p Project) Reason {
 	if !p.Rules.CodeOwners {
 		return good("code_owners", "")
 	}
-	dir := quote(p.Dir)
 	if len(p.Owners) == 0 {
-		return bad("code_owners", fmt.Sprintf("CODEOWNERS on %s names nobody for %s, where an owner has to approve: add its owners there.", quote(f.BaseRef), dir))
+		return bad("code_owners", fmt.Sprintf("CODEOWNERS on %s names nobody for %s, where an owner has to approve: add its owners there.", quote(f.BaseRef), quote(p.Dir)))
 	}
-	ok, discounted := approvedByOne(f, p, p.Owners)
+	ok, not := approvedByOne(f, p, p.Owners)
 	if ok {
-		return good("code_owners", fmt.Sprintf("An owner of %s approved it.", dir))
+		return good("code_owners", "A code owner approved.")
 	}
-	return bad("code_owners", fmt.Sprintf("No owner of %s approved %s%s: ask one of %s to approve it.", dir, sha(f.HeadSHA), discounted, names(p.Owners)))
+	return bad("code_owners", fmt.Sprintf("No code owner approved %s%s: ask one of %s to approve it.", sha(f.HeadSHA), notCounting(not), names(p.Owners)))
 }

@@ -25,10 +25,14 @@ type Facts struct {
 	// no account of, and commits that could not be listed (GitHub lists 250 of a
 	// pull request): nobody can tell then whether who approves wrote them.
 	Unattributed int
-	HeadSHA      string
-	BaseRef      string
-	BaseSHA      string // tip of the base branch
-	Behind       int    // commits of the base branch that the head does not have
+	// Pusher is the login of who pushed the head commit, as a delivery said;
+	// empty when none did. The names in a commit are what its maker wrote there,
+	// so who pushed it is taken for one of its authors.
+	Pusher  string
+	HeadSHA string
+	BaseRef string
+	BaseSHA string // tip of the base branch
+	Behind  int    // commits of the base branch that the head does not have
 
 	// CommentChanged says that the command's comment was edited or deleted since
 	// it was delivered (T14).

@@ -117,6 +117,9 @@ var denials = []denial{
 	{"checks", "failed by one app of two", func(f *Facts, _ *Project) {
 		f.Checks = append([]Check{{Name: "build", AppID: 9, Status: "completed", Conclusion: "timed_out"}}, f.Checks...)
 	}},
+	{"checks", "failed by another app of two", func(f *Facts, _ *Project) {
+		f.Checks = append(f.Checks, Check{Name: "build", AppID: 9, Status: "completed", Conclusion: "cancelled"})
+	}},
 	{"approvals", "one too few", func(_ *Facts, p *Project) { p.Rules.Approvals = 3 }},
 	{"approvals", "a number that cannot be", func(_ *Facts, p *Project) { p.Rules.Approvals = -1 }},
 	{"code_owners", "no owner among those who approve", func(_ *Facts, p *Project) { p.Owners = []string{"@eve", "cleo@example.com"} }},
@@ -331,6 +334,19 @@ func TestZeroValuesDeny(t *testing.T) {
 	f.Projects = append([]Project{applicableProject("a")}, f.Projects...)
 	if v := Apply(f); v.Allowed || !v.Parts[0].Allowed {
 		t.Error("one bad project does not deny all, or denies the good one")
+	}
+}
+
+// TestNothingIsEqualToNothing: two facts that are both missing match nothing.
+func TestNothingIsEqualToNothing(t *testing.T) {
+	if planOfHead(Facts{}, Project{Plan: &StoredPlan{}}).OK {
+		t.Error("a plan of no commit is of no head")
+	}
+	if protected(Facts{}, Project{Plan: &StoredPlan{Changes: destroysDatabase}, Rules: Rules{Protected: []string{"*"}}}).OK {
+		t.Error("a project without a name is confirmed by no name")
+	}
+	if (Facts{Members: map[string][]string{"/": {""}}}).among("", []string{"", "@", "/"}) {
+		t.Error("nobody is among nobody")
 	}
 }
 

@@ -6,13 +6,13 @@ import "fmt"
 func lockHeld(_ Facts, p Project) Reason {
 	switch {
 	case p.Held && p.HeldBy == 0:
-		return good("lock_held", "This pull request holds its lock.")
+		return good("lock_held", "This pull request holds the lock.")
 	case p.HeldBy > 0 && p.Place > 0:
-		return bad("lock_held", fmt.Sprintf("#%d holds its lock and this pull request is number %d in line: wait until it is planned again by itself, then comment `/apply`.", p.HeldBy, p.Place))
+		return bad("lock_held", fmt.Sprintf("#%d holds the lock and this pull request is number %d in line: wait until it is planned again by itself, then comment `/apply`.", p.HeldBy, p.Place))
 	case p.HeldBy > 0:
-		return bad("lock_held", fmt.Sprintf("#%d holds its lock: comment `/plan` to get in line.", p.HeldBy))
+		return bad("lock_held", fmt.Sprintf("#%d holds the lock: comment `/plan` to get in line.", p.HeldBy))
 	case p.Place > 0:
-		return bad("lock_held", fmt.Sprintf("This pull request is number %d in line for its lock: wait until it is planned again by itself, then comment `/apply`.", p.Place))
+		return bad("lock_held", fmt.Sprintf("This pull request is number %d in line for the lock: wait until it is planned again by itself, then comment `/apply`.", p.Place))
 	}
-	return bad("lock_held", "This pull request does not hold its lock any more: comment `/plan` to take it.")
+	return bad("lock_held", "This pull request does not hold the lock any more: comment `/plan` to take it.")
 }

@@ -3,10 +3,10 @@ package policy
 // noChangesRequested: who may push and asked for changes is heard, until the
 // person approves or the review is dismissed. A review of a state that is not
 // known counts as one that asks for changes, and so does a permission that is
-// not known as one to push.
+// not known as one to push. The reviews of f are the deciding ones.
 func noChangesRequested(f Facts) Reason {
 	var who []string
-	for _, r := range deciding(f.Reviews) {
+	for _, r := range f.Reviews {
 		switch {
 		case r.State == "APPROVED", r.State == "DISMISSED":
 		case r.Permission == "read", r.Permission == "none":

@@ -5,5 +5,5 @@ func notBusy(_ Facts, p Project) Reason {
 	if !p.Busy {
 		return good("not_busy", "")
 	}
-	return bad("not_busy", "An apply of it is under way: wait until its result is shown.")
+	return bad("not_busy", "An apply is under way: wait until its result is shown.")
 }

@@ -15,11 +15,11 @@ func (f Facts) among(login string, named []string) bool {
 	}
 	for _, name := range named {
 		name = strings.TrimPrefix(name, "@")
-		isTeam := strings.Contains(name, "/")
-		switch {
-		case !isTeam && strings.EqualFold(name, login):
-			return true
-		case isTeam && contains(f.Members[strings.ToLower(name)], login):
+		people := []string{name}
+		if strings.Contains(name, "/") {
+			people = f.Members[strings.ToLower(name)]
+		}
+		if contains(people, login) {
 			return true
 		}
 	}

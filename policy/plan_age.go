@@ -8,8 +8,8 @@ func planFresh(f Facts, p Project) Reason {
 	if p.Plan == nil || most == 0 {
 		return good("plan_age", "")
 	}
-	if f.Now.IsZero() || p.Plan.At.IsZero() || f.Now.Sub(p.Plan.At) > most {
-		return bad("plan_age", fmt.Sprintf("Its plan is older than %s: comment `/plan`.", period(most)))
+	if f.Now.IsZero() || f.Now.Sub(p.Plan.At) > most {
+		return bad("plan_age", fmt.Sprintf("The plan is older than %s: comment `/plan`.", period(most)))
 	}
-	return good("plan_age", fmt.Sprintf("Its plan is not older than %s.", period(most)))
+	return good("plan_age", fmt.Sprintf("The plan is not older than %s.", period(most)))
 }

@@ -10,7 +10,7 @@ func planOfBase(f Facts, p Project) Reason {
 		return good("plan_base", "")
 	}
 	if f.BaseSHA != "" && p.Plan.BaseSHA == f.BaseSHA {
-		return good("plan_base", fmt.Sprintf("It is planned with %s at %s.", quote(f.BaseRef), sha(f.BaseSHA)))
+		return good("plan_base", fmt.Sprintf("Planned with %s at %s.", quote(f.BaseRef), sha(f.BaseSHA)))
 	}
-	return bad("plan_base", fmt.Sprintf("It is planned with %s at %s, which is at %s now: comment `/plan`.", quote(f.BaseRef), sha(p.Plan.BaseSHA), sha(f.BaseSHA)))
+	return bad("plan_base", fmt.Sprintf("Planned with %s at %s, which is at %s now: comment `/plan`.", quote(f.BaseRef), sha(p.Plan.BaseSHA), sha(f.BaseSHA)))
 }

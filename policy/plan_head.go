@@ -8,5 +8,5 @@ func planOfHead(f Facts, p Project) Reason {
 	if p.Plan == nil || p.Plan.HeadSHA == f.HeadSHA && f.HeadSHA != "" {
 		return good("plan_head", "")
 	}
-	return bad("plan_head", fmt.Sprintf("Its plan is of %s and the pull request is at %s: comment `/plan`.", sha(p.Plan.HeadSHA), sha(f.HeadSHA)))
+	return bad("plan_head", fmt.Sprintf("The plan is of %s and the pull request is at %s: comment `/plan`.", sha(p.Plan.HeadSHA), sha(f.HeadSHA)))
 }

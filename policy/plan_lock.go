@@ -6,5 +6,5 @@ func planHeldLock(_ Facts, p Project) Reason {
 	if p.Plan == nil || !p.Plan.Speculative {
 		return good("plan_lock", "")
 	}
-	return bad("plan_lock", "Its plan was made while another pull request held the lock: it is made again when the lock is free, or when you comment `/plan` then.")
+	return bad("plan_lock", "The plan was made while another pull request held the lock: it is made again when the lock is free, or when you comment `/plan` then.")
 }

@@ -6,7 +6,7 @@ import "fmt"
 // nothing when there is none.
 func planPresent(f Facts, p Project) Reason {
 	if p.Plan != nil {
-		return good("plan_present", fmt.Sprintf("It is planned at %s.", sha(f.HeadSHA)))
+		return good("plan_present", fmt.Sprintf("Planned at %s.", sha(f.HeadSHA)))
 	}
-	return bad("plan_present", fmt.Sprintf("There is no plan of it at %s: comment `/plan`.", sha(f.HeadSHA)))
+	return bad("plan_present", fmt.Sprintf("There is no plan at %s: comment `/plan`.", sha(f.HeadSHA)))
 }

@@ -94,7 +94,7 @@ func cancelGate() gate { return gate{pull: []func(Facts) Reason{personAsked, may
 // judge asks every predicate, so that a person learns at once of everything
 // that is missing.
 func (g gate) judge(f Facts) Verdict {
-	f.Reviews = deciding(f.Reviews) // once for all projects
+	f.Reviews = deciding(f.Reviews) // once, for all predicates
 	var reasons []Reason
 	for _, ask := range g.pull {
 		reasons = append(reasons, ask(f))

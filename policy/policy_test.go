@@ -8,6 +8,8 @@ import (
 func TestPlan(t *testing.T) {
 	good := Facts{Open: true, Asked: true, Actor: "ana", Permission: "write", Repository: "acme/infra"}
 	with := func(change func(*Facts)) Facts { f := good; change(&f); return f }
+	kept := []Project{{Name: "dev"}, {Name: "prod", Rules: Rules{Plan: []string{"acme/platform"}}}}
+	members := map[string][]string{"acme/platform": {"Ana"}}
 	tests := []struct {
 		name    string
 		facts   Facts
@@ -26,6 +28,12 @@ func TestPlan(t *testing.T) {
 		{"a push needs no permission of its own", with(func(f *Facts) { f.Asked, f.Permission = false, "" }), "", true},
 		{"every reason is listed", Facts{Asked: true, Fork: true}, "open same_repository may_write", false},
 		{"nothing known may not", Facts{}, "open", true},
+		{"projects that everybody may plan", with(func(f *Facts) { f.Projects = kept[:1] }), "", true},
+		{"a project kept to a team, by a member", with(func(f *Facts) { f.Projects, f.Members = kept, members }), "", true},
+		{"a project kept to a team, by another", with(func(f *Facts) { f.Projects, f.Members, f.Actor = kept, members, "ben" }), "may_plan", false},
+		{"a push to it by a member", with(func(f *Facts) { f.Projects, f.Members, f.Asked = kept, members, false }), "", true},
+		{"a push to it by another is silent", with(func(f *Facts) { f.Projects, f.Members, f.Actor, f.Asked = kept, members, "ben", false }), "may_plan", true},
+		{"what began by itself, by nobody", with(func(f *Facts) { f.Projects, f.Members, f.Actor, f.Asked = kept, members, "", false }), "may_plan", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,8 +67,36 @@ func TestCancelNeedsWriteAccessAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestTheZeroVerdictDenies(t *testing.T) {
-	if (Verdict{}).Allowed || all().Allowed {
-		t.Error("a verdict without reasons allows")
+// TestT33_WhoMayUnlock: the pull request that holds a lock, by anybody who may
+// write; another one, by those whom the server names for every project asked
+// for.
+func TestT33_WhoMayUnlock(t *testing.T) {
+	project := func(unlock ...string) Project { return Project{Name: "p", HeldBy: 12, Rules: Rules{Unlock: unlock}} }
+	facts := func(permission string, projects ...Project) Facts {
+		return Facts{Asked: true, Actor: "ana", Permission: permission, Projects: projects, Members: map[string][]string{"acme/ops": {"ana"}}}
+	}
+	tests := []struct {
+		name    string
+		facts   Facts
+		own     bool
+		allowed bool
+	}{
+		{"own, a writer", facts("write", project()), true, true},
+		{"own, a writer, everything", facts("write"), true, true},
+		{"own, a reader", facts("read", project()), true, false},
+		{"own, a reader of the team", facts("read", project("acme/ops")), true, false},
+		{"another, a writer", facts("write", project()), false, false},
+		{"another, an administrator", facts("admin", project()), false, false},
+		{"another, of the team", facts("write", project("acme/ops")), false, true},
+		{"another, by login", facts("write", project("@ana")), false, true},
+		{"another, of the team for one of two", facts("write", project("acme/ops"), project("@ben")), false, false},
+		{"another, of the team, a reader", facts("read", project("acme/ops")), false, false},
+		{"another, nothing named", facts("write"), false, false},
+		{"own, nobody asked", Facts{Permission: "write"}, true, false},
+	}
+	for _, tt := range tests {
+		if got := Unlock(tt.facts, tt.own).Allowed; got != tt.allowed {
+			t.Errorf("%s: %v", tt.name, got)
+		}
 	}
 }

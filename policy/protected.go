@@ -13,7 +13,7 @@ func protected(f Facts, p Project) Reason {
 	if len(addresses) == 0 {
 		return good("protected", "")
 	}
-	gone := fmt.Sprintf("Its plan destroys or replaces %s, of protected types", quoteAll(addresses))
+	gone := fmt.Sprintf("The plan destroys or replaces %s, of protected types", quoteAll(addresses))
 	if f.Confirm != "" && f.Confirm == p.Name {
 		return exception("protected", fmt.Sprintf("%s, which %s confirmed.", gone, quote(f.Actor)))
 	}

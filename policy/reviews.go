@@ -28,20 +28,23 @@ func deciding(reviews []Review) []Review {
 	return out
 }
 
+// discounted is a person whose approval does not count, and why.
+type discounted struct{ login, why string }
+
 // approvers are the people whose approval of a project's plan counts, and those
-// whose approval does not, with why.
+// whose approval does not. The reviews of f are the deciding ones.
 //
 // Approvals are bound to the head commit, by its SHA and never by time, so they
 // hold for every plan of that commit (T21): what is applied is touched by the
 // commit and planned at it. A plan that somebody made with terraform flags shows
 // more than the commit says, and needs approvals that were given after it.
-func approvers(f Facts, p Project) (counted, not []string) {
-	for _, r := range deciding(f.Reviews) {
+func approvers(f Facts, p Project) (counted []string, not []discounted) {
+	for _, r := range f.Reviews {
 		if r.State != "APPROVED" {
 			continue
 		}
 		if why := uncounted(f, p, r); why != "" {
-			not = append(not, quote(r.Login)+" "+why)
+			not = append(not, discounted{r.Login, why})
 			continue
 		}
 		counted = append(counted, r.Login)
@@ -61,6 +64,8 @@ func uncounted(f Facts, p Project, r Review) string {
 		return "approved another commit"
 	case f.Author == "" || strings.EqualFold(r.Login, f.Author):
 		return "opened the pull request"
+	case strings.EqualFold(r.Login, f.Pusher):
+		return "pushed it"
 	case contains(f.Contributors, r.Login):
 		return "wrote commits of it"
 	case !writes(r.Permission):
@@ -78,17 +83,24 @@ func uncounted(f Facts, p Project, r Review) string {
 func (f Facts) unattributed() bool { return f.Unattributed != 0 || len(f.Contributors) == 0 }
 
 // approvedByOne reports whether one of those whose approval counts is among the
-// named ones; discounted says what to tell when not.
-func approvedByOne(f Facts, p Project, named []string) (ok bool, discounted string) {
+// named ones; not are the named ones whose approval does not.
+func approvedByOne(f Facts, p Project, named []string) (ok bool, not []discounted) {
 	counted, not := approvers(f, p)
-	return slices.ContainsFunc(counted, func(login string) bool { return f.among(login, named) }), notCounting(not)
+	if slices.ContainsFunc(counted, func(login string) bool { return f.among(login, named) }) {
+		return true, nil
+	}
+	return false, slices.DeleteFunc(not, func(d discounted) bool { return !f.among(d.login, named) })
 }
 
 // notCounting says whose approval does not count and why, as the end of a
 // clause; it is empty when there is none.
-func notCounting(not []string) string {
+func notCounting(not []discounted) string {
 	if len(not) == 0 {
 		return ""
 	}
-	return ", not counting that " + andMore(not[:min(len(not), listed)], len(not))
+	var shown []string
+	for _, d := range not[:min(len(not), listed)] {
+		shown = append(shown, quote(d.login)+" "+d.why)
+	}
+	return ", not counting that " + andMore(shown, len(not))
 }

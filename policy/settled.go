@@ -7,5 +7,5 @@ func settled(_ Facts, p Project) Reason {
 	if len(p.Running) == 0 {
 		return good("settled", "")
 	}
-	return bad("settled", fmt.Sprintf("%s of it is under way: wait until the result is shown, then comment `/apply`.", quoteAll(p.Running)))
+	return bad("settled", fmt.Sprintf("%s is under way: wait until the result is shown, then comment `/apply`.", quoteAll(p.Running)))
 }

@@ -6,7 +6,7 @@ import "fmt"
 // applied from it (T21, T23).
 func touched(f Facts, p Project) Reason {
 	if p.Touched {
-		return good("touched", "The pull request changes it.")
+		return good("touched", "Changed by this pull request.")
 	}
 	return bad("touched", fmt.Sprintf("The pull request does not change this project at %s: comment `/apply` with the names of projects that it changes.", sha(f.HeadSHA)))
 }

@@ -9,7 +9,7 @@ import (
 const (
 	sentences = 20        // that a refusal lists
 	whyBytes  = 16 * 1024 // of the full list, which shares a comment of 65,536 characters
-	whyNames  = 30        // of projects that the full list writes out
+	whyNames  = 30        // of projects that the full list names for what is missing
 )
 
 // finding is one reason and the projects that it is about; none means the pull
@@ -75,7 +75,7 @@ func (v Verdict) Why() string {
 		case !f.OK:
 			missing = append(missing, "- ✗ "+f.sentence(whyNames)+"\n")
 		case f.Text != "":
-			good = append(good, "- ✓ "+f.sentence(whyNames)+"\n")
+			good = append(good, "- ✓ "+f.sentence(listed)+"\n")
 		}
 	}
 	var b strings.Builder
