@@ -41,6 +41,35 @@ func Affected(cfg Config, graph *Graph, changed []string, baseBranch string) []M
 	return matches
 }
 
+// Reached returns those of the changed paths that a plan of p may read, at most n of them, in their order: the
+// ones in its directory, in what it calls and refers to, and what its when_changed names. Unlike in [Affected],
+// when_changed takes nothing out: it says when to plan, not what a plan reads.
+func (g *Graph) Reached(p Project, changed []string, n int) []string {
+	when := newWhen(p)
+	p.WhenChanged = nil
+	fresh := func() *watch {
+		w := newWatch(g)
+		w.add(0, p)
+		return w
+	}
+	var out []string
+	w := fresh()
+	for _, c := range changed {
+		if len(out) == n {
+			break
+		}
+		w.touch(c)
+		_, reached := w.reasons[0]
+		if reached {
+			w = fresh() // it lets a project go that it has found
+		}
+		if reached || when != nil && len(when.include) > 0 && when.match(c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // missing tells that p has no root module in the commit. One that comes from a module source needs none.
 func (g *Graph) missing(p Project) bool { return p.FromModule == "" && g.nodes[p.Dir] == nil }
 

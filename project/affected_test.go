@@ -202,3 +202,31 @@ func touchesByDefinition(cfg Config, g *Graph, p Project, changed string) bool {
 }
 
 func below(p, dir string) bool { return dir == "." || p == dir || strings.HasPrefix(p, dir+"/") }
+
+func TestT24ReachedListsWhatAPlanReads(t *testing.T) {
+	g := graphOf(t, txtarTree(repository))
+	p := Project{Name: "app", Dir: "infra/app", Workspace: DefaultWorkspace, VarFiles: []string{"../vars/prod.tfvars"}}
+	changed := []string{
+		"README.md", "data/x.json", "infra/app/main.tf", "infra/app/scripts/run.sh", "infra/apple/main.tf", "infra/notes.txt",
+		"infra/vars/prod.tfvars", "lone/main.tf", "modules/base/new.tf", "modules/vpc/a.tf", "modules/vpc/subnet/x.tf", "templates/user.tpl",
+	}
+	want := []string{
+		"data/x.json", "infra/app/main.tf", "infra/app/scripts/run.sh", "infra/vars/prod.tfvars", "modules/base/new.tf", "modules/vpc/a.tf",
+		"modules/vpc/subnet/x.tf", "templates/user.tpl",
+	}
+	narrow, wide := p, p
+	narrow.WhenChanged = []string{"!**/*.tf"}
+	wide.WhenChanged = []string{"../../README.md"}
+	for name, c := range map[string]struct {
+		project Project
+		want    []string
+	}{"plain": {p, want}, "when_changed takes nothing out": {narrow, want}, "when_changed adds": {wide, append([]string{"README.md"}, want...)}} {
+		got := g.Reached(c.project, changed, 100)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if most := g.Reached(c.project, changed, 2); len(most) != 2 || most[0] != c.want[0] {
+			t.Errorf("%s: at most two are %v", name, most)
+		}
+	}
+}
