@@ -7,7 +7,6 @@ import (
 	"path"
 	"path/filepath"
 
-	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -18,7 +17,6 @@ func (j *job) salvage(ctx context.Context) error {
 	if err := j.prepare(); err != nil {
 		return err
 	}
-	defer func() { _ = j.store.Close() }()
 	if !filepath.IsLocal(j.doc.Project.Dir) {
 		return errors.New("the project's directory is outside of the source")
 	}
@@ -45,7 +43,7 @@ func (j *job) salvage(ctx context.Context) error {
 
 // MayHaveBegun reports whether an apply job began to change something, as far
 // as its claim tells. What is not known may have.
-func MayHaveBegun(ctx context.Context, store *artifact.Dir, doc run.JobDocument) (bool, error) {
+func MayHaveBegun(ctx context.Context, store Store, doc run.JobDocument) (bool, error) {
 	by, claimed, err := store.Claimant(ctx, AppliedKey(doc))
 	if err != nil {
 		return true, fmt.Errorf("looking whether the apply began: %w", err)

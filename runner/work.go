@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/signal"
@@ -25,13 +26,22 @@ const (
 	defaultPlanBytes = 50 << 20
 )
 
+// Store is where a job finds its source and its plan and leaves its artifacts;
+// artifact.Dir says what the methods promise.
+type Store interface {
+	Open(ctx context.Context, ref run.Artifact) (io.ReadCloser, error)
+	Put(ctx context.Context, key string, r io.Reader) (run.Artifact, error)
+	Claim(ctx context.Context, key, by string) error
+	Claimant(ctx context.Context, key string) (by string, claimed bool, err error)
+}
+
 // job is one job while it runs. Nothing in it is shared between goroutines
 // while it changes.
 type job struct {
 	options   Options
 	doc       run.JobDocument
 	dir       string // of the project in the source, absolute; known once that is unpacked
-	store     *artifact.Dir
+	store     Store
 	given     map[string]string // secrets, by the name that terraform knows
 	known     []string          // their values, and others that must not be shown
 	secrets   *redactor
@@ -56,16 +66,19 @@ func (j *job) path(name string) string { return filepath.Join(j.options.Dir, nam
 
 // work does the job once and writes its result.
 func work(ctx context.Context, o Options) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop := onSignal(func() { cancel(cancelled()) })
+	ctx, stop := untilAsked(ctx)
 	defer stop()
 	alive, err := stayAlive(o.AliveFD)
 	if err != nil {
 		return err
 	}
-	j := &job{options: o, alive: alive, turn: turnFile(o.TurnFD), secrets: newRedactor(nil),
-		wrote: map[string][2]part{}, artifacts: map[string]run.Artifact{}}
+	dir, err := artifact.OpenDir(o.Artifacts)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }()
+	j := newJob(o, dir)
+	j.alive, j.turn = alive, turnFile(o.TurnFD)
 	if o.Salvage {
 		return j.salvage(ctx)
 	}
@@ -81,6 +94,33 @@ func work(ctx context.Context, o Options) error {
 		endGroup()
 	}
 	return nil
+}
+
+// Do does the job whose document lies in o.Dir once, with sources and artifacts
+// in a store of the caller, and returns how it ended. SIGTERM, SIGINT and the end
+// of ctx cancel it. An error means that nothing was done.
+func Do(ctx context.Context, o Options, s Store) (run.Result, error) {
+	ctx, stop := untilAsked(ctx)
+	defer stop()
+	if err := claim(o.Dir); err != nil {
+		return run.Result{}, err
+	}
+	j := newJob(o, s)
+	return j.result(j.do(ctx)), nil
+}
+
+func newJob(o Options, s Store) *job {
+	return &job{options: o, store: s, secrets: newRedactor(nil), wrote: map[string][2]part{}, artifacts: map[string]run.Artifact{}}
+}
+
+// untilAsked is a context that ends when the process is asked to end.
+func untilAsked(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	quiet := onSignal(func() { cancel(cancelled()) })
+	return ctx, func() {
+		quiet()
+		cancel(nil)
+	}
 }
 
 // stayAlive takes over the file whose lock says that the job has a process, and
@@ -153,7 +193,6 @@ func (j *job) do(ctx context.Context) *run.Problem {
 	if err := j.prepare(); err != nil {
 		return problemOf(err)
 	}
-	defer func() { _ = j.store.Close() }()
 	if err := j.lay(); err != nil {
 		return problemOf(err)
 	}
@@ -188,8 +227,7 @@ func (j *job) prepare() error {
 		return problem
 	}
 	j.secrets = newRedactor(j.known)
-	j.store, err = artifact.OpenDir(j.options.Artifacts)
-	return err
+	return nil
 }
 
 // lay makes the directories of the job.
