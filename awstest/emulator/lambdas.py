@@ -21,7 +21,6 @@ class Runtime:
     def __init__(self, function):
         self.requests: queue.Queue = queue.Queue()
         self.answers: queue.Queue = queue.Queue()
-        self.one = threading.Lock()
         self.api = ThreadingHTTPServer(("127.0.0.1", 0), handler(self, function.function_arn))
         self.api.daemon_threads = True
         threading.Thread(target=self.api.serve_forever, daemon=True).start()
@@ -46,19 +45,22 @@ class Runtime:
         for line in self.process.stdout:
             logs.put_log_events(group, stream, [{"timestamp": int(time.time() * 1000), "message": line.decode(errors="replace").rstrip()}])
 
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
     def invoke(self, body: bytes, limit: float) -> tuple[bool, bytes]:
         """Whether it failed, and the answer."""
-        with self.one:
-            end = time.time() + limit
-            self.requests.put((str(uuid.uuid4()), body, int(end * 1000)))
-            while time.time() < end:
-                try:
-                    return self.answers.get(timeout=0.1)
-                except queue.Empty:
-                    if self.process.poll() is not None:
-                        return failure("Runtime.ExitError", f"Runtime exited with error: exit status {self.process.returncode}")
-            self.process.kill()
-            return failure("Sandbox.Timedout", f"Task timed out after {limit:.2f} seconds")
+        end = time.time() + limit
+        self.requests.put((str(uuid.uuid4()), body, int(end * 1000)))
+        while time.time() < end:
+            try:
+                return self.answers.get(timeout=0.1)
+            except queue.Empty:
+                if not self.alive():
+                    return failure("Runtime.ExitError", f"Runtime exited with error: exit status {self.process.returncode}")
+        self.process.kill()
+        self.process.wait()
+        return failure("Sandbox.Timedout", f"Task timed out after {limit:.2f} seconds")
 
 
 def failure(kind: str, message: str) -> tuple[bool, bytes]:
@@ -99,14 +101,18 @@ def handler(runtime: Runtime, arn: str):
 
 def install() -> None:
     original = LambdaFunction.invoke
-    starting = threading.Lock()
+    taking = threading.Lock()
 
-    def warm(function) -> Runtime:
-        with starting:
-            runtime = getattr(function, "_runtime", None)
-            if runtime is None or runtime.process.poll() is not None:
-                runtime = function._runtime = Runtime(function)
-            return runtime
+    def call(function, body: bytes, limit: float) -> tuple[bool, bytes]:
+        """Each invocation has an execution environment of its own; one that is left warm is used again."""
+        with taking:
+            idle = function.__dict__.setdefault("_idle", [])
+            runtime = idle.pop() if idle else None
+        runtime = runtime if runtime and runtime.alive() else Runtime(function)
+        result = runtime.invoke(body, limit)
+        if runtime.alive():
+            idle.append(runtime)
+        return result
 
     def invoke(self, body, request_headers, response_headers):
         if "ImageUri" not in (self.code or {}):
@@ -114,9 +120,9 @@ def install() -> None:
         body = body.encode() if isinstance(body, str) else body
         limit = float(self.timeout or 3)
         if request_headers.get("x-amz-invocation-type") == "Event":
-            threading.Thread(target=warm(self).invoke, args=(body or b"{}", limit), daemon=True).start()
+            threading.Thread(target=call, args=(self, body or b"{}", limit), daemon=True).start()
             return b""
-        failed, answer = warm(self).invoke(body or b"{}", limit)
+        failed, answer = call(self, body or b"{}", limit)
         if failed:
             response_headers["x-amz-function-error"] = "Unhandled"
         return answer

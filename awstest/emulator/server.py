@@ -4,6 +4,7 @@ import json
 import re
 import threading
 import time
+import uuid
 from urllib.parse import parse_qs
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -117,7 +118,7 @@ def network(region: str) -> dict:
 
 def answer(start, status: int, value, code: str = ""):
     body = json.dumps(value, default=str).encode()
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("x-amzn-RequestId", str(uuid.uuid4()))]
     if code:
         headers.append(("X-Amzn-ErrorType", code))
     start(f"{status} {'OK' if status < 400 else 'Fault'}", headers)
