@@ -1,0 +1,62 @@
+package deploy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// asContainer in the environment makes the test's binary the image of a job.
+const asContainer = "LOCKKEEPER_TEST_CONTAINER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asContainer) == "" {
+		os.Exit(m.Run())
+	}
+	if api := os.Getenv("AWS_LAMBDA_RUNTIME_API"); api != "" {
+		os.Exit(function("http://" + api + "/2018-06-01/runtime/invocation/"))
+	}
+	os.Exit(job(os.Args[1:]))
+}
+
+// job does what the name of the job document says.
+func job(args []string) int {
+	if len(args) != 3 || args[0] != "job" || args[1] != "--document" || os.Getenv("LOCKKEEPER_BUCKET") == "" || os.Getenv("LOCKKEEPER_EXTERNAL_ID") != "external-id" {
+		fmt.Println("wrong arguments or environment:", args)
+		return 2
+	}
+	switch {
+	case strings.HasPrefix(args[2], "runs/r1/bad-"):
+		return 7
+	case strings.HasPrefix(args[2], "runs/r1/slow"):
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGTERM)
+		<-asked
+	}
+	return 0
+}
+
+// function answers invocations until one says that it should die.
+func function(runtime string) int {
+	for {
+		next, err := http.Get(runtime + "next")
+		if err != nil {
+			return 1
+		}
+		body, err := io.ReadAll(next.Body)
+		_ = next.Body.Close()
+		if err != nil || strings.Contains(string(body), "runs/r1/dies-") {
+			return 1
+		}
+		answer, err := http.Post(runtime+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/json", strings.NewReader("{}"))
+		if err != nil {
+			return 1
+		}
+		_ = answer.Body.Close()
+	}
+}
