@@ -203,7 +203,7 @@ func TestReviewsAndRequiredChecksRefreshTheGate(t *testing.T) {
 const groupSHA = "0123456789abcdef0123456789abcdef01234567"
 
 func groupEvent(t testing.TB, action string, change ...func(m)) []byte {
-	group := m{"head_sha": "fff", "head_ref": "refs/heads/gh-readonly-queue/release/2/pr-3-" + groupSHA, "base_sha": groupSHA, "base_ref": "refs/heads/release/2"}
+	group := m{"head_sha": "aaa", "head_ref": "refs/heads/gh-readonly-queue/release/2/pr-3-" + groupSHA, "base_sha": groupSHA, "base_ref": "refs/heads/release/2"}
 	for _, c := range change {
 		c(group)
 	}
@@ -216,19 +216,31 @@ func TestTheMergeQueueGetsAPlanOfTheGroup(t *testing.T) {
 	f.settle()
 	r := f.pullRuns()[0]
 	want := run.Run{
-		ID: r.ID, Key: "queue/7/3/fff", Kind: run.KindPlan, Trigger: run.TriggerQueue, Actor: "github-merge-queue[bot]",
+		ID: r.ID, Key: "queue/7/3/aaa", Kind: run.KindPlan, Trigger: run.TriggerQueue, Actor: "github-merge-queue[bot]",
 		Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: 3,
-		HeadSHA: "fff", BaseRef: "release/2", BaseSHA: groupSHA, State: run.StateAccepted, CreatedAt: noon,
+		HeadSHA: "aaa", BaseRef: "release/2", BaseSHA: groupSHA, State: run.StateAccepted, CreatedAt: noon,
 	}
 	if d := cmp.Diff(want, r); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	f.deliver("h", "issue_comment", comment(t, "/plan"))
-	f.settle()
+	f.planned()
 	f.deliver("i", "merge_group", groupEvent(t, "destroyed"))
 	f.settle()
-	if got := strings.Join(f.runs.asked, ","); got != "cancel run queue/7/3/fff by github-merge-queue[bot]" {
+	if got := strings.Join(f.runs.asked, ","); got != "cancel run queue/7/3/aaa by github-merge-queue[bot]" {
 		t.Errorf("asked for %q, want the end of the group's plan and of nothing else", got)
+	}
+}
+
+func TestButtonsOfAMergeGroupsChecksDoNothing(t *testing.T) {
+	f := newFixture(t)
+	f.deliver("g", "merge_group", groupEvent(t, "checks_requested"))
+	f.settle()
+	for i, button := range []string{"plan", "apply", "unlock"} {
+		f.deliver(fmt.Sprint(i), "check_run", checkEvent(t, "requested_action", f.pullRuns()[0].ID, appID, button))
+		f.settle()
+	}
+	if runs, said := f.pullRuns(), f.said(); len(runs) != 1 || len(said) > 0 {
+		t.Errorf("%d runs, said %q", len(runs), said)
 	}
 }
 
