@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -112,6 +113,7 @@ func (l locking) held(number int, projects ...string) locking {
 			Key: "dir:" + p, Fence: 1, Holder: holder(number), Project: p, TakenAt: noon, UsedAt: noon,
 		}, run.Lock{Key: "state:" + p, Fence: 1, Holder: holder(number), Project: p, TakenAt: noon, UsedAt: noon})
 	}
+	slices.SortFunc(l.Locks.Locks, func(a, b run.Lock) int { return strings.Compare(a.Key, b.Key) })
 	return l
 }
 
@@ -122,6 +124,13 @@ func (l locking) wants(number int, projects ...string) locking {
 	}
 	l.Waiters = append(l.Waiters, w)
 	return l
+}
+
+// each changes every lock.
+func (l locking) each(change func(*run.Lock)) {
+	for i := range l.Locks.Locks {
+		change(&l.Locks.Locks[i])
+	}
 }
 
 // speculative makes f's plans ones without locks.

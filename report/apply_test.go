@@ -21,11 +21,11 @@ func applyViews() map[string]View {
 	merged := plan.apply("r9", "network-prod", "app-prod")
 	merged.run.Merged = true
 	dirty := locking{}.held(12, "network-prod").wants(4015, "network-prod")
-	dirty.Locks.Locks[0].Dirty = true
+	dirty.each(func(l *run.Lock) { l.Dirty = true })
 	again := newFixture("r6").planned("network-prod", "prod", changes(queue))
 	again.run.CreatedAt, again.run.FinishedAt = noon.Add(2*time.Hour), noon.Add(2*time.Hour+8*time.Second)
 	busy := locking{}.held(12, "network-prod")
-	busy.Locks.Locks[0].Busy = "r9"
+	busy.each(func(l *run.Lock) { l.Busy = "r9" })
 	unchanged := newFixture("rn").planned("app-dev", "dev", noChange).planned("app-prod", "prod", noChange)
 	nothing := unchanged.apply("r9")
 	nothing.run.Unchanged = []string{"app-dev", "app-prod"}
@@ -63,9 +63,9 @@ func lockViews() map[string]View {
 	waiting := newFixture("r1").planned("network-prod", "prod", changes(queue)).speculative()
 	many := three().speculative()
 	other := locking{}.held(4012, "network-prod")
-	for i := range other.Locks.Locks {
-		other.Locks.Locks[i].Holder.Repository = run.Repository{ID: 8, Owner: "acme", Name: "network"}
-	}
+	other.each(func(l *run.Lock) { l.Holder.Repository = run.Repository{ID: 8, Owner: "acme", Name: "network"} })
+	own := locking{}.held(12, "network-prod").wants(12, "network-prod")
+	own.each(func(l *run.Lock) { l.Busy = "r9" })
 	mine := locking{}.held(12, "network-prod", "app-prod").wants(4015, "network-prod").wants(4017, "network-prod", "app-prod")
 	turn := newFixture("r2")
 	turn.run.Trigger, turn.run.State, turn.run.Selectors, turn.run.Actor = run.TriggerTurn, run.StateAccepted, []string{"network-prod"}, ""
@@ -89,6 +89,7 @@ func lockViews() map[string]View {
 		"speculative_free":  waiting.with(locking{}.wants(4011, "network-prod").wants(12, "network-prod")),
 		"speculative_other": waiting.with(locking{other.Locks}.wants(12, "network-prod")),
 		"speculative_lost":  waiting.with(locking{}),
+		"speculative_own":   waiting.with(own),
 		"turn":              waiting.then(turn),
 		"in_line":           three().with(mine),
 		"policy_denied":     denied().gate("`network-prod`: Plan policy denies its plan (`aws_security_group.web is open to the world`): change the code and push.").view(),

@@ -16,50 +16,30 @@ const shownHolders = 6
 // hold is a lock of a pull request and who waits for it, in order.
 type hold struct {
 	run.Lock
-	waiting []waiter
+	waiting []run.Waiter
 }
 
-// held lists what h holds, each project once, by name.
+// held lists what h holds, by project.
 func held(l run.Locks, h run.Holder) []hold {
 	var out []hold
-	for _, lock := range l.Locks {
-		if lock.Free() || !lock.Holder.Is(h) {
-			continue
-		}
-		at := slices.IndexFunc(out, func(o hold) bool { return o.Project == lock.Project })
-		if at < 0 {
-			at = len(out)
-			out = append(out, hold{Lock: lock})
-		}
-		o := &out[at]
-		o.Busy, o.Dirty = cmp.Or(o.Busy, lock.Busy), o.Dirty || lock.Dirty
-		for _, w := range inLine(l) {
-			if w.wants(lock.Key) && !w.Holder.Is(h) && !slices.ContainsFunc(o.waiting, w.is) {
-				o.waiting = append(o.waiting, w)
+	for _, lock := range l.Held(h) {
+		var keys []string
+		for _, o := range l.Locks {
+			if o.Holder.Is(h) && o.Project == lock.Project {
+				keys = append(keys, o.Key)
 			}
 		}
+		waiting := slices.DeleteFunc(slices.Clone(l.Waiters), func(w run.Waiter) bool { return w.Holder.Is(h) || !wants(w, keys) })
+		out = append(out, hold{Lock: lock, waiting: waiting})
 	}
-	slices.SortFunc(out, func(a, b hold) int { return cmp.Compare(a.Project, b.Project) })
 	return out
 }
 
-// waiter is a pull request in line.
-type waiter struct{ run.Waiter }
-
-func (w waiter) wants(key string) bool {
-	return slices.ContainsFunc(w.Projects, func(c run.Claimed) bool { return slices.Contains(c.Keys, key) })
-}
-
-func (w waiter) is(o waiter) bool { return w.ID == o.ID }
-
-// inLine lists everybody who waits, in the order in which they are served.
-func inLine(l run.Locks) []waiter {
-	out := make([]waiter, len(l.Waiters))
-	for i, w := range l.Waiters {
-		out[i] = waiter{w}
-	}
-	slices.SortFunc(out, func(a, b waiter) int { return cmp.Compare(a.ID, b.ID) })
-	return out
+// wants reports whether w waits for one of the keys.
+func wants(w run.Waiter, keys []string) bool {
+	return slices.ContainsFunc(w.Projects, func(c run.Claimed) bool {
+		return slices.ContainsFunc(c.Keys, func(key string) bool { return slices.Contains(keys, key) })
+	})
 }
 
 // wanted is a project that a pull request waits for.
@@ -69,23 +49,18 @@ type wanted struct {
 	place   int        // in the line, counted from 1
 }
 
-// waitsFor lists what h waits for and cannot have now, in the order of its claim.
+// waitsFor lists what h waits for and cannot have now, in the order of its
+// claim. Its own lock is one of those while an apply is under way.
 func waitsFor(l run.Locks, h run.Holder) []wanted {
-	line := inLine(l)
-	at := slices.IndexFunc(line, func(w waiter) bool { return w.Holder.Is(h) })
+	at := slices.IndexFunc(l.Waiters, func(w run.Waiter) bool { return w.Holder.Is(h) })
 	if at < 0 {
 		return nil
 	}
 	var out []wanted
-	for _, c := range line[at].Projects {
-		w := wanted{project: c.Project, place: 1}
-		for _, before := range line[:at] {
-			if slices.ContainsFunc(c.Keys, before.wants) {
-				w.place++
-			}
-		}
+	for _, c := range l.Waiters[at].Projects {
+		w := wanted{project: c.Project, place: l.Place(h, c.Project)}
 		for _, lock := range l.Locks {
-			if slices.Contains(c.Keys, lock.Key) && !lock.Free() && !lock.Holder.Is(h) {
+			if slices.Contains(c.Keys, lock.Key) && !lock.Free() && (!lock.Holder.Is(h) || lock.Busy != "") {
 				w.holder = lock.Holder
 			}
 		}
@@ -161,11 +136,15 @@ func standsBefore(list []wanted, h run.Holder) []string {
 	}
 	var out []string
 	for i, k := range keys {
-		what := "nobody holds " + fewNames(projects[i], name) + ", but"
-		if k.holder.PullRequest != 0 {
-			what = reference(k.holder, h) + " holds " + fewNames(projects[i], name) + ";"
+		names, place := fewNames(projects[i], name), "you are "+ordinal(k.place)+" in line"
+		switch {
+		case k.holder.PullRequest == 0:
+			out = append(out, "nobody holds "+names+", but "+place)
+		case k.holder.Is(h):
+			out = append(out, "an apply of this pull request is changing "+names)
+		default:
+			out = append(out, reference(k.holder, h)+" holds "+names+"; "+place)
 		}
-		out = append(out, what+" you are "+ordinal(k.place)+" in line")
 	}
 	return out
 }
@@ -197,7 +176,7 @@ func (v View) heldLines(p picked, h run.Holder) string {
 
 // whoWaits writes who waits for locks that h holds, in the order of the line.
 func whoWaits(locks []hold, h run.Holder) []string {
-	var line []waiter
+	var line []run.Waiter
 	projects := map[int64][]string{}
 	for _, lock := range locks {
 		for _, w := range lock.waiting {
@@ -207,7 +186,7 @@ func whoWaits(locks []hold, h run.Holder) []string {
 			projects[w.ID] = append(projects[w.ID], lock.Project)
 		}
 	}
-	slices.SortFunc(line, func(a, b waiter) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(line, func(a, b run.Waiter) int { return cmp.Compare(a.ID, b.ID) })
 	var out []string
 	for _, w := range line {
 		out = append(out, reference(w.Holder, h)+" waits for "+fewNames(projects[w.ID], name))

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/yuin/goldmark"
@@ -137,7 +138,18 @@ func FuzzReports(f *testing.F) {
 		"check summary": func(s string) string {
 			return plainCheck(s).Summary
 		},
-		"check text": func(s string) string { return plainCheck(s).Text },
+		"check text":  func(s string) string { return plainCheck(s).Text },
+		"apply":       func(s string) string { return Comment(applied(s)) },
+		"speculative": func(s string) string { return Comment(blocked(s)) },
+		"judged": func(s string) string {
+			c, _ := CheckRun(at(applied(s), nil))
+			return c.Summary + "\n" + c.Text
+		},
+		"apply check summary": func(s string) string { return applyCheck(applied(s)).Summary },
+		"apply check text":    func(s string) string { return applyCheck(applied(s)).Text },
+		"waiting summary":     func(s string) string { return applyCheck(blocked(s)).Summary },
+		"locks":               func(s string) string { return StatusAndLocks(blocked(s).Runs, blocked(s).Locks, noon) },
+		"holds":               func(s string) string { return StatusAndLocks(applied(s).Runs, applied(s).Locks, noon) },
 		"status": func(s string) string {
 			done, active := withText(s), withText(s)
 			active.run.State, active.run.Jobs[0].State = run.StateRunning, run.JobRunning
@@ -161,6 +173,51 @@ func FuzzReports(f *testing.F) {
 			}
 		}
 	})
+}
+
+// applied is an apply that failed in part, with s in every field that anybody
+// else fills, and with somebody who waits.
+func applied(s string) View {
+	f := newFixture("rx")
+	f.planned("p-"+s, "e-"+s, changes(database)).planned("q-"+s, "e-"+s, changes(queue)).planned("r-"+s, "e-"+s, noChange)
+	finding := run.PolicyFinding{Rule: "r" + s, Message: "m" + s}
+	f.judged("p-"+s, run.PolicyResult{Rules: 1, Denied: []run.PolicyFinding{finding, {Rule: s, Message: s}}, Warned: []run.PolicyFinding{finding}})
+	f.judged("r-"+s, run.PolicyResult{Rules: 1, Warned: []run.PolicyFinding{finding}})
+	f.run.Gate = &run.Gate{Missing: []string{"a" + s, "b " + s}}
+	a := &fixture{run: f.run, summaries: f.summaries, outputs: f.outputs}
+	a.run.ID, a.run.Kind, a.run.Actor, a.run.Override, a.run.Jobs = "r9", run.KindApply, "b"+s, true, nil
+	a.run.CreatedAt, a.run.Notes = noon.Add(time.Hour), []string{"n" + s}
+	a.run.State, a.run.Line = run.StateFailed, "/apply "+s
+	a.applyJob(f, "p-"+s, run.JobSucceeded)
+	a.applyJob(f, "q-"+s, run.JobFailed)
+	a.because("q-"+s, run.Problem{Code: s, Message: "It went wrong with " + s, Detail: "d" + s})
+	a.outputs[a.run.Jobs[1].ID] = "o" + s
+	v := f.then(a)
+	l := locking{}.held(12, "p-"+s, "q-"+s, "w-"+s).wants(4015, "p-"+s, "q-"+s).wants(4017, "w-"+s)
+	l.Waiters[1].Holder.Repository = run.Repository{ID: 8, Owner: "o" + s, Name: "n" + s}
+	l.each(func(lock *run.Lock) { lock.Dirty = true })
+	v.Locks = l.Locks
+	return v
+}
+
+// blocked is a plan without locks, in the same way.
+func blocked(s string) View {
+	f := newFixture("rx")
+	f.planned("p-"+s, "e-"+s, changes(database)).planned("q-"+s, "e-"+s, changes(queue)).speculative()
+	l := locking{}.held(4012, "p-"+s).wants(4011, "q-"+s).wants(12, "p-"+s, "q-"+s)
+	l.each(func(lock *run.Lock) { lock.Holder.Repository = run.Repository{ID: 8, Owner: "o" + s, Name: "n" + s} })
+	return f.with(l)
+}
+
+func applyCheck(v View) Check {
+	outputs := map[string]string{}
+	for _, r := range v.Runs {
+		for _, j := range r.Jobs {
+			outputs[j.ID] = "o" + projectOf(j)
+		}
+	}
+	c, _ := ApplyCheck(CheckView{View: v, HeadSHA: newHead, Outputs: outputs})
+	return c
 }
 
 func plainCheck(s string) Check {

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"strings"
+
 	"github.com/lockkeeper/lockkeeper/report/markdown"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -15,7 +17,7 @@ func Refusal(r run.Run) string {
 	if r.Problem == nil {
 		return said + "The command could not be carried out. Comment it again.\n"
 	}
-	shown, left := firstLines(r.Problem.Message, shownRefusal)
+	shown, left := firstLines(strings.TrimRight(r.Problem.Message, "\n"), shownRefusal)
 	text := said + markdown.Rich(shown) + "\n"
 	if left > 0 {
 		text += "\n" + counted(left, "more line is", "more lines are") + " left out for size.\n"

@@ -113,12 +113,15 @@ func lockStatus(locks run.Locks, h run.Holder, now time.Time) string {
 	}
 	for _, w := range waitsFor(locks, h) {
 		text := name(w.project) + ", " + ordinal(w.place) + " in line"
-		if w.holder.PullRequest != 0 {
+		switch {
+		case w.holder.Is(h):
+			text += ", an apply here is changing it"
+		case w.holder.PullRequest != 0:
 			text += ", " + reference(w.holder, h) + " holds it"
 		}
 		wants = append(wants, text)
 	}
-	return paragraphs(listOf("Locks", has), listOf("Waits for", wants))
+	return paragraphs(listOf("Locks held", has), listOf("Locks waited for", wants))
 }
 
 // listOf writes items below a title; those that are too many are counted.
@@ -138,6 +141,8 @@ func stateWord(r run.Run) string {
 		return "Stopping"
 	case r.State == run.StateAccepted:
 		return "Getting ready"
+	case r.Kind == run.KindApply:
+		return "Applying"
 	}
 	return "Running"
 }
