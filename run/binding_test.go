@@ -62,7 +62,7 @@ func alter(t *testing.T, v reflect.Value) {
 	case reflect.Bool:
 		v.SetBool(!v.Bool())
 	case reflect.Slice:
-		v.Set(reflect.Append(v, reflect.ValueOf("x")))
+		v.Set(reflect.Append(v, reflect.New(v.Type().Elem()).Elem()))
 	case reflect.Map:
 		v.SetMapIndex(reflect.ValueOf("new"), reflect.ValueOf("x"))
 	case reflect.Pointer:

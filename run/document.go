@@ -64,6 +64,18 @@ type JobEnvironment struct {
 	Region    string `json:"region,omitempty"`
 	PlanRole  string `json:"plan_role,omitempty"`
 	ApplyRole string `json:"apply_role,omitempty"`
+	// Variables of terraform's environment, for engines that resolve them where
+	// the job runs.
+	Variables []JobVariable `json:"variables,omitempty"`
+}
+
+// JobVariable is one variable of terraform's environment: a plain value, or the
+// name of a secret.
+type JobVariable struct {
+	Name   string `json:"name"`
+	Value  string `json:"value,omitempty"`
+	Secret string `json:"secret,omitempty"` // in AWS Secrets Manager: name or ARN, then #key for one key of a JSON object
+	For    string `json:"for,omitempty"`    // plan or apply; empty is both
 }
 
 // JobLimits bound a job.

@@ -1,0 +1,188 @@
+package container
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/artifact/bucket"
+	engine "github.com/lockkeeper/lockkeeper/backend/aws"
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner"
+)
+
+// Options of a container.
+type Options struct {
+	Config     aws.Config
+	Bucket     string
+	Attempt    string // AWS_BATCH_JOB_ATTEMPT; empty outside of Batch
+	ExternalID string // that roles of target accounts ask for; may be empty
+	// Terraform finds the binary for what a project asks, and its name for people.
+	Terraform func(ctx context.Context, wanted string) (path, name string, err error)
+	Evaluator string // path of lockkeeper-evaluator
+	Dir       string // scratch space; the same for a plan and its apply
+	Grace     time.Duration
+}
+
+// DefaultGrace leaves the last third of the 30 seconds that Fargate gives
+// between SIGTERM and SIGKILL for writing down what happened (Amazon ECS
+// developer guide, "stopTimeout").
+const DefaultGrace = 20 * time.Second
+
+// Job is one job in a container.
+type Job struct {
+	o       Options
+	objects *bucket.Bucket
+	roles   *sts.Client
+	secrets *secretsmanager.Client
+}
+
+// New makes a job. It calls nothing.
+func New(o Options) *Job {
+	if o.Grace <= 0 {
+		o.Grace = DefaultGrace
+	}
+	return &Job{
+		o: o, objects: &bucket.Bucket{Client: bucket.NewClient(o.Config), Name: o.Bucket},
+		roles: sts.NewFromConfig(o.Config), secrets: secretsmanager.NewFromConfig(o.Config),
+	}
+}
+
+// Do does the job whose document lies under a key and leaves its result in the
+// bucket. It may be called again: a job that has a result is over. An error means
+// that there is none.
+func (c *Job) Do(ctx context.Context, key string) error {
+	doc, err := c.document(ctx, key)
+	if err != nil {
+		return err
+	}
+	switch _, err := c.read(ctx, engine.ResultKey(doc)); {
+	case err == nil:
+		return nil
+	case !errors.Is(err, artifact.ErrNotFound):
+		return fmt.Errorf("looking for a result: %w", err)
+	}
+	r := c.result(ctx, doc)
+	content, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("writing the result: %w", err)
+	}
+	// The job may have been told to end; its result is wanted all the same.
+	return c.leave(context.WithoutCancel(ctx), engine.ResultKey(doc), content)
+}
+
+// result does the job. Whatever keeps it from being done is a result, too.
+func (c *Job) result(ctx context.Context, doc run.JobDocument) run.Result {
+	if doc.Command.Mutating() && c.o.Attempt != "" && c.o.Attempt != "1" {
+		return refused("second_attempt", "AWS Batch started this apply a second time, so it did nothing. Comment `/plan` to see what the first one did.",
+			fmt.Errorf("AWS_BATCH_JOB_ATTEMPT is %q", c.o.Attempt))
+	}
+	dir, err := c.lay(doc)
+	if err != nil {
+		return refused("container", "The container could not prepare the job, so nothing ran. Comment the command again.", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path, name, err := c.o.Terraform(ctx, doc.Project.Terraform)
+	if err != nil {
+		return refused("terraform_missing", "The image has no Terraform for this project, so nothing ran. Whoever runs Lockkeeper has to add it.", err)
+	}
+	end, err := c.environment(ctx, doc, filepath.Join(dir, "credentials"))
+	if err != nil {
+		return refused("secrets_unavailable", "The job could not get its role or its secrets, so nothing ran. Whoever runs Lockkeeper finds the reason below.", err)
+	}
+	defer end()
+	r, err := runner.Do(ctx, runner.Options{
+		Dir: filepath.Join(dir, "job"), Terraform: path, TerraformName: name, Evaluator: c.o.Evaluator,
+		Pass: passed, Grace: c.o.Grace,
+	}, c.objects)
+	if err != nil {
+		return refused("container", "The container could not begin the job, so nothing ran. Comment the command again.", err)
+	}
+	return r
+}
+
+// passed are variables of the container that terraform gets.
+var passed = []string{"AWS_CONFIG_FILE", "AWS_REGION", "AWS_ENDPOINT_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+
+func refused(code, message string, err error) run.Result {
+	return run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{Code: code, Message: message, Detail: err.Error()}}
+}
+
+// lay makes the directories of the job, at the same path for a plan and its
+// apply, and empty, also where the last job of a function left something.
+func (c *Job) lay(doc run.JobDocument) (dir string, err error) {
+	dir = filepath.Join(c.o.Dir, "lockkeeper-job")
+	if err := os.RemoveAll(dir); err != nil {
+		return "", err
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "job"), 0o700), os.MkdirAll(filepath.Join(dir, "credentials"), 0o700)); err != nil {
+		return "", err
+	}
+	content, err := json.Marshal(doc)
+	if err != nil {
+		return "", err
+	}
+	return dir, os.WriteFile(filepath.Join(dir, "job", runner.DocumentFile), content, 0o600)
+}
+
+func (c *Job) document(ctx context.Context, key string) (doc run.JobDocument, err error) {
+	if err := artifact.CheckKey(key); err != nil {
+		return doc, err
+	}
+	content, err := c.read(ctx, key)
+	if err != nil {
+		return doc, fmt.Errorf("reading the job document: %w", err)
+	}
+	if err := json.Unmarshal(content, &doc); err != nil {
+		return doc, fmt.Errorf("reading the job document: %w", err)
+	}
+	return doc, nil
+}
+
+// maxObject bounds what is read into memory, in bytes.
+const maxObject = 4 << 20
+
+func (c *Job) read(ctx context.Context, key string) ([]byte, error) {
+	out, err := c.objects.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &c.o.Bucket, Key: &key})
+	if status(err) == http.StatusNotFound {
+		return nil, artifact.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = out.Body.Close() }()
+	return io.ReadAll(io.LimitReader(out.Body, maxObject))
+}
+
+// leave writes the result unless one is there: the first one counts.
+func (c *Job) leave(ctx context.Context, key string, content []byte) error {
+	_, err := c.objects.Client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &c.o.Bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: aws.String("*"),
+	})
+	if err != nil && status(err) != http.StatusPreconditionFailed {
+		return fmt.Errorf("storing the result: %w", err)
+	}
+	return nil
+}
+
+func status(err error) int {
+	var response *awshttp.ResponseError
+	if errors.As(err, &response) {
+		return response.HTTPStatusCode()
+	}
+	return 0
+}

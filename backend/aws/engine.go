@@ -1,0 +1,188 @@
+package aws
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/batch"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/artifact/bucket"
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner"
+)
+
+// Options is where the engine's parts are: outputs of the template
+// deploy/aws/template.yaml.
+type Options struct {
+	Config       aws.Config
+	StateMachine string // ARN
+	Bucket       string
+	StatusQueue  string // URL
+	DeadLetters  string // URL of the queue of messages that nobody could read
+	PlanQueue    string // Batch job queues, by name or ARN
+	ApplyQueue   string
+
+	// Lambda says whether a job may run as a Lambda function; nil is never.
+	Lambda func(run.JobDocument) bool
+	// Open lists the documents of jobs that the caller waits for. They are
+	// looked at every Reconcile, whether a message came or not.
+	Open      func(context.Context) ([]run.JobDocument, error)
+	Reconcile time.Duration // default 1 minute
+	Now       func() time.Time
+}
+
+// Engine implements run.Backend.
+type Engine struct {
+	o       Options
+	objects *bucket.Bucket
+	steps   *sfn.Client
+	batch   *batch.Client
+	queue   *sqs.Client
+}
+
+var _ run.Backend = (*Engine)(nil)
+
+// New makes an engine. It calls nothing.
+func New(o Options) *Engine {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Reconcile <= 0 {
+		o.Reconcile = time.Minute
+	}
+	return &Engine{
+		o: o, objects: &bucket.Bucket{Client: bucket.NewClient(o.Config), Name: o.Bucket},
+		steps: sfn.NewFromConfig(o.Config), batch: batch.NewFromConfig(o.Config), queue: sqs.NewFromConfig(o.Config),
+	}
+}
+
+// maxInput bounds the input of an execution, in bytes: Step Functions takes
+// 262,144 (AWS Step Functions developer guide, "Quotas").
+const maxInput = 200_000
+
+// Start implements run.Backend. The execution's name makes a second one of the
+// same job and fence impossible, also after an answer was lost.
+func (e *Engine) Start(ctx context.Context, doc run.JobDocument) error {
+	content, err := json.Marshal(doc)
+	if err != nil {
+		return fmt.Errorf("writing job %s: %w", doc.JobID, err)
+	}
+	if len(content) > maxInput {
+		return fmt.Errorf("starting job %s: its document has %d bytes of at most %d", doc.JobID, len(content), maxInput)
+	}
+	if err := e.keep(ctx, documentKey(doc.RunID, doc.JobID), content); err != nil {
+		return fmt.Errorf("storing the document of job %s: %w", doc.JobID, err)
+	}
+	_, err = e.steps.StartExecution(ctx, &sfn.StartExecutionInput{
+		StateMachineArn: &e.o.StateMachine, Name: aws.String(executionName(doc)), Input: aws.String(e.input(doc, content)),
+	})
+	if err = explain(err); err != nil && !errors.Is(err, errExists) {
+		return fmt.Errorf("starting job %s: %w", doc.JobID, err)
+	}
+	return nil
+}
+
+// keep stores an object unless it is there. Who stores a document again stores
+// the same.
+func (e *Engine) keep(ctx context.Context, key string, content []byte) error {
+	_, err := e.objects.Client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &e.o.Bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: aws.String("*"),
+	})
+	if err = explain(err); errors.Is(err, errExists) {
+		return nil
+	}
+	return err
+}
+
+// input is the job document and how to compute.
+func (e *Engine) input(doc run.JobDocument, content []byte) string {
+	compute := "batch"
+	if e.o.Lambda != nil && !doc.Command.Mutating() && e.o.Lambda(doc) {
+		compute = "lambda"
+	}
+	return strings.TrimSuffix(string(content), "}") + `,"compute":"` + compute + `"}`
+}
+
+// Cancel implements run.Backend. The container of a stopped execution gets the
+// interrupt and up to 30 seconds to write down how it ended.
+func (e *Engine) Cancel(ctx context.Context, id string) error {
+	doc, err := e.document(ctx, id)
+	if err != nil {
+		return err
+	}
+	arn := executionARN(e.o.StateMachine, executionName(doc))
+	_, err = e.steps.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn, Error: aws.String(cancelledError), Cause: aws.String("Cancelled on request.")})
+	switch err = explain(err); {
+	case errors.Is(err, errMissing):
+		return run.ErrNotFound
+	case errors.Is(err, errEnded):
+		return nil
+	case err != nil:
+		return fmt.Errorf("stopping job %s: %w", id, err)
+	}
+	return nil
+}
+
+// cancelledError is the error name of an execution that was stopped on request.
+const cancelledError = "Cancelled"
+
+// Withdraw implements run.Backend: it makes the claim that the job makes before
+// it changes something. A job that was faster goes on.
+func (e *Engine) Withdraw(ctx context.Context, id string) error {
+	doc, err := e.document(ctx, id)
+	if err != nil {
+		return err
+	}
+	if doc.Command.Mutating() {
+		withdrawn, err := e.withdraw(ctx, doc)
+		if err != nil || !withdrawn {
+			return err
+		}
+	}
+	return e.Cancel(ctx, id)
+}
+
+// withdraw reports whether the job will not change anything.
+func (e *Engine) withdraw(ctx context.Context, doc run.JobDocument) (bool, error) {
+	key := runner.AppliedKey(doc)
+	err := e.objects.Claim(ctx, key, runner.Withdrawn)
+	if err == nil {
+		return true, nil
+	}
+	by, claimed, readErr := e.objects.Claimant(ctx, key) // also after an answer was lost
+	if readErr != nil {
+		return false, errors.Join(err, readErr)
+	}
+	if !claimed {
+		return false, err
+	}
+	return by == runner.Withdrawn, nil
+}
+
+// document reads the document of a job that was started, or run.ErrNotFound.
+func (e *Engine) document(ctx context.Context, id string) (doc run.JobDocument, err error) {
+	if !jobID.MatchString(id) {
+		return doc, run.ErrNotFound
+	}
+	content, err := e.read(ctx, documentKey(run.RunOfJob(id), id))
+	if errors.Is(err, artifact.ErrNotFound) {
+		return doc, run.ErrNotFound
+	}
+	if err != nil {
+		return doc, fmt.Errorf("reading the document of job %s: %w", id, err)
+	}
+	if err := json.Unmarshal(content, &doc); err != nil {
+		return doc, fmt.Errorf("reading the document of job %s: %w", id, err)
+	}
+	return doc, nil
+}

@@ -1,0 +1,185 @@
+package aws
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+type deliverer = func(context.Context, run.Message) error
+
+// Seq of the messages of a job.
+const (
+	seqStarted  = 1
+	seqFinished = 2
+)
+
+// Run implements run.Backend.
+func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Message) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.listen(ctx, deliver) })
+	g.Go(func() error { return e.reconcile(ctx, deliver) })
+	return g.Wait()
+}
+
+// pause is how long to wait after the queue could not be read.
+const pause = 2 * time.Second
+
+// listen takes messages until ctx is done. One that cannot be acted on stays in
+// the queue, comes again, and ends among the dead letters.
+func (e *Engine) listen(ctx context.Context, deliver deliverer) error {
+	for ctx.Err() == nil {
+		out, err := e.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &e.o.StatusQueue, MaxNumberOfMessages: 10, WaitTimeSeconds: 20})
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			zerolog.Ctx(ctx).Error().Err(explain(err)).Msg("reading the status queue")
+			sleep(ctx, pause)
+			continue
+		}
+		e.take(ctx, out.Messages, deliver)
+	}
+	return nil
+}
+
+// take acts on messages side by side and removes those that were acted on.
+func (e *Engine) take(ctx context.Context, messages []types.Message, deliver deliverer) {
+	done := make([]bool, len(messages))
+	var g errgroup.Group
+	for i, m := range messages {
+		g.Go(func() error {
+			err := e.hint(ctx, aws.ToString(m.Body), deliver)
+			if done[i] = err == nil; err != nil && ctx.Err() == nil {
+				zerolog.Ctx(ctx).Error().Err(err).Msg("acting on a status message")
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // no error of theirs ends the others
+	var entries []types.DeleteMessageBatchRequestEntry
+	for i, m := range messages {
+		if done[i] {
+			entries = append(entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(fmt.Sprint(i)), ReceiptHandle: m.ReceiptHandle})
+		}
+	}
+	if len(entries) == 0 {
+		return
+	}
+	// What is not removed comes again and changes nothing.
+	if _, err := e.queue.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &e.o.StatusQueue, Entries: entries}); err != nil && ctx.Err() == nil {
+		zerolog.Ctx(ctx).Warn().Err(explain(err)).Msg("removing status messages")
+	}
+}
+
+// hint looks at the job that a message is about.
+func (e *Engine) hint(ctx context.Context, body string, deliver deliverer) error {
+	id, started, err := about(body)
+	if err != nil {
+		return err
+	}
+	doc, err := e.document(ctx, id)
+	if errors.Is(err, run.ErrNotFound) {
+		zerolog.Ctx(ctx).Warn().Str("job", id).Msg("status message about an unknown job")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return e.look(ctx, doc, started, deliver)
+}
+
+// look delivers what is known of a job. started says that it runs.
+func (e *Engine) look(ctx context.Context, doc run.JobDocument, started bool, deliver deliverer) error {
+	r, err := e.result(ctx, doc)
+	if err != nil {
+		return err
+	}
+	m := run.Message{JobID: doc.JobID, Fence: doc.Fence, At: e.o.Now().UTC()}
+	switch {
+	case r != nil:
+		m.Seq, m.Kind, m.Result = seqFinished, run.MessageFinished, r
+	case started:
+		m.Seq, m.Kind = seqStarted, run.MessageStarted
+	default:
+		return nil
+	}
+	return deliver(ctx, m)
+}
+
+// about finds out which job a message is about: one of the state machine, or an
+// event of Step Functions or Batch.
+func about(body string) (id string, started bool, err error) {
+	var m struct {
+		JobID  string `json:"job_id"`
+		Detail struct {
+			Status  string `json:"status"`
+			JobName string `json:"jobName"` // of Batch
+			Input   string `json:"input"`   // of Step Functions
+		} `json:"detail"`
+	}
+	if err := json.Unmarshal([]byte(body), &m); err != nil {
+		return "", false, fmt.Errorf("reading a status message: %w", err)
+	}
+	switch {
+	case m.JobID != "":
+		return m.JobID, false, nil
+	case m.Detail.JobName != "":
+		return m.Detail.JobName, m.Detail.Status == "RUNNING", nil
+	}
+	var doc run.JobDocument
+	if err := json.Unmarshal([]byte(m.Detail.Input), &doc); err != nil || doc.JobID == "" {
+		return "", false, errors.New("reading a status message: it names no job")
+	}
+	return doc.JobID, false, nil
+}
+
+// reconcile looks at every open job now and then: at the start, for what
+// happened while nobody listened, and for messages that got lost.
+func (e *Engine) reconcile(ctx context.Context, deliver deliverer) error {
+	for ctx.Err() == nil {
+		if e.o.Open != nil {
+			docs, err := e.o.Open(ctx)
+			if err != nil && ctx.Err() == nil {
+				zerolog.Ctx(ctx).Error().Err(err).Msg("listing open jobs")
+			}
+			for _, doc := range docs {
+				if err := e.look(ctx, doc, false, deliver); err != nil && ctx.Err() == nil {
+					zerolog.Ctx(ctx).Error().Err(err).Str("job", doc.JobID).Msg("looking at an open job")
+				}
+			}
+		}
+		sleep(ctx, e.o.Reconcile)
+	}
+	return nil
+}
+
+// DeadLetters is how many status messages nobody could act on.
+func (e *Engine) DeadLetters(ctx context.Context) (string, error) {
+	out, err := e.queue.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &e.o.DeadLetters, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages},
+	})
+	if err != nil {
+		return "", fmt.Errorf("counting dead letters: %w", explain(err))
+	}
+	return out.Attributes[string(types.QueueAttributeNameApproximateNumberOfMessages)], nil
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,31 @@
+package aws
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// jobID is what a job id looks like; see run.NewID.
+var jobID = regexp.MustCompile(`^[0-9a-z][0-9a-z-]{0,60}-[0-9]{1,5}$`)
+
+// executionName is the same for every start of a job: at most 80 characters
+// (AWS Step Functions API reference, "StartExecution").
+func executionName(doc run.JobDocument) string {
+	return fmt.Sprintf("%s-%s-%d", doc.Command, doc.JobID, doc.Fence)
+}
+
+// executionARN is the ARN of a state machine's execution.
+func executionARN(machine, name string) string {
+	return strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":" + name
+}
+
+// The objects of a job beside its artifacts.
+func documentKey(runID, jobID string) string { return "runs/" + runID + "/" + jobID + ".document.json" }
+
+// ResultKey is where the container of a job leaves its run.Result.
+func ResultKey(doc run.JobDocument) string {
+	return "runs/" + doc.RunID + "/" + doc.JobID + ".result.json"
+}

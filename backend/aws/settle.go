@@ -1,0 +1,166 @@
+package aws
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/batch"
+	batchtypes "github.com/aws/aws-sdk-go-v2/service/batch/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner"
+)
+
+// ending is how an execution ended that left no result.
+type ending struct {
+	cancelled bool
+	cause     string
+}
+
+// result is how a job ended, and nil when it has not. What the container wrote
+// counts; when it wrote nothing and nothing of the job is left, the end is
+// worked out and written in its place, so that it stays what it is.
+func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*run.Result, error) {
+	r, err := e.written(ctx, doc)
+	if r != nil || err != nil {
+		return r, err
+	}
+	end, err := e.execution(ctx, doc)
+	if end == nil || err != nil {
+		return nil, err
+	}
+	if alive, err := e.alive(ctx, doc); alive || err != nil {
+		return nil, err
+	}
+	if r, err = e.conclude(ctx, doc, *end); err != nil {
+		return nil, err
+	}
+	content, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.keep(ctx, ResultKey(doc), content); err != nil {
+		return nil, fmt.Errorf("storing the result of job %s: %w", doc.JobID, err)
+	}
+	return e.written(ctx, doc) // a container's own, if that was faster
+}
+
+// written is the result that lies in the bucket.
+func (e *Engine) written(ctx context.Context, doc run.JobDocument) (*run.Result, error) {
+	content, err := e.read(ctx, ResultKey(doc))
+	if errors.Is(err, artifact.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
+	}
+	var r run.Result
+	if err := json.Unmarshal(content, &r); err != nil {
+		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
+	}
+	return &r, nil
+}
+
+// maxObject bounds what is read into memory of an object, in bytes.
+const maxObject = 4 << 20
+
+func (e *Engine) read(ctx context.Context, key string) ([]byte, error) {
+	out, err := e.objects.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &e.o.Bucket, Key: &key})
+	if err != nil {
+		return nil, explain(err)
+	}
+	defer func() { _ = out.Body.Close() }()
+	content, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1))
+	if err == nil && len(content) > maxObject {
+		err = fmt.Errorf("%s has more than %d bytes", key, maxObject)
+	}
+	return content, err
+}
+
+// execution is how the execution of a job ended; nil while it runs.
+func (e *Engine) execution(ctx context.Context, doc run.JobDocument) (*ending, error) {
+	arn := executionARN(e.o.StateMachine, executionName(doc))
+	d, err := e.steps.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+	if err = explain(err); errors.Is(err, errMissing) {
+		return nil, nil // its start has not arrived, or will be asked for again
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking at the execution of job %s: %w", doc.JobID, err)
+	}
+	if d.Status == types.ExecutionStatusRunning || d.Status == types.ExecutionStatusPendingRedrive {
+		return nil, nil
+	}
+	return &ending{cancelled: aws.ToString(d.Error) == cancelledError, cause: aws.ToString(d.Cause)}, nil
+}
+
+// alive reports whether a container of the job runs or may still start: a
+// stopped execution leaves it up to 30 seconds.
+func (e *Engine) alive(ctx context.Context, doc run.JobDocument) (bool, error) {
+	queue := e.o.PlanQueue
+	if doc.Command.Mutating() {
+		queue = e.o.ApplyQueue
+	}
+	pages := batch.NewListJobsPaginator(e.batch, &batch.ListJobsInput{
+		JobQueue: &queue, Filters: []batchtypes.KeyValuesPair{{Name: aws.String("JOB_NAME"), Values: []string{doc.JobID}}},
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return false, fmt.Errorf("looking for containers of job %s: %w", doc.JobID, explain(err))
+		}
+		for _, j := range page.JobSummaryList {
+			ended := j.Status == batchtypes.JobStatusSucceeded || j.Status == batchtypes.JobStatusFailed
+			if aws.ToString(j.JobName) == doc.JobID && !ended {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// conclude works out how a job ended of which nothing is left. A mutating one
+// that has not begun is kept from beginning.
+func (e *Engine) conclude(ctx context.Context, doc run.JobDocument, end ending) (*run.Result, error) {
+	r := &run.Result{Outcome: run.OutcomeFailed}
+	if doc.Command.Mutating() {
+		withdrawn, err := e.withdraw(ctx, doc)
+		if err != nil {
+			return nil, err
+		}
+		by, _, err := e.objects.Claimant(ctx, runner.AppliedKey(doc))
+		if err != nil {
+			return nil, err
+		}
+		r.Began = !withdrawn && (by == "" || by == doc.JobID)
+	}
+	switch {
+	case r.Began:
+		r.Problem = runner.Interrupted(true)
+	case end.cancelled:
+		r.Outcome, r.Problem = run.OutcomeCancelled, cancelled(doc)
+	case doc.Command.Mutating():
+		r.Problem = runner.Interrupted(false)
+	default:
+		r.Problem = &run.Problem{Code: "job_lost", Message: "The job ended without a result. A plan changes nothing: comment `/plan` to plan again."}
+	}
+	if end.cause != "" && !end.cancelled {
+		r.Problem.Detail = end.cause
+	}
+	return r, nil
+}
+
+func cancelled(doc run.JobDocument) *run.Problem {
+	next := "Comment `/plan` to plan again."
+	if doc.Command.Mutating() {
+		next = "Nothing was changed. Comment `/plan`, then `/apply`."
+	}
+	return &run.Problem{Code: "cancelled", Message: "Cancelled before it began. " + next}
+}
