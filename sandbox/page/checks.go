@@ -18,6 +18,7 @@ var (
 	signSuccess = sign{"success", "check"}
 	signFailure = sign{"failure", "cross"}
 	signPending = sign{"pending", "spinner"}
+	signQueued  = sign{"pending", "dot"} // waits, and nothing turns
 	signNeutral = sign{"neutral", "neutral"}
 )
 
@@ -114,7 +115,11 @@ func (s *site) checkLines(checks []github.CheckView) []checkLine {
 // checkSign judges a check run as GitHub's merge box does: what is not done is
 // pending, neutral and skipped do not count, and every other end is a failure.
 func checkSign(check github.CheckView) sign {
-	if check.Status != "completed" {
+	switch check.Status {
+	case "completed":
+	case "queued":
+		return signQueued
+	default:
 		return signPending
 	}
 	switch check.Conclusion {

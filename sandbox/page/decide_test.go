@@ -15,6 +15,7 @@ func TestMergeBox(t *testing.T) {
 	outdated := reviewLine{Author: "rui", State: "APPROVED"}
 	rejected := reviewLine{Author: "eva", State: "CHANGES_REQUESTED"}
 	passed, running, failed, skipped := checkLine{sign: signSuccess}, checkLine{sign: signPending}, checkLine{sign: signFailure}, checkLine{sign: signNeutral}
+	waiting := checkLine{sign: signQueued}
 	tests := map[string]struct {
 		pull     github.PullView
 		reviews  []reviewLine
@@ -26,6 +27,7 @@ func TestMergeBox(t *testing.T) {
 		"all is well":              {github.PullView{State: "open", BaseRef: "main", Mergeable: &yes}, []reviewLine{approved}, []checkLine{passed, skipped}, []string{"Changes approved", "All checks have passed", "No conflicts with main"}, "ready", true},
 		"nothing happened yet":     {github.PullView{State: "open", BaseRef: "main"}, nil, nil, []string{"No review yet", "No checks yet", "Checking for conflicts"}, "", true},
 		"an approval went stale":   {github.PullView{State: "open", BaseRef: "main", Mergeable: &yes}, []reviewLine{outdated}, []checkLine{running, passed}, []string{"Approval is for an older commit", "Some checks haven't completed yet", "No conflicts with main"}, "", true},
+		"a check waits":            {github.PullView{State: "open", BaseRef: "main", Mergeable: &yes}, []reviewLine{approved}, []checkLine{waiting, passed}, []string{"Changes approved", "Some checks haven't completed yet", "No conflicts with main"}, "", true},
 		"somebody objects":         {github.PullView{State: "open", BaseRef: "main", Mergeable: &yes}, []reviewLine{approved, rejected}, []checkLine{passed}, []string{"Changes requested", "All checks have passed", "No conflicts with main"}, "", true},
 		"a failure beats a waiter": {github.PullView{State: "open", BaseRef: "main", Mergeable: &yes}, nil, []checkLine{running, failed}, []string{"No review yet", "Some checks were not successful", "No conflicts with main"}, "", true},
 		"conflicts":                {github.PullView{State: "open", BaseRef: "main", Mergeable: &no}, nil, nil, []string{"No review yet", "No checks yet", "This branch has conflicts"}, "", false},
@@ -64,8 +66,10 @@ func TestCheckSigns(t *testing.T) {
 			t.Errorf("%s: %v, want %v", conclusion, got, want)
 		}
 	}
-	if got := checkSign(github.CheckView{Status: "queued", Conclusion: "success"}); got != signPending {
-		t.Errorf("queued: %v, want pending", got)
+	for status, want := range map[string]sign{"queued": signQueued, "in_progress": signPending, "something new": signPending} {
+		if got := checkSign(github.CheckView{Status: status, Conclusion: "success"}); got != want {
+			t.Errorf("%s: %v, want %v", status, got, want)
+		}
 	}
 }
 

@@ -75,10 +75,12 @@ var signPendingStill = sign{"pending", "eye"}
 
 // checksRow sums up the checks; the worst one decides.
 func checksRow(checks []checkLine) mergeRow {
-	pending, failed := 0, 0
+	pending, failed, waits := 0, 0, signQueued
 	for _, check := range checks {
 		switch check.sign {
 		case signPending:
+			pending, waits = pending+1, signPending
+		case signQueued:
 			pending++
 		case signFailure:
 			failed++
@@ -91,7 +93,7 @@ func checksRow(checks []checkLine) mergeRow {
 	case failed > 0:
 		return mergeRow{signFailure, "Some checks were not successful", fmt.Sprintf("%d failing, %s done.", failed, count), checks}
 	case pending > 0:
-		return mergeRow{signPending, "Some checks haven't completed yet", count + " done.", checks}
+		return mergeRow{waits, "Some checks haven't completed yet", count + " done.", checks}
 	}
 	return mergeRow{signSuccess, "All checks have passed", count + " done.", checks}
 }

@@ -92,7 +92,8 @@ func (o Options) withDefaults() Options {
 	if o.Suggestions == nil {
 		o.Suggestions = []Suggestion{
 			{"/plan", "Plan every project this pull request changes"},
-			{"/plan network-prod", "Plan one project by its name"},
+			{"/apply", "Apply what was planned, once it is allowed"},
+			{"/why", "Show what stands for and against applying"},
 			{"/status", "Show what runs and what waits"},
 			{"/help", "List the commands"},
 		}

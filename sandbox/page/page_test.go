@@ -38,7 +38,7 @@ func TestConversationShowsWhatHappened(t *testing.T) {
 	wantText(t, byID(page, "timeline"), "The season starts in three weeks", "lockkeeper[bot] commented", "bot", "Caution", "approved these changes", "fine by me", "pushed 1 commit", "Say why")
 	wantText(t, byID(page, "merge"), "Approval is for an older commit", "No checks yet")
 	wantText(t, byID(page, "tabs"), "Conversation 1", "Commits 2", "Files changed 6")
-	wantText(t, page, "You are ana-author", "Lockkeeper runs Terraform from pull requests", "/plan network-prod")
+	wantText(t, page, "You are ana-author", "Lockkeeper runs Terraform from pull requests", "/plan", "/apply", "/why")
 }
 
 func TestTabs(t *testing.T) {
