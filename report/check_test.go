@@ -114,6 +114,8 @@ func TestReadingRunsOfOneCommit(t *testing.T) {
 	refused := newFixture("r3")
 	refused.run.State, refused.run.PreparedAt = run.StateRefused, time.Time{}
 	all := newFixture("r4").planned("c", "dev", noChange)
+	group := newFixture("r6").planned("g", "dev", noChange)
+	group.run.Trigger, group.run.HeadSHA = run.TriggerQueue, base
 	other := newFixture("r5").planned("x", "dev", noChange)
 	other.run.HeadSHA = oldHead
 
@@ -126,6 +128,8 @@ func TestReadingRunsOfOneCommit(t *testing.T) {
 		"a run of all replaces what was before":   {[]run.Run{all.run, named.run, old.run}, "", "c of r4"},
 		"a refusal that was answered is left out": {[]run.Run{refused.run, old.run}, "", "a of r1, b of r1"},
 		"only the newest commit":                  {[]run.Run{old.run, other.run}, "", "a of r1, b of r1"},
+		"a group of the merge queue":              {[]run.Run{group.run, old.run}, "", "a of r1, b of r1"},
+		"that group when asked for":               {[]run.Run{group.run, old.run}, base, "g of r6"},
 		"an older commit when asked for":          {[]run.Run{old.run, other.run}, oldHead, "x of r5"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,6 +91,28 @@ func TestTwoHundredDeniedAndFailedApplies(t *testing.T) {
 	judge(t, body)
 }
 
+func TestOnlyAnOverrideIsRecordedAsOne(t *testing.T) {
+	f := newFixture("rb").planned("a", "dev", changes(queue)).judged("a", run.PolicyResult{Rules: 1, Denied: []run.PolicyFinding{{Rule: "r", Message: "no"}}})
+	a := f.apply("r9", "a")
+	for _, override := range []bool{false, true} {
+		a.run.Override = override
+		if body := Comment(f.then(a)); strings.Contains(body, "overridden") != override {
+			t.Errorf("override %t:\n%s", override, body)
+		}
+	}
+}
+
+// Projects with the same change that are not equally far have rows of their own.
+func TestTheSameChangeWithAnotherStatusIsAnotherRow(t *testing.T) {
+	f := newFixture("rb").planned("a", "dev", changes(queue)).planned("b", "dev", changes(queue))
+	body := Comment(f.then(f.apply("r9", "a", "b failed")))
+	for _, want := range []string{"| a | dev | 1 | – | – | – | applied |", "| b | dev | 1 | – | – | – | **failed** |"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%q is missing in:\n%s", want, body)
+		}
+	}
+}
+
 // Projects with the same change that rules judge differently have rows of their own.
 func TestTheSameChangeWithAnotherVerdictIsAnotherRow(t *testing.T) {
 	f := newFixture("rb").planned("a", "dev", changes(queue)).planned("b", "dev", changes(queue)).planned("c", "dev", changes(queue))
