@@ -32,6 +32,9 @@ type Config struct {
 	Terraform          Terraform              `yaml:"terraform"`
 	Limits             Limits                 `yaml:"limits"`
 	Autoplan           Autoplan               `yaml:"autoplan"`
+	Automerge          Automerge              `yaml:"automerge"`
+	Locks              Locks                  `yaml:"locks"`
+	PlanPolicy         PlanPolicy             `yaml:"plan_policy"`
 	DefaultEnvironment string                 `yaml:"default_environment"`
 	Environments       map[string]Environment `yaml:"environments"`
 	Log                Log                    `yaml:"log"`
@@ -103,7 +106,8 @@ func (l Log) ZerologLevel() zerolog.Level {
 	return level
 }
 
-// defaults is the one place where a key that is left out gets its value.
+// defaults is where a key that is left out gets its value; those of an
+// environment get it from setDefaults.
 func defaults() Config {
 	return Config{
 		Listen:    "127.0.0.1:8080",
@@ -118,8 +122,10 @@ func defaults() Config {
 			ProjectsPerRun:     200,
 			WebhookBodyBytes:   25 << 20, // GitHub caps payloads there (GitHub documentation, "Webhook events and payloads")
 		},
-		Autoplan: Autoplan{Enabled: true},
-		Log:      Log{Level: "info", Format: "json"},
+		Autoplan:  Autoplan{Enabled: true},
+		Automerge: Automerge{Method: "merge"},
+		Locks:     Locks{At: "plan", WarnBefore: 24 * time.Hour},
+		Log:       Log{Level: "info", Format: "json"},
 	}
 }
 
@@ -151,7 +157,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 // resolvePaths makes the paths of the file independent of where the server was
 // started.
 func (c *Config) resolvePaths(dir string) {
-	paths := []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.GitHub.PreviousWebhookSecretFile}
+	paths := []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.GitHub.PreviousWebhookSecretFile, &c.PlanPolicy.ServerDir}
 	for _, p := range paths {
 		*p = from(dir, *p)
 	}

@@ -97,6 +97,23 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	if cfg.Log.ZerologLevel() != zerolog.DebugLevel || cfg.Environments["dev"].BackendConfig["key"] == "" {
 		t.Errorf("%+v", cfg)
 	}
+	prod := Policy{
+		Approvals: 2, CodeOwners: true, ApprovedBy: []string{"example/platform"}, Plan: []string{"example/engineers"}, Apply: []string{"example/platform", "ana"},
+		Unlock: []string{"example/platform"}, Override: []string{"example/security"}, Current: "strict", RequiredChecks: []string{"build"},
+		ProtectedResourceTypes: []string{"aws_db_*", "aws_s3_bucket"}, ProtectedApprovals: 3, MaxPlanAge: Period(24 * time.Hour), AllowApply: true,
+	}
+	dev := Policy{Current: "off", MaxPlanAge: Period(168 * time.Hour), AllowDraft: true, AllowApply: true}
+	for name, want := range map[string]Policy{"prod": prod, "dev": dev} {
+		if diff := cmp.Diff(want, cfg.Environments[name].Policy); diff != "" {
+			t.Errorf("policy of %s (-want +got):\n%s", name, diff)
+		}
+	}
+	if want := (Locks{At: "plan", ExpireAfter: Period(720 * time.Hour), WarnBefore: 48 * time.Hour}); cfg.Locks != want {
+		t.Errorf("locks are %+v", cfg.Locks)
+	}
+	if cfg.Automerge != (Automerge{Enabled: true, Method: "squash"}) || cfg.PlanPolicy != (PlanPolicy{Dir: "policy"}) {
+		t.Errorf("%+v %+v", cfg.Automerge, cfg.PlanPolicy)
+	}
 }
 
 func TestRotationAcceptsTwoSecrets(t *testing.T) {
@@ -107,63 +124,6 @@ func TestRotationAcceptsTwoSecrets(t *testing.T) {
 	if diff := cmp.Diff([]string{goodSecret, strings.Repeat("o", 32)}, cfg.GitHub.WebhookSecrets()); diff != "" {
 		t.Error(diff)
 	}
-}
-
-// mistakes are files with one mistake each, and what must be said.
-var mistakes = []struct{ name, text, says string }{
-	{"empty file", "", "data_dir: is missing"},
-	{"not YAML", "a: [", "is not valid YAML"},
-	{"a list", "- a", "must be keys with values"},
-	{"two documents", minimal + "---\nlisten: a", "more than one YAML document"},
-	{"unknown key", minimal + "listn: a", "listn: is not a key here; known are artifacts"},
-	{"unknown nested key", minimal + "log: {colour: red}", "log.colour: is not a key here; known are format, level"},
-	{"key twice", minimal + "listen: 127.0.0.1:1\nlisten: 127.0.0.1:2", "listen: is given twice"},
-	{"secret in the file", strings.Replace(minimal, "secret}", "secret, webhook_secret: x}", 1), "github.webhook_secret: is not a key here"},
-	{"number as text", minimal + "listen: 8080", "listen: must be text"},
-	{"text as number", "data_dir: d\ngithub: {app_id: one, private_key_file: key.pem, webhook_secret_file: secret}", "github.app_id: must be a whole number"},
-	{"text as switch", minimal + "autoplan: {enabled: 'yes'}", "autoplan.enabled: must be true or false"},
-	{"text as list", minimal + "repositories: a/b", "repositories: must be a list"},
-	{"text as mapping", minimal + "limits: none", "limits: must be keys with values"},
-	{"time without unit", minimal + "limits: {job_timeout: 30}", "limits.job_timeout: must be a time such as 30m"},
-	{"time too short", minimal + "limits: {job_timeout: 1s}", "limits.job_timeout: must be from 1m to 24h"},
-	{"size without unit", minimal + "limits: {plan_file_bytes: 50}", "limits.plan_file_bytes: must be a size"},
-	{"size of another kind", minimal + "limits: {plan_file_bytes: 50MB}", "limits.plan_file_bytes: must be a size"},
-	{"size overflow", minimal + "limits: {plan_file_bytes: 999999999999GiB}", "limits.plan_file_bytes: must be a size"},
-	{"body over GitHub's", minimal + "limits: {webhook_body_bytes: 26MiB}", "must be from 1MiB to 25MiB"},
-	{"no processes", minimal + "limits: {terraform_processes: 0}", "limits.terraform_processes: must be from 1"},
-	{"no projects", minimal + "limits: {projects_per_run: 0}", "limits.projects_per_run: must be from 1"},
-	{"address", minimal + "listen: localhost", "listen: must be an address"},
-	{"port", minimal + "listen: localhost:99999", "listen: must be an address"},
-	{"URL with credentials", "data_dir: d\ngithub: {app_id: 1, api_url: 'https://u:p@a/', private_key_file: key.pem, webhook_secret_file: secret}", "github.api_url: must be a URL"},
-	{"store", minimal + "store: mysql", "store: must be sqlite"},
-	{"artifacts", minimal + "artifacts: ftp", "artifacts: must be directory"},
-	{"engine", minimal + "engine: cloud", "engine: must be local"},
-	{"repository", minimal + "repositories: [a/b, 'a/*', '*/b']", "repositories[2]: must be owner/name"},
-	{"no App", "data_dir: d\ngithub: {private_key_file: key.pem, webhook_secret_file: secret}", "github.app_id: is missing"},
-	{"no private key", "data_dir: d\ngithub: {app_id: 1, webhook_secret_file: secret}", "github.private_key_file: is missing"},
-	{"private key of junk", "data_dir: d\ngithub: {app_id: 1, private_key_file: secret, webhook_secret_file: secret}", "does not hold the PEM file"},
-	{"no secret", "data_dir: d\ngithub: {app_id: 1, private_key_file: key.pem}", "github.webhook_secret_file: is missing"},
-	{"secret of 31 bytes", "data_dir: d\ngithub: {app_id: 1, private_key_file: key.pem, webhook_secret_file: short}", "holds a secret of 31 bytes"},
-	{"empty secret", "data_dir: d\ngithub: {app_id: 1, private_key_file: key.pem, webhook_secret_file: empty}", "names an empty file"},
-	{"secret file that is not there", "data_dir: d\ngithub: {app_id: 1, private_key_file: key.pem, webhook_secret_file: gone}", "github.webhook_secret_file: cannot be used"},
-	{"secret variable that is not set", "data_dir: d\ngithub: {app_id: 1, private_key_file: key.pem, webhook_secret_env: GONE}", `"GONE", which is not set`},
-	{"secret twice", "data_dir: d\ngithub: {app_id: 1, private_key_file: key.pem, webhook_secret_file: secret, webhook_secret_env: X}", "stands beside github.webhook_secret_file"},
-	{"previous secret too short", strings.Replace(minimal, "secret}", "secret, previous_webhook_secret_file: short}", 1), "github.previous_webhook_secret_file: holds a secret of 31 bytes"},
-	{"terraform binary that is no program", minimal + "terraform: {binaries: [terraform-1.11.4, secret]}", "terraform.binaries[1]: must be the path of a program"},
-	{"terraform binary that is not there", minimal + "terraform: {binaries: [gone]}", "terraform.binaries[0]: must be the path of a program"},
-	{"terraform binary without a name", minimal + "terraform: {binaries: ['']}", "terraform.binaries[0]: must be the path of a program"},
-	{"level", minimal + "log: {level: loud}", "log.level: must be"},
-	{"format", minimal + "log: {format: xml}", "log.format: must be json or console"},
-	{"default environment", minimal + "default_environment: dev", "default_environment: is not one of environments"},
-	{"environment name", minimal + "environments: {'a b': {}}", "environments.a b: must be a name"},
-	{"variable name", minimal + "environments: {d: {variables: {a-b: {value: x}}}}", "must be the name of an environment variable"},
-	{"variable of the job", minimal + "environments: {d: {variables: {TF_CLI_ARGS: {value: x}}}}", "is set by the server for each job"},
-	{"variable without source", minimal + "environments: {d: {variables: {A: {for: plan}}}}", "needs exactly one of env, file and value"},
-	{"variable with two sources", minimal + "environments: {d: {variables: {A: {env: B, value: x}}}}", "needs exactly one of env, file and value"},
-	{"variable for nobody", minimal + "environments: {d: {variables: {A: {value: x, for: me}}}}", "environments.d.variables.A.for: must be plan, apply or both"},
-	{"variable that is not set", minimal + "environments: {d: {variables: {A: {env: GONE}}}}", "environment variable GONE of the server is not set"},
-	{"placeholder", minimal + "environments: {d: {backend_config: {key: '{branch}/x'}}}", "holds a placeholder that is none of"},
-	{"terraform variable twice", minimal + "environments: {d: {variables: {TF_VAR_a: {value: x}}, terraform_variables: {a: y}}}", "is also TF_VAR_a of variables"},
 }
 
 func TestLoadNamesTheMistake(t *testing.T) {

@@ -48,7 +48,7 @@ func (d *decoder) value(key string, node ast.Node, into reflect.Value) {
 		return
 	}
 	switch {
-	case into.Type() == reflect.TypeFor[time.Duration](), into.Type() == reflect.TypeFor[Size]():
+	case into.Type() == reflect.TypeFor[time.Duration](), into.Type() == reflect.TypeFor[Size](), into.Type() == reflect.TypeFor[Period]():
 		d.unit(key, node, into)
 	case into.Kind() == reflect.Struct, into.Kind() == reflect.Map:
 		d.mapping(key, node, into)
@@ -90,6 +90,9 @@ func (d *decoder) mapping(key string, node ast.Node, into reflect.Value) {
 func (d *decoder) entry(path, name string, node ast.Node, into reflect.Value) {
 	if into.Kind() == reflect.Map {
 		element := reflect.New(into.Type().Elem()).Elem()
+		if e, ok := element.Addr().Interface().(interface{ setDefaults() }); ok {
+			e.setDefaults()
+		}
 		d.value(path, node, element)
 		into.SetMapIndex(reflect.ValueOf(name), element)
 		return
@@ -146,19 +149,27 @@ func (d *decoder) scalar(key string, node ast.Node, into reflect.Value) {
 
 func (d *decoder) unit(key string, node ast.Node, into reflect.Value) {
 	text, _ := plainText(node)
-	if into.Type() == reflect.TypeFor[Size]() {
-		size, err := parseSize(text)
-		if err != nil {
-			d.wrong(key, node, "a size such as 50MiB")
-		}
-		into.SetInt(int64(size))
-		return
+	var n int64
+	var err error
+	var want string
+	switch into.Type() {
+	case reflect.TypeFor[Size]():
+		var size Size
+		size, err = parseSize(text)
+		n, want = int64(size), "a size such as 50MiB"
+	case reflect.TypeFor[Period]():
+		var period Period
+		period, err = parsePeriod(text)
+		n, want = int64(period), "a time such as 72h, or never"
+	default:
+		var duration time.Duration
+		duration, err = time.ParseDuration(text)
+		n, want = int64(duration), "a time such as 30m"
 	}
-	duration, err := time.ParseDuration(text)
 	if err != nil {
-		d.wrong(key, node, "a time such as 30m")
+		d.wrong(key, node, want)
 	}
-	into.SetInt(int64(duration))
+	into.SetInt(n)
 }
 
 // wrong complains about a type. It does not repeat the value: it may be a

@@ -84,7 +84,8 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 	// What a schema cannot see: other files, the environment, other keys, numbers in units.
 	beyond := []string{"key twice", "two documents", "time too short", "size overflow", "body over GitHub's", "port", "private key of junk", "secret of 31 bytes", "empty secret",
 		"secret file that is not there", "secret variable that is not set", "previous secret too short", "terraform binary that is no program", "terraform binary that is not there", "default environment",
-		"variable that is not set", "variable of the job", "placeholder", "terraform variable twice"}
+		"variable that is not set", "variable of the job", "placeholder", "terraform variable twice",
+		"apply without a value", "pattern", "plan age of nothing", "plan age too short", "locks that expire at once", "warning before the lock", "warning too late", "rules that are not there"}
 	for _, tt := range mistakes {
 		if !slices.Contains(beyond, tt.name) && bySchema(t, schema, tt.text) == nil {
 			t.Errorf("%s: the schema accepts it", tt.name)

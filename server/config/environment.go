@@ -17,6 +17,8 @@ type Environment struct {
 	BackendConfig map[string]string `yaml:"backend_config"`
 	// TerraformVariables are given to terraform as TF_VAR_name.
 	TerraformVariables map[string]string `yaml:"terraform_variables"`
+	// Policy is what must hold before something is planned or applied.
+	Policy Policy `yaml:"policy"`
 }
 
 // Variable is one value and who gets it. Exactly one of Env, File and Value is

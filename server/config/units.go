@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"time"
 )
 
 // Size is a number of bytes, written like 50MiB.
@@ -26,4 +27,18 @@ func parseSize(text string) (Size, error) {
 		return 0, fmt.Errorf("reading size %q: too large", text)
 	}
 	return Size(n * unit), nil
+}
+
+// Period is a length of time, or never, which is 0.
+type Period time.Duration
+
+func parsePeriod(text string) (Period, error) {
+	if text == "never" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("reading time %q: want a time such as 72h, or never", text)
+	}
+	return Period(d), nil
 }

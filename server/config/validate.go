@@ -57,6 +57,9 @@ func (v *validator) config(c *Config) {
 	v.github(&c.GitHub)
 	v.terraform(c.Terraform)
 	v.limits(c.Limits)
+	v.locks(c.Locks)
+	v.planPolicy(c.PlanPolicy)
+	v.check(c.Automerge.Method == "merge" || c.Automerge.Method == "squash" || c.Automerge.Method == "rebase", "automerge.method", "must be merge, squash or rebase")
 	v.environments(c)
 }
 
@@ -141,6 +144,7 @@ func (v *validator) environments(c *Config) {
 }
 
 func (v *validator) environment(key string, e Environment) {
+	v.policy(key+".policy", e.Policy)
 	for name, variable := range e.Variables {
 		v.variable(key+".variables."+name, name, variable)
 	}
@@ -186,6 +190,11 @@ func isAddress(s string) bool {
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	return err == nil && (n > 0 || port == "0")
+}
+
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // isURL accepts an absolute http or https URL that carries no credentials.

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/server/config"
+)
+
+// policyRules are an environment's rules as policy wants them. A word that
+// policy does not know denies there.
+func policyRules(p config.Policy) policy.Rules {
+	return policy.Rules{
+		Approvals:          p.Approvals,
+		CodeOwners:         p.CodeOwners,
+		ApprovedBy:         people(p.ApprovedBy),
+		Plan:               people(p.Plan),
+		Apply:              people(p.Apply),
+		Unlock:             people(p.Unlock),
+		Override:           people(p.Override),
+		Current:            policy.Current(p.Current),
+		RequiredChecks:     p.RequiredChecks,
+		Protected:          p.ProtectedResourceTypes,
+		ProtectedApprovals: p.ProtectedApprovals,
+		MaxPlanAge:         time.Duration(p.MaxPlanAge),
+		Drafts:             p.AllowDraft,
+		NoApply:            !p.AllowApply,
+	}
+}
+
+// people writes logins as @login and teams as org/team.
+func people(names []string) []string {
+	var out []string
+	for _, name := range names {
+		name = strings.TrimPrefix(name, "@")
+		if !strings.Contains(name, "/") {
+			name = "@" + name
+		}
+		out = append(out, name)
+	}
+	return out
+}
