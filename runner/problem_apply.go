@@ -121,8 +121,32 @@ func refusedByTerraform(printed, errors string) *run.Problem {
 //	  Who:       user@host
 //	  Created:   2026-11-21 12:33:27.5 +0000 UTC
 func stateLocked(errors string) *run.Problem {
+	info := lockInfo(errors)
+	held := fmt.Sprintf(" Lock %s was taken by %s at %s.", run.Quote(info["ID"]), run.Quote(info["Who"]), run.Quote(info["Created"]))
+	if info["Who"] == "" {
+		held = fmt.Sprintf(" Lock %s is held.", run.Quote(info["ID"]))
+	}
+	p := &run.Problem{Code: "state_locked", Detail: errors, Message: "The state is locked by somebody else, so nothing was applied."}
+	if isLockID(info["ID"]) {
+		p.Message += held + fmt.Sprintf(" When its holder is still at work, wait for its end. When it died, remove its lock in the project's directory: `terraform force-unlock %s`.", info["ID"])
+	} else {
+		p.Message += " What is below says whose lock it is. When that is still at work, wait for its end; when it died, remove the lock."
+	}
+	p.Message += " Then comment `/plan`, and `/apply`."
+	return p
+}
+
+// lockInfo reads what terraform prints about a lock, by the names in it. The
+// http backend prints what it wanted to be the lock; the one that is there is
+// in the line before ("HTTP remote state already locked: ID=…").
+func lockInfo(errors string) map[string]string {
+	before, text, _ := strings.Cut(errors, "Lock Info:\n")
+	if _, there, ok := strings.Cut(before, "already locked:"); ok {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(there), "ID="); ok {
+			return map[string]string{"ID": id}
+		}
+	}
 	info := map[string]string{}
-	_, text, _ := strings.Cut(errors, "Lock Info:\n")
 	for line := range strings.Lines(text) {
 		name, value, ok := strings.Cut(strings.TrimSpace(line), ":")
 		if !ok || !strings.HasPrefix(line, "  ") {
@@ -130,15 +154,7 @@ func stateLocked(errors string) *run.Problem {
 		}
 		info[name] = strings.TrimSpace(value)
 	}
-	p := &run.Problem{Code: "state_locked", Detail: errors, Message: "The state is locked by somebody else, so nothing was applied."}
-	if id := info["ID"]; isLockID(id) {
-		p.Message += fmt.Sprintf(" Lock %s was taken by %s at %s. When that is still at work, wait for its end. When it died, remove its lock in the project's directory: `terraform force-unlock %s`.",
-			run.Quote(id), run.Quote(info["Who"]), run.Quote(info["Created"]), id)
-	} else {
-		p.Message += " What is below says whose lock it is. When that is still at work, wait for its end; when it died, remove the lock."
-	}
-	p.Message += " Then comment `/plan`, and `/apply`."
-	return p
+	return info
 }
 
 // isLockID reports what may stand in a command that people copy. Backends use

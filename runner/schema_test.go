@@ -28,6 +28,7 @@ func full() run.JobDocument {
 	doc.Project.VarFiles, doc.Project.After = []string{"a.tfvars"}, []string{"other"}
 	doc.Project.BackendConfig = map[string]string{"key": "x"}
 	doc.Environment = run.JobEnvironment{Name: "prod", Account: "1", Region: "r", PlanRole: "p", ApplyRole: "a"}
+	doc.Environment.Variables = []run.JobVariable{{Name: "TOKEN", Secret: "token#key", For: "apply"}}
 	return doc
 }
 
@@ -79,6 +80,9 @@ func sameFields(t *testing.T, where string, whole, schema map[string]any, typ re
 		definitions, _ := whole["$defs"].(map[string]any)
 		schema, _ = definitions[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
 	}
+	if items, ok := schema["items"].(map[string]any); ok {
+		schema = items
+	}
 	properties, _ := schema["properties"].(map[string]any)
 	left := map[string]bool{}
 	for name := range properties {
@@ -102,7 +106,7 @@ func sameFields(t *testing.T, where string, whole, schema map[string]any, typ re
 }
 
 func dereferenced(t reflect.Type) reflect.Type {
-	if t.Kind() == reflect.Pointer {
+	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		return t.Elem()
 	}
 	return t

@@ -1,0 +1,326 @@
+package runner
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// What the real terraform does when an apply does not go well.
+
+// An interrupted terraform ends the change that is under way, or its
+// provisioner, and writes the state.
+func TestT35_AnInterruptedApplySavesItsState(t *testing.T) {
+	t.Parallel()
+	a := plans(t, map[string]string{"app/main.tf": `
+terraform {
+  backend "local" {}
+}
+variable "ledger" {}
+resource "terraform_data" "first" {}
+resource "terraform_data" "second" {
+  depends_on = [terraform_data.first]
+  provisioner "local-exec" {
+    command = "echo begun >> ${var.ledger}; exec sleep 600"
+  }
+}
+resource "terraform_data" "third" {
+  depends_on = [terraform_data.second]
+}
+`})
+	a.options.Grace = time.Minute
+	r := a.interruptedWhen(t, func() bool { return a.made(t) == "begun" })
+	wantProblem(t, r, "interrupted", "")
+	if !r.Began || !strings.Contains(r.Problem.Message, "ended in order") {
+		t.Errorf("began %v: %s", r.Began, r.Problem.Message)
+	}
+	content, err := os.ReadFile(a.state)
+	if err != nil || !strings.Contains(string(content), `"name": "first"`) || strings.Contains(string(content), `"name": "third"`) {
+		t.Errorf("%v, state:\n%s", err, content)
+	}
+	if out := a.read(t, r.Artifacts[run.ArtifactOutput]); !strings.Contains(out, "Interrupt received.") {
+		t.Errorf("output:\n%s", out)
+	}
+}
+
+// interruptedWhen runs the job and asks it to end, twice, at a moment.
+func (a *applying) interruptedWhen(t *testing.T, moment func() bool) run.Result {
+	t.Helper()
+	alive, err := os.Create(filepath.Join(t.TempDir(), "alive"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.files, a.options.AliveFD = []*os.File{alive}, 3
+	result := make(chan run.Result, 1)
+	go func() { result <- a.run(t) }()
+	backendtest.Eventually(t, "the moment", moment)
+	content, err := os.ReadFile(alive.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Sscan(string(content), &pid); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // one interrupt for terraform: a second one would make it drop the state
+		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return <-result
+}
+
+// httpState is a backend whose state can be locked and be impossible to write.
+type httpState struct {
+	*httptest.Server
+	refuse atomic.Bool
+	locked atomic.Pointer[string]
+	state  atomic.Pointer[[]byte]
+}
+
+func newHTTPState(t *testing.T) *httpState {
+	t.Helper()
+	h := &httpState{}
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch held := h.locked.Load(); {
+		case r.Method == "LOCK" && held != nil:
+			w.WriteHeader(http.StatusLocked)
+			_, _ = io.WriteString(w, *held)
+		case r.Method == http.MethodPost && h.refuse.Load():
+			w.WriteHeader(http.StatusForbidden)
+		case r.Method == http.MethodPost:
+			h.state.Store(&body)
+		case r.Method == http.MethodGet && h.state.Load() != nil:
+			_, _ = w.Write(*h.state.Load())
+		case r.Method == http.MethodGet:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+// plansWithHTTPState makes a plan of a project that has its state in h.
+func plansWithHTTPState(t *testing.T, h *httpState) *applying {
+	t.Helper()
+	a := &applying{setup: newSetup(t, map[string]string{"app/main.tf": strings.Replace(ledger, `"local"`, `"http"`, 1)})}
+	a.ledger = filepath.Join(t.TempDir(), "ledger")
+	a.doc.Project.BackendConfig = map[string]string{"address": h.URL, "lock_address": h.URL, "unlock_address": h.URL, "retry_max": "0"}
+	a.doc.Flags = []string{"-var=ledger=" + a.ledger}
+	a.planAgain(t, a.doc.JobID)
+	return a
+}
+
+func TestAnErroredStateOfTerraformIsKept(t *testing.T) {
+	t.Parallel()
+	h := newHTTPState(t)
+	a := plansWithHTTPState(t, h)
+	h.refuse.Store(true)
+	r := a.run(t)
+	wantProblem(t, r, "state_not_saved", "Error: Failed to save state")
+	if len(strings.Fields(a.made(t))) != 2 {
+		t.Errorf("made: %q", a.made(t))
+	}
+	var state struct{ Resources []any }
+	kept := a.read(t, r.Artifacts[run.ArtifactErroredState])
+	if err := json.Unmarshal([]byte(kept), &state); err != nil || len(state.Resources) != 1 {
+		t.Errorf("kept: %v\n%s", err, kept)
+	}
+
+	// What the problem says to do works.
+	h.refuse.Store(false)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "errored.tfstate"), []byte(kept), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.tf"), fmt.Appendf(nil, "terraform {\n  backend \"http\" {\n    address = %q\n  }\n}\n", h.URL), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"init"}, {"state", "push", "errored.tfstate"}} {
+		cmd := exec.Command(a.options.Terraform, args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("terraform %v: %v\n%s", args, err, out)
+		}
+	}
+	if h.state.Load() == nil {
+		t.Error("the state was not pushed")
+	}
+}
+
+func TestALockedStateOfTerraformIsNamed(t *testing.T) {
+	t.Parallel()
+	h := newHTTPState(t)
+	a := plansWithHTTPState(t, h)
+	held := `{"ID":"5e8c8b2c-4f3e-a1b9-2fd4-6a1c5ef3a1f0","Operation":"OperationTypeApply","Who":"me@laptop","Version":"1.11.4","Created":"2026-11-21T12:33:27.5Z"}`
+	h.locked.Store(&held)
+	// The same but for how long it waits.
+	a.script(t, `for arg; do
+	case "$arg" in -lock-timeout=*) arg=-lock-timeout=0s ;; esac
+	set -- "$@" "$arg"
+	shift
+done
+exec `+a.options.Terraform+` "$@"
+`)
+	r := a.run(t)
+	wantProblem(t, r, "state_locked", "Lock Info:")
+	if r.Began || a.made(t) != "" {
+		t.Errorf("began %v, made %q", r.Began, a.made(t))
+	}
+	for _, part := range []string{"Lock `5e8c8b2c-4f3e-a1b9-2fd4-6a1c5ef3a1f0` is held.", "`terraform force-unlock 5e8c8b2c-4f3e-a1b9-2fd4-6a1c5ef3a1f0`"} {
+		if !strings.Contains(r.Problem.Message, part) {
+			t.Errorf("no %s in: %s", part, r.Problem.Message)
+		}
+	}
+}
+
+// gitModule makes a repository with a module that reads a file of its own.
+func gitModule(t *testing.T) (dir string, change func()) {
+	t.Helper()
+	dir = t.TempDir()
+	commit := func(content string) {
+		if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{{"init", "-q"}, {"add", "."}, {"-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "x"}} {
+			cmd := exec.Command("git", args...)
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("git %v: %v\n%s", args, err, out)
+			}
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), []byte("of the module"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const module = "resource \"terraform_data\" \"m\" {\n  input = [path.module, file(\"${path.module}/file\")]\n}\n"
+	commit(module)
+	return dir, func() { commit(module + "# changed\n") }
+}
+
+// Modules that are not in the repository are installed again for the apply, to
+// the same place.
+func TestModulesFromElsewhereAreThereInTheApply(t *testing.T) {
+	t.Parallel()
+	for changed, code := range map[bool]string{false: "", true: "module_changed"} {
+		dir, change := gitModule(t)
+		a := plans(t, map[string]string{"app/main.tf": "terraform {\n  backend \"local\" {}\n}\nmodule \"m\" {\n  source = \"git::file://" + dir + "\"\n}\n"})
+		if d := a.summary(t, a.plan).Changes[0].Diff; !strings.Contains(fmt.Sprint(d), `".terraform/modules/m"`) {
+			t.Errorf("path.module in the plan: %+v", d)
+		}
+		if changed {
+			change()
+		}
+		r := a.run(t)
+		if !changed && (r.Outcome != run.OutcomeSucceeded || len(r.Steps) != 2) {
+			t.Errorf("%+v, %+v", r, r.Problem)
+		}
+		if changed {
+			wantProblem(t, r, code, "")
+			if r.Began || !strings.Contains(r.Problem.Message, "`m`") {
+				t.Errorf("began %v: %s", r.Began, r.Problem.Message)
+			}
+		}
+	}
+}
+
+// Providers that this machine has need no init, and are those of the plan. No
+// provider runs in this test: it is in the lock file alone.
+func TestProvidersOfAnApply(t *testing.T) {
+	t.Parallel()
+	first, err := initJob(t, "run-9", t.TempDir(), zipMirror(t), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.ReadFile(filepath.Join(first.dir, lockFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := plans(t, map[string]string{"app/main.tf": ledger})
+	a.options.Providers = first.options.Providers
+	a.lockPlan(t, lock)
+	r := a.run(t)
+	if r.Outcome != run.OutcomeSucceeded || len(r.Steps) != 1 {
+		t.Fatalf("%+v, %+v", r, r.Problem)
+	}
+	rel := filepath.Join(fakeSource, fakeVersion, platform)
+	link := filepath.Join(a.options.Dir, "source/app", providersDir, rel)
+	if to, err := os.Readlink(link); err != nil || to != filepath.Join(a.options.Providers, packagesDir, rel) {
+		t.Errorf("the provider is at %q, %v", to, err)
+	}
+
+	// Another package under the same version is not taken.
+	a.planAgain(t, "plan-1")
+	a.lockPlan(t, lock)
+	if err := os.WriteFile(filepath.Join(a.options.Providers, hashesDir, rel), []byte("h1:other="), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r = a.run(t); len(r.Steps) == 0 || r.Steps[0].Name != "init" {
+		t.Errorf("%+v, %+v", r, r.Problem)
+	}
+}
+
+// lockPlan stores the plan with another lock file in it.
+func (a *applying) lockPlan(t *testing.T, lock []byte) {
+	t.Helper()
+	old, err := zip.NewReader(strings.NewReader(a.read(t, a.doc.Plan.File)), a.doc.Plan.File.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, f := range old.File {
+		if f.Name != lockFile {
+			err = errors.Join(err, z.Copy(f))
+		}
+	}
+	w, createErr := z.Create(lockFile)
+	if err := errors.Join(err, createErr); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Write(lock)
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if a.doc.Plan.File, err = a.artifacts.Put(t.Context(), a.doc.Plan.File.Key, &b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// T40: what terraform got when it planned is in the plan, and may be printed.
+func TestT40_SecretsOfPlanAndApplyAreNotShown(t *testing.T) {
+	t.Parallel()
+	a := plans(t, map[string]string{"app/main.tf": `
+terraform {
+  backend "local" {}
+}
+resource "terraform_data" "a" {
+  provisioner "local-exec" {
+    command = "echo canary-of-the-plan, $GIVEN, $(echo $GIVEN | base64)"
+  }
+}
+`})
+	a.env = append(a.env, MaskPrefix+"TF_VAR_x=canary-of-the-plan", SecretPrefix+"GIVEN=canary-of-the-apply")
+	r := a.run(t)
+	out := a.read(t, r.Artifacts[run.ArtifactOutput])
+	if r.Outcome != run.OutcomeSucceeded || strings.Contains(out, "canary") || strings.Count(out, Redacted) < 3 {
+		t.Errorf("%+v, output:\n%s", r.Problem, out)
+	}
+}
