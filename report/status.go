@@ -13,12 +13,9 @@ import (
 // statusRuns is how many finished runs /status shows.
 const statusRuns = 5
 
-// Status is StatusAndLocks without locks.
-func Status(runs []run.Run, now time.Time) string { return StatusAndLocks(runs, run.Locks{}, now) }
-
-// StatusAndLocks is the answer to /status: what runs and waits, what was last, and the
+// Status is the answer to /status: what runs and waits, what was last, and the
 // locks that the pull request holds and waits for. Runs are its own, newest first.
-func StatusAndLocks(runs []run.Run, locks run.Locks, now time.Time) string {
+func Status(runs []run.Run, locks run.Locks, now time.Time) string {
 	if len(runs) == 0 {
 		return "**Nothing was planned on this pull request yet.**\n\n**Next**: plan `/plan` · all commands `/help`\n"
 	}

@@ -36,10 +36,10 @@ func TestStatusOfAppliesAndLocks(t *testing.T) {
 
 	now := noon.Add(time.Hour + 65*time.Second)
 	for name, text := range map[string]string{
-		"applying": StatusAndLocks([]run.Run{runs.run, plan.run}, locks.Locks, now),
-		"stopping": StatusAndLocks([]run.Run{stopping.run, plan.run}, locks.Locks, now),
-		"applied":  StatusAndLocks([]run.Run{merged.run, failed.run, turn.run, group.run, plan.run}, run.Locks{}, now.Add(time.Hour)),
-		"waiting":  StatusAndLocks([]run.Run{plan.run}, waits.Locks, now),
+		"applying": Status([]run.Run{runs.run, plan.run}, locks.Locks, now),
+		"stopping": Status([]run.Run{stopping.run, plan.run}, locks.Locks, now),
+		"applied":  Status([]run.Run{merged.run, failed.run, turn.run, group.run, plan.run}, run.Locks{}, now.Add(time.Hour)),
+		"waiting":  Status([]run.Run{plan.run}, waits.Locks, now),
 	} {
 		golden(t, "status_"+name, text)
 		judge(t, text)

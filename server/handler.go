@@ -34,7 +34,7 @@ type Base struct {
 	Drafts       bool // plan drafts by themselves, too
 	// RequiredChecks are the names of other Apps' checks that a rule asks for.
 	RequiredChecks []string
-	Status         func(active []run.Run, now time.Time) string
+	Status         func(latest []run.Run, locks run.Locks, now time.Time) string
 }
 
 // runs is what handlers do to runs: run.Worker.

@@ -135,5 +135,9 @@ func (h *issueComment) status(ctx context.Context, a asked) error {
 	if err != nil {
 		return err
 	}
-	return h.answer(ctx, a, "eyes", h.Status(latest, h.Now()))
+	locks, err := h.Store.Locks(ctx)
+	if err != nil {
+		return err
+	}
+	return h.answer(ctx, a, "eyes", h.Status(latest, locks, h.Now()))
 }

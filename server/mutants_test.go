@@ -87,7 +87,7 @@ func handled(t *testing.T, event string, payload []byte) []string {
 			return fmt.Sprint("why ", projects), nil
 		},
 		RequiredChecks: []string{"build", "Octocoders-linter"},
-		Status:         func([]run.Run, time.Time) string { return "status" },
+		Status:         func([]run.Run, run.Locks, time.Time) string { return "status" },
 	}
 	for _, h := range base.Handlers() {
 		if !slices.Contains(h.Handles(), event) {

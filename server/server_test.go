@@ -131,7 +131,7 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 		Why: func(_ context.Context, _ run.Repository, pull int, actor string, projects []string) (string, error) {
 			return fmt.Sprintf("why %d %s %v", pull, actor, projects), nil
 		},
-		Status: func(latest []run.Run, _ time.Time) string { return fmt.Sprintf("%d runs", len(latest)) },
+		Status: func(latest []run.Run, _ run.Locks, _ time.Time) string { return fmt.Sprintf("%d runs", len(latest)) },
 	}
 	for _, c := range change {
 		c(base)
