@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -40,6 +41,7 @@ type Image struct {
 // Options of an emulator.
 type Options struct {
 	Images    map[string]Image // by repository URI, with or without a tag
+	MaxJobs   int              // Batch jobs that run at once; 0 is many
 	StopGrace time.Duration    // between SIGTERM and SIGKILL of a Batch container; 0 is Fargate's 30 s
 }
 
@@ -89,7 +91,8 @@ func start(t testing.TB, python, dir string, o Options) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(python, filepath.Join(dir, "emulator"), "--images", file, "--short-timeouts", "--stop-grace", fmt.Sprint(grace.Seconds()))
+	cmd := exec.Command(python, filepath.Join(dir, "emulator"), "--images", file, "--short-timeouts", "--stop-grace", fmt.Sprint(grace.Seconds()),
+		"--max-jobs", fmt.Sprint(cmp.Or(o.MaxJobs, 1000)))
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "PYTHONDONTWRITEBYTECODE=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Stderr = log
@@ -140,10 +143,11 @@ func (e *Emulator) Config(principal string) aws.Config {
 	return cfg
 }
 
-// Log is what the emulator printed so far; empty when that cannot be read.
+// Log is the end of what the emulator printed so far; empty when that cannot
+// be read.
 func (e *Emulator) Log() string {
 	text, _ := os.ReadFile(e.log) // it only helps to understand a failure
-	return string(text)
+	return string(text[max(0, len(text)-4000):])
 }
 
 // motoVersion is the one that the emulator patches.

@@ -3,7 +3,6 @@ package awstest
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"testing"
@@ -95,8 +94,11 @@ func (e *Emulator) control(t testing.TB, what string, in, out any) {
 	}
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatal(fmt.Errorf("emulator control %s: %s: %s: %w", what, answer.Status, text, err))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("emulator control %s: %s: %s", what, answer.Status, text)
 	}
 	if out != nil {
 		if err := json.Unmarshal(text, out); err != nil {

@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--images", required=True)
     parser.add_argument("--short-timeouts", action="store_true", help="accept Batch timeouts below 60 seconds")
     parser.add_argument("--stop-grace", type=float, default=30, help="seconds between SIGTERM and SIGKILL, as Fargate's stopTimeout")
+    parser.add_argument("--max-jobs", type=int, default=1000, help="Batch jobs that run at once; others stay RUNNABLE")
     args = parser.parse_args()
     port = args.port or free_port()
     os.environ["MOTO_PORT"] = str(port)  # state machine tasks call http://localhost:$MOTO_PORT
@@ -49,7 +50,7 @@ def main() -> None:
     with open(args.images, encoding="utf-8") as f:
         aws.images = json.load(f)
     stepfunctions.install()
-    batch.install(short_timeouts=args.short_timeouts, grace=args.stop_grace)
+    batch.install(short_timeouts=args.short_timeouts, grace=args.stop_grace, max_jobs=args.max_jobs)
     lambdas.install()
     events.install()
     cloudformation.install()

@@ -19,12 +19,13 @@ from moto.ssm.models import ssm_backends
 import aws
 
 _grace = 30.0
+_slots = threading.Semaphore(1000)
 _retry = threading.local()
 
 
-def install(short_timeouts: bool, grace: float) -> None:
-    global _grace
-    _grace = grace
+def install(short_timeouts: bool, grace: float, max_jobs: int) -> None:
+    global _grace, _slots
+    _grace, _slots = grace, threading.Semaphore(max_jobs)
     job = models.Job
     job.status = property(get_status, set_status)
     job.run, job._container_details = run, container_details
@@ -99,11 +100,14 @@ def fail(self, why) -> None:
 def attempts(self) -> None:
     strategy = getattr(self, "retry_override", None) or self.job_definition.retry_strategy or {}
     for attempt in range(1, 11):
-        for status in ("RUNNABLE", "STARTING"):
-            self.status = status
-            if self.stop:
-                return fail(self, self.job_stopped_reason)
-        code, reason, status_reason, timed_out = Attempt(self, attempt).run()
+        self.status = "RUNNABLE"
+        if not capacity(self):
+            return fail(self, self.job_stopped_reason)
+        try:
+            self.status = "STARTING"
+            code, reason, status_reason, timed_out = Attempt(self, attempt).run()
+        finally:
+            _slots.release()
         if self.stop:
             return fail(self, self.job_stopped_reason)
         self.exit_code, self.job_stopped_reason = code, status_reason
@@ -111,6 +115,16 @@ def attempts(self) -> None:
             return self._mark_stopped(success=True)
         if timed_out or not retries(strategy, attempt, code, reason, status_reason):
             return self._mark_stopped(success=False)
+
+
+def capacity(self) -> bool:
+    """Waits for a place among the jobs that run; not for ever, when the job is stopped."""
+    while not _slots.acquire(timeout=0.05):
+        if self.stop:
+            return False
+    if self.stop:
+        _slots.release()
+    return not self.stop
 
 
 class Attempt:
@@ -173,11 +187,12 @@ class Attempt:
             now = time.monotonic()
             timed_out = timed_out or bool(limit and now - began > limit)
             if (self.job.stop or timed_out) and asked is None:
-                signal_group(process, signal.SIGTERM)
+                process.send_signal(signal.SIGTERM)  # the container's first process alone gets it
                 asked = now
             if asked is not None and now - asked > _grace:
-                signal_group(process, signal.SIGKILL)
+                kill_group(process)
             time.sleep(0.02)
+        kill_group(process)  # a container ends with its first process
         reader.join(5)
         code = process.returncode if process.returncode >= 0 else 128 - process.returncode
         if timed_out:
@@ -201,9 +216,9 @@ class Attempt:
         return code, reason, status_reason, timed_out
 
 
-def signal_group(process, number) -> None:
+def kill_group(process) -> None:
     try:
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
 

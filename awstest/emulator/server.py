@@ -4,9 +4,12 @@ import json
 import re
 import threading
 import time
+import traceback
 import uuid
 from urllib.parse import parse_qs
 
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -67,7 +70,10 @@ class Application:
         path = environ.get("PATH_INFO", "")
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if path.startswith("/_emulator/"):
-            return self.control(path.removeprefix("/_emulator/"), environ, environ["wsgi.input"].read(length), start)
+            try:
+                return self.control(path.removeprefix("/_emulator/"), environ["wsgi.input"].read(length), start)
+            except Exception:
+                return answer(start, 500, traceback.format_exc())
         body = b""
         if length and length < 1 << 20 and "aws-chunked" not in environ.get("HTTP_CONTENT_ENCODING", ""):
             import io
@@ -88,7 +94,7 @@ class Application:
             raise LostResponse(call["action"] or call["path"])
         return response
 
-    def control(self, what: str, environ, body: bytes, start):
+    def control(self, what: str, body: bytes, start):
         given = parse_json(body)
         with lock:
             if what == "calls":
@@ -101,6 +107,8 @@ class Application:
                 return answer(start, 200, {})
         if what == "network":
             return answer(start, 200, network(given["region"]))
+        if what == "policies":
+            return answer(start, 200, policies())
         if what == "clock":
             scheduler.advance(float(given["seconds"]))
             return answer(start, 200, {})
@@ -114,6 +122,21 @@ def network(region: str) -> dict:
         "subnets": [s["SubnetId"] for s in ec2.describe_subnets()["Subnets"]],
         "security_groups": [g["GroupId"] for g in ec2.describe_security_groups()["SecurityGroups"]],
     }
+
+
+def policies() -> dict:
+    """The documents of each role and of each managed policy of the account, by name."""
+    iam, found = iam_backends[ACCOUNT]["aws"], {}
+    for role in iam.get_roles():
+        found[role.name] = [document(p) for p in role.policies.values()]
+    for policy in iam.managed_policies.values():
+        if f"::{ACCOUNT}:" in policy.arn:
+            found[policy.name] = [document(v.document) for v in policy.versions if v.is_default]
+    return found
+
+
+def document(text):
+    return json.loads(text) if isinstance(text, str) else text
 
 
 def answer(start, status: int, value, code: str = ""):

@@ -141,6 +141,7 @@ def keep_error_and_cause() -> None:
 
     def stop_execution(self):
         e = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        e.error, e.cause = self._get_param("error"), self._get_param("cause")
         e.stop(stop_date=now(), error=self._get_param("error"), cause=self._get_param("cause"))
         e.error, e.cause = self._get_param("error"), self._get_param("cause")
         return responses.ActionResult({"stopDate": now()})

@@ -167,6 +167,7 @@ func TestTheStack(t *testing.T) {
 		"starts one execution of a name":        aNameStartsOneExecution,
 		"asks Batch again for plans only":       batchIsAskedAgainForAPlanAndNeverForAnApply,
 		"sends a message again when it must be": aMessageThatCannotBeSentAtOnceIsSentAgain,
+		"does what its role allows":             theMachineDoesWhatItsRoleAllows,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
@@ -315,4 +316,27 @@ func aMessageThatCannotBeSentAtOnceIsSentAgain(t *testing.T, s *stack) {
 		t.Errorf("ended as %s", got)
 	}
 	s.received(t, "ok-again finished")
+}
+
+func theMachineDoesWhatItsRoleAllows(t *testing.T, s *stack) {
+	s.Forget(t)
+	executions := []string{
+		s.start(t, "role-plan", withLambda(input("plan", "dies-role-plan"))),
+		s.start(t, "role-apply", input("apply", "bad-role-apply")),
+	}
+	for _, e := range executions {
+		s.ended(t, e)
+	}
+	asked := 0
+	for _, c := range s.Calls(t) {
+		if c.Principal == "states" && c.Path != "/v1/describejobs" {
+			asked++
+		}
+	}
+	if asked != 5 { // a function, two jobs, two messages
+		t.Errorf("%d calls", asked)
+	}
+	for _, refused := range s.Refused(t, "states", "lockkeeper-states") {
+		t.Error(refused)
+	}
 }

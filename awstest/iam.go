@@ -1,0 +1,118 @@
+package awstest
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Policy is an IAM policy document, as far as Lockkeeper's templates use the
+// language (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html).
+type Policy struct {
+	Statement list[Statement]
+}
+
+// Statement of a Policy.
+type Statement struct {
+	Effect    string
+	Action    list[string]
+	Resource  list[string]
+	Condition map[string]map[string]list[string]
+}
+
+// list is one value or several.
+type list[T any] []T
+
+func (l *list[T]) UnmarshalJSON(b []byte) error {
+	if strings.HasPrefix(string(b), "[") {
+		return json.Unmarshal(b, (*[]T)(l))
+	}
+	*l = make(list[T], 1)
+	return json.Unmarshal(b, &(*l)[0])
+}
+
+// Allows says whether policies allow a request, by the rules of IAM inside of
+// one account: a Deny that applies wins, and without an Allow that applies the
+// answer is no. A condition on something that the request does not carry
+// applies to a Deny and not to an Allow, so that doubt is a no.
+func Allows(policies []Policy, r Request) bool {
+	allowed := false
+	for _, p := range policies {
+		for _, s := range p.Statement {
+			if !matchesAny(s.Action, r.Action) || !matchesAny(s.Resource, r.Resource) {
+				continue
+			}
+			if s.Effect == "Deny" && s.holds(r, true) {
+				return false
+			}
+			allowed = allowed || s.Effect == "Allow" && s.holds(r, false)
+		}
+	}
+	return allowed
+}
+
+func (s Statement) holds(r Request, doubt bool) bool {
+	for operator, keys := range s.Condition {
+		for key, want := range keys {
+			got, known := r.Context[key]
+			holds := doubt
+			if known && (operator == "StringEquals" || operator == "ArnEquals") {
+				holds = slices.Contains(want, got)
+			}
+			if !holds {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func matchesAny(patterns []string, s string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		p = strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(p))
+		return regexp.MustCompile("(?i)^(?:" + p + ")$").MatchString(s)
+	})
+}
+
+// Policies are the documents of the roles and managed policies that exist, by
+// name.
+func (e *Emulator) Policies(t testing.TB) map[string][]Policy {
+	t.Helper()
+	found := map[string][]Policy{}
+	e.control(t, "policies", nil, &found)
+	return found
+}
+
+// Refused lists what a principal did and may not do by the roles and managed
+// policies that are named. It is an error that one of them does not exist or
+// that a call is not understood.
+func (e *Emulator) Refused(t testing.TB, principal string, names ...string) []string {
+	t.Helper()
+	all := e.Policies(t)
+	var policies []Policy
+	for _, name := range names {
+		if len(all[name]) == 0 {
+			t.Errorf("there is no role or policy %s with a document", name)
+		}
+		policies = append(policies, all[name]...)
+	}
+	var refused []string
+	for _, c := range e.Calls(t) {
+		if c.Principal != principal {
+			continue
+		}
+		requests, err := Requests(c)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, r := range requests {
+			if line := fmt.Sprintf("%s may not %s on %s", principal, r.Action, r.Resource); !Allows(policies, r) && !slices.Contains(refused, line) {
+				refused = append(refused, line)
+			}
+		}
+	}
+	return refused
+}

@@ -1,0 +1,92 @@
+package awstest
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAllows(t *testing.T) {
+	var policy Policy
+	err := json.Unmarshal([]byte(`{"Version": "2012-10-17", "Statement": [
+		{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/runs/*"},
+		{"Effect": "Allow", "Action": ["s3:Put*"], "Resource": ["arn:aws:s3:::b/runs/*", "arn:aws:s3:::b/x?"]},
+		{"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::b/runs/*.plan"},
+		{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "arn:aws:iam::*:role/plan", "Condition": {"StringEquals": {"sts:ExternalId": "e"}}},
+		{"Effect": "Deny", "Action": "sqs:SendMessage", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+		{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}`), &policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := map[string]string{"sts:ExternalId": "e"}
+	for _, row := range []struct {
+		name string
+		r    Request
+		want bool
+	}{
+		{"by a pattern", Request{"s3:GetObject", "arn:aws:s3:::b/runs/r/j.document.json", nil}, true},
+		{"in any case of letters", Request{"S3:getobject", "arn:aws:s3:::b/runs/r", nil}, true},
+		{"another action", Request{"s3:GetObjectVersion", "arn:aws:s3:::b/runs/r", nil}, false},
+		{"another resource", Request{"s3:GetObject", "arn:aws:s3:::b/sources/r", nil}, false},
+		{"a dot is a dot", Request{"s3:GetObject", "arn:aws:s3:::b/runs", nil}, false},
+		{"one character", Request{"s3:PutObject", "arn:aws:s3:::b/xy", nil}, true},
+		{"one character is not two", Request{"s3:PutObject", "arn:aws:s3:::b/xyz", nil}, false},
+		{"a deny wins", Request{"s3:GetObject", "arn:aws:s3:::b/runs/r/j.plan", nil}, false},
+		{"a condition that holds", Request{"sts:AssumeRole", "arn:aws:iam::1:role/plan", with}, true},
+		{"a condition that does not", Request{"sts:AssumeRole", "arn:aws:iam::1:role/plan", map[string]string{"sts:ExternalId": "f"}}, false},
+		{"a condition on what is missing", Request{"sts:AssumeRole", "arn:aws:iam::1:role/plan", nil}, false},
+		{"a deny whose condition is in doubt", Request{"sqs:SendMessage", "q", nil}, false},
+		{"nothing said", Request{"iam:PassRole", "r", nil}, false},
+	} {
+		if got := Allows([]Policy{policy}, row.r); got != row.want {
+			t.Errorf("%s: allowed is %v", row.name, got)
+		}
+	}
+	if Allows(nil, Request{"sqs:SendMessage", "q", nil}) {
+		t.Error("no policy allows something")
+	}
+}
+
+func TestRequests(t *testing.T) {
+	const job = "arn:aws:batch:eu-west-1:123456789012:job/"
+	for _, row := range []struct {
+		name string
+		call Call
+		want []string
+	}{
+		{"an object", Call{Service: "s3", Method: "GET", Path: "/b/runs/r/j.x"}, []string{"s3:GetObject arn:aws:s3:::b/runs/r/j.x"}},
+		{"whether an object is there", Call{Service: "s3", Method: "HEAD", Path: "/b/k"}, []string{"s3:GetObject arn:aws:s3:::b/k"}},
+		{"a version", Call{Service: "s3", Method: "GET", Path: "/b/k", Query: "versionId=v&x-id=GetObject"}, []string{"s3:GetObjectVersion arn:aws:s3:::b/k"}},
+		{"a write", Call{Service: "s3", Method: "PUT", Path: "/b/k"}, []string{"s3:PutObject arn:aws:s3:::b/k"}},
+		{"a listing", Call{Service: "s3", Method: "GET", Path: "/b", Query: "list-type=2"}, []string{"s3:ListBucket arn:aws:s3:::b"}},
+		{"whether versions are kept", Call{Service: "s3", Method: "GET", Path: "/b/", Query: "versioning"}, []string{"s3:GetBucketVersioning arn:aws:s3:::b"}},
+		{"several messages", Call{Service: "sqs", Action: "DeleteMessageBatch", Params: map[string]any{"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/1/q"}}, []string{"sqs:DeleteMessage arn:aws:sqs:eu-west-1:123456789012:q"}},
+		{"an execution", Call{Service: "states", Action: "StopExecution", Params: map[string]any{"executionArn": "e"}}, []string{"states:StopExecution e"}},
+		{"a job", Call{Service: "batch", Path: "/v1/submitjob", Params: map[string]any{"jobQueue": "q", "jobDefinition": "d"}}, []string{"batch:SubmitJob q", "batch:SubmitJob d"}},
+		{"the end of a job", Call{Service: "batch", Path: "/v1/terminatejob", Params: map[string]any{"jobId": "i"}}, []string{"batch:TerminateJob " + job + "i"}},
+		{"a function", Call{Service: "lambda", Method: "POST", Path: "/2015-03-31/functions/arn:aws:lambda:eu-west-1:1:function:f/invocations"}, []string{"lambda:InvokeFunction arn:aws:lambda:eu-west-1:123456789012:function:f"}},
+		{"a secret by name", Call{Service: "secretsmanager", Action: "GetSecretValue", Params: map[string]any{"SecretId": "p/plan/x"}}, []string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:123456789012:secret:p/plan/x-AbCdEf"}},
+		{"who am I", Call{Service: "sts", Action: "GetCallerIdentity"}, nil},
+		{"a role with tags", Call{Service: "sts", Action: "AssumeRole", Params: map[string]any{"RoleArn": "r", "Tags.member.1.Key": "run", "SourceIdentity": "ada"}}, []string{"sts:AssumeRole r", "sts:TagSession r", "sts:SetSourceIdentity r"}},
+		{"a log", Call{Service: "logs", Action: "GetLogEvents", Params: map[string]any{"logGroupName": "g", "logStreamName": "s"}}, []string{"logs:GetLogEvents arn:aws:logs:eu-west-1:123456789012:log-group:g:log-stream:s"}},
+	} {
+		requests, err := Requests(row.call)
+		if err != nil {
+			t.Errorf("%s: %v", row.name, err)
+		}
+		var got []string
+		for _, r := range requests {
+			got = append(got, r.Action+" "+r.Resource)
+		}
+		if !slices.Equal(got, row.want) {
+			t.Errorf("%s: %s", row.name, cmp.Diff(row.want, got))
+		}
+	}
+	for _, c := range []Call{{Service: "iam"}, {Service: "batch", Path: "/v1/cancel"}, {Service: "s3", Method: "POST", Path: "/b/k"}, {Service: "lambda", Path: "/2015-03-31/functions/f"}} {
+		if r, err := Requests(c); err == nil {
+			t.Errorf("%+v asks for %v, want an error", c, r)
+		}
+	}
+}

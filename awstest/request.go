@@ -1,0 +1,132 @@
+package awstest
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Request is what IAM is asked: may the principal do this to that?
+type Request struct {
+	Action   string
+	Resource string
+	Context  map[string]string // condition keys
+}
+
+// Requests is what IAM is asked for a call: by the service authorization
+// reference (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
+// Some calls need several permissions, some none. A call that is not known
+// here is an error.
+func Requests(c Call) ([]Request, error) {
+	switch c.Service {
+	case "s3":
+		return ofS3(c)
+	case "sqs":
+		queue := c.text("QueueUrl")
+		return one("sqs:"+strings.TrimSuffix(c.Action, "Batch"), arn("sqs", queue[strings.LastIndex(queue, "/")+1:])), nil
+	case "states":
+		for _, name := range []string{"executionArn", "stateMachineArn"} {
+			if resource := c.text(name); resource != "" {
+				return one("states:"+c.Action, resource), nil
+			}
+		}
+	case "batch":
+		return ofBatch(c)
+	case "lambda":
+		if name, ok := strings.CutSuffix(strings.TrimPrefix(c.Path, "/2015-03-31/functions/"), "/invocations"); ok {
+			return one("lambda:InvokeFunction", arn("lambda", "function:"+name[strings.LastIndex(name, ":")+1:])), nil
+		}
+	case "secretsmanager":
+		secret := c.text("SecretId")
+		if !strings.HasPrefix(secret, "arn:") {
+			secret = arn("secretsmanager", "secret:"+secret+"-AbCdEf")
+		}
+		return one("secretsmanager:"+c.Action, secret), nil
+	case "sts":
+		return ofSTS(c), nil
+	case "logs":
+		return one("logs:"+c.Action, arn("logs", "log-group:"+c.text("logGroupName")+":log-stream:"+c.text("logStreamName"))), nil
+	}
+	return nil, fmt.Errorf("it is not known what IAM is asked for %s %s %s %s", c.Service, c.Action, c.Method, c.Path)
+}
+
+func ofS3(c Call) ([]Request, error) {
+	path, err := url.PathUnescape(c.Path)
+	if err != nil {
+		return nil, err
+	}
+	query, err := url.ParseQuery(c.Query)
+	if err != nil {
+		return nil, err
+	}
+	bucket, key, object := strings.Cut(strings.Trim(path, "/"), "/")
+	resource := "arn:aws:s3:::" + bucket
+	if !object {
+		switch {
+		case query.Has("versioning"):
+			return one("s3:GetBucketVersioning", resource), nil
+		case query.Has("encryption"):
+			return one("s3:GetEncryptionConfiguration", resource), nil
+		case c.Method == "GET" || c.Method == "HEAD":
+			return one("s3:ListBucket", resource), nil
+		}
+	}
+	version := ""
+	if query.Has("versionId") {
+		version = "Version"
+	}
+	action, known := map[string]string{"GET": "GetObject" + version, "HEAD": "GetObject" + version, "PUT": "PutObject", "DELETE": "DeleteObject" + version}[c.Method]
+	if !known || !object {
+		return nil, fmt.Errorf("it is not known what IAM is asked for s3 %s %s?%s", c.Method, c.Path, c.Query)
+	}
+	return one("s3:"+action, resource+"/"+key), nil
+}
+
+func ofBatch(c Call) ([]Request, error) {
+	switch strings.TrimPrefix(c.Path, "/v1/") {
+	case "submitjob":
+		return append(one("batch:SubmitJob", c.text("jobQueue")), one("batch:SubmitJob", c.text("jobDefinition"))...), nil
+	case "terminatejob":
+		return one("batch:TerminateJob", arn("batch", "job/"+c.text("jobId"))), nil
+	case "describejobs":
+		return one("batch:DescribeJobs", "*"), nil
+	case "listjobs":
+		return one("batch:ListJobs", "*"), nil
+	case "describejobdefinitions":
+		return one("batch:DescribeJobDefinitions", "*"), nil
+	case "describejobqueues":
+		return one("batch:DescribeJobQueues", "*"), nil
+	}
+	return nil, fmt.Errorf("it is not known what IAM is asked for batch %s", c.Path)
+}
+
+func ofSTS(c Call) []Request {
+	if c.Action == "GetCallerIdentity" { // needs no permission
+		return nil
+	}
+	context := map[string]string{}
+	if id := c.text("ExternalId"); id != "" {
+		context["sts:ExternalId"] = id
+	}
+	role := c.text("RoleArn")
+	requests := []Request{{"sts:" + c.Action, role, context}}
+	if c.text("Tags.member.1.Key") != "" {
+		requests = append(requests, Request{"sts:TagSession", role, context})
+	}
+	if c.text("SourceIdentity") != "" {
+		requests = append(requests, Request{"sts:SetSourceIdentity", role, context})
+	}
+	return requests
+}
+
+func one(action, resource string) []Request { return []Request{{Action: action, Resource: resource}} }
+
+func arn(service, rest string) string {
+	return "arn:aws:" + service + ":" + Region + ":" + Account + ":" + rest
+}
+
+// text is a parameter of the call; empty when it is missing.
+func (c Call) text(name string) string {
+	s, _ := c.Params[name].(string)
+	return s
+}
