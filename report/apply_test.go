@@ -71,6 +71,26 @@ func lockViews() map[string]View {
 	turn.run.Trigger, turn.run.State, turn.run.Selectors, turn.run.Actor = run.TriggerTurn, run.StateAccepted, []string{"network-prod"}, ""
 	turn.run.HeadSHA, turn.run.PreparedAt, turn.run.Line, turn.run.CreatedAt = "", time.Time{}, "", noon.Add(time.Hour)
 
+	locked := func(f *fixture) *fixture {
+		for i, j := range f.run.Jobs {
+			f.run.Jobs[i].Document.RepositoryID, f.run.Jobs[i].Document.Fence = repository.ID, 3
+			f.run.Jobs[i].Document.Project.Workspace = "default"
+			f.run.Jobs[i].Document.Project.State = projectOf(j)
+		}
+		return f
+	}
+	released := locked(three()).gate()
+	var kept locking
+	for _, j := range released.run.Jobs[1:] {
+		for _, key := range run.LockKeys(j.Document) {
+			kept.Locks.Locks = append(kept.Locks.Locks, run.Lock{Key: key, Fence: 3, Holder: holder(12), Project: projectOf(j)})
+		}
+	}
+	half := three()
+	half.run.CreatedAt = noon.Add(-time.Hour)
+	named := newFixture("r7").planned("dns-prod", "prod", changes(queue)).speculative()
+	named.run.Selectors, named.run.Line = []string{"dns-prod"}, "/plan dns-prod"
+
 	open := run.PolicyFinding{Rule: "main.deny", Message: "aws_security_group.web is open to the world (0.0.0.0/0)"}
 	tags := run.PolicyFinding{Rule: "tags.deny", Message: "aws_sqs_queue.jobs has no tag `owner`"}
 	old := run.PolicyFinding{Rule: "main.warn", Message: "aws_lb.public uses TLS 1.0"}
@@ -90,6 +110,10 @@ func lockViews() map[string]View {
 		"speculative_other": waiting.with(locking{other.Locks}.wants(12, "network-prod")),
 		"speculative_lost":  waiting.with(locking{}),
 		"speculative_own":   waiting.with(own),
+		"speculative_half":  withLocks(half.then(named), locking{}.held(12, "app-prod", "network-prod").held(4012, "dns-prod").wants(12, "dns-prod")),
+		"waiting_for_locks": three().with(locking{}.held(4012, "network-prod").wants(12, "network-prod")),
+		"released_one":      released.with(kept),
+		"released_all":      locked(newFixture("r1").planned("network-prod", "prod", changes(queue))).gate().view(),
 		"turn":              waiting.then(turn),
 		"in_line":           three().with(mine),
 		"policy_denied":     denied().gate("`network-prod`: Plan policy denies its plan (`aws_security_group.web is open to the world`): change the code and push.").view(),

@@ -108,7 +108,7 @@ func (v CheckView) buttons(p picked) []Action {
 	if p.stage() == applying {
 		p = p.plansOnly()
 	}
-	if p.some(p.open) && p.count(run.JobSucceeded) == len(p.standings) {
+	if p.ready() {
 		out = append(out, buttonApply)
 	}
 	if len(held(v.Locks, p.run.Holder())) > 0 {

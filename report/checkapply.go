@@ -186,6 +186,6 @@ func (v CheckView) waitingSummary(p picked) string {
 	}
 	return paragraphs(
 		sentenceOf("**Waiting to be applied**: %s. This check turns green when that is done.\n", fewNames(left, name)),
-		some, withoutLocks(p), laterLines(p), gateLines(p),
+		some, withoutLocks(p), releasedLine(p), laterLines(p), gateLines(p),
 		next(p, []string{"what is missing `/why`", "when nothing is `/apply`", hintAgain}, "", ""))
 }

@@ -90,18 +90,21 @@ func TestButtonsOfAPlan(t *testing.T) {
 		view CheckView
 		want string
 	}{
-		"nothing to apply":                {at(goldenViews()["no_op"], nil), "plan"},
-		"something to apply":              {at(views["gate_one"], nil), "plan apply"},
-		"and locks to release":            {at(locks["in_line"], nil), "plan apply unlock"},
-		"without the locks":               {at(locks["speculative"], nil), "plan"},
-		"the environment allows nothing":  {at(views["apply_plan_only"], nil), "plan"},
-		"everything is applied":           {at(views["apply_done"], nil), "plan unlock"},
-		"a failed apply":                  {at(views["apply_failed_one"], nil), "plan"},
-		"one of several is applied":       {at(views["apply_partly"], nil), "plan apply"},
-		"a plan failed":                   {at(goldenViews()["failed"], nil), "plan"},
-		"an apply that is under way":      {at(views["apply_running"], nil), "plan apply"},
-		"a group of the merge queue":      {queued(three()), ""},
-		"a plan that came after an apply": {at(views["apply_planned_again"], nil), "plan apply unlock"},
+		"nothing to apply":                   {at(goldenViews()["no_op"], nil), "plan"},
+		"something to apply":                 {at(views["gate_one"], nil), "plan apply"},
+		"and locks to release":               {at(locks["in_line"], nil), "plan apply unlock"},
+		"without the locks":                  {at(locks["speculative"], nil), "plan"},
+		"the locks were released":            {at(locks["released_all"], nil), "plan"},
+		"one of the locks was released":      {at(locks["released_one"], nil), "plan unlock"},
+		"one of several is without its lock": {at(locks["speculative_half"], nil), "plan unlock"},
+		"the environment allows nothing":     {at(views["apply_plan_only"], nil), "plan"},
+		"everything is applied":              {at(views["apply_done"], nil), "plan unlock"},
+		"a failed apply":                     {at(views["apply_failed_one"], nil), "plan"},
+		"one of several is applied":          {at(views["apply_partly"], nil), "plan apply"},
+		"a plan failed":                      {at(goldenViews()["failed"], nil), "plan"},
+		"an apply that is under way":         {at(views["apply_running"], nil), "plan apply"},
+		"a group of the merge queue":         {queued(three()), ""},
+		"a plan that came after an apply":    {at(views["apply_planned_again"], nil), "plan apply unlock"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := CheckRun(c.view)

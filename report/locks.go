@@ -99,16 +99,17 @@ func inOrder(list []string, one string) []string {
 // it has, and which of its locks stay although they look forgotten.
 func (v View) lockLines(p picked) string {
 	h := p.run.Holder()
-	return paragraphs(v.blockedLines(p, h), v.heldLines(p, h))
+	return paragraphs(v.blockedLines(p, h), releasedLine(p), v.heldLines(p, h))
 }
 
-// blockedLines explains a plan without locks.
+// blockedLines explains what a pull request cannot have.
 func (v View) blockedLines(p picked, h run.Holder) string {
-	if p.stage() != speculative {
-		return ""
-	}
 	lines := standsBefore(waitsFor(v.Locks, h), h)
-	switch {
+	switch made := p.some(run.Standing.Speculative); {
+	case !made && len(lines) == 0:
+		return ""
+	case !made:
+		return "**Waiting for locks**: " + strings.Join(inOrder(lines, "more line"), ". ") + ".\n"
 	case len(lines) == 0 && p.active():
 		return "**It is your turn**: the plan is being made again, with the locks.\n"
 	case len(lines) == 0:
@@ -118,6 +119,18 @@ func (v View) blockedLines(p picked, h run.Holder) string {
 	}
 	return "**Speculative plan**: others came first, so it cannot be applied. It will be made again when it is your turn.\n\n- " +
 		strings.Join(inOrder(lines, "more line"), "\n- ") + "\n"
+}
+
+// releasedLine names plans that lost their locks.
+func releasedLine(p picked) string {
+	var names []string
+	for _, s := range p.standings {
+		if p.status(s) == statusOpen && p.released(s) {
+			names = append(names, s.Project)
+		}
+	}
+	return sentenceOf("**Lock released**: %s. What was planned under it cannot be applied any more; `/plan` takes the lock and plans again.\n",
+		fewNames(names, name))
 }
 
 // standsBefore writes what keeps a pull request waiting, projects with the same

@@ -24,7 +24,10 @@ func gateLines(p picked) string {
 	if gate == nil || !p.some(p.open) || p.active() || p.stage() == applying {
 		return ""
 	}
-	if gate.Allowed {
+	switch {
+	case gate.Allowed && !p.ready():
+		return "" // another line says why
+	case gate.Allowed:
 		return "**Ready to apply.**\n"
 	}
 	var out []string
@@ -103,8 +106,10 @@ func hints(p picked) []string {
 		return []string{"merge this pull request", hintAgain}
 	case stage == speculative:
 		return []string{"who holds what `/status`", hintAgain}
-	case !p.some(p.open) || p.count(run.JobSucceeded) < len(p.standings):
+	case p.count(run.JobSucceeded) < len(p.standings) || !p.some(p.open):
 		return planHints(p)
+	case !p.ready():
+		return nonEmpty(p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	case p.run.Gate == nil && !p.some(denied) || p.run.Gate != nil && p.run.Gate.Allowed:
 		return nonEmpty("apply `/apply`", p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	}

@@ -24,7 +24,7 @@ func (p picked) stage() stage {
 	case p.apply != nil && !p.apply.State.Final():
 		return applying
 	case p.apply == nil || p.active():
-		if p.some(run.Standing.Speculative) {
+		if p.some(run.Standing.Speculative) && !p.some(p.open) {
 			return speculative
 		}
 		return planned
@@ -111,7 +111,22 @@ func (p picked) later(s run.Standing) bool {
 
 // open reports whether /apply may take the plan, if the gate lets it.
 func (p picked) open(s run.Standing) bool {
-	return p.status(s) == statusOpen && !s.Speculative()
+	return p.status(s) == statusOpen && !s.Speculative() && !p.released(s)
+}
+
+// ready reports whether /apply may take everything that is left, if the gate
+// lets it.
+func (p picked) ready() bool {
+	return p.some(p.open) && !p.some(func(s run.Standing) bool {
+		return p.status(s) == statusNoPlan || p.status(s) == statusOpen && !p.open(s)
+	})
+}
+
+// released reports whether the pull request no longer holds the locks under
+// which the plan was made.
+func (p picked) released(s run.Standing) bool {
+	doc := s.Plan.Document
+	return doc.Fence > 0 && slices.ContainsFunc(run.LockKeys(doc), func(key string) bool { return !p.mine[key] })
 }
 
 func (p picked) some(is func(run.Standing) bool) bool { return slices.ContainsFunc(p.standings, is) }

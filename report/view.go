@@ -25,6 +25,7 @@ type picked struct {
 	complete  bool           // everything that the commit changes was planned at some time
 	outdated  string         // an older commit that was planned, when there is nothing newer to show
 	noApply   map[string]bool
+	mine      map[string]bool // keys of locks that the pull request holds
 }
 
 // pick chooses what to show at the commit head; an empty head is the commit of
@@ -38,7 +39,10 @@ func (v View) pick(head string) (p picked, ok bool) {
 	if newest < 0 {
 		return p, false
 	}
-	p = picked{run: plans[newest], pinned: plans[newest], noApply: v.NoApply}
+	p = picked{run: plans[newest], pinned: plans[newest], noApply: v.NoApply, mine: map[string]bool{}}
+	for _, l := range v.Locks.Locks {
+		p.mine[l.Key] = l.Holder.Is(p.run.Holder())
+	}
 	if known := slices.IndexFunc(plans, func(r run.Run) bool { return r.HeadSHA != "" }); head == "" && known >= 0 {
 		head, p.pinned = plans[known].HeadSHA, plans[known]
 	}
