@@ -33,7 +33,10 @@ func newEngine(ctx context.Context, cfg config.Config) (run.Backend, error) {
 	if err != nil {
 		return nil, withoutTerraform(err)
 	}
-	evaluator, _ := findEvaluator() // without one, a plan that rules have to judge fails and says so
+	evaluator, err := findEvaluator()
+	if err != nil && cfg.PlanPolicy != (config.PlanPolicy{}) {
+		return nil, fmt.Errorf("plan_policy is set in the config, and %w", err)
+	}
 	return local.New(local.Options{
 		Dir: filepath.Join(cfg.DataDir, "jobs"), Artifacts: filepath.Join(cfg.DataDir, "artifacts"),
 		Executable: runner, Evaluator: evaluator, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
@@ -83,6 +86,7 @@ func newPreparer(cfg config.Config, clients githubapp.ClientCreator, artifacts *
 			return artifacts.PutContent(ctx, "sources", archive)
 		},
 		Environments: environments,
+		PlanPolicy:   prepare.PlanPolicy{Dir: cfg.PlanPolicy.Dir, Server: cfg.PlanPolicy.ServerDir},
 		Limits:       run.JobLimits{Seconds: int(cfg.Limits.JobTimeout.Seconds()), PlanBytes: int64(cfg.Limits.PlanFileBytes)},
 		MaxProjects:  cfg.Limits.ProjectsPerRun,
 		Now:          time.Now,
