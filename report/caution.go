@@ -52,43 +52,48 @@ func caution(groups []group, budget int) string {
 	if len(all) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	var hidden run.Counts // of destroys and replacements whose address is not shown
-	b.WriteString(alert(all))
 	const reserve = 400 // for the sentences that count what is not shown
-	var long []loss
-	projects := 0
+	text, shown := alertLines(all, budget-reserve)
+	var hidden run.Counts // of destroys and replacements whose address is not shown
+	for _, l := range all[shown:] {
+		hidden = hidden.Plus(l.total())
+	}
+	folds := ""
+	for _, l := range all[:shown] {
+		if len(l.destroys)+len(l.replaces) > inlineLosses {
+			fold, missing := l.fold(budget - reserve - len(text) - len(folds))
+			folds += fold
+			hidden = hidden.Plus(missing)
+		}
+	}
+	if hidden.Empty() {
+		return paragraphs(text, folds)
+	}
+	return paragraphs(text, fmt.Sprintf("**%s not shown here**: %s.\n",
+		counted(hidden.Destroy+hidden.Replace, "address is", "addresses are"), countWords(worstFirst(hidden))), folds)
+}
+
+// alertLines writes one line for each loss, as many as fit into the budget, and
+// counts the projects of the others.
+func alertLines(all []loss, budget int) (text string, shown int) {
+	var b strings.Builder
+	b.WriteString(alert(all))
 	for i, l := range all {
 		line := l.line()
-		if b.Len()+len(line) > budget-reserve {
+		if b.Len()+len(line) > budget {
+			projects := 0
 			for _, rest := range all[i:] {
 				projects += len(rest.group.standings)
-				hidden = hidden.Plus(rest.total())
 			}
-			break
+			fmt.Fprintf(&b, ">\n> **%s** lose something, too.\n", many(projects, "more project"))
+			return b.String(), i
 		}
 		if i > 0 {
 			b.WriteString(">\n")
 		}
 		b.WriteString(line)
-		if len(l.destroys)+len(l.replaces) > inlineLosses {
-			long = append(long, l)
-		}
 	}
-	if projects > 0 {
-		fmt.Fprintf(&b, ">\n> **%s** lose something, too.\n", many(projects, "more project"))
-	}
-	folds := ""
-	for _, l := range long {
-		fold, missing := l.fold(budget - reserve - b.Len() - len(folds))
-		folds += fold
-		hidden = hidden.Plus(missing)
-	}
-	if hidden.Empty() {
-		return paragraphs(b.String(), folds)
-	}
-	return paragraphs(b.String(), fmt.Sprintf("**%s not shown here**: %s.\n",
-		counted(hidden.Destroy+hidden.Replace, "address is", "addresses are"), countWords(worstFirst(hidden))), folds)
+	return b.String(), len(all)
 }
 
 // total counts over all projects of the group.

@@ -5,9 +5,9 @@
 // that people should see, and Sender turns each into at most one visible thing
 // on GitHub, however often it has to try. What a comment or check run says is
 // computed by Comment, CheckRun, ApplyCheck, Status and Refusal: pure functions
-// of runs and plan summaries. All text that others wrote goes through the
+// of runs, locks and plan summaries. All text that others wrote goes through the
 // subpackage markdown.
 //
-// The package must not decide anything about runs, read pull requests or know
-// how runs are stored: it takes small interfaces and functions for that.
+// The package must not decide anything about runs or locks, read pull requests
+// or know how runs are stored: it takes small interfaces and functions for that.
 package report
