@@ -168,6 +168,7 @@ func TestTheStack(t *testing.T) {
 		"asks Batch again for plans only":       batchIsAskedAgainForAPlanAndNeverForAnApply,
 		"sends a message again when it must be": aMessageThatCannotBeSentAtOnceIsSentAgain,
 		"does what its role allows":             theMachineDoesWhatItsRoleAllows,
+		"gives everyone what they need":         everyoneMayDoTheirPart,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
