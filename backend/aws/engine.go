@@ -80,7 +80,7 @@ func (e *Engine) Start(ctx context.Context, doc run.JobDocument) error {
 	if len(content) > maxInput {
 		return fmt.Errorf("starting job %s: its document has %d bytes of at most %d", doc.JobID, len(content), maxInput)
 	}
-	if err := e.keep(ctx, documentKey(doc.RunID, doc.JobID), content); err != nil {
+	if err := e.keepDocument(ctx, doc, content); err != nil {
 		return fmt.Errorf("storing the document of job %s: %w", doc.JobID, err)
 	}
 	_, err = e.steps.StartExecution(ctx, &sfn.StartExecutionInput{
@@ -92,8 +92,24 @@ func (e *Engine) Start(ctx context.Context, doc run.JobDocument) error {
 	return nil
 }
 
-// keep stores an object unless it is there. Who stores a document again stores
-// the same.
+// keepDocument stores the document of a job that is started for the first time
+// or again.
+func (e *Engine) keepDocument(ctx context.Context, doc run.JobDocument, content []byte) error {
+	key := documentKey(doc.RunID, doc.JobID)
+	if err := e.keep(ctx, key, content); err != nil {
+		return err
+	}
+	there, err := e.read(ctx, key)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(there, content) {
+		return errors.New("another document of the same job is there")
+	}
+	return nil
+}
+
+// keep stores an object unless one is there.
 func (e *Engine) keep(ctx context.Context, key string, content []byte) error {
 	_, err := e.objects.Client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &e.o.Bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: aws.String("*"),

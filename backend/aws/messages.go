@@ -114,7 +114,19 @@ func (e *Engine) look(ctx context.Context, doc run.JobDocument, started bool, de
 	default:
 		return nil
 	}
-	return deliver(ctx, m)
+	return e.tell(ctx, m, deliver)
+}
+
+// tell delivers a message, for a while again until it is taken. After that it
+// is for the queue to bring the hint back, and for reconcile.
+func (e *Engine) tell(ctx context.Context, m run.Message, deliver deliverer) error {
+	for wait := 100 * time.Millisecond; ; wait *= 2 {
+		err := deliver(ctx, m)
+		if err == nil || wait > 4*time.Second || ctx.Err() != nil {
+			return err
+		}
+		sleep(ctx, wait)
+	}
 }
 
 // about finds out which job a message is about: one of the state machine, or an

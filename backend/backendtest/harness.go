@@ -36,6 +36,8 @@ type Harness struct {
 	Tamper func(t testing.TB, ref run.Artifact)
 	// KillRunner ends the runner of a running job as kill -9 does.
 	KillRunner func(t testing.TB, jobID string)
+	// Forgets says that the files of a killed runner are lost.
+	Forgets bool
 }
 
 // Artifacts is the part of an artifact store that the suite needs.

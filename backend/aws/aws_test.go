@@ -1,0 +1,174 @@
+package aws_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/lockkeeper/lockkeeper/artifact/bucket"
+	"github.com/lockkeeper/lockkeeper/awstest"
+	"github.com/lockkeeper/lockkeeper/backend/aws"
+	"github.com/lockkeeper/lockkeeper/backend/aws/container"
+	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	deploy "github.com/lockkeeper/lockkeeper/deploy/aws"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+const image = awstest.Account + ".dkr.ecr." + awstest.Region + ".amazonaws.com/lockkeeper"
+
+// Variables by which this test's binary is the program of the image.
+const (
+	asContainer   = "LOCKKEEPER_TEST_CONTAINER"
+	fakeTerraform = "LOCKKEEPER_TEST_FAKE"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asContainer) == "" {
+		os.Exit(m.Run())
+	}
+	if err := contained(context.Background(), os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// contained is "lockkeeper job --document KEY" with two terraforms.
+func contained(ctx context.Context, args []string) error {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	job := container.New(container.Options{
+		Config: cfg, Bucket: os.Getenv("LOCKKEEPER_BUCKET"), Attempt: os.Getenv("AWS_BATCH_JOB_ATTEMPT"),
+		ExternalID: os.Getenv("LOCKKEEPER_EXTERNAL_ID"), Dir: os.TempDir(), Grace: time.Second,
+		Terraform: func(_ context.Context, wanted string) (string, string, error) {
+			if wanted == backendtest.Fake {
+				return os.Getenv(fakeTerraform), "Fake 1", nil
+			}
+			path, err := exec.LookPath("terraform")
+			return path, "Terraform 1", err
+		},
+	})
+	if len(args) != 3 || args[0] != "job" || args[1] != "--document" {
+		return fmt.Errorf("unknown arguments %q", args)
+	}
+	return job.Do(ctx, args[2])
+}
+
+// fixture is an account with the template in it.
+type fixture struct {
+	*awstest.Emulator
+	options aws.Options
+	objects *bucket.Bucket
+
+	mu      sync.Mutex
+	started []run.JobDocument // guarded by mu
+}
+
+// engine notes the jobs that are asked for, as the store of a server does.
+type engine struct {
+	*aws.Engine
+	f *fixture
+}
+
+func (e engine) Start(ctx context.Context, doc run.JobDocument) error {
+	e.f.mu.Lock()
+	e.f.started = append(e.f.started, doc)
+	e.f.mu.Unlock()
+	return e.Engine.Start(ctx, doc)
+}
+
+func (f *fixture) open(testing.TB) run.Backend { return engine{aws.New(f.options), f} }
+
+func newFixture(t testing.TB, jobs int) *fixture {
+	t.Helper()
+	e := awstest.Start(t, awstest.Options{
+		Images: map[string]awstest.Image{image: {
+			Entrypoint: []string{os.Args[0]}, Env: map[string]string{asContainer: "1", fakeTerraform: backendtest.FakeTerraform(t)},
+		}},
+		MaxJobs: jobs, StopGrace: 5 * time.Second,
+	})
+	subnets, groups := e.Network(t)
+	out := e.Deploy(t, "lockkeeper", deploy.Template(), map[string]string{
+		"ImageUri": image + "@sha256:0", "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
+		"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id",
+		"PlanRoleArns": "arn:aws:iam::*:role/lockkeeper-plan", "ApplyRoleArns": "arn:aws:iam::*:role/lockkeeper-apply",
+	})
+	f := &fixture{Emulator: e, options: aws.Options{
+		Config: e.Config("server"), StateMachine: out["StateMachine"], Bucket: out["Bucket"], StatusQueue: out["StatusQueue"],
+		DeadLetters: out["StatusDeadLetterQueue"], PlanQueue: out["PlanJobQueue"], ApplyQueue: out["ApplyJobQueue"],
+	}}
+	f.options.Reconcile = time.Second
+	f.options.Open = func(context.Context) ([]run.JobDocument, error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return slices.Clone(f.started), nil
+	}
+	f.objects = &bucket.Bucket{Client: bucket.NewClient(f.options.Config), Name: f.options.Bucket}
+	return f
+}
+
+func (f *fixture) harness() backendtest.Harness {
+	return backendtest.Harness{
+		Open: f.open, Artifacts: f.objects, Tamper: f.tamper, KillRunner: killContainer, Forgets: true,
+	}
+}
+
+// tamper replaces an object and removes the version that was there, which is
+// more than any role of the template can do.
+func (f *fixture) tamper(t testing.TB, ref run.Artifact) {
+	t.Helper()
+	content, err := f.objects.ReadAll(t.Context(), ref, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[len(content)/2] ^= 1
+	if _, err := f.objects.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &f.objects.Name, Key: &ref.Key, Body: bytes.NewReader(content)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.objects.Client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &f.objects.Name, Key: &ref.Key, VersionId: &ref.Version}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// killContainer ends the container of a job as the kernel does when memory is
+// short.
+func killContainer(t testing.TB, jobID string) {
+	t.Helper()
+	for _, file := range must(filepath.Glob("/proc/[0-9]*/cmdline")) {
+		cmdline, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(cmdline), "/"+jobID+".document.json") {
+			continue
+		}
+		pid := must(strconv.Atoi(filepath.Base(filepath.Dir(file))))
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Fatalf("no container runs job %s", jobID)
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func TestContract(t *testing.T) {
+	backendtest.Run(t, func(t *testing.T) backendtest.Harness { return newFixture(t, 1).harness() })
+}
