@@ -119,8 +119,8 @@ func notes(p picked) string {
 			nameCode(p.run.BaseRef), many(p.run.Behind, "commit")))
 	}
 	all := p.run.Notes
-	if p.apply != nil {
-		all = append(slices.Clip(all), p.apply.Notes...)
+	if p.apply != nil { // mostly the same
+		all = append(slices.Clip(all), slices.DeleteFunc(slices.Clone(p.apply.Notes), func(n string) bool { return slices.Contains(all, n) })...)
 	}
 	for i, n := range all {
 		if i == shownNotes {

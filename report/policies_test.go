@@ -91,6 +91,17 @@ func TestTwoHundredDeniedAndFailedApplies(t *testing.T) {
 	judge(t, body)
 }
 
+func TestNotesOfAnApplyAreShownOnce(t *testing.T) {
+	f := newFixture("rb").planned("a", "dev", changes(queue))
+	f.run.Notes = []string{"The config changes with the merge."}
+	a := f.apply("r9", "a")
+	a.run.Notes = []string{"The config changes with the merge.", "`bob` confirmed that `a` goes away."}
+	body := Comment(f.then(a))
+	if want := "- The config changes with the merge.\n- `bob` confirmed that `a` goes away.\n\n"; !strings.Contains(body, want) {
+		t.Errorf("%q is missing in:\n%s", want, body)
+	}
+}
+
 func TestOnlyAnOverrideIsRecordedAsOne(t *testing.T) {
 	f := newFixture("rb").planned("a", "dev", changes(queue)).judged("a", run.PolicyResult{Rules: 1, Denied: []run.PolicyFinding{{Rule: "r", Message: "no"}}})
 	a := f.apply("r9", "a")
