@@ -7,12 +7,13 @@ import (
 )
 
 // Claim gives h the locks of all projects, or of none. It gives them when each
-// key is h's own, or free and not wanted by anybody who stands before h in the
-// line (see stands). Every key that was free gets its next fence; fences says,
-// by project, what the fences of its keys add up to.
+// key is h's own and not busy, or free and not wanted by anybody who stands
+// before h in the line (see stands). Every key that was free gets its next
+// fence; fences says, by project, what the fences of its keys add up to.
 //
 // Otherwise h waits, in the place it had before if it then waited for all of
-// these keys already, and blocked says for each project that is not free why.
+// these keys already, and blocked says for each project that is not free why;
+// its holder is h itself while h's own apply is under way.
 // Who waits holds none of what it waits for, so that no two wait for each
 // other; except locks that are busy, dirty or applied.
 //
@@ -64,7 +65,7 @@ func (l *Locks) dropUnused(h Holder, projects []Claimed) {
 	}
 }
 
-// grant gives keys that are free or h's own to h.
+// grant gives keys that are free or h's own, and not busy, to h.
 func (l *Locks) grant(h Holder, projects []Claimed, now time.Time) {
 	l.grow(keysOf(projects))
 	named := map[string]bool{}
@@ -78,10 +79,7 @@ func (l *Locks) grant(h Holder, projects []Claimed, now time.Time) {
 			if lock.Free() {
 				*lock = Lock{Key: key, Fence: lock.Fence + 1, TakenAt: now}
 			}
-			lock.Holder, lock.UsedAt, lock.WarnedAt = h, now, time.Time{}
-			if lock.Busy == "" { // End knows the project by the name that Begin saw
-				lock.Project = p.Project
-			}
+			lock.Holder, lock.Project, lock.UsedAt, lock.WarnedAt = h, p.Project, now, time.Time{}
 		}
 	}
 }
