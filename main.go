@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,10 @@ import (
 	"github.com/lockkeeper/lockkeeper/server/config"
 )
 
-// version is set by the linker in releases; other builds name their commit.
-var version = commit()
+// release is set by the linker; builds without it name their commit.
+var release string
+
+var version = cmp.Or(release, commit())
 
 type cli struct {
 	Serve    serveCmd         `cmd:"" help:"Serve a GitHub App."`
