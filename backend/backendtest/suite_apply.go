@@ -15,6 +15,7 @@ var applyScenarios = map[string]func(*testing.T, Harness){
 	"an apply that waits is cancelled at once":              cancelQueuedApply,
 	"an apply is interrupted":                               cancelApply,
 	"an apply that ignores the interrupt is killed":         cancelStubbornApply,
+	"an apply that ends well after the interrupt has":       cancelTooLate,
 	"an apply ends when its time is over":                   timeoutApply,
 	"an apply that waits is withdrawn":                      withdrawQueued,
 	"an apply that has not begun to change is withdrawn":    withdrawBefore,

@@ -54,6 +54,18 @@ func cancelStubbornApply(t *testing.T, h Harness) {
 	}
 }
 
+func cancelTooLate(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")
+	s.Stubborn(t)
+	start(t, b, doc)
+	applies(t, s)
+	cancel(t, b, doc.JobID)
+	Eventually(t, "the interrupt", s.Interrupted)
+	s.Go(t)
+	wantBegan(t, succeeded(t, inbox, doc.JobID), true)
+}
+
 func timeoutApply(t *testing.T, h Harness) {
 	b, inbox := serving(t, h)
 	doc, s, _ := fakePlanned(t, h, b, inbox, "plan-0")

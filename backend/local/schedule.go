@@ -40,6 +40,9 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 	if err != nil {
 		return fmt.Errorf("looking for jobs: %w", err)
 	}
+	if err := e.sweepViews(); err != nil {
+		return fmt.Errorf("looking for views of old jobs: %w", err)
+	}
 	for _, j := range found {
 		jobs.Go(func() { e.resume(ctx, j, deliver) })
 	}
@@ -181,9 +184,6 @@ func (e *Engine) sweep(ctx context.Context) {
 	}
 	for _, entry := range entries {
 		e.removeOld(ctx, entry.Name())
-	}
-	if err := e.sweepViews(); err != nil {
-		zerolog.Ctx(ctx).Error().Err(err).Msg("looking for views of old jobs")
 	}
 }
 
