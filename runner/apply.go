@@ -95,7 +95,7 @@ func (j *job) checkPlan() *run.Problem {
 		return planMismatch("the document has no plan")
 	case plan.File.Key != key(run.RunOfJob(plan.JobID), plan.JobID, run.ArtifactPlan):
 		return planMismatch(fmt.Sprintf("%.200q is no plan of the job %.100q", plan.File.Key, plan.JobID))
-	case plan.Binding == "" || plan.Binding != j.doc.Binding():
+	case plan.Binding != j.doc.Binding():
 		return planMismatch("repository, commit, base, directory, workspace or variables are not those of the plan")
 	case plan.Terraform != j.options.TerraformName:
 		return terraformChanged(plan.Terraform, j.options.TerraformName)

@@ -119,3 +119,23 @@ func TestWhatCannotBeStoredOfAKilledApplyStays(t *testing.T) {
 		t.Errorf("what terraform printed: %q, %v", content, err)
 	}
 }
+
+// T35: an apply that is interrupted gets the time to write its state.
+func TestAnAppliesGraceIsItsOwn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.options.Executable = []string{"/bin/sh", "-c", `echo "$@"`, "sh"}
+	f.options.Grace, f.options.ApplyGrace = 0, 0
+	e, inbox := f.open(t), backendtest.NewInbox()
+	backendtest.Serve(t, e, inbox)
+	for kind, grace := range map[run.Kind]string{run.KindPlan: "-grace=30s", run.KindApply: "-grace=10m0s"} {
+		doc := backendtest.Document("run-"+string(kind), run.Artifact{})
+		doc.Command = kind
+		if err := e.Start(t.Context(), doc); err != nil {
+			t.Fatal(err)
+		}
+		if r := inbox.Finished(t, doc.JobID); !strings.Contains(r.Problem.Detail, grace) {
+			t.Errorf("%s: no %s in %s", kind, grace, r.Problem.Detail)
+		}
+	}
+}
