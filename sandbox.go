@@ -197,8 +197,8 @@ func writeConfig(dir string, world *sandbox.Sandbox, change ...func(map[string]a
 			return "", err
 		}
 	}
-	environment := func() map[string]any {
-		return map[string]any{"backend_config": map[string]string{"path": in("states/{project}.tfstate")}}
+	environment := func(policy map[string]any) map[string]any {
+		return map[string]any{"backend_config": map[string]string{"path": in("states/{project}.tfstate")}, "policy": policy}
 	}
 	settings := map[string]any{
 		"data_dir": in("server"),
@@ -207,7 +207,10 @@ func writeConfig(dir string, world *sandbox.Sandbox, change ...func(map[string]a
 			"private_key_file": in("private-key.pem"), "webhook_secret_file": in("webhook-secret"),
 		},
 		"default_environment": "dev",
-		"environments":        map[string]any{"dev": environment(), "prod": environment()},
+		"environments": map[string]any{
+			"dev":  environment(map[string]any{"approvals": 0}),
+			"prod": environment(map[string]any{"approvals": 1, "unlock": []string{demo.Owner + "/production"}}),
+		},
 	}
 	for _, c := range change {
 		c(settings)
