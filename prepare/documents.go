@@ -26,7 +26,7 @@ func (p *Preparer) documents(ctx context.Context, r run.Run, facts pull.Facts, f
 	}
 	projects := slices.Clone(f.projects)
 	slices.SortFunc(projects, func(a, b project.Project) int { return strings.Compare(a.Name, b.Name) })
-	rules, err := p.rules(ctx, f.mirror, facts.BaseSHA)
+	rules, err := p.rules(ctx, f.mirror, f.configSHA)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (p *Preparer) documents(ctx context.Context, r run.Run, facts pull.Facts, f
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4) // each is a git process
 	for i, proj := range projects {
-		doc, err := p.document(r, facts, proj)
+		doc, err := p.document(r, facts, f.graph, proj)
 		if err != nil {
 			return nil, err
 		}
@@ -48,31 +48,43 @@ func (p *Preparer) documents(ctx context.Context, r run.Run, facts pull.Facts, f
 	return docs, g.Wait()
 }
 
-func (p *Preparer) document(r run.Run, facts pull.Facts, proj project.Project) (run.JobDocument, error) {
+// document is a project's, without its source.
+func (p *Preparer) document(r run.Run, facts pull.Facts, graph *project.Graph, proj project.Project) (run.JobDocument, error) {
+	env, err := p.environment(proj)
+	if err != nil {
+		return run.JobDocument{}, err
+	}
+	terraform := proj.Terraform
+	if proj.Tofu != "" {
+		terraform = "tofu " + proj.Tofu
+	}
+	settings := backendConfig(r.Repository, proj, env)
+	return run.JobDocument{
+		Command: r.Kind, Repository: r.Repository.FullName(), RepositoryID: facts.RepositoryID,
+		Commit: facts.HeadSHA, BaseCommit: facts.BaseSHA, PullRequest: r.PullRequest, Actor: r.Actor,
+		Project: run.JobProject{
+			Name: proj.Name, Dir: proj.Dir, Workspace: proj.Workspace, Terraform: terraform,
+			VarFiles: proj.VarFiles, BackendConfig: settings, FromModule: proj.FromModule, After: proj.After,
+			State: graph.State(proj, settings), AfterMerge: proj.Apply == project.AfterMerge,
+		},
+		Environment: env.Job, Flags: r.Flags, Limits: p.Limits,
+	}, nil
+}
+
+// environment is the target of a project.
+func (p *Preparer) environment(proj project.Project) (Environment, error) {
 	name := proj.Environment
 	if name == "" {
 		name = p.Environments.Default
 	}
 	env, known := p.Environments.ByName[name]
 	if !known {
-		return run.JobDocument{}, &run.Problem{Code: "unknown_environment", Message: fmt.Sprintf(
-			"Project %s is for environment %s, which this server does not know, so nothing was planned. Correct "+
+		return Environment{}, &run.Problem{Code: "unknown_environment", Message: fmt.Sprintf(
+			"Project %s is for environment %s, which this server does not know, so nothing was done. Correct "+
 				"`environment:` in `lockkeeper.yml` on the base branch, or ask the server's operator to define it.",
 			run.Quote(proj.Name), run.Quote(name))}
 	}
-	terraform := proj.Terraform
-	if proj.Tofu != "" {
-		terraform = "tofu " + proj.Tofu
-	}
-	return run.JobDocument{
-		Command: r.Kind, Repository: r.Repository.FullName(), RepositoryID: facts.RepositoryID,
-		Commit: facts.HeadSHA, BaseCommit: facts.BaseSHA, PullRequest: r.PullRequest, Actor: r.Actor,
-		Project: run.JobProject{
-			Name: proj.Name, Dir: proj.Dir, Workspace: proj.Workspace, Terraform: terraform,
-			VarFiles: proj.VarFiles, BackendConfig: backendConfig(r.Repository, proj, env), FromModule: proj.FromModule, After: proj.After,
-		},
-		Environment: env.Job, Flags: r.Flags, Limits: p.Limits,
-	}, nil
+	return env, nil
 }
 
 // backendConfig merges the project's settings with the server's, which win:

@@ -3,6 +3,7 @@ package prepare
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,61 +12,71 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
+// commits are those that a run is about.
+type commits struct {
+	head, base string
+	config     string // whose lockkeeper.yml, rules and CODEOWNERS count: the tip of the base branch
+}
+
 // found is what the commits of a pull request hold.
 type found struct {
-	mirror   *pull.Mirror
-	tree     *pull.Tree // of the head
-	graph    *project.Graph
-	projects []project.Project
-	behind   int
-	notes    []string
+	mirror    *pull.Mirror
+	tree      *pull.Tree // of the head
+	config    *pull.Tree // of configSHA
+	configSHA string
+	graph     *project.Graph
+	projects  []project.Project
+	touched   map[string]bool // by name: projects that the head changes and still has
+	mergeBase string
+	behind    int
+	notes     []string
+}
+
+func (p *Preparer) remote(r run.Repository, url string) pull.Remote {
+	return pull.Remote{URL: url, Token: func(ctx context.Context) (string, error) { return p.Token(ctx, r) }}
 }
 
 // find brings the commits here and finds the projects that the run is about.
-func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts) (found, error) {
+func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts, c commits) (found, error) {
 	mirror, err := p.Mirrors.Open(ctx, facts.RepositoryID)
 	if err != nil {
 		return found{}, fmt.Errorf("opening the mirror: %w", err)
 	}
-	remote := pull.Remote{URL: facts.CloneURL, Token: func(ctx context.Context) (string, error) {
-		return p.Token(ctx, r.Repository)
-	}}
-	if err := mirror.Fetch(ctx, remote, facts.HeadSHA, facts.BaseSHA); err != nil {
+	if err := mirror.Fetch(ctx, p.remote(r.Repository, facts.CloneURL), c.head, c.base, c.config); err != nil {
 		return found{}, err
 	}
-	f := found{mirror: mirror}
+	f := found{mirror: mirror, configSHA: c.config}
 	var changed []string
-	var base *pull.Tree
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		c, err := mirror.Compare(gctx, facts.BaseSHA, facts.HeadSHA)
-		f.behind, changed = c.Behind, paths(c.Changes)
+		compared, err := mirror.Compare(gctx, c.base, c.head)
+		f.mergeBase, f.behind, changed = compared.MergeBase, compared.Behind, paths(compared.Changes)
 		return err
 	})
 	g.Go(func() (err error) {
-		if f.tree, err = mirror.Tree(gctx, facts.HeadSHA); err != nil {
+		if f.tree, err = mirror.Tree(gctx, c.head); err != nil {
 			return err
 		}
 		f.graph, err = p.Index.Graph(gctx, f.tree)
 		return err
 	})
 	g.Go(func() (err error) {
-		if base, err = mirror.Tree(gctx, facts.BaseSHA); err == nil {
-			_, err = base.Files(gctx) // warm: Load reads it next
+		if f.config, err = mirror.Tree(gctx, c.config); err == nil {
+			_, err = f.config.Files(gctx) // warm: Load reads it next
 		}
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return found{}, err
 	}
-	cfg, err := project.Load(ctx, base, f.graph, project.LoadOptions{DefaultBranch: facts.DefaultBranch})
+	cfg, err := project.Load(ctx, f.config, f.graph, project.LoadOptions{DefaultBranch: facts.DefaultBranch})
 	if err != nil {
 		return found{}, err
 	}
 	if note := p.rulesChanged(changed); note != "" {
 		f.notes = append(f.notes, note)
 	}
-	return f, f.choose(cfg, changed, r, facts)
+	return f, f.choose(cfg, changed, r, facts.BaseRef)
 }
 
 func paths(changes []pull.Change) []string {
@@ -78,21 +89,20 @@ func paths(changes []pull.Change) []string {
 
 // choose keeps the projects that were named, or those that the pull request
 // touches, and notes what people would wonder about.
-func (f *found) choose(cfg project.Config, changed []string, r run.Run, facts pull.Facts) error {
+func (f *found) choose(cfg project.Config, changed []string, r run.Run, baseRef string) error {
 	if project.ConfigChanged(changed) {
 		f.notes = append(f.notes, "This pull request changes `lockkeeper.yml`. The change takes effect when it is merged; "+
 			"until then the file on the base branch counts.")
 	}
-	matches := project.Affected(cfg, f.graph, changed, facts.BaseRef)
+	f.touched = map[string]bool{}
 	missing := map[string]bool{}
-	for _, m := range matches {
-		missing[m.Project.Name] = m.Missing
-	}
-	if len(r.Selectors) == 0 {
-		for _, m := range matches {
+	for _, m := range project.Affected(cfg, f.graph, changed, baseRef) {
+		missing[m.Project.Name], f.touched[m.Project.Name] = m.Missing, !m.Missing
+		if len(r.Selectors) == 0 {
 			f.projects = append(f.projects, m.Project)
 		}
-	} else {
+	}
+	if len(r.Selectors) > 0 {
 		named, err := project.Select(cfg, r.Selectors)
 		if err != nil {
 			return err
@@ -117,4 +127,32 @@ func (f *found) dropMissing(missing map[string]bool) {
 			"resources from the code first and apply that.", run.Quote(p.Name), run.Quote(p.Dir)))
 	}
 	f.projects = present
+}
+
+// beforeMerge leaves out the projects that the merge applies, unless there are
+// no others: /apply without a name is not about them.
+func (f *found) beforeMerge() {
+	before := slices.DeleteFunc(slices.Clone(f.projects), func(p project.Project) bool { return p.Apply == project.AfterMerge })
+	if len(before) > 0 {
+		f.projects = before
+	}
+}
+
+// maxBaseChanged is how many paths people are shown.
+const maxBaseChanged = 20
+
+// baseChanges tells for each project what it can reach and what changed between
+// two commits of the base branch, such as the one that the pull request took in
+// last and its tip.
+func (f found) baseChanges(ctx context.Context, projects []project.Project, from, to string) (map[string][]string, error) {
+	changes, err := f.mirror.Changed(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	changed := paths(changes)
+	out := map[string][]string{}
+	for _, p := range projects {
+		out[p.Name] = f.graph.Reached(p, changed, maxBaseChanged)
+	}
+	return out, nil
 }

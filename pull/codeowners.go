@@ -34,6 +34,22 @@ type ownersLine struct {
 	err  error            // when it cannot be read
 }
 
+// CodeOwnersError is a CODEOWNERS file that only people can mend.
+type CodeOwnersError struct {
+	File string
+	Line int // 0 when the whole file is meant
+	Err  error
+}
+
+func (e *CodeOwnersError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("reading %s: %v", e.File, e.Err)
+	}
+	return fmt.Sprintf("reading %s: line %d: %v", e.File, e.Line, e.Err)
+}
+
+func (e *CodeOwnersError) Unwrap() error { return e.Err }
+
 // CodeOwners reads the CODEOWNERS file of a commit. No file is no error: nobody
 // owns anything then.
 func (t *Tree) CodeOwners(ctx context.Context) (CodeOwners, error) {
@@ -47,12 +63,12 @@ func (t *Tree) CodeOwners(ctx context.Context) (CodeOwners, error) {
 			continue
 		}
 		if !files[i].Regular() {
-			return CodeOwners{}, fmt.Errorf("reading %s: it is a symlink or a submodule", name)
+			return CodeOwners{}, &CodeOwnersError{File: name, Err: errors.New("it is a symlink or a submodule")}
 		}
 		owners := CodeOwners{file: name}
 		err := t.Read(ctx, files[i:i+1], func(_ project.File, content []byte) error {
 			if len(content) > maxCodeOwnersBytes {
-				return fmt.Errorf("it has %d bytes, and GitHub takes no notice of more than %d", len(content), maxCodeOwnersBytes)
+				return &CodeOwnersError{File: name, Err: fmt.Errorf("it has %d bytes, and GitHub takes no notice of more than %d", len(content), maxCodeOwnersBytes)}
 			}
 			for text := range strings.SplitSeq(string(content), "\n") {
 				rule, err := parseOwners(text)
@@ -76,18 +92,18 @@ func (t *Tree) CodeOwners(ctx context.Context) (CodeOwners, error) {
 func (c CodeOwners) Of(dir string) ([]string, error) {
 	file := path.Join(dir, "file-without-a-line-of-its-own.tf")
 	if !fs.ValidPath(file) {
-		return nil, fmt.Errorf("reading %s: %q is not a directory of a repository", c.file, dir)
+		return nil, fmt.Errorf("looking for the owners of %q: it is not a directory of a repository", dir)
 	}
 	for i, line := range slices.Backward(c.lines) {
 		if line.err != nil && couldMatch(line.text, file) {
-			return nil, fmt.Errorf("reading %s: line %d, which may be about %s: %w", c.file, i+1, dir, line.err)
+			return nil, &CodeOwnersError{File: c.file, Line: i + 1, Err: fmt.Errorf("it may be about %s: %w", dir, line.err)}
 		}
 		if line.rule == nil {
 			continue
 		}
 		matches, err := line.rule.Match(file)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: line %d: %w", c.file, i+1, err)
+			return nil, &CodeOwnersError{File: c.file, Line: i + 1, Err: err}
 		}
 		if matches {
 			owners := make([]string, len(line.rule.Owners))

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-github/v60/github"
 )
 
-var teamSlug = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var teamSlug = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
 
 // Members returns the logins of a team's members, named as org/team. Members of
 // teams below it are among them (REST, "List team members"). The App needs to

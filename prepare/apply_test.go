@@ -1,0 +1,437 @@
+package prepare
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/run"
+	double "github.com/lockkeeper/lockkeeper/sandbox/github"
+)
+
+func TestAnApplyIsTheDocumentOfThePlanAndThePlan(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, sha := w.open(double.Files{"modules/net/main.tf": "# changed\n"})
+	plan := w.plan(n, map[string]planned{"live-prod": {}}, func(r *run.Run) { r.Flags = []string{"-refresh=false", "-parallelism=2"} })
+	w.rules("dev", func(r *policy.Rules) { r.Approvals = 0 })
+	p, err := w.apply(n, by("rui"), func(r *run.Run) { r.Flags = []string{"-parallelism=7"} })
+	w.allowed(p, err, "live-dev")
+	want := plan.Jobs[0].Document
+	want.Plan = &run.JobPlan{
+		JobID: plan.Jobs[0].ID, File: plan.Jobs[0].Result.Artifacts[run.ArtifactPlan], Binding: want.Binding(), Terraform: "Terraform 1.11.4",
+	}
+	want.Command, want.Actor, want.Flags = run.KindApply, "rui", []string{"-refresh=false", "-parallelism=7"}
+	if diff := cmp.Diff(want, p.Documents[0]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if b := p.Documents[0].Binding(); b != want.Plan.Binding || want.Fence == 0 {
+		t.Errorf("bound to %s, the plan to %s; fence %d", b, want.Plan.Binding, want.Fence)
+	}
+	if p.HeadSHA != sha || p.HeadRef != "topic" || p.BaseRef != "main" || p.BaseSHA != plan.BaseSHA || !slices.Equal(p.Unchanged, []string{"live-prod"}) {
+		t.Errorf("got %+v", p)
+	}
+}
+
+func TestAnApplyCostsFiveReadsForAnyNumberOfProjects(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.preparer.MaxProjects = 50
+	files := twoProjects()
+	for i := range 20 {
+		files[fmt.Sprintf("live/p%02d/main.tf", i)] = root
+	}
+	n, _ := w.open(files)
+	w.plan(n, nil)
+	w.rules("dev", approvals(2))
+	w.review("rui", n, "APPROVE")
+	w.review("oda", n, "APPROVE")
+	_, _, _ = w.get(n), w.get(n), w.get(n) // GitHub has worked out by now whether it can be merged
+	r := w.commented(n)
+	w.github.ResetRequests()
+	p, err := w.preparer.Prepare(t.Context(), r)
+	if err != nil || len(p.Documents) != 20 {
+		t.Fatalf("%d documents, %v", len(p.Documents), err)
+	}
+	want := map[string]int{
+		"GET /repos/{owner}/{repo}/pulls/{pull_number}": 1, "GET /repos/{owner}/{repo}/issues/comments/{comment_id}": 1,
+		"GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews": 1, "GET /repos/{owner}/{repo}/pulls/{pull_number}/commits": 1,
+		"GET /repos/{owner}/{repo}/collaborators": 1,
+	}
+	if diff := cmp.Diff(want, w.github.Requests()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	w.github.ResetRequests()
+	w.check(w.preparer.Recheck(t.Context(), w.started(r, p)))
+	if got := w.github.Requests(); len(got) != 0 {
+		t.Errorf("looking again called %v", got)
+	}
+}
+
+func (w *gateWorld) get(n int) bool {
+	client, err := w.preparer.Client(1)
+	w.check(err)
+	pr, _, err := client.PullRequests.Get(w.Context(), "acme", "infra", n)
+	w.check(err)
+	return pr.GetMergeable()
+}
+
+// started is the run of an apply that was prepared.
+func (w *gateWorld) started(r run.Run, p run.Preparation) run.Run {
+	return run.Step(r, run.Prepared{At: time.Now(), Preparation: p}).Run
+}
+
+func TestT14ACommandThatChangedIsNotCarriedOut(t *testing.T) {
+	for name, tt := range map[string]func(w *gateWorld, r *run.Run){
+		"edited": func(w *gateWorld, r *run.Run) {
+			w.check(w.github.As("ana").EditComment(repository, r.CommentID, "/apply other"))
+		},
+		"edited by somebody else, and back": func(w *gateWorld, r *run.Run) {
+			w.check(w.github.As("rui").EditComment(repository, r.CommentID, "/apply nothing"))
+			w.check(w.github.As("rui").EditComment(repository, r.CommentID, "/apply"))
+		},
+		"deleted":                func(w *gateWorld, r *run.Run) { w.check(w.github.As("ana").DeleteComment(repository, r.CommentID)) },
+		"another body":           func(_ *gateWorld, r *run.Run) { r.Comment = strings.Repeat("0", 64) },
+		"a body nobody noted":    func(_ *gateWorld, r *run.Run) { r.Comment = "" },
+		"somebody else wrote it": func(_ *gateWorld, r *run.Run) { r.Actor = "rui" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newGateWorld(t, twoProjects())
+			n, _ := w.open(change("other/main.tf"))
+			w.plan(n, nil)
+			r := w.commented(n)
+			p, err := w.preparer.Prepare(t.Context(), r)
+			w.allowed(p, err, "other")
+			w.github.Faults().Advance(2 * time.Second) // GitHub's times are in seconds
+			tt(w, &r)
+			p, err = w.preparer.Prepare(t.Context(), r)
+			w.refused(p, err, "comment_unchanged", "edited or deleted")
+		})
+	}
+}
+
+func TestT17AnApplySelectsExactlyWhatIsNamed(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(double.Files{"modules/net/main.tf": "# changed\n", "other/main.tf": root + "# changed\n"})
+	w.plan(n, nil)
+	for selector, want := range map[string]string{"other": "other", "live-*": "live-dev live-prod", "*": "live-dev live-prod other"} {
+		p, err := w.apply(n, naming(selector))
+		w.allowed(p, err, strings.Fields(want)...)
+	}
+	for _, selector := range []string{"othe", "OTHER", "other2", "live", "nope*"} {
+		p, err := w.apply(n, naming(selector))
+		w.refused(p, err, "unknown_project", "nothing was applied", "`/apply ")
+	}
+	p, err := w.apply(n, naming("other", "nope"))
+	w.refused(p, err, "unknown_project")
+}
+
+func TestT18APushInBetweenWins(t *testing.T) {
+	const pulls = "GET /repos/{owner}/{repo}/pulls/{pull_number}"
+	for name, at := range map[string]string{
+		"before the pull request is read":   pulls,
+		"while the reviews are read":        pulls + "/reviews",
+		"before git says where the tip is":  "git-upload-pack /" + repository + ".git",
+		"between the verdict and the start": "",
+	} {
+		for how, push := range map[string]func(w *gateWorld) (string, error){
+			"push": func(w *gateWorld) (string, error) {
+				return w.github.As("ben").Push(repository, "topic", "evil", change("live/dev/main.tf"))
+			},
+			"forced push": func(w *gateWorld) (string, error) {
+				return w.github.As("ben").ForcePush(repository, "topic", "evil", change("live/dev/main.tf"))
+			},
+			"the same files again": func(w *gateWorld) (string, error) {
+				return w.github.As("ben").ForcePush(repository, "topic", "same", change("other/main.tf"))
+			},
+		} {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				w := newGateWorld(t, twoProjects())
+				w.rules("dev", approvals(1))
+				n, _ := w.open(change("other/main.tf"))
+				w.plan(n, nil)
+				w.review("rui", n, "APPROVE")
+				r := w.commented(n)
+				do := func() {
+					_, err := push(w)
+					w.check(err)
+				}
+				if at != "" {
+					w.github.Faults().BeforeNext(at, do)
+					p, err := w.preparer.Prepare(t.Context(), r)
+					w.refused(p, err)
+					return
+				}
+				p, err := w.preparer.Prepare(t.Context(), r)
+				w.allowed(p, err, "other")
+				w.check(w.preparer.Recheck(t.Context(), w.started(r, p)))
+				do()
+				w.refused(run.Preparation{}, w.preparer.Recheck(t.Context(), w.started(r, p)), "head_moved", "`/apply`")
+			})
+		}
+	}
+}
+
+func TestT18AButtonOfAnotherCommitAppliesNothing(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	p, err := w.preparer.Prepare(t.Context(), w.newRun(n, run.KindApply, func(r *run.Run) {
+		r.Trigger, r.HeadSHA = run.TriggerButton, strings.Repeat("a", 40)
+	}))
+	w.refused(p, err, "head_moved")
+	p, err = w.preparer.Prepare(t.Context(), w.newRun(n, run.KindApply, func(r *run.Run) { r.Trigger = run.TriggerButton }))
+	w.allowed(p, err, "other")
+}
+
+func TestT20AllOf250ReviewsOver9PagesCount(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", approvals(1))
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	w.review("ben", n, "APPROVE")
+	for i := range 248 {
+		w.review([]string{"sam", "oda"}[i%2], n, []string{"APPROVE", "REQUEST_CHANGES", "COMMENT"}[i%3])
+	}
+	w.review("oda", n, "APPROVE")
+	w.github.Faults().PageSize(30)
+	w.github.ResetRequests()
+	p, err := w.apply(n)
+	w.allowed(p, err, "other")
+	if got := w.github.Requests()["GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews"]; got != 9 {
+		t.Errorf("%d pages were read, want 9", got)
+	}
+	w.review("oda", n, "REQUEST_CHANGES") // the 251st, on the last page
+	p, err = w.apply(n)
+	w.refused(p, err, "no_changes_requested", "`oda`")
+}
+
+func TestT20ADismissedApprovalDoesNotCount(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", approvals(1))
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	id, err := w.github.As("rui").Review(repository, n, "APPROVE", "")
+	w.check(err)
+	p, err := w.apply(n)
+	w.allowed(p, err, "other")
+	w.github.Faults().BeforeNext("GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews", func() {
+		w.check(w.github.As("ben").DismissReview(repository, n, id))
+	})
+	p, err = w.apply(n)
+	w.refused(p, err, "approvals", "0 of 1 approval")
+}
+
+func TestT21AProjectThatIsConfiguredInAnotherWayIsNotApplied(t *testing.T) {
+	for name, changed := range map[string]string{
+		"another workspace":   "{name: net, dir: other, workspace: blue}",
+		"another environment": "{name: net, dir: other, environment: prod}",
+		"variable files":      "{name: net, dir: other, var_files: [x.tfvars]}",
+		"another terraform":   "{name: net, dir: other, terraform: \"1.10.0\"}",
+		"where its state is":  "{name: net, dir: other, backend_config: {path: /elsewhere, x: \"y\"}}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := twoProjects()
+			files["lockkeeper.yml"] = "version: 1\nprojects: [{name: net, dir: other}]\n"
+			w := newGateWorld(t, files)
+			w.rules("dev", current(policy.CurrentOff))
+			w.rules("prod", current(policy.CurrentOff))
+			n, _ := w.open(change("other/main.tf"))
+			w.plan(n, nil)
+			_, err := w.github.Commit(repository, "main", "oda", "configure", double.Files{"lockkeeper.yml": "version: 1\nprojects: [" + changed + "]\n"})
+			w.check(err)
+			p, err := w.apply(n)
+			w.refused(p, err, "config_changed", "`net`", "`/plan`")
+			w.plan(n, nil)
+			p, err = w.apply(n)
+			w.allowed(p, err, "net")
+		})
+	}
+}
+
+func TestT22APlanWhoseFileIsGoneIsNotApplied(t *testing.T) {
+	for _, name := range []string{run.ArtifactPlan, run.ArtifactSummary} {
+		w := newGateWorld(t, twoProjects())
+		n, _ := w.open(change("other/main.tf"))
+		plan := w.plan(n, map[string]planned{"other": {Counts: run.Counts{Destroy: 1}, changes: []run.Change{{Address: "a.b", Type: "a", Action: run.ActionDestroy}}}})
+		w.check(w.artifacts.Delete(t.Context(), plan.Jobs[0].Result.Artifacts[name].Key))
+		p, err := w.apply(n)
+		w.refused(p, err, "plan_complete", "`/plan`")
+	}
+}
+
+func TestT22ASummaryThatIsNotTheOneOfThePlanIsAnError(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	plan := w.plan(n, map[string]planned{"other": {Counts: run.Counts{Destroy: 2}, changes: []run.Change{{Address: "a.b", Type: "a", Action: run.ActionDestroy}}}})
+	if p, err := w.apply(n); err == nil || !strings.Contains(err.Error(), "1 of 2 resources") {
+		t.Errorf("a summary that leaves out a destroy: %v, %v", names(p), err)
+	}
+	ref := plan.Jobs[0].Result.Artifacts[run.ArtifactSummary]
+	ref.SHA256 = strings.Repeat("0", 64)
+	plan.Jobs[0].Result.Artifacts[run.ArtifactSummary] = ref
+	if p, err := w.apply(n); err == nil || !strings.Contains(err.Error(), "reading a plan's summary") {
+		t.Errorf("a summary with another digest: %v, %v", names(p), err)
+	}
+}
+
+func TestT23NothingIsAppliedUnlessEverythingIsPlanned(t *testing.T) {
+	both := double.Files{"modules/net/main.tf": "# changed\n"}
+	for name, tt := range map[string]struct {
+		before func(w *gateWorld, n int)
+		apply  []string
+		words  []string // none: allowed
+	}{
+		"no plan at all":          {func(*gateWorld, int) {}, nil, []string{"plan_present", "no plan"}},
+		"one of two planned":      {func(w *gateWorld, n int) { w.plan(n, nil, naming("live-dev")) }, nil, []string{"plan_present", "`live-prod`"}},
+		"one of two, and named":   {func(w *gateWorld, n int) { w.plan(n, nil, naming("live-dev")) }, []string{"live-dev"}, nil},
+		"one of two failed":       {func(w *gateWorld, n int) { w.plan(n, map[string]planned{"live-prod": {fails: true}}) }, nil, []string{"plan_complete", "`live-prod`"}},
+		"one of two is not over":  {func(w *gateWorld, n int) { w.plan(n, map[string]planned{"live-prod": {runs: true}}) }, nil, []string{"`live-prod`", "`/plan` is under way"}},
+		"what is over, and named": {func(w *gateWorld, n int) { w.plan(n, map[string]planned{"live-prod": {runs: true}}) }, []string{"live-dev"}, nil},
+		"a plan was asked for": {func(w *gateWorld, n int) {
+			w.plan(n, nil)
+			w.runs = append([]run.Run{w.newRun(n, run.KindPlan)}, w.runs...)
+		}, nil, []string{"settled", "`/plan` is under way"}},
+		"two applies at once do not wait for each other": {func(w *gateWorld, n int) {
+			w.plan(n, nil)
+			w.runs = append([]run.Run{w.newRun(n, run.KindApply)}, w.runs...)
+		}, nil, nil},
+		"planned anew in part": {func(w *gateWorld, n int) {
+			w.plan(n, nil)
+			w.plan(n, map[string]planned{"live-prod": {fails: true}}, naming("live-prod"))
+		}, nil,
+			[]string{"plan_complete", "`live-prod`"}},
+		"planned anew as a whole": {func(w *gateWorld, n int) { w.plan(n, map[string]planned{"live-prod": {fails: true}}); w.plan(n, nil) }, nil, nil},
+		"a project that is not touched": {func(w *gateWorld, n int) { w.plan(n, nil); w.plan(n, nil, naming("other")) }, []string{"other"},
+			[]string{"touched"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newGateWorld(t, twoProjects())
+			n, _ := w.open(both)
+			tt.before(w, n)
+			p, err := w.apply(n, naming(tt.apply...))
+			switch {
+			case tt.words != nil:
+				w.refused(p, err, tt.words...)
+			case tt.apply != nil:
+				w.allowed(p, err, tt.apply...)
+			default:
+				w.allowed(p, err, "live-dev", "live-prod")
+			}
+		})
+	}
+}
+
+func TestT23NoProjectIsNoSuccess(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(double.Files{"README.md": "bye\n"})
+	w.plan(n, nil)
+	p, err := w.apply(n)
+	w.refused(p, err, "any_project")
+}
+
+// ended notes how the apply of a run's documents ended.
+func (w *gateWorld) ended(n int, p run.Preparation, outcomes map[string]run.Outcome) {
+	w.Helper()
+	r := w.started(w.newRun(n, run.KindApply), p)
+	for _, j := range r.Jobs {
+		o := outcomes[j.Document.Project.Name]
+		result := run.Result{Outcome: o, Counts: &run.Counts{Add: 1}}
+		if o != run.OutcomeSucceeded {
+			result.Problem = &run.Problem{Code: "x", Message: "x"}
+		}
+		r = w.message(r, j, result)
+	}
+	w.runs = append([]run.Run{r}, w.runs...)
+}
+
+func TestT23AfterAPartialApplyOnlyTheRestIsAppliedFromANewPlan(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(double.Files{"modules/net/main.tf": "# changed\n"})
+	w.plan(n, nil)
+	p, err := w.apply(n)
+	w.allowed(p, err, "live-dev", "live-prod")
+	w.ended(n, p, map[string]run.Outcome{"live-dev": run.OutcomeSucceeded, "live-prod": run.OutcomeFailed})
+	p, err = w.apply(n)
+	w.refused(p, err, "plan_unused", "`live-prod`")
+	w.plan(n, nil, naming("live-prod"))
+	p, err = w.apply(n)
+	w.allowed(p, err, "live-prod")
+	w.ended(n, p, map[string]run.Outcome{"live-prod": run.OutcomeSucceeded})
+	p, err = w.apply(n)
+	w.refused(p, err, "already_applied", "applied already")
+}
+
+func TestProjectsThatChangeNothingAreAppliedWithoutAJob(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(double.Files{"modules/net/main.tf": "# changed\n"})
+	w.plan(n, map[string]planned{"live-dev": {}, "live-prod": {}})
+	p, err := w.apply(n)
+	w.allowed(p, err)
+	if !slices.Equal(p.Unchanged, []string{"live-dev", "live-prod"}) {
+		t.Errorf("unchanged %v", p.Unchanged)
+	}
+}
+
+func TestWhatTheMergeAppliesIsNotApplied(t *testing.T) {
+	files := twoProjects()
+	files["lockkeeper.yml"] = "version: 1\nprojects: [{name: now, dir: live/dev}, {name: later, dir: live/prod, apply: after_merge}]\n"
+	w := newGateWorld(t, files)
+	n, _ := w.open(double.Files{"modules/net/main.tf": "# changed\n"})
+	if plan := w.plan(n, nil); !plan.Jobs[0].Document.Project.AfterMerge || plan.Jobs[1].Document.Project.AfterMerge {
+		t.Error("the documents do not say what the merge applies")
+	}
+	p, err := w.apply(n)
+	w.allowed(p, err, "now")
+	p, err = w.apply(n, naming("later"))
+	w.refused(p, err, "before_merge")
+	alone := newGateWorld(t, files)
+	n, _ = alone.open(change("live/prod/main.tf"))
+	alone.plan(n, nil)
+	p, err = alone.apply(n)
+	alone.refused(p, err, "before_merge")
+}
+
+func TestWhatPolicyLeftToSomebodyIsTold(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", func(r *policy.Rules) { r.Protected, r.Override = []string{"aws_db_*"}, []string{"acme/production"} })
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, map[string]planned{"other": {
+		Counts: run.Counts{Replace: 1}, changes: []run.Change{{Address: "aws_db_instance.x", Type: "aws_db_instance", Action: run.ActionReplace}},
+		policy: &run.PolicyResult{Denied: []run.PolicyFinding{{Rule: "main.deny", Message: "no public buckets"}}, Rules: 1},
+	}})
+	p, err := w.apply(n)
+	w.refused(p, err, "`aws_db_instance.x`", "`no public buckets`", "`/apply other confirm=other`", "acme/production")
+	confirmed := func(r *run.Run) { r.Confirm, r.Override = "other", true }
+	p, err = w.apply(n, confirmed)
+	w.refused(p, err, "plan_policy", "acme/production")
+	p, err = w.apply(n, confirmed, by("rui"))
+	w.allowed(p, err, "other")
+	if notes := strings.Join(p.Notes, "\n"); !strings.Contains(notes, "`rui` overrides plan policy") || !strings.Contains(notes, "`rui` confirmed") {
+		t.Errorf("notes %q", p.Notes)
+	}
+}
+
+func TestAPlanThatOtherRulesJudgedIsJudgedAnew(t *testing.T) {
+	files := twoProjects()
+	files["policy/a.rego"] = "package main\n"
+	w := newGateWorld(t, files)
+	w.preparer.PlanPolicy = PlanPolicy{Dir: "policy"}
+	w.rules("dev", current(policy.CurrentOff))
+	n, _ := w.open(change("other/main.tf"))
+	judged := map[string]planned{"other": {Counts: run.Counts{Add: 1}, policy: &run.PolicyResult{Rules: 1}}}
+	w.plan(n, judged)
+	p, err := w.apply(n)
+	w.allowed(p, err, "other")
+	w.plan(n, nil) // a plan that nobody judged
+	p, err = w.apply(n)
+	w.refused(p, err, "plan_policy", "not judged")
+	w.plan(n, judged)
+	_, err = w.github.Commit(repository, "main", "oda", "stricter", double.Files{"policy/a.rego": "package main\ndeny contains \"x\" if true\n"})
+	w.check(err)
+	p, err = w.apply(n)
+	w.refused(p, err, "plan_policy", "not judged")
+}

@@ -1,0 +1,207 @@
+package prepare
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// considered is everything that a verdict about applying stands on, all of it
+// read anew.
+type considered struct {
+	rd       *reading
+	found    found
+	projects []candidate
+	stored   stored
+	facts    policy.Facts
+}
+
+// candidate is a project that may be applied.
+type candidate struct {
+	project.Project
+	doc   run.JobDocument // what a plan would be made from now, without source
+	rules policy.Rules
+}
+
+// consider reads what an apply of the run's projects is judged by.
+func (p *Preparer) consider(ctx context.Context, r run.Run) (*considered, error) {
+	rd, err := p.newReading(r)
+	if err != nil {
+		return nil, err
+	}
+	c := &considered{rd: rd}
+	if err := p.readForApply(ctx, rd); err != nil {
+		return c, err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return rd.readPermissions(gctx) })
+	g.Go(func() (err error) {
+		c.stored, err = p.stored(gctx, r, rd.pull.HeadSHA)
+		return err
+	})
+	g.Go(func() (err error) {
+		if err := p.readTips(gctx, rd); err != nil {
+			return err
+		}
+		c.found, err = p.find(gctx, r, rd.pull, commits{rd.pull.HeadSHA, rd.pull.BaseSHA, rd.pull.BaseSHA})
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return c, err
+	}
+	if len(r.Selectors) == 0 {
+		c.found.beforeMerge()
+	}
+	if err := p.refresh(ctx, c); err != nil {
+		return c, err
+	}
+	authors, err := p.authors(ctx, c)
+	if err != nil {
+		return c, err
+	}
+	return c, p.detail(ctx, c, authors)
+}
+
+// readForApply reads what needs no commit, and ends at once for what is closed
+// or a fork, whose commits are never fetched (T07).
+func (p *Preparer) readForApply(ctx context.Context, rd *reading) error {
+	g, gctx := errgroup.WithContext(ctx)
+	request := rd.request
+	request.NoTip = true
+	g.Go(func() error { return rd.readPull(gctx, request) })
+	g.Go(func() error { return rd.readReviews(gctx) })
+	g.Go(func() error { return rd.readComment(gctx) })
+	if p.some(asksApproval) {
+		g.Go(func() error { return rd.readCommits(gctx) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if v := policy.Plan(policy.Facts{Open: rd.pull.Open, Fork: rd.pull.Fork}); !v.Allowed {
+		return &run.Problem{Code: v.Missing()[0].Predicate, Message: v.Explain()}
+	}
+	if pinned := rd.run.HeadSHA; pinned != "" && pinned != rd.pull.HeadSHA {
+		return headMoved(rd.pull.HeadSHA)
+	}
+	return nil
+}
+
+// readTips asks git where the branches point. What GitHub's API says of the head
+// may be older: then a push is on its way.
+func (p *Preparer) readTips(ctx context.Context, rd *reading) error {
+	mirror, err := p.Mirrors.Open(ctx, rd.pull.RepositoryID)
+	if err != nil {
+		return fmt.Errorf("opening the mirror: %w", err)
+	}
+	head, base := "refs/heads/"+rd.pull.HeadRef, "refs/heads/"+rd.pull.BaseRef
+	tips, err := mirror.Tips(ctx, p.remote(rd.run.Repository, rd.pull.CloneURL), head, base)
+	switch {
+	case err != nil:
+		return err
+	case tips[head] != rd.pull.HeadSHA:
+		return headMoved(tips[head])
+	case tips[base] == "":
+		return &run.Problem{Code: "base_gone", Message: "The base branch " + run.Quote(rd.pull.BaseRef) +
+			" is not there any more. Choose another base for the pull request, then comment `/plan`."}
+	}
+	rd.pull.BaseSHA = tips[base]
+	return nil
+}
+
+// refresh makes the documents that plans of the projects would have now.
+func (p *Preparer) refresh(ctx context.Context, c *considered) error {
+	if len(c.found.projects) == 0 {
+		return nil
+	}
+	rules, err := p.rules(ctx, c.found.mirror, c.found.configSHA)
+	if err != nil {
+		return err
+	}
+	for _, proj := range c.found.projects {
+		doc, err := p.document(c.rd.run, c.rd.pull, c.found.graph, proj)
+		if err != nil {
+			return err
+		}
+		doc.Policy = rules
+		demanded, known := p.Rules[doc.Environment.Name]
+		if !known {
+			return noRules(proj.Name, doc.Environment.Name)
+		}
+		c.projects = append(c.projects, candidate{proj, doc, demanded})
+	}
+	return nil
+}
+
+// noRules: without rules nothing is known to be allowed.
+func noRules(project, environment string) *run.Problem {
+	return &run.Problem{Code: "no_rules", Message: "The server has no rules for environment " + run.Quote(environment) + " of project " +
+		run.Quote(project) + ", so nothing was applied. Tell whoever runs Lockkeeper."}
+}
+
+// authors finds out who made the commits, when some rule asks for approvals by
+// others.
+func (p *Preparer) authors(ctx context.Context, c *considered) (pull.Authors, error) {
+	if !c.any(asksApproval) {
+		return pull.Authors{}, nil
+	}
+	all, err := c.found.mirror.Commits(ctx, c.rd.pull.BaseSHA, c.rd.pull.HeadSHA)
+	if err != nil {
+		return pull.Authors{}, err
+	}
+	return pull.AuthorsOf(c.rd.commits, all), nil
+}
+
+func (c *considered) any(is func(policy.Rules) bool) bool {
+	return slices.ContainsFunc(c.projects, func(x candidate) bool { return is(x.rules) })
+}
+
+// detail reads what the rules of the projects ask for, and makes the facts.
+func (p *Preparer) detail(ctx context.Context, c *considered, authors pull.Authors) error {
+	asked := asking{c: c}
+	if err := asked.read(ctx); err != nil {
+		return err
+	}
+	c.facts = p.facts(c.rd, authors)
+	c.facts.Behind, c.facts.Conflicts = c.found.behind, asked.conflicts
+	c.facts.Pusher = pusher(c.stored.runs, c.rd.pull.HeadSHA)
+	for _, x := range c.projects {
+		facts := policy.Project{
+			Name: x.Name, Dir: x.Dir, Environment: x.doc.Environment.Name, AfterMerge: x.doc.Project.AfterMerge, Rules: x.rules,
+			Owners: asked.owners[x.Name], Touched: c.found.touched[x.Name], BaseChanged: asked.baseChanged[x.Name],
+		}
+		if err := p.planFacts(ctx, c, &facts, x.doc); err != nil {
+			return err
+		}
+		c.facts.Projects = append(c.facts.Projects, facts)
+	}
+	return nil
+}
+
+// planFacts adds what the store knows of the project.
+func (p *Preparer) planFacts(ctx context.Context, c *considered, facts *policy.Project, fresh run.JobDocument) (err error) {
+	locked := fresh
+	if st, planned := c.stored.standings[facts.Name]; planned {
+		if facts.Plan, err = p.storedPlan(ctx, st); err != nil {
+			return err
+		}
+		locked = st.Plan.Document
+		if !sameArtifact(locked.Policy, fresh.Policy) {
+			facts.Plan.Judged = false // by other rules than those that count now
+		}
+		facts.Applied = st.Applied()
+	}
+	c.stored.lockFacts(facts, locked, p.LockAtApply)
+	facts.Running = c.stored.running(facts.Name, c.rd.pull.HeadSHA)
+	return nil
+}
+
+func sameArtifact(a, b *run.Artifact) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.SHA256 == b.SHA256
+}

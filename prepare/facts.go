@@ -1,0 +1,53 @@
+package prepare
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// facts are those of policy's that GitHub told. What was not read is left out:
+// the caller knows which gate it asks.
+func (p *Preparer) facts(rd *reading, authors pull.Authors) policy.Facts {
+	r, f := rd.run, rd.pull
+	facts := policy.Facts{
+		Now: p.Now(), Asked: r.Trigger.Asked(),
+		Actor: r.Actor, Permission: rd.permissions[strings.ToLower(r.Actor)], Repository: r.Repository.FullName(),
+		Number: f.Number, Open: f.Open, Fork: f.Fork, Draft: f.Draft, Author: f.Author,
+		Contributors: slices.Clone(authors.Logins), Unattributed: authors.Unattributed,
+		HeadSHA: f.HeadSHA, BaseRef: f.BaseRef, BaseSHA: f.BaseSHA,
+		CommentChanged: rd.commentChanged, Members: rd.members, Confirm: r.Confirm, Override: r.Override,
+	}
+	for _, v := range rd.reviews {
+		facts.Reviews = append(facts.Reviews, rd.review(v))
+		if slices.Contains(authors.IDs, v.ID) { // under another login when the account was renamed
+			facts.Contributors = append(facts.Contributors, v.Login)
+		}
+	}
+	for _, c := range rd.checks {
+		facts.Checks = append(facts.Checks, policy.Check{Name: c.Name, AppID: c.AppID, Status: c.Status, Conclusion: c.Conclusion})
+	}
+	return facts
+}
+
+func (rd *reading) review(v pull.Review) policy.Review {
+	out := policy.Review{Login: v.Login, State: v.State, Commit: v.Commit, Permission: rd.permissions[strings.ToLower(v.Login)], Bot: v.Bot, At: v.At}
+	if v.Login == "" {
+		out.Permission = "none" // the account is gone
+	}
+	return out
+}
+
+// pusher is who pushed a commit to the pull request, as a delivery said; empty
+// when none did.
+func pusher(runs []run.Run, head string) string {
+	for _, r := range runs {
+		if r.Trigger == run.TriggerPush && r.HeadSHA == head && strings.Contains(r.Key, "/synchronize/") {
+			return r.Actor
+		}
+	}
+	return ""
+}

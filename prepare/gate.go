@@ -1,0 +1,139 @@
+package prepare
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// asksApproval reports whether rules need to know who approved.
+func asksApproval(r policy.Rules) bool {
+	return r.Approvals != 0 || r.CodeOwners || len(r.ApprovedBy) > 0 || len(r.Protected) > 0 && r.ProtectedApprovals != 0
+}
+
+// gated reports whether rules ask for approvals or checks, so that a plan's
+// comment has something to say about applying.
+func gated(r policy.Rules) bool { return asksApproval(r) || len(r.RequiredChecks) > 0 }
+
+// some reports whether it is so of the rules of some environment.
+func (p *Preparer) some(is func(policy.Rules) bool) bool {
+	for _, r := range p.Rules {
+		if is(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// Judge says what stands between a plan and its apply, for people: it grants
+// nothing. Whose permission to apply it would take is left out, because nobody
+// asked yet.
+func (p *Preparer) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
+	asked := run.Run{
+		Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment,
+	}
+	for _, j := range r.Jobs {
+		asked.Selectors = append(asked.Selectors, j.Document.Project.Name)
+	}
+	v, err := p.verdict(ctx, asked)
+	if err != nil {
+		return run.Gate{}, err
+	}
+	return p.gate(v), nil
+}
+
+func (p *Preparer) gate(v policy.Verdict) run.Gate {
+	return run.Gate{Allowed: v.Allowed, Missing: v.Sentences(), At: p.Now().UTC()}
+}
+
+// Why returns the whole verdict about applying projects of a pull request for
+// somebody who asks, and starts nothing; selectors are as in run.Run. Nobody as
+// the actor means anybody who may.
+func (p *Preparer) Why(ctx context.Context, repo run.Repository, pullRequest int, actor string, selectors []string) (policy.Verdict, error) {
+	r := run.Run{
+		Repository: repo, PullRequest: pullRequest, Kind: run.KindApply, Trigger: run.TriggerComment, Actor: actor, Selectors: selectors,
+	}
+	return p.verdict(ctx, r)
+}
+
+// verdict is what policy says about a run that does not exist.
+func (p *Preparer) verdict(ctx context.Context, r run.Run) (policy.Verdict, error) {
+	c, err := p.consider(ctx, r)
+	if err != nil {
+		return policy.Verdict{}, p.outcome(r, err)
+	}
+	if r.Actor == "" {
+		anybody(&c.facts)
+	}
+	return policy.Apply(c.facts), nil
+}
+
+// anybody makes facts those of somebody who may ask.
+func anybody(f *policy.Facts) {
+	f.Asked, f.Permission = true, "write"
+	f.Projects = slices.Clone(f.Projects)
+	for i := range f.Projects {
+		f.Projects[i].Rules.Apply = nil
+	}
+}
+
+// foreseen is the line about applying below a plan that is not made yet: what is
+// missing if the plan succeeds and everything else stays as it is. It is nil
+// when no environment of the projects asks for approvals or checks.
+func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []run.JobDocument) (*run.Gate, error) {
+	c := &considered{rd: rd, found: f}
+	for _, proj := range f.projects {
+		i := slices.IndexFunc(docs, func(d run.JobDocument) bool { return d.Project.Name == proj.Name })
+		if rules := p.Rules[docs[i].Environment.Name]; gated(rules) {
+			c.projects = append(c.projects, candidate{proj, docs[i], rules})
+		}
+	}
+	if rd.run.Trigger == run.TriggerQueue || len(c.projects) == 0 {
+		return nil, nil
+	}
+	approving, _ := rd.deciding()
+	authors := pull.Authors{Logins: []string{rd.pull.Author}} // enough when nobody approved
+	if len(approving) > 0 {
+		all, err := f.mirror.Commits(ctx, rd.pull.BaseSHA, rd.pull.HeadSHA)
+		if err != nil {
+			return nil, err
+		}
+		authors = pull.AuthorsOf(rd.commits, all)
+	}
+	if err := p.detail(ctx, c, authors); err != nil {
+		return nil, err
+	}
+	anybody(&c.facts)
+	var checks []string
+	for i := range c.facts.Projects {
+		proj := &c.facts.Projects[i]
+		for _, name := range proj.Rules.RequiredChecks {
+			if !slices.Contains(checks, name) && !strings.HasPrefix(name, "lockkeeper/") {
+				checks = append(checks, name)
+			}
+		}
+		proj.Rules.RequiredChecks, proj.Held = nil, true
+		proj.Plan = &policy.StoredPlan{
+			HeadSHA: rd.pull.HeadSHA, BaseSHA: rd.pull.BaseSHA, At: p.Now(), Complete: true, Judged: true,
+			Flags: slices.DeleteFunc(slices.Clone(rd.run.Flags), run.Parallelism),
+		}
+	}
+	gate := p.gate(policy.Apply(c.facts))
+	if len(checks) > 0 {
+		gate.Allowed = false
+		gate.Missing = append(gate.Missing, "Required checks have to be green: "+quoted(checks)+".")
+	}
+	return &gate, nil
+}
+
+func quoted(names []string) string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = run.Quote(name)
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,451 @@
+package prepare
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/run"
+	double "github.com/lockkeeper/lockkeeper/sandbox/github"
+)
+
+func TestT07AForkAppliesNothingAndIsNotFetched(t *testing.T) {
+	for name, deleted := range map[string]bool{"a fork": false, "a fork that was deleted": true} {
+		for env, gated := range map[string]bool{"without approvals": false, "with approvals": true} {
+			t.Run(name+" "+env, func(t *testing.T) {
+				w := newGateWorld(t, twoProjects())
+				w.lax = "/head/repo: got null" // GitHub's description does not know it
+				if gated {
+					w.rules("dev", approvals(1))
+				}
+				fork, err := w.github.As("sam").Fork(repository)
+				w.check(err)
+				_, err = w.github.As("sam").Push(fork, "topic", "evil", change("other/main.tf"))
+				w.check(err)
+				n, err := w.github.As("sam").OpenPull(repository, "sam:topic", "main", "evil", "", false)
+				w.check(err)
+				w.review("rui", n, "APPROVE")
+				if deleted {
+					w.check(w.github.DeleteRepository(fork))
+				}
+				git := 0
+				w.github.Faults().BeforeNext("git-upload-pack", func() { git++ })
+				p, err := w.apply(n)
+				w.refused(p, err, "same_repository")
+				p, err = w.preparer.Prepare(t.Context(), w.newRun(n, run.KindPlan))
+				w.refused(p, err, "same_repository")
+				if _, err := w.preparer.Why(t.Context(), w.newRun(n, run.KindApply).Repository, n, "ana", nil); err == nil {
+					t.Error("/why looked into a fork")
+				}
+				if entries, err := os.ReadDir(w.preparer.Mirrors.Dir); git > 0 || err == nil && len(entries) > 0 {
+					t.Errorf("git was asked %d times; mirrors %v", git, entries)
+				}
+			})
+		}
+	}
+}
+
+func TestT07AClosedPullRequestAppliesNothing(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	w.check(w.github.As("ana").ClosePull(repository, n))
+	p, err := w.apply(n)
+	w.refused(p, err, "open")
+}
+
+// Nothing that grants anything is read from the pull request's own commits.
+func TestT08WhatTheHeadSaysGrantsNothing(t *testing.T) {
+	files := twoProjects()
+	files["lockkeeper.yml"] = "version: 1\nprojects: [{name: net, dir: other, environment: prod}]\n"
+	files["CODEOWNERS"] = "/other/ @acme/production\n"
+	w := newGateWorld(t, files)
+	w.rules("prod", func(r *policy.Rules) { r.CodeOwners, r.Approvals = true, 1 })
+	evil := change("other/main.tf")
+	evil["lockkeeper.yml"] = "version: 1\nprojects: [{name: net, dir: other, environment: dev}]\n"
+	evil["CODEOWNERS"] = "* @ben\n"
+	evil[".github/CODEOWNERS"] = "* @ben\n"
+	n, _ := w.open(evil)
+	if plan := w.plan(n, nil); plan.Jobs[0].Document.Environment.Name != "prod" {
+		t.Errorf("planned for %s", plan.Jobs[0].Document.Environment.Name)
+	}
+	w.review("ben", n, "APPROVE")
+	p, err := w.apply(n)
+	w.refused(p, err, "code_owners", "acme/production")
+	w.review("rui", n, "APPROVE")
+	p, err = w.apply(n)
+	w.allowed(p, err, "net")
+}
+
+// Who approves what, by GitHub's own answers: 14 kinds of people, for one
+// approval by anybody, by a code owner, and by a team that the server names.
+func TestT19FourteenKindsOfReviewers(t *testing.T) {
+	files := twoProjects()
+	files["CODEOWNERS"] = "/other/ @cody @acme/owners\n"
+	w := newGateWorld(t, files)
+	g := w.github
+	for login, role := range map[string]string{
+		"author": "write", "wanda": "write", "cora": "write", "connor": "write", "pusher": "write", "asker": "write",
+		"reader": "read", "tessa": "triage", "outsider": "write", "ghost": "write", "suspended": "none", "teo": "write", "cody": "write", "adam": "admin",
+	} {
+		w.check(g.SetPermission(repository, login, role))
+	}
+	w.check(g.AddTeam("acme", "owners", "teo"))
+	w.check(g.AddTeam("acme", "approvers", "teo", "author", "wanda", "cora", "connor", "reader"))
+	w.check(g.AddUser("robot[bot]", "Bot"))
+	w.check(g.SetPermission(repository, "robot[bot]", "write"))
+	_, err := g.As("author").PushSigned(repository, "topic", "change\n\nCo-authored-by: C <connor@users.noreply.github.com>",
+		double.Signed{Author: "wanda", Committer: "cora"}, change("other/main.tf"))
+	w.check(err)
+	n, err := g.As("author").OpenPull(repository, "topic", "main", "change", "", false)
+	w.check(err)
+	head, err := g.As("pusher").PushSigned(repository, "topic", "more", double.Signed{Author: "author"}, change("other/more.tf"))
+	w.check(err)
+	w.plan(n, nil, func(r *run.Run) {
+		r.Trigger, r.Actor, r.HeadSHA, r.Key = run.TriggerPush, "pusher", head, "pull/1/1/synchronize/x/y"
+	})
+
+	anybody, owner, named := approvals(1), func(r *policy.Rules) { r.CodeOwners = true }, func(r *policy.Rules) { r.ApprovedBy = []string{"@adam", "acme/approvers"} }
+	for _, tt := range []struct {
+		kind, login           string
+		anybody, owner, named bool
+		cannot                bool // GitHub takes no such review
+	}{
+		{kind: "the author of the pull request", login: "author", cannot: true},
+		{kind: "the author of a commit", login: "wanda"},
+		{kind: "the committer of a commit", login: "cora"},
+		{kind: "a co-author", login: "connor"},
+		{kind: "who pushed the head", login: "pusher"},
+		{kind: "who asks", login: "asker", anybody: true},
+		{kind: "somebody who may read", login: "reader"},
+		{kind: "somebody who may triage", login: "tessa"},
+		{kind: "an outside collaborator", login: "outsider", anybody: true},
+		{kind: "an account that is gone", login: "ghost"},
+		{kind: "a bot", login: "robot[bot]"},
+		{kind: "a member of teams", login: "teo", anybody: true, owner: true, named: true},
+		{kind: "a code owner", login: "cody", anybody: true, owner: true},
+		{kind: "an administrator", login: "adam", anybody: true, named: true},
+	} {
+		id, err := g.As(tt.login).Review(repository, n, "APPROVE", "")
+		if (err != nil) != tt.cannot {
+			t.Fatalf("%s: %v", tt.kind, err)
+		}
+		if tt.cannot {
+			continue
+		}
+		if tt.login == "ghost" {
+			w.check(g.DeleteUser("ghost"))
+		}
+		for rule, c := range map[string]struct {
+			rules func(*policy.Rules)
+			want  bool
+		}{"anybody": {anybody, tt.anybody}, "owner": {owner, tt.owner}, "named": {named, tt.named}} {
+			w.preparer.Rules["dev"] = policy.Rules{Current: policy.CurrentStrict}
+			w.rules("dev", c.rules)
+			p, err := w.apply(n, by("asker"))
+			if (err == nil) != c.want || err == nil && len(p.Documents) == 0 {
+				t.Errorf("%s, approval by %s: %v", tt.kind, rule, err)
+			}
+		}
+		w.check(g.As("adam").DismissReview(repository, n, id))
+	}
+}
+
+func TestT19MoreThan250CommitsAreAllLookedAt(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", approvals(1))
+	n, _ := w.open(change("other/main.tf"))
+	for i := range 250 {
+		_, err := w.github.As("ana").Push(repository, "topic", fmt.Sprint(i), double.Files{"x": fmt.Sprint(i)})
+		w.check(err)
+	}
+	_, err := w.github.As("ana").PushSigned(repository, "topic", "the 252nd", double.Signed{Author: "rui"}, double.Files{"x": "rui's"})
+	w.check(err)
+	w.plan(n, nil)
+	w.review("rui", n, "APPROVE")
+	p, err := w.apply(n)
+	w.refused(p, err, "approvals", "`rui` wrote commits of it")
+	w.review("ben", n, "APPROVE")
+	p, err = w.apply(n)
+	w.allowed(p, err, "other")
+}
+
+func TestT19AnApproverWhoWasRenamedIsStillACoAuthor(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", approvals(1))
+	client, err := w.preparer.Client(1)
+	w.check(err)
+	rui, _, err := client.Users.Get(t.Context(), "rui")
+	w.check(err)
+	_, err = w.github.As("ana").Push(repository, "topic", fmt.Sprintf("x\n\nCo-authored-by: R <%d+old-name@users.noreply.github.com>", rui.GetID()), change("other/main.tf"))
+	w.check(err)
+	n, err := w.github.As("ana").OpenPull(repository, "topic", "main", "x", "", false)
+	w.check(err)
+	w.plan(n, nil)
+	w.review("rui", n, "APPROVE")
+	p, err := w.apply(n)
+	w.refused(p, err, "approvals", "`rui` wrote commits of it")
+}
+
+func TestT24AnApplyOnABaseThatMoved(t *testing.T) {
+	related, unrelated := double.Files{"modules/net/x.tf": "# x\n"}, double.Files{"README.md": "x\n"}
+	for _, tt := range []struct {
+		current policy.Current
+		change  double.Files
+		words   []string // none: allowed
+	}{
+		{policy.CurrentStrict, unrelated, []string{"plan_base", "lacks 1 commit", "is at"}},
+		{policy.CurrentStrict, related, []string{"plan_base", "lacks 1 commit"}},
+		{policy.CurrentProject, unrelated, nil},
+		{policy.CurrentProject, related, []string{"branch_current", "`modules/net/x.tf`", "`live-dev`"}},
+		{policy.CurrentOff, related, nil},
+		{"", unrelated, []string{"How current the branch must be"}},
+	} {
+		t.Run(fmt.Sprintf("%s %v", tt.current, slices.Sorted(maps.Keys(tt.change))), func(t *testing.T) {
+			w := newGateWorld(t, twoProjects())
+			w.rules("dev", current(tt.current))
+			n, _ := w.open(double.Files{"live/dev/main.tf": root + "module \"net\" {\n  source = \"../../modules/net\"\n}\n# changed\n", "other/main.tf": root + "# changed\n"})
+			w.plan(n, nil)
+			_, err := w.github.Commit(repository, "main", "oda", "meanwhile", tt.change)
+			w.check(err)
+			p, err := w.apply(n)
+			if tt.words == nil {
+				w.allowed(p, err, "live-dev", "other")
+				return
+			}
+			w.refused(p, err, tt.words...)
+		})
+	}
+}
+
+func TestT24ABaseThatMovesBeforeTheStart(t *testing.T) {
+	related, unrelated := double.Files{"modules/net/x.tf": "# x\n"}, double.Files{"README.md": "x\n"}
+	for _, tt := range []struct {
+		current policy.Current
+		change  double.Files
+		refused bool
+	}{
+		{policy.CurrentStrict, unrelated, true}, {policy.CurrentProject, unrelated, false}, {policy.CurrentProject, related, true},
+		{policy.CurrentOff, related, false},
+	} {
+		t.Run(fmt.Sprintf("%s %v", tt.current, slices.Sorted(maps.Keys(tt.change))), func(t *testing.T) {
+			w := newGateWorld(t, twoProjects())
+			w.rules("dev", current(tt.current))
+			n, _ := w.open(double.Files{"live/dev/main.tf": root + "module \"net\" {\n  source = \"../../modules/net\"\n}\n# changed\n"})
+			w.plan(n, nil)
+			r := w.commented(n)
+			p, err := w.preparer.Prepare(t.Context(), r)
+			w.allowed(p, err, "live-dev")
+			started := w.started(r, p)
+			w.check(w.preparer.Recheck(t.Context(), started))
+			_, err = w.github.Commit(repository, "main", "oda", "meanwhile", tt.change)
+			w.check(err)
+			err = w.preparer.Recheck(t.Context(), started)
+			if !tt.refused {
+				w.check(err)
+				return
+			}
+			w.refused(run.Preparation{}, err, "base_moved", "`main`")
+			started.Jobs[0].State = run.JobSucceeded
+			if err := w.preparer.Recheck(t.Context(), started); tt.current == policy.CurrentProject && err != nil {
+				t.Errorf("a job that is over still counts: %v", err)
+			}
+		})
+	}
+}
+
+func TestABranchThatIsGoneIsNotTheOneThatWasJudged(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	r := w.commented(n)
+	p, err := w.preparer.Prepare(t.Context(), r)
+	w.allowed(p, err, "other")
+	for name, change := range map[string]func(*run.Run){
+		"head":          func(r *run.Run) { r.HeadRef = "gone" },
+		"base":          func(r *run.Run) { r.BaseRef = "gone" },
+		"no commit":     func(r *run.Run) { r.HeadSHA = "" },
+		"no base":       func(r *run.Run) { r.BaseSHA = "" },
+		"pull's number": func(r *run.Run) { r.HeadRef, r.PullRequest = "", 99 },
+	} {
+		started := w.started(r, p)
+		change(&started)
+		var words []string
+		if name == "head" {
+			words = []string{"head_moved", "is gone"}
+		}
+		w.refused(run.Preparation{}, w.preparer.Recheck(t.Context(), started), words...)
+	}
+	old := w.started(r, p)
+	old.HeadRef = "" // of a run that was prepared before it was remembered
+	w.check(w.preparer.Recheck(t.Context(), old))
+}
+
+func TestConflictsAreKnownAtOnce(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", current(policy.CurrentOff))
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	_, err := w.github.Commit(repository, "main", "oda", "meanwhile", double.Files{"other/main.tf": "# another\n"})
+	w.check(err)
+	w.github.Faults().MergeableAfter(1000)
+	p, err := w.apply(n)
+	w.refused(p, err, "mergeable", "conflicts")
+	w.github.Faults().MergeableAfter(0)
+	w.get(n)
+	p, err = w.apply(n)
+	w.refused(p, err, "mergeable", "conflicts")
+}
+
+func TestLocksOfOthersStandInTheWay(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	first, _ := w.open(change("other/main.tf"))
+	w.plan(first, nil)
+	_, err := w.github.As("ben").Push(repository, "second", "x", double.Files{"other/main.tf": root + "# another\n"})
+	w.check(err)
+	second, err := w.github.As("ben").OpenPull(repository, "second", "main", "x", "", false)
+	w.check(err)
+	if plan := w.plan(second, nil); len(plan.Blocked) == 0 {
+		t.Fatal("two pull requests hold one lock")
+	}
+	p, err := w.apply(second)
+	w.refused(p, err, "plan_lock", fmt.Sprintf("#%d holds the lock", first), "number 1 in line")
+
+	w.locks.Release(w.holder(first), nil)
+	p, err = w.apply(first)
+	w.refused(p, err, "lock_held", "does not hold the lock any more")
+	w.plan(second, nil)
+	p, err = w.apply(second)
+	w.allowed(p, err, "other")
+	w.check(w.locks.Begin(w.holder(second), "r", p.Documents, time.Now()))
+	p, err = w.apply(second)
+	w.refused(p, err, "not_busy", "under way")
+	w.locks.End("r", nil, nil, time.Now())
+	w.locks.Release(w.holder(second), nil)
+	w.plan(second, nil, naming("other"))
+	p, err = w.apply(second)
+	w.allowed(p, err, "other")
+
+	w.locks.Release(w.holder(second), nil)
+	w.preparer.LockAtApply = true // the apply takes the lock, when it is free
+	p, err = w.apply(second)
+	w.allowed(p, err, "other")
+	w.plan(first, nil)
+	p, err = w.apply(second)
+	w.refused(p, err, "lock_held", fmt.Sprintf("#%d holds the lock", first))
+}
+
+func TestT32TwoProjectsWithOneStateExcludeEachOther(t *testing.T) {
+	s3 := "terraform {\n  backend \"s3\" {\n    bucket = \"b\"\n    key    = \"k\"\n  }\n}\n"
+	w := newGateWorld(t, double.Files{"a/main.tf": s3, "b/main.tf": s3})
+	w.preparer.Environments.ByName["dev"] = Environment{Job: run.JobEnvironment{Name: "dev"}}
+	n, _ := w.open(double.Files{"a/main.tf": s3 + "# changed\n"})
+	plan := w.plan(n, nil)
+	if state := plan.Jobs[0].Document.Project.State; !strings.HasPrefix(state, "s3:") {
+		t.Errorf("state %q", state)
+	}
+	_, err := w.github.As("ben").Push(repository, "second", "x", double.Files{"b/main.tf": s3 + "# changed\n"})
+	w.check(err)
+	second, err := w.github.As("ben").OpenPull(repository, "second", "main", "x", "", false)
+	w.check(err)
+	if plan := w.plan(second, nil); len(plan.Blocked) != 1 {
+		t.Errorf("blocked %v", plan.Blocked)
+	}
+}
+
+func TestJudgeSaysWhatIsMissingForAnybody(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", func(r *policy.Rules) {
+		r.Approvals, r.Apply, r.RequiredChecks = 1, []string{"acme/production"}, []string{"build"}
+	})
+	n, sha := w.open(change("other/main.tf"))
+	plan := w.plan(n, nil)
+	gate, err := w.preparer.Judge(t.Context(), plan)
+	w.check(err)
+	if text := strings.Join(gate.Missing, "\n"); gate.Allowed || len(gate.Missing) != 2 || !strings.Contains(text, "0 of 1 approval") || !strings.Contains(text, "`build` is missing") {
+		t.Errorf("gate %+v", gate)
+	}
+	w.review("rui", n, "APPROVE")
+	_, err = w.github.ReportCheck(repository, sha, double.OtherApp{ID: 1, Slug: "ci"}, "build", "completed", "success")
+	w.check(err)
+	gate, err = w.preparer.Judge(t.Context(), plan)
+	w.check(err)
+	if !gate.Allowed || len(gate.Missing) != 0 || gate.At.IsZero() {
+		t.Errorf("gate %+v", gate)
+	}
+	v, err := w.preparer.Why(t.Context(), plan.Repository, n, "ana", nil)
+	w.check(err)
+	if v.Allowed || !strings.Contains(v.Why(), "Only `acme/production` may apply") || !strings.Contains(v.Why(), "✓ 1 of 1 approval") {
+		t.Errorf("why:\n%s", v.Why())
+	}
+	for _, actor := range []string{"rui", ""} {
+		if v, err := w.preparer.Why(t.Context(), plan.Repository, n, actor, []string{"oth*"}); err != nil || !v.Allowed {
+			t.Errorf("%q: %v\n%s", actor, err, v.Why())
+		}
+	}
+	if _, err := w.preparer.Why(t.Context(), plan.Repository, n, "ana", []string{"nope"}); err == nil {
+		t.Error("a project that does not exist was explained")
+	}
+}
+
+func TestThePlanForeseesWhatItsApplyNeeds(t *testing.T) {
+	const (
+		pulls, reviews, list = "GET /repos/{owner}/{repo}/pulls/{pull_number}", "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews", "GET /repos/{owner}/{repo}/pulls/{pull_number}/commits"
+		tip, one, all        = "GET /repos/{owner}/{repo}/git/ref/{ref}", "GET /repos/{owner}/{repo}/collaborators/{username}/permission", "GET /repos/{owner}/{repo}/collaborators"
+	)
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(double.Files{"modules/net/main.tf": "# changed\n"})
+	prepare := func(calls ...string) *run.Gate {
+		t.Helper()
+		r := w.newRun(n, run.KindPlan)
+		w.github.ResetRequests()
+		p, err := w.preparer.Prepare(t.Context(), r)
+		w.check(err)
+		got := map[string]int{}
+		for _, c := range calls {
+			got[c] = 1
+		}
+		if diff := cmp.Diff(got, w.github.Requests()); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+		if len(p.Documents) != 2 {
+			t.Errorf("documents %v", names(p))
+		}
+		return p.Gate
+	}
+	w.repositoryID()
+	if gate := prepare(pulls, tip, one); gate != nil {
+		t.Errorf("nothing is asked for, and the gate is %+v", gate)
+	}
+	w.rules("prod", approvals(1)) // no project of this pull request is in it
+	if gate := prepare(pulls, tip, one, reviews); gate != nil {
+		t.Errorf("nothing is asked for here, and the gate is %+v", gate)
+	}
+	w.rules("dev", func(r *policy.Rules) {
+		r.Approvals, r.RequiredChecks, r.Apply = 1, []string{"build", "lockkeeper/plan"}, []string{"acme/production"}
+	})
+	gate := prepare(pulls, tip, one, reviews)
+	if text := strings.Join(gate.Missing, "\n"); gate.Allowed || len(gate.Missing) != 2 || !strings.Contains(text, "0 of 1 approval") || !strings.Contains(text, "Required checks have to be green: `build`.") {
+		t.Errorf("gate %+v", gate)
+	}
+	w.review("rui", n, "APPROVE")
+	gate = prepare(pulls, reviews, list, all)
+	if gate.Allowed || len(gate.Missing) != 1 {
+		t.Errorf("gate %+v", gate)
+	}
+	w.rules("dev", func(r *policy.Rules) { r.RequiredChecks = nil })
+	if gate = prepare(pulls, reviews, list, all); !gate.Allowed {
+		t.Errorf("gate %+v", gate)
+	}
+	w.review("oda", n, "REQUEST_CHANGES")
+	if gate = prepare(pulls, reviews, list, all); gate.Allowed || !strings.Contains(gate.Missing[0], "`oda`") {
+		t.Errorf("gate %+v", gate)
+	}
+}

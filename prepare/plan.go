@@ -1,0 +1,141 @@
+package prepare
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// plan prepares a plan of the pull request's head on its base branch, or of what
+// the merge queue is about to merge.
+func (p *Preparer) plan(ctx context.Context, r run.Run) (run.Preparation, error) {
+	rd, err := p.readForPlan(ctx, r)
+	if err != nil {
+		return run.Preparation{}, err
+	}
+	c := commits{head: rd.pull.HeadSHA, base: rd.pull.BaseSHA, config: rd.pull.BaseSHA}
+	if r.Trigger == run.TriggerQueue {
+		c.head, c.base = r.HeadSHA, r.BaseSHA
+	}
+	rd.pull.HeadSHA, rd.pull.BaseSHA = c.head, c.base // what the plan is of
+	out := run.Preparation{HeadSHA: c.head, BaseRef: rd.pull.BaseRef, BaseSHA: c.base}
+	if err := p.judgePlan(rd); err != nil {
+		return out, err
+	}
+	found, err := p.find(ctx, r, rd.pull, c)
+	if err != nil {
+		return out, err
+	}
+	out.Behind, out.Notes = found.behind, found.notes
+	if err := p.mayPlan(ctx, rd, found); err != nil {
+		return out, err
+	}
+	if out.Documents, err = p.documents(ctx, r, rd.pull, found); err != nil {
+		return out, err
+	}
+	out.Gate, err = p.foreseen(ctx, rd, found, out.Documents)
+	return out, err
+}
+
+// readForPlan reads the pull request and, when some environment asks for it,
+// what the line about applying stands on. That costs one call, the reviews,
+// unless somebody approved the head. Then it costs three more: the tip of the
+// base branch comes over git, and one call tells what several people may do.
+func (p *Preparer) readForPlan(ctx context.Context, r run.Run) (*reading, error) {
+	rd, err := p.newReading(r)
+	if err != nil {
+		return nil, err
+	}
+	request := rd.request
+	request.Actor, request.NeedPermission = r.Actor, r.Trigger.Asked()
+	if !p.some(gated) || r.Trigger == run.TriggerQueue {
+		return rd, rd.readPull(ctx, request)
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return rd.readReviews(gctx) })
+	g.Go(func() error {
+		return rd.readPull(gctx, pull.Request{Owner: request.Owner, Name: request.Name, Number: request.Number, NoTip: true})
+	})
+	if err := g.Wait(); err != nil {
+		return rd, err
+	}
+	approving, objecting := rd.deciding()
+	g, gctx = errgroup.WithContext(ctx)
+	g.Go(func() error { return rd.readPermissions(gctx) })
+	if len(approving)+len(objecting) == 0 || !rd.pull.Open || rd.pull.Fork {
+		g.Go(func() (err error) {
+			rd.pull.BaseSHA, err = pull.Tip(gctx, rd.client, rd.request, rd.pull.BaseRef)
+			return err
+		})
+	} else {
+		g.Go(func() error { return rd.readCommits(gctx) })
+		g.Go(func() error { return p.readTips(gctx, rd) })
+	}
+	return rd, g.Wait()
+}
+
+// judgePlan refuses what policy does not allow, and what another push or another
+// merge group has overtaken: that one has a run of its own.
+func (p *Preparer) judgePlan(rd *reading) error {
+	r := rd.run
+	if v := policy.Plan(p.facts(rd, pull.Authors{})); !v.Allowed {
+		return refusal(v)
+	}
+	if r.Trigger == run.TriggerPush && r.HeadSHA != "" && r.HeadSHA != rd.pull.HeadSHA ||
+		r.Trigger == run.TriggerQueue && r.BaseRef != rd.pull.BaseRef {
+		return &run.SilentRefusal{Problem: run.Problem{Code: "overtaken", Message: "A newer push has its own plan."}}
+	}
+	return nil
+}
+
+// mayPlan asks policy again, now that the projects and with them the rules of
+// their environments are known.
+func (p *Preparer) mayPlan(ctx context.Context, rd *reading, f found) error {
+	facts := p.facts(rd, pull.Authors{})
+	var names []string
+	for _, proj := range f.projects {
+		env, err := p.environment(proj)
+		if err != nil {
+			return err
+		}
+		rules := p.Rules[env.Job.Name]
+		names = append(names, rules.Plan...)
+		facts.Projects = append(facts.Projects, policy.Project{Name: proj.Name, Environment: env.Job.Name, Rules: policy.Rules{Plan: rules.Plan}})
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if err := rd.readMembers(ctx, names); err != nil {
+		return err
+	}
+	if err := p.actorOfTurn(ctx, rd.run, &facts); err != nil {
+		return err
+	}
+	if v := policy.Plan(facts); !v.Allowed {
+		return refusal(v)
+	}
+	return nil
+}
+
+// actorOfTurn: when a lock becomes free, a plan is made again for whoever made
+// the one that waited.
+func (p *Preparer) actorOfTurn(ctx context.Context, r run.Run, facts *policy.Facts) error {
+	if r.Trigger != run.TriggerTurn || r.Actor != "" {
+		return nil
+	}
+	runs, err := p.Runs(ctx, r.Repository.ID, r.PullRequest)
+	if err != nil {
+		return fmt.Errorf("reading the runs of %s#%d: %w", r.Repository.FullName(), r.PullRequest, err)
+	}
+	i := slices.IndexFunc(runs, func(x run.Run) bool { return x.Kind == run.KindPlan && x.Actor != "" && len(x.Blocked) > 0 })
+	if i >= 0 {
+		facts.Actor = runs[i].Actor
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package prepare
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// outcome makes of an error what run.Worker documents.
+func (p *Preparer) outcome(r run.Run, err error) error {
+	if err == nil {
+		return nil
+	}
+	if wait, temporary := pull.RetryAfter(err, p.Now()); temporary {
+		return &run.Temporary{After: wait, Err: err}
+	}
+	return explain(r, err)
+}
+
+// explain turns what people can mend into problems; anything else stays as it
+// is.
+func explain(r run.Run, err error) error {
+	var problems project.Problems
+	var unknown *project.UnknownError
+	var refused *pull.RefusedError
+	var unread *pull.ReadError
+	nothing := "nothing was planned"
+	if r.Kind.Mutating() {
+		nothing = "nothing was applied"
+	}
+	switch {
+	case errors.Is(err, pull.ErrUnrelated):
+		return &run.Problem{Code: "unrelated", Message: "The branch shares no history with its base, so what it changes " +
+			"cannot be told. Make the branch from the base branch and push it again."}
+	case errors.As(err, &problems):
+		return &run.Problem{Code: "config", Detail: problems.Error(),
+			Message: "`lockkeeper.yml` on the base branch has mistakes, so " + nothing + ". Mend it on the base " +
+				"branch (`lockkeeper validate` checks it before you push), then comment `/plan`."}
+	case errors.As(err, &unknown):
+		return unknownProject(r, unknown, nothing)
+	case errors.As(err, &refused):
+		return &run.Problem{Code: "source", Detail: refused.Error(),
+			Message: "The source of this pull request holds something that Lockkeeper does not hand to Terraform. " +
+				"Remove it from the branch and push again."}
+	case errors.As(err, &unread):
+		return couldNotRead(unread, nothing)
+	}
+	return err
+}
+
+// couldNotRead: what is not known is not allowed.
+func couldNotRead(e *pull.ReadError, nothing string) *run.Problem {
+	answered := ""
+	if e.Status != 0 {
+		answered = fmt.Sprintf(" (GitHub answered %d)", e.Status)
+	}
+	return &run.Problem{Code: "could_not_read", Detail: e.Error(), Message: fmt.Sprintf(
+		"Lockkeeper could not read %s%s, so %s. Comment the command again; if that does not help, have its operator "+
+			"compare the permissions of the GitHub App with those that it needs.", run.Quote(e.What), answered, nothing)}
+}
+
+func unknownProject(r run.Run, e *project.UnknownError, nothing string) *run.Problem {
+	message := "No project is called " + run.Quote(e.Selector) + ", so " + nothing + ". "
+	switch len(e.Close) {
+	case 0:
+		message += "This repository has no projects at this commit."
+	default:
+		message += fmt.Sprintf("There are %s here, such as:", projects(e.Total))
+		for _, name := range e.Close {
+			message += "\n- " + run.Quote(name)
+		}
+		message += "\n\nType the exact name, or a pattern such as `/" + string(r.Kind) + " " + globExample(e.Close[0]) + "`."
+	}
+	return &run.Problem{Code: "unknown_project", Message: message}
+}
+
+func projects(n int) string {
+	if n == 1 {
+		return "1 project"
+	}
+	return fmt.Sprintf("%d projects", n)
+}
+
+// globExample makes a pattern from a project name, whose characters
+// lockkeeper.yml restricts.
+func globExample(name string) string {
+	for i, r := range name {
+		if i > 0 && (r == '-' || r == '/' || r == '_') {
+			return name[:i+1] + "*"
+		}
+	}
+	return name + "*"
+}
+
+// refusal is what a verdict that denies is told as.
+func refusal(v policy.Verdict) error {
+	missing := v.Missing()
+	if len(missing) == 0 {
+		return &run.Problem{Code: "not_allowed", Message: "This is not allowed, and no reason is known. Tell whoever runs Lockkeeper."}
+	}
+	problem := run.Problem{Code: missing[0].Predicate, Message: v.Explain()}
+	if v.Silent() {
+		return &run.SilentRefusal{Problem: problem}
+	}
+	return &problem
+}

@@ -1,0 +1,163 @@
+package prepare
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/run"
+	double "github.com/lockkeeper/lockkeeper/sandbox/github"
+)
+
+// instead answers calls whose path ends so with something else.
+type instead struct {
+	path   string
+	status int
+	body   string
+}
+
+func (i instead) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil && strings.HasSuffix(r.URL.Path, i.path) {
+		_ = response.Body.Close()
+		response.StatusCode, response.Body, response.ContentLength = i.status, io.NopCloser(bytes.NewReader([]byte(i.body))), int64(len(i.body))
+	}
+	return response, err
+}
+
+// everything is a pull request whose apply reads all that can be read: reviews
+// by several, teams, owners, checks. It is allowed.
+func everything(t *testing.T) (w *gateWorld, n int) {
+	files := twoProjects()
+	files["CODEOWNERS"] = "/other/ @acme/production\n"
+	w = newGateWorld(t, files)
+	w.rules("dev", func(r *policy.Rules) {
+		*r = policy.Rules{
+			Approvals: 2, CodeOwners: true, ApprovedBy: []string{"acme/production"}, Apply: []string{"acme/everybody"}, Current: policy.CurrentProject,
+			RequiredChecks: []string{"build"},
+		}
+	})
+	n, sha := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	w.review("rui", n, "APPROVE")
+	w.review("oda", n, "APPROVE")
+	_, err := w.github.ReportCheck(repository, sha, double.OtherApp{ID: 15368, Slug: "github-actions"}, "build", "completed", "success")
+	w.check(err)
+	w.get(n)
+	return w, n
+}
+
+// Whatever cannot be read is not allowed, and the refusal says what it was.
+func TestEveryReadThatFailsDeniesAndSaysWhat(t *testing.T) {
+	w, n := everything(t)
+	p, err := w.apply(n)
+	w.allowed(p, err, "other")
+	for _, read := range []struct{ path, what string }{
+		{"/pulls/1", "pull request acme/infra#1"},
+		{"/pulls/1/reviews", "reviews of acme/infra#1"},
+		{"/pulls/1/commits", "commits of acme/infra#1"},
+		{"/collaborators", "collaborators of acme/infra"},
+		{"/members", "members of team acme/"},
+		{"/check-runs", "check runs of "},
+		{"", "comment "},
+	} {
+		for _, status := range []int{401, 403, 404, 410, 451} {
+			p, err := w.answered(n, read.path, status, `{"message":"no"}`)
+			if read.path == "" && status == 404 {
+				w.refused(p, err, "comment_unchanged")
+				continue
+			}
+			w.refused(p, err, "could_not_read", read.what, fmt.Sprint(status), "nothing was applied")
+		}
+		for _, status := range []int{429, 500, 502, 503} {
+			p, err := w.answered(n, read.path, status, "<html>")
+			var temporary *run.Temporary
+			if !errors.As(err, &temporary) || !strings.Contains(err.Error(), "reading "+read.what) || len(p.Documents) > 0 {
+				t.Errorf("%s, %d: documents %v, error %v", read.what, status, names(p), err)
+			}
+		}
+		for _, body := range []string{"", "null", "{}", "[{}]", "[null]", "<html>"} {
+			p, err := w.answered(n, read.path, 200, body)
+			w.refused(p, err, "could_not_read", read.what)
+		}
+	}
+	p, err = w.apply(n)
+	w.allowed(p, err, "other")
+}
+
+// answered prepares an apply while calls of a path, "" for that of the comment,
+// are answered so.
+func (w *gateWorld) answered(n int, path string, status int, body string) (run.Preparation, error) {
+	w.Helper()
+	r := w.commented(n)
+	if path == "" {
+		path = fmt.Sprintf("/comments/%d", r.CommentID)
+	}
+	w.transport = instead{path, status, body}
+	defer func() { w.transport = nil }()
+	return w.preparer.Prepare(w.Context(), r)
+}
+
+func TestGitThatCannotBeAskedDenies(t *testing.T) {
+	w, n := everything(t)
+	for _, status := range []int{401, 403, 404, 429, 502} {
+		r := w.commented(n)
+		w.github.Faults().FailGit(1, status)
+		p, err := w.preparer.Prepare(t.Context(), r)
+		var temporary *run.Temporary
+		if !errors.As(err, &temporary) || len(p.Documents) > 0 || !strings.Contains(err.Error(), "refs/heads/topic") {
+			t.Errorf("%d: documents %v, error %v", status, names(p), err)
+		}
+		p, err = w.preparer.Prepare(t.Context(), r)
+		w.allowed(p, err, "other")
+		w.github.Faults().FailGit(1, status)
+		if err := w.preparer.Recheck(t.Context(), w.started(r, p)); !errors.As(err, &temporary) {
+			t.Errorf("%d: looking again says %v", status, err)
+		}
+	}
+}
+
+func TestAStoreThatCannotBeReadDenies(t *testing.T) {
+	broken := errors.New("broken")
+	for name, breaks := range map[string]func(p *Preparer){
+		"runs": func(p *Preparer) {
+			p.Runs = func(context.Context, int64, int) ([]run.Run, error) { return nil, broken }
+		},
+		"locks": func(p *Preparer) { p.Locks = func(context.Context) (run.Locks, error) { return run.Locks{}, broken } },
+		"artifacts": func(p *Preparer) {
+			p.Open = func(context.Context, run.Artifact) (io.ReadCloser, error) { return nil, broken }
+		},
+	} {
+		w, n := everything(t)
+		breaks(w.preparer)
+		if p, err := w.apply(n); !errors.Is(err, broken) || len(p.Documents) > 0 {
+			t.Errorf("%s: documents %v, error %v", name, names(p), err)
+		}
+	}
+}
+
+func TestAnEnvironmentWithoutRulesAppliesNothing(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	delete(w.preparer.Rules, "dev")
+	p, err := w.apply(n)
+	w.refused(p, err, "no_rules", "`dev`")
+}
+
+func TestCodeOwnersThatCannotBeReadDenies(t *testing.T) {
+	w, n := everything(t)
+	w.rules("dev", current(policy.CurrentOff))
+	_, err := w.github.Commit(repository, "main", "oda", "a slip", double.Files{"CODEOWNERS": "/other/ @acme/production\n/oth[e]r/ @ben\n"})
+	w.check(err)
+	p, err := w.apply(n)
+	if problem := w.refused(p, err, "code_owners", "CODEOWNERS"); !strings.Contains(problem.Detail, "line 2") {
+		t.Errorf("detail %q", problem.Detail)
+	}
+}

@@ -1,0 +1,89 @@
+package prepare
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Facts reads what policy needs to judge a person who asks for something that is
+// no run, such as /cancel. projects are named by who wants to release locks that
+// other pull requests hold: each gets the rules of its environment.
+func (p *Preparer) Facts(ctx context.Context, repo run.Repository, pullRequest int, actor string, projects ...string) (policy.Facts, error) {
+	r := run.Run{Repository: repo, PullRequest: pullRequest, Actor: actor, Trigger: run.TriggerComment, Kind: run.KindPlan}
+	facts, err := p.personFacts(ctx, r, projects)
+	return facts, p.outcome(r, err)
+}
+
+func (p *Preparer) personFacts(ctx context.Context, r run.Run, projects []string) (policy.Facts, error) {
+	rd, err := p.newReading(r)
+	if err != nil {
+		return policy.Facts{}, err
+	}
+	request := rd.request
+	request.Actor, request.NeedPermission, request.NoTip = r.Actor, true, true
+	if err := rd.readPull(ctx, request); err != nil {
+		return policy.Facts{}, err
+	}
+	facts := p.facts(rd, pull.Authors{})
+	if len(projects) == 0 {
+		return facts, nil
+	}
+	locks, err := p.Locks(ctx)
+	if err != nil {
+		return policy.Facts{}, fmt.Errorf("reading the locks: %w", err)
+	}
+	for _, name := range projects {
+		held, err := p.heldProject(ctx, r, locks, name)
+		if err != nil {
+			return policy.Facts{}, err
+		}
+		facts.Projects = append(facts.Projects, held)
+	}
+	for _, proj := range facts.Projects {
+		if err := rd.readMembers(ctx, proj.Rules.Unlock); err != nil {
+			return policy.Facts{}, err
+		}
+	}
+	return facts, nil
+}
+
+// heldProject finds the environment of a project whose lock somebody else holds:
+// from the holder's newest plan of it, or, when the two share a state under
+// different names, from the one of who asks.
+func (p *Preparer) heldProject(ctx context.Context, r run.Run, locks run.Locks, name string) (policy.Project, error) {
+	out := policy.Project{Name: name}
+	holders := []run.Holder{r.Holder()}
+	for _, lock := range locks.Locks {
+		if !lock.Free() && lock.Project == name && lock.Holder.Repository.ID == r.Repository.ID && !lock.Holder.Is(r.Holder()) {
+			out.HeldBy, holders = lock.Holder.PullRequest, []run.Holder{lock.Holder}
+		}
+	}
+	for _, h := range holders {
+		runs, err := p.Runs(ctx, h.Repository.ID, h.PullRequest)
+		if err != nil {
+			return out, fmt.Errorf("reading the runs of %s#%d: %w", h.Repository.FullName(), h.PullRequest, err)
+		}
+		if doc, found := newestDocument(runs, name); found {
+			out.Dir, out.Environment = doc.Project.Dir, doc.Environment.Name
+			out.Rules = p.Rules[out.Environment] // without any nobody may unlock
+			return out, nil
+		}
+	}
+	return out, &run.Problem{Code: "unknown_project", Message: "Nothing is known of the lock of " + run.Quote(name) + ", so it was not released. " +
+		"Comment `/unlock` on the pull request that holds it."}
+}
+
+func newestDocument(runs []run.Run, project string) (run.JobDocument, bool) {
+	for _, r := range runs {
+		for _, j := range r.Jobs {
+			if j.Document.Project.Name == project {
+				return j.Document, true
+			}
+		}
+	}
+	return run.JobDocument{}, false
+}
