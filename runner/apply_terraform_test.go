@@ -45,7 +45,7 @@ resource "terraform_data" "third" {
 }
 `})
 	a.options.Grace = time.Minute
-	r := a.interruptedWhen(t, func() bool { return a.made(t) == "begun" })
+	r := a.interruptedWhen(t, func() bool { return a.made(t) == "begun" }, func() {})
 	wantProblem(t, r, "interrupted", "")
 	if !r.Began || !strings.Contains(r.Problem.Message, "ended in order") {
 		t.Errorf("began %v: %s", r.Began, r.Problem.Message)
@@ -59,8 +59,33 @@ resource "terraform_data" "third" {
 	}
 }
 
-// interruptedWhen runs the job and asks it to end, twice, at a moment.
-func (a *applying) interruptedWhen(t *testing.T, moment func() bool) run.Result {
+// A second interrupt would make terraform drop the state.
+func TestT35_TerraformGetsOneInterrupt(t *testing.T) {
+	t.Parallel()
+	a := plans(t, map[string]string{"app/main.tf": ledger})
+	a.options.Grace = time.Minute
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	a.script(t, fmt.Sprintf("cd '%s'; trap 'echo int >> interrupts' INT; : > up; while [ ! -e go ]; do sleep 0.02; done; exit 1\n", dir))
+	interrupts := func() int {
+		content, _ := os.ReadFile(in("interrupts"))
+		return strings.Count(string(content), "int")
+	}
+	r := a.interruptedWhen(t, func() bool { _, err := os.Stat(in("up")); return err == nil }, func() {
+		backendtest.Eventually(t, "an interrupt", func() bool { return interrupts() > 0 })
+		if err := os.WriteFile(in("go"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	wantProblem(t, r, "interrupted", "")
+	if n := interrupts(); n != 1 {
+		t.Errorf("terraform got %d interrupts", n)
+	}
+}
+
+// interruptedWhen runs the job, asks it to end, twice, at a moment, and does
+// what comes then.
+func (a *applying) interruptedWhen(t *testing.T, moment func() bool, then func()) run.Result {
 	t.Helper()
 	alive, err := os.Create(filepath.Join(t.TempDir(), "alive"))
 	if err != nil {
@@ -83,6 +108,7 @@ func (a *applying) interruptedWhen(t *testing.T, moment func() bool) run.Result 
 			t.Fatal(err)
 		}
 	}
+	then()
 	return <-result
 }
 
