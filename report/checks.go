@@ -54,7 +54,7 @@ func (d delivery) checkView(ctx context.Context, head string) (CheckView, error)
 	}
 	v := CheckView{View: View{Runs: runs, Locks: locks, NoApply: d.NoApply}, HeadSHA: head}
 	p, ok := v.pick(head)
-	if !ok || p.active() {
+	if !ok || p.plansOnly().active() { // an apply that is under way does not hide the diffs
 		return v, nil
 	}
 	if v.Summaries, err = d.summaries(ctx, p); err != nil {

@@ -100,7 +100,7 @@ func hints(p picked) []string {
 		return []string{"when that is mended, see what is left `/plan`, then `/apply`", hintStatus}
 	case stage == applyStopped:
 		return []string{"see what is left `/plan`, then `/apply`", hintStatus}
-	case stage == allApplied && p.apply.Merged:
+	case stage == allApplied && (p.apply.Merged || p.some(p.released)): // its end gave the locks back
 		return []string{hintStatus}
 	case stage == allApplied:
 		return []string{"merge this pull request", hintAgain}
