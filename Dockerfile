@@ -1,8 +1,8 @@
 # One image for the server, for jobs on AWS Batch and for the Lambda function.
 #
-#   docker buildx build --platform linux/amd64 --provenance=false --build-arg VERSION=v1 --load -t lockkeeper .
+#   BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build --platform linux/amd64 --build-arg VERSION=v1 -t lockkeeper .
 #
-# Lambda takes no image index, hence --provenance=false. docs/aws.md, "The image",
+# Lambda takes no image index, hence no attestations. docs/aws.md, "The image",
 # says how each download is verified, and where the list of contents is.
 
 ARG GO_VERSION=1.26.8
