@@ -86,7 +86,7 @@ func lockViews() map[string]View {
 			kept.Locks.Locks = append(kept.Locks.Locks, run.Lock{Key: key, Fence: 3, Holder: holder(12), Project: projectOf(j)})
 		}
 	}
-	over := locked(newFixture("r1").planned("network-prod", "prod", changes(queue)))
+	gone := locked(newFixture("r1").planned("network-prod", "prod", changes(queue)))
 	half := three()
 	half.run.CreatedAt = noon.Add(-time.Hour)
 	named := newFixture("r7").planned("dns-prod", "prod", changes(queue)).speculative()
@@ -115,7 +115,7 @@ func lockViews() map[string]View {
 		"waiting_for_locks": three().with(locking{}.held(4012, "network-prod").wants(12, "network-prod")),
 		"released_one":      released.with(kept),
 		"released_all":      locked(newFixture("r1").planned("network-prod", "prod", changes(queue))).gate().view(),
-		"released_applied":  over.then(over.apply("r9", "network-prod")),
+		"released_applied":  gone.then(gone.apply("r9", "network-prod")),
 		"turn":              waiting.then(turn),
 		"in_line":           three().with(mine),
 		"policy_denied":     denied().gate("`network-prod`: Plan policy denies its plan (`aws_security_group.web is open to the world`): change the code and push.").view(),
