@@ -37,14 +37,16 @@ type Store interface {
 	// slices and pointers of a run refer to is shared: change replaces them
 	// instead of altering it, as Step does.
 	UpdateRun(ctx context.Context, id string, change func(*Run) ([]Notice, error)) (Run, error)
-	// UpdateRunAndLocks is UpdateRun with all locks and waiters, which change may
-	// alter too, and with new runs that it returns.
+	// UpdateRunAndLocks is UpdateRun with UpdateLocks, in one transaction.
 	UpdateRunAndLocks(ctx context.Context, id string, change func(*Run, *Locks) (Saved, error)) (Run, error)
-	// UpdateLocks loads all locks and waiters, lets change alter them, and saves
-	// them with what it returns. ErrConsumed is returned, and nothing saved, when
-	// a plan in Locks.Consumed was given to another apply.
+	// UpdateLocks loads all locks and waiters, lets change alter them with the
+	// methods of Locks, and saves them with what it returns. ErrConsumed is
+	// returned, and nothing saved, when a plan in Locks.Consumed was given to
+	// another apply; giving it to the same one again is no error. A change that
+	// loses a lock or takes a fence back is an error, too.
 	UpdateLocks(ctx context.Context, change func(*Locks) (Saved, error)) error
-	// Locks returns all locks, free ones too, and all waiters.
+	// Locks returns all locks, free ones too, and all waiters, as of one moment.
+	// The caller may alter them; nothing comes of it.
 	Locks(ctx context.Context) (Locks, error)
 
 	// Run returns one run, or ErrNotFound.

@@ -1,5 +1,5 @@
-// Package store keeps durable state in SQLite: deliveries, runs, notices and
-// what was posted. It implements run.Store.
+// Package store keeps durable state in SQLite: deliveries, runs, locks, notices
+// and what was posted. It implements run.Store.
 //
 // Place in the flow: the server writes deliveries before it answers GitHub, the
 // worker writes runs and notices in one transaction, report reads notices.

@@ -8,8 +8,9 @@ import (
 
 // Sweep forgets what nobody needs any more: deliveries and notices that are
 // done, and runs that are final, all older than before. What was posted stays:
-// it is a few bytes, and an old pull request may be planned again. Redeliveries come
-// within days (GitHub offers them for three), so keep at least a week.
+// it is a few bytes, and an old pull request may be planned again. So do locks,
+// for their fences, and used plans. Redeliveries come within days (GitHub offers
+// them for three), so keep at least a week.
 func (s *SQLite) Sweep(ctx context.Context, before time.Time) error {
 	for _, q := range []string{
 		`DELETE FROM deliveries WHERE done = 1 AND received_at < ?1`,
