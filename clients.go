@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -62,18 +61,5 @@ func (c responseCache) Delete(key string)               { c.entries.Remove(key) 
 // fetchToken returns a source of tokens that can read the contents of one
 // repository and nothing else (T39).
 func fetchToken(clients githubapp.ClientCreator) func(context.Context, run.Repository) (string, error) {
-	return func(ctx context.Context, repo run.Repository) (string, error) {
-		client, err := clients.NewAppClient()
-		if err != nil {
-			return "", fmt.Errorf("getting the App's client: %w", err)
-		}
-		token, _, err := client.Apps.CreateInstallationToken(ctx, repo.InstallationID, &github.InstallationTokenOptions{
-			RepositoryIDs: []int64{repo.ID},
-			Permissions:   &github.InstallationPermissions{Contents: github.String("read")},
-		})
-		if err != nil {
-			return "", fmt.Errorf("getting a token to fetch %s: %w", repo.FullName(), err)
-		}
-		return token.GetToken(), nil
-	}
+	return (&gitTokens{app: clients.NewAppClient, now: time.Now, kept: map[scope]*github.InstallationToken{}}).read
 }
