@@ -44,7 +44,8 @@ type world struct {
 	server *exec.Cmd
 	hook   string // where Lockkeeper takes deliveries
 	stop   func()
-	plans  int // asked for so far
+	plans  int    // asked for so far
+	states string // directory of Terraform's states
 }
 
 // start makes a repository with these files on main and a Lockkeeper. env is
@@ -71,7 +72,7 @@ func (b *bencher) start(ctx context.Context, files github.Files, terraform strin
 		return nil, err
 	}
 	mux.Handle("/", d.Handler())
-	w := &world{github: d}
+	w := &world{github: d, states: filepath.Join(dir, "states")}
 	if err := seed(d, files); err != nil {
 		return nil, err
 	}
@@ -113,7 +114,10 @@ func (w *world) serve(ctx context.Context, binary, dir, url, terraform string, k
 		"github": map[string]any{"url": url, "api_url": url + "/api/v3/", "app_id": appID,
 			"private_key_file": in("key.pem"), "webhook_secret_file": in("secret")},
 		"default_environment": "dev",
-		"environments":        map[string]any{"dev": map[string]any{"backend_config": map[string]string{"path": in("states/{project}.tfstate")}}},
+		"environments": map[string]any{"dev": map[string]any{
+			"backend_config": map[string]string{"path": in("states/{project}.tfstate")},
+			"policy":         map[string]any{"approvals": 0}, // there is nobody else
+		}},
 	}
 	if terraform != "" {
 		config["terraform"] = map[string]any{"binaries": []string{terraform}}
