@@ -71,12 +71,17 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		Client: func(_ context.Context, id int64) (*github.Client, error) { return clients.NewInstallationClient(id) },
 		Open:   func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return artifacts.Open(ctx, ref) },
 	}
-	preparer := newPreparer(cfg, clients, artifacts, kept.index, filepath.Join(cfg.DataDir, "mirrors"))
+	sender.NoApply = withoutApply(cfg)
+	merger := merger{store: db, client: clients.NewInstallationClient, noApply: sender.NoApply, method: cfg.Automerge.Method, notify: sender.Wake}
+	sender.Merge = merger.merge
+	preparer := newPreparer(cfg, clients, kept)
 	worker := &run.Worker{
-		Store: db, Backend: engine, Prepare: preparer.Prepare, Notify: sender.Wake, Now: time.Now, Patience: 15 * time.Minute,
+		Store: db, Backend: engine, Prepare: preparer.Prepare, Recheck: preparer.Recheck, JudgeGate: preparer.Judge,
+		LockAtApply: cfg.Locks.At == "apply", Merge: cfg.Automerge.Enabled,
+		Notify: sender.Wake, Now: time.Now, Patience: 15 * time.Minute,
 	}
 	base := &server.Base{
-		Runs: worker, Store: db, Facts: facts(preparer), Why: why(preparer), Notify: sender.Wake, Now: time.Now, AppID: cfg.GitHub.AppID,
+		Runs: worker, Store: db, Facts: preparer.Facts, Why: why(preparer), Notify: sender.Wake, Now: time.Now, AppID: cfg.GitHub.AppID,
 		Repositories: cfg.Repositories, Autoplan: cfg.Autoplan.Enabled, Drafts: cfg.Autoplan.Drafts, Status: report.Status,
 	}
 	inbox := server.NewInbox(db, base.Handlers(), time.Now, metrics)
@@ -88,7 +93,8 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		return nil, err
 	}
 	a.handler = (&server.Server{Webhook: webhook, Metrics: metrics, Ready: db.Ready, Log: *zerolog.Ctx(ctx)}).Handler()
-	locks := &server.Locks{Store: db, Runs: worker, Client: clients.NewInstallationClient, Notify: sender.Wake, Now: time.Now, Every: 5 * time.Minute}
+	locks := &server.Locks{Store: db, Runs: worker, Client: clients.NewInstallationClient, Notify: sender.Wake, Now: time.Now, Every: 5 * time.Minute,
+		Expire: time.Duration(cfg.Locks.ExpireAfter), Notice: cfg.Locks.WarnBefore}
 	a.lost = &server.Lost{App: clients.NewAppClient, Now: time.Now, Every: 5 * time.Minute, Pause: time.Minute}
 	a.parts = []part{
 		{"inbox", inbox.Run}, {"worker", worker.Run}, {"sender", sender.Run}, {"lost deliveries", a.lost.Run},

@@ -13,11 +13,10 @@ import (
 	"github.com/google/go-github/v60/github"
 	"github.com/palantir/go-githubapp/githubapp"
 
-	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/backend/local"
 	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
+	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/prepare"
-	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server/config"
@@ -71,24 +70,36 @@ func runnerCommand() ([]string, error) {
 	return []string{executable, "runner"}, err
 }
 
-func newPreparer(cfg config.Config, clients githubapp.ClientCreator, artifacts *artifact.Dir, index *project.Index, mirrors string) *prepare.Preparer {
+// judgedRuns is how many of the newest runs of a pull request are looked at to
+// tell what is planned and what is applied.
+const judgedRuns = 100
+
+func newPreparer(cfg config.Config, clients githubapp.ClientCreator, k kept) *prepare.Preparer {
+	rules := map[string]policy.Rules{}
 	environments := prepare.Environments{Default: cfg.DefaultEnvironment, ByName: map[string]prepare.Environment{}}
 	for name, env := range cfg.Environments {
 		environments.ByName[name] = prepare.Environment{
 			Job: run.JobEnvironment{Name: name}, BackendConfig: env.BackendConfig,
 		}
+		rules[name] = policyRules(env.Policy)
 	}
 	return &prepare.Preparer{
 		Client:  func(id int64) (*github.Client, error) { return clients.NewInstallationClient(id) },
 		Token:   fetchToken(clients),
-		Mirrors: &pull.Mirrors{Dir: mirrors}, Index: index,
+		WebURL:  cfg.GitHub.URL,
+		Mirrors: &pull.Mirrors{Dir: filepath.Join(cfg.DataDir, "mirrors")}, Index: k.index,
 		PutSource: func(ctx context.Context, archive io.Reader) (run.Artifact, error) {
-			return artifacts.PutContent(ctx, "sources", archive)
+			return k.artifacts.PutContent(ctx, "sources", archive)
 		},
-		Environments: environments,
-		PlanPolicy:   prepare.PlanPolicy{Dir: cfg.PlanPolicy.Dir, Server: cfg.PlanPolicy.ServerDir},
-		Limits:       run.JobLimits{Seconds: int(cfg.Limits.JobTimeout.Seconds()), PlanBytes: int64(cfg.Limits.PlanFileBytes)},
-		MaxProjects:  cfg.Limits.ProjectsPerRun,
-		Now:          time.Now,
+		Open: func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return k.artifacts.Open(ctx, ref) },
+		Runs: func(ctx context.Context, repositoryID int64, number int) ([]run.Run, error) {
+			return k.db.PullRuns(ctx, repositoryID, number, judgedRuns)
+		},
+		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply",
+		Environments: environments, Rules: rules,
+		PlanPolicy:  prepare.PlanPolicy{Dir: cfg.PlanPolicy.Dir, Server: cfg.PlanPolicy.ServerDir},
+		Limits:      run.JobLimits{Seconds: int(cfg.Limits.JobTimeout.Seconds()), PlanBytes: int64(cfg.Limits.PlanFileBytes)},
+		MaxProjects: cfg.Limits.ProjectsPerRun,
+		Now:         time.Now,
 	}
 }

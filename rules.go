@@ -41,3 +41,14 @@ func people(names []string) []string {
 	}
 	return out
 }
+
+// withoutApply lists the environments in which pull requests apply nothing.
+func withoutApply(cfg config.Config) map[string]bool {
+	out := map[string]bool{}
+	for name, env := range cfg.Environments {
+		if !env.Policy.AllowApply {
+			out[name] = true
+		}
+	}
+	return out
+}

@@ -22,7 +22,7 @@ type Base struct {
 	// Facts reads from GitHub what policy needs to judge a person. With projects
 	// it tells their rules, too; who asks for one that does not exist gets a
 	// *run.Problem.
-	Facts func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (policy.Facts, error)
+	Facts func(ctx context.Context, repo run.Repository, pull int, actor string, projects ...string) (policy.Facts, error)
 	// Why is the answer to /why: what stands for and against an apply of the
 	// actor, or what is wrong with the question.
 	Why          func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (string, error)

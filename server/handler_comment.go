@@ -110,7 +110,7 @@ func (h *issueComment) asRun(a asked, c *commands.Command, body string) run.Run 
 }
 
 func (h *issueComment) cancel(ctx context.Context, a asked) error {
-	facts, err := h.Facts(ctx, a.repo, a.pull, a.actor, nil)
+	facts, err := h.Facts(ctx, a.repo, a.pull, a.actor)
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func handled(t *testing.T, event string, payload []byte) []string {
 	var e effects
 	base := &Base{
 		Runs: &e, Store: &e, Notify: func() {}, Now: func() time.Time { return noon }, Autoplan: true, Drafts: true,
-		Facts: func(context.Context, run.Repository, int, string, []string) (policy.Facts, error) {
+		Facts: func(context.Context, run.Repository, int, string, ...string) (policy.Facts, error) {
 			return policy.Facts{Asked: true, Open: true, Permission: "write"}, nil
 		},
 		Why: func(_ context.Context, _ run.Repository, _ int, _ string, projects []string) (string, error) {

@@ -120,7 +120,7 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 	runs, read := &recorder{store: s}, &reading{SQLite: s}
 	base := &Base{
 		Runs: runs, Store: read, Notify: func() {}, Now: func() time.Time { return noon }, AppID: appID, Autoplan: true,
-		Facts: func(_ context.Context, repo run.Repository, _ int, actor string, projects []string) (policy.Facts, error) {
+		Facts: func(_ context.Context, repo run.Repository, _ int, actor string, projects ...string) (policy.Facts, error) {
 			permission := map[string]string{"rui": "write", "eve": "write"}[actor]
 			facts := policy.Facts{Asked: true, Open: true, Actor: actor, Permission: permission, Repository: repo.FullName()}
 			for _, p := range projects {

@@ -130,7 +130,7 @@ func (b *Base) mayUnlock(ctx context.Context, a asked, own, others []held) (allo
 }
 
 func (b *Base) judgeUnlock(ctx context.Context, a asked, projects []string, own bool) (allowed bool, refusal string, err error) {
-	facts, err := b.Facts(ctx, a.repo, a.pull, a.actor, projects)
+	facts, err := b.Facts(ctx, a.repo, a.pull, a.actor, projects...)
 	var problem *run.Problem
 	if errors.As(err, &problem) {
 		return false, problem.Message, nil
