@@ -96,23 +96,37 @@ func (p *Preparer) readForApply(ctx context.Context, rd *reading) error {
 // readTips asks git where the branches point. What GitHub's API says of the head
 // may be older: then a push is on its way.
 func (p *Preparer) readTips(ctx context.Context, rd *reading) error {
+	head := "refs/heads/" + rd.pull.HeadRef
+	tips, err := p.tips(ctx, rd, head)
+	if err == nil && tips[head] != rd.pull.HeadSHA {
+		return headMoved(tips[head])
+	}
+	return err
+}
+
+// readBase asks git where the base branch points.
+func (p *Preparer) readBase(ctx context.Context, rd *reading) error {
+	_, err := p.tips(ctx, rd)
+	return err
+}
+
+// tips notes the tip of the base branch, and returns those of other refs.
+func (p *Preparer) tips(ctx context.Context, rd *reading, refs ...string) (map[string]string, error) {
 	mirror, err := p.Mirrors.Open(ctx, rd.pull.RepositoryID)
 	if err != nil {
-		return fmt.Errorf("opening the mirror: %w", err)
+		return nil, fmt.Errorf("opening the mirror: %w", err)
 	}
-	head, base := "refs/heads/"+rd.pull.HeadRef, "refs/heads/"+rd.pull.BaseRef
-	tips, err := mirror.Tips(ctx, p.remote(rd.run.Repository, rd.pull.CloneURL), head, base)
-	switch {
-	case err != nil:
-		return err
-	case tips[head] != rd.pull.HeadSHA:
-		return headMoved(tips[head])
-	case tips[base] == "":
-		return &run.Problem{Code: "base_gone", Message: "The base branch " + run.Quote(rd.pull.BaseRef) +
+	base := "refs/heads/" + rd.pull.BaseRef
+	tips, err := mirror.Tips(ctx, p.remote(rd.run.Repository, rd.pull.CloneURL), append(refs, base)...)
+	if err != nil {
+		return nil, err
+	}
+	if tips[base] == "" {
+		return nil, &run.Problem{Code: "base_gone", Message: "The base branch " + run.Quote(rd.pull.BaseRef) +
 			" is not there any more. Choose another base for the pull request, then comment `/plan`."}
 	}
 	rd.pull.BaseSHA = tips[base]
-	return nil
+	return tips, nil
 }
 
 // refresh makes the documents that plans of the projects would have now.

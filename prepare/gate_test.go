@@ -425,13 +425,13 @@ func TestThePlanForeseesWhatItsApplyNeeds(t *testing.T) {
 		t.Errorf("nothing is asked for, and the gate is %+v", gate)
 	}
 	w.rules("prod", approvals(1)) // no project of this pull request is in it
-	if gate := prepare(pulls, tip, one, reviews); gate != nil {
+	if gate := prepare(pulls, one, reviews); gate != nil {
 		t.Errorf("nothing is asked for here, and the gate is %+v", gate)
 	}
 	w.rules("dev", func(r *policy.Rules) {
 		r.Approvals, r.RequiredChecks, r.Apply = 1, []string{"build", "lockkeeper/plan"}, []string{"acme/production"}
 	})
-	gate := prepare(pulls, tip, one, reviews)
+	gate := prepare(pulls, one, reviews)
 	if text := strings.Join(gate.Missing, "\n"); gate.Allowed || len(gate.Missing) != 2 || !strings.Contains(text, "0 of 1 approval") || !strings.Contains(text, "Required checks have to be green: `build`.") {
 		t.Errorf("gate %+v", gate)
 	}
@@ -448,4 +448,22 @@ func TestThePlanForeseesWhatItsApplyNeeds(t *testing.T) {
 	if gate = prepare(pulls, reviews, list, all); gate.Allowed || !strings.Contains(gate.Missing[0], "`oda`") {
 		t.Errorf("gate %+v", gate)
 	}
+}
+
+func TestOnlyRequestsForChangesByThoseWhoMayWriteCount(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	w.check(w.github.SetPermission(repository, "ghost", "write"))
+	w.review("sam", n, "REQUEST_CHANGES")
+	w.review("ghost", n, "REQUEST_CHANGES")
+	p, err := w.apply(n)
+	w.refused(p, err, "no_changes_requested", "`ghost`")
+	w.check(w.github.DeleteUser("ghost")) // who cannot take it back
+	p, err = w.apply(n)
+	w.allowed(p, err, "other")
+	w.review("rui", n, "REQUEST_CHANGES")
+	w.review("rui", n, "COMMENT")
+	p, err = w.apply(n)
+	w.refused(p, err, "no_changes_requested", "`rui`")
 }

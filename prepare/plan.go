@@ -44,38 +44,34 @@ func (p *Preparer) plan(ctx context.Context, r run.Run) (run.Preparation, error)
 }
 
 // readForPlan reads the pull request and, when some environment asks for it,
-// what the line about applying stands on. That costs one call, the reviews,
-// unless somebody approved the head. Then it costs three more: the tip of the
-// base branch comes over git, and one call tells what several people may do.
+// what the line about applying stands on. That costs one call, the reviews, and
+// one more when somebody approved the head: one tells what several people may
+// do. It is paid for by asking git for the tip of the base branch, which is no
+// call but takes longer (14 ms against 2 ms on one machine).
 func (p *Preparer) readForPlan(ctx context.Context, r run.Run) (*reading, error) {
 	rd, err := p.newReading(r)
 	if err != nil {
 		return nil, err
 	}
 	request := rd.request
-	request.Actor, request.NeedPermission = r.Actor, r.Trigger.Asked()
 	if !p.some(gated) || r.Trigger == run.TriggerQueue {
+		request.Actor, request.NeedPermission = r.Actor, r.Trigger.Asked()
 		return rd, rd.readPull(ctx, request)
 	}
+	request.NoTip = true
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return rd.readReviews(gctx) })
-	g.Go(func() error {
-		return rd.readPull(gctx, pull.Request{Owner: request.Owner, Name: request.Name, Number: request.Number, NoTip: true})
-	})
+	g.Go(func() error { return rd.readPull(gctx, request) })
 	if err := g.Wait(); err != nil {
 		return rd, err
 	}
-	approving, objecting := rd.deciding()
 	g, gctx = errgroup.WithContext(ctx)
 	g.Go(func() error { return rd.readPermissions(gctx) })
-	if len(approving)+len(objecting) == 0 || !rd.pull.Open || rd.pull.Fork {
-		g.Go(func() (err error) {
-			rd.pull.BaseSHA, err = pull.Tip(gctx, rd.client, rd.request, rd.pull.BaseRef)
-			return err
-		})
-	} else {
+	if rd.pull.Open && !rd.pull.Fork { // else nothing more is looked at
+		g.Go(func() error { return p.readBase(gctx, rd) })
+	}
+	if approving, _ := rd.deciding(); len(approving) > 0 {
 		g.Go(func() error { return rd.readCommits(gctx) })
-		g.Go(func() error { return p.readTips(gctx, rd) })
 	}
 	return rd, g.Wait()
 }
