@@ -196,9 +196,13 @@ func TestTheCheckerSeesFaults(t *testing.T) {
 	for name, fault := range lockFaults {
 		t.Run(name, func(t *testing.T) {
 			h := newHistory(t, fault())
-			h.record(t.Context(), 1, 4000)
-			if got := h.check(t); got != porcupine.Illegal {
-				t.Errorf("%s, want Illegal", got)
+			result := porcupine.Ok
+			for part := uint64(0); len(h.ops) < 4000 && result == porcupine.Ok; part++ {
+				h.record(t.Context(), part, 400)
+				result = h.check(t)
+			}
+			if result != porcupine.Illegal {
+				t.Errorf("%d operations: %s, want Illegal", len(h.ops), result)
 			}
 		})
 	}

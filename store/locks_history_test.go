@@ -59,7 +59,8 @@ func (h *lockHistory) record(ctx context.Context, seed uint64, n int) {
 // draw chooses an operation. Most begins and ends are of what was granted and
 // begun before, so that they are likely to work.
 func (h *lockHistory) draw(rng *rand.Rand, i int) modelInput {
-	in := modelInput{pull: int8(1 + rng.IntN(modelPulls)), projects: 1<<rng.IntN(modelProjects) | 1<<rng.IntN(modelProjects)}
+	one, another := rng.IntN(modelProjects), rng.IntN(modelProjects)
+	in := modelInput{pull: int8(1 + rng.IntN(modelPulls)), projects: 1<<one | 1<<another}
 	switch p := rng.IntN(100); {
 	case p < 30:
 		in.op, in.flag = "claim", rng.IntN(2) == 0
@@ -109,8 +110,7 @@ func (h *lockHistory) ending(in *modelInput, rng *rand.Rand) {
 	i := rng.IntN(len(h.running))
 	in.run, in.pull = h.running[i].run, h.running[i].pull
 	h.running = slices.Delete(h.running, i, i+1)
-	in.dirty = set(rng.IntN(256)) & set(rng.IntN(256)) & set(rng.IntN(256))
-	in.projects = set(rng.IntN(256))
+	in.dirty, in.projects = 1<<rng.IntN(2*modelProjects), set(rng.IntN(1<<modelProjects))
 }
 
 // one does an operation and writes it down. One that is cancelled in the middle
