@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -46,8 +45,8 @@ func (j *job) apply(ctx context.Context) *run.Problem {
 // afterApply tells what the end of terraform means.
 func (j *job) afterApply(p *run.Problem) *run.Problem {
 	j.began = true
-	if where := j.keepErroredState(); where != "" {
-		return stateNotSaved(where, j.doc.Project, j.detail("apply"))
+	if problem := j.keepState(); problem != nil {
+		return problem
 	}
 	if p == nil {
 		return nil
@@ -223,33 +222,4 @@ func (j *job) applyArguments() []string {
 		}
 	}
 	return append(args, j.path(run.ArtifactPlan))
-}
-
-// keepErroredState stores the state that terraform could not write to its
-// backend, and says where it is; empty when there is none. It is all that is
-// known of what was made, so it stays in the job's directory when it cannot be
-// stored.
-func (j *job) keepErroredState() (where string) {
-	name := filepath.Join(j.dir, run.ArtifactErroredState)
-	if _, err := os.Lstat(name); err != nil {
-		return ""
-	}
-	err := j.putAll(context.Background(), map[string]putting{
-		run.ArtifactErroredState: func(ctx context.Context, key string) (run.Artifact, error) {
-			f, err := os.Open(name)
-			if err != nil {
-				return run.Artifact{}, err
-			}
-			defer func() { _ = f.Close() }()
-			return j.store.Put(ctx, key, f)
-		},
-	})
-	if err == nil {
-		return path.Join("artifacts", j.artifacts[run.ArtifactErroredState].Key)
-	}
-	fmt.Fprintln(os.Stderr, err)
-	if err := os.Rename(name, j.path(run.ArtifactErroredState)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	return path.Join("jobs", j.doc.JobID, run.ArtifactErroredState)
 }

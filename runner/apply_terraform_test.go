@@ -350,3 +350,42 @@ resource "terraform_data" "a" {
 		t.Errorf("%+v, output:\n%s", r.Problem, out)
 	}
 }
+
+func TestAnApplyInAWorkspace(t *testing.T) {
+	t.Parallel()
+	states := t.TempDir()
+	a := plans(t, map[string]string{"app/main.tf": ledger})
+	a.doc.Project.Workspace = "blue"
+	a.doc.Project.BackendConfig["workspace_dir"] = states
+	a.planAgain(t, "plan-1")
+	if r := a.run(t); r.Outcome != run.OutcomeSucceeded {
+		t.Fatalf("%+v", r.Problem)
+	}
+	if content, err := os.ReadFile(filepath.Join(states, "blue/terraform.tfstate")); err != nil || !strings.Contains(string(content), `"terraform_data"`) {
+		t.Errorf("the state of blue: %v\n%s", err, content)
+	}
+}
+
+// A state in the job's directory would be removed with it.
+func TestAStateInTheProjectsDirectoryIsKept(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ main, workspace string }{
+		"no backend":                      {strings.Replace(ledger, `backend "local" {}`, "", 1), "default"},
+		"a workspace of a backend's file": {ledger, "blue"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := plans(t, map[string]string{"app/main.tf": c.main})
+			a.doc.Project.Workspace = c.workspace
+			a.planAgain(t, "plan-1")
+			r := a.run(t)
+			wantProblem(t, r, "state_not_remote", "")
+			if kept := a.read(t, r.Artifacts[run.ArtifactErroredState]); !r.Began || !strings.Contains(kept, `"terraform_data"`) {
+				t.Errorf("began %v, kept:\n%s", r.Began, kept)
+			}
+			if !strings.Contains(r.Problem.Message, "`artifacts/runs/apply-plan/apply-plan-1.errored.tfstate`") {
+				t.Error(r.Problem.Message)
+			}
+		})
+	}
+}

@@ -163,6 +163,15 @@ func isLockID(id string) bool {
 	return len(id) <= 100 && id != "" && strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" && id[0] != '-'
 }
 
+// stateNotRemote is for changes that are in a state that no next plan sees.
+func stateNotRemote(where string, project run.JobProject, detail string) *run.Problem {
+	return &run.Problem{Code: "state_not_remote", Detail: detail, Message: fmt.Sprintf(
+		"The apply wrote the state into a file in the project's own directory, which is removed with the job, because the project names no backend elsewhere. "+
+			"**Do not apply this project again before it has one.** The state is kept as %s. Give the project a backend, copy that file from the server to "+
+			"`errored.tfstate` in the directory %s, and run there, in the workspace %s, `terraform init` and `terraform state push errored.tfstate`. Then comment `/plan`.",
+		codeSpan(where), codeSpan(project.Dir), codeSpan(project.Workspace))}
+}
+
 // stateNotSaved is for changes that were made and are in no state. where says
 // where terraform's errored.tfstate is.
 func stateNotSaved(where string, project run.JobProject, detail string) *run.Problem {

@@ -30,8 +30,8 @@ func (j *job) salvage(ctx context.Context) error {
 	j.wrote["apply"] = [2]part{{printedFile, 0, j.size(printedFile)}, {errorsFile, 0, j.size(errorsFile)}}
 	problem := Interrupted(j.began)
 	problem.Detail = j.lastWords()
-	if where := j.keepErroredState(); where != "" {
-		problem = stateNotSaved(where, j.doc.Project, j.detail("apply"))
+	if kept := j.keepState(); kept != nil {
+		problem = kept
 	}
 	if err := j.putAll(ctx, map[string]putting{run.ArtifactOutput: j.putOutput}); err != nil {
 		return err
