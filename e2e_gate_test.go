@@ -43,7 +43,7 @@ func (g steps) close(command string) {
 // await waits until a command waits.
 func (g steps) await(command string) {
 	g.Helper()
-	g.poll("terraform "+command+" to begin", func() bool { return g.lines("waits-"+command) > 0 })
+	g.poll("terraform "+command+" to begin", func() bool { return g.marks("waits-"+command) > 0 })
 }
 
 // newGatedStory is a story whose terraform waits at init, plan and apply.
@@ -284,7 +284,7 @@ func TestT22AChangedPlanFileIsNotApplied(t *testing.T) {
 			s.check(tt.tamper(s, n, s.planFile(n, "network-dev")))
 			s.says(ana, n, "/apply network-dev")
 			s.untouched(n)
-			if got := s.lines("applied"); got != 0 {
+			if got := s.marks("applied"); got != 0 {
 				t.Errorf("terraform apply ran %d times", got)
 			}
 			s.wants(strings.ToLower(s.conversation(n)), "plan")

@@ -32,6 +32,7 @@ type cli struct {
 	Serve    serveCmd         `cmd:"" help:"Serve a GitHub App."`
 	Sandbox  sandboxCmd       `cmd:"" help:"Try Lockkeeper on this machine, with a GitHub of its own and a page."`
 	Validate validateCmd      `cmd:"" help:"Name every mistake in lockkeeper.yml, in the modules that it points to, and in rules for plans."`
+	Explain  explainCmd       `cmd:"" help:"Say what stands for and against applying a pull request, as /why does there."`
 	Version  kong.VersionFlag `help:"Print the version."`
 }
 
@@ -83,12 +84,9 @@ type serveCmd struct {
 
 // Run serves until SIGTERM.
 func (c *serveCmd) Run(ctx context.Context) error {
-	cfg, err := config.Load(c.Config, os.Getenv)
-	if problems, ok := errors.AsType[config.Problems](err); ok {
-		return mistakes(len(problems), problems, "start again; docs/server-config.md explains every key.")
-	}
+	cfg, err := loadConfig(c.Config)
 	if err != nil {
-		return fmt.Errorf("%w; docs/install.md shows how to write one", err)
+		return err
 	}
 	log := logger(cfg.Log)
 	ctx = log.WithContext(ctx)

@@ -254,7 +254,7 @@ func TestT26ManyAppliesOfOnePlanAreOne(t *testing.T) {
 			if !s.applied("a") {
 				t.Fatalf("not applied:\n%s", s.conversation(n))
 			}
-			if got := s.lines("applied"); got != 1 {
+			if got := s.marks("applied"); got != 1 {
 				t.Errorf("terraform apply ran %d times", got)
 			}
 			jobs := 0
@@ -274,8 +274,8 @@ const countingApplies = `
 exec "$terraform" "$@"
 `
 
-// lines counts the lines of a file of the stage.
-func (s *stage) lines(name string) int {
+// marks counts the lines that a script left in a file of the stage.
+func (s *stage) marks(name string) int {
 	content, err := os.ReadFile(filepath.Join(s.dir, name))
 	if err != nil {
 		return 0
