@@ -41,7 +41,7 @@ type Image struct {
 // Options of an emulator.
 type Options struct {
 	Images    map[string]Image // by repository URI, with or without a tag
-	MaxJobs   int              // Batch jobs that run at once; 0 is many
+	MaxJobs   int              // Batch jobs of one stack that run at once; 0 is many
 	StopGrace time.Duration    // between SIGTERM and SIGKILL of a Batch container; 0 is Fargate's 30 s
 }
 

@@ -76,6 +76,14 @@ func (e *Emulator) Network(t testing.TB) (subnets, securityGroups []string) {
 	return n.Subnets, n.SecurityGroups
 }
 
+// Interrupt takes the machine of a Batch job as Fargate Spot does: SIGTERM, the
+// grace, SIGKILL, and a status reason that retry rules may match. It meets the
+// attempt that runs, or the next one.
+func (e *Emulator) Interrupt(t testing.TB, job string) {
+	t.Helper()
+	e.control(t, "interrupt", map[string]string{"job": job}, nil)
+}
+
 // Advance moves the clock of schedules forward.
 func (e *Emulator) Advance(t testing.TB, d time.Duration) {
 	t.Helper()

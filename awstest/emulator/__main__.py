@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--images", required=True)
     parser.add_argument("--short-timeouts", action="store_true", help="accept Batch timeouts below 60 seconds")
     parser.add_argument("--stop-grace", type=float, default=30, help="seconds between SIGTERM and SIGKILL, as Fargate's stopTimeout")
-    parser.add_argument("--max-jobs", type=int, default=1000, help="Batch jobs that run at once; others stay RUNNABLE")
+    parser.add_argument("--max-jobs", type=int, default=1000, help="Batch jobs of one stack that run at once; others stay RUNNABLE")
     args = parser.parse_args()
     port = args.port or free_port()
     os.environ["MOTO_PORT"] = str(port)  # state machine tasks call http://localhost:$MOTO_PORT

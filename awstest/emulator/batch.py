@@ -18,14 +18,18 @@ from moto.ssm.models import ssm_backends
 
 import aws
 
+INTERRUPTED = "Your Spot Task was interrupted."
+
 _grace = 30.0
-_slots = threading.Semaphore(1000)
+_taken: set[str] = set()  # names of jobs whose machine Spot takes
+_slots: dict[str, threading.Semaphore] = {}  # by name of the job queue up to its last dash
+_max_jobs, _slots_lock = 1000, threading.Lock()
 _retry = threading.local()
 
 
 def install(short_timeouts: bool, grace: float, max_jobs: int) -> None:
-    global _grace, _slots
-    _grace, _slots = grace, threading.Semaphore(max_jobs)
+    global _grace, _max_jobs
+    _grace, _max_jobs = grace, max_jobs
     job = models.Job
     job.status = property(get_status, set_status)
     job.run, job._container_details = run, container_details
@@ -44,6 +48,11 @@ def install(short_timeouts: bool, grace: float, max_jobs: int) -> None:
         return submit(self)
 
     job.__init__, responses.BatchResponse.submitjob = new_init, submitjob
+
+
+def interrupt(name: str) -> None:
+    """Spot takes the machine of the job's attempt that runs, or of its next one."""
+    _taken.add(name)
 
 
 def set_status(self, value) -> None:
@@ -81,7 +90,7 @@ def retries(strategy: dict, attempt: int, exit_code, reason, status_reason) -> b
         conditions = (("onExitCode", exit_code), ("onReason", reason), ("onStatusReason", status_reason))
         if all(fnmatch.fnmatchcase(str(v if v is not None else ""), rule[k]) for k, v in conditions if rule.get(k)):
             return rule["action"].upper() == "RETRY"
-    return exit_code != 0
+    return exit_code != 0 or status_reason == INTERRUPTED
 
 
 def run(self) -> None:
@@ -107,23 +116,29 @@ def attempts(self) -> None:
             self.status = "STARTING"
             code, reason, status_reason, timed_out = Attempt(self, attempt).run()
         finally:
-            _slots.release()
+            slots(self).release()
         if self.stop:
             return fail(self, self.job_stopped_reason)
         self.exit_code, self.job_stopped_reason = code, status_reason
-        if code == 0 and not timed_out:
+        if code == 0 and not timed_out and status_reason != INTERRUPTED:
             return self._mark_stopped(success=True)
         if timed_out or not retries(strategy, attempt, code, reason, status_reason):
             return self._mark_stopped(success=False)
 
 
+def slots(self) -> threading.Semaphore:
+    """The places for jobs that run at once. The queues of one stack, such as test-plan and test-apply, share them."""
+    with _slots_lock:
+        return _slots.setdefault(self.job_queue.name.rpartition("-")[0], threading.Semaphore(_max_jobs))
+
+
 def capacity(self) -> bool:
     """Waits for a place among the jobs that run; not for ever, when the job is stopped."""
-    while not _slots.acquire(timeout=0.05):
+    while not slots(self).acquire(timeout=0.05):
         if self.stop:
             return False
     if self.stop:
-        _slots.release()
+        slots(self).release()
     return not self.stop
 
 
@@ -182,11 +197,14 @@ class Attempt:
     def watch(self, process):
         reader = threading.Thread(target=self.log, args=(process,), daemon=True)
         reader.start()
-        limit, asked, timed_out, began = self.job._get_attempt_duration(), None, False, time.monotonic()
+        limit, asked, timed_out, taken, began = self.job._get_attempt_duration(), None, False, False, time.monotonic()
         while process.poll() is None:
             now = time.monotonic()
             timed_out = timed_out or bool(limit and now - began > limit)
-            if (self.job.stop or timed_out) and asked is None:
+            if self.job.job_name in _taken:
+                _taken.discard(self.job.job_name)
+                taken = True
+            if (self.job.stop or timed_out or taken) and asked is None:
                 process.send_signal(signal.SIGTERM)  # the container's first process alone gets it
                 asked = now
             if asked is not None and now - asked > _grace:
@@ -197,7 +215,7 @@ class Attempt:
         code = process.returncode if process.returncode >= 0 else 128 - process.returncode
         if timed_out:
             return self.end(code, None, "Job attempt duration exceeded timeout", timed_out=True)
-        return self.end(code, None, "Essential container in task exited")
+        return self.end(code, None, INTERRUPTED if taken else "Essential container in task exited")
 
     def log(self, process) -> None:
         logs = self.job._log_backend

@@ -14,6 +14,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 
 import aws
+import batch
 import scheduler
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]*)/([^/]+)/aws4_request")
@@ -107,6 +108,9 @@ class Application:
                 return answer(start, 200, {})
         if what == "network":
             return answer(start, 200, network(given["region"]))
+        if what == "interrupt":
+            batch.interrupt(given["job"])
+            return answer(start, 200, {})
         if what == "policies":
             return answer(start, 200, policies())
         if what == "clock":

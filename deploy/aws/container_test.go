@@ -33,7 +33,7 @@ func job(args []string) int {
 	switch {
 	case strings.HasPrefix(args[2], "runs/r1/bad-"):
 		return 7
-	case strings.HasPrefix(args[2], "runs/r1/slow"):
+	case strings.HasPrefix(args[2], "runs/r1/slow"), strings.HasPrefix(args[2], "runs/r1/spot") && os.Getenv("AWS_BATCH_JOB_ATTEMPT") == "1":
 		asked := make(chan os.Signal, 1)
 		signal.Notify(asked, syscall.SIGTERM)
 		<-asked

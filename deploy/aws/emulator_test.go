@@ -124,7 +124,7 @@ func (s *stack) ended(t testing.TB, execution string) types.ExecutionStatus {
 // received waits for a message that begins with want, and returns it.
 func (s *stack) received(t testing.TB, want string) message {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
 		if i := slices.IndexFunc(s.messages, func(m message) bool { return strings.HasPrefix(m.String(), want) }); i >= 0 {
@@ -167,6 +167,7 @@ func TestTheStack(t *testing.T) {
 		"starts one execution of a name":        aNameStartsOneExecution,
 		"asks Batch again for plans only":       batchIsAskedAgainForAPlanAndNeverForAnApply,
 		"sends a message again when it must be": aMessageThatCannotBeSentAtOnceIsSentAgain,
+		"repeats plans that Spot ended":         spotEndsAPlanOnlyOnce,
 		"does what its role allows":             theMachineDoesWhatItsRoleAllows,
 		"gives everyone what they need":         everyoneMayDoTheirPart,
 	} {
@@ -339,5 +340,21 @@ func theMachineDoesWhatItsRoleAllows(t *testing.T, s *stack) {
 	}
 	for _, refused := range s.Refused(t, "states", "lockkeeper-states") {
 		t.Error(refused)
+	}
+}
+
+// T36: AWS repeats a plan, and never an apply.
+func spotEndsAPlanOnlyOnce(t *testing.T, s *stack) {
+	s.Interrupt(t, "spot-plan")
+	s.Interrupt(t, "spot-apply")
+	plan, apply := s.start(t, "spot-plan", input("plan", "spot-plan")), s.start(t, "spot-apply", input("apply", "spot-apply"))
+	if got := s.ended(t, plan); got != types.ExecutionStatusSucceeded {
+		t.Errorf("a plan that was interrupted ended as %s", got)
+	}
+	if got := s.ended(t, apply); got != types.ExecutionStatusFailed {
+		t.Errorf("an apply that was interrupted ended as %s", got)
+	}
+	if said := s.received(t, "spot-apply failed").Cause; !strings.Contains(said, "Your Spot Task was interrupted") {
+		t.Errorf("cause %q", said)
 	}
 }
