@@ -2,6 +2,7 @@ package report
 
 import (
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,6 +88,10 @@ func lockViews() map[string]View {
 		}
 	}
 	gone := locked(newFixture("r1").planned("network-prod", "prod", changes(queue)))
+	var taken locking
+	for _, key := range run.LockKeys(gone.run.Jobs[0].Document) {
+		taken.Locks.Locks = append(taken.Locks.Locks, run.Lock{Key: key, Fence: 4, Holder: holder(4012), Project: "network-prod"})
+	}
 	half := three()
 	half.run.CreatedAt = noon.Add(-time.Hour)
 	named := newFixture("r7").planned("dns-prod", "prod", changes(queue)).speculative()
@@ -115,6 +120,7 @@ func lockViews() map[string]View {
 		"waiting_for_locks": three().with(locking{}.held(4012, "network-prod").wants(12, "network-prod")),
 		"released_one":      released.with(kept),
 		"released_all":      locked(newFixture("r1").planned("network-prod", "prod", changes(queue))).gate().view(),
+		"released_taken":    withLocks(gone.gate().view(), taken),
 		"released_applied":  gone.then(gone.apply("r9", "network-prod")),
 		"turn":              waiting.then(turn),
 		"in_line":           three().with(mine),
@@ -138,6 +144,40 @@ func TestCommentOfAnApply(t *testing.T) {
 			golden(t, "comment_"+name, got)
 			if s := judge(t, got); s.Headings != 1 || s.Opened != s.Closed || len(got) > commentBudget {
 				t.Errorf("%d bytes, structure %+v", len(got), s)
+			}
+		})
+	}
+}
+
+// What an apply says depends on which came last: it or a plan.
+func TestTheNewestOfPlanAndApplyCounts(t *testing.T) {
+	plan := newFixture("r1").planned("a", "dev", changes(queue)).planned("b", "dev", changes(queue))
+	asked := plan.apply("r9")
+	asked.run.State, asked.run.PreparedAt, asked.run.FinishedAt = run.StateAccepted, time.Time{}, time.Time{}
+	empty := newFixture("r1").planned("a", "dev", noChange)
+	before := empty.apply("r9")
+	before.run.Unchanged = []string{"a"}
+	again := newFixture("r8").planned("a", "dev", noChange)
+	again.run.CreatedAt = before.run.CreatedAt.Add(time.Hour)
+	one := newFixture("r8").planned("b", "dev", changes(topic))
+	one.run.Selectors, one.run.Line = []string{"b"}, "/plan b"
+	one.run.CreatedAt, one.run.FinishedAt = noon.Add(2*time.Hour), noon.Add(2*time.Hour+5*time.Second)
+
+	for name, c := range map[string]struct {
+		view View
+		want []string
+	}{
+		"an apply that is not judged yet": {plan.then(asked), []string{"### Plan for", "**2 projects: 2 to add**"}},
+		"a plan after an empty apply":     {View{Runs: []run.Run{again.run, before.run, empty.run}}, []string{"### Plan for", "**No changes**"}},
+		"a plan after an apply of another": {View{Runs: []run.Run{one.run, plan.apply("r9", "a").run, plan.run}},
+			[]string{"### Applied 1 of 2: ", "1 applied, 1 not applied", "\n`/plan b` by `alice` · 2026-03-04 14:00:05"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := Comment(c.view)
+			for _, want := range c.want {
+				if !strings.Contains(body, want) {
+					t.Errorf("%q is missing in:\n%s", want, body)
+				}
 			}
 		})
 	}

@@ -95,6 +95,7 @@ func TestButtonsOfAPlan(t *testing.T) {
 		"and locks to release":               {at(locks["in_line"], nil), "plan apply unlock"},
 		"without the locks":                  {at(locks["speculative"], nil), "plan"},
 		"the locks were released":            {at(locks["released_all"], nil), "plan"},
+		"somebody else has the locks":        {at(locks["released_taken"], nil), "plan"},
 		"one of the locks was released":      {at(locks["released_one"], nil), "plan unlock"},
 		"one of several is without its lock": {at(locks["speculative_half"], nil), "plan unlock"},
 		"the environment allows nothing":     {at(views["apply_plan_only"], nil), "plan"},

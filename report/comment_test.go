@@ -101,6 +101,7 @@ func withText(s string) *fixture {
 	f := newFixture("rx")
 	f.run.BaseRef, f.run.Line, f.run.Actor, f.run.BaseSHA = "b"+s, s, s, base+s
 	f.run.Notes = []string{"n" + s}
+	f.run.Gate = &run.Gate{Missing: []string{"a" + s, "b " + s}}
 	f.planned("p-"+s, "e-"+s, run.Summary{
 		Changes: []run.Change{
 			{Address: "a" + s, Action: run.ActionDestroy, Reason: s, MovedFrom: s, Diff: []run.Attribute{{Path: s, Before: "b" + s}}},
