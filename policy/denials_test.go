@@ -60,6 +60,7 @@ var denials = []denial{
 	{"lock_held", "T32 held twice", func(_ *Facts, p *Project) { p.HeldBy = 12 }},
 	{"not_busy", "T32 an apply is under way", func(_ *Facts, p *Project) { p.Busy = true }},
 	{"settled", "T23 a plan is under way", func(_ *Facts, p *Project) { p.Running = []string{"/plan"} }},
+	{"in_order", "what comes first is not applied", func(_ *Facts, p *Project) { p.Before = []string{"vpc-prod"} }},
 	{"branch_current", "T24 behind, strict", func(f *Facts, _ *Project) { f.Behind = 1 }},
 	{"branch_current", "T24 behind by a number that cannot be", func(f *Facts, _ *Project) { f.Behind = -1 }},
 	{"branch_current", "T24 its files changed on the base", func(_ *Facts, p *Project) {

@@ -65,7 +65,7 @@ func applyGate() gate {
 		enough: alreadyApplied,
 		project: []func(Facts, Project) Reason{
 			appliesFromPullRequests, beforeMerge, touched, mayApply, notDraft,
-			planPresent, planComplete, planOfHead, planFresh, planUnused, planHeldLock, planOfBase, lockHeld, notBusy, settled,
+			planPresent, planComplete, planOfHead, planFresh, planUnused, planHeldLock, planOfBase, lockHeld, notBusy, settled, inOrder,
 			branchCurrent, checksGreen, approved, ownerApproved, approvedByNamed, planPolicy, protected,
 		},
 	}

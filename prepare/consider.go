@@ -188,7 +188,7 @@ func (p *Preparer) detail(ctx context.Context, c *considered, authors pull.Autho
 	for _, x := range c.projects {
 		facts := policy.Project{
 			Name: x.Name, Dir: x.Dir, Environment: x.doc.Environment.Name, AfterMerge: x.doc.Project.AfterMerge, Rules: x.rules,
-			Owners: asked.owners[x.Name], Touched: c.found.touched[x.Name], BaseChanged: asked.baseChanged[x.Name],
+			Owners: asked.owners[x.Name], Touched: c.found.touched[x.Name], BaseChanged: asked.baseChanged[x.Name], Before: c.before(x.Project),
 		}
 		if err := p.planFacts(ctx, c, &facts, x.doc); err != nil {
 			return err
@@ -214,6 +214,20 @@ func (p *Preparer) planFacts(ctx context.Context, c *considered, facts *policy.P
 	c.stored.lockFacts(facts, locked, p.LockAtApply)
 	facts.Running = c.stored.running(facts.Name, c.rd.pull.HeadSHA)
 	return nil
+}
+
+// before lists what comes before a project and is left to apply, beside what
+// the command itself applies.
+func (c *considered) before(proj project.Project) []string {
+	var out []string
+	for _, name := range proj.After {
+		st, planned := c.stored.standings[name]
+		named := slices.ContainsFunc(c.projects, func(x candidate) bool { return x.Name == name })
+		if planned && !named && !st.Applied() {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 func sameArtifact(a, b *run.Artifact) bool {

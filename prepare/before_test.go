@@ -1,0 +1,38 @@
+package prepare
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
+	planned := func(changes int) run.Standing {
+		return run.Standing{Plan: run.Job{State: run.JobSucceeded, Result: &run.Result{Counts: &run.Counts{Add: changes}}}}
+	}
+	applied := planned(1)
+	applied.Apply = &run.Job{State: run.JobSucceeded}
+	failed := planned(1)
+	failed.Apply = &run.Job{State: run.JobFailed}
+	standings := map[string]run.Standing{"planned": planned(1), "unchanged": planned(0), "applied": applied, "failed": failed}
+
+	for name, c := range map[string]struct {
+		after, named []string
+		want         []string
+	}{
+		"planned and not applied": {after: []string{"planned", "failed"}, want: []string{"planned", "failed"}},
+		"part of the command":     {after: []string{"planned"}, named: []string{"planned"}},
+		"applied, or nothing to":  {after: []string{"applied", "unchanged"}},
+		"not of this change":      {after: []string{"elsewhere"}},
+	} {
+		considered := &considered{stored: stored{standings: standings}}
+		for _, n := range c.named {
+			considered.projects = append(considered.projects, candidate{Project: project.Project{Name: n}})
+		}
+		if got := considered.before(project.Project{Name: "app", After: c.after}); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
