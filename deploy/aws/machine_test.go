@@ -169,3 +169,31 @@ func TestDefinitionSubstitutionsAreComplete(t *testing.T) {
 		t.Errorf("job.asl.json uses %v, the template gives %v", want, got)
 	}
 }
+
+func TestTheStateMachineIsTracedAndLogged(t *testing.T) {
+	p := parsed(t).Resources["StateMachine"].Properties
+	if at(p, "TracingConfiguration", "Enabled") != true {
+		t.Error("X-Ray is off")
+	}
+	if at(p, "LoggingConfiguration", "Level") != "ERROR" || at(p, "LoggingConfiguration", "IncludeExecutionData") != false {
+		t.Errorf("logging is %v", p["LoggingConfiguration"])
+	}
+	if p["StateMachineType"] != "STANDARD" { // Express has no .sync
+		t.Errorf("the type is %v", p["StateMachineType"])
+	}
+}
+
+// A function's time limit kills without an interrupt, so it never applies.
+func TestTheFunctionIsAPlanner(t *testing.T) {
+	b := parsed(t)
+	for _, name := range b.ofType("AWS::Lambda::Function") {
+		if got := at(b.Resources[name].Properties, "Role", "Fn::GetAtt"); got != "PlanJobRole.Arn" {
+			t.Errorf("%s runs as %v", name, got)
+		}
+	}
+	for name, s := range parsedMachine(t).States {
+		if s.Resource == "arn:aws:states:::lambda:invoke" && s.Parameters["FunctionName"] != "${PlanFunction}" {
+			t.Errorf("state %s invokes %v", name, s.Parameters["FunctionName"])
+		}
+	}
+}

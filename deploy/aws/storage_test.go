@@ -111,3 +111,17 @@ func TestTheContainersEnvironmentHoldsNoSecret(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryAlarmReachesTheTopic(t *testing.T) {
+	b := parsed(t)
+	alarms := b.ofType("AWS::CloudWatch::Alarm")
+	if len(alarms) < 5 {
+		t.Errorf("only the alarms %v", alarms)
+	}
+	for _, name := range alarms {
+		r := b.Resources[name]
+		if r.Condition != "HasAlarmTopic" || at(r.Properties, "AlarmActions", 0, "Ref") != "AlarmTopicArn" {
+			t.Errorf("%s tells nobody", name)
+		}
+	}
+}
