@@ -43,7 +43,7 @@ var layout = map[string][]string{
 	"sandbox": {"sandbox/*"},
 
 	// An AWS for tests; it knows nothing of Lockkeeper either.
-	"awstest": {},
+	"awstest": {"awstest/*"},
 
 	// What people deploy to AWS, and nothing else.
 	"deploy/aws": {},
