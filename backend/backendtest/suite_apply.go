@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -33,6 +34,9 @@ var applyScenarios = map[string]func(*testing.T, Harness){
 
 // realApply is a project whose apply can fail.
 const realApply = `
+terraform {
+  backend "local" {}
+}
 variable "exit" {}
 resource "terraform_data" "one" {
   provisioner "local-exec" {
@@ -46,6 +50,7 @@ func planned(t *testing.T, h Harness, b run.Backend, inbox *Inbox, exit string) 
 	t.Helper()
 	doc := Document("plan-0", Source(t, h.Artifacts, map[string]string{"app/main.tf": realApply}))
 	doc.Flags = []string{"-var=exit=" + exit}
+	doc.Project.BackendConfig = map[string]string{"path": filepath.Join(t.TempDir(), "terraform.tfstate")}
 	start(t, b, doc)
 	return Apply(doc, succeeded(t, inbox, doc.JobID))
 }
