@@ -27,8 +27,8 @@ const (
 // write, and would count downloads of providers, too.
 const watchEvery = 250 * time.Millisecond
 
-// terraform runs one terraform command for the project and waits for it. Output goes to
-// files: a process that prints must not depend on somebody who reads. When ctx
+// terraform runs one terraform command for the project and waits for it. Output
+// goes to files: a process that prints must not depend on somebody who reads. When ctx
 // ends it is interrupted, given the grace time, and killed.
 func (j *job) terraform(ctx context.Context, step string, args ...string) *run.Problem {
 	if p := ended(ctx); p != nil {
@@ -37,18 +37,7 @@ func (j *job) terraform(ctx context.Context, step string, args ...string) *run.P
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	cmd := exec.CommandContext(ctx, j.options.Terraform, args...)
-	cmd.Dir = j.seen(j.dir)
-	// Go programs and shells take the name from PWD when the directory has several.
-	cmd.Env = append(slices.Clone(j.env), "PWD="+cmd.Dir)
-	if n := j.threads(step); n > 0 {
-		cmd.Env = append(cmd.Env, "GOMAXPROCS="+strconv.Itoa(n))
-	}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	cmd.WaitDelay = j.options.Grace
-	if j.alive != nil {
-		cmd.ExtraFiles = []*os.File{j.alive}
-	}
+	cmd := j.command(ctx, step, args)
 	files, err := j.outputs()
 	if err != nil {
 		return unexpected(err)
@@ -90,6 +79,23 @@ func (j *job) seen(dir string) string {
 		return j.options.View + rel
 	}
 	return dir
+}
+
+// command is one terraform command, without its output.
+func (j *job) command(ctx context.Context, step string, args []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, j.options.Terraform, args...)
+	cmd.Dir = j.seen(j.dir)
+	// Go programs and shells take the name from PWD when the directory has several.
+	cmd.Env = append(slices.Clone(j.env), "PWD="+cmd.Dir)
+	if n := j.threads(step); n > 0 {
+		cmd.Env = append(cmd.Env, "GOMAXPROCS="+strconv.Itoa(n))
+	}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = j.options.Grace
+	if j.alive != nil {
+		cmd.ExtraFiles = []*os.File{j.alive}
+	}
+	return cmd
 }
 
 // signalOf is the signal that ended a process, 0 when it ended by itself.

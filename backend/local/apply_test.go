@@ -94,6 +94,31 @@ func TestWhatCannotBeStoredOfAKilledApplyStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.options.Executable = []string{runner}
+	a := f.applying(t)
+	doc := a.doc
+	f.harness().KillRunner(t, doc.JobID)
+	a.terraform.Go(t)
+	r := a.inbox.Finished(t, doc.JobID)
+	if r.Problem == nil || r.Problem.Code != "interrupted" || !r.Began {
+		t.Errorf("%+v, %+v", r, r.Problem)
+	}
+	a.stop() // when everything about the job is done
+	if content, err := os.ReadFile(filepath.Join(f.options.Dir, doc.JobID, "terraform.out")); err != nil || !strings.Contains(string(content), "Creating...") {
+		t.Errorf("what terraform printed: %q, %v", content, err)
+	}
+}
+
+// applying is an engine whose fake terraform applies.
+type applying struct {
+	engine    run.Backend
+	inbox     *backendtest.Inbox
+	stop      func()
+	doc       run.JobDocument
+	terraform backendtest.Signals
+}
+
+func (f *fixture) applying(t *testing.T) applying {
+	t.Helper()
 	e, inbox := f.open(t), backendtest.NewInbox()
 	stop := backendtest.Serve(t, e, inbox)
 	signals := backendtest.NewSignals(t)
@@ -108,15 +133,21 @@ func TestWhatCannotBeStoredOfAKilledApplyStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	backendtest.Eventually(t, "the apply runs", func() bool { return signals.Apply().Runs() == 1 })
-	f.harness().KillRunner(t, doc.JobID)
-	signals.Apply().Go(t)
-	r := inbox.Finished(t, doc.JobID)
-	if r.Problem == nil || r.Problem.Code != "interrupted" || !r.Began {
-		t.Errorf("%+v, %+v", r, r.Problem)
+	return applying{e, inbox, stop, doc, signals.Apply()}
+}
+
+// A terraform that its runner left behind is interrupted, too.
+func TestAnOrphanedApplyIsCancelled(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	a := f.applying(t)
+	f.harness().KillRunner(t, a.doc.JobID)
+	if err := a.engine.Cancel(t.Context(), a.doc.JobID); err != nil {
+		t.Fatal(err)
 	}
-	stop() // when everything about the job is done
-	if content, err := os.ReadFile(filepath.Join(f.options.Dir, doc.JobID, "terraform.out")); err != nil || !strings.Contains(string(content), "Creating...") {
-		t.Errorf("what terraform printed: %q, %v", content, err)
+	r := a.inbox.Finished(t, a.doc.JobID)
+	if r.Problem == nil || r.Problem.Code != "interrupted" || !r.Began || !a.terraform.Interrupted() {
+		t.Errorf("interrupted %v, %+v, %+v", a.terraform.Interrupted(), r, r.Problem)
 	}
 }
 

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"syscall"
 	"time"
 
@@ -70,14 +71,17 @@ func (e *Engine) grace(j *job) time.Duration {
 	return e.o.Grace
 }
 
-// interrupt asks the runner to end. It returns nil when that was done, else
+// interrupt asks the runner to end, or what a killed runner left: terraform acts
+// on SIGINT, and its providers ignore it. It returns nil when that was done, else
 // when to try again: the runner may not have said yet who it is.
 func (j *job) interrupt() <-chan time.Time {
 	pid := j.files.pid()
 	if pid == 0 {
 		return time.After(askAgainIn)
 	}
-	_ = syscall.Kill(pid, syscall.SIGTERM) // gone already is as good
+	if errors.Is(syscall.Kill(pid, syscall.SIGTERM), syscall.ESRCH) {
+		_ = syscall.Kill(-pid, syscall.SIGINT) // gone already is as good
+	}
 	return nil
 }
 
