@@ -467,3 +467,20 @@ func TestOnlyRequestsForChangesByThoseWhoMayWriteCount(t *testing.T) {
 	p, err = w.apply(n)
 	w.refused(p, err, "no_changes_requested", "`rui`")
 }
+
+func TestT32APlanOfAnEarlierGrantOfTheLockIsNotApplied(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	plan := w.plan(n, nil)
+	docs := []run.JobDocument{plan.Jobs[0].Document}
+	w.locks.Release(w.holder(n), nil)
+	fences, _ := w.locks.Claim(w.holder(n), run.Claims(docs), false, time.Now())
+	if fences["other"] == docs[0].Fence {
+		t.Fatal("the lock was given with the same fence")
+	}
+	p, err := w.apply(n)
+	w.refused(p, err, "lock_held", "`/plan`")
+	w.plan(n, nil)
+	p, err = w.apply(n)
+	w.allowed(p, err, "other")
+}
