@@ -29,6 +29,7 @@ type Config struct {
 	Store              string                 `yaml:"store"`
 	Artifacts          string                 `yaml:"artifacts"`
 	Engine             string                 `yaml:"engine"`
+	AWS                AWS                    `yaml:"aws"`
 	Terraform          Terraform              `yaml:"terraform"`
 	Limits             Limits                 `yaml:"limits"`
 	Autoplan           Autoplan               `yaml:"autoplan"`

@@ -76,7 +76,7 @@ func checkKeys(t *testing.T, path string, s *jsonschema.Schema, typ reflect.Type
 
 func TestSchemaAgreesWithLoad(t *testing.T) {
 	schema := compileSchema(t)
-	for name, text := range map[string]string{"minimal": minimal, "the documented example": example(t)} {
+	for name, text := range map[string]string{"minimal": minimal, "the documented example": example(t), "engine aws": minimal + onAWS("")} {
 		if err := bySchema(t, schema, text); err != nil {
 			t.Errorf("%s: the schema refuses it: %v", name, err)
 		}
@@ -85,6 +85,7 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 	beyond := []string{"key twice", "two documents", "time too short", "size overflow", "body over GitHub's", "port", "private key of junk", "secret of 31 bytes", "empty secret",
 		"secret file that is not there", "secret variable that is not set", "previous secret too short", "terraform binary that is no program", "terraform binary that is not there", "default environment",
 		"variable that is not set", "variable of the job", "placeholder", "terraform variable twice",
+		"variable of the server with engine aws", "file of the server with engine aws", "secret of AWS with engine local", "role with engine local",
 		"apply without a value", "pattern", "plan age of nothing", "plan age too short", "locks that expire at once", "warning before the lock", "warning too late", "rules that are not there"}
 	for _, tt := range mistakes {
 		if !slices.Contains(beyond, tt.name) && bySchema(t, schema, tt.text) == nil {

@@ -19,15 +19,22 @@ type Environment struct {
 	TerraformVariables map[string]string `yaml:"terraform_variables"`
 	// Policy is what must hold before something is planned or applied.
 	Policy Policy `yaml:"policy"`
+
+	// Where the aws engine's jobs work: the roles that they assume.
+	Account   string `yaml:"account"` // that the roles must be in
+	Region    string `yaml:"region"`
+	PlanRole  string `yaml:"plan_role"`
+	ApplyRole string `yaml:"apply_role"`
 }
 
-// Variable is one value and who gets it. Exactly one of Env, File and Value is
-// set.
+// Variable is one value and who gets it. Exactly one of Env, File, Secret and
+// Value is set.
 type Variable struct {
-	Env   string `yaml:"env"`   // name of a variable of the server's environment
-	File  string `yaml:"file"`  // path; a line end at the end is not part of the value
-	Value string `yaml:"value"` // as it is; not for secrets
-	For   string `yaml:"for"`   // plan, apply or both; empty means both
+	Env    string `yaml:"env"`    // name of a variable of the server's environment
+	File   string `yaml:"file"`   // path; a line end at the end is not part of the value
+	Secret string `yaml:"secret"` // in AWS Secrets Manager: name or ARN, then #key for one key of a JSON object
+	Value  string `yaml:"value"`  // as it is; not for secrets
+	For    string `yaml:"for"`    // plan, apply or both; empty means both
 }
 
 // Resolve reads the variables that a run of this kind gets, as the environment

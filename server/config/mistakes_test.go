@@ -31,6 +31,18 @@ var mistakes = []struct{ name, text, says string }{
 	{"store", minimal + "store: mysql", "store: must be sqlite"},
 	{"artifacts", minimal + "artifacts: ftp", "artifacts: must be directory"},
 	{"engine", minimal + "engine: cloud", "engine: must be local"},
+	{"artifacts of another engine", minimal + "artifacts: s3", "artifacts: must be directory with engine: local"},
+	{"engine aws without its parts", minimal + "engine: aws\nartifacts: s3", "aws: is missing"},
+	{"engine aws with a directory", minimal + onAWS("artifacts: directory"), "artifacts: must be s3 with engine: aws"},
+	{"parts of another engine", minimal + "aws: {region: eu-west-1}", "aws: is for engine: aws"},
+	{"status queue that is no URL", minimal + strings.Replace(onAWS(""), "https://sqs", "sqs", 1), "aws.status_queue: must be the output StatusQueue"},
+	{"variable of the server with engine aws", minimal + onAWS("environments: {d: {variables: {A: {env: HOME}}}}"), "put it into Secrets Manager and name it with secret"},
+	{"file of the server with engine aws", minimal + onAWS("environments: {d: {variables: {A: {file: secret}}}}"), "put it into Secrets Manager and name it with secret"},
+	{"secret of AWS with engine local", minimal + "environments: {d: {variables: {A: {secret: lockkeeper/plan/a}}}}", "environments.d.variables.A.secret: is for engine: aws"},
+	{"name of a secret", minimal + onAWS("environments: {d: {variables: {A: {secret: 'a b'}}}}"), "must be the name or ARN of a secret"},
+	{"role with engine local", minimal + "environments: {d: {plan_role: 'arn:aws:iam::123456789012:role/r'}}", "environments.d.plan_role: is for engine: aws"},
+	{"role that is no ARN", minimal + onAWS("environments: {d: {apply_role: r}}"), "environments.d.apply_role: must be the ARN of a role"},
+	{"account that is none", minimal + onAWS("environments: {d: {account: '12'}}"), "environments.d.account: must be an account id of 12 digits"},
 	{"repository", minimal + "repositories: [a/b, 'a/*', '*/b']", "repositories[2]: must be owner/name"},
 	{"no App", "data_dir: d\ngithub: {private_key_file: key.pem, webhook_secret_file: secret}", "github.app_id: is missing"},
 	{"no private key", "data_dir: d\ngithub: {app_id: 1, webhook_secret_file: secret}", "github.private_key_file: is missing"},
@@ -51,8 +63,8 @@ var mistakes = []struct{ name, text, says string }{
 	{"environment name", minimal + "environments: {'a b': {}}", "environments.a b: must be a name"},
 	{"variable name", minimal + "environments: {d: {variables: {a-b: {value: x}}}}", "must be the name of an environment variable"},
 	{"variable of the job", minimal + "environments: {d: {variables: {TF_CLI_ARGS: {value: x}}}}", "is set by the server for each job"},
-	{"variable without source", minimal + "environments: {d: {variables: {A: {for: plan}}}}", "needs exactly one of env, file and value"},
-	{"variable with two sources", minimal + "environments: {d: {variables: {A: {env: B, value: x}}}}", "needs exactly one of env, file and value"},
+	{"variable without source", minimal + "environments: {d: {variables: {A: {for: plan}}}}", "needs exactly one of env, file, secret and value"},
+	{"variable with two sources", minimal + "environments: {d: {variables: {A: {env: B, value: x}}}}", "needs exactly one of env, file, secret and value"},
 	{"variable for nobody", minimal + "environments: {d: {variables: {A: {value: x, for: me}}}}", "environments.d.variables.A.for: must be plan, apply or both"},
 	{"variable that is not set", minimal + "environments: {d: {variables: {A: {env: GONE}}}}", "environment variable GONE of the server is not set"},
 	{"placeholder", minimal + "environments: {d: {backend_config: {key: '{branch}/x'}}}", "holds a placeholder that is none of"},
@@ -94,4 +106,23 @@ var mistakes = []struct{ name, text, says string }{
 // inPolicy is a file whose one environment has a rule.
 func inPolicy(rule string) string {
 	return minimal + "environments:\n  d:\n    policy:\n      " + rule + "\n"
+}
+
+// onAWS is a valid config of the aws engine, and more of it; artifacts may be
+// another one.
+func onAWS(more string) string {
+	if !strings.HasPrefix(more, "artifacts:") {
+		more = "artifacts: s3\n" + more
+	}
+	return `engine: aws
+aws:
+  region: eu-west-1
+  bucket: lockkeeper-123456789012-eu-west-1
+  state_machine: arn:aws:states:eu-west-1:123456789012:stateMachine:lockkeeper-job
+  status_queue: https://sqs.eu-west-1.amazonaws.com/123456789012/lockkeeper-status
+  dead_letter_queue: https://sqs.eu-west-1.amazonaws.com/123456789012/lockkeeper-status-dead
+  plan_queue: arn:aws:batch:eu-west-1:123456789012:job-queue/lockkeeper-plan
+  apply_queue: arn:aws:batch:eu-west-1:123456789012:job-queue/lockkeeper-apply
+  log_group: /lockkeeper/jobs
+` + more + "\n"
 }

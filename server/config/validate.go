@@ -46,8 +46,7 @@ func (v *validator) config(c *Config) {
 	v.check(isAddress(c.Listen), "listen", "must be an address such as 127.0.0.1:8080")
 	v.check(c.DataDir != "", "data_dir", "is missing; name a directory that the server may write to")
 	v.check(c.Store == "sqlite", "store", "must be sqlite")
-	v.check(c.Artifacts == "directory", "artifacts", "must be directory")
-	v.check(c.Engine == "local", "engine", "must be local")
+	v.engine(c)
 	for i, r := range c.Repositories {
 		v.check(repositoryPattern.MatchString(r), indexed("repositories", i), "must be owner/name or owner/*")
 	}
@@ -168,13 +167,13 @@ func (v *validator) variable(key, name string, x Variable) {
 	v.check(!isReserved(name), key, "is set by the server for each job; remove it")
 	v.check(x.For == "" || x.For == "plan" || x.For == "apply" || x.For == "both", key+".for", "must be plan, apply or both")
 	given := 0
-	for _, source := range []string{"env", "file", "value"} {
+	for _, source := range []string{"env", "file", "secret", "value"} {
 		if _, is := v.lines[key+"."+source]; is {
 			given++
 		}
 	}
-	v.check(given == 1, key, "needs exactly one of env, file and value")
-	if given != 1 || slices.ContainsFunc(v.broken, func(b string) bool { return strings.HasPrefix(b, key+".") }) {
+	v.check(given == 1, key, "needs exactly one of env, file, secret and value")
+	if given != 1 || x.Secret != "" || slices.ContainsFunc(v.broken, func(b string) bool { return strings.HasPrefix(b, key+".") }) {
 		return
 	}
 	_, err := x.read(v.getenv)

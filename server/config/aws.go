@@ -1,0 +1,101 @@
+package config
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+)
+
+// AWS says where the aws engine's parts are: outputs of the stack
+// deploy/aws/template.yaml.
+type AWS struct {
+	Region          string `yaml:"region"`
+	Bucket          string `yaml:"bucket"`
+	StateMachine    string `yaml:"state_machine"`     // ARN
+	StatusQueue     string `yaml:"status_queue"`      // URL
+	DeadLetterQueue string `yaml:"dead_letter_queue"` // URL
+	PlanQueue       string `yaml:"plan_queue"`        // ARN of the Batch job queue
+	ApplyQueue      string `yaml:"apply_queue"`       // ARN of the Batch job queue
+	LogGroup        string `yaml:"log_group"`         // of the jobs
+	// Lambda makes plans begin as Lambda functions, which are there at once and
+	// may last 15 minutes; what does not fit goes to Batch.
+	Lambda bool `yaml:"lambda"`
+}
+
+var (
+	regionPattern  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
+	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+	bucketPattern  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	machinePattern = regexp.MustCompile(`^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]{1,80}$`)
+	queuePattern   = regexp.MustCompile(`^https?://.+/[0-9]{12}/[A-Za-z0-9_-]{1,80}$`)
+	jobsPattern    = regexp.MustCompile(`^arn:aws[a-z-]*:batch:[a-z0-9-]+:[0-9]{12}:job-queue/[A-Za-z0-9_-]{1,128}$`)
+	logPattern     = regexp.MustCompile(`^[A-Za-z0-9_/.#-]{1,512}$`)
+	rolePattern    = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,576}$`)
+	secretPattern  = regexp.MustCompile(`^[A-Za-z0-9/_+=.@:-]{1,512}(#.{1,256})?$`)
+)
+
+// engine checks what runs jobs and where their artifacts are.
+func (v *validator) engine(c *Config) {
+	v.check(c.Artifacts == "directory" || c.Artifacts == "s3", "artifacts", "must be directory, or s3 with engine: aws")
+	switch c.Engine {
+	case "local":
+		v.check(c.Artifacts != "s3", "artifacts", "must be directory with engine: local")
+		v.check(c.AWS == (AWS{}), "aws", "is for engine: aws; remove it, or set the engine")
+	case "aws":
+		v.check(c.Artifacts != "directory", "artifacts", "must be s3 with engine: aws, whose jobs have no other place in common with the server")
+		v.check(c.AWS != (AWS{}), "aws", "is missing; it names the outputs of the stack (docs/aws.md)")
+		if c.AWS != (AWS{}) {
+			v.aws(c.AWS)
+		}
+	default:
+		v.check(false, "engine", "must be local or aws")
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Environments)) {
+		v.target("environments."+name, c.Environments[name], c.Engine)
+	}
+}
+
+// aws checks the keys in the order in which the stack's outputs are copied.
+func (v *validator) aws(a AWS) {
+	const output = "of the stack (docs/aws.md)"
+	v.check(regionPattern.MatchString(a.Region), "aws.region", "must be the stack's region, such as eu-west-1")
+	v.check(bucketPattern.MatchString(a.Bucket), "aws.bucket", "must be the output Bucket %s", output)
+	v.check(machinePattern.MatchString(a.StateMachine), "aws.state_machine", "must be the output StateMachine %s, an ARN", output)
+	v.check(queuePattern.MatchString(a.StatusQueue), "aws.status_queue", "must be the output StatusQueue %s, a URL", output)
+	v.check(queuePattern.MatchString(a.DeadLetterQueue), "aws.dead_letter_queue", "must be the output StatusDeadLetterQueue %s, a URL", output)
+	v.check(jobsPattern.MatchString(a.PlanQueue), "aws.plan_queue", "must be the output PlanJobQueue %s, an ARN", output)
+	v.check(jobsPattern.MatchString(a.ApplyQueue), "aws.apply_queue", "must be the output ApplyJobQueue %s, an ARN", output)
+	v.check(logPattern.MatchString(a.LogGroup), "aws.log_group", "must be the output JobLogGroup %s", output)
+}
+
+// target checks what of an environment depends on the engine. A job in AWS has
+// neither the server's environment nor its files.
+func (v *validator) target(key string, e Environment, engine string) {
+	for name, x := range e.Variables {
+		at := key + ".variables." + name
+		switch {
+		case engine == "aws" && (x.Env != "" || x.File != ""):
+			v.check(false, at, "comes from the server's environment or files, which jobs of the aws engine do not have: put it into Secrets Manager and name it with secret")
+		case engine != "aws" && x.Secret != "":
+			v.check(false, at+".secret", "is for engine: aws; use env or file")
+		case x.Secret != "":
+			v.check(secretPattern.MatchString(x.Secret), at+".secret", "must be the name or ARN of a secret, then #key for one key of a JSON object")
+		}
+	}
+	for _, k := range []struct {
+		name, value string
+		pattern     *regexp.Regexp
+		must        string
+	}{
+		{"account", e.Account, accountPattern, "an account id of 12 digits, in quotes"},
+		{"region", e.Region, regionPattern, "a region such as eu-west-1"},
+		{"plan_role", e.PlanRole, rolePattern, "the ARN of a role"},
+		{"apply_role", e.ApplyRole, rolePattern, "the ARN of a role"},
+	} {
+		if k.value == "" {
+			continue
+		}
+		v.check(k.pattern.MatchString(k.value), key+"."+k.name, "must be %s", k.must)
+		v.check(engine == "aws", key+"."+k.name, "is for engine: aws; remove it")
+	}
+}
