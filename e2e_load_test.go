@@ -63,8 +63,9 @@ func TestT16TwoHundredCommentsAtOnceAllEnd(t *testing.T) {
 		if got, want := len(s.said(n)), wantHelps[n]+1; got != want {
 			t.Errorf("%d comments of ours on pull request %d, want an answer to each /help and one plan: %d", got, n, want)
 		}
-		if last := s.said(n)[0]; !strings.HasPrefix(last.Body, "### Plan for") {
-			t.Errorf("the first comment on pull request %d is not its plan:\n%s", n, last.Body)
+		// They change one project, so one of them holds its lock.
+		if first := s.said(n)[0]; !strings.HasPrefix(first.Body, "### Plan for") && !strings.HasPrefix(first.Body, "### Speculative plan for") {
+			t.Errorf("the first comment on pull request %d is not its plan:\n%s", n, first.Body)
 		}
 	}
 	s.noErrorToGitHub()

@@ -33,6 +33,7 @@ var layout = map[string][]string{
 	// Inside a job there is no GitHub; the engine starts the runner.
 	"runner":              {"run", "project", "artifact", "runner", "runner/*"},
 	"backend/local":       {"run", "artifact", "runner", "runner/*", "backend/local/*"},
+	"backend/aws":         {"run", "artifact", "artifact/*", "runner", "backend/aws"},
 	"backend/backendtest": {"run", "artifact"},
 
 	// Only lockkeeper-evaluator carries the library that judges plans.
