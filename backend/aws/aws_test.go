@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -74,11 +76,12 @@ type fixture struct {
 	options aws.Options
 	objects *bucket.Bucket
 
-	mu      sync.Mutex
-	started []run.JobDocument // guarded by mu
+	mu   sync.Mutex
+	open map[string]run.JobDocument // guarded by mu: jobs that were asked for and have not ended
+	over map[string]bool            // guarded by mu: those that have
 }
 
-// engine notes the jobs that are asked for, as the store of a server does.
+// engine notes the jobs that are open, as the store of a server does.
 type engine struct {
 	*aws.Engine
 	f *fixture
@@ -86,36 +89,65 @@ type engine struct {
 
 func (e engine) Start(ctx context.Context, doc run.JobDocument) error {
 	e.f.mu.Lock()
-	e.f.started = append(e.f.started, doc)
+	if !e.f.over[doc.JobID] {
+		e.f.open[doc.JobID] = doc
+	}
 	e.f.mu.Unlock()
 	return e.Engine.Start(ctx, doc)
 }
 
-func (f *fixture) open(testing.TB) run.Backend { return engine{aws.New(f.options), f} }
+func (e engine) Run(ctx context.Context, deliver func(context.Context, run.Message) error) error {
+	return e.Engine.Run(ctx, func(ctx context.Context, m run.Message) error {
+		if err := deliver(ctx, m); err != nil || m.Kind != run.MessageFinished {
+			return err
+		}
+		e.f.mu.Lock()
+		defer e.f.mu.Unlock()
+		e.f.over[m.JobID] = true
+		delete(e.f.open, m.JobID)
+		return nil
+	})
+}
 
-func newFixture(t testing.TB, jobs int) *fixture {
+func (f *fixture) engine(testing.TB) run.Backend { return engine{aws.New(f.options), f} }
+
+// emulator starts an AWS in which any number of stacks have a place.
+func emulator(t testing.TB, jobs int) *awstest.Emulator {
 	t.Helper()
-	e := awstest.Start(t, awstest.Options{
+	return awstest.Start(t, awstest.Options{
 		Images: map[string]awstest.Image{image: {
 			Entrypoint: []string{os.Args[0]}, Env: map[string]string{asContainer: "1", fakeTerraform: backendtest.FakeTerraform(t)},
 		}},
 		MaxJobs: jobs, StopGrace: 5 * time.Second,
 	})
+}
+
+// stacks counts them, so that each has a name of its own.
+var stacks atomic.Int64
+
+var deploying sync.Mutex
+
+func newFixture(t testing.TB, e *awstest.Emulator) *fixture {
+	t.Helper()
 	subnets, groups := e.Network(t)
-	out := e.Deploy(t, "lockkeeper", deploy.Template(), map[string]string{
+	name := fmt.Sprintf("lk%d", stacks.Add(1))
+	deploying.Lock() // the emulator's CloudFormation takes one at a time
+	defer deploying.Unlock()
+	out := e.Deploy(t, name, deploy.Template(), map[string]string{
+		"NamePrefix": name,
 		"ImageUri": image + "@sha256:0", "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
 		"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id",
 		"PlanRoleArns": "arn:aws:iam::*:role/lockkeeper-plan", "ApplyRoleArns": "arn:aws:iam::*:role/lockkeeper-apply",
 	})
-	f := &fixture{Emulator: e, options: aws.Options{
+	f := &fixture{Emulator: e, open: map[string]run.JobDocument{}, over: map[string]bool{}, options: aws.Options{
 		Config: e.Config("server"), StateMachine: out["StateMachine"], Bucket: out["Bucket"], StatusQueue: out["StatusQueue"],
 		DeadLetters: out["StatusDeadLetterQueue"], PlanQueue: out["PlanJobQueue"], ApplyQueue: out["ApplyJobQueue"],
 	}}
-	f.options.Reconcile = time.Second
+	f.options.Reconcile, f.options.Poll = time.Second, time.Second
 	f.options.Open = func(context.Context) ([]run.JobDocument, error) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		return slices.Clone(f.started), nil
+		return slices.Collect(maps.Values(f.open)), nil
 	}
 	f.objects = &bucket.Bucket{Client: bucket.NewClient(f.options.Config), Name: f.options.Bucket}
 	return f
@@ -123,7 +155,7 @@ func newFixture(t testing.TB, jobs int) *fixture {
 
 func (f *fixture) harness() backendtest.Harness {
 	return backendtest.Harness{
-		Open: f.open, Artifacts: f.objects, Tamper: f.tamper, KillRunner: killContainer, Forgets: true,
+		Open: f.engine, Artifacts: f.objects, Tamper: f.tamper, KillRunner: f.killContainer, Forgets: true,
 	}
 }
 
@@ -146,12 +178,16 @@ func (f *fixture) tamper(t testing.TB, ref run.Artifact) {
 
 // killContainer ends the container of a job as the kernel does when memory is
 // short.
-func killContainer(t testing.TB, jobID string) {
+func (f *fixture) killContainer(t testing.TB, jobID string) {
 	t.Helper()
 	for _, file := range must(filepath.Glob("/proc/[0-9]*/cmdline")) {
 		cmdline, err := os.ReadFile(file)
 		if err != nil || !strings.Contains(string(cmdline), "/"+jobID+".document.json") {
 			continue
+		}
+		env, err := os.ReadFile(filepath.Join(filepath.Dir(file), "environ"))
+		if err != nil || !strings.Contains(string(env), "LOCKKEEPER_BUCKET="+f.options.Bucket+"\x00") {
+			continue // the same job id in another stack
 		}
 		pid := must(strconv.Atoi(filepath.Base(filepath.Dir(file))))
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -170,5 +206,6 @@ func must[T any](v T, err error) T {
 }
 
 func TestContract(t *testing.T) {
-	backendtest.Run(t, func(t *testing.T) backendtest.Harness { return newFixture(t, 1).harness() })
+	e := emulator(t, 1)
+	backendtest.Run(t, func(t *testing.T) backendtest.Harness { return newFixture(t, e).harness() })
 }

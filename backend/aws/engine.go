@@ -38,7 +38,7 @@ type Options struct {
 	// looked at every Reconcile, whether a message came or not.
 	Open      func(context.Context) ([]run.JobDocument, error)
 	Reconcile time.Duration // default 1 minute
-	Now       func() time.Time
+	Poll      time.Duration // how long a request waits for messages; default and at most 20 seconds
 }
 
 // Engine implements run.Backend.
@@ -48,17 +48,19 @@ type Engine struct {
 	steps   *sfn.Client
 	batch   *batch.Client
 	queue   *sqs.Client
+	looks   keyedMutex
+	over    recent // jobs whose finished message was taken
 }
 
 var _ run.Backend = (*Engine)(nil)
 
 // New makes an engine. It calls nothing.
 func New(o Options) *Engine {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.Reconcile <= 0 {
 		o.Reconcile = time.Minute
+	}
+	if o.Poll <= 0 {
+		o.Poll = 20 * time.Second
 	}
 	return &Engine{
 		o: o, objects: &bucket.Bucket{Client: bucket.NewClient(o.Config), Name: o.Bucket},
@@ -99,7 +101,7 @@ func (e *Engine) keepDocument(ctx context.Context, doc run.JobDocument, content 
 	if err := e.keep(ctx, key, content); err != nil {
 		return err
 	}
-	there, err := e.read(ctx, key)
+	there, _, err := e.read(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -190,7 +192,7 @@ func (e *Engine) document(ctx context.Context, id string) (doc run.JobDocument, 
 	if !jobID.MatchString(id) {
 		return doc, run.ErrNotFound
 	}
-	content, err := e.read(ctx, documentKey(run.RunOfJob(id), id))
+	content, _, err := e.read(ctx, documentKey(run.RunOfJob(id), id))
 	if errors.Is(err, artifact.ErrNotFound) {
 		return doc, run.ErrNotFound
 	}

@@ -39,7 +39,7 @@ const pause = 2 * time.Second
 // the queue, comes again, and ends among the dead letters.
 func (e *Engine) listen(ctx context.Context, deliver deliverer) error {
 	for ctx.Err() == nil {
-		out, err := e.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &e.o.StatusQueue, MaxNumberOfMessages: 10, WaitTimeSeconds: 20})
+		out, err := e.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &e.o.StatusQueue, MaxNumberOfMessages: 10, WaitTimeSeconds: int32(e.o.Poll.Seconds())})
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -82,39 +82,48 @@ func (e *Engine) take(ctx context.Context, messages []types.Message, deliver del
 	}
 }
 
-// hint looks at the job that a message is about.
+// hint looks at the job that a message is about. A job that is not known makes
+// it a message that cannot be acted on.
 func (e *Engine) hint(ctx context.Context, body string, deliver deliverer) error {
-	id, started, err := about(body)
-	if err != nil {
+	h, err := about(body)
+	if err != nil || e.over.has(h.jobID) {
 		return err
 	}
-	doc, err := e.document(ctx, id)
-	if errors.Is(err, run.ErrNotFound) {
-		zerolog.Ctx(ctx).Warn().Str("job", id).Msg("status message about an unknown job")
-		return nil
-	}
+	doc, err := e.document(ctx, h.jobID)
 	if err != nil {
-		return err
+		return fmt.Errorf("status message about job %q: %w", h.jobID, err)
 	}
-	return e.look(ctx, doc, started, deliver)
+	return e.look(ctx, doc, h.started, deliver)
 }
 
-// look delivers what is known of a job. started says that it runs.
-func (e *Engine) look(ctx context.Context, doc run.JobDocument, started bool, deliver deliverer) error {
-	r, err := e.result(ctx, doc)
+// look delivers what is known of a job: that it is over, or that it began at
+// started, if that is known. Two looks at a job wait for each other, so that
+// the second one knows what the first one delivered.
+func (e *Engine) look(ctx context.Context, doc run.JobDocument, started time.Time, deliver deliverer) error {
+	defer e.looks.lock(doc.JobID)()
+	if e.over.has(doc.JobID) {
+		return nil
+	}
+	end, err := e.result(ctx, doc)
 	if err != nil {
 		return err
 	}
-	m := run.Message{JobID: doc.JobID, Fence: doc.Fence, At: e.o.Now().UTC()}
+	m := run.Message{JobID: doc.JobID, Fence: doc.Fence}
 	switch {
-	case r != nil:
-		m.Seq, m.Kind, m.Result = seqFinished, run.MessageFinished, r
-	case started:
-		m.Seq, m.Kind = seqStarted, run.MessageStarted
+	case end != nil:
+		m.Seq, m.Kind, m.At, m.Result = seqFinished, run.MessageFinished, end.at, &end.result
+	case !started.IsZero():
+		m.Seq, m.Kind, m.At = seqStarted, run.MessageStarted, started
 	default:
 		return nil
 	}
-	return e.tell(ctx, m, deliver)
+	if err := e.tell(ctx, m, deliver); err != nil {
+		return err
+	}
+	if end != nil {
+		e.over.add(doc.JobID)
+	}
+	return nil
 }
 
 // tell delivers a message, for a while again until it is taken. After that it
@@ -129,31 +138,44 @@ func (e *Engine) tell(ctx context.Context, m run.Message, deliver deliverer) err
 	}
 }
 
+// hinted is what a message says.
+type hinted struct {
+	jobID   string
+	started time.Time // when its container began; zero when the message is about something else
+}
+
 // about finds out which job a message is about: one of the state machine, or an
-// event of Step Functions or Batch.
-func about(body string) (id string, started bool, err error) {
+// event of Step Functions or Batch (Amazon EventBridge user guide, "AWS Step
+// Functions events", and AWS Batch user guide, "Batch EventBridge events").
+func about(body string) (h hinted, err error) {
 	var m struct {
 		JobID  string `json:"job_id"`
 		Detail struct {
-			Status  string `json:"status"`
-			JobName string `json:"jobName"` // of Batch
-			Input   string `json:"input"`   // of Step Functions
+			Status    string `json:"status"`
+			JobName   string `json:"jobName"`   // of Batch
+			StartedAt int64  `json:"startedAt"` // of Batch, in milliseconds
+			Input     string `json:"input"`     // of Step Functions
 		} `json:"detail"`
 	}
 	if err := json.Unmarshal([]byte(body), &m); err != nil {
-		return "", false, fmt.Errorf("reading a status message: %w", err)
+		return h, fmt.Errorf("reading a status message: %w", err)
 	}
 	switch {
 	case m.JobID != "":
-		return m.JobID, false, nil
+		h.jobID = m.JobID
 	case m.Detail.JobName != "":
-		return m.Detail.JobName, m.Detail.Status == "RUNNING", nil
+		h.jobID = m.Detail.JobName
+		if m.Detail.Status == "RUNNING" && m.Detail.StartedAt > 0 {
+			h.started = time.UnixMilli(m.Detail.StartedAt).UTC()
+		}
+	default:
+		var doc run.JobDocument
+		if err := json.Unmarshal([]byte(m.Detail.Input), &doc); err != nil || doc.JobID == "" {
+			return h, errors.New("reading a status message: it names no job")
+		}
+		h.jobID = doc.JobID
 	}
-	var doc run.JobDocument
-	if err := json.Unmarshal([]byte(m.Detail.Input), &doc); err != nil || doc.JobID == "" {
-		return "", false, errors.New("reading a status message: it names no job")
-	}
-	return doc.JobID, false, nil
+	return h, nil
 }
 
 // reconcile looks at every open job now and then: at the start, for what
@@ -166,7 +188,7 @@ func (e *Engine) reconcile(ctx context.Context, deliver deliverer) error {
 				zerolog.Ctx(ctx).Error().Err(err).Msg("listing open jobs")
 			}
 			for _, doc := range docs {
-				if err := e.look(ctx, doc, false, deliver); err != nil && ctx.Err() == nil {
+				if err := e.look(ctx, doc, time.Time{}, deliver); err != nil && ctx.Err() == nil {
 					zerolog.Ctx(ctx).Error().Err(err).Str("job", doc.JobID).Msg("looking at an open job")
 				}
 			}

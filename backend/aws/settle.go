@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch"
@@ -19,6 +20,12 @@ import (
 	"github.com/lockkeeper/lockkeeper/runner"
 )
 
+// ended is how a job ended, and when that was written down.
+type ended struct {
+	result run.Result
+	at     time.Time
+}
+
 // ending is how an execution ended that left no result.
 type ending struct {
 	cancelled bool
@@ -28,10 +35,10 @@ type ending struct {
 // result is how a job ended, and nil when it has not. What the container wrote
 // counts; when it wrote nothing and nothing of the job is left, the end is
 // worked out and written in its place, so that it stays what it is.
-func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*run.Result, error) {
-	r, err := e.written(ctx, doc)
-	if r != nil || err != nil {
-		return r, err
+func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*ended, error) {
+	there, err := e.written(ctx, doc)
+	if there != nil || err != nil {
+		return there, err
 	}
 	end, err := e.execution(ctx, doc)
 	if end == nil || err != nil {
@@ -40,7 +47,8 @@ func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*run.Result, 
 	if alive, err := e.alive(ctx, doc); alive || err != nil {
 		return nil, err
 	}
-	if r, err = e.conclude(ctx, doc, *end); err != nil {
+	r, err := e.conclude(ctx, doc, *end)
+	if err != nil {
 		return nil, err
 	}
 	content, err := json.Marshal(r)
@@ -54,35 +62,36 @@ func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*run.Result, 
 }
 
 // written is the result that lies in the bucket.
-func (e *Engine) written(ctx context.Context, doc run.JobDocument) (*run.Result, error) {
-	content, err := e.read(ctx, ResultKey(doc))
+func (e *Engine) written(ctx context.Context, doc run.JobDocument) (*ended, error) {
+	content, at, err := e.read(ctx, ResultKey(doc))
 	if errors.Is(err, artifact.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
 	}
-	var r run.Result
-	if err := json.Unmarshal(content, &r); err != nil {
+	end := ended{at: at}
+	if err := json.Unmarshal(content, &end.result); err != nil {
 		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
 	}
-	return &r, nil
+	return &end, nil
 }
 
 // maxObject bounds what is read into memory of an object, in bytes.
 const maxObject = 4 << 20
 
-func (e *Engine) read(ctx context.Context, key string) ([]byte, error) {
+// read gives an object and when it was written.
+func (e *Engine) read(ctx context.Context, key string) ([]byte, time.Time, error) {
 	out, err := e.objects.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &e.o.Bucket, Key: &key})
 	if err != nil {
-		return nil, explain(err)
+		return nil, time.Time{}, explain(err)
 	}
 	defer func() { _ = out.Body.Close() }()
 	content, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1))
 	if err == nil && len(content) > maxObject {
 		err = fmt.Errorf("%s has more than %d bytes", key, maxObject)
 	}
-	return content, err
+	return content, aws.ToTime(out.LastModified).UTC(), err
 }
 
 // execution is how the execution of a job ended; nil while it runs.
