@@ -190,10 +190,13 @@ func (j *job) mayBegin(ctx context.Context) *run.Problem {
 	if err == nil {
 		return nil
 	}
+	if p := ended(ctx); p != nil { // in the middle of it
+		return p
+	}
 	if !errors.Is(err, artifact.ErrClaimed) {
 		return unexpected(err)
 	}
-	by, _, err := j.store.Claimant(ctx, AppliedKey(j.doc))
+	by, _, err := j.store.Claimant(context.WithoutCancel(ctx), AppliedKey(j.doc))
 	if err != nil {
 		return unexpected(err)
 	}
