@@ -30,68 +30,73 @@ func TestAPlanIsAppliedOnce(t *testing.T) {
 	}
 }
 
+// stored is the file of the plan that the next apply takes.
+func (a *applying) stored() string { return filepath.Join(a.options.Artifacts, a.doc.Plan.File.Key) }
+
+// otherPlans are the ways in which a plan is not the stored one.
+var otherPlans = map[string]struct {
+	change func(t *testing.T, a *applying)
+	code   string
+}{
+	"a bit is flipped": {func(t *testing.T, a *applying) {
+		content, err := os.ReadFile(a.stored())
+		if err != nil {
+			t.Fatal(err)
+		}
+		content[len(content)/2] ^= 1
+		if err := os.WriteFile(a.stored(), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}, "plan_changed"},
+	"the file of another project": {func(t *testing.T, a *applying) {
+		first := a.stored()
+		a.doc.Project.Name, a.doc.Project.Dir = "other", "other"
+		a.planAgain(t, "plan-1")
+		if err := os.Rename(first, a.stored()); err != nil {
+			t.Fatal(err)
+		}
+	}, "plan_changed"},
+	"the plan of another project": {func(_ *testing.T, a *applying) {
+		a.doc.Project.Name, a.doc.Project.Dir = "other", "other"
+	}, "plan_mismatch"},
+	"an older file of the project": {func(t *testing.T, a *applying) {
+		older := a.stored()
+		a.doc.Flags = []string{"-var=ledger=" + a.ledger + "s"} // else both may have the same bytes
+		a.planAgain(t, "plan-1")
+		if err := os.Rename(older, a.stored()); err != nil {
+			t.Fatal(err)
+		}
+	}, "plan_changed"},
+	"an older plan of the project": {func(t *testing.T, a *applying) {
+		older := a.doc.Plan.File
+		a.planAgain(t, "plan-1")
+		a.doc.Plan.File = older
+	}, "plan_mismatch"},
+	"of another commit": {func(_ *testing.T, a *applying) { a.doc.Commit = "0" + a.doc.Commit[1:] }, "plan_mismatch"},
+	"of another base":   {func(_ *testing.T, a *applying) { a.doc.BaseCommit = "0" + a.doc.BaseCommit[1:] }, "plan_mismatch"},
+	"renamed": {func(t *testing.T, a *applying) {
+		if err := os.Rename(a.stored(), a.stored()+"x"); err != nil {
+			t.Fatal(err)
+		}
+		a.doc.Plan.File.Key += "x"
+	}, "plan_mismatch"},
+	"deleted": {func(t *testing.T, a *applying) {
+		if err := os.Remove(a.stored()); err != nil {
+			t.Fatal(err)
+		}
+	}, "plan_changed"},
+	"no plan":            {func(_ *testing.T, a *applying) { a.doc.Plan = nil }, "plan_mismatch"},
+	"no binding":         {func(_ *testing.T, a *applying) { a.doc.Plan.Binding = "" }, "plan_mismatch"},
+	"by another version": {func(_ *testing.T, a *applying) { a.doc.Plan.Terraform = "Terraform 1.0.0" }, "terraform_changed"},
+	"the source is other": {func(_ *testing.T, a *applying) {
+		a.doc.Source.SHA256 = strings.Repeat("0", 64)
+		a.doc.Plan.Binding = a.doc.Binding()
+	}, "source_changed"},
+}
+
 func TestT22_APlanThatIsNotTheStoredOneIsRefusedBeforeTerraformStarts(t *testing.T) {
 	t.Parallel()
-	stored := func(a *applying) string { return filepath.Join(a.options.Artifacts, a.doc.Plan.File.Key) }
-	for name, c := range map[string]struct {
-		change func(t *testing.T, a *applying)
-		code   string
-	}{
-		"a bit is flipped": {func(t *testing.T, a *applying) {
-			content, err := os.ReadFile(stored(a))
-			if err != nil {
-				t.Fatal(err)
-			}
-			content[len(content)/2] ^= 1
-			if err := os.WriteFile(stored(a), content, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}, "plan_changed"},
-		"the file of another project": {func(t *testing.T, a *applying) {
-			first := stored(a)
-			a.doc.Project.Name, a.doc.Project.Dir = "other", "other"
-			a.planAgain(t, "plan-1")
-			if err := os.Rename(first, stored(a)); err != nil {
-				t.Fatal(err)
-			}
-		}, "plan_changed"},
-		"the plan of another project": {func(_ *testing.T, a *applying) {
-			a.doc.Project.Name, a.doc.Project.Dir = "other", "other"
-		}, "plan_mismatch"},
-		"an older file of the project": {func(t *testing.T, a *applying) {
-			older := stored(a)
-			a.doc.Flags = []string{"-var=ledger=" + a.ledger + "s"} // else both may have the same bytes
-			a.planAgain(t, "plan-1")
-			if err := os.Rename(older, stored(a)); err != nil {
-				t.Fatal(err)
-			}
-		}, "plan_changed"},
-		"an older plan of the project": {func(t *testing.T, a *applying) {
-			older := a.doc.Plan.File
-			a.planAgain(t, "plan-1")
-			a.doc.Plan.File = older
-		}, "plan_mismatch"},
-		"of another commit": {func(_ *testing.T, a *applying) { a.doc.Commit = "0" + a.doc.Commit[1:] }, "plan_mismatch"},
-		"of another base":   {func(_ *testing.T, a *applying) { a.doc.BaseCommit = "0" + a.doc.BaseCommit[1:] }, "plan_mismatch"},
-		"renamed": {func(t *testing.T, a *applying) {
-			if err := os.Rename(stored(a), stored(a)+"x"); err != nil {
-				t.Fatal(err)
-			}
-			a.doc.Plan.File.Key += "x"
-		}, "plan_mismatch"},
-		"deleted": {func(t *testing.T, a *applying) {
-			if err := os.Remove(stored(a)); err != nil {
-				t.Fatal(err)
-			}
-		}, "plan_changed"},
-		"no plan":            {func(_ *testing.T, a *applying) { a.doc.Plan = nil }, "plan_mismatch"},
-		"no binding":         {func(_ *testing.T, a *applying) { a.doc.Plan.Binding = "" }, "plan_mismatch"},
-		"by another version": {func(_ *testing.T, a *applying) { a.doc.Plan.Terraform = "Terraform 1.0.0" }, "terraform_changed"},
-		"the source is other": {func(_ *testing.T, a *applying) {
-			a.doc.Source.SHA256 = strings.Repeat("0", 64)
-			a.doc.Plan.Binding = a.doc.Binding()
-		}, "source_changed"},
-	} {
+	for name, c := range otherPlans {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := plans(t, map[string]string{"app/main.tf": ledger, "other/main.tf": ledger + "# other\n"})
