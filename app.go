@@ -83,6 +83,7 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 	base := &server.Base{
 		Runs: worker, Store: db, Facts: preparer.Facts, Why: why(preparer), Notify: sender.Wake, Now: time.Now, AppID: cfg.GitHub.AppID,
 		Repositories: cfg.Repositories, Autoplan: cfg.Autoplan.Enabled, Drafts: cfg.Autoplan.Drafts, Status: report.Status,
+		RequiredChecks: requiredChecks(cfg),
 	}
 	inbox := server.NewInbox(db, base.Handlers(), time.Now, metrics)
 	webhook, err := server.Webhook{

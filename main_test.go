@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -62,6 +63,13 @@ type stage struct {
 // server's config before it is written.
 func newStage(t testing.TB, change ...func(map[string]any)) *stage {
 	t.Helper()
+	return newStageWith(t, nil, change...)
+}
+
+// newStageWith is newStage with permissions of the App beside those of its
+// manifest.
+func newStageWith(t testing.TB, permissions map[string]string, change ...func(map[string]any)) *stage {
+	t.Helper()
 	s := &stage{TB: t, dir: t.TempDir()}
 	mux := http.NewServeMux()
 	s.github = httptest.NewServer(mux)
@@ -70,6 +78,7 @@ func newStage(t testing.TB, change ...func(map[string]any)) *stage {
 	s.check(err)
 	options := sandbox.Options{Dir: s.dir, URL: s.github.URL, Checker: openapi.NewChecker(spec, func(violation string) { t.Errorf("GitHub's description is violated: %s", violation) })}
 	s.check(readManifest(&options))
+	maps.Copy(options.Permissions, permissions)
 	s.world, err = sandbox.New(options)
 	s.check(err)
 	t.Cleanup(s.world.GitHub.Close)

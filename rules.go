@@ -52,3 +52,12 @@ func withoutApply(cfg config.Config) map[string]bool {
 	}
 	return out
 }
+
+// requiredChecks are the names of all checks that some environment asks for.
+func requiredChecks(cfg config.Config) []string {
+	var names []string
+	for _, env := range cfg.Environments {
+		names = append(names, env.Policy.RequiredChecks...)
+	}
+	return names
+}

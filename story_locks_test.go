@@ -73,7 +73,7 @@ func TestUnlockOfTheOwnLockGivesItToWhoWaits(t *testing.T) {
 		t.Errorf("#%d was not planned again: %s by %s", second, r.State, r.Trigger)
 	}
 	s.says(ana, first, "/apply")
-	s.refused(first, "network-dev")
+	s.refused(first, fmt.Sprintf("#%d", second))
 }
 
 func TestT33UnlockOfAnothersLockNeedsTheRightAndTheName(t *testing.T) {
@@ -152,4 +152,20 @@ func TestTwoProjectsAreHeldTogetherOrNotAtAll(t *testing.T) {
 	if got := s.holders(); !slices.Equal(got, []string{fmt.Sprintf("network-dev@%d", second), fmt.Sprintf("orders-dev@%d", second)}) {
 		t.Errorf("locks of %v, want both of #%d", got, second)
 	}
+}
+
+func TestWithLocksAtApplyPlansWaitForNobody(t *testing.T) {
+	s := newStory(t, func(c map[string]any) { c["locks"] = map[string]any{"at": "apply"} })
+	first, second := s.planned("a"), s.planned("b")
+	s.holds(0)
+	s.says(ana, second, "/apply")
+	if !s.applied("b") {
+		t.Fatalf("not applied:\n%s", s.conversation(second))
+	}
+	s.holds(second)
+	s.says(ana, first, "/apply")
+	if r := s.applies(first)[0]; r.State != run.StateRefused || s.applied("a") {
+		t.Errorf("the apply of #%d is %s:\n%s", first, r.State, s.conversation(first))
+	}
+	s.wants(s.last(first), fmt.Sprintf("#%d", second))
 }

@@ -15,7 +15,8 @@ type OtherApp struct {
 func (a *OtherApp) is(b *OtherApp) bool { return a == b || a != nil && b != nil && a.ID == b.ID }
 
 // ReportCheck makes a check run of another App on a commit, as CI does, and gives its id. conclusion is empty unless status
-// is completed. The App of this double hears nothing of it: it is told of its own runs alone.
+// is completed. The App of this double is told that it was created, or completed: of reruns and of pressed buttons only the
+// App that made the run is told (GitHub documentation, "Webhook events and payloads", check_run).
 func (d *Double) ReportCheck(repo, sha string, app OtherApp, name, status, conclusion string) (int64, error) {
 	r, err := d.findRepo(repo)
 	if err != nil {
@@ -38,6 +39,11 @@ func (d *Double) ReportCheck(repo, sha string, app OtherApp, name, status, concl
 	r.checks[run.id] = run
 	run.suite.add(run)
 	d.feed.changed()
+	action := "created"
+	if status == "completed" {
+		action = "completed"
+	}
+	d.emitCheckRun(run, actor{account: d.addAccount(app.Slug+"[bot]", kindBot)}, action, nil)
 	return run.id, nil
 }
 
