@@ -47,12 +47,12 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 			err = errors.Join(err, a.close())
 		}
 	}()
-	kept, err := a.open(ctx, cfg.DataDir)
+	kept, err := a.open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	db, artifacts := kept.db, kept.artifacts
-	engine, err := newEngine(ctx, cfg)
+	engine, err := newEngine(ctx, cfg, kept)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 	}
 	base := &server.Base{
 		Runs: worker, Store: db, Facts: preparer.Facts, Why: why(preparer), Notify: sender.Wake, Now: time.Now, AppID: cfg.GitHub.AppID,
-		Repositories: cfg.Repositories, Autoplan: cfg.Autoplan.Enabled, Drafts: cfg.Autoplan.Drafts, Status: report.Status,
+		Repositories: cfg.Repositories, Autoplan: cfg.Autoplan.Enabled, Drafts: cfg.Autoplan.Drafts, Status: status(ctx, engine),
 		RequiredChecks: requiredChecks(cfg),
 	}
 	inbox := server.NewInbox(db, base.Handlers(), time.Now, metrics)
@@ -100,20 +100,40 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 	a.parts = []part{
 		{"inbox", inbox.Run}, {"worker", worker.Run}, {"sender", sender.Run}, {"lost deliveries", a.lost.Run},
 		{"locks", locks.Run},
-		{"retention", retention{db, artifacts}.run},
+		{"retention", retention{db, kept.dir}.run},
 	}
 	return a, nil
 }
 
-// kept is what the data directory holds.
+// kept is what the server keeps.
 type kept struct {
 	db        *store.SQLite
-	artifacts *artifact.Dir
+	artifacts artifactStore
+	dir       *artifact.Dir // of the artifacts; nil when they are in a bucket
 	index     *project.Index
 }
 
+// artifactStore is a directory or a bucket; artifact.Dir says what the methods
+// promise.
+type artifactStore interface {
+	PutContent(ctx context.Context, prefix string, r io.Reader) (run.Artifact, error)
+	Open(ctx context.Context, ref run.Artifact) (io.ReadCloser, error)
+}
+
+// openArtifacts opens the store of artifacts that the config names.
+func (k *kept) openArtifacts(ctx context.Context, cfg config.Config) (err error) {
+	if cfg.Artifacts == "s3" {
+		k.artifacts, err = openBucket(ctx, cfg.AWS)
+		return err
+	}
+	k.dir, err = artifact.OpenDir(filepath.Join(cfg.DataDir, "artifacts"))
+	k.artifacts = k.dir
+	return err
+}
+
 // open locks the data directory and opens what it holds.
-func (a *app) open(ctx context.Context, dir string) (k kept, err error) {
+func (a *app) open(ctx context.Context, cfg config.Config) (k kept, err error) {
+	dir := cfg.DataDir
 	if err := a.lockDataDir(dir); err != nil {
 		return k, err
 	}
@@ -121,10 +141,12 @@ func (a *app) open(ctx context.Context, dir string) (k kept, err error) {
 		return k, err
 	}
 	a.closers = append(a.closers, k.db.Close)
-	if k.artifacts, err = artifact.OpenDir(filepath.Join(dir, "artifacts")); err != nil {
+	if err := k.openArtifacts(ctx, cfg); err != nil {
 		return k, err
 	}
-	a.closers = append(a.closers, k.artifacts.Close)
+	if k.dir != nil {
+		a.closers = append(a.closers, k.dir.Close)
+	}
 	k.index = new(project.Index)
 	return k, a.keepIndex(k.index, filepath.Join(dir, "modules.index"))
 }

@@ -23,7 +23,10 @@ import (
 )
 
 // newEngine makes the engine that the config names.
-func newEngine(ctx context.Context, cfg config.Config) (run.Backend, error) {
+func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, error) {
+	if cfg.Engine == "aws" {
+		return newAWSEngine(ctx, cfg.AWS, k.db)
+	}
 	runner, err := runnerCommand()
 	if err != nil {
 		return nil, err
@@ -79,7 +82,7 @@ func newPreparer(cfg config.Config, clients githubapp.ClientCreator, k kept) *pr
 	environments := prepare.Environments{Default: cfg.DefaultEnvironment, ByName: map[string]prepare.Environment{}}
 	for name, env := range cfg.Environments {
 		environments.ByName[name] = prepare.Environment{
-			Job: run.JobEnvironment{Name: name}, BackendConfig: env.BackendConfig,
+			Job: jobEnvironment(cfg.Engine, name, env), BackendConfig: env.BackendConfig,
 		}
 		rules[name] = policyRules(env.Policy)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-github/v60/github"
 	"github.com/palantir/go-githubapp/githubapp"
 
-	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -53,11 +52,11 @@ func (c *explainCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	kept, err := lookInto(ctx, cfg.DataDir)
+	kept, err := lookInto(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, kept.artifacts.Close(), kept.db.Close()) }()
+	defer func() { err = errors.Join(err, kept.close()) }()
 	mirrors, err := os.MkdirTemp("", "lockkeeper-explain-") // the server's own are in use
 	if err != nil {
 		return fmt.Errorf("making a directory for the commits: %w", err)
@@ -81,19 +80,28 @@ func (c *explainCmd) Run(ctx context.Context) (err error) {
 }
 
 // lookInto opens what a server keeps without taking it over.
-func lookInto(ctx context.Context, dir string) (k kept, err error) {
-	file := filepath.Join(dir, "lockkeeper.db")
+func lookInto(ctx context.Context, cfg config.Config) (k kept, err error) {
+	file := filepath.Join(cfg.DataDir, "lockkeeper.db")
 	if _, err := os.Stat(file); err != nil {
 		return k, fmt.Errorf("looking for what the server keeps (start it once, or correct data_dir in the config): %w", err)
 	}
 	if k.db, err = store.Open(ctx, file); err != nil {
 		return k, err
 	}
-	if k.artifacts, err = artifact.OpenDir(filepath.Join(dir, "artifacts")); err != nil {
+	if err := k.openArtifacts(ctx, cfg); err != nil {
 		return k, errors.Join(err, k.db.Close())
 	}
 	k.index = new(project.Index)
 	return k, nil
+}
+
+// close lets go of what lookInto opened.
+func (k kept) close() error {
+	err := k.db.Close()
+	if k.dir != nil {
+		err = errors.Join(err, k.dir.Close())
+	}
+	return err
 }
 
 // findRepository asks GitHub for the ids of a repository on which the App is

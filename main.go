@@ -33,6 +33,8 @@ type cli struct {
 	Sandbox  sandboxCmd       `cmd:"" help:"Try Lockkeeper on this machine, with a GitHub of its own and a page."`
 	Validate validateCmd      `cmd:"" help:"Name every mistake in lockkeeper.yml, in the modules that it points to, and in rules for plans."`
 	Explain  explainCmd       `cmd:"" help:"Say what stands for and against applying a pull request, as /why does there."`
+	Doctor   doctorCmd        `cmd:"" help:"Look at every part of an installation and say what to do about what is wrong."`
+	Job      jobCmd           `cmd:"" hidden:"" help:"Do one job of the AWS engine; containers start it."`
 	Version  kong.VersionFlag `help:"Print the version."`
 }
 

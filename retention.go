@@ -16,7 +16,7 @@ const keepFor = 30 * 24 * time.Hour
 // retention forgets what is old, once a day.
 type retention struct {
 	store     *store.SQLite
-	artifacts *artifact.Dir
+	artifacts *artifact.Dir // nil when they are in a bucket, whose lifecycle rules do it
 }
 
 func (r retention) run(ctx context.Context) error {
@@ -27,8 +27,10 @@ func (r retention) run(ctx context.Context) error {
 		if err := r.store.Sweep(ctx, before); err != nil && ctx.Err() == nil {
 			zerolog.Ctx(ctx).Error().Err(err).Msg("sweeping the store")
 		}
-		if _, err := r.artifacts.Sweep(ctx, before); err != nil && ctx.Err() == nil {
-			zerolog.Ctx(ctx).Error().Err(err).Msg("sweeping artifacts")
+		if r.artifacts != nil {
+			if _, err := r.artifacts.Sweep(ctx, before); err != nil && ctx.Err() == nil {
+				zerolog.Ctx(ctx).Error().Err(err).Msg("sweeping artifacts")
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -135,7 +135,7 @@ func newFixture(t testing.TB, e *awstest.Emulator) *fixture {
 	defer deploying.Unlock()
 	out := e.Deploy(t, name, deploy.Template(), map[string]string{
 		"NamePrefix": name,
-		"ImageUri": image + "@sha256:0", "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
+		"ImageUri":   image + "@sha256:0", "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
 		"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id",
 		"PlanRoleArns": "arn:aws:iam::*:role/lockkeeper-plan", "ApplyRoleArns": "arn:aws:iam::*:role/lockkeeper-apply",
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -31,6 +32,7 @@ type Options struct {
 	DeadLetters  string // URL of the queue of messages that nobody could read
 	PlanQueue    string // Batch job queues, by name or ARN
 	ApplyQueue   string
+	LogGroup     string // of the containers; empty when nobody may read it
 
 	// Lambda says whether a job may run as a Lambda function; nil is never.
 	Lambda func(run.JobDocument) bool
@@ -48,6 +50,7 @@ type Engine struct {
 	steps   *sfn.Client
 	batch   *batch.Client
 	queue   *sqs.Client
+	logs    *cloudwatchlogs.Client
 	looks   keyedMutex
 	over    recent // jobs whose finished message was taken
 }
@@ -65,6 +68,7 @@ func New(o Options) *Engine {
 	return &Engine{
 		o: o, objects: &bucket.Bucket{Client: bucket.NewClient(o.Config), Name: o.Bucket},
 		steps: sfn.NewFromConfig(o.Config), batch: batch.NewFromConfig(o.Config), queue: sqs.NewFromConfig(o.Config),
+		logs: cloudwatchlogs.NewFromConfig(o.Config),
 	}
 }
 

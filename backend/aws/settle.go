@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/batch"
-	batchtypes "github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
@@ -44,12 +43,16 @@ func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*ended, error
 	if end == nil || err != nil {
 		return nil, err
 	}
-	if alive, err := e.alive(ctx, doc); alive || err != nil {
+	containers, err := e.containers(ctx, doc)
+	if err != nil || slices.ContainsFunc(containers, alive) {
 		return nil, err
 	}
 	r, err := e.conclude(ctx, doc, *end)
 	if err != nil {
 		return nil, err
+	}
+	if r.Outcome != run.OutcomeCancelled {
+		r.Problem.Detail = join(r.Problem.Detail, e.lastLines(ctx, containers))
 	}
 	content, err := json.Marshal(r)
 	if err != nil {
@@ -108,31 +111,6 @@ func (e *Engine) execution(ctx context.Context, doc run.JobDocument) (*ending, e
 		return nil, nil
 	}
 	return &ending{cancelled: aws.ToString(d.Error) == cancelledError, cause: aws.ToString(d.Cause)}, nil
-}
-
-// alive reports whether a container of the job runs or may still start: a
-// stopped execution leaves it up to 30 seconds.
-func (e *Engine) alive(ctx context.Context, doc run.JobDocument) (bool, error) {
-	queue := e.o.PlanQueue
-	if doc.Command.Mutating() {
-		queue = e.o.ApplyQueue
-	}
-	pages := batch.NewListJobsPaginator(e.batch, &batch.ListJobsInput{
-		JobQueue: &queue, Filters: []batchtypes.KeyValuesPair{{Name: aws.String("JOB_NAME"), Values: []string{doc.JobID}}},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return false, fmt.Errorf("looking for containers of job %s: %w", doc.JobID, explain(err))
-		}
-		for _, j := range page.JobSummaryList {
-			ended := j.Status == batchtypes.JobStatusSucceeded || j.Status == batchtypes.JobStatusFailed
-			if aws.ToString(j.JobName) == doc.JobID && !ended {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
 }
 
 // conclude works out how a job ended of which nothing is left. A mutating one

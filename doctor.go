@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/lockkeeper/lockkeeper/backend/aws"
+)
+
+type doctorCmd struct {
+	AWS doctorAWSCmd `cmd:"" name:"aws" help:"Look at what the AWS engine needs, and run one harmless job to its end."`
+}
+
+type doctorAWSCmd struct {
+	Config string `required:"" placeholder:"FILE" help:"The server's config file."`
+}
+
+// Run looks at every part with the server's own credentials.
+func (c *doctorAWSCmd) Run(ctx context.Context) error {
+	cfg, err := loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	if cfg.Engine != "aws" {
+		return fmt.Errorf("engine is %s in %s: there is nothing of AWS to look at", cfg.Engine, c.Config)
+	}
+	sdk, err := awsConfig(ctx, cfg.AWS.Region)
+	if err != nil {
+		return err
+	}
+	return diagnose(os.Stdout, aws.New(awsOptions(sdk, cfg.AWS)).Checks(ctx))
+}
+
+// diagnose prints one line for each check, as it ends.
+func diagnose(w io.Writer, checks func(yield func(aws.Check) bool)) error {
+	failed := 0
+	for check := range checks {
+		if check.Err == nil {
+			fmt.Fprintf(w, "ok      %-15s %s\n", check.Name, check.Found)
+			continue
+		}
+		failed++
+		fmt.Fprintf(w, "failed  %-15s %v\n        %-15s %s\n", check.Name, check.Err, "", check.Do)
+	}
+	if failed > 0 {
+		return errors.New(count(failed, "check") + " failed")
+	}
+	return nil
+}
