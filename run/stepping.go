@@ -25,7 +25,7 @@ func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
 			next = Step(r, Refused{At: w.Now(), Problem: *problem, HeadSHA: next.Run.HeadSHA})
 		}
 	case next.Run.Kind.Mutating() && next.Run.State.Final() && !r.State.Final():
-		l.End(r.ID, next.Run.projectsIn(JobSucceeded), next.Run.projectsIn(JobFailed), w.Now())
+		l.End(r.ID, next.Run.applied(), next.Run.halfDone(), w.Now())
 		if w.Merge && next.Run.State == StateSucceeded {
 			next.Notices = append(next.Notices, MergePull(next.Run))
 		}
@@ -99,10 +99,21 @@ func (r *Run) fence(fences map[string]int64) {
 	}
 }
 
-func (r *Run) projectsIn(s JobState) []string {
+// applied are the projects of jobs that succeeded.
+func (r *Run) applied() []string {
+	return r.projects(func(j Job) bool { return j.State == JobSucceeded })
+}
+
+// halfDone are the projects of jobs that may have changed something and did not
+// succeed.
+func (r *Run) halfDone() []string {
+	return r.projects(func(j Job) bool { return j.State != JobSucceeded && j.Result != nil && j.Result.Began })
+}
+
+func (r *Run) projects(is func(Job) bool) []string {
 	var out []string
 	for _, j := range r.Jobs {
-		if j.State == s {
+		if is(j) {
 			out = append(out, j.Document.Project.Name)
 		}
 	}

@@ -205,3 +205,28 @@ func TestT32AnApplyNeedsTheFenceOfItsPlan(t *testing.T) {
 		}
 	})
 }
+
+// An apply that was refused before it began leaves nothing behind that a merge
+// would have to wait for; one that may have changed something does.
+func TestT37OnlyAnApplyThatBeganKeepsItsLockAfterTheMerge(t *testing.T) {
+	for _, began := range []bool{false, true} {
+		withApplies(t, func(f *workerFixture) {
+			r := f.run(f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded).ID)
+			id := f.ask(run.KindApply, 1)
+			m := finished(run.JobID(id, 0), 1, run.OutcomeFailed)
+			m.Result.Began = began
+			f.backend.messages <- m
+			f.run(id)
+			if err := f.worker.Close(f.Context(), r.Repository, 1, true); err != nil {
+				t.Fatal(err)
+			}
+			locks, err := f.store.Locks(f.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if held := len(locks.Held(r.Holder())) > 0; held != began {
+				t.Errorf("began %v: the lock is held after the merge: %v", began, held)
+			}
+		})
+	}
+}
