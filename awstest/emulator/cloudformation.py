@@ -9,6 +9,7 @@ from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from moto.core.common_models import CloudFormationModel
 from moto.iam.models import iam_backends
+from moto.s3.models import FakeBucket
 
 import aws
 
@@ -183,7 +184,20 @@ def with_linked_role(create):
     return classmethod(created)
 
 
+def with_versions(create):
+    """moto leaves out that the bucket keeps versions."""
+
+    def created(cls, name, template, account, region, **kwargs):
+        bucket = create(name, template, account, region, **kwargs)
+        if status := template.get("Properties", {}).get("VersioningConfiguration", {}).get("Status"):
+            bucket.versioning_status = status
+        return bucket
+
+    return classmethod(created)
+
+
 def install() -> None:
+    FakeBucket.create_from_cloudformation_json = with_versions(FakeBucket.create_from_cloudformation_json)
     ComputeEnvironment.create_from_cloudformation_json = with_linked_role(ComputeEnvironment.create_from_cloudformation_json)
     # Without these an attribute of one of them makes all outputs of the stack vanish.
     for model, attribute in ((JobQueue, "JobQueueArn"), (ComputeEnvironment, "ComputeEnvironmentArn")):

@@ -7,11 +7,13 @@ VERSION = "5.2.1"
 
 NAMES = {
     "moto.awslambda.models": ["LambdaFunction.invoke"],
-    "moto.batch.models": ["Job.run", "Job.describe", "Job._mark_stopped", "Job._container_details", "Job._get_attempt_duration", "JobQueue", "ComputeEnvironment"],
+    "moto.batch.models": ["Job.run", "Job.describe", "Job._mark_stopped", "Job._container_details", "Job._get_attempt_duration", "JobQueue", "ComputeEnvironment.create_from_cloudformation_json"],
     "moto.batch.responses": ["BatchResponse.submitjob"],
     "moto.cloudformation.parsing": ["get_model_map", "get_model_list", "get_name_type_map"],
     "moto.core.config": ["default_user_config"],
     "moto.events.models": ["Rule.send_to_targets", "events_backends"],
+    "moto.iam.models": ["iam_backends"],
+    "moto.s3.models": ["FakeBucket.create_from_cloudformation_json"],
     "moto.scheduler.models": ["scheduler_backends"],
     "moto.stepfunctions.models": ["StateMachine"],
     "moto.stepfunctions.responses": ["StepFunctionResponse.stop_execution", "StepFunctionResponse.send_task_failure"],

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -161,6 +162,7 @@ func TestTheStack(t *testing.T) {
 	s := deployed(t)
 	for name, test := range map[string]func(*testing.T, *stack){
 		"has its outputs":                       hasItsOutputs,
+		"keeps versions of artifacts":           keepsVersions,
 		"sends a message at every end":          everyEndIsAMessage,
 		"says why a container does not start":   aContainerThatDoesNotStart,
 		"ends the job with the execution":       stopExecutionEndsTheJob,
@@ -189,6 +191,14 @@ func hasItsOutputs(t *testing.T, s *stack) {
 		if (before[name] == "") != waits {
 			t.Errorf("before there is an image, output %s is %q", name, before[name])
 		}
+	}
+}
+
+func keepsVersions(t *testing.T, s *stack) {
+	objects := s3.NewFromConfig(s.Config("deployer"), func(o *s3.Options) { o.UsePathStyle = true })
+	got, err := objects.GetBucketVersioning(t.Context(), &s3.GetBucketVersioningInput{Bucket: aws.String(s.out["Bucket"])})
+	if err != nil || got.Status != "Enabled" {
+		t.Errorf("versions are %q, %v", got.Status, err)
 	}
 }
 
