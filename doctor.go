@@ -19,7 +19,9 @@ type doctorAWSCmd struct {
 }
 
 // Run looks at every part with the server's own credentials.
-func (c *doctorAWSCmd) Run(ctx context.Context) error {
+func (c *doctorAWSCmd) Run(ctx context.Context) error { return c.check(ctx, os.Stdout) }
+
+func (c *doctorAWSCmd) check(ctx context.Context, w io.Writer) error {
 	cfg, err := loadConfig(c.Config)
 	if err != nil {
 		return err
@@ -31,7 +33,7 @@ func (c *doctorAWSCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return diagnose(os.Stdout, aws.New(awsOptions(sdk, cfg.AWS)).Checks(ctx))
+	return diagnose(w, aws.New(awsOptions(sdk, cfg.AWS)).Checks(ctx))
 }
 
 // diagnose prints one line for each check, as it ends.

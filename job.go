@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -15,7 +16,7 @@ import (
 type jobCmd struct {
 	Document string `help:"Key of the job document in the bucket. A Lambda function gets it with each invocation."`
 	Bucket   string `help:"Bucket of the artifacts." env:"LOCKKEEPER_BUCKET" required:""`
-	Scratch  string `help:"Directory for the job's files." env:"LOCKKEEPER_SCRATCH" default:"/tmp"`
+	Scratch  string `help:"Directory for the job's files; left out: that for temporary files." env:"LOCKKEEPER_SCRATCH"`
 }
 
 func (c *jobCmd) Run(ctx context.Context) error {
@@ -36,7 +37,7 @@ func (c *jobCmd) Run(ctx context.Context) error {
 			b, err := binaries.Binary(ctx, wanted)
 			return b.Path, b.String(), err
 		},
-		Evaluator: evaluator, Dir: c.Scratch,
+		Evaluator: evaluator, Dir: cmp.Or(c.Scratch, os.TempDir()),
 	})
 	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
 		container.Serve(job)

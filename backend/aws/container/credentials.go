@@ -30,15 +30,17 @@ func (c *Job) environment(ctx context.Context, doc run.JobDocument, dir string) 
 		phase, role = "apply", doc.Environment.ApplyRole
 	}
 	for _, v := range doc.Environment.Variables {
+		own := v.For == "" || v.For == "both" || v.For == phase
+		if !own && (phase == "plan" || v.Secret != "") {
+			continue // a plan never sees what is for the apply, and neither role may read the other's secrets
+		}
 		value, err := c.value(ctx, v)
 		if err != nil {
 			return nil, err
 		}
-		name := runner.MaskPrefix + v.Name // what the plan had and the apply may print
-		if v.For == "" || v.For == "both" || v.For == phase {
-			name = runner.SecretPrefix + v.Name
-		} else if phase == "plan" {
-			continue // a plan never sees what is for the apply
+		name := runner.SecretPrefix + v.Name
+		if !own {
+			name = runner.MaskPrefix + v.Name // what the plan had and the apply may print
 		}
 		if err := os.Setenv(name, value); err != nil {
 			return nil, fmt.Errorf("variable %s: %w", v.Name, err)

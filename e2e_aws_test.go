@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"github.com/lockkeeper/lockkeeper/awstest"
+	deploy "github.com/lockkeeper/lockkeeper/deploy/aws"
+)
+
+// account is an emulated AWS account with the stack in it. Its image is this
+// test's binary, as Lockkeeper.
+type account struct {
+	*awstest.Emulator
+	out map[string]string
+}
+
+func newAccount(t *testing.T) *account {
+	t.Helper()
+	const image = awstest.Account + ".dkr.ecr." + awstest.Region + ".amazonaws.com/lockkeeper"
+	e := awstest.Start(t, awstest.Options{
+		Images:    map[string]awstest.Image{image: {Entrypoint: []string{os.Args[0]}, Env: map[string]string{asLockkeeper: "1"}}},
+		StopGrace: 5 * time.Second,
+	})
+	subnets, groups := e.Network(t)
+	a := &account{e, e.Deploy(t, "lockkeeper", deploy.Template(), map[string]string{
+		"ImageUri": image + "@sha256:" + strings.Repeat("0", 64), "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
+		"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id",
+		"PlanRoleArns": "arn:aws:iam::" + awstest.Account + ":role/target-plan", "ApplyRoleArns": "arn:aws:iam::" + awstest.Account + ":role/target-apply",
+	})}
+	t.Setenv("AWS_ENDPOINT_URL", e.Endpoint) // the server finds everything there
+	t.Setenv("AWS_ACCESS_KEY_ID", "server")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "emulator")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	return a
+}
+
+// engine is the change of the server's config that makes its jobs run in the
+// account, with a secret and a role for each phase.
+func (a *account) engine(c map[string]any) {
+	c["engine"], c["artifacts"] = "aws", "s3"
+	c["aws"] = map[string]any{
+		"region": awstest.Region, "bucket": a.out["Bucket"], "state_machine": a.out["StateMachine"], "status_queue": a.out["StatusQueue"],
+		"dead_letter_queue": a.out["StatusDeadLetterQueue"], "plan_queue": a.out["PlanJobQueue"], "apply_queue": a.out["ApplyJobQueue"], "log_group": a.out["JobLogGroup"],
+	}
+	dev := c["environments"].(map[string]any)["dev"].(map[string]any)
+	dev["account"], dev["region"] = awstest.Account, awstest.Region
+	dev["plan_role"] = "arn:aws:iam::" + awstest.Account + ":role/target-plan"
+	dev["apply_role"] = "arn:aws:iam::" + awstest.Account + ":role/target-apply"
+	dev["variables"] = map[string]any{
+		"PLAN_TOKEN":  map[string]any{"secret": "lockkeeper/plan/token", "for": "plan"},
+		"APPLY_TOKEN": map[string]any{"secret": "lockkeeper/apply/token", "for": "apply"},
+	}
+}
+
+func (a *account) secret(t *testing.T, name, value string) {
+	t.Helper()
+	_, err := secretsmanager.NewFromConfig(a.Config("deployer")).CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// T22, T36, T48: what nobody may do was not done on the way either.
+func (a *account) everyCallIsAllowed(t *testing.T) {
+	t.Helper()
+	for _, p := range [][]string{
+		{"server", "lockkeeper-server"}, {"lockkeeper-plan-job", "lockkeeper-plan-job"}, {"lockkeeper-apply-job", "lockkeeper-apply-job"},
+	} {
+		for _, line := range a.Refused(t, p[0], p[1:]...) {
+			t.Error(line)
+		}
+	}
+}
+
+func TestAPlanIsApprovedAndAppliedOnAWS(t *testing.T) {
+	a := newAccount(t)
+	const planToken, applyToken = "a-token-for-plans", "a-token-for-applies"
+	a.secret(t, "lockkeeper/plan/token", planToken)
+	a.secret(t, "lockkeeper/apply/token", applyToken)
+	s := newStory(t, a.engine, approvals(1))
+	n := s.planned("a")
+	s.says(ana, n, "/apply")
+	s.refused(n, "approval")
+	s.approve(rui, n)
+	s.says(ana, n, "/apply")
+	if !s.applied("a") {
+		t.Fatalf("not applied:\n%s\n%s", s.conversation(n), a.Log())
+	}
+	if c := s.check1(n, "lockkeeper/apply"); c.Status != "completed" || c.Conclusion != "success" {
+		t.Errorf("after the apply, its check is %s %s", c.Status, c.Conclusion)
+	}
+	executions, err := sfn.NewFromConfig(a.Config("deployer")).ListExecutions(t.Context(), &sfn.ListExecutionsInput{StateMachineArn: aws.String(a.out["StateMachine"])})
+	if err != nil || len(executions.Executions) != 2 {
+		t.Errorf("want a plan and an apply as executions, got %+v, %v", executions, err)
+	}
+	s.says(ana, n, "/status")
+	if text := s.last(n); strings.Contains(text, "could not be acted on") {
+		t.Errorf("dead letters:\n%s", text)
+	}
+	for _, token := range []string{planToken, applyToken} {
+		for _, call := range a.Calls(t) {
+			if call.Service == "states" && strings.Contains(call.Path+call.Query, token) {
+				t.Errorf("%s %s has a secret in it", call.Service, call.Action)
+			}
+		}
+	}
+	a.everyCallIsAllowed(t)
+}
+
+func TestDoctorAWS(t *testing.T) {
+	a := newAccount(t)
+	s := newStage(t, a.engine)
+	var out strings.Builder
+	check := func() error { return (&doctorAWSCmd{Config: s.config}).check(context.Background(), &out) }
+	if err := check(); err != nil {
+		t.Errorf("%v:\n%s", err, out.String())
+	}
+	for _, name := range []string{"caller", "bucket", "queue", "state machine", "job queues", "job definitions", "job "} {
+		if !strings.Contains(out.String(), "ok      "+name) {
+			t.Errorf("%s is not among:\n%s", name, out.String())
+		}
+	}
+	a.everyCallIsAllowed(t)
+
+	s.config = newStage(t, a.engine, func(c map[string]any) { c["aws"].(map[string]any)["bucket"] = "of-somebody-else" }).config
+	out.Reset()
+	if err := check(); err == nil || !strings.Contains(out.String(), "failed  bucket") || !strings.Contains(out.String(), "Correct aws.bucket") {
+		t.Errorf("%v:\n%s", err, out.String())
+	}
+}
