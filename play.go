@@ -47,7 +47,13 @@ func play(ctx context.Context, world *sandbox.Sandbox, out io.Writer) error {
 			_, err := p.Push(sandbox.Repository, demo.FirstChange().Branch, "Explain the change", github.Files{"NOTES.md": "More capacity for orders.\n"})
 			return err
 		}, []string{"2 to add", "lockkeeper/plan success"}},
+		{demo.Author, "comments /apply", comment("/apply"), []string{"eyes", "0 of 1 approval"}},
+		{demo.Reviewer, "approves", func(p *github.Person) error { _, err := p.Review(sandbox.Repository, number, "APPROVE", ""); return err },
+			[]string{"Ready to apply"}},
+		{demo.Author, "comments /apply", comment("/apply"), []string{"eyes", "4 projects", "lockkeeper/apply success"}},
 		{demo.Reviewer, "comments /status", comment("/status"), []string{"eyes", "Nothing is running"}},
+		{demo.Reviewer, "merges the pull request", func(p *github.Person) error { _, err := p.MergePull(sandbox.Repository, number, "merge"); return err },
+			[]string{"merged"}},
 	}
 	for _, s := range scenes {
 		began := time.Now()
@@ -112,7 +118,8 @@ func (s scene) missing(before, now github.PullView) (out []string) {
 	return out
 }
 
-// news is what Lockkeeper wrote or changed since before, and how it reacted.
+// news is what Lockkeeper wrote or changed since before, how it reacted, and
+// that the pull request is merged.
 func news(before, now github.PullView) string {
 	old := map[int64]github.CommentView{}
 	for _, c := range comments(before) {
@@ -126,6 +133,9 @@ func news(before, now github.PullView) string {
 		for _, r := range c.Reactions[min(len(old[c.ID].Reactions), len(c.Reactions)):] {
 			b.WriteString("reacts with " + r.Content + "\n")
 		}
+	}
+	if now.Merged && !before.Merged {
+		b.WriteString("The pull request is merged.\n")
 	}
 	return b.String()
 }

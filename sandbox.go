@@ -246,7 +246,8 @@ Lockkeeper is running, and a pull request is open and planned:
 
     %s
 
-Be its author, a reviewer or an outsider there, and comment /plan.
+Be its author, a reviewer or an outsider there, and comment /plan. When the
+reviewer approved, comment /apply.
 Press Ctrl-C to end; nothing is kept.
 
 `, world.PullURL(n))
