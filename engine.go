@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-github/v60/github"
 	"github.com/palantir/go-githubapp/githubapp"
 
+	"github.com/lockkeeper/lockkeeper/artifact/bucket"
 	"github.com/lockkeeper/lockkeeper/backend/local"
 	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
 	"github.com/lockkeeper/lockkeeper/policy"
@@ -86,7 +87,12 @@ func newPreparer(cfg config.Config, clients githubapp.ClientCreator, k kept) *pr
 		}
 		rules[name] = policyRules(env.Policy)
 	}
+	var has func(context.Context, run.Artifact) (bool, error)
+	if b, ok := k.artifacts.(*bucket.Bucket); ok {
+		has = b.Has
+	}
 	return &prepare.Preparer{
+		Has:     has,
 		Client:  func(id int64) (*github.Client, error) { return clients.NewInstallationClient(id) },
 		Token:   fetchToken(clients),
 		WebURL:  cfg.GitHub.URL,

@@ -33,8 +33,13 @@ var layout = map[string][]string{
 	// Inside a job there is no GitHub; the engine starts the runner.
 	"runner":              {"run", "project", "artifact", "runner", "runner/*"},
 	"backend/local":       {"run", "artifact", "runner", "runner/*", "backend/local/*"},
-	"backend/aws":         {"run", "artifact", "artifact/*", "runner", "backend/aws"},
 	"backend/backendtest": {"run", "artifact"},
+
+	// In AWS the state machine starts the container, which finds no terraform by
+	// itself: job.go hands it one.
+	"artifact/bucket":       {"artifact"},
+	"backend/aws":           {"run", "artifact", "artifact/*", "runner"},
+	"backend/aws/container": {"run", "artifact", "artifact/*", "runner", "backend/aws"},
 
 	// Only lockkeeper-evaluator carries the library that judges plans.
 	"policy/rego":                      {"run"},

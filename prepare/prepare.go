@@ -34,7 +34,10 @@ type Preparer struct {
 	PutSource func(ctx context.Context, archive io.Reader) (run.Artifact, error)
 	// Open reads an artifact of a job; bytes are good once io.EOF was seen, and
 	// one that is not there any more is fs.ErrNotExist.
-	Open         func(ctx context.Context, a run.Artifact) (io.ReadCloser, error)
+	Open func(ctx context.Context, a run.Artifact) (io.ReadCloser, error)
+	// Has reports whether an artifact is still there, where the server may not
+	// read plans; nil asks Open.
+	Has          func(ctx context.Context, ref run.Artifact) (bool, error)
 	Environments Environments
 	// Rules is what an apply must pass, by environment. In one without rules
 	// nothing is applied.

@@ -110,6 +110,9 @@ func (p *Preparer) kept(ctx context.Context, a run.Artifact) (bool, error) {
 	if a.Key == "" {
 		return false, nil
 	}
+	if p.Has != nil {
+		return p.Has(ctx, a)
+	}
 	r, err := p.Open(ctx, a)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil

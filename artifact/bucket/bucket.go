@@ -109,6 +109,19 @@ func (b *Bucket) Open(ctx context.Context, ref artifact.Ref) (io.ReadCloser, err
 	return artifact.Verify(ref, out.Body), nil
 }
 
+// Has reports whether something of that size lies under the key. It asks for the
+// right to list, not to read: the server may not read plans.
+func (b *Bucket) Has(ctx context.Context, ref artifact.Ref) (bool, error) {
+	if err := artifact.CheckRef(ref); err != nil {
+		return false, err
+	}
+	out, err := b.Client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b.Name, Prefix: &ref.Key, MaxKeys: aws.Int32(1)}) // keys come in order
+	if err != nil {
+		return false, fmt.Errorf("looking for artifact %s: %w", ref.Key, err)
+	}
+	return len(out.Contents) == 1 && aws.ToString(out.Contents[0].Key) == ref.Key && aws.ToInt64(out.Contents[0].Size) == ref.Size, nil
+}
+
 // ReadAll implements artifact.Dir's contract.
 func (b *Bucket) ReadAll(ctx context.Context, ref artifact.Ref, max int64) ([]byte, error) {
 	return artifact.ReadAll(ctx, b.Open, ref, max)

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/artifact/artifacttest"
 	"github.com/lockkeeper/lockkeeper/awstest"
 )
@@ -75,5 +76,30 @@ func TestAClaimIsSentOnce(t *testing.T) {
 	}
 	if by, claimed, err := b.Claimant(t.Context(), "claim"); by != "me" || !claimed || err != nil {
 		t.Errorf("%q, %v, %v", by, claimed, err)
+	}
+}
+
+func TestWhatIsThereIsFoundWithoutReadingIt(t *testing.T) {
+	e := awstest.Start(t, awstest.Options{})
+	b := open(t, e, true)
+	ref, err := b.Put(t.Context(), "runs/r/plan", strings.NewReader("plan"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	longer := ref
+	longer.Key = "runs/r/pla" // a key that begins like it
+	for _, row := range []struct {
+		name string
+		ref  artifact.Ref
+		want bool
+	}{{"it", ref, true}, {"a shorter key", longer, false}, {"another size", artifact.Ref{Key: ref.Key, SHA256: ref.SHA256, Size: 1}, false}} {
+		if got, err := b.Has(t.Context(), row.ref); got != row.want || err != nil {
+			t.Errorf("%s: %v, %v", row.name, got, err)
+		}
+	}
+	for _, c := range e.Calls(t) {
+		if c.Service == "s3" && c.Method == "GET" && strings.Contains(c.Path, "runs") {
+			t.Errorf("it was read: %+v", c)
+		}
 	}
 }
