@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -54,9 +56,10 @@ type stage struct {
 	github *httptest.Server
 
 	mu      sync.Mutex
-	onCall  func(n int, r *http.Request, serve func()) // guarded by mu; sees each call of GitHub's API
-	calls   int                                        // guarded by mu
-	process *exec.Cmd                                  // guarded by mu; the server when it is a process
+	onCall  func(n int, r *http.Request, serve func())     // guarded by mu; sees each call of GitHub's API
+	watch   func(r *http.Request, body string, status int) // guarded by mu; sees each call and its answer
+	calls   int                                            // guarded by mu
+	process *exec.Cmd                                      // guarded by mu; the server when it is a process
 }
 
 // newStage makes a world; nothing serves its App yet. change may alter the
@@ -102,16 +105,39 @@ func (s *stage) check(err error) {
 
 // api serves one call of GitHub's API, with onCall around it.
 func (s *stage) api(w http.ResponseWriter, r *http.Request) {
-	serve := func() { s.world.Handler().ServeHTTP(w, r) }
 	s.mu.Lock()
 	s.calls++
-	n, hook := s.calls, s.onCall
+	n, hook, watch := s.calls, s.onCall, s.watch
 	s.mu.Unlock()
+	serve := func() { s.world.Handler().ServeHTTP(w, r) }
+	if watch != nil {
+		serve = func() { watched(watch, s.world.Handler(), w, r) }
+	}
 	if hook != nil {
 		hook(n, r, serve)
 		return
 	}
 	serve()
+}
+
+// watched serves a call and tells what was sent and how it was answered.
+func watched(watch func(*http.Request, string, int), h http.Handler, w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // a broken body is the double's to refuse
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+	h.ServeHTTP(answer, r)
+	watch(r, string(body), answer.status)
+}
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // serve runs Lockkeeper in this process until the returned function is called.

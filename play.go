@@ -48,7 +48,10 @@ func play(ctx context.Context, world *sandbox.Sandbox, out io.Writer) error {
 			return err
 		}, []string{"2 to add", "lockkeeper/plan success"}},
 		{demo.Author, "comments /apply", comment("/apply"), []string{"eyes", "0 of 1 approval"}},
-		{demo.Reviewer, "approves", func(p *github.Person) error { _, err := p.Review(sandbox.Repository, number, "APPROVE", ""); return err },
+		{demo.Reviewer, "approves", func(p *github.Person) error {
+			_, err := p.Review(sandbox.Repository, number, "APPROVE", "")
+			return err
+		},
 			[]string{"Ready to apply"}},
 		{demo.Author, "comments /apply", comment("/apply"), []string{"eyes", "4 projects", "lockkeeper/apply success"}},
 		{demo.Reviewer, "comments /status", comment("/status"), []string{"eyes", "Nothing is running"}},
