@@ -20,6 +20,10 @@ func (w *Worker) prepare(ctx context.Context, id string) error {
 		if r.State != StateAccepted {
 			return nil
 		}
+		if problem := late(r, w.Now()); problem != nil {
+			_, err := w.step(ctx, id, Refused{At: w.Now(), Problem: *problem})
+			return err
+		}
 		p, err := w.Prepare(ctx, r)
 		var temporary *Temporary
 		if errors.As(err, &temporary) && w.Now().Sub(began) < w.Patience {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
@@ -47,16 +46,12 @@ func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload 
 		return h.answer(ctx, a, "confused", outcome.Reply)
 	}
 	zerolog.Ctx(ctx).Info().Str("command", string(outcome.Command.Name)).Str("actor", a.actor).Msg("command")
-	if outcome.Command.Mutating() && h.Now().Sub(c.GetCreatedAt().Time) > freshFor {
+	if outcome.Command.Mutating() && h.Now().Sub(c.GetCreatedAt().Time) > run.FreshFor {
 		return h.answer(ctx, a, "confused", "This command reached Lockkeeper more than 15 minutes after it was written, so nothing was "+
 			"done: what you saw then may have changed. Look again, and comment it again.")
 	}
 	return h.carryOut(ctx, a, outcome.Command, c.GetBody())
 }
-
-// freshFor is how long after it was written a command that changes something is
-// carried out. Webhooks have come hours late (T29).
-const freshFor = 15 * time.Minute
 
 // byApp reports whether an App wrote the comment on behalf of a person;
 // go-github v60 does not know the field.

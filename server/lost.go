@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // Lost finds deliveries that GitHub could not hand over and asks for them
@@ -118,7 +120,7 @@ func lost(deliveries []*github.HookDelivery, now time.Time, pause time.Duration)
 	var out []int64
 	for i := len(order) - 1; i >= 0; i-- { // oldest first, as they happened
 		e := events[order[i]]
-		stale := e.newest.GetAction() == "requested_action" && now.Sub(e.first) > freshFor
+		stale := e.newest.GetAction() == "requested_action" && now.Sub(e.first) > run.FreshFor
 		if !e.done && !stale && e.attempts <= lostAttempts && now.Sub(e.newest.GetDeliveredAt().Time) >= pause {
 			out = append(out, e.newest.GetID())
 		}

@@ -1,0 +1,18 @@
+package run
+
+import "time"
+
+// FreshFor is how long after it was asked for something that changes
+// infrastructure may be begun: webhooks have come hours late, and servers have
+// been down (T29). What the person saw then may have changed.
+const FreshFor = 15 * time.Minute
+
+// late refuses a run that was accepted too long ago, such as before the server
+// was stopped.
+func late(r Run, now time.Time) *Problem {
+	if !r.Kind.Mutating() || now.Sub(r.CreatedAt) <= FreshFor {
+		return nil
+	}
+	return &Problem{Code: "late", Message: "More than 15 minutes passed before Lockkeeper could begin with this, so nothing was done: what you " +
+		"saw then may have changed. Look again, and ask again."}
+}
