@@ -76,21 +76,46 @@ func (c *Job) Do(ctx context.Context, key string) error {
 	case !errors.Is(err, artifact.ErrNotFound):
 		return fmt.Errorf("looking for a result: %w", err)
 	}
+	if doc.Command.Mutating() && c.o.Attempt != "" && c.o.Attempt != "1" {
+		return fmt.Errorf("AWS_BATCH_JOB_ATTEMPT is %q: the first attempt may have changed something, and the engine finds that out", c.o.Attempt)
+	}
 	r := c.result(ctx, doc)
+	ctx = context.WithoutCancel(ctx) // the job may have been told to end; its result is wanted all the same
+	if doc.Command.Mutating() && !r.Began {
+		if err := c.standBack(ctx, doc); err != nil {
+			return err
+		}
+	}
 	content, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
-	// The job may have been told to end; its result is wanted all the same.
-	return c.leave(context.WithoutCancel(ctx), engine.ResultKey(doc), content)
+	return c.leave(ctx, engine.ResultKey(doc), content)
+}
+
+// standBack makes sure that the job changes nothing before somebody is told so:
+// another container of it may be about to. If one has begun already there must
+// be no result but its own.
+func (c *Job) standBack(ctx context.Context, doc run.JobDocument) error {
+	key := runner.AppliedKey(doc)
+	err := c.objects.Claim(ctx, key, runner.Withdrawn)
+	if err == nil {
+		return nil
+	}
+	by, claimed, readErr := c.objects.Claimant(ctx, key)
+	switch {
+	case readErr != nil:
+		return errors.Join(err, readErr)
+	case !claimed:
+		return err
+	case by == doc.JobID:
+		return errors.New("another container of this job has begun, and its result counts")
+	}
+	return nil
 }
 
 // result does the job. Whatever keeps it from being done is a result, too.
 func (c *Job) result(ctx context.Context, doc run.JobDocument) run.Result {
-	if doc.Command.Mutating() && c.o.Attempt != "" && c.o.Attempt != "1" {
-		return refused("second_attempt", "AWS Batch started this apply a second time, so it did nothing. Comment `/plan` to see what the first one did.",
-			fmt.Errorf("AWS_BATCH_JOB_ATTEMPT is %q", c.o.Attempt))
-	}
 	dir, err := c.lay(doc)
 	if err != nil {
 		return refused("container", "The container could not prepare the job, so nothing ran. Comment the command again.", err)

@@ -1,0 +1,355 @@
+package aws
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/artifact/bucket"
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner"
+)
+
+// world is the AWS of one seed: the calls that the engine makes, answered from
+// memory by one goroutine. Any call may be refused or lose its answer.
+type world struct {
+	random     *rand.Rand
+	trouble    bool // calls may fail
+	objects    map[string]object
+	executions map[string]string // status, by name
+	containers []*container
+	messages   []string // bodies
+}
+
+type object struct {
+	content []byte
+	at      time.Time
+}
+
+func (w *world) chance(percent int) bool { return w.random.IntN(100) < percent }
+
+// RoundTrip answers a call.
+func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.trouble && w.chance(12) {
+		return answer(http.StatusServiceUnavailable, map[string]any{"__type": "ThrottlingException"}, nil), nil
+	}
+	var body []byte
+	if r.Body != nil {
+		body, _ = io.ReadAll(r.Body) // from memory
+	}
+	response := w.serve(r, body)
+	if w.trouble && w.chance(12) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return response, nil
+}
+
+func (w *world) serve(r *http.Request, body []byte) *http.Response {
+	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	var in map[string]any
+	if action != "" {
+		_ = json.Unmarshal(body, &in)
+	}
+	name := func() string { s := in["executionArn"].(string); return s[strings.LastIndex(s, ":")+1:] }
+	switch {
+	case action == "StartExecution":
+		n := in["name"].(string)
+		if w.executions[n] != "" {
+			return answer(400, map[string]any{"__type": "ExecutionAlreadyExists"}, nil)
+		}
+		w.executions[n] = "RUNNING"
+		var doc run.JobDocument
+		_ = json.Unmarshal([]byte(in["input"].(string)), &doc)
+		w.containers = append(w.containers, &container{world: w, doc: doc, execution: n})
+		return answer(200, map[string]any{"executionArn": "x", "startDate": 1}, nil)
+	case action == "DescribeExecution":
+		if w.executions[name()] == "" {
+			return answer(400, map[string]any{"__type": "ExecutionDoesNotExist"}, nil)
+		}
+		return answer(200, map[string]any{"status": w.executions[name()]}, nil)
+	case action == "StopExecution":
+		if w.executions[name()] == "" {
+			return answer(400, map[string]any{"__type": "ExecutionDoesNotExist"}, nil)
+		}
+		if w.executions[name()] == "RUNNING" {
+			w.executions[name()] = "ABORTED"
+		}
+		return answer(200, map[string]any{"stopDate": 1}, nil)
+	case r.URL.Path == "/v1/listjobs":
+		jobs := []map[string]any{}
+		for _, c := range w.containers {
+			status := map[bool]string{true: "FAILED", false: "RUNNING"}[c.ended]
+			jobs = append(jobs, map[string]any{"jobId": "x", "jobName": c.doc.JobID, "status": status})
+		}
+		return answer(200, map[string]any{"jobSummaryList": jobs}, nil)
+	}
+	return w.object(r, body)
+}
+
+// object is S3: GetObject, and PutObject with its condition.
+func (w *world) object(r *http.Request, body []byte) *http.Response {
+	there, exists := w.objects[r.URL.Path]
+	switch {
+	case r.Method == http.MethodGet && !exists:
+		return answer(404, nil, []byte("<Error><Code>NoSuchKey</Code></Error>"))
+	case r.Method == http.MethodGet:
+		response := answer(200, nil, there.content)
+		response.Header.Set("Last-Modified", there.at.Format(http.TimeFormat))
+		return response
+	case exists && r.Header.Get("If-None-Match") == "*":
+		return answer(412, nil, []byte("<Error><Code>PreconditionFailed</Code></Error>"))
+	}
+	w.objects[r.URL.Path] = object{body, time.Unix(int64(len(w.objects)), 0).UTC()}
+	return answer(200, nil, nil)
+}
+
+func answer(status int, value map[string]any, content []byte) *http.Response {
+	if value != nil {
+		content, _ = json.Marshal(value)
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: int64(len(content)), Body: io.NopCloser(bytes.NewReader(content))}
+}
+
+// container does what package container and package runner do about one apply,
+// in steps between which everything else may happen.
+type container struct {
+	world     *world
+	doc       run.JobDocument
+	execution string
+	objects   *bucket.Bucket
+	next      int
+	changed   bool // it ran terraform
+	ended     bool
+}
+
+func (c *container) step(ctx context.Context, changed map[string]int) {
+	c.next++
+	switch c.next {
+	case 1: // a job that has a result is over
+		c.ended = c.world.objects["/b/"+ResultKey(c.doc)].content != nil
+	case 2: // the claim, then terraform in one breath: nothing decides in between
+		if c.world.chance(20) { // its source, its role or its time: it never comes so far
+			return
+		}
+		err := c.objects.Claim(ctx, runner.AppliedKey(c.doc), c.doc.JobID)
+		if c.changed = err == nil; c.changed {
+			changed[c.doc.Plan.JobID]++
+		}
+	case 3:
+		if !c.changed && !c.standsBack(ctx) {
+			c.end("FAILED")
+			return
+		}
+		r := run.Result{Outcome: run.OutcomeSucceeded, Began: c.changed}
+		if !c.changed {
+			r.Outcome, r.Problem = run.OutcomeFailed, &run.Problem{Code: "plan_used", Message: "Nothing was changed."}
+		}
+		content, _ := json.Marshal(r)
+		if key := "/b/" + ResultKey(c.doc); c.world.objects[key].content == nil {
+			c.world.objects[key] = object{content, time.Unix(int64(len(c.world.objects)), 0).UTC()}
+		}
+		c.end("SUCCEEDED")
+	}
+}
+
+// standsBack is that of package container.
+func (c *container) standsBack(ctx context.Context) bool {
+	key := runner.AppliedKey(c.doc)
+	if c.objects.Claim(ctx, key, runner.Withdrawn) == nil {
+		return true
+	}
+	by, claimed, err := c.objects.Claimant(ctx, key)
+	return err == nil && claimed && by != c.doc.JobID
+}
+
+// end is also that of a container that was killed.
+func (c *container) end(status string) {
+	c.ended = true
+	if c.world.executions[c.execution] == "RUNNING" {
+		c.world.executions[c.execution] = status
+	}
+	body := fmt.Sprintf(`{"job_id": %q}`, c.doc.JobID)
+	for range c.world.random.IntN(3) { // lost, once, twice
+		c.world.messages = append(c.world.messages, body)
+	}
+}
+
+func (w *world) config() aws.Config {
+	return aws.Config{
+		Region: "eu-west-1", BaseEndpoint: aws.String("http://aws"), HTTPClient: &http.Client{Transport: w},
+		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+		Retryer: func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) {
+				o.RateLimiter = ratelimit.None
+				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+			})
+		},
+	}
+}
+
+// seed is one story of up to three jobs that want to apply one plan.
+type seed struct {
+	*world
+	t       *testing.T
+	n       uint64
+	engine  *Engine
+	docs    []run.JobDocument
+	taken   map[string]run.Message
+	changed map[string]int // how often terraform applied, by plan
+}
+
+func (s *seed) open() {
+	s.engine = New(Options{Config: s.config(), StateMachine: "arn:aws:states:eu-west-1:123456789012:stateMachine:m", Bucket: "b", StatusQueue: "q", PlanQueue: "p", ApplyQueue: "a"})
+}
+
+// deliver notes what is told of a job. What was told once must not change.
+func (s *seed) deliver(_ context.Context, m run.Message) error {
+	if m.Kind != run.MessageFinished {
+		return nil
+	}
+	if diff := cmp.Diff(s.taken[m.JobID], m); s.taken[m.JobID].Result != nil && diff != "" {
+		s.t.Errorf("seed %d: the end of %s changed:\n%s", s.n, m.JobID, diff)
+	}
+	s.taken[m.JobID] = m
+	return nil
+}
+
+// act lets one thing happen.
+func (s *seed) act(ctx context.Context) {
+	doc := s.docs[s.random.IntN(len(s.docs))]
+	switch s.random.IntN(9) {
+	case 0, 1:
+		_ = s.engine.Start(ctx, doc) // again, too: an error means that it is asked for again
+	case 2:
+		_ = s.engine.Withdraw(ctx, doc.JobID)
+	case 3:
+		_ = s.engine.Cancel(ctx, doc.JobID)
+	case 4: // the server is restarted
+		s.open()
+	case 5: // any message, in any order, perhaps not for the last time
+		if n := len(s.messages); n > 0 {
+			_ = s.engine.hint(ctx, s.messages[s.random.IntN(n)], s.deliver)
+		}
+	case 6:
+		_ = s.engine.look(ctx, doc, time.Time{}, s.deliver)
+	case 7:
+		s.compute(ctx)
+	default:
+		for range 2 {
+			s.compute(ctx)
+		}
+	}
+}
+
+// compute lets a container go on, dies with it, or makes a second one of its job
+// from nowhere.
+func (s *seed) compute(ctx context.Context) {
+	if len(s.containers) == 0 {
+		return
+	}
+	c := s.containers[s.random.IntN(len(s.containers))]
+	if c.objects == nil {
+		c.objects = &bucket.Bucket{Client: bucket.NewClient(s.config()), Name: "b"}
+	}
+	switch {
+	case s.chance(5):
+		s.containers = append(s.containers, &container{world: s.world, doc: c.doc, execution: c.execution})
+	case c.ended:
+	case s.chance(15): // Spot took the machine, or the kernel the process
+		c.end("FAILED")
+	default:
+		c.step(ctx, s.changed)
+	}
+}
+
+// settle ends the trouble and lets everything come to its end.
+func (s *seed) settle(ctx context.Context) {
+	s.trouble = false
+	for _, doc := range s.docs {
+		if err := s.engine.Start(ctx, doc); err != nil {
+			s.t.Fatalf("seed %d: %v", s.n, err)
+		}
+	}
+	for _, c := range s.containers {
+		c.objects = &bucket.Bucket{Client: bucket.NewClient(s.config()), Name: "b"}
+		for !c.ended {
+			c.step(ctx, s.changed)
+		}
+	}
+	s.open()
+	for _, doc := range s.docs {
+		if err := s.engine.look(ctx, doc, time.Time{}, s.deliver); err != nil {
+			s.t.Fatalf("seed %d: %v", s.n, err)
+		}
+	}
+}
+
+// check is what must hold however it went.
+func (s *seed) check() {
+	if n := s.changed["plan-0"]; n > 1 {
+		s.t.Errorf("seed %d: the plan was applied %d times", s.n, n)
+	}
+	began := 0
+	for _, doc := range s.docs {
+		m, told := s.taken[doc.JobID]
+		if !told {
+			s.t.Errorf("seed %d: nobody learned how %s ended", s.n, doc.JobID)
+			continue
+		}
+		if m.Result.Began {
+			began++
+		}
+		for _, c := range s.containers {
+			if c.doc.JobID == doc.JobID && c.changed && !m.Result.Began {
+				s.t.Errorf("seed %d: %s says that it changed nothing: %+v", s.n, doc.JobID, m.Result.Problem)
+			}
+		}
+	}
+	if began > 1 {
+		s.t.Errorf("seed %d: %d jobs say that they began", s.n, began)
+	}
+}
+
+// Whatever gets lost, comes twice, comes late or dies: a plan is applied at most
+// once, every job ends once, and none that changed something denies it.
+func TestOneApplyPerPlanWhateverHappens(t *testing.T) {
+	ctx := zerolog.Nop().WithContext(t.Context())
+	applied := 0
+	for n := range uint64(1000) {
+		s := &seed{
+			world: &world{random: rand.New(rand.NewPCG(n, 4)), trouble: true, objects: map[string]object{}, executions: map[string]string{}},
+			t:     t, n: n, taken: map[string]run.Message{}, changed: map[string]int{},
+		}
+		for job := range 1 + s.random.IntN(3) {
+			id := fmt.Sprintf("apply%d-0", job)
+			s.docs = append(s.docs, run.JobDocument{
+				Version: run.DocumentVersion, JobID: id, RunID: run.RunOfJob(id), Fence: 7, Command: run.KindApply, Plan: &run.JobPlan{JobID: "plan-0"},
+			})
+		}
+		s.open()
+		for range 40 {
+			s.act(ctx)
+		}
+		s.settle(ctx)
+		s.check()
+		applied += s.changed["plan-0"]
+	}
+	t.Logf("%d of 1000 plans were applied", applied)
+	if applied < 200 || applied > 900 {
+		t.Errorf("%d of 1000 plans were applied: the faults are not spread", applied)
+	}
+}
