@@ -180,6 +180,14 @@ func (f *fixture) tamper(t testing.TB, ref run.Artifact) {
 // short.
 func (f *fixture) killContainer(t testing.TB, jobID string) {
 	t.Helper()
+	if !f.kill(t, jobID) {
+		t.Fatalf("no container runs job %s", jobID)
+	}
+}
+
+// kill reports whether there was one.
+func (f *fixture) kill(t testing.TB, jobID string) bool {
+	t.Helper()
 	for _, file := range must(filepath.Glob("/proc/[0-9]*/cmdline")) {
 		cmdline, err := os.ReadFile(file)
 		if err != nil || !strings.Contains(string(cmdline), "/"+jobID+".document.json") {
@@ -193,9 +201,9 @@ func (f *fixture) killContainer(t testing.TB, jobID string) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		return
+		return true
 	}
-	t.Fatalf("no container runs job %s", jobID)
+	return false
 }
 
 func must[T any](v T, err error) T {
