@@ -268,6 +268,7 @@ func TestABranchThatIsGoneIsNotTheOneThatWasJudged(t *testing.T) {
 	r := w.commented(n)
 	p, err := w.preparer.Prepare(t.Context(), r)
 	w.allowed(p, err, "other")
+	w.rules("dev", current(policy.CurrentOff)) // a base that moves does not matter, but it has to be there
 	for name, change := range map[string]func(*run.Run){
 		"head":          func(r *run.Run) { r.HeadRef = "gone" },
 		"base":          func(r *run.Run) { r.BaseRef = "gone" },
