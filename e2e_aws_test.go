@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/lockkeeper/lockkeeper/awstest"
 	deploy "github.com/lockkeeper/lockkeeper/deploy/aws"
@@ -105,6 +106,10 @@ func TestAPlanIsApprovedAndAppliedOnAWS(t *testing.T) {
 	if text := s.last(n); strings.Contains(text, "could not be acted on") {
 		t.Errorf("dead letters:\n%s", text)
 	}
+	_, err = sqs.NewFromConfig(a.Config("deployer")).SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: aws.String(a.out["StatusDeadLetterQueue"]), MessageBody: aws.String("?")})
+	s.check(err)
+	s.says(ana, n, "/status")
+	s.wants(s.last(n), "Status messages that could not be acted on: 1.")
 	for _, token := range []string{planToken, applyToken} {
 		for _, call := range a.Calls(t) {
 			if call.Service == "states" && strings.Contains(call.Path+call.Query, token) {

@@ -1,0 +1,53 @@
+package aws
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+func TestWhatAMessageIsAbout(t *testing.T) {
+	for _, row := range []struct {
+		name, body string
+		want       hinted
+		fails      bool
+	}{
+		{"of the state machine", `{"version": 1, "kind": "finished", "job_id": "run-0", "fence": 7}`, hinted{jobID: "run-0"}, false},
+		{"a container that began", `{"detail": {"status": "RUNNING", "jobName": "run-0", "startedAt": 1000}}`, hinted{"run-0", time.Unix(1, 0).UTC()}, false},
+		{"a container that failed", `{"detail": {"status": "FAILED", "jobName": "run-0", "startedAt": 1000}}`, hinted{jobID: "run-0"}, false},
+		{"an execution that was stopped", `{"detail": {"status": "ABORTED", "input": "{\"job_id\": \"run-0\"}"}}`, hinted{jobID: "run-0"}, false},
+		{"nothing", `{}`, hinted{}, true},
+		{"no JSON", `hello`, hinted{}, true},
+		{"an execution with an input of somebody else", `{"detail": {"input": "[]"}}`, hinted{}, true},
+	} {
+		got, err := about(row.body)
+		if got != row.want || (err != nil) != row.fails {
+			t.Errorf("%s: %+v, %v", row.name, got, err)
+		}
+	}
+}
+
+// What cannot be acted on stays in the queue and ends among the dead letters.
+func TestAMessageAboutAnUnknownJobIsNotRemoved(t *testing.T) {
+	s := &seed{world: &world{random: rand.New(rand.NewPCG(1, 1)), objects: map[string]object{}, executions: map[string]string{}}, t: t}
+	s.open()
+	for _, body := range []string{"hello", `{"job_id": "run-0"}`, `{"job_id": "../../sources/x-0"}`} {
+		if err := s.engine.hint(zerolog.Nop().WithContext(t.Context()), body, s.deliver); err == nil {
+			t.Errorf("%s: it would be removed", body)
+		}
+	}
+}
+
+func TestRecentForgetsTheOldest(t *testing.T) {
+	var r recent
+	name := func(n int) string { return fmt.Sprint(n) }
+	for n := range maxRecent + 1 {
+		r.add(name(n))
+	}
+	if r.has(name(0)) || !r.has(name(1)) || !r.has(name(maxRecent)) || len(r.names) != maxRecent {
+		t.Errorf("%v %v %v %d", r.has(name(0)), r.has(name(1)), r.has(name(maxRecent)), len(r.names))
+	}
+}
