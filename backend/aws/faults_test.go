@@ -1,21 +1,13 @@
 package aws
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
@@ -23,106 +15,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
-
-// world is the AWS of one seed: the calls that the engine makes, answered from
-// memory by one goroutine. Any call may be refused or lose its answer.
-type world struct {
-	random     *rand.Rand
-	trouble    bool // calls may fail
-	objects    map[string]object
-	executions map[string]string // status, by name
-	containers []*container
-	messages   []string // bodies
-}
-
-type object struct {
-	content []byte
-	at      time.Time
-}
-
-func (w *world) chance(percent int) bool { return w.random.IntN(100) < percent }
-
-// RoundTrip answers a call.
-func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
-	if w.trouble && w.chance(12) {
-		return answer(http.StatusServiceUnavailable, map[string]any{"__type": "ThrottlingException"}, nil), nil
-	}
-	var body []byte
-	if r.Body != nil {
-		body, _ = io.ReadAll(r.Body) // from memory
-	}
-	response := w.serve(r, body)
-	if w.trouble && w.chance(12) {
-		return nil, io.ErrUnexpectedEOF
-	}
-	return response, nil
-}
-
-func (w *world) serve(r *http.Request, body []byte) *http.Response {
-	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	var in map[string]any
-	if action != "" {
-		_ = json.Unmarshal(body, &in)
-	}
-	name := func() string { s := in["executionArn"].(string); return s[strings.LastIndex(s, ":")+1:] }
-	switch {
-	case action == "StartExecution":
-		n := in["name"].(string)
-		if w.executions[n] != "" {
-			return answer(400, map[string]any{"__type": "ExecutionAlreadyExists"}, nil)
-		}
-		w.executions[n] = "RUNNING"
-		var doc run.JobDocument
-		_ = json.Unmarshal([]byte(in["input"].(string)), &doc)
-		w.containers = append(w.containers, &container{world: w, doc: doc, execution: n})
-		return answer(200, map[string]any{"executionArn": "x", "startDate": 1}, nil)
-	case action == "DescribeExecution":
-		if w.executions[name()] == "" {
-			return answer(400, map[string]any{"__type": "ExecutionDoesNotExist"}, nil)
-		}
-		return answer(200, map[string]any{"status": w.executions[name()]}, nil)
-	case action == "StopExecution":
-		if w.executions[name()] == "" {
-			return answer(400, map[string]any{"__type": "ExecutionDoesNotExist"}, nil)
-		}
-		if w.executions[name()] == "RUNNING" {
-			w.executions[name()] = "ABORTED"
-		}
-		return answer(200, map[string]any{"stopDate": 1}, nil)
-	case r.URL.Path == "/v1/listjobs":
-		jobs := []map[string]any{}
-		for _, c := range w.containers {
-			status := map[bool]string{true: "FAILED", false: "RUNNING"}[c.ended]
-			jobs = append(jobs, map[string]any{"jobId": "x", "jobName": c.doc.JobID, "status": status})
-		}
-		return answer(200, map[string]any{"jobSummaryList": jobs}, nil)
-	}
-	return w.object(r, body)
-}
-
-// object is S3: GetObject, and PutObject with its condition.
-func (w *world) object(r *http.Request, body []byte) *http.Response {
-	there, exists := w.objects[r.URL.Path]
-	switch {
-	case r.Method == http.MethodGet && !exists:
-		return answer(404, nil, []byte("<Error><Code>NoSuchKey</Code></Error>"))
-	case r.Method == http.MethodGet:
-		response := answer(200, nil, there.content)
-		response.Header.Set("Last-Modified", there.at.Format(http.TimeFormat))
-		return response
-	case exists && r.Header.Get("If-None-Match") == "*":
-		return answer(412, nil, []byte("<Error><Code>PreconditionFailed</Code></Error>"))
-	}
-	w.objects[r.URL.Path] = object{body, time.Unix(int64(len(w.objects)), 0).UTC()}
-	return answer(200, nil, nil)
-}
-
-func answer(status int, value map[string]any, content []byte) *http.Response {
-	if value != nil {
-		content, _ = json.Marshal(value)
-	}
-	return &http.Response{StatusCode: status, Header: http.Header{}, ContentLength: int64(len(content)), Body: io.NopCloser(bytes.NewReader(content))}
-}
 
 // container does what package container and package runner do about one apply,
 // in steps between which everything else may happen.
@@ -185,19 +77,6 @@ func (c *container) end(status string) {
 	body := fmt.Sprintf(`{"job_id": %q}`, c.doc.JobID)
 	for range c.world.random.IntN(3) { // lost, once, twice
 		c.world.messages = append(c.world.messages, body)
-	}
-}
-
-func (w *world) config() aws.Config {
-	return aws.Config{
-		Region: "eu-west-1", BaseEndpoint: aws.String("http://aws"), HTTPClient: &http.Client{Transport: w},
-		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
-		Retryer: func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) {
-				o.RateLimiter = ratelimit.None
-				o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
-			})
-		},
 	}
 }
 
