@@ -33,16 +33,6 @@ func (s *story) approve(who string, number int) (id int64) {
 	return id
 }
 
-// push adds a commit to a branch and waits until everything that follows is
-// done.
-func (s *story) push(branch, text string) (sha string) {
-	s.Helper()
-	sha, err := s.world.GitHub.As(ana).Push(sandbox.Repository, branch, text, aChange(text))
-	s.check(err)
-	s.quiet()
-	return sha
-}
-
 // state is the Terraform state of a project.
 func (s *story) state(project string) string {
 	s.Helper()

@@ -111,7 +111,7 @@ func (w *Worker) judge(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	r, err = w.Store.UpdateRun(ctx, id, func(r *Run) ([]Notice, error) {
+	_, err = w.Store.UpdateRun(ctx, id, func(r *Run) ([]Notice, error) {
 		r.Gate = &gate
 		return []Notice{RefreshComment(r.Repository, r.PullRequest), RefreshCheck(*r)}, nil
 	})

@@ -58,7 +58,7 @@ func (w *Worker) prepared(ctx context.Context, id string, p Preparation, err err
 		zerolog.Ctx(ctx).Error().Err(err).Msg("preparing a run, patience ended")
 		return Refused{At: w.Now(), HeadSHA: p.HeadSHA, Problem: Problem{
 			Code: "github_unavailable",
-			Message: "GitHub did not answer for a while, so nothing was planned. " +
+			Message: "GitHub did not answer for a while, so nothing was done. " +
 				"Comment the command again when [GitHub is well](https://www.githubstatus.com).",
 		}}
 	default:
