@@ -328,6 +328,38 @@ func TestTheApplyButtonAsksTheGateAboutWhoPressedIt(t *testing.T) {
 	}
 }
 
+func TestTheApplyButtonOfAnOlderCommitAppliesNothing(t *testing.T) {
+	s := newStory(t)
+	n := s.planned("a")
+	old := s.check1(n, "lockkeeper/plan").ID
+	_, err := s.world.GitHub.As(ana).Push(sandbox.Repository, "a", "second", aChange("second"))
+	s.check(err)
+	s.quiet()
+	s.check(s.world.GitHub.As(ana).Press(sandbox.Repository, old, "apply"))
+	s.quiet()
+	s.refused(n)
+	s.says(ana, n, "/apply")
+	if !s.applied("second") {
+		t.Errorf("not applied:\n%s", s.conversation(n))
+	}
+}
+
+func TestTheUnlockButtonGivesTheLockToWhoWaits(t *testing.T) {
+	s := newStory(t)
+	first, second := s.planned("a"), s.planned("b")
+	press := func(who string) {
+		t.Helper()
+		s.check(s.world.GitHub.As(who).Press(sandbox.Repository, s.check1(first, "lockkeeper/plan").ID, "unlock"))
+		s.quiet()
+	}
+	press(sam)
+	s.wants(s.last(first), "write access")
+	s.holds(first)
+	press(rui)
+	s.wants(s.last(first), "Released `network-dev`")
+	s.holds(second)
+}
+
 func TestARequiredCheckThatTurnsGreenIsSeen(t *testing.T) {
 	s := newStory(t, rules("dev", map[string]any{"required_checks": []string{"build"}}))
 	n := s.planned("a")
