@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -32,7 +33,7 @@ type lockHistory struct {
 	granted []modelInput                  // guarded by mu: claims
 	running []modelInput                  // guarded by mu: begins that have no end
 	begun   int16                         // guarded by mu: runs
-	served  map[int64]bool                // guarded by mu: IDs of waiters that had their turn
+	dropped []porcupine.Operation         // guarded by mu: that were cancelled; the output is the error
 	errs    []error                       // guarded by mu: that no client should see
 }
 
@@ -127,6 +128,7 @@ func (h *lockHistory) one(ctx context.Context, client int, in modelInput, cancel
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil {
+		h.dropped = append(h.dropped, porcupine.Operation{Input: in, Output: err, Call: call, Return: end})
 		if !cancelled {
 			h.errs = append(h.errs, fmt.Errorf("%s: %w", in.op, err))
 		}
@@ -216,20 +218,12 @@ func (h *lockHistory) apply(in modelInput, l *run.Locks) (out modelOutput) {
 	case "turns":
 		for i, w := range l.Turns(noon) {
 			out.served[i] = modelPlaceOf(w)
-			h.turn(w.ID)
 		}
 	case "consume":
 		l.Consumed = []run.Consumed{{PlanJob: fmt.Sprint("plan", in.plan), ApplyJob: fmt.Sprint("apply", in.run)}}
 		out.answer = "given"
 	}
 	return out
-}
-
-// turn notes an ID, which must never come again: it names a run.
-func (h *lockHistory) turn(id int64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.served[id] = true
 }
 
 func modelHolder(pull int8) run.Holder {
@@ -304,7 +298,7 @@ func newHistory(t *testing.T, fault lockFault) *lockHistory {
 		t.Fatal(err)
 	}
 	must[bool](t)(s.CreateRun(t.Context(), aRun("1", "k"), nil))
-	return &lockHistory{store: s, fault: fault, runID: "1", start: time.Now(), plans: map[int8][modelProjects]int16{}, served: map[int64]bool{}}
+	return &lockHistory{store: s, fault: fault, runID: "1", start: time.Now(), plans: map[int8][modelProjects]int16{}}
 }
 
 // check compares a history with the model. When they differ, it says where.
@@ -344,14 +338,19 @@ func (h *lockHistory) explain(t *testing.T, info porcupine.LinearizationInfo) {
 			ends = min(ends, op.Return)
 		}
 	}
-	t.Logf("after %d of %d operations: %+v %+v", len(longest), len(h.ops), m.locks, m.line)
+	t.Logf("the model could follow %d of %d operations, to %+v", len(longest), len(h.ops), m.line)
+	begins := ends
 	for _, op := range h.ops {
 		if !done[op.Call] && op.Call <= ends {
+			begins = min(begins, op.Call)
 			_, want := m.step(op.Input.(modelInput))
-			want.all, m.used = model{}, [modelPlans]int16{}
-			got := op.Output.(modelOutput)
-			got.all = model{}
-			t.Logf("%+v\n got  %+v\n want %+v", op.Input, got, want)
+			t.Logf("from %d to %d ns %+v (-model +store):\n%s", op.Call, op.Return, op.Input, cmp.Diff(want, op.Output.(modelOutput),
+				cmp.AllowUnexported(modelOutput{}, model{}, modelLock{}, modelPlace{}, modelBlocked{})))
+		}
+	}
+	for _, d := range h.dropped {
+		if d.Call <= ends && d.Return >= begins {
+			t.Logf("cancelled from %d to %d ns: %+v: %v", d.Call, d.Return, d.Input, d.Output)
 		}
 	}
 }
