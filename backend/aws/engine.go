@@ -142,8 +142,11 @@ func (e *Engine) Cancel(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	if err := e.keep(ctx, cancelledKey(doc), []byte("asked to end")); err != nil {
+		return fmt.Errorf("noting that job %s is cancelled: %w", id, err)
+	}
 	arn := executionARN(e.o.StateMachine, executionName(doc))
-	_, err = e.steps.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn, Error: aws.String(cancelledError), Cause: aws.String("Cancelled on request.")})
+	_, err = e.steps.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn, Error: aws.String("Cancelled"), Cause: aws.String("Cancelled on request.")})
 	switch err = explain(err); {
 	case errors.Is(err, errMissing):
 		return run.ErrNotFound
@@ -154,9 +157,6 @@ func (e *Engine) Cancel(ctx context.Context, id string) error {
 	}
 	return nil
 }
-
-// cancelledError is the error name of an execution that was stopped on request.
-const cancelledError = "Cancelled"
 
 // Withdraw implements run.Backend: it makes the claim that the job makes before
 // it changes something. A job that was faster goes on.

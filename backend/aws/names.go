@@ -25,6 +25,12 @@ func executionARN(machine, name string) string {
 // The objects of a job beside its artifacts.
 func documentKey(runID, jobID string) string { return "runs/" + runID + "/" + jobID + ".document.json" }
 
+// cancelledKey is there when somebody asked a job to end. How its execution
+// ended does not tell: it may have failed because its container was stopped.
+func cancelledKey(doc run.JobDocument) string {
+	return "runs/" + doc.RunID + "/" + doc.JobID + ".cancelled"
+}
+
 // ResultKey is where the container of a job leaves its run.Result.
 func ResultKey(doc run.JobDocument) string {
 	return "runs/" + doc.RunID + "/" + doc.JobID + ".result.json"

@@ -110,7 +110,14 @@ func (e *Engine) execution(ctx context.Context, doc run.JobDocument) (*ending, e
 	if d.Status == types.ExecutionStatusRunning || d.Status == types.ExecutionStatusPendingRedrive {
 		return nil, nil
 	}
-	return &ending{cancelled: aws.ToString(d.Error) == cancelledError, cause: aws.ToString(d.Cause)}, nil
+	end := &ending{cause: aws.ToString(d.Cause)}
+	switch _, _, err := e.read(ctx, cancelledKey(doc)); {
+	case err == nil:
+		end.cancelled = true
+	case !errors.Is(err, artifact.ErrNotFound):
+		return nil, fmt.Errorf("looking whether job %s was cancelled: %w", doc.JobID, err)
+	}
+	return end, nil
 }
 
 // conclude works out how a job ended of which nothing is left. A mutating one
