@@ -124,7 +124,12 @@ func (s *SQLite) migrate(ctx context.Context) error {
 
 // tx runs f in one write transaction.
 func (s *SQLite) tx(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// A context that ends during the commit would say that nothing was saved when
+	// it was; so it may end the statements of f, and not the transaction.
+	tx, err := s.write.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		return err
 	}
