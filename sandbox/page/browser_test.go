@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -53,9 +55,9 @@ func (v visit) step(name string, actions ...chromedp.Action[chromedp.Void]) {
 func (v visit) comments() {
 	v.step("opening the page", chromedp.Navigate(v.url+pullAt), chromedp.WaitVisible(chromedp.CSS("#comment textarea")),
 		chromedp.Evaluate[chromedp.Void](`window.sameDocument = true`))
-	v.step("a suggestion fills the box", chromedp.Click(chromedp.CSS(`.lesson a[data-comment="/plan"]`)),
+	v.step("a suggestion fills the box", click(`.lesson a[data-comment="/plan"]`),
 		waitFor(`document.querySelector("#comment textarea").value === "/plan"`))
-	v.step("the comment appears in place", chromedp.Click(chromedp.CSS("#comment button.primary")),
+	v.step("the comment appears in place", click("#comment button.primary"),
 		waitFor(`document.querySelector("#timeline").lastElementChild.textContent.includes("/plan")`),
 		waitFor(`document.querySelector("#comment textarea").value === "" && window.sameDocument`))
 	if moment := last(v.pull()); moment.Comment == nil || moment.Comment.Body != "/plan" || moment.Actor != demo.Author {
@@ -71,7 +73,7 @@ func (v visit) keepsWhatIsTypedAndOpened() {
 	must(v.t, err)
 	v.step("typing and opening", chromedp.WaitVisible(chromedp.CSS(".markdown summary")),
 		chromedp.SendKeys(chromedp.CSS("#comment textarea"), "half a thou"),
-		chromedp.Click(chromedp.CSS(".markdown summary")), waitFor(`document.querySelector(".markdown details").open`))
+		click(".markdown summary"), waitFor(`document.querySelector(".markdown details").open`))
 	_, _, err = v.bot.Issues.EditComment(v.t.Context(), demo.Owner, demo.Repository, comment.GetID(), plan("done", "new text"))
 	must(v.t, err)
 	_, err = v.As(demo.Reviewer).Review(repo, 1, "APPROVE", "")
@@ -88,7 +90,7 @@ func (v visit) keepsPanelsClosed() {
 	check := v.check(gh.CreateCheckRunOptions{Name: "lockkeeper/plan", Status: gh.String("in_progress")})
 	panel := fmt.Sprintf(`document.getElementById("check-%d")`, check)
 	v.step("closing a check's panel", chromedp.Navigate(v.url+pullAt+"/checks"), waitFor(panel+`.textContent.includes("in progress")`),
-		chromedp.Click(chromedp.CSS(".panel summary")), waitFor(`!`+panel+`.open`))
+		click(".panel summary"), waitFor(`!`+panel+`.open`))
 	_, _, err := v.bot.Checks.UpdateCheckRun(v.t.Context(), demo.Owner, demo.Repository, check, gh.UpdateCheckRunOptions{
 		Name: "lockkeeper/plan", Status: gh.String("completed"), Conclusion: gh.String("success")})
 	must(v.t, err)
@@ -96,13 +98,28 @@ func (v visit) keepsPanelsClosed() {
 }
 
 func (v visit) merges() {
-	v.step("becoming the reviewer", chromedp.Navigate(v.url+pullAt), chromedp.Click(chromedp.CSS("#person summary")),
-		chromedp.Click(chromedp.CSS(`.menu button[value="`+demo.Reviewer+`"]`)),
+	v.step("becoming the reviewer", chromedp.Navigate(v.url+pullAt), click("#person summary"),
+		click(`.menu button[value="`+demo.Reviewer+`"]`),
 		waitFor(`document.querySelector("#write")?.textContent.includes("as `+demo.Reviewer+`")`))
-	v.step("merging in place", chromedp.Evaluate[chromedp.Void](`window.sameDocument = true`), chromedp.Click(chromedp.CSS("#merge button.primary")),
+	v.step("merging in place", chromedp.Evaluate[chromedp.Void](`window.sameDocument = true`), click("#merge button.primary"),
 		waitFor(`document.querySelector("#title").textContent.includes("Merged") && window.sameDocument`))
 	if !v.pull().Merged {
 		v.t.Error("the pull request is not merged")
+	}
+}
+
+// click presses the element that a selector names. The page replaces elements
+// when something changes on GitHub, so the one that was found may be gone before
+// the mouse is there; then it is looked for again.
+func click(selector string) chromedp.Action[chromedp.Void] {
+	return func(ctx context.Context, target *chromedp.Target) (done chromedp.Void, err error) {
+		for {
+			_, err = chromedp.Click(chromedp.CSS(selector))(ctx, target)
+			var gone *cdproto.Error
+			if !errors.As(err, &gone) || ctx.Err() != nil {
+				return done, err
+			}
+		}
 	}
 }
 
