@@ -22,6 +22,9 @@ const (
 // secrets, bounded.
 func (j *job) readable() ([]byte, error) {
 	kept := &endsOf{head: outputHead, tail: outputTail}
+	if j.recalled {
+		fmt.Fprint(kept, "# no terraform init: backend, modules and providers are those of an earlier plan\n\n")
+	}
 	for _, step := range j.steps {
 		fmt.Fprintf(kept, "$ terraform %s\n", step.Name)
 		for _, p := range j.printed(step.Name) {

@@ -55,13 +55,7 @@ func (j *job) makePlan(ctx context.Context) *run.Problem {
 		return unexpected(err)
 	}
 	j.env = j.environment(os.LookupEnv)
-	if p := j.terraform(ctx, "init", init...); p != nil {
-		return p
-	}
-	if err := j.shareProviders(); err != nil {
-		return unexpected(err)
-	}
-	if p := j.terraform(ctx, "plan", args...); p != nil {
+	if p := j.initAndPlan(ctx, init, args); p != nil {
 		return p
 	}
 	return j.terraform(ctx, "show", "show", "-json", "-no-color", j.path(run.ArtifactPlan))

@@ -50,9 +50,11 @@ type job struct {
 	env       []string
 	alive     *os.File
 	turn      *os.File // nil when nobody waits for the end of the last terraform process
+	live      io.Writer
 	steps     []run.StepTime
 	before    [2]int64           // how long printedFile and errorsFile were when the present step began
 	wrote     map[string][2]part // of each step that ended: in printedFile, in errorsFile
+	recalled  bool               // the plan needed no init
 	artifacts map[string]run.Artifact
 	counts    *run.Counts
 	policy    *run.PolicyResult // nil when no rules judged
@@ -110,7 +112,7 @@ func Do(ctx context.Context, o Options, s Store) (run.Result, error) {
 }
 
 func newJob(o Options, s Store) *job {
-	return &job{options: o, store: s, secrets: newRedactor(nil), wrote: map[string][2]part{}, artifacts: map[string]run.Artifact{}}
+	return &job{options: o, store: s, live: os.Stdout, secrets: newRedactor(nil), wrote: map[string][2]part{}, artifacts: map[string]run.Artifact{}}
 }
 
 // untilAsked is a context that ends when the process is asked to end.

@@ -1,0 +1,202 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// What init leaves for a plan is three things: the record of the backend, the
+// list of modules, and the providers. The first two are remembered for the next
+// plan of the project, which then needs no init (docs/adr/0017). Terraform itself
+// says when they do not fit the configuration: it compares the backend's block,
+// the sources and versions of modules, and the providers with the lock file
+// before it plans. Then there is an init after all.
+
+// initializedDir is where that is remembered, below Options.Providers.
+const initializedDir = "initialized"
+
+// backendRecord and moduleList are files that init writes, in a project's directory.
+const (
+	backendRecord = ".terraform/terraform.tfstate"
+	moduleList    = modulesDir + "/modules.json"
+)
+
+// initialized is what init left in a project's directory.
+type initialized struct {
+	Backend []byte `json:"backend,omitempty"` // backendRecord
+	Modules []byte `json:"modules,omitempty"` // moduleList
+}
+
+// initAndPlan runs terraform up to the plan.
+func (j *job) initAndPlan(ctx context.Context, init, plan []string) *run.Problem {
+	remembered := j.rememberedAt(init)
+	if j.recalled = remembered != "" && j.recall(remembered); j.recalled {
+		p := j.terraform(ctx, "plan", plan...)
+		if p == nil || !j.asksForInit() {
+			return p
+		}
+	}
+	j.recalled, j.steps = false, nil
+	if err := os.RemoveAll(filepath.Join(j.dir, ".terraform")); err != nil {
+		return unexpected(err)
+	}
+	lock := j.lock()
+	if p := j.terraform(ctx, "init", init...); p != nil {
+		return p
+	}
+	if err := j.shareProviders(); err != nil {
+		return unexpected(err)
+	}
+	if remembered != "" && bytes.Equal(lock, j.lock()) {
+		if err := j.remember(remembered); err != nil {
+			fmt.Fprintln(os.Stderr, err) // the next plan runs init again
+		}
+	}
+	return j.terraform(ctx, "plan", plan...)
+}
+
+// rememberedAt is the file for what init leaves in a project like this one,
+// empty when nothing may be remembered. The name depends on all that decides
+// which state is read: files that can hold a backend are in it by their content,
+// because the hash with which Terraform compares a backend's block is a short
+// one, and somebody might look for a second block that has it.
+func (j *job) rememberedAt(init []string) string {
+	o := j.options
+	if o.Providers == "" || o.CLIConfig != "" || j.doc.Project.FromModule != "" || !strings.HasPrefix(o.TerraformName, "Terraform") {
+		return ""
+	}
+	files, err := j.backendFiles()
+	if err != nil {
+		return ""
+	}
+	inputs, err := json.Marshal([]any{
+		o.TerraformName, j.doc.RepositoryID, j.doc.Project.Dir, j.doc.Project.Workspace, init, files,
+		slices.Sorted(maps.Keys(j.given)), o.Pass,
+	})
+	if err != nil {
+		return ""
+	}
+	digest := sha256.Sum256(inputs)
+	return filepath.Join(o.Providers, initializedDir, hex.EncodeToString(digest[:]))
+}
+
+// backendFiles are the digests of the root module's files that can say where its
+// state is, by name. JSON can spell a word in several ways.
+func (j *job) backendFiles() (map[string][]byte, error) {
+	entries, err := os.ReadDir(j.dir)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]byte{}
+	for _, entry := range entries {
+		name := entry.Name()
+		if !strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json") || !entry.Type().IsRegular() {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(j.dir, name))
+		if err != nil {
+			return nil, err
+		}
+		if strings.HasSuffix(name, ".json") || bytes.Contains(content, []byte("backend")) || bytes.Contains(content, []byte("cloud")) {
+			digest := sha256.Sum256(content)
+			out[name] = digest[:]
+		}
+	}
+	return out, nil
+}
+
+// lock is the dependency lock file, nil when there is none.
+func (j *job) lock() []byte {
+	content, err := os.ReadFile(filepath.Join(j.dir, lockFile))
+	if err != nil {
+		return nil
+	}
+	return content
+}
+
+// recall puts into the project's directory what an earlier init left, and
+// reports whether that is all there is to do.
+func (j *job) recall(name string) bool {
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return false
+	}
+	var was initialized
+	if err := json.Unmarshal(content, &was); err != nil {
+		return false
+	}
+	for file, content := range map[string][]byte{backendRecord: was.Backend, moduleList: was.Modules} {
+		if content == nil {
+			continue
+		}
+		to := filepath.Join(j.dir, file)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o700), os.WriteFile(to, content, 0o600)); err != nil {
+			return false
+		}
+	}
+	return j.linkProviders(j.lock())
+}
+
+// remember keeps what init left. Modules that are not in the repository may be
+// others tomorrow, so a project that has some gets an init each time.
+func (j *job) remember(name string) error {
+	var is initialized
+	for file, into := range map[string]*[]byte{backendRecord: &is.Backend, moduleList: &is.Modules} {
+		content, err := os.ReadFile(filepath.Join(j.dir, file))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("reading what init left: %w", err)
+		}
+		*into = content
+	}
+	if !onlyLocal(is.Modules) {
+		return nil
+	}
+	content, err := json.Marshal(is)
+	if err != nil {
+		return err
+	}
+	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, content) {
+		return nil
+	}
+	temp := name + "." + j.doc.JobID
+	err = errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(temp, content, 0o600))
+	if err == nil {
+		err = os.Rename(temp, name)
+	}
+	if err != nil {
+		return fmt.Errorf("remembering what init left: %w", err)
+	}
+	return nil
+}
+
+// onlyLocal reports whether all modules of a list are in the repository.
+func onlyLocal(list []byte) bool {
+	if list == nil {
+		return true
+	}
+	var installed struct{ Modules []savedModule }
+	if err := json.Unmarshal(list, &installed); err != nil {
+		return false
+	}
+	return !slices.ContainsFunc(installed.Modules, func(m savedModule) bool { return !m.inRepository() })
+}
+
+// asksForInit reports whether terraform ended the plan before it began, because
+// the configuration needs an init. Terraform breaks its lines anywhere.
+func (j *job) asksForInit() bool {
+	printed, errors := j.wrote["plan"][0], j.wrote["plan"][1]
+	return printed.from == printed.to && strings.Contains(strings.Join(strings.Fields(j.said(errors)), " "), "terraform init")
+}
