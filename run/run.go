@@ -58,7 +58,7 @@ const (
 	StateSucceeded  State = "succeeded"  // every job succeeded, or there was nothing to do
 	StateFailed     State = "failed"     // at least one job did not succeed
 	StateRefused    State = "refused"    // not allowed, or asked for something that does not exist; Problem says why
-	StateCancelled  State = "cancelled"  // a person cancelled it, or the pull request was closed
+	StateCancelled  State = "cancelled"  // a person cancelled it or objected, or the pull request was closed
 	StateSuperseded State = "superseded" // a newer commit took its place
 )
 
@@ -126,13 +126,19 @@ type Run struct {
 	SupersededBy string `json:"superseded_by,omitempty"` // newer head commit; set as soon as cancelling begins
 	Closed       bool   `json:"closed,omitempty"`        // the pull request was closed; set as soon as cancelling begins
 
+	// Objection is why an apply stops before what has not begun; set as soon as
+	// stopping begins.
+	Objection Objection `json:"objection,omitempty"`
+
 	CreatedAt  time.Time `json:"created_at"`
 	PreparedAt time.Time `json:"prepared_at,omitzero"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 }
 
 // Ending reports whether the run was asked to end before its time.
-func (r *Run) Ending() bool { return r.CancelledBy != "" || r.SupersededBy != "" || r.Closed }
+func (r *Run) Ending() bool {
+	return r.CancelledBy != "" || r.SupersededBy != "" || r.Closed || r.Objection != ""
+}
 
 // Holder is the pull request that a run is about.
 func (r *Run) Holder() Holder { return Holder{Repository: r.Repository, PullRequest: r.PullRequest} }

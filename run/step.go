@@ -3,7 +3,7 @@ package run
 import "time"
 
 // Event is something that happened to a run. The set is closed: Prepared,
-// Refused, Messaged, CancelAsked, PullClosed, NewerCommit.
+// Refused, Messaged, CancelAsked, PullClosed, NewerCommit, Objected.
 type Event interface{ event() }
 
 // Prepared says that facts, projects and source were read: the run is pinned
@@ -109,6 +109,8 @@ func Step(r Run, e Event) Next {
 		if next.HeadSHA != "" && next.HeadSHA != e.SHA {
 			next.end(e.At, func() { next.SupersededBy = e.SHA })
 		}
+	case Objected:
+		next.objected(e)
 	}
 	return Next{Run: next, Effects: added(Pending(r), Pending(next)), Notices: notices(before, next, e)}
 }
@@ -188,6 +190,11 @@ func (r *Run) messaged(m Message) {
 		j.State, j.StartedAt = JobRunning, m.At
 	case MessageFinished:
 		j.finished(m)
+		if r.Objection != "" && j.State == JobCancelled && !j.Result.Began {
+			said := *j.Result // an engine knows only that it was withdrawn
+			said.Problem = r.Objection.notBegun()
+			j.Result = &said
+		}
 		r.skip(m.At)
 		r.finish(m.At)
 	}

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// ending is how a job of a run that ends before its time is ended. A push or a
-// close stops what has not begun to change anything; only a person interrupts
-// what has.
+// ending is how a job of a run that ends before its time is ended. A push, a
+// close or an objection stops what has not begun to change anything; only a
+// person interrupts what has.
 func (r *Run) ending() EffectKind {
 	if r.Kind.Mutating() && r.CancelledBy == "" {
 		return EffectWithdraw
@@ -15,8 +15,8 @@ func (r *Run) ending() EffectKind {
 	return EffectCancel
 }
 
-// cancelAsked ends a run because a person says so, also one that a push or a
-// close ends already.
+// cancelAsked ends a run because a person says so, also one that something else
+// ends already.
 func (r *Run) cancelAsked(e CancelAsked) {
 	if r.State.Final() || r.CancelledBy != "" {
 		return

@@ -102,6 +102,8 @@ func TestApplyKeepsTheOrder(t *testing.T) {
 				e = CancelAsked{At: noon, By: "rui"}
 			case 2:
 				e = PullClosed{At: noon}
+			case 3:
+				e = Objected{At: noon, Objection: ObjectionDismissed, Commit: "aaa"}
 			}
 			n = Step(n.Run, e)
 			for _, effect := range n.Effects {

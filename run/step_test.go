@@ -170,13 +170,15 @@ func waiting(r Run) bool {
 }
 
 func anyEvent(t *rapid.T) Event {
-	switch rapid.SampledFrom([]string{"prepared", "refused", "message", "message", "message", "message", "cancel", "newer"}).Draw(t, "event") {
+	switch rapid.SampledFrom([]string{"prepared", "refused", "message", "message", "message", "message", "cancel", "newer", "objected"}).Draw(t, "event") {
 	case "prepared":
 		return Prepared{At: noon, Preparation: preparation(rapid.IntRange(0, 3).Draw(t, "jobs"))}
 	case "refused":
 		return Refused{At: noon, Problem: Problem{Code: "x", Message: "y"}, Silent: rapid.Bool().Draw(t, "silent")}
 	case "cancel":
 		return CancelAsked{At: noon, By: "rui"}
+	case "objected":
+		return Objected{At: noon, Objection: ObjectionChanges}
 	case "newer":
 		return NewerCommit{At: noon, SHA: rapid.SampledFrom([]string{"aaa", "ccc"}).Draw(t, "sha")}
 	}

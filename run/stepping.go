@@ -26,7 +26,7 @@ func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
 		}
 	case next.Run.Kind.Mutating() && next.Run.State.Final() && !r.State.Final():
 		l.End(r.ID, next.Run.applied(), next.Run.halfDone(), w.Now())
-		if w.Merge && next.Run.State == StateSucceeded {
+		if w.Merge && next.Run.State == StateSucceeded && next.Run.Objection == "" {
 			next.Notices = append(next.Notices, MergePull(next.Run))
 		}
 	}

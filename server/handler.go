@@ -46,6 +46,7 @@ type runs interface {
 	Close(ctx context.Context, repo run.Repository, pull int, merged bool) error
 	Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
 	Judge(ctx context.Context, repositoryID int64, pull int) error
+	Object(ctx context.Context, repositoryID int64, pull int, o run.Objection, commit string) error
 }
 
 // reader is the part of run.Store that handlers need.

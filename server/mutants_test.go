@@ -56,6 +56,11 @@ func (e *effects) Judge(_ context.Context, id int64, pull int) error {
 	return nil
 }
 
+func (e *effects) Object(_ context.Context, id int64, pull int, o run.Objection, _ string) error {
+	e.list = append(e.list, fmt.Sprintf("object %d %d %s", id, pull, o))
+	return nil
+}
+
 func (e *effects) Locks(context.Context) (run.Locks, error) {
 	return run.Locks{Locks: []run.Lock{locked("a", 3)}}, nil
 }
@@ -129,6 +134,8 @@ func TestEveryMutantOfRealPayloadsDoesNothingNew(t *testing.T) {
 	examples = append(examples, webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "opened")},
 		webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "synchronize")},
 		webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "closed")},
+		webhooks.Example{Event: "pull_request_review", Payload: reviewEvent(t, "dismissed", "dismissed", "rui")},
+		webhooks.Example{Event: "pull_request_review", Payload: reviewEvent(t, "submitted", "changes_requested", "rui")},
 		webhooks.Example{Event: "merge_group", Payload: groupEvent(t, "checks_requested")})
 	var mutants, acting atomic.Int64
 	t.Run("examples", func(t *testing.T) {

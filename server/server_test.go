@@ -88,6 +88,11 @@ func (r *recorder) Judge(_ context.Context, id int64, pull int) error {
 	return nil
 }
 
+func (r *recorder) Object(_ context.Context, id int64, pull int, o run.Objection, commit string) error {
+	r.note("object %d/%d %s of %q", id, pull, o, commit)
+	return nil
+}
+
 func (r *recorder) Unlock(_ context.Context, h run.Holder, projects []string) (released, busy []string, err error) {
 	r.note("unlock %d/%d %s", h.Repository.ID, h.PullRequest, strings.Join(projects, " "))
 	r.mu.Lock()

@@ -1,0 +1,65 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// reviewEvent is about a review of the commit aaa. States are lower case in
+// webhooks (GitHub documentation, "pull_request_review").
+func reviewEvent(t testing.TB, action, state, login string, change ...func(m)) []byte {
+	e := m{
+		"action": action, "sender": user("rui"), "pull_request": m{"number": 3},
+		"review": m{"id": 1, "state": state, "commit_id": "aaa", "user": user(login)},
+	}
+	for _, c := range change {
+		c(e)
+	}
+	return payload(t, e)
+}
+
+func TestWhatAReviewLeadsTo(t *testing.T) {
+	const judged = "judge 7/3"
+	for _, tt := range []struct {
+		name string
+		body []byte
+		want string
+	}{
+		{"an approval", reviewEvent(t, "submitted", "approved", "rui"), judged},
+		{"a comment", reviewEvent(t, "submitted", "commented", "rui"), judged},
+		{"a review with another text", reviewEvent(t, "edited", "changes_requested", "rui"), judged},
+		{"an approval that is dismissed", reviewEvent(t, "dismissed", "dismissed", "rui"), `object 7/3 dismissed of "aaa",` + judged},
+		{"a dismissed review of nobody knows which commit", reviewEvent(t, "dismissed", "dismissed", "rui", func(e m) { delete(e["review"].(m), "commit_id") }),
+			`object 7/3 dismissed of "",` + judged},
+		{"changes that are requested", reviewEvent(t, "submitted", "changes_requested", "rui"), `object 7/3 changes_requested of "",` + judged},
+		{"changes that somebody who may only read wants", reviewEvent(t, "submitted", "changes_requested", "sam"), judged},
+		{"changes that somebody wants of whom nobody knows what he may do", reviewEvent(t, "submitted", "changes_requested", "liz"),
+			`object 7/3 changes_requested of "",` + judged},
+		{"another repository", reviewEvent(t, "dismissed", "dismissed", "rui", func(e m) {
+			e["repository"] = m{"id": 8, "name": "x", "owner": m{"login": "evil"}}
+		}), ""},
+		{"an action that nobody knows", reviewEvent(t, "archived", "changes_requested", "rui"), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t, func(b *Base) {
+				b.Repositories = []string{"acme/*"}
+				b.Facts = func(_ context.Context, _ run.Repository, _ int, login string, _ ...string) (policy.Facts, error) {
+					if login == "liz" {
+						return policy.Facts{}, errors.New("GitHub is away")
+					}
+					return policy.Facts{Permission: map[string]string{"rui": "write", "sam": "read"}[login]}, nil
+				}
+			})
+			f.deliver("g", "pull_request_review", tt.body)
+			f.settle()
+			if got := strings.Join(f.runs.asked, ","); got != tt.want {
+				t.Errorf("asked for %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
