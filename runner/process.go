@@ -49,10 +49,10 @@ func (j *job) terraform(ctx context.Context, step string, args ...string) *run.P
 	if err := cmd.Start(); err != nil {
 		return unexpected(fmt.Errorf("starting %s: %w", j.options.TerraformName, err))
 	}
-	watched := make(chan struct{})
+	live, watched := j.liveOf(step), make(chan struct{})
 	go func() {
 		defer close(watched)
-		j.watch(ctx, step, cancel)
+		j.watch(ctx, step, live, cancel)
 	}()
 	err = cmd.Wait()
 	cause := ended(ctx)
@@ -62,6 +62,7 @@ func (j *job) terraform(ctx context.Context, step string, args ...string) *run.P
 	}
 	cancel(nil)
 	<-watched
+	_ = live.end() // what nobody could read meanwhile is in the output
 	j.steps = append(j.steps, run.StepTime{Name: step, Milliseconds: time.Since(began).Milliseconds()})
 	j.wrote[step] = [2]part{
 		{printedFile, j.before[0], j.size(printedFile)},
@@ -174,11 +175,11 @@ func ended(ctx context.Context) *run.Problem {
 	return cancelled()
 }
 
-// watch ends a process that writes too much.
-func (j *job) watch(ctx context.Context, step string, end context.CancelCauseFunc) {
+// watch ends a process that writes too much, and shows what it prints.
+func (j *job) watch(ctx context.Context, step string, live *live, end context.CancelCauseFunc) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	for {
+	for looks := 1; ; looks++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -186,6 +187,9 @@ func (j *job) watch(ctx context.Context, step string, end context.CancelCauseFun
 			if p := j.tooLarge(step); p != nil {
 				end(p)
 				return
+			}
+			if looks%liveEvery == 0 {
+				_ = live.pass() // the output will have it all
 			}
 		}
 	}

@@ -146,6 +146,15 @@ func (w *redactingWriter) Write(p []byte) (int, error) {
 
 func (w *redactingWriter) Close() error { return w.pass(len(w.held)) }
 
+// sure passes on everything that no secret begins in, however the text goes on.
+func (w *redactingWriter) sure() error {
+	end := 0
+	for end < len(w.held) && !w.r.mayBegin(w.held[end:]) {
+		end++
+	}
+	return w.pass(end)
+}
+
 // pass looks at every place before end and passes on what is before it. Places
 // inside of a found secret are looked at, too, because secrets may overlap.
 func (w *redactingWriter) pass(end int) error {
@@ -179,6 +188,21 @@ func (w *redactingWriter) pass(end int) error {
 	w.hide = max(hidden-end, 0)
 	_, err := w.to.Write(out)
 	return err
+}
+
+// mayBegin reports whether p is the beginning of a secret that goes on.
+func (r *redactor) mayBegin(p []byte) bool {
+	if !r.first[p[0]] {
+		return false
+	}
+	for _, patterns := range r.byStart {
+		for _, pattern := range patterns {
+			if len(pattern) > len(p) && bytes.HasPrefix(pattern, p) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // longestAt is the length of the longest secret that p begins with, or 0.
