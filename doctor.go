@@ -22,7 +22,7 @@ type doctorAWSCmd struct {
 func (c *doctorAWSCmd) Run(ctx context.Context) error { return c.check(ctx, os.Stdout) }
 
 func (c *doctorAWSCmd) check(ctx context.Context, w io.Writer) error {
-	cfg, err := loadConfig(c.Config)
+	cfg, err := loadConfig(ctx, c.Config)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
-	"github.com/lockkeeper/lockkeeper/server/config"
 )
 
 // withEvaluator puts lockkeeper-evaluator, which the test binary is too, on the
@@ -83,7 +82,7 @@ func TestMistakesInRulesStopPlans(t *testing.T) {
 // Without the program that judges, a server that has to judge does not start.
 func TestAServerThatCannotJudgeDoesNotStart(t *testing.T) {
 	s := newStage(t, func(c map[string]any) { c["plan_policy"] = map[string]any{"dir": "policy"} })
-	cfg, err := config.Load(s.config, os.Getenv)
+	cfg, err := loadConfig(t.Context(), s.config)
 	s.check(err)
 	_, err = newApp(t.Context(), cfg)
 	if err == nil || !strings.HasPrefix(err.Error(), "plan_policy is set in the config, and lockkeeper-evaluator is missing") {

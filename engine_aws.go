@@ -26,6 +26,17 @@ func awsConfig(ctx context.Context, region string) (sdk.Config, error) {
 	return cfg, nil
 }
 
+// storedSecrets reads the server's own secrets from AWS Secrets Manager.
+func storedSecrets(ctx context.Context) func(region, name string) (string, error) {
+	return func(region, name string) (string, error) {
+		cfg, err := awsConfig(ctx, region)
+		if err != nil {
+			return "", err
+		}
+		return aws.ReadSecret(ctx, cfg, name)
+	}
+}
+
 func openBucket(ctx context.Context, c config.AWS) (*bucket.Bucket, error) {
 	cfg, err := awsConfig(ctx, c.Region)
 	if err != nil {

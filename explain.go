@@ -40,7 +40,7 @@ func (c *explainCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("reading --pr: %w", err)
 	}
-	cfg, err := loadConfig(c.Config)
+	cfg, err := loadConfig(ctx, c.Config)
 	if err != nil {
 		return err
 	}
@@ -130,8 +130,8 @@ func findRepository(ctx context.Context, clients githubapp.ClientCreator, owner,
 }
 
 // loadConfig reads the server's config and names every mistake in it.
-func loadConfig(file string) (config.Config, error) {
-	cfg, err := config.Load(file, os.Getenv)
+func loadConfig(ctx context.Context, file string) (config.Config, error) {
+	cfg, err := config.Load(file, config.Sources{Env: os.Getenv, AWS: storedSecrets(ctx)})
 	if problems, ok := errors.AsType[config.Problems](err); ok {
 		return cfg, mistakes(len(problems), problems, "start again; docs/server-config.md explains every key.")
 	}

@@ -86,7 +86,7 @@ type serveCmd struct {
 
 // Run serves until SIGTERM.
 func (c *serveCmd) Run(ctx context.Context) error {
-	cfg, err := loadConfig(c.Config)
+	cfg, err := loadConfig(ctx, c.Config)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
 	"github.com/lockkeeper/lockkeeper/sandbox/openapi"
 	"github.com/lockkeeper/lockkeeper/server"
-	"github.com/lockkeeper/lockkeeper/server/config"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -145,7 +144,7 @@ func (w *statusWriter) WriteHeader(status int) {
 func (s *stage) serve(change ...func(*app)) (stop func()) {
 	s.Helper()
 	ctx, cancel := context.WithCancel(zerolog.New(zerolog.NewTestWriter(s)).Level(zerolog.WarnLevel).WithContext(context.Background()))
-	cfg, err := config.Load(s.config, os.Getenv)
+	cfg, err := loadConfig(ctx, s.config)
 	s.check(err)
 	a, err := newApp(ctx, cfg)
 	s.check(err)

@@ -115,7 +115,7 @@ func startSandbox(ctx context.Context, dir, url string) (*aSandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.Load(file, os.Getenv)
+	cfg, err := config.Load(file, config.Sources{Env: os.Getenv})
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@
 
 import functools
 import json
-import uuid
+import secrets
 
 from moto.batch.models import ComputeEnvironment, JobQueue
 from moto.cloudformation import parsing
@@ -128,14 +128,16 @@ def schedule_group(client, name, _p, _):
 
 
 def secret(client, name, p, _):
-    value = p.get("SecretString")
-    if value is None:
-        generate = p.get("GenerateSecretString") or {}
-        value = uuid.uuid4().hex[: int(generate.get("PasswordLength", 32))]
+    value, generate = p.get("SecretString"), p.get("GenerateSecretString")
+    if generate is not None:
+        length = int(generate.get("PasswordLength", 32))
+        value = secrets.token_hex(length)[:length]
         if key := generate.get("GenerateStringKey"):
             value = json.dumps({**json.loads(generate.get("SecretStringTemplate", "{}")), key: value})
     optional = {"KmsKeyId": p["KmsKeyId"]} if "KmsKeyId" in p else {}
-    arn = client("secretsmanager").create_secret(Name=name, SecretString=value, **optional)["ARN"]
+    if value is not None:  # a secret without one has no version that could be read
+        optional["SecretString"] = value
+    arn = client("secretsmanager").create_secret(Name=name, **optional)["ARN"]
     return arn, {"Id": arn}
 
 

@@ -28,7 +28,10 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{server, "s3:GetObjectVersion", objects + "runs/r/r-0.summary.json", nil, true},
 		{server, "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
 		{server, "s3:GetObjectVersion", objects + "runs/r/r-0.plan.tfplan", nil, false},
+		{server, "secretsmanager:GetSecretValue", secret + "server/private-key-AbCdEf", nil, true},
+		{server, "secretsmanager:GetSecretValue", secret + "server/previous-webhook-secret-AbCdEf", nil, true},
 		{server, "secretsmanager:GetSecretValue", secret + "plan/token-AbCdEf", nil, false},
+		{server, "secretsmanager:GetSecretValue", secret + "both/token-AbCdEf", nil, false},
 		{server, "batch:SubmitJob", s.out["ApplyJobQueue"], nil, false},
 
 		{plan, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", id, true},
@@ -51,6 +54,7 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{apply, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", id, false},
 		{apply, "secretsmanager:GetSecretValue", secret + "apply/token-AbCdEf", nil, true},
 		{apply, "secretsmanager:GetSecretValue", secret + "plan/token-AbCdEf", nil, false},
+		{apply, "secretsmanager:GetSecretValue", secret + "server/private-key-AbCdEf", nil, false},
 		{apply, "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
 		{apply, "s3:GetObjectVersion", objects + "runs/r/r-0.plan.tfplan", nil, true},
 		{apply, "s3:PutObject", objects + "runs/r/r-0.plan.tfplan", nil, false},

@@ -3,8 +3,8 @@
 // Its place in the flow: main loads it once at start and hands its parts to
 // the packages that need them. It must not know what any part does with a
 // value; it only makes sure that every value has the right shape, that every
-// secret comes from an environment variable or a file, and that a person who
-// got something wrong learns all of it at once.
+// secret comes from an environment variable, a file or AWS Secrets Manager, and
+// that a person who got something wrong learns all of it at once.
 package config
 
 import (
@@ -42,7 +42,8 @@ type Config struct {
 }
 
 // GitHub says which App this server is. The secrets are read at load from the
-// keys that name a file or an environment variable.
+// keys that name a file, an environment variable, or a secret of AWS Secrets
+// Manager (name or ARN, then #key for one key of a JSON object).
 type GitHub struct {
 	URL    string `yaml:"url"`
 	APIURL string `yaml:"api_url"`
@@ -50,10 +51,13 @@ type GitHub struct {
 
 	PrivateKeyFile            string `yaml:"private_key_file"`
 	PrivateKeyEnv             string `yaml:"private_key_env"`
+	PrivateKeyAWS             string `yaml:"private_key_aws"`
 	WebhookSecretFile         string `yaml:"webhook_secret_file"`
 	WebhookSecretEnv          string `yaml:"webhook_secret_env"`
+	WebhookSecretAWS          string `yaml:"webhook_secret_aws"`
 	PreviousWebhookSecretFile string `yaml:"previous_webhook_secret_file"`
 	PreviousWebhookSecretEnv  string `yaml:"previous_webhook_secret_env"`
+	PreviousWebhookSecretAWS  string `yaml:"previous_webhook_secret_aws"`
 
 	PrivateKey            Secret `yaml:"-"`
 	WebhookSecret         Secret `yaml:"-"`
@@ -130,11 +134,20 @@ func defaults() Config {
 	}
 }
 
-// Load reads the file, fills in defaults and reads the secrets it names.
-// Relative paths in the file are meant from the file's directory. The error is
-// a [Problems] when the content is wrong, and names every mistake. No message
-// holds a secret.
-func Load(path string, getenv func(string) string) (Config, error) {
+// Sources are where values come from that do not stand in the file.
+type Sources struct {
+	Env func(name string) string // as os.Getenv
+	// AWS reads from AWS Secrets Manager what a key whose name ends in _aws
+	// names. The region is that of aws.region, which may be empty. The error goes
+	// on after "cannot be used: ", says what to do, and holds no secret.
+	AWS func(region, secret string) (string, error)
+}
+
+// Load reads the file, fills in defaults and reads the secrets it names, each
+// once. Relative paths in the file are meant from the file's directory. The
+// error is a [Problems] when the content is wrong, and names every mistake. No
+// message holds a secret.
+func Load(path string, from Sources) (Config, error) {
 	text, err := readFile(path)
 	if err != nil {
 		return Config{}, fmt.Errorf("reading the server config: %w", err)
@@ -147,7 +160,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 		return Config{}, fmt.Errorf("finding the directory of the server config: %w", err)
 	}
 	cfg.resolvePaths(dir)
-	v := &validator{decoder: d, getenv: getenv}
+	v := &validator{decoder: d, from: from}
 	v.config(&cfg)
 	if len(d.problems) > 0 {
 		return Config{}, d.sorted()
@@ -160,20 +173,20 @@ func Load(path string, getenv func(string) string) (Config, error) {
 func (c *Config) resolvePaths(dir string) {
 	paths := []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.GitHub.PreviousWebhookSecretFile, &c.PlanPolicy.ServerDir}
 	for _, p := range paths {
-		*p = from(dir, *p)
+		*p = absolute(dir, *p)
 	}
 	for i, binary := range c.Terraform.Binaries {
-		c.Terraform.Binaries[i] = from(dir, binary)
+		c.Terraform.Binaries[i] = absolute(dir, binary)
 	}
 	for _, e := range c.Environments {
 		for name, variable := range e.Variables {
-			variable.File = from(dir, variable.File)
+			variable.File = absolute(dir, variable.File)
 			e.Variables[name] = variable
 		}
 	}
 }
 
-func from(dir, path string) string {
+func absolute(dir, path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path
 	}

@@ -56,7 +56,20 @@ func load(t *testing.T, text string, env map[string]string) (Config, error) {
 			t.Fatal(err)
 		}
 	}
-	return Load(filepath.Join(dir, "server.yml"), func(name string) string { return env[name] })
+	return Load(filepath.Join(dir, "server.yml"), Sources{Env: func(name string) string { return env[name] }, AWS: secretsManager})
+}
+
+// secretsManager has what a few names say, and tells of anything else that it
+// is not there.
+func secretsManager(region, name string) (string, error) {
+	value, ok := map[string]string{
+		"key": string(newKey()), "secret": goodSecret + "\n", "old": strings.Repeat("o", 32), "short": goodSecret[1:], "empty": "\n",
+		"region": strings.Repeat(region, 4), "lockkeeper/server/private-key": string(newKey()), "lockkeeper/server/webhook-secret": goodSecret,
+	}[name]
+	if !ok {
+		return "", fmt.Errorf("%q is not there", name)
+	}
+	return value, nil
 }
 
 func TestLoadFillsInDefaults(t *testing.T) {
@@ -126,6 +139,28 @@ func TestRotationAcceptsTwoSecrets(t *testing.T) {
 	}
 }
 
+func TestSecretsComeFromAWS(t *testing.T) {
+	const text = "data_dir: data\ngithub: {app_id: 1, private_key_aws: key, webhook_secret_aws: secret, previous_webhook_secret_aws: old}\n"
+	cfg, err := load(t, text, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{goodSecret, strings.Repeat("o", 32)}, cfg.GitHub.WebhookSecrets()); diff != "" {
+		t.Error(diff)
+	}
+	if string(newKey()) != cfg.GitHub.PrivateKey.Reveal()+"\n" {
+		t.Error("the private key is not the stored one")
+	}
+	cfg, err = load(t, strings.Replace(minimal, "file: secret}", "aws: region}", 1)+onAWS(""), nil)
+	if err != nil || cfg.GitHub.WebhookSecret.Reveal() != strings.Repeat("eu-west-1", 4) {
+		t.Errorf("it was not asked for in the region of the stack: %v", err)
+	}
+	_, err = load(t, strings.Replace(minimal, "file: secret}", "aws: gone}", 1)+strings.Replace(onAWS(""), "region: eu-west-1", "region: here", 1), nil)
+	if err == nil || strings.Count(err.Error(), "\n") != 0 || !strings.Contains(err.Error(), "aws.region: must be") {
+		t.Errorf("a region that is wrong is told as %v", err)
+	}
+}
+
 func TestLoadNamesTheMistake(t *testing.T) {
 	for _, tt := range mistakes {
 		t.Run(tt.name, func(t *testing.T) {
@@ -191,7 +226,7 @@ log: {level: loud}
 }
 
 func TestLoadWithoutFile(t *testing.T) {
-	_, err := Load(filepath.Join(t.TempDir(), "gone.yml"), os.Getenv)
+	_, err := Load(filepath.Join(t.TempDir(), "gone.yml"), Sources{Env: os.Getenv})
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}

@@ -83,7 +83,7 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 	}
 	// What a schema cannot see: other files, the environment, other keys, numbers in units.
 	beyond := []string{"key twice", "two documents", "time too short", "size overflow", "body over GitHub's", "port", "private key of junk", "secret of 31 bytes", "empty secret",
-		"secret file that is not there", "secret variable that is not set", "previous secret too short", "terraform binary that is no program", "terraform binary that is not there", "default environment",
+		"secret file that is not there", "secret variable that is not set", "secret of AWS that is not there", "secret of AWS that is short", "secret of AWS that is empty", "previous secret too short", "terraform binary that is no program", "terraform binary that is not there", "default environment",
 		"variable that is not set", "variable of the job", "placeholder", "terraform variable twice",
 		"variable of the server with engine aws", "file of the server with engine aws", "secret of AWS with engine local", "role with engine local",
 		"apply without a value", "pattern", "plan age of nothing", "plan age too short", "locks that expire at once", "warning before the lock", "warning too late", "rules that are not there"}
@@ -107,6 +107,30 @@ func example(t *testing.T) string {
 		t.Fatalf("%s has no full example", docsFile)
 	}
 	return text
+}
+
+// Whoever copies the config of docs/aws.md and fills in what is theirs has one
+// that is taken.
+func TestTheConfigOfTheAWSPageIsTaken(t *testing.T) {
+	page, err := os.ReadFile("../../docs/aws.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	text, _, closed := strings.Cut(rest, "```")
+	if !closed {
+		t.Fatal("docs/aws.md has no config")
+	}
+	const arn, queue = "arn:aws:", "https://sqs.eu-west-1.amazonaws.com/123456789012/status"
+	text = strings.NewReplacer("<App ID>", "1", "<region>", "eu-west-1", "<Bucket>", "bucket", "<StateMachine>", arn+"states:eu-west-1:123456789012:stateMachine:job",
+		"<StatusQueue>", queue, "<StatusDeadLetterQueue>", queue, "<PlanJobQueue>", arn+"batch:eu-west-1:123456789012:job-queue/plan",
+		"<ApplyJobQueue>", arn+"batch:eu-west-1:123456789012:job-queue/apply", "<JobLogGroup>", "/lockkeeper/jobs", "<target>", "210987654321", "<name>", "token").Replace(text)
+	if _, err := load(t, text, nil); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if err := bySchema(t, compileSchema(t), text); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestDocsNameEveryKey(t *testing.T) {

@@ -93,8 +93,10 @@ func readSecretFile(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the file: %w", err)
 	}
-	return strings.TrimRight(string(text), "\r\n"), nil
+	return withoutLineEnd(string(text)), nil
 }
+
+func withoutLineEnd(text string) string { return strings.TrimRight(text, "\r\n") }
 
 var (
 	variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)

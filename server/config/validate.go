@@ -17,9 +17,6 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// minSecret is the shortest webhook secret that is accepted, in bytes (T25).
-const minSecret = 32
-
 var (
 	repositoryPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?:\*|[A-Za-z0-9._-]{1,100})$`)
 	environmentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -29,7 +26,7 @@ var (
 // list of problems and skips keys that are on it already.
 type validator struct {
 	*decoder
-	getenv func(string) string
+	from Sources
 }
 
 // check notes a problem about a key unless it is fine or has been noted.
@@ -53,7 +50,7 @@ func (v *validator) config(c *Config) {
 	level, err := zerolog.ParseLevel(c.Log.Level)
 	v.check(err == nil && level != zerolog.NoLevel && level != zerolog.Disabled, "log.level", "must be trace, debug, info, warn or error")
 	v.check(c.Log.Format == "json" || c.Log.Format == "console", "log.format", "must be json or console")
-	v.github(&c.GitHub)
+	v.github(&c.GitHub, c.AWS.Region)
 	v.terraform(c.Terraform)
 	v.limits(c.Limits)
 	v.locks(c.Locks)
@@ -62,53 +59,23 @@ func (v *validator) config(c *Config) {
 	v.environments(c)
 }
 
-func (v *validator) github(g *GitHub) {
+func (v *validator) github(g *GitHub, region string) {
 	v.check(isURL(g.URL), "github.url", "must be a URL such as https://github.com")
 	v.check(isURL(g.APIURL), "github.api_url", "must be a URL such as https://api.github.com/")
 	v.check(g.AppID > 0, "github.app_id", "is missing; the App's page on GitHub shows it")
 
-	g.PrivateKey = v.secret("github.private_key", g.PrivateKeyFile, g.PrivateKeyEnv, true)
-	if key := g.PrivateKey.Reveal(); key != "" {
-		v.check(isPrivateKey(key), source("github.private_key", g.PrivateKeyFile), "does not hold the PEM file with an RSA private key that GitHub made for the App")
+	key := place{"github.private_key", g.PrivateKeyFile, g.PrivateKeyEnv, g.PrivateKeyAWS}
+	secret := place{"github.webhook_secret", g.WebhookSecretFile, g.WebhookSecretEnv, g.WebhookSecretAWS}
+	previous := place{"github.previous_webhook_secret", g.PreviousWebhookSecretFile, g.PreviousWebhookSecretEnv, g.PreviousWebhookSecretAWS}
+	for _, p := range []place{key, secret} {
+		v.present(p)
 	}
-	g.WebhookSecret = v.secret("github.webhook_secret", g.WebhookSecretFile, g.WebhookSecretEnv, true)
-	g.PreviousWebhookSecret = v.secret("github.previous_webhook_secret", g.PreviousWebhookSecretFile, g.PreviousWebhookSecretEnv, false)
-	v.longEnough("github.webhook_secret", g.WebhookSecretFile, g.WebhookSecret)
-	v.longEnough("github.previous_webhook_secret", g.PreviousWebhookSecretFile, g.PreviousWebhookSecret)
-}
-
-func (v *validator) longEnough(key, file string, s Secret) {
-	n := len(s.Reveal())
-	v.check(n == 0 || n >= minSecret, source(key, file), "holds a secret of %d bytes; make one of at least %d, for example with openssl rand -hex 32", n, minSecret)
-}
-
-// source is the key that a secret came from.
-func source(key, file string) string {
-	if file != "" {
-		return key + "_file"
+	g.PrivateKey = v.secret(key, region)
+	if text := g.PrivateKey.Reveal(); text != "" {
+		v.check(isPrivateKey(text), key.source(), "does not hold the PEM file with an RSA private key that GitHub made for the App")
 	}
-	return key + "_env"
-}
-
-// secret reads a secret from the one of two keys that is set. An empty secret
-// is a problem, never a default.
-func (v *validator) secret(key, file, env string, isRequired bool) Secret {
-	switch {
-	case file != "" && env != "":
-		v.check(false, key+"_env", "stands beside %s_file; keep one of them", key)
-	case file != "":
-		text, err := readSecretFile(file)
-		v.check(err == nil, key+"_file", "cannot be used: %v", err)
-		v.check(err != nil || text != "", key+"_file", "names an empty file")
-		return NewSecret(text)
-	case env != "":
-		text := v.getenv(env)
-		v.check(text != "", key+"_env", "names the environment variable %q, which is not set", env)
-		return NewSecret(text)
-	case isRequired && !slices.Contains(v.broken, key+"_file") && !slices.Contains(v.broken, key+"_env"):
-		v.check(false, key+"_file", "is missing; name a file, or an environment variable with %s_env", key)
-	}
-	return Secret{}
+	g.WebhookSecret = v.longEnough(secret, v.secret(secret, region))
+	g.PreviousWebhookSecret = v.longEnough(previous, v.secret(previous, region))
 }
 
 func (v *validator) terraform(t Terraform) {
@@ -176,7 +143,7 @@ func (v *validator) variable(key, name string, x Variable) {
 	if given != 1 || x.Secret != "" || slices.ContainsFunc(v.broken, func(b string) bool { return strings.HasPrefix(b, key+".") }) {
 		return
 	}
-	_, err := x.read(v.getenv)
+	_, err := x.read(v.from.Env)
 	v.check(err == nil, key, "cannot be used: %v", err)
 }
 
