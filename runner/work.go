@@ -49,7 +49,7 @@ type job struct {
 	cliConfig string
 	env       []string
 	alive     *os.File
-	turn      *os.File // nil when nobody waits for the end of the last terraform process
+	turn      *os.File  // nil when nobody waits for the end of the last terraform process
 	live      io.Writer // where people may see what a step prints while it runs; nil is nowhere
 	steps     []run.StepTime
 	before    [2]int64           // how long printedFile and errorsFile were when the present step began
