@@ -46,6 +46,16 @@ func (p *planned) plan(t *testing.T, files map[string]string) (run.Result, strin
 	return r, strings.Join(steps, " ")
 }
 
+// remembered are the files with what inits left.
+func (p *planned) remembered(t *testing.T) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(p.options.Providers, initializedDir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
 func with(files map[string]string, more ...string) map[string]string {
 	out := maps.Clone(files)
 	for i := 0; i < len(more); i += 2 {
@@ -130,14 +140,7 @@ func TestAnInitIsRememberedForExactlyItsBackend(t *testing.T) {
 	t.Parallel()
 	p := plansInTurn(t)
 	p.plan(t, rooted)
-	names := func() []string {
-		found, err := filepath.Glob(filepath.Join(p.options.Providers, initializedDir, "*"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return found
-	}
-	before := names()
+	before := p.remembered(t)
 	if len(before) != 1 {
 		t.Fatalf("remembered: %v", before)
 	}
@@ -148,7 +151,7 @@ func TestAnInitIsRememberedForExactlyItsBackend(t *testing.T) {
 	if _, steps := p.plan(t, rooted); steps != withInit {
 		t.Errorf("another backend_config, and yet %s", steps)
 	}
-	if after := names(); len(after) != 3 || !slices.Contains(after, before[0]) {
+	if after := p.remembered(t); len(after) != 3 || !slices.Contains(after, before[0]) {
 		t.Errorf("remembered: %v, then %v", before, after)
 	}
 }
@@ -163,6 +166,9 @@ func TestAnInitWithInstalledModulesIsNotRemembered(t *testing.T) {
 	change()
 	if r, steps := p.plan(t, files); r.Problem != nil || steps != withInit {
 		t.Fatalf("%v, %s", r.Problem, steps)
+	}
+	if found := p.remembered(t); len(found) > 0 {
+		t.Errorf("remembered: %v", found)
 	}
 }
 
@@ -179,9 +185,9 @@ func TestADamagedMemoryOfAnInit(t *testing.T) {
 			t.Parallel()
 			p := plansInTurn(t)
 			p.plan(t, rooted)
-			found, err := filepath.Glob(filepath.Join(p.options.Providers, initializedDir, "*"))
-			if err != nil || len(found) != 1 {
-				t.Fatal(found, err)
+			found := p.remembered(t)
+			if len(found) != 1 {
+				t.Fatal(found)
 			}
 			if err := os.WriteFile(found[0], []byte(content), 0o600); err != nil {
 				t.Fatal(err)
