@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,62 @@ func TestAnApprovalThatIsDismissedCountsNoMore(t *testing.T) {
 			})
 			s.says(ana, n, "/apply")
 			s.refused(n, "approval")
+		})
+	}
+}
+
+// What waits is withdrawn, behind another project as well as for a process of
+// its own, and what runs goes on to its end.
+func TestAnApprovalThatIsDismissedDuringAnApplyStopsWhatHasNotBegun(t *testing.T) {
+	one := func(c map[string]any) { c["limits"] = map[string]any{"terraform_processes": 1} }
+	dismiss := func(s *story, n int, approval int64) error {
+		return s.world.GitHub.As(rui).DismissReview(sandbox.Repository, n, approval)
+	}
+	for _, tt := range []struct {
+		name, second string // beside network-dev
+		change       func(map[string]any)
+		object       func(s *story, n int, approval int64) error
+		want         string
+	}{
+		{"behind another project", "database", func(map[string]any) {}, dismiss, "An approval was dismissed before this began"},
+		{"behind another process", "orders", one, dismiss, "An approval was dismissed before this began"},
+		{"changes are requested instead", "database", func(map[string]any) {}, func(s *story, n int, _ int64) error {
+			_, err := s.world.GitHub.As(rui).Review(sandbox.Repository, n, "REQUEST_CHANGES", "wait")
+			return err
+		}, "Changes were requested before this began"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, gate := newGatedStory(t, approvals(1), tt.change)
+			gate.open("init", "plan")
+			files := aChange("a")
+			files["live/dev/"+tt.second+"/extra.tf"] = files["live/dev/network/extra.tf"]
+			n := s.open("a", files)
+			s.quiet()
+			approval := s.approve(rui, n)
+			before := map[string]string{"network-dev": s.state("network-dev"), tt.second + "-dev": s.state(tt.second + "-dev")}
+			_, err := s.world.GitHub.As(ana).Comment(sandbox.Repository, n, "/apply")
+			s.check(err)
+			gate.await("apply")
+			s.check(tt.object(s, n, approval))
+			over := func(j run.Job) bool { return j.State.Final() }
+			s.poll("the job that waits to be withdrawn", func() bool { return slices.ContainsFunc(s.applies(n)[0].Jobs, over) })
+			gate.open("apply")
+			s.quiet()
+			ended := map[run.JobState]int{}
+			for _, j := range s.applies(n)[0].Jobs {
+				project := j.Document.Project.Name
+				ended[j.State]++
+				if changed := s.state(project) != before[project]; changed != (j.State == run.JobSucceeded) {
+					t.Errorf("%s is %s, and its state changed: %t", project, j.State, changed)
+				}
+			}
+			if ended[run.JobSucceeded] != 1 || ended[run.JobCancelled] != 1 {
+				t.Errorf("jobs %v, want one applied and one withdrawn:\n%s", ended, s.conversation(n))
+			}
+			s.wants(s.plans(n)[0].Body, tt.want, "`/plan`", "Apply stopped")
+			if c := s.check1(n, "lockkeeper/apply"); c.Conclusion == "success" {
+				t.Error("the check is green")
+			}
 		})
 	}
 }
