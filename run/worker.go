@@ -44,6 +44,8 @@ type Worker struct {
 	locks    keyedMutex // one effect at a time per job
 
 	rechecked map[string]time.Time // guarded by mu: when Recheck said yes, of the run that started last
+
+	live live
 }
 
 // sweepEvery is how often the worker looks for effects that got lost, for
@@ -119,6 +121,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.Backend.Run(ctx, w.deliver) })
 	g.Go(func() error { return w.loop(ctx) })
+	g.Go(func() error { return w.watch(ctx) })
 	return g.Wait()
 }
 

@@ -1,0 +1,182 @@
+package run
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Tailer is an engine that can show what a job has printed while it runs.
+type Tailer interface {
+	// Tail gives the end of what the job has printed so far, as LastLines cuts it,
+	// with secrets replaced; empty when there is nothing, or nothing to be found.
+	// It is untrusted text. It changes nothing.
+	Tail(ctx context.Context, doc JobDocument) (string, error)
+}
+
+// Bounds of what is shown of a job while it runs.
+const (
+	liveLines = 20
+	liveBytes = 4000
+)
+
+// LastLines is the end of a text as people see it while a job runs: at most 20
+// lines and 4000 bytes, cut between lines where that is possible.
+func LastLines(text string) string {
+	text = strings.TrimRight(text, "\n")
+	if from := len(text) - liveBytes; from > 0 {
+		text = strings.ToValidUTF8(text[from:], "")
+		if _, rest, found := strings.Cut(text, "\n"); found {
+			text = rest
+		}
+	}
+	lines := strings.Split(text, "\n")
+	return strings.Join(lines[max(0, len(lines)-liveLines):], "\n")
+}
+
+// Lines is what a job has printed, and since when nothing else was seen.
+type Lines struct {
+	Text string
+	At   time.Time
+}
+
+// How often people see what running jobs print. GitHub counts every update, so
+// what takes long is shown less often, and the server shows one run at each look:
+// 12 updates a minute at most, however much runs.
+const (
+	liveLook  = 5 * time.Second
+	liveAfter = 10 * time.Second // most jobs are over by then
+	liveLeast = 15 * time.Second // between two looks at a run
+	liveMost  = time.Minute
+	liveJobs  = 20 // of a run
+)
+
+// live knows what jobs printed last. It is in memory alone: after a restart the
+// next look finds it again.
+type live struct {
+	mu    sync.Mutex
+	lines map[string]Lines     // by job id; guarded by mu
+	last  map[string]time.Time // by run id: when it was looked at; guarded by mu
+}
+
+// Live is what a job that runs has printed last; nothing when nobody looked.
+func (w *Worker) Live(jobID string) Lines {
+	w.live.mu.Lock()
+	defer w.live.mu.Unlock()
+	return w.live.lines[jobID]
+}
+
+// watch looks at what running jobs print until ctx is done.
+func (w *Worker) watch(ctx context.Context) error {
+	tailer, ok := w.Backend.(Tailer)
+	if !ok {
+		return nil
+	}
+	tick := time.NewTicker(liveLook)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := w.look(ctx, tailer); err != nil && ctx.Err() == nil {
+				zerolog.Ctx(ctx).Warn().Err(err).Msg("looking at what jobs print")
+			}
+		}
+	}
+}
+
+// look asks for what the jobs of one run print, and has its check run brought up
+// to date when that is something else than before.
+func (w *Worker) look(ctx context.Context, tailer Tailer) error {
+	active, err := w.Store.ActiveRuns(ctx)
+	if err != nil {
+		return err
+	}
+	r, jobs := w.live.next(active, w.Now())
+	changed := false
+	for _, j := range jobs {
+		text, err := tailer.Tail(ctx, j.Document)
+		if err != nil {
+			return err // the engine is not well: the next look is soon enough
+		}
+		changed = w.live.put(j.ID, text, w.Now()) || changed
+	}
+	if !changed {
+		return nil
+	}
+	notices := 0
+	_, err = w.Store.UpdateRun(ctx, r.ID, func(r *Run) ([]Notice, error) {
+		if r.State.Final() {
+			return nil, nil // it has been told how it ended
+		}
+		notices = 1
+		return []Notice{RefreshCheck(*r)}, nil
+	})
+	w.notify(notices)
+	return err
+}
+
+// next chooses the run that is due and was looked at longest ago, and those of
+// its jobs that have been running for a while.
+func (l *live) next(active []Run, now time.Time) (next Run, jobs []Job) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forget(active)
+	for _, r := range active {
+		long := longRunning(r, now)
+		if len(long) == 0 || now.Sub(l.last[r.ID]) < pause(now.Sub(long[0].StartedAt)) {
+			continue
+		}
+		if len(jobs) == 0 || l.last[r.ID].Before(l.last[next.ID]) {
+			next, jobs = r, long
+		}
+	}
+	if len(jobs) > 0 {
+		l.last[next.ID] = now
+	}
+	return next, jobs
+}
+
+// longRunning lists jobs that people wait for, the oldest first.
+func longRunning(r Run, now time.Time) []Job {
+	jobs := slices.DeleteFunc(slices.Clone(r.Jobs), func(j Job) bool {
+		return j.State != JobRunning || now.Sub(j.StartedAt) < liveAfter
+	})
+	slices.SortStableFunc(jobs, func(a, b Job) int { return a.StartedAt.Compare(b.StartedAt) })
+	return jobs[:min(len(jobs), liveJobs)]
+}
+
+// pause is how long nobody looks at a run again whose oldest job is so old.
+func pause(age time.Duration) time.Duration { return min(max(age/8, liveLeast), liveMost) }
+
+// forget drops runs and jobs that are over. l.mu is held.
+func (l *live) forget(active []Run) {
+	lines, last := map[string]Lines{}, map[string]time.Time{}
+	for _, r := range active {
+		if at, ok := l.last[r.ID]; ok {
+			last[r.ID] = at
+		}
+		for _, j := range r.Jobs {
+			if known, ok := l.lines[j.ID]; ok && j.State == JobRunning {
+				lines[j.ID] = known
+			}
+		}
+	}
+	l.lines, l.last = lines, last
+}
+
+// put keeps what a job printed, and reports whether that is news.
+func (l *live) put(jobID, text string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if text == l.lines[jobID].Text {
+		return false
+	}
+	l.lines[jobID] = Lines{Text: text, At: now}
+	return true
+}
