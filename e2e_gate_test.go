@@ -19,6 +19,12 @@ func TestAnApprovalThatIsDismissedCountsNoMore(t *testing.T) {
 	}{
 		{"before the apply", func(_ *story, dismiss func()) { dismiss() }},
 		{"while the gate reads", func(s *story, dismiss func()) { s.world.GitHub.Faults().BeforeNext("/reviews", dismiss) }},
+		{"after the gate has read it", func(s *story, dismiss func()) {
+			s.world.GitHub.Faults().BeforeNext("/collaborators", func() {
+				dismiss()
+				s.poll("the refusal", func() bool { return s.applies(1)[0].State.Final() })
+			})
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStory(t, approvals(1))
