@@ -53,7 +53,7 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{apply, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-apply", id, true},
 		{apply, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", id, false},
 		{apply, "secretsmanager:GetSecretValue", secret + "apply/token-AbCdEf", nil, true},
-		{apply, "secretsmanager:GetSecretValue", secret + "plan/token-AbCdEf", nil, false},
+		{apply, "secretsmanager:GetSecretValue", secret + "plan/token-AbCdEf", nil, true},
 		{apply, "secretsmanager:GetSecretValue", secret + "server/private-key-AbCdEf", nil, false},
 		{apply, "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
 		{apply, "s3:GetObjectVersion", objects + "runs/r/r-0.plan.tfplan", nil, true},

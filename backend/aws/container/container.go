@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
@@ -48,7 +47,6 @@ type Job struct {
 	o       Options
 	objects *bucket.Bucket
 	roles   *sts.Client
-	secrets *secretsmanager.Client
 }
 
 // New makes a job. It calls nothing.
@@ -58,7 +56,7 @@ func New(o Options) *Job {
 	}
 	return &Job{
 		o: o, objects: &bucket.Bucket{Client: bucket.NewClient(o.Config), Name: o.Bucket},
-		roles: sts.NewFromConfig(o.Config), secrets: secretsmanager.NewFromConfig(o.Config),
+		roles: sts.NewFromConfig(o.Config),
 	}
 }
 

@@ -5,15 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/awstest"
@@ -95,55 +91,5 @@ func (c *Job) wantNothing(t *testing.T, doc run.JobDocument, key string) {
 	}
 	if content, err := c.read(t.Context(), engine.ResultKey(doc)); !errors.Is(err, artifact.ErrNotFound) {
 		t.Errorf("there is a result: %v, %s", err, content)
-	}
-}
-
-// T36: a plan gets nothing that is for the apply, the credentials of its role
-// are in a file, and the role is where it must be.
-func TestWhatTerraformIsGiven(t *testing.T) {
-	e := awstest.Start(t, awstest.Options{})
-	secrets := secretsmanager.NewFromConfig(e.Config("deployer"))
-	for name, value := range map[string]string{"plan/a": "of-plan", "apply/b": "of-apply", "both/c": `{"user": "of-both"}`} {
-		if _, err := secrets.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: aws.String(value)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c := newJob(t, e, "job")
-	doc := backendtest.Document("run-0", run.Artifact{})
-	doc.Environment = run.JobEnvironment{
-		Name: "prod", Region: "eu-north-1", Account: awstest.Account, PlanRole: "arn:aws:iam::" + awstest.Account + ":role/plan",
-		Variables: []run.JobVariable{
-			{Name: "A", Secret: "plan/a", For: "plan"}, {Name: "B", Secret: "apply/b", For: "apply"}, {Name: "C", Secret: "both/c#user"}, {Name: "D", Value: "plain"},
-		},
-	}
-	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_REGION"} {
-		t.Setenv(name, "")
-	}
-	for _, v := range doc.Environment.Variables {
-		t.Setenv(runner.SecretPrefix+v.Name, "")
-		t.Setenv(runner.MaskPrefix+v.Name, "")
-	}
-	dir := t.TempDir()
-	end, err := c.environment(t.Context(), doc, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer end()
-	for name, want := range map[string]string{"A": "of-plan", "B": "", "C": "of-both", "D": "plain"} {
-		if got := os.Getenv(runner.SecretPrefix + name); got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
-		}
-	}
-	config, err := os.ReadFile(os.Getenv("AWS_CONFIG_FILE"))
-	if err != nil || !strings.Contains(string(config), "credential_process") || os.Getenv("AWS_REGION") != "eu-north-1" {
-		t.Errorf("%v, region %s:\n%s", err, os.Getenv("AWS_REGION"), config)
-	}
-	credentials, err := os.ReadFile(filepath.Join(dir, "credentials.json"))
-	if err != nil || !strings.Contains(string(credentials), "SessionToken") {
-		t.Errorf("%v", err)
-	}
-	doc.Environment.Account = "210987654321"
-	if _, err := c.environment(t.Context(), doc, dir); err == nil || !strings.Contains(err.Error(), "is not in account 210987654321") {
-		t.Errorf("a role of another account: %v", err)
 	}
 }

@@ -8,15 +8,16 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 
+	engine "github.com/lockkeeper/lockkeeper/backend/aws"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
@@ -25,56 +26,64 @@ import (
 // until end. Values of secrets go into variables that package runner reads and
 // masks; credentials go into a file, so that no variable of terraform holds any.
 func (c *Job) environment(ctx context.Context, doc run.JobDocument, dir string) (end func(), err error) {
+	var set variables
+	defer func() {
+		if err != nil {
+			set.restore()
+		}
+	}()
 	phase, role := "plan", doc.Environment.PlanRole
 	if doc.Command.Mutating() {
 		phase, role = "apply", doc.Environment.ApplyRole
 	}
 	for _, v := range doc.Environment.Variables {
 		own := v.For == "" || v.For == "both" || v.For == phase
-		if !own && (phase == "plan" || v.Secret != "") {
-			continue // a plan never sees what is for the apply, and neither role may read the other's secrets
+		if !own && phase == "plan" {
+			continue // a plan runs what a pull request says, and what is for the apply is nowhere near it
 		}
-		value, err := c.value(ctx, v)
-		if err != nil {
-			return nil, err
+		value := v.Value
+		if v.Secret != "" {
+			if value, err = engine.ReadSecret(ctx, c.o.Config, v.Secret); err != nil {
+				return nil, fmt.Errorf("variable %s: %w", v.Name, err)
+			}
 		}
 		name := runner.SecretPrefix + v.Name
 		if !own {
 			name = runner.MaskPrefix + v.Name // what the plan had and the apply may print
 		}
-		if err := os.Setenv(name, value); err != nil {
+		if err := set.put(name, value); err != nil {
 			return nil, fmt.Errorf("variable %s: %w", v.Name, err)
 		}
 	}
 	if role == "" {
-		return func() {}, nil
+		return set.restore, nil
 	}
-	return c.assume(ctx, doc, role, dir)
+	stop, err := c.assume(ctx, doc, role, dir, &set)
+	if err != nil {
+		return nil, err
+	}
+	return func() { stop(); set.restore() }, nil
 }
 
-// value resolves a variable. The last # begins the key of a JSON object.
-func (c *Job) value(ctx context.Context, v run.JobVariable) (string, error) {
-	if v.Secret == "" {
-		return v.Value, nil
+// variables are those of this process that a job changed, with what they were.
+// The next job of a function may be one of another environment.
+type variables []func() error
+
+func (v *variables) put(name, value string) error {
+	before, was := os.LookupEnv(name)
+	*v = append(*v, func() error {
+		if was {
+			return os.Setenv(name, before)
+		}
+		return os.Unsetenv(name)
+	})
+	return os.Setenv(name, value)
+}
+
+func (v variables) restore() {
+	for _, undo := range slices.Backward(v) {
+		_ = undo() // a name that could be set can be unset
 	}
-	id, key, keyed := strings.Cut(v.Secret, "#")
-	out, err := c.secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
-	if err != nil {
-		return "", fmt.Errorf("reading the secret of variable %s: %w", v.Name, err)
-	}
-	value := aws.ToString(out.SecretString)
-	if !keyed {
-		return value, nil
-	}
-	var object map[string]string
-	if err := json.Unmarshal([]byte(value), &object); err != nil {
-		return "", fmt.Errorf("the secret of variable %s is no JSON object of strings", v.Name)
-	}
-	value, ok := object[key]
-	if !ok {
-		return "", fmt.Errorf("the secret of variable %s has no key %q", v.Name, key)
-	}
-	return value, nil
 }
 
 // A role that is assumed by a role lasts an hour at most (IAM user guide, "Role
@@ -87,7 +96,7 @@ const (
 
 // assume writes credentials of a role where terraform looks for them, and
 // renews them until end.
-func (c *Job) assume(ctx context.Context, doc run.JobDocument, role, dir string) (end func(), err error) {
+func (c *Job) assume(ctx context.Context, doc run.JobDocument, role, dir string, set *variables) (end func(), err error) {
 	file, config := filepath.Join(dir, "credentials.json"), filepath.Join(dir, "config")
 	if err := c.renew(ctx, doc, role, file); err != nil {
 		return nil, err
@@ -99,7 +108,7 @@ func (c *Job) assume(ctx context.Context, doc run.JobDocument, role, dir string)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(os.Setenv("AWS_CONFIG_FILE", config), os.Setenv("AWS_REGION", region(doc, c.o.Config))); err != nil {
+	if err := errors.Join(set.put("AWS_CONFIG_FILE", config), set.put("AWS_REGION", region(doc, c.o.Config))); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
