@@ -80,6 +80,7 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		LockAtApply: cfg.Locks.At == "apply", Merge: cfg.Automerge.Enabled,
 		Notify: sender.Wake, Now: time.Now, Patience: 15 * time.Minute,
 	}
+	sender.Live = worker.Live
 	base := &server.Base{
 		Runs: worker, Store: db, Facts: preparer.Facts, Why: why(preparer), Notify: sender.Wake, Now: time.Now, AppID: cfg.GitHub.AppID,
 		Repositories: cfg.Repositories, Autoplan: cfg.Autoplan.Enabled, Drafts: cfg.Autoplan.Drafts, Status: status(ctx, engine),

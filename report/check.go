@@ -13,7 +13,8 @@ import (
 type CheckView struct {
 	View
 	HeadSHA string
-	Outputs map[string]string // by job id: the end of what terraform printed
+	Outputs map[string]string    // by job id: the end of what terraform printed
+	Live    map[string]run.Lines // by id of a job that runs: what it printed last
 }
 
 // The names of the check runs. Branch protection refers to them.
@@ -94,6 +95,7 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 		c.Status = checkQueued
 	default:
 		c.Status = checkInProgress
+		c.Text = fitting(c.Text, v.live(p.plans()))
 	}
 	return c, true
 }

@@ -42,6 +42,7 @@ func TestCheckRun(t *testing.T) {
 		"failed":     checkView(failed),
 		"queued":     checkView(queued),
 		"running":    checkView(running()),
+		"live":       longRunning(),
 		"nothing":    state(run.StateSucceeded, func(*run.Run) {}),
 		"refused":    state(run.StateRefused, func(r *run.Run) { r.Trigger, r.Problem = run.TriggerPush, configProblem }),
 		"cancelled":  state(run.StateCancelled, func(r *run.Run) { r.CancelledBy = "bob" }),
@@ -55,6 +56,36 @@ func TestCheckRun(t *testing.T) {
 			golden(t, "check_"+name, c.goldenText())
 		})
 	}
+}
+
+// longRunning is a plan that people wait for, with everything in its output that
+// could leave a fence or call somebody.
+func longRunning() CheckView {
+	v := checkView(running())
+	v.Live = map[string]run.Lines{v.Runs[0].Jobs[1].ID: {At: noon.Add(25 * time.Second), Text: "$ terraform plan\n" +
+		"data.aws_ami.this: Reading...\n```\n# @octocat see #1\n</details>\x1b[31m\n````` & \u202eback\ndata.aws_ami.this: Still reading... [10s elapsed]"}}
+	for _, j := range []int{0, 2} { // what did not begin or is over shows nothing
+		v.Live[v.Runs[0].Jobs[j].ID] = run.Lines{Text: "not to be seen"}
+	}
+	return v
+}
+
+func TestManyRunningJobsFitIntoACheck(t *testing.T) {
+	f := newFixture("r2")
+	f.run.State, f.run.FinishedAt = run.StateRunning, time.Time{}
+	for n := range 40 {
+		f.job(fmt.Sprint("app-", n), "dev", run.JobRunning)
+	}
+	v := checkView(f)
+	v.Live = map[string]run.Lines{}
+	for _, j := range f.run.Jobs {
+		v.Live[j.ID] = run.Lines{Text: strings.Repeat("data.aws_ami.this: Still reading... [10s elapsed]\n", 80)}
+	}
+	c, ok := CheckRun(v)
+	if !ok || len(c.Text) > 65_535 || strings.Count(c.Text, "What Terraform prints") < 10 {
+		t.Errorf("%d bytes about %d jobs", len(c.Text), strings.Count(c.Text, "What Terraform prints"))
+	}
+	judge(t, c.Text)
 }
 
 func TestCheckRunsKeepWithinTheLimits(t *testing.T) {

@@ -24,6 +24,7 @@ func ApplyCheck(v CheckView) (c Check, ok bool) {
 	c.Name, c.ExternalID, c.StartedAt = CheckApply, p.run.ID, startedAt(newest)
 	c.Summary = v.applySummary(p, c)
 	if c.Status != checkCompleted {
+		c.Text = fitting("", v.live(p.applies()))
 		return c, true
 	}
 	c.CompletedAt = completedAt(newest)

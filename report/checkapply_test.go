@@ -20,6 +20,17 @@ func at(v View, outputs map[string]string) CheckView {
 	return CheckView{View: v, HeadSHA: newHead, Outputs: outputs}
 }
 
+// applyingFor is an apply that people wait for.
+func applyingFor(v View) CheckView {
+	c := at(v, nil)
+	c.Live = map[string]run.Lines{}
+	for _, j := range v.Runs[0].Jobs {
+		c.Live[j.ID] = run.Lines{At: noon.Add(75 * time.Second), Text: "$ terraform apply\n" +
+			"aws_db_instance.orders: Creating...\naws_db_instance.orders: Still creating... [10s elapsed]"}
+	}
+	return c
+}
+
 func TestApplyCheck(t *testing.T) {
 	views, locks := applyViews(), lockViews()
 	named := three()
@@ -49,6 +60,7 @@ func TestApplyCheck(t *testing.T) {
 		"refused":      {at(refused, nil), "queued"},
 		"partly":       {at(views["apply_partly"], nil), "queued"},
 		"running":      {at(views["apply_running"], nil), "in_progress"},
+		"live":         {applyingFor(views["apply_running"]), "in_progress"},
 		"done":         {at(views["apply_done"], nil), "completed success"},
 		"no_changes":   {at(goldenViews()["no_op"], nil), "completed success"},
 		"failed":       {at(withLocks(plan.then(failed), locking{}.held(12, "network-prod")), failed.outputs), "completed failure plan unlock"},

@@ -54,7 +54,11 @@ func (d delivery) checkView(ctx context.Context, head string) (CheckView, error)
 	}
 	v := CheckView{View: View{Runs: runs, Locks: locks, NoApply: d.NoApply}, HeadSHA: head}
 	p, ok := v.pick(head)
-	if !ok || p.plansOnly().active() { // an apply that is under way does not hide the diffs
+	if !ok {
+		return v, nil
+	}
+	v.Live = d.live(append(p.plans(), p.applies()...))
+	if p.plansOnly().active() { // an apply that is under way does not hide the diffs
 		return v, nil
 	}
 	if v.Summaries, err = d.summaries(ctx, p); err != nil {
@@ -103,6 +107,7 @@ func (d delivery) updateCheck(ctx context.Context, id int64, c Check) error {
 	options := github.UpdateCheckRunOptions{
 		Name: c.Name, ExternalID: &c.ExternalID, Status: &c.Status, Output: c.output(), Actions: c.actions(),
 	}
+	options.Output.Text = &c.Text // also an empty one: what jobs printed while they ran is not left there
 	options.Conclusion, options.CompletedAt = c.completion()
 	_, _, err := d.client.Checks.UpdateCheckRun(ctx, d.notice.Repository.Owner, d.notice.Repository.Name, id, options)
 	if err != nil {

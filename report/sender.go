@@ -37,6 +37,8 @@ type Sender struct {
 	Client func(ctx context.Context, installationID int64) (*github.Client, error)
 	// Open reads an artifact of a job; bytes are good once io.EOF was seen.
 	Open func(context.Context, run.Artifact) (io.ReadCloser, error)
+	// Live gives what a job that runs printed last; nil shows nothing of it.
+	Live func(jobID string) run.Lines
 	// RetryAfter tells whether an error of a GitHub call is temporary, and the
 	// least time to wait then.
 	RetryAfter func(err error, now time.Time) (wait time.Duration, temporary bool)
