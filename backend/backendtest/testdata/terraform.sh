@@ -35,12 +35,15 @@ plan)
 		-out=*) out=${arg#-out=} ;;
 		esac
 	done
+	echo "data.fake.this: Reading..."
+	echo "password = $LEAK"
 	wait_for_go
 	echo "$signals/apply" > "$out" ;;
 apply)
 	last "$@"
 	signals=$(cat "$last")
 	echo "resource: Creating..."
+	[ -z "$LEAK" ] || echo "it is $LEAK"
 	wait_for_go
 	echo "Apply complete!" ;;
 *)
