@@ -19,6 +19,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/lockkeeper/lockkeeper/artifact/bucket"
 	"github.com/lockkeeper/lockkeeper/awstest"
@@ -73,6 +74,7 @@ func contained(ctx context.Context, args []string) error {
 // fixture is an account with the template in it.
 type fixture struct {
 	*awstest.Emulator
+	prefix  string // of its names
 	options aws.Options
 	objects *bucket.Bucket
 
@@ -139,7 +141,7 @@ func newFixture(t testing.TB, e *awstest.Emulator) *fixture {
 		"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id",
 		"PlanRoleArns": "arn:aws:iam::*:role/lockkeeper-plan", "ApplyRoleArns": "arn:aws:iam::*:role/lockkeeper-apply",
 	})
-	f := &fixture{Emulator: e, open: map[string]run.JobDocument{}, over: map[string]bool{}, options: aws.Options{
+	f := &fixture{Emulator: e, prefix: name, open: map[string]run.JobDocument{}, over: map[string]bool{}, options: aws.Options{
 		Config: e.Config("server"), StateMachine: out["StateMachine"], Bucket: out["Bucket"], StatusQueue: out["StatusQueue"],
 		DeadLetters: out["StatusDeadLetterQueue"], PlanQueue: out["PlanJobQueue"], ApplyQueue: out["ApplyJobQueue"],
 	}}
@@ -155,8 +157,24 @@ func newFixture(t testing.TB, e *awstest.Emulator) *fixture {
 
 func (f *fixture) harness() backendtest.Harness {
 	return backendtest.Harness{
-		Open: f.engine, Artifacts: f.objects, Tamper: f.tamper, KillRunner: f.killContainer, Forgets: true,
+		Open: f.engine, Artifacts: f.objects, Tamper: f.tamper, KillRunner: f.killContainer, Forgets: true, Environment: f.environment,
 	}
+}
+
+// environment is one whose secrets are where the roles of the template find
+// them.
+func (f *fixture) environment(t testing.TB) run.JobEnvironment {
+	t.Helper()
+	plan, apply := f.prefix+"/plan/token", f.prefix+"/apply/token"
+	client := secretsmanager.NewFromConfig(f.Config("deployer"))
+	for name, value := range map[string]string{plan: backendtest.PlanToken, apply: backendtest.ApplyToken} {
+		if _, err := client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return run.JobEnvironment{Name: "secret", Variables: []run.JobVariable{
+		{Name: "PLAN_TOKEN", Secret: plan, For: "plan"}, {Name: "APPLY_TOKEN", Secret: apply, For: "apply"},
+	}}
 }
 
 // tamper replaces an object and removes the version that was there, which is

@@ -34,6 +34,8 @@ type Harness struct {
 	Artifacts Artifacts
 	// Tamper changes one byte of a stored artifact.
 	Tamper func(t testing.TB, ref run.Artifact)
+	// Environment is one with PlanToken and ApplyToken.
+	Environment func(t testing.TB) run.JobEnvironment
 	// KillRunner ends the runner of a running job as kill -9 does.
 	KillRunner func(t testing.TB, jobID string)
 	// Forgets says that the files of a killed runner are lost.

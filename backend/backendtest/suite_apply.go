@@ -30,6 +30,7 @@ var applyScenarios = map[string]func(*testing.T, Harness){
 	"one that was killed before it began changed nothing":   lostBefore,
 	"one plan is not applied by two jobs":                   twoApplies,
 	"a job that was killed leaves what terraform said last": lastWords,
+	"plans and applies have secrets of their own":           secrets,
 }
 
 // realApply is a project whose apply can fail.

@@ -67,7 +67,7 @@ func newFixture(t testing.TB) *fixture {
 		Executable: []string{os.Args[0], "runner"},
 		Terraform:  binaries{real: real, fake: backendtest.FakeTerraform(t)},
 		Parallel:   1, Grace: time.Second, ApplyGrace: time.Second,
-		Pass: []string{"GORACE"},
+		Pass: []string{"GORACE"}, Secrets: secretsOf,
 	}}
 	if !filepath.IsAbs(os.Args[0]) {
 		t.Fatalf("the test binary has no absolute path: %s", os.Args[0])
@@ -90,7 +90,7 @@ func (f *fixture) open(t testing.TB) run.Backend {
 
 func (f *fixture) harness() backendtest.Harness {
 	return backendtest.Harness{
-		Open: f.open, Artifacts: f.artifacts,
+		Open: f.open, Artifacts: f.artifacts, Environment: f.environment,
 		Tamper: func(t testing.TB, ref run.Artifact) {
 			name := filepath.Join(f.options.Artifacts, ref.Key)
 			content, err := os.ReadFile(name)
@@ -109,6 +109,22 @@ func (f *fixture) harness() backendtest.Harness {
 			}
 		},
 	}
+}
+
+// environment is one whose secrets the engine finds itself.
+func (f *fixture) environment(testing.TB) run.JobEnvironment {
+	return run.JobEnvironment{Name: "secret"}
+}
+
+// secretsOf is what a server's config gives to a run.
+func secretsOf(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
+	if env.Name != "secret" {
+		return nil, nil
+	}
+	if kind.Mutating() {
+		return map[string]string{"APPLY_TOKEN": backendtest.ApplyToken}, nil
+	}
+	return map[string]string{"PLAN_TOKEN": backendtest.PlanToken}, nil
 }
 
 // pidIn is the process that a runner noted in its alive file, 0 for none.
