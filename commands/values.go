@@ -22,48 +22,51 @@ type key struct {
 	excludes string
 }
 
-const (
-	// maxAddress bounds one resource address, in bytes.
-	maxAddress = 512
-	// minTTL is the shortest life of an ephemeral environment. The longest is
-	// set on the server.
-	minTTL = 15 * time.Minute
-)
+// minTTL is the shortest life of an ephemeral environment. The longest is set on
+// the server.
+const minTTL = 15 * time.Minute
 
 var (
-	selectorPattern  = regexp.MustCompile(`^[A-Za-z0-9*?\[._][A-Za-z0-9*?\[\]._/-]{0,127}$`)
-	projectPattern   = regexp.MustCompile(`^[A-Za-z0-9._][A-Za-z0-9._/-]{0,127}$`)
-	workspacePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,89}$`)
-	lockIDPattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,127}$`)
-	wordPattern      = regexp.MustCompile(`^[A-Za-z0-9/][!-~]{0,511}$`)
-	ttlPattern       = regexp.MustCompile(`^[1-9][0-9]{0,3}[mh]$`)
-	numberPattern    = regexp.MustCompile(`^[1-9][0-9]{0,2}$`)
-	// addressPattern is a resource or module address: names joined by dots,
+	isGlob      = atMost(128, `^[A-Za-z0-9*?\[._][A-Za-z0-9*?\[\]._/-]*$`)
+	isProject   = atMost(128, `^[A-Za-z0-9._][A-Za-z0-9._/-]*$`)
+	isWorkspace = atMost(90, `^[A-Za-z0-9][A-Za-z0-9_-]*$`)
+	isLockID    = atMost(128, `^[A-Za-z0-9][A-Za-z0-9-]*$`)
+	isWord      = atMost(512, `^[A-Za-z0-9/][!-~]*$`)
+	isTTL       = atMost(5, `^[1-9][0-9]*[mh]$`)
+	isNumber    = atMost(3, `^[1-9][0-9]*$`)
+	// isAddress is a resource or module address: names joined by dots,
 	// each with an optional index in brackets (Terraform documentation,
 	// "Resource address reference"). Index keys stay free of quotes, escapes
 	// and spaces.
-	addressPattern = regexp.MustCompile(`^` + addressStep + `(?:\.` + addressStep + `)*$`)
+	isAddress = atMost(512, `^`+addressStep+`(?:\.`+addressStep+`)*$`)
 )
 
-const addressStep = `[A-Za-z_][A-Za-z0-9_-]*(?:\[(?:[0-9]{1,9}|"[^"\\]{1,256}")\])?`
+const addressStep = `[A-Za-z_][A-Za-z0-9_-]*(?:\[(?:[0-9]{1,9}|"[^"\\]+")\])?`
+
+// atMost reports texts of up to that many bytes that a pattern describes. Bounds
+// inside of patterns would make each hundred times as large.
+func atMost(bytes int, pattern string) func(string) bool {
+	re := regexp.MustCompile(pattern)
+	return func(s string) bool { return len(s) <= bytes && re.MatchString(s) }
+}
 
 var (
-	projectValue  = value{"the exact name of a project", projectPattern.MatchString}
+	projectValue  = value{"the exact name of a project", isProject}
 	overrideValue = value{"`policy`", func(s string) bool { return s == "policy" }}
 	ttlValue      = value{"a time such as `90m` or `4h`, at least `15m`", func(s string) bool { _, err := parseTTL(s); return err == nil }}
 
-	addressValue     = value{"a resource address such as `module.vpc` or `aws_instance.web[0]`", func(s string) bool { return len(s) <= maxAddress && addressPattern.MatchString(s) }}
+	addressValue     = value{"a resource address such as `module.vpc` or `aws_instance.web[0]`", isAddress}
 	falseValue       = value{"`false`", func(s string) bool { return s == "false" }}
 	parallelismValue = value{"a number from 1 to 256", isParallelism}
-	wordValue        = value{"an identifier", wordPattern.MatchString}
-	lockIDValue      = value{"the ID of a lock", lockIDPattern.MatchString}
-	workspaceValue   = value{"the name of a workspace", workspacePattern.MatchString}
+	wordValue        = value{"an identifier", isWord}
+	lockIDValue      = value{"the ID of a lock", isLockID}
+	workspaceValue   = value{"the name of a workspace", isWorkspace}
 	graphValue       = value{"`plan`, `plan-refresh-only`, `plan-destroy` or `apply`", isGraphType}
 )
 
 func isParallelism(s string) bool {
 	n, err := strconv.Atoi(s)
-	return err == nil && numberPattern.MatchString(s) && n <= 256
+	return err == nil && isNumber(s) && n <= 256
 }
 
 func isGraphType(s string) bool {
@@ -77,7 +80,7 @@ func isGraphType(s string) bool {
 // isSelector reports whether s is a project name or a glob that path.Match
 // understands.
 func isSelector(s string) bool {
-	if !selectorPattern.MatchString(s) {
+	if !isGlob(s) {
 		return false
 	}
 	_, err := path.Match(s, "")
@@ -87,7 +90,7 @@ func isSelector(s string) bool {
 // parseTTL reads a time of the grammar [1-9][0-9]{0,3}(m|h), at least 15
 // minutes; the pattern keeps it below 10,000 hours.
 func parseTTL(s string) (time.Duration, error) {
-	if !ttlPattern.MatchString(s) {
+	if !isTTL(s) {
 		return 0, fmt.Errorf("reading time %q: want a number and m or h", s)
 	}
 	d, err := time.ParseDuration(s)

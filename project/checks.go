@@ -24,19 +24,26 @@ const (
 )
 
 var (
-	nameForm        = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
-	workspaceForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,89}$`)
-	environmentForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-	versionForm     = regexp.MustCompile(`^[0-9]{1,4}\.[0-9]{1,4}\.([0-9]{1,4}(-[a-z0-9.]{1,20})?|x)$`)
-	identifierForm  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,127}$`)
-	branchForm      = regexp.MustCompile(`^[^\x00-\x20\x7f~^:?*\[\\/.-][^\x00-\x20\x7f~^:?*\[\\]{0,243}$`)
+	isName        = atMost(63, `^[a-z0-9][a-z0-9._-]*$`)
+	isWorkspace   = atMost(90, `^[A-Za-z0-9][A-Za-z0-9_-]*$`)
+	isEnvironment = atMost(63, `^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	isVersion     = atMost(40, `^[0-9]{1,4}\.[0-9]{1,4}\.([0-9]{1,4}(-[a-z0-9.]{1,20})?|x)$`)
+	isIdentifier  = atMost(128, `^[A-Za-z_][A-Za-z0-9_-]*$`)
+	isBranch      = atMost(244, `^[^\x00-\x20\x7f~^:?*\[\\/.-][^\x00-\x20\x7f~^:?*\[\\]*$`)
 	// CodeBuild API reference, CreateProject, name.
-	codebuildForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{1,149}$`)
+	isCodebuild = atMost(150, `^[A-Za-z0-9][A-Za-z0-9_-]+$`)
 )
 
-func form(re *regexp.Regexp, otherwise string) check {
+// atMost reports texts of up to that many bytes that a pattern describes. Bounds
+// inside of patterns would make each hundred times as large.
+func atMost(bytes int, pattern string) func(string) bool {
+	re := regexp.MustCompile(pattern)
+	return func(s string) bool { return len(s) <= bytes && re.MatchString(s) }
+}
+
+func form(is func(string) bool, otherwise string) check {
 	return func(v string) string {
-		if re.MatchString(v) {
+		if is(v) {
 			return ""
 		}
 		return otherwise
@@ -44,32 +51,32 @@ func form(re *regexp.Regexp, otherwise string) check {
 }
 
 func checkName(v string) string {
-	return form(nameForm, "is no project name: lower-case letters, digits, dots, dashes and underscores, at most 63, beginning with a letter or digit")(v)
+	return form(isName, "is no project name: lower-case letters, digits, dots, dashes and underscores, at most 63, beginning with a letter or digit")(v)
 }
 
 func checkWorkspace(v string) string {
-	return form(workspaceForm, "is no workspace name: letters, digits, dashes and underscores, at most 90, beginning with a letter or digit")(v)
+	return form(isWorkspace, "is no workspace name: letters, digits, dashes and underscores, at most 90, beginning with a letter or digit")(v)
 }
 
 func checkEnvironment(v string) string {
-	return form(environmentForm, "is no environment name: letters, digits, dots, dashes and underscores, at most 63")(v)
+	return form(isEnvironment, "is no environment name: letters, digits, dots, dashes and underscores, at most 63")(v)
 }
 
 func checkVersion(v string) string {
-	return form(versionForm, `is no version: write it as "1.11.4", or "1.11.x" for the newest of 1.11 that the server has`)(v)
+	return form(isVersion, `is no version: write it as "1.11.4", or "1.11.x" for the newest of 1.11 that the server has`)(v)
 }
 
 func checkIdentifier(v string) string {
-	return form(identifierForm, "is no identifier: letters, digits, dashes and underscores, beginning with a letter or underscore")(v)
+	return form(isIdentifier, "is no identifier: letters, digits, dashes and underscores, beginning with a letter or underscore")(v)
 }
 
 func checkCodebuildProject(v string) string {
-	return form(codebuildForm, "is no CodeBuild project name")(v)
+	return form(isCodebuild, "is no CodeBuild project name")(v)
 }
 
 // checkBranch follows git-check-ref-format(1) where it matters here.
 func checkBranch(v string) string {
-	if !branchForm.MatchString(v) || strings.Contains(v, "..") || strings.Contains(v, "@{") || strings.Contains(v, "//") ||
+	if !isBranch(v) || strings.Contains(v, "..") || strings.Contains(v, "@{") || strings.Contains(v, "//") ||
 		strings.HasSuffix(v, "/") || strings.HasSuffix(v, ".") || strings.HasSuffix(v, ".lock") {
 		return "is no branch name"
 	}

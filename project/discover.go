@@ -65,7 +65,7 @@ func named(dirs []string) []Project {
 	for i, dir := range dirs {
 		name := plainName(dir)
 		// A name that looks hashed is hashed too, so that nobody can take another project's name by naming a directory like it.
-		if plain[name] > 1 || !nameForm.MatchString(name) || hashedForm.MatchString(name) {
+		if plain[name] > 1 || !isName(name) || hashedForm.MatchString(name) {
 			name = hashedName(name, dir)
 		}
 		projects[i] = Project{Name: name, Dir: dir, Workspace: DefaultWorkspace, Apply: BeforeMerge}

@@ -2,7 +2,6 @@ package config
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 )
 
@@ -23,15 +22,15 @@ type AWS struct {
 }
 
 var (
-	regionPattern  = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
-	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
-	bucketPattern  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	machinePattern = regexp.MustCompile(`^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]{1,80}$`)
-	queuePattern   = regexp.MustCompile(`^https?://.+/[0-9]{12}/[A-Za-z0-9_-]{1,80}$`)
-	jobsPattern    = regexp.MustCompile(`^arn:aws[a-z-]*:batch:[a-z0-9-]+:[0-9]{12}:job-queue/[A-Za-z0-9_-]{1,128}$`)
-	logPattern     = regexp.MustCompile(`^[A-Za-z0-9_/.#-]{1,512}$`)
-	rolePattern    = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]{1,576}$`)
-	secretPattern  = regexp.MustCompile(`^[A-Za-z0-9/_+=.@:-]{1,512}(#.{1,256})?$`)
+	isRegion  = atMost(32, `^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$`)
+	isAccount = atMost(12, `^[0-9]{12}$`)
+	isBucket  = atMost(63, `^[a-z0-9][a-z0-9.-]+[a-z0-9]$`)
+	isMachine = atMost(200, `^arn:aws[a-z-]*:states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]+$`)
+	isQueue   = atMost(512, `^https?://.+/[0-9]{12}/[A-Za-z0-9_-]+$`)
+	isJobs    = atMost(256, `^arn:aws[a-z-]*:batch:[a-z0-9-]+:[0-9]{12}:job-queue/[A-Za-z0-9_-]+$`)
+	isLog     = atMost(512, `^[A-Za-z0-9_/.#-]+$`)
+	isRole    = atMost(640, `^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$`)
+	isSecret  = atMost(768, `^[A-Za-z0-9/_+=.@:-]+(#.+)?$`)
 )
 
 // engine checks what runs jobs and where their artifacts are.
@@ -58,14 +57,14 @@ func (v *validator) engine(c *Config) {
 // aws checks the keys in the order in which the stack's outputs are copied.
 func (v *validator) aws(a AWS) {
 	const output = "of the stack (docs/aws.md)"
-	v.check(regionPattern.MatchString(a.Region), "aws.region", "must be the stack's region, such as eu-west-1")
-	v.check(bucketPattern.MatchString(a.Bucket), "aws.bucket", "must be the output Bucket %s", output)
-	v.check(machinePattern.MatchString(a.StateMachine), "aws.state_machine", "must be the output StateMachine %s, an ARN", output)
-	v.check(queuePattern.MatchString(a.StatusQueue), "aws.status_queue", "must be the output StatusQueue %s, a URL", output)
-	v.check(queuePattern.MatchString(a.DeadLetterQueue), "aws.dead_letter_queue", "must be the output StatusDeadLetterQueue %s, a URL", output)
-	v.check(jobsPattern.MatchString(a.PlanQueue), "aws.plan_queue", "must be the output PlanJobQueue %s, an ARN", output)
-	v.check(jobsPattern.MatchString(a.ApplyQueue), "aws.apply_queue", "must be the output ApplyJobQueue %s, an ARN", output)
-	v.check(logPattern.MatchString(a.LogGroup), "aws.log_group", "must be the output JobLogGroup %s", output)
+	v.check(isRegion(a.Region), "aws.region", "must be the stack's region, such as eu-west-1")
+	v.check(isBucket(a.Bucket), "aws.bucket", "must be the output Bucket %s", output)
+	v.check(isMachine(a.StateMachine), "aws.state_machine", "must be the output StateMachine %s, an ARN", output)
+	v.check(isQueue(a.StatusQueue), "aws.status_queue", "must be the output StatusQueue %s, a URL", output)
+	v.check(isQueue(a.DeadLetterQueue), "aws.dead_letter_queue", "must be the output StatusDeadLetterQueue %s, a URL", output)
+	v.check(isJobs(a.PlanQueue), "aws.plan_queue", "must be the output PlanJobQueue %s, an ARN", output)
+	v.check(isJobs(a.ApplyQueue), "aws.apply_queue", "must be the output ApplyJobQueue %s, an ARN", output)
+	v.check(isLog(a.LogGroup), "aws.log_group", "must be the output JobLogGroup %s", output)
 }
 
 // target checks what of an environment depends on the engine. A job in AWS has
@@ -79,23 +78,23 @@ func (v *validator) target(key string, e Environment, engine string) {
 		case engine != "aws" && x.Secret != "":
 			v.check(false, at+".secret", "is for engine: aws; use env or file")
 		case x.Secret != "":
-			v.check(secretPattern.MatchString(x.Secret), at+".secret", "must be the name or ARN of a secret, then #key for one key of a JSON object")
+			v.check(isSecret(x.Secret), at+".secret", "must be the name or ARN of a secret, then #key for one key of a JSON object")
 		}
 	}
 	for _, k := range []struct {
 		name, value string
-		pattern     *regexp.Regexp
+		is          func(string) bool
 		must        string
 	}{
-		{"account", e.Account, accountPattern, "an account id of 12 digits, in quotes"},
-		{"region", e.Region, regionPattern, "a region such as eu-west-1"},
-		{"plan_role", e.PlanRole, rolePattern, "the ARN of a role"},
-		{"apply_role", e.ApplyRole, rolePattern, "the ARN of a role"},
+		{"account", e.Account, isAccount, "an account id of 12 digits, in quotes"},
+		{"region", e.Region, isRegion, "a region such as eu-west-1"},
+		{"plan_role", e.PlanRole, isRole, "the ARN of a role"},
+		{"apply_role", e.ApplyRole, isRole, "the ARN of a role"},
 	} {
 		if k.value == "" {
 			continue
 		}
-		v.check(k.pattern.MatchString(k.value), key+"."+k.name, "must be %s", k.must)
+		v.check(k.is(k.value), key+"."+k.name, "must be %s", k.must)
 		v.check(engine == "aws", key+"."+k.name, "is for engine: aws; remove it")
 	}
 }

@@ -99,9 +99,9 @@ func readSecretFile(path string) (string, error) {
 func withoutLineEnd(text string) string { return strings.TrimRight(text, "\r\n") }
 
 var (
-	variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
-	inputPattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,127}$`)
-	placeholder     = regexp.MustCompile(`\{[^{}]*\}`)
+	isVariable  = atMost(128, `^[A-Za-z_][A-Za-z0-9_]*$`)
+	isInput     = atMost(128, `^[A-Za-z_][A-Za-z0-9_-]*$`)
+	placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 )
 
 // placeholders are what a value of backend_config may hold.

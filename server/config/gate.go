@@ -2,7 +2,6 @@ package config
 
 import (
 	"path"
-	"regexp"
 	"strings"
 	"time"
 )
@@ -56,7 +55,7 @@ type PlanPolicy struct {
 const ownChecks = "lockkeeper/"
 
 // A login of GitHub, also of an enterprise's managed user (with _), and a team.
-var personPattern = regexp.MustCompile(`^(?:@?[A-Za-z0-9][A-Za-z0-9_-]{0,99}|@?[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9][A-Za-z0-9._-]{0,99})$`)
+var isPerson = atMost(201, `^@?[A-Za-z0-9][A-Za-z0-9_-]*(?:/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
 
 func (v *validator) policy(key string, p Policy) {
 	const most = 20 // people who approve
@@ -86,7 +85,7 @@ func (v *validator) people(key string, names []string) {
 	_, given := v.lines[key]
 	v.check(!given || len(names) > 0, key, "names nobody; name somebody, or remove it")
 	for i, name := range names {
-		v.check(personPattern.MatchString(name), indexed(key, i), "must be a login such as ana or a team such as org/team")
+		v.check(isPerson(name), indexed(key, i), "must be a login such as ana or a team such as org/team")
 	}
 }
 

@@ -67,7 +67,7 @@ func (v *validator) secret(p place, region string) Secret {
 // stored reads a secret from AWS, unless the region is wrong: then one mistake
 // is told, and not three.
 func (v *validator) stored(key, name, region string) Secret {
-	v.check(secretPattern.MatchString(name), key, "must be the name or ARN of a secret, then #key for one key of a JSON object")
+	v.check(isSecret(name), key, "must be the name or ARN of a secret, then #key for one key of a JSON object")
 	if slices.Contains(v.broken, key) || slices.Contains(v.broken, "aws.region") {
 		return Secret{}
 	}

@@ -18,9 +18,16 @@ import (
 )
 
 var (
-	repositoryPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?:\*|[A-Za-z0-9._-]{1,100})$`)
-	environmentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	isRepository  = atMost(140, `^[A-Za-z0-9][A-Za-z0-9-]*/(?:\*|[A-Za-z0-9._-]+)$`)
+	isEnvironment = atMost(64, `^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 )
+
+// atMost reports texts of up to that many bytes that a pattern describes. Bounds
+// inside of patterns would make each hundred times as large.
+func atMost(bytes int, pattern string) func(string) bool {
+	re := regexp.MustCompile(pattern)
+	return func(s string) bool { return len(s) <= bytes && re.MatchString(s) }
+}
 
 // validator checks values that have the right type. It shares the decoder's
 // list of problems and skips keys that are on it already.
@@ -45,7 +52,7 @@ func (v *validator) config(c *Config) {
 	v.check(c.Store == "sqlite", "store", "must be sqlite")
 	v.engine(c)
 	for i, r := range c.Repositories {
-		v.check(repositoryPattern.MatchString(r), indexed("repositories", i), "must be owner/name or owner/*")
+		v.check(isRepository(r), indexed("repositories", i), "must be owner/name or owner/*")
 	}
 	level, err := zerolog.ParseLevel(c.Log.Level)
 	v.check(err == nil && level != zerolog.NoLevel && level != zerolog.Disabled, "log.level", "must be trace, debug, info, warn or error")
@@ -104,7 +111,7 @@ func (v *validator) environments(c *Config) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Environments)) {
 		key := "environments." + name
-		v.check(environmentPattern.MatchString(name), key, "must be a name of letters, digits, dots, dashes and underscores")
+		v.check(isEnvironment(name), key, "must be a name of letters, digits, dots, dashes and underscores")
 		v.environment(key, c.Environments[name])
 	}
 }
@@ -116,21 +123,21 @@ func (v *validator) environment(key string, e Environment) {
 	}
 	for name, value := range e.BackendConfig {
 		at := key + ".backend_config." + name
-		v.check(inputPattern.MatchString(name), at, "must be the name of a backend argument")
+		v.check(isInput(name), at, "must be the name of a backend argument")
 		for _, found := range placeholder.FindAllString(value, -1) {
 			v.check(slices.Contains(placeholders, found), at, "holds a placeholder that is none of %s", strings.Join(placeholders, " "))
 		}
 	}
 	for name := range e.TerraformVariables {
 		at := key + ".terraform_variables." + name
-		v.check(inputPattern.MatchString(name), at, "must be the name of a terraform variable")
+		v.check(isInput(name), at, "must be the name of a terraform variable")
 		_, twice := e.Variables["TF_VAR_"+name]
 		v.check(!twice, at, "is also TF_VAR_%s of variables; keep one of them", name)
 	}
 }
 
 func (v *validator) variable(key, name string, x Variable) {
-	v.check(variablePattern.MatchString(name), key, "must be the name of an environment variable")
+	v.check(isVariable(name), key, "must be the name of an environment variable")
 	v.check(!isReserved(name), key, "is set by the server for each job; remove it")
 	v.check(x.For == "" || x.For == "plan" || x.For == "apply" || x.For == "both", key+".for", "must be plan, apply or both")
 	given := 0
