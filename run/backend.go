@@ -27,6 +27,19 @@ type Backend interface {
 	// and answers as Cancel does.
 	Withdraw(ctx context.Context, jobID string) error
 
+	// Approve answers a job that waits for approval (KindApproval), which then
+	// succeeds; by is the login of who answers. It returns when the answer is
+	// kept durably, also while nobody executes Run; a finished message follows.
+	// The first answer counts: Approve is idempotent, nil for a job that was
+	// approved, also by somebody else, and ErrAnswered for one that was rejected.
+	// It is ErrUnanswered for a job whose time limit passed or that was cancelled,
+	// and ErrNotFound for one that was never taken or does not wait for approval.
+	Approve(ctx context.Context, jobID, by string) error
+
+	// Reject answers such a job, which then fails with the problem "rejected".
+	// It answers as Approve does; a second reason does not count.
+	Reject(ctx context.Context, jobID, by, reason string) error
+
 	// Run delivers messages until ctx is done, then returns nil after its own
 	// goroutines ended. Jobs go on when it returns: the next Run finds them.
 	// Each message is delivered at least once, and again until deliver returns

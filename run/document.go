@@ -23,7 +23,7 @@ type JobDocument struct {
 	Project     JobProject     `json:"project"`
 	Environment JobEnvironment `json:"environment"`
 	Source      Artifact       `json:"source"`           // tar.zst of the directories that the project can reach
-	Plan        *JobPlan       `json:"plan,omitempty"`   // what an apply applies
+	Plan        *JobPlan       `json:"plan,omitempty"`   // what an apply applies, or an approval is about
 	Policy      *Artifact      `json:"policy,omitempty"` // tar.zst of Rego rules that a plan is judged by
 	Flags       []string       `json:"flags,omitempty"`
 	Limits      JobLimits      `json:"limits"`
@@ -80,6 +80,6 @@ type JobVariable struct {
 
 // JobLimits bound a job.
 type JobLimits struct {
-	Seconds   int   `json:"seconds"`    // wall time of all its processes together
+	Seconds   int   `json:"seconds"`    // wall time of all its processes together, or of the wait for approval
 	PlanBytes int64 `json:"plan_bytes"` // size of the plan file
 }

@@ -49,6 +49,8 @@ type Result struct {
 	// that what is not a success is half done or not known. Without it nothing was.
 	Began bool `json:"began,omitempty"`
 
+	Decision *Decision `json:"decision,omitempty"` // of a job that waited for approval and was answered
+
 	Counts    *Counts             `json:"counts,omitempty"` // of a plan, from its JSON; of an apply, the plan's when it succeeded
 	Policy    *PolicyResult       `json:"policy,omitempty"` // of a plan that was judged by rules
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`

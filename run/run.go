@@ -31,7 +31,7 @@ const (
 
 // Mutating reports whether a run of this kind changes infrastructure. What is
 // not known mutates.
-func (k Kind) Mutating() bool { return k != KindPlan }
+func (k Kind) Mutating() bool { return k != KindPlan && k != KindApproval }
 
 // Trigger says what asked for the run.
 type Trigger string

@@ -46,6 +46,10 @@ func (b *fakeBackend) Start(_ context.Context, doc run.JobDocument) error {
 
 func (b *fakeBackend) Withdraw(ctx context.Context, jobID string) error { return b.Cancel(ctx, jobID) }
 
+func (b *fakeBackend) Approve(context.Context, string, string) error { return run.ErrNotFound }
+
+func (b *fakeBackend) Reject(context.Context, string, string, string) error { return run.ErrNotFound }
+
 func (b *fakeBackend) Cancel(_ context.Context, id string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -41,6 +41,7 @@ type Options struct {
 	Open      func(context.Context) ([]run.JobDocument, error)
 	Reconcile time.Duration // default 1 minute
 	Poll      time.Duration // how long a request waits for messages; default and at most 20 seconds
+	Now       func() time.Time
 }
 
 // Engine implements run.Backend.
@@ -53,6 +54,7 @@ type Engine struct {
 	logs    *cloudwatchlogs.Client
 	looks   keyedMutex
 	over    recent // jobs whose finished message was taken
+	streams streams
 }
 
 var _ run.Backend = (*Engine)(nil)
@@ -64,6 +66,9 @@ func New(o Options) *Engine {
 	}
 	if o.Poll <= 0 {
 		o.Poll = 20 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return &Engine{
 		o: o, objects: &bucket.Bucket{Client: bucket.NewClient(o.Config), Name: o.Bucket},
@@ -79,6 +84,9 @@ const maxInput = 200_000
 // Start implements run.Backend. The execution's name makes a second one of the
 // same job and fence impossible, also after an answer was lost.
 func (e *Engine) Start(ctx context.Context, doc run.JobDocument) error {
+	if err := doc.CheckLimit(); err != nil {
+		return err
+	}
 	content, err := json.Marshal(doc)
 	if err != nil {
 		return fmt.Errorf("writing job %s: %w", doc.JobID, err)
@@ -142,18 +150,27 @@ func (e *Engine) Cancel(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	if doc.Command == run.KindApproval {
+		_, err := e.settle(ctx, doc, run.ApprovalCancelled())
+		return err
+	}
 	if err := e.keep(ctx, cancelledKey(doc), []byte("asked to end")); err != nil {
 		return fmt.Errorf("noting that job %s is cancelled: %w", id, err)
 	}
+	return e.stop(ctx, doc)
+}
+
+// stop ends the execution of a job, if it has not ended.
+func (e *Engine) stop(ctx context.Context, doc run.JobDocument) error {
 	arn := executionARN(e.o.StateMachine, executionName(doc))
-	_, err = e.steps.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn, Error: aws.String("Cancelled"), Cause: aws.String("Cancelled on request.")})
+	_, err := e.steps.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn, Error: aws.String("Cancelled"), Cause: aws.String("Cancelled on request.")})
 	switch err = explain(err); {
 	case errors.Is(err, errMissing):
 		return run.ErrNotFound
 	case errors.Is(err, errEnded):
 		return nil
 	case err != nil:
-		return fmt.Errorf("stopping job %s: %w", id, err)
+		return fmt.Errorf("stopping job %s: %w", doc.JobID, err)
 	}
 	return nil
 }

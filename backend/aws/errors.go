@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
@@ -17,6 +18,16 @@ var (
 	errMissing = errors.New("it does not exist")
 	errEnded   = errors.New("it has ended")
 )
+
+// waitsNoMore reports that a task token lets nothing go on any more: it was used,
+// maybe by a call whose answer was lost, or its task or execution has ended (AWS
+// Step Functions API reference, "SendTaskSuccess").
+func waitsNoMore(err error) bool {
+	_, timedOut := errors.AsType[*types.TaskTimedOut](err)
+	_, gone := errors.AsType[*types.TaskDoesNotExist](err)
+	_, invalid := errors.AsType[*types.InvalidToken](err)
+	return timedOut || gone || invalid
+}
 
 // explain gives an error of AWS a meaning of this package, and expired or
 // missing credentials a sentence for who reads the log.

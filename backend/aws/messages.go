@@ -86,12 +86,17 @@ func (e *Engine) take(ctx context.Context, messages []types.Message, deliver del
 // it a message that cannot be acted on.
 func (e *Engine) hint(ctx context.Context, body string, deliver deliverer) error {
 	h, err := about(body)
-	if err != nil || e.over.has(h.jobID) {
+	if err != nil || h.token == "" && e.over.has(h.jobID) {
 		return err
 	}
 	doc, err := e.document(ctx, h.jobID)
 	if err != nil {
 		return fmt.Errorf("status message about job %q: %w", h.jobID, err)
+	}
+	if h.token != "" {
+		if err := e.takeToken(ctx, doc, h.token); err != nil {
+			return err
+		}
 	}
 	return e.look(ctx, doc, h.started, deliver)
 }
@@ -141,7 +146,8 @@ func (e *Engine) tell(ctx context.Context, m run.Message, deliver deliverer) err
 // hinted is what a message says.
 type hinted struct {
 	jobID   string
-	started time.Time // when its container began; zero when the message is about something else
+	started time.Time // when its container or its wait began; zero when the message is about something else
+	token   string    // of an execution that began to wait; whoever has it can answer, so it is in no log
 }
 
 // about finds out which job a message is about: one of the state machine, or an
@@ -149,7 +155,9 @@ type hinted struct {
 // Functions events", and AWS Batch user guide, "Batch EventBridge events").
 func about(body string) (h hinted, err error) {
 	var m struct {
-		JobID  string `json:"job_id"`
+		JobID  string    `json:"job_id"`
+		Since  time.Time `json:"since"`
+		Token  string    `json:"token"`
 		Detail struct {
 			Status    string `json:"status"`
 			JobName   string `json:"jobName"`   // of Batch
@@ -162,7 +170,7 @@ func about(body string) (h hinted, err error) {
 	}
 	switch {
 	case m.JobID != "":
-		h.jobID = m.JobID
+		h.jobID, h.started, h.token = m.JobID, m.Since.UTC(), m.Token
 	case m.Detail.JobName != "":
 		h.jobID = m.Detail.JobName
 		if m.Detail.Status == "RUNNING" && m.Detail.StartedAt > 0 {

@@ -16,7 +16,8 @@ func TestWhatAMessageIsAbout(t *testing.T) {
 		fails      bool
 	}{
 		{"of the state machine", `{"version": 1, "kind": "finished", "job_id": "run-0", "fence": 7}`, hinted{jobID: "run-0"}, false},
-		{"a container that began", `{"detail": {"status": "RUNNING", "jobName": "run-0", "startedAt": 1000}}`, hinted{"run-0", time.Unix(1, 0).UTC()}, false},
+		{"a container that began", `{"detail": {"status": "RUNNING", "jobName": "run-0", "startedAt": 1000}}`, hinted{jobID: "run-0", started: time.Unix(1, 0).UTC()}, false},
+		{"a wait that began", `{"version": 1, "kind": "waiting", "job_id": "run-0", "since": "1970-01-01T00:00:01.5Z", "token": "t"}`, hinted{jobID: "run-0", started: time.Unix(1, 5e8).UTC(), token: "t"}, false},
 		{"a container that failed", `{"detail": {"status": "FAILED", "jobName": "run-0", "startedAt": 1000}}`, hinted{jobID: "run-0"}, false},
 		{"an execution that was stopped", `{"detail": {"status": "ABORTED", "input": "{\"job_id\": \"run-0\"}"}}`, hinted{jobID: "run-0"}, false},
 		{"nothing", `{}`, hinted{}, true},

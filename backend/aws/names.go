@@ -31,6 +31,16 @@ func cancelledKey(doc run.JobDocument) string {
 	return "runs/" + doc.RunID + "/" + doc.JobID + ".cancelled"
 }
 
+// answerKey is where it is written how a job ended that waited for approval,
+// and tokenKey its task token. What runs in containers reaches neither.
+func answerKey(doc run.JobDocument) string {
+	return "approvals/" + doc.RunID + "/" + doc.JobID + ".answer.json"
+}
+
+func tokenKey(doc run.JobDocument) string {
+	return "approvals/" + doc.RunID + "/" + doc.JobID + ".token"
+}
+
 // ResultKey is where the container of a job leaves its run.Result.
 func ResultKey(doc run.JobDocument) string {
 	return "runs/" + doc.RunID + "/" + doc.JobID + ".result.json"

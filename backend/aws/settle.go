@@ -28,6 +28,7 @@ type ended struct {
 // ending is how an execution ended that left no result.
 type ending struct {
 	cancelled bool
+	succeeded bool
 	cause     string
 }
 
@@ -35,6 +36,13 @@ type ending struct {
 // counts; when it wrote nothing and nothing of the job is left, the end is
 // worked out and written in its place, so that it stays what it is.
 func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*ended, error) {
+	if doc.Command == run.KindApproval {
+		end, err := e.decided(ctx, doc)
+		if end != nil {
+			e.passOn(ctx, doc, end.result)
+		}
+		return end, err
+	}
 	there, err := e.written(ctx, doc)
 	if there != nil || err != nil {
 		return there, err
@@ -66,16 +74,25 @@ func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*ended, error
 
 // written is the result that lies in the bucket.
 func (e *Engine) written(ctx context.Context, doc run.JobDocument) (*ended, error) {
-	content, at, err := e.read(ctx, ResultKey(doc))
+	end, err := e.stored(ctx, ResultKey(doc))
+	if err != nil {
+		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
+	}
+	return end, nil
+}
+
+// stored is the result in an object; nil when there is none.
+func (e *Engine) stored(ctx context.Context, key string) (*ended, error) {
+	content, at, err := e.read(ctx, key)
 	if errors.Is(err, artifact.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
+		return nil, err
 	}
 	end := ended{at: at}
 	if err := json.Unmarshal(content, &end.result); err != nil {
-		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
+		return nil, err
 	}
 	return &end, nil
 }
@@ -110,7 +127,7 @@ func (e *Engine) execution(ctx context.Context, doc run.JobDocument) (*ending, e
 	if d.Status == types.ExecutionStatusRunning || d.Status == types.ExecutionStatusPendingRedrive {
 		return nil, nil
 	}
-	end := &ending{cause: aws.ToString(d.Cause)}
+	end := &ending{cause: aws.ToString(d.Cause), succeeded: d.Status == types.ExecutionStatusSucceeded}
 	switch _, _, err := e.read(ctx, cancelledKey(doc)); {
 	case err == nil:
 		end.cancelled = true

@@ -31,6 +31,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		"cancelling what does not exist or has ended":   cancelOther,
 	}
 	maps.Copy(scenarios, applyScenarios)
+	maps.Copy(scenarios, approvalScenarios)
 	for name, test := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

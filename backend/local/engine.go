@@ -84,6 +84,9 @@ func (e *Engine) Start(_ context.Context, doc run.JobDocument) error {
 	if !isJobID(doc.JobID) {
 		return fmt.Errorf("taking a job: %.120q is no job id", doc.JobID)
 	}
+	if err := doc.CheckLimit(); err != nil {
+		return err
+	}
 	taken, err := take(e.o.Dir, doc)
 	if err != nil {
 		return fmt.Errorf("taking job %s: %w", doc.JobID, err)
@@ -117,16 +120,28 @@ func (e *Engine) Cancel(_ context.Context, id string) error {
 	if err != nil || ended {
 		return err
 	}
+	doc, err := f.document()
+	if err != nil {
+		return fmt.Errorf("reading job %s: %w", id, err)
+	}
+	if doc.Command == run.KindApproval {
+		return e.settle(f, doc, run.ApprovalCancelled())
+	}
 	if err := f.mark(cancelFile); err != nil {
 		return fmt.Errorf("marking job %s to end: %w", id, err)
 	}
+	e.ask(id)
+	return nil
+}
+
+// ask tells a job that it was asked to end.
+func (e *Engine) ask(id string) {
 	e.mu.Lock()
 	if j := e.jobs[id]; j != nil {
 		j.ask()
 	}
 	e.mu.Unlock()
 	e.awake()
-	return nil
 }
 
 // Withdraw implements run.Backend. It takes the claim that the job makes before

@@ -34,6 +34,10 @@ const (
 	deliveredFile = "delivered"
 )
 
+// takingPrefix is that of files and directories that are renamed or linked once
+// they are complete.
+const takingPrefix = ".taking-"
+
 // isJobID says what a job may be called: ASCII letters, digits, - and _,
 // beginning with a letter or digit. Other names in the directory are the
 // engine's own.
@@ -105,7 +109,7 @@ func take(dir string, doc run.JobDocument) (taken bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	temp, err := os.MkdirTemp(dir, ".taking-")
+	temp, err := os.MkdirTemp(dir, takingPrefix)
 	if err != nil {
 		return false, err
 	}

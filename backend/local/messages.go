@@ -48,6 +48,28 @@ func (e *Engine) tell(ctx context.Context, deliver deliverer, m run.Message) err
 	}
 }
 
+// tellStarted tells that a job began, when one of its files was written, unless
+// it is over soon. stop ends that, and waits for it.
+func (e *Engine) tellStarted(ctx context.Context, j *job, file string, deliver deliverer) (stop func()) {
+	told := make(chan struct{})
+	running, cancel := context.WithCancel(ctx)
+	go func() {
+		defer close(told)
+		select { // nobody needs to know that a job began which is over already
+		case <-running.Done():
+			return
+		case <-time.After(worthTelling):
+		}
+		_ = e.tell(running, deliver, run.Message{
+			JobID: j.id, Fence: j.doc.Fence, Seq: seqStarted, Kind: run.MessageStarted, At: j.files.time(file, e.o.Now),
+		}) // an error means that the job is over, or that the next Run tells it again
+	}()
+	return func() {
+		cancel()
+		<-told
+	}
+}
+
 // end writes down how a job ended, unless it did so itself, and tells it.
 // problem is for a job that left no result.
 func (e *Engine) end(ctx context.Context, j *job, problem *run.Problem, deliver deliverer) {

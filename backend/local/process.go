@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"syscall"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -20,6 +19,10 @@ import (
 
 // begin starts a job from the queue and follows it to its end.
 func (e *Engine) begin(ctx context.Context, j *job, deliver deliverer) {
+	if j.doc.Command == run.KindApproval {
+		e.await(ctx, j, deliver)
+		return
+	}
 	if j.askedToEnd() {
 		e.reach(j, stageOver)
 		e.end(ctx, j, cancelledBefore(j.doc), deliver)
@@ -54,21 +57,7 @@ func (e *Engine) resume(ctx context.Context, j *job, deliver deliverer) {
 
 // follow tells that a job began, waits for its end, and tells that.
 func (e *Engine) follow(ctx context.Context, j *job, ended <-chan struct{}, deliver deliverer) {
-	told := make(chan struct{})
-	running, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() {
-		defer close(told)
-		select { // nobody needs to know that a job began which is over already
-		case <-running.Done():
-			return
-		case <-time.After(worthTelling):
-		}
-		_ = e.tell(running, deliver, run.Message{
-			JobID: j.id, Fence: j.doc.Fence, Seq: seqStarted, Kind: run.MessageStarted,
-			At: j.files.time(runner.ClaimFile, e.o.Now),
-		}) // an error means that the job is over, or that the next Run tells it again
-	}()
+	stop := e.tellStarted(ctx, j, runner.ClaimFile, deliver)
 	gone := e.wait(ctx, j, ended)
 	if gone && j.files.result() == nil {
 		// The runner is gone. What it started may still run.
@@ -80,7 +69,6 @@ func (e *Engine) follow(ctx context.Context, j *job, ended <-chan struct{}, deli
 		e.reach(j, stageOver)
 	}
 	stop()
-	<-told
 	if gone {
 		e.end(ctx, j, e.lost(j), deliver)
 	}

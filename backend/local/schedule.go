@@ -63,14 +63,15 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 }
 
 // next takes the job whose turn it is out of the queue. Turns are given in the
-// order in which jobs were taken; a job that was asked to end needs none.
+// order in which jobs were taken; a job that was asked to end needs none, nor
+// does one that waits for approval.
 //
 // Parallel jobs have their turn at once. As many again may still write down
 // what they found: when that is slow, runners must not pile up.
 func (e *Engine) next() *job {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	i := slices.IndexFunc(e.queue, (*job).askedToEnd)
+	i := slices.IndexFunc(e.queue, (*job).needsNoTurn)
 	if i < 0 {
 		turns, writers := e.count()
 		if len(e.queue) == 0 || turns >= e.o.Parallel || turns+writers >= 2*e.o.Parallel {
@@ -81,8 +82,13 @@ func (e *Engine) next() *job {
 	j := e.queue[i]
 	e.queue = slices.Delete(e.queue, i, i+1)
 	j.stage = stageTurn
+	if j.doc.Command == run.KindApproval {
+		j.stage = stageOver
+	}
 	return j
 }
+
+func (j *job) needsNoTurn() bool { return j.doc.Command == run.KindApproval || j.askedToEnd() }
 
 // count tells how many jobs have their turn, and how many are writing. e.mu is
 // held.
@@ -193,7 +199,7 @@ func (e *Engine) removeOld(ctx context.Context, name string) {
 	f := e.files(name)
 	before := e.o.Now().Add(-e.o.Keep)
 	switch {
-	case strings.HasPrefix(name, ".taking-") && f.time("", e.o.Now).Before(e.o.Now().Add(-time.Hour)):
+	case strings.HasPrefix(name, takingPrefix) && f.time("", e.o.Now).Before(e.o.Now().Add(-time.Hour)):
 	case isJobID(name) && f.has(deliveredFile) && f.time(deliveredFile, e.o.Now).Before(before):
 	default:
 		return
