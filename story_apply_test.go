@@ -10,6 +10,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/sandbox"
+	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
 )
 
@@ -236,5 +237,38 @@ func TestARequiredCheckThatTurnsGreenIsSeen(t *testing.T) {
 	s.says(ana, n, "/apply")
 	if !s.applied("a") {
 		t.Errorf("not applied:\n%s", s.conversation(n))
+	}
+}
+
+// What others left unapplied is planned when somebody asks for everything, and
+// neither applied from here nor in the way, though it comes first.
+func TestAPlanOfEverythingAndAnApplyOfWhatThePullRequestChanges(t *testing.T) {
+	s := newStory(t)
+	_, err := s.world.GitHub.Commit(sandbox.Repository, demo.DefaultBranch, rui, "left unapplied", aChange("left"))
+	s.check(err)
+	n := s.open("a", github.Files{"live/dev/database/extra.tf": aChange("a")["live/dev/network/extra.tf"]})
+	s.quiet()
+	s.says(ana, n, "/plan *")
+	s.wants(s.plans(n)[0].Body, "**8 projects: 2 to add**", "apply `/apply`", "**Not changed by this pull request**: network-dev.")
+	s.says(ana, n, "/apply")
+	if s.applied("left") || !strings.Contains(s.state("database-dev"), `"extra"`) {
+		t.Errorf("database-dev and nothing else has to be applied:\n%s", s.conversation(n))
+	}
+	if c := s.check1(n, "lockkeeper/apply"); c.Conclusion != "success" {
+		t.Errorf("the check is %s %s %s", c.Status, c.Conclusion, c.Title)
+	}
+}
+
+func TestT23AnApplyOfAPullRequestThatChangesNoProjectIsRefused(t *testing.T) {
+	s := newStory(t)
+	n := s.open("docs", github.Files{"docs.md": "hello\n"})
+	s.quiet()
+	s.says(ana, n, "/plan network-dev")
+	for _, line := range []string{"/apply", "/apply network-dev"} {
+		s.says(ana, n, line)
+		s.refused(n, "change")
+	}
+	if c := s.check1(n, "lockkeeper/apply"); c.Conclusion != "neutral" {
+		t.Errorf("the check is %s %s %s", c.Status, c.Conclusion, c.Title)
 	}
 }

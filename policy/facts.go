@@ -90,8 +90,8 @@ type Project struct {
 	Place   int         // of this pull request in the line of those who wait; 0 when it does not
 	Busy    bool        // an apply of the project is under way
 	Applied bool        // the newest plan is applied, or changes nothing
-	// Before lists projects that come first (after: in lockkeeper.yml), are planned
-	// in this pull request, not applied, and not part of the command.
+	// Before lists projects that come first (after: in lockkeeper.yml), are changed
+	// and planned in this pull request, not applied, and not part of the command.
 	Before  []string
 	Running []string // commands of the pull request that are under way for it, such as "/plan"
 }

@@ -8,5 +8,5 @@ func touched(f Facts, p Project) Reason {
 	if p.Touched {
 		return good("touched", "Changed by this pull request.")
 	}
-	return bad("touched", fmt.Sprintf("The pull request does not change this project at %s: comment `/apply` with the names of projects that it changes.", sha(f.HeadSHA)))
+	return bad("touched", fmt.Sprintf("The pull request does not change this project at %s: comment `/apply` without names, or with those of projects that it changes.", sha(f.HeadSHA)))
 }

@@ -16,7 +16,8 @@ func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
 	applied.Apply = &run.Job{State: run.JobSucceeded}
 	failed := planned(1)
 	failed.Apply = &run.Job{State: run.JobFailed}
-	standings := map[string]run.Standing{"planned": planned(1), "unchanged": planned(0), "applied": applied, "failed": failed}
+	standings := map[string]run.Standing{"planned": planned(1), "unchanged": planned(0), "applied": applied, "failed": failed, "left": planned(1)}
+	touched := map[string]bool{"planned": true, "unchanged": true, "applied": true, "failed": true}
 
 	for name, c := range map[string]struct {
 		after, named []string
@@ -26,8 +27,9 @@ func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
 		"part of the command":     {after: []string{"planned"}, named: []string{"planned"}},
 		"applied, or nothing to":  {after: []string{"applied", "unchanged"}},
 		"not of this change":      {after: []string{"elsewhere"}},
+		"planned, but not of it":  {after: []string{"left"}},
 	} {
-		considered := &considered{stored: stored{standings: standings}}
+		considered := &considered{stored: stored{standings: standings}, found: found{touched: touched}}
 		for _, n := range c.named {
 			considered.projects = append(considered.projects, candidate{Project: project.Project{Name: n}})
 		}

@@ -129,6 +129,17 @@ func (f *found) dropMissing(missing map[string]bool) {
 	f.projects = present
 }
 
+// untouched are the names of the projects that the pull request does not change.
+func (f *found) untouched() []string {
+	var out []string
+	for _, p := range f.projects {
+		if !f.touched[p.Name] {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
 // beforeMerge leaves out the projects that the merge applies, unless there are
 // no others: /apply without a name is not about them.
 func (f *found) beforeMerge() {

@@ -37,7 +37,9 @@ func (p *Preparer) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 		Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment,
 	}
 	for _, j := range r.Jobs {
-		asked.Selectors = append(asked.Selectors, j.Document.Project.Name)
+		if name := j.Document.Project.Name; len(r.Untouched) == len(r.Jobs) || !slices.Contains(r.Untouched, name) {
+			asked.Selectors = append(asked.Selectors, name)
+		}
 	}
 	v, err := p.verdict(ctx, asked)
 	if err != nil {
@@ -86,7 +88,11 @@ func anybody(f *policy.Facts) {
 // when no environment of the projects asks for approvals or checks.
 func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []run.JobDocument) (*run.Gate, error) {
 	c := &considered{rd: rd, found: f}
+	untouched := f.untouched()
 	for _, proj := range f.projects {
+		if len(untouched) < len(f.projects) && slices.Contains(untouched, proj.Name) {
+			continue // an apply is about the others
+		}
 		i := slices.IndexFunc(docs, func(d run.JobDocument) bool { return d.Project.Name == proj.Name })
 		if rules := p.Rules[docs[i].Environment.Name]; gated(rules) {
 			c.projects = append(c.projects, candidate{proj, docs[i], rules})

@@ -485,3 +485,34 @@ func TestT32APlanOfAnEarlierGrantOfTheLockIsNotApplied(t *testing.T) {
 	p, err = w.apply(n)
 	w.allowed(p, err, "other")
 }
+
+// What is planned because somebody named it, and is not changed by the pull
+// request, stands in nobody's way: an apply is not about it.
+func TestAPlanOfEverythingLeavesTheApplyToWhatThePullRequestChanges(t *testing.T) {
+	files := twoProjects()
+	files["lockkeeper.yml"] = config
+	w := newGateWorld(t, files)
+	w.rules("prod", approvals(1))
+	w.rules("dev", approvals(2))
+	n, _ := w.open(change("live/prod/main.tf"))
+	plan := w.plan(n, nil, naming("*"))
+	if len(plan.Jobs) != 2 || !slices.Equal(plan.Untouched, []string{"net-dev"}) {
+		t.Fatalf("%d jobs, untouched %v", len(plan.Jobs), plan.Untouched)
+	}
+	later, err := w.preparer.Judge(t.Context(), plan)
+	w.check(err)
+	for when, gate := range map[string]*run.Gate{"foreseen": plan.Gate, "judged": &later} {
+		if len(gate.Missing) != 1 || !strings.HasPrefix(gate.Missing[0], "0 of 1 approval") {
+			t.Errorf("%s: %q", when, gate.Missing)
+		}
+	}
+	w.review("rui", n, "APPROVE")
+	p, err := w.apply(n)
+	w.allowed(p, err, "net-prod")
+	p, err = w.apply(n, naming("*"))
+	w.refused(p, err, "touched")
+	other := w.plan(n, nil, naming("net-dev"))
+	if later, err = w.preparer.Judge(t.Context(), other); err != nil || len(later.Missing) == 0 || !strings.Contains(later.Missing[0], "does not change") {
+		t.Errorf("of nothing but that: %v, %v", later, err)
+	}
+}

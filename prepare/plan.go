@@ -32,7 +32,7 @@ func (p *Preparer) plan(ctx context.Context, r run.Run) (run.Preparation, error)
 	if err != nil {
 		return out, err
 	}
-	out.Behind, out.Notes = found.behind, found.notes
+	out.Behind, out.Notes, out.Untouched = found.behind, found.notes, found.untouched()
 	if err := p.mayPlan(ctx, rd, found); err != nil {
 		return out, err
 	}

@@ -32,6 +32,8 @@ func applyViews() map[string]View {
 	nothing.run.Unchanged = []string{"app-dev", "app-prod"}
 	later := three()
 	later.run.Jobs[1].Document.Project.AfterMerge = true
+	untouched := three()
+	untouched.run.Line, untouched.run.Selectors, untouched.run.Untouched = "/plan *", []string{"*"}, []string{"app-prod", "dns-prod"}
 	planOnly := three().gate().view()
 	planOnly.NoApply = map[string]bool{"prod": true}
 
@@ -51,6 +53,8 @@ func applyViews() map[string]View {
 		"apply_elsewhere":       again.gate("An apply of it is under way: wait for its end, then comment `/plan`.").with(busy),
 		"apply_after_merge":     later.gate().view(),
 		"apply_plan_only":       planOnly,
+		"apply_untouched":       untouched.then(untouched.apply("r9", "network-prod")),
+		"gate_untouched":        untouched.gate().view(),
 		"gate_ready":            three().gate().view(),
 		"gate_one":              one.gate("0 of 2 approvals of `3f2c1ab`: ask 2 people with write access who wrote none of its commits to approve it.").view(),
 		"gate_many": three().gate("0 of 2 approvals of `3f2c1ab`: ask 2 people with write access who wrote none of its commits to approve it.",

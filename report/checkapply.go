@@ -37,8 +37,11 @@ func ApplyCheck(v CheckView) (c Check, ok bool) {
 
 // titleLater is about projects of which none is for /apply.
 func (p picked) titleLater() string {
-	if p.has(statusLater) {
+	switch {
+	case p.has(statusLater):
 		return "Applied after the merge"
+	case !p.some(func(s run.Standing) bool { return !s.Untouched() }):
+		return "This pull request changes no project"
 	}
 	return "Pull requests apply nothing here"
 }

@@ -55,18 +55,21 @@ func merged(p picked) string {
 
 // laterLines names projects that have changes and that /apply leaves alone.
 func laterLines(p picked) string {
-	var later, never []string
+	var later, never, others []string
 	for _, s := range p.standings {
 		switch p.status(s) {
 		case statusLater:
 			later = append(later, s.Project)
 		case statusNoApply:
 			never = append(never, s.Project)
+		case statusUntouched:
+			others = append(others, s.Project)
 		}
 	}
 	return paragraphs(
 		sentenceOf("**Left for the merge**: %s. `/apply` leaves that alone.\n", fewNames(later, name)),
 		sentenceOf("**Plans only**: pull requests apply nothing in the environment of %s.\n", fewNames(never, name)),
+		sentenceOf("**Not changed by this pull request**: %s. `/apply` leaves that alone.\n", fewNames(others, name)),
 	)
 }
 

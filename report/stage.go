@@ -54,12 +54,13 @@ const (
 	statusNoPlan      status = "not planned"
 	statusLater       status = "left for the merge"
 	statusNoApply     status = "not applied here"
+	statusUntouched   status = "not changed here"
 	statusNoChanges   status = "no changes"
 )
 
 // statuses lists every status, the one that needs a person most first.
 var statuses = []status{statusInterrupted, statusFailed, statusCancelled, statusSkipped, statusApplying, statusStopping, statusWaiting,
-	statusApplied, statusOpen, statusNoPlan, statusLater, statusNoApply, statusNoChanges}
+	statusApplied, statusOpen, statusNoPlan, statusLater, statusNoApply, statusUntouched, statusNoChanges}
 
 func (p picked) status(s run.Standing) status {
 	switch {
@@ -69,6 +70,8 @@ func (p picked) status(s run.Standing) status {
 		return statusNoPlan
 	case s.Empty():
 		return statusNoChanges
+	case s.Untouched():
+		return statusUntouched
 	case p.noApply[s.Plan.Document.Environment.Name]:
 		return statusNoApply
 	case s.Plan.Document.Project.AfterMerge:
@@ -106,7 +109,7 @@ func (p picked) applyStatus(j run.Job) status {
 // later reports whether a project is not for /apply: the merge applies it, or
 // nobody from here.
 func (p picked) later(s run.Standing) bool {
-	return s.Plan.Document.Project.AfterMerge || p.noApply[s.Plan.Document.Environment.Name]
+	return s.Untouched() || s.Plan.Document.Project.AfterMerge || p.noApply[s.Plan.Document.Environment.Name]
 }
 
 // open reports whether /apply may take the plan, if the gate lets it.

@@ -112,6 +112,7 @@ type Run struct {
 	Jobs    []Job    `json:"jobs,omitempty"`
 
 	Unchanged []string `json:"unchanged,omitempty"` // of an apply: projects whose plans change nothing, which counts as applied
+	Untouched []string `json:"untouched,omitempty"` // of a plan: projects that were named and that the pull request does not change
 
 	// Blocked is set for a speculative plan: the locks of its projects were not
 	// free, so it cannot be applied and is made again when they are.

@@ -31,6 +31,10 @@ func (s Standing) Applied() bool {
 // Speculative reports whether the plan was made without the locks.
 func (s Standing) Speculative() bool { return len(s.PlanRun.Blocked) > 0 }
 
+// Untouched reports whether the pull request does not change the project, which
+// is planned because somebody named it. Nothing is applied to it from here.
+func (s Standing) Untouched() bool { return slices.Contains(s.PlanRun.Untouched, s.Project) }
+
 // Standings tells from the runs of a pull request, newest first, how far each
 // project is at a commit, by name. A plan of everything that the commit changes
 // replaces all plans before it; a plan of named projects replaces those.

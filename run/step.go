@@ -22,6 +22,7 @@ type Preparation struct {
 	Notes                     []string
 
 	Unchanged []string // of an apply: names of projects whose plans change nothing; they have no job
+	Untouched []string // of a plan: names of projects that somebody named and the pull request does not change
 	Gate      *Gate    // of a plan: what stands between it and its apply, as far as is known
 }
 
@@ -158,7 +159,7 @@ func (r *Run) prepared(e Prepared) {
 	}
 	p := e.Preparation
 	r.HeadSHA, r.BaseRef, r.BaseSHA, r.Behind, r.Notes = p.HeadSHA, p.BaseRef, p.BaseSHA, p.Behind, p.Notes
-	r.HeadRef, r.Gate, r.Unchanged = p.HeadRef, p.Gate, p.Unchanged
+	r.HeadRef, r.Gate, r.Unchanged, r.Untouched = p.HeadRef, p.Gate, p.Unchanged, p.Untouched
 	r.State, r.PreparedAt = StateRunning, e.At
 	r.Jobs = make([]Job, len(p.Documents))
 	for i, doc := range p.Documents {
