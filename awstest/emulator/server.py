@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 import aws
 import batch
 import scheduler
+import stepfunctions
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]*)/([^/]+)/aws4_request")
 
@@ -43,6 +44,8 @@ def describe(environ: dict, body: bytes) -> dict:
         call["action"], call["params"] = form.get("Action", ""), form
     elif service != "s3":
         call["params"] = parse_json(body)
+    if call["action"] in ("SendTaskSuccess", "SendTaskFailure"):
+        call["params"] = {"stateMachineArn": stepfunctions.machine_of(call["params"].get("taskToken"))}
     return call
 
 

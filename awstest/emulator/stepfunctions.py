@@ -154,6 +154,17 @@ def keep_error_and_cause() -> None:
     responses.StepFunctionResponse.send_task_failure = send_task_failure
 
 
+def machine_of(token) -> str:
+    """The state machine of a task token, which is what IAM is asked about."""
+    for account in list(parser.stepfunctions_parser_backends.values()):
+        for backend in list(account.values()):
+            for machine in list(backend.state_machines):
+                for e in list(machine.executions):
+                    if e.exec_worker and e.exec_worker.env.callback_pool_manager.get(token):
+                        return machine.arn
+    return ""
+
+
 def name_executions() -> None:
     """A name is made when none is given, and two starts of one name are not let through at once."""
     one = threading.Lock()

@@ -67,6 +67,8 @@ type message struct {
 	Execution string
 	Error     string
 	Cause     string
+	Token     string
+	Since     time.Time
 
 	Type   string `json:"detail-type"`
 	Detail struct {
@@ -170,6 +172,7 @@ func TestTheStack(t *testing.T) {
 		"asks Batch again for plans only":       batchIsAskedAgainForAPlanAndNeverForAnApply,
 		"sends a message again when it must be": aMessageThatCannotBeSentAtOnceIsSentAgain,
 		"repeats plans that Spot ended":         spotEndsAPlanOnlyOnce,
+		"waits for an answer":                   anApprovalWaitsForAnAnswer,
 		"does what its role allows":             theMachineDoesWhatItsRoleAllows,
 		"gives everyone what they need":         everyoneMayDoTheirPart,
 	} {

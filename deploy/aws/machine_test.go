@@ -110,6 +110,33 @@ func TestT36_EverythingHasATimeLimit(t *testing.T) {
 	}
 }
 
+// A wait for approval is asked for once, for as long as its document says. The
+// token, with which anybody can answer, goes to the status queue and nowhere
+// else.
+func TestAnApprovalIsAskedForOnce(t *testing.T) {
+	m, waits := parsedMachine(t), 0
+	for name, s := range m.States {
+		if !strings.HasSuffix(s.Resource, ".waitForTaskToken") {
+			continue
+		}
+		waits++
+		if len(s.Retry) != 0 || s.TimeoutSecondsPath != "$.limits.seconds" {
+			t.Errorf("state %s has Retry %v and the time limit %q", name, s.Retry, s.TimeoutSecondsPath)
+		}
+		if s.Parameters["QueueUrl"] != "${StatusQueue}" || at(s.Parameters, "MessageBody", "token.$") != "$$.Task.Token" {
+			t.Errorf("state %s asks by %v", name, s.Parameters)
+		}
+		for _, after := range s.after() {
+			if m.reaches(after, name) || m.reaches(after, "ApplyOnBatch") {
+				t.Errorf("state %s goes on by %s to ask again or to apply", name, after)
+			}
+		}
+	}
+	if tokens := strings.Count(stateMachine, "Task.Token"); waits != 1 || tokens != 1 {
+		t.Errorf("%d states wait for an answer, and %d name a token", waits, tokens)
+	}
+}
+
 // Every way through the state machine passes a state that sends a message, and
 // none sends two.
 func TestEveryEndSendsAMessage(t *testing.T) {

@@ -22,6 +22,11 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 	}{
 		{server, "states:StartExecution", s.out["StateMachine"], nil, true},
 		{server, "states:StopExecution", s.execution("apply-x-1"), nil, true},
+		{server, "states:SendTaskSuccess", s.out["StateMachine"], nil, true},
+		{server, "states:SendTaskFailure", s.out["StateMachine"], nil, true},
+		{server, "states:SendTaskSuccess", s.out["StateMachine"] + "-other", nil, false},
+		{server, "s3:PutObject", objects + "approvals/r/r-0.answer.json", nil, true},
+		{server, "s3:GetObject", objects + "approvals/r/r-0.token", nil, true},
 		{server, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", id, false},
 		{server, "s3:PutObject", objects + "runs/r/r-0.document.json", nil, true},
 		{server, "s3:PutObject", objects + "runs/r/r-0.applied", nil, true},
@@ -34,6 +39,9 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{server, "secretsmanager:GetSecretValue", secret + "both/token-AbCdEf", nil, false},
 		{server, "batch:SubmitJob", s.out["ApplyJobQueue"], nil, false},
 
+		{plan, "states:SendTaskSuccess", s.out["StateMachine"], nil, false},
+		{plan, "s3:PutObject", objects + "approvals/r/r-0.answer.json", nil, false},
+		{plan, "s3:GetObject", objects + "approvals/r/r-0.token", nil, false},
 		{plan, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", id, true},
 		{plan, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", nil, false},
 		{plan, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-apply", id, false},
@@ -50,6 +58,9 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{plan, "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
 		{plan, "s3:GetObject", objects + "runs/r/r-0.output.txt", nil, false},
 
+		{apply, "states:SendTaskSuccess", s.out["StateMachine"], nil, false},
+		{apply, "s3:PutObject", objects + "approvals/r/r-0.answer.json", nil, false},
+		{apply, "s3:GetObject", objects + "approvals/r/r-0.token", nil, false},
 		{apply, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-apply", id, true},
 		{apply, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", id, false},
 		{apply, "secretsmanager:GetSecretValue", secret + "apply/token-AbCdEf", nil, true},
