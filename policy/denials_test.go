@@ -56,6 +56,7 @@ var denials = []denial{
 	{"lock_held", "T32 not held", func(_ *Facts, p *Project) { p.Held = false }},
 	{"lock_held", "T32 held by another one", func(_ *Facts, p *Project) { p.Held, p.HeldBy, p.Place = false, 12, 2 }},
 	{"lock_held", "T32 held by another one, not in line", func(_ *Facts, p *Project) { p.Held, p.HeldBy = false, 12 }},
+	{"lock_held", "T32 held by another one, locks at apply", func(f *Facts, p *Project) { f.LockAtApply, p.Held, p.HeldBy = true, false, 12 }},
 	{"lock_held", "T32 in line for a free one", func(_ *Facts, p *Project) { p.Held, p.Place = false, 1 }},
 	{"lock_held", "T32 held twice", func(_ *Facts, p *Project) { p.HeldBy = 12 }},
 	{"not_busy", "T32 an apply is under way", func(_ *Facts, p *Project) { p.Busy = true }},

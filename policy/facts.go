@@ -43,9 +43,10 @@ type Facts struct {
 	// "org/team" in lower case.
 	Members map[string][]string
 
-	Projects []Project // that the command is about, by name
-	Confirm  string    // project that confirm= names
-	Override bool      // override=policy was typed
+	LockAtApply bool      // an apply takes the locks, and a plan neither takes them nor waits for them
+	Projects    []Project // that the command is about, by name
+	Confirm     string    // project that confirm= names
+	Override    bool      // override=policy was typed
 }
 
 // Review is one review of the pull request.

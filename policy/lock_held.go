@@ -3,12 +3,16 @@ package policy
 import "fmt"
 
 // lockHeld: only who holds a project's locks changes it (T32).
-func lockHeld(_ Facts, p Project) Reason {
+func lockHeld(f Facts, p Project) Reason {
 	switch {
+	case p.Held && p.HeldBy == 0 && f.LockAtApply:
+		return good("lock_held", "No other pull request holds the lock.")
 	case p.Held && p.HeldBy == 0:
 		return good("lock_held", "This pull request holds the lock.")
 	case p.HeldBy > 0 && p.Place > 0:
 		return bad("lock_held", fmt.Sprintf("#%d holds the lock and this pull request is number %d in line: wait until it is planned again by itself, then comment `/apply`.", p.HeldBy, p.Place))
+	case p.HeldBy > 0 && f.LockAtApply: // a plan takes no place in line, and what was applied there is not in it
+		return bad("lock_held", fmt.Sprintf("#%d holds the lock: when it is released, which the merge there does, comment `/plan`, then `/apply`.", p.HeldBy))
 	case p.HeldBy > 0:
 		return bad("lock_held", fmt.Sprintf("#%d holds the lock: comment `/plan` to get in line.", p.HeldBy))
 	case p.Place > 0:

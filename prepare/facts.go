@@ -20,6 +20,7 @@ func (p *Preparer) facts(rd *reading, authors pull.Authors) policy.Facts {
 		Contributors: slices.Clone(authors.Logins), Unattributed: authors.Unattributed,
 		HeadSHA: f.HeadSHA, BaseRef: f.BaseRef, BaseSHA: f.BaseSHA,
 		CommentChanged: rd.commentChanged, Members: rd.members, Confirm: r.Confirm, Override: r.Override,
+		LockAtApply: p.LockAtApply,
 	}
 	for _, v := range rd.reviews {
 		facts.Reviews = append(facts.Reviews, rd.review(v))
