@@ -30,6 +30,7 @@ type app struct {
 	handler http.Handler // webhook endpoint, health, metrics
 	parts   []part
 	lost    *server.Lost
+	worker  *run.Worker
 	closers []func() error // in the order of opening
 }
 
@@ -80,7 +81,7 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		LockAtApply: cfg.Locks.At == "apply", Merge: cfg.Automerge.Enabled,
 		Notify: sender.Wake, Now: time.Now, Patience: 15 * time.Minute,
 	}
-	sender.Live = worker.Live
+	sender.Live, a.worker = worker.Live, worker
 	base := &server.Base{
 		Runs: worker, Store: db, Facts: preparer.Facts, Why: why(preparer), Notify: sender.Wake, Now: time.Now, AppID: cfg.GitHub.AppID,
 		Repositories: cfg.Repositories, Autoplan: cfg.Autoplan.Enabled, Drafts: cfg.Autoplan.Drafts, Status: status(ctx, engine),

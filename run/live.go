@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -45,15 +46,16 @@ type Lines struct {
 }
 
 // How often people see what running jobs print. GitHub counts every update, so
-// what takes long is shown less often, and the server shows one run at each look:
-// 12 updates a minute at most, however much runs.
+// what takes long is shown less often, and the server looks at one run at a time,
+// three times as often as at the same one: 12 updates a minute at most.
 const (
-	liveLook  = 5 * time.Second
-	liveAfter = 10 * time.Second // most jobs are over by then
-	liveLeast = 15 * time.Second // between two looks at a run
-	liveMost  = time.Minute
-	liveJobs  = 20 // of a run
+	liveEvery = 15 * time.Second // between two looks at a run, at least
+	liveMost  = 4                // times as much between two looks at an old one
+	liveJobs  = 20               // of a run
 )
+
+// liveEvery is w.LiveEvery or what it is without.
+func (w *Worker) liveEvery() time.Duration { return cmp.Or(w.LiveEvery, liveEvery) }
 
 // live knows what jobs printed last. It is in memory alone: after a restart the
 // next look finds it again.
@@ -76,7 +78,7 @@ func (w *Worker) watch(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	tick := time.NewTicker(liveLook)
+	tick := time.NewTicker(w.liveEvery() / 3)
 	defer tick.Stop()
 	for {
 		select {
@@ -97,7 +99,7 @@ func (w *Worker) look(ctx context.Context, tailer Tailer) error {
 	if err != nil {
 		return err
 	}
-	r, jobs := w.live.next(active, w.Now())
+	r, jobs := w.live.next(active, w.Now(), w.liveEvery())
 	changed := false
 	for _, j := range jobs {
 		text, err := tailer.Tail(ctx, j.Document)
@@ -123,13 +125,13 @@ func (w *Worker) look(ctx context.Context, tailer Tailer) error {
 
 // next chooses the run that is due and was looked at longest ago, and those of
 // its jobs that have been running for a while.
-func (l *live) next(active []Run, now time.Time) (next Run, jobs []Job) {
+func (l *live) next(active []Run, now time.Time, every time.Duration) (next Run, jobs []Job) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forget(active)
 	for _, r := range active {
-		long := longRunning(r, now)
-		if len(long) == 0 || now.Sub(l.last[r.ID]) < pause(now.Sub(long[0].StartedAt)) {
+		long := longRunning(r, now.Add(-every*2/3))
+		if len(long) == 0 || now.Sub(l.last[r.ID]) < min(max(now.Sub(long[0].StartedAt)/8, every), liveMost*every) {
 			continue
 		}
 		if len(jobs) == 0 || l.last[r.ID].Before(l.last[next.ID]) {
@@ -142,17 +144,15 @@ func (l *live) next(active []Run, now time.Time) (next Run, jobs []Job) {
 	return next, jobs
 }
 
-// longRunning lists jobs that people wait for, the oldest first.
-func longRunning(r Run, now time.Time) []Job {
+// longRunning lists jobs that have been running since before, the oldest first:
+// most are over sooner.
+func longRunning(r Run, before time.Time) []Job {
 	jobs := slices.DeleteFunc(slices.Clone(r.Jobs), func(j Job) bool {
-		return j.State != JobRunning || now.Sub(j.StartedAt) < liveAfter
+		return j.State != JobRunning || j.StartedAt.After(before)
 	})
 	slices.SortStableFunc(jobs, func(a, b Job) int { return a.StartedAt.Compare(b.StartedAt) })
 	return jobs[:min(len(jobs), liveJobs)]
 }
-
-// pause is how long nobody looks at a run again whose oldest job is so old.
-func pause(age time.Duration) time.Duration { return min(max(age/8, liveLeast), liveMost) }
 
 // forget drops runs and jobs that are over. l.mu is held.
 func (l *live) forget(active []Run) {

@@ -35,6 +35,9 @@ type Worker struct {
 	// Patience is how long temporary errors of Prepare are tried again, and how
 	// long after that a Backend may refuse to take a job.
 	Patience time.Duration
+	// LiveEvery is the least time between two looks at what a run's jobs print; 0
+	// is 15 seconds.
+	LiveEvery time.Duration
 
 	mu       sync.Mutex
 	wanted   []Effect        // guarded by mu
