@@ -20,10 +20,10 @@ import (
 
 // What init leaves for a plan is three things: the record of the backend, the
 // list of modules, and the providers. The first two are remembered for the next
-// plan of the project, which then needs no init (docs/adr/0017). Terraform itself
-// says when they do not fit the configuration: it compares the backend's block,
-// the sources and versions of modules, and the providers with the lock file
-// before it plans. Then there is an init after all.
+// plan of the project, which then needs no init when it asks for the same
+// (docs/adr/0017). Terraform itself would say when they do not fit: it compares the
+// backend's block, the sources and versions of modules, and the providers with
+// the lock file before it plans. Then there is an init after all.
 
 // initializedDir is where that is remembered, below Options.Providers.
 const initializedDir = "initialized"
@@ -38,6 +38,7 @@ const (
 type initialized struct {
 	Backend []byte `json:"backend,omitempty"` // backendRecord
 	Modules []byte `json:"modules,omitempty"` // moduleList
+	Asked   []byte `json:"asked"`             // what the configuration asked of init, as asks tells
 }
 
 // initAndPlan runs terraform up to the plan.
@@ -96,26 +97,14 @@ func (j *job) rememberedAt(init []string) string {
 // backendFiles are the digests of the root module's files that can say where its
 // state is, by name. JSON can spell a word in several ways.
 func (j *job) backendFiles() (map[string][]byte, error) {
-	entries, err := os.ReadDir(j.dir)
-	if err != nil {
-		return nil, err
-	}
 	out := map[string][]byte{}
-	for _, entry := range entries {
-		name := entry.Name()
-		if !strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json") || !entry.Type().IsRegular() {
-			continue
-		}
-		content, err := os.ReadFile(filepath.Join(j.dir, name))
-		if err != nil {
-			return nil, err
-		}
+	err := configuration(j.dir, func(name string, content []byte) {
 		if strings.HasSuffix(name, ".json") || bytes.Contains(content, []byte("backend")) || bytes.Contains(content, []byte("cloud")) {
 			digest := sha256.Sum256(content)
 			out[name] = digest[:]
 		}
-	}
-	return out, nil
+	})
+	return out, err
 }
 
 // lock is the dependency lock file, nil when there is none.
@@ -136,6 +125,9 @@ func (j *job) recall(name string) bool {
 	}
 	var was initialized
 	if err := json.Unmarshal(content, &was); err != nil {
+		return false
+	}
+	if asks, err := j.asks(was.Modules); err != nil || !bytes.Equal(asks, was.Asked) {
 		return false
 	}
 	for file, content := range map[string][]byte{backendRecord: was.Backend, moduleList: was.Modules} {
@@ -164,6 +156,11 @@ func (j *job) remember(name string) error {
 	if !onlyLocal(is.Modules) {
 		return nil
 	}
+	asked, err := j.asks(is.Modules)
+	if err != nil {
+		return err
+	}
+	is.Asked = asked
 	content, err := json.Marshal(is)
 	if err != nil {
 		return err
@@ -182,16 +179,20 @@ func (j *job) remember(name string) error {
 	return nil
 }
 
-// onlyLocal reports whether all modules of a list are in the repository.
-func onlyLocal(list []byte) bool {
+// modulesOf reads a moduleList. Without one there is the root module alone.
+func modulesOf(list []byte) ([]savedModule, error) {
 	if list == nil {
-		return true
+		return []savedModule{{Dir: "."}}, nil
 	}
 	var installed struct{ Modules []savedModule }
-	if err := json.Unmarshal(list, &installed); err != nil {
-		return false
-	}
-	return !slices.ContainsFunc(installed.Modules, func(m savedModule) bool { return !m.inRepository() })
+	err := json.Unmarshal(list, &installed)
+	return installed.Modules, err
+}
+
+// onlyLocal reports whether all modules of a list are in the repository.
+func onlyLocal(list []byte) bool {
+	modules, err := modulesOf(list)
+	return err == nil && !slices.ContainsFunc(modules, func(m savedModule) bool { return !m.inRepository() })
 }
 
 // asksForInit reports whether terraform ended the plan before it began, because

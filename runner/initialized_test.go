@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -123,6 +124,9 @@ func TestAPlanIsTheSameAsAfterAnInit(t *testing.T) {
 			if outcome(got) != outcome(want) {
 				t.Errorf("%s: with memory %s, without %s", steps, outcome(got), outcome(want))
 			}
+			if got.Problem == nil && steps != withInit {
+				t.Errorf("%s: this is not what was asked of the init before", steps)
+			}
 		})
 	}
 }
@@ -175,11 +179,22 @@ func TestAnInitWithInstalledModulesIsNotRemembered(t *testing.T) {
 // A memory that was damaged costs an init and nothing else.
 func TestADamagedMemoryOfAnInit(t *testing.T) {
 	t.Parallel()
-	for name, content := range map[string]string{
-		"cut":           `{"backend":"eyJ2`,
-		"empty":         ``,
-		"empty object":  `{}`,
-		"other backend": `{"backend":"eyJ2ZXJzaW9uIjozLCJiYWNrZW5kIjp7InR5cGUiOiJsb2NhbCIsImNvbmZpZyI6eyJwYXRoIjoieCIsIndvcmtzcGFjZV9kaXIiOm51bGx9LCJoYXNoIjoxfX0="}`,
+	for name, damage := range map[string]func([]byte) []byte{
+		"cut":          func(was []byte) []byte { return was[:len(was)/2] },
+		"empty":        func([]byte) []byte { return nil },
+		"empty object": func([]byte) []byte { return []byte("{}") },
+		"another backend, which Terraform notices": func(was []byte) []byte {
+			var i initialized
+			if err := json.Unmarshal(was, &i); err != nil {
+				t.Fatal(err)
+			}
+			i.Backend = []byte(`{"version":3,"backend":{"type":"local","config":{"path":"x","workspace_dir":null},"hash":1}}`)
+			out, err := json.Marshal(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -189,7 +204,11 @@ func TestADamagedMemoryOfAnInit(t *testing.T) {
 			if len(found) != 1 {
 				t.Fatal(found)
 			}
-			if err := os.WriteFile(found[0], []byte(content), 0o600); err != nil {
+			was, err := os.ReadFile(found[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(found[0], damage(was), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			for _, want := range []string{withInit, withoutInit} {
