@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,9 +27,17 @@ type account struct {
 
 func newAccount(t *testing.T) *account {
 	t.Helper()
+	return newAccountWith(t, nil)
+}
+
+// newAccountWith is newAccount with variables of the image beside its own.
+func newAccountWith(t *testing.T, env map[string]string) *account {
+	t.Helper()
+	program := awstest.Image{Entrypoint: []string{os.Args[0]}, Env: map[string]string{asLockkeeper: "1"}}
+	maps.Copy(program.Env, env)
 	const image = awstest.Account + ".dkr.ecr." + awstest.Region + ".amazonaws.com/lockkeeper"
 	e := awstest.Start(t, awstest.Options{
-		Images:    map[string]awstest.Image{image: {Entrypoint: []string{os.Args[0]}, Env: map[string]string{asLockkeeper: "1"}}},
+		Images:    map[string]awstest.Image{image: program},
 		StopGrace: 5 * time.Second,
 	})
 	subnets, groups := e.Network(t)
@@ -72,11 +82,18 @@ func (a *account) secret(t *testing.T, name, value string) {
 // T22, T36, T48: what nobody may do was not done on the way either.
 func (a *account) everyCallIsAllowed(t *testing.T) {
 	t.Helper()
-	for _, p := range [][]string{
-		{"server", "lockkeeper-server"}, {"lockkeeper-plan-job", "lockkeeper-plan-job"}, {"lockkeeper-apply-job", "lockkeeper-apply-job"},
-	} {
-		for _, line := range a.Refused(t, p[0], p[1:]...) {
+	policies := map[string]string{
+		"server": "lockkeeper-server", "lockkeeper-plan-job": "lockkeeper-plan-job", "lockkeeper-apply-job": "lockkeeper-apply-job", "lockkeeper-states": "lockkeeper-states",
+	}
+	for who, policy := range policies {
+		for _, line := range a.Refused(t, who, policy) {
 			t.Error(line)
+		}
+	}
+	ofTheTest := []string{"deployer", "cloudformation", "emulator"}
+	for _, call := range a.Calls(t) {
+		if policies[call.Principal] == "" && !slices.Contains(ofTheTest, call.Principal) {
+			t.Errorf("%s has no policy, and called %s %s %s", call.Principal, call.Service, call.Action, call.Path)
 		}
 	}
 }

@@ -120,7 +120,7 @@ func TestAStateMachineRunsRealProcesses(t *testing.T) {
 		t.Errorf("stopped execution is %s", s)
 	}
 	calls := e.Calls(t)
-	for _, want := range []string{"server states StartExecution", "states sqs SendMessage"} {
+	for _, want := range []string{"server states StartExecution", "job-role sqs SendMessage", "job-role batch "} {
 		found := false
 		for _, c := range calls {
 			found = found || strings.Join([]string{c.Principal, c.Service, c.Action}, " ") == want

@@ -18,6 +18,7 @@ type Policy struct {
 // Statement of a Policy.
 type Statement struct {
 	Effect    string
+	Principal principals
 	Action    list[string]
 	Resource  list[string]
 	Condition map[string]map[string]list[string]
@@ -34,6 +35,30 @@ func (l *list[T]) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &(*l)[0])
 }
 
+// principals are whom a statement of a resource's policy names: services,
+// accounts, or * for everybody.
+type principals []string
+
+func (p *principals) UnmarshalJSON(b []byte) error {
+	if string(b) == `"*"` {
+		*p = principals{"*"}
+		return nil
+	}
+	var kinds map[string]list[string]
+	if err := json.Unmarshal(b, &kinds); err != nil {
+		return err
+	}
+	for _, names := range kinds {
+		*p = append(*p, names...)
+	}
+	return nil
+}
+
+// names reports whether a statement is about who asks.
+func (p principals) names(who string) bool {
+	return who == "" || slices.Contains(p, "*") || slices.Contains(p, who)
+}
+
 // Allows says whether policies allow a request, by the rules of IAM inside of
 // one account: a Deny that applies wins, and without an Allow that applies the
 // answer is no. A condition on something that the request does not carry
@@ -42,7 +67,7 @@ func Allows(policies []Policy, r Request) bool {
 	allowed := false
 	for _, p := range policies {
 		for _, s := range p.Statement {
-			if !matchesAny(s.Action, r.Action) || !matchesAny(s.Resource, r.Resource) {
+			if !s.Principal.names(r.Principal) || !matchesAny(s.Action, r.Action) || !matchesAny(s.Resource, r.Resource) {
 				continue
 			}
 			if s.Effect == "Deny" && s.holds(r, true) {
@@ -59,7 +84,7 @@ func (s Statement) holds(r Request, doubt bool) bool {
 		for key, want := range keys {
 			got, known := r.Context[key]
 			holds := doubt
-			if known && (operator == "StringEquals" || operator == "ArnEquals") {
+			if known && (operator == "StringEquals" || operator == "ArnEquals" || operator == "Bool") {
 				holds = slices.Contains(want, got)
 			}
 			if !holds {

@@ -26,26 +26,51 @@ func TestAllows(t *testing.T) {
 		r    Request
 		want bool
 	}{
-		{"by a pattern", Request{"s3:GetObject", "arn:aws:s3:::b/runs/r/j.document.json", nil}, true},
-		{"in any case of letters", Request{"S3:getobject", "arn:aws:s3:::b/runs/r", nil}, true},
-		{"another action", Request{"s3:GetObjectVersion", "arn:aws:s3:::b/runs/r", nil}, false},
-		{"another resource", Request{"s3:GetObject", "arn:aws:s3:::b/sources/r", nil}, false},
-		{"a dot is a dot", Request{"s3:GetObject", "arn:aws:s3:::b/runs", nil}, false},
-		{"one character", Request{"s3:PutObject", "arn:aws:s3:::b/xy", nil}, true},
-		{"one character is not two", Request{"s3:PutObject", "arn:aws:s3:::b/xyz", nil}, false},
-		{"a deny wins", Request{"s3:GetObject", "arn:aws:s3:::b/runs/r/j.plan", nil}, false},
-		{"a condition that holds", Request{"sts:AssumeRole", "arn:aws:iam::1:role/plan", with}, true},
-		{"a condition that does not", Request{"sts:AssumeRole", "arn:aws:iam::1:role/plan", map[string]string{"sts:ExternalId": "f"}}, false},
-		{"a condition on what is missing", Request{"sts:AssumeRole", "arn:aws:iam::1:role/plan", nil}, false},
-		{"a deny whose condition is in doubt", Request{"sqs:SendMessage", "q", nil}, false},
-		{"nothing said", Request{"iam:PassRole", "r", nil}, false},
+		{"by a pattern", Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::b/runs/r/j.document.json"}, true},
+		{"in any case of letters", Request{Action: "S3:getobject", Resource: "arn:aws:s3:::b/runs/r"}, true},
+		{"another action", Request{Action: "s3:GetObjectVersion", Resource: "arn:aws:s3:::b/runs/r"}, false},
+		{"another resource", Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::b/sources/r"}, false},
+		{"a dot is a dot", Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::b/runs"}, false},
+		{"one character", Request{Action: "s3:PutObject", Resource: "arn:aws:s3:::b/xy"}, true},
+		{"one character is not two", Request{Action: "s3:PutObject", Resource: "arn:aws:s3:::b/xyz"}, false},
+		{"a deny wins", Request{Action: "s3:GetObject", Resource: "arn:aws:s3:::b/runs/r/j.plan"}, false},
+		{"a condition that holds", Request{Action: "sts:AssumeRole", Resource: "arn:aws:iam::1:role/plan", Context: with}, true},
+		{"a condition that does not", Request{Action: "sts:AssumeRole", Resource: "arn:aws:iam::1:role/plan", Context: map[string]string{"sts:ExternalId": "f"}}, false},
+		{"a condition on what is missing", Request{Action: "sts:AssumeRole", Resource: "arn:aws:iam::1:role/plan"}, false},
+		{"a deny whose condition is in doubt", Request{Action: "sqs:SendMessage", Resource: "q"}, false},
+		{"a deny whose condition does not hold", Request{Action: "sqs:SendMessage", Resource: "q", Context: map[string]string{"aws:SecureTransport": "true"}}, true},
+		{"nothing said", Request{Action: "iam:PassRole", Resource: "r"}, false},
 	} {
 		if got := Allows([]Policy{policy}, row.r); got != row.want {
 			t.Errorf("%s: allowed is %v", row.name, got)
 		}
 	}
-	if Allows(nil, Request{"sqs:SendMessage", "q", nil}) {
+	if Allows(nil, Request{Action: "sqs:SendMessage", Resource: "q"}) {
 		t.Error("no policy allows something")
+	}
+}
+
+func TestAllowsByTheResource(t *testing.T) {
+	var policy Policy
+	err := json.Unmarshal([]byte(`{"Statement": [
+		{"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "q", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+		{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "q", "Condition": {"ArnEquals": {"aws:SourceArn": ["a", "b"]}}}]}`), &policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		who, source, tls string
+		want             bool
+	}{
+		{"events.amazonaws.com", "b", "true", true},
+		{"events.amazonaws.com", "c", "true", false},
+		{"events.amazonaws.com", "b", "false", false},
+		{"scheduler.amazonaws.com", "b", "true", false},
+	} {
+		r := Request{Action: "sqs:SendMessage", Resource: "q", Principal: row.who, Context: map[string]string{"aws:SourceArn": row.source, "aws:SecureTransport": row.tls}}
+		if got := Allows([]Policy{policy}, r); got != row.want {
+			t.Errorf("%+v: allowed is %v", row, got)
+		}
 	}
 }
 

@@ -11,6 +11,9 @@ type Request struct {
 	Action   string
 	Resource string
 	Context  map[string]string // condition keys
+	// Principal is whom the policy of a resource must name, such as
+	// events.amazonaws.com; empty for policies of roles.
+	Principal string
 }
 
 // Requests is what IAM is asked for a call: by the service authorization
@@ -109,12 +112,12 @@ func ofSTS(c Call) []Request {
 		context["sts:ExternalId"] = id
 	}
 	role := c.text("RoleArn")
-	requests := []Request{{"sts:" + c.Action, role, context}}
+	requests := []Request{{Action: "sts:" + c.Action, Resource: role, Context: context}}
 	if c.text("Tags.member.1.Key") != "" {
-		requests = append(requests, Request{"sts:TagSession", role, context})
+		requests = append(requests, Request{Action: "sts:TagSession", Resource: role, Context: context})
 	}
 	if c.text("SourceIdentity") != "" {
-		requests = append(requests, Request{"sts:SetSourceIdentity", role, context})
+		requests = append(requests, Request{Action: "sts:SetSourceIdentity", Resource: role, Context: context})
 	}
 	return requests
 }

@@ -9,6 +9,7 @@ from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from moto.core.common_models import CloudFormationModel
 from moto.iam.models import iam_backends
+from moto.logs.models import LogGroup
 from moto.s3.models import FakeBucket
 
 import aws
@@ -205,6 +206,8 @@ def install() -> None:
     for model, attribute in ((JobQueue, "JobQueueArn"), (ComputeEnvironment, "ComputeEnvironmentArn")):
         model.has_cfn_attr = classmethod(lambda cls, name, attribute=attribute: name == attribute)
         model.get_cfn_attribute = lambda self, _name: self.arn
+    attribute = LogGroup.get_cfn_attribute
+    LogGroup.get_cfn_attribute = lambda self, name: attribute(self, name) + ":*"  # as CloudFormation has it, which policies rely on
     parsing.get_model_map(), parsing.get_model_list()
     define("AWS::StepFunctions::StateMachine", "StateMachineName", ("Arn", "Name", "StateMachineRevisionId"), machine,
            lambda c, n, p: c("stepfunctions").delete_state_machine(stateMachineArn=n))

@@ -17,7 +17,7 @@ def deliver(arn: str, payload: str, region: str, target: dict | None = None, pri
     elif service == "sqs":
         sqs = aws.client("sqs", region, principal)
         group = ((target or {}).get("SqsParameters") or {}).get("MessageGroupId")
-        url = sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[-1])["QueueUrl"]
+        url = aws.client("sqs", region, "emulator").get_queue_url(QueueName=arn.rsplit(":", 1)[-1])["QueueUrl"]  # services know it
         sqs.send_message(QueueUrl=url, MessageBody=payload, **({"MessageGroupId": group} if group else {}))
     else:
         raise NotImplementedError(f"delivery to {arn}")

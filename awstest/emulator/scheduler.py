@@ -70,7 +70,7 @@ def fire(group, schedule, at: float, region: str) -> None:
     except Exception as e:
         print("schedule failed", schedule.arn, e, flush=True)
         if dead := (schedule.target.get("DeadLetterConfig") or {}).get("Arn"):
-            events.deliver(dead, text, region)
+            events.deliver(dead, text, region, principal=aws.principal(schedule.target.get("RoleArn")))
     if schedule.action_after_completion == "DELETE" and AT.fullmatch(schedule.schedule_expression):
         group.schedules.pop(schedule.name, None)
 

@@ -72,10 +72,10 @@ def speak_camel_case() -> None:
 
 
 def act_as_the_machine() -> None:
-    """Calls of a task carry the access key "states", so that a test can tell who made them."""
+    """Calls of a task carry the name of the machine's role as access key, so that a test can tell who made them."""
 
-    def client_for(service: str, region: str, *_, **__):
-        return aws.client(service, region, "states")
+    def client_for(region: str, service: str, state_credentials=None):
+        return aws.client(service, region, aws.principal(state_credentials.role_arn if state_credentials else None))
 
     original = boto_client.boto_client_for
     boto_client.boto_client_for = client_for
@@ -93,7 +93,7 @@ def cancel_children() -> None:
     def with_stop(self, env, resource_runtime_part, normalised_parameters, state_credentials):
         job = env.stack[-1]["JobId"]
         resolver = build(self, env=env, resource_runtime_part=resource_runtime_part, normalised_parameters=normalised_parameters, state_credentials=state_credentials)
-        resolver.__dict__["stop"] = lambda: aws.client("batch", resource_runtime_part.region, "states").terminate_job(jobId=job, reason="Terminated by Step Functions")
+        resolver.__dict__["stop"] = lambda: aws.client("batch", resource_runtime_part.region, aws.principal(state_credentials.role_arn)).terminate_job(jobId=job, reason="Terminated by Step Functions")
         return resolver
 
     task_batch.StateTaskServiceBatch._build_sync_resolver = with_stop

@@ -13,6 +13,7 @@ NAMES = {
     "moto.core.config": ["default_user_config"],
     "moto.events.models": ["Rule.send_to_targets", "events_backends"],
     "moto.iam.models": ["iam_backends"],
+    "moto.logs.models": ["LogGroup.get_cfn_attribute"],
     "moto.s3.models": ["FakeBucket.create_from_cloudformation_json"],
     "moto.scheduler.models": ["scheduler_backends"],
     "moto.stepfunctions.models": ["StateMachine"],

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -175,6 +176,9 @@ func TestTheStack(t *testing.T) {
 		"waits for an answer":                   anApprovalWaitsForAnAnswer,
 		"does what its role allows":             theMachineDoesWhatItsRoleAllows,
 		"gives everyone what they need":         everyoneMayDoTheirPart,
+		"gives them what is not seen here":      whatTheEmulatorCannotShow,
+		"lets rules reach their queues":         rulesReachTheirQueues,
+		"lets schedules start executions":       schedulesDoWhatTheirRoleAllows,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
@@ -308,7 +312,7 @@ func aNameStartsOneExecution(t *testing.T, s *stack) {
 func batchIsAskedAgainForAPlanAndNeverForAnApply(t *testing.T, s *stack) {
 	busy := func() {
 		s.Inject(t, awstest.Fault{
-			Match: map[string]string{"principal": "states", "service": "batch", "path": ".*/submitjob"}, Times: 1,
+			Match: map[string]string{"principal": "lockkeeper-states", "service": "batch", "path": ".*/submitjob"}, Times: 1,
 			Kind: "error", Status: 429, Code: "TooManyRequestsException",
 		})
 	}
@@ -326,7 +330,7 @@ func batchIsAskedAgainForAPlanAndNeverForAnApply(t *testing.T, s *stack) {
 }
 
 func aMessageThatCannotBeSentAtOnceIsSentAgain(t *testing.T, s *stack) {
-	s.Inject(t, awstest.Fault{Match: map[string]string{"principal": "states", "service": "sqs", "action": "SendMessage"}, Times: 1, Kind: "error", Status: 500, Code: "InternalError"})
+	s.Inject(t, awstest.Fault{Match: map[string]string{"principal": "lockkeeper-states", "service": "sqs", "action": "SendMessage"}, Times: 1, Kind: "error", Status: 500, Code: "InternalError"})
 	if got := s.ended(t, s.start(t, "plan-tells-again", input("plan", "ok-again"))); got != types.ExecutionStatusSucceeded {
 		t.Errorf("ended as %s", got)
 	}
@@ -334,24 +338,44 @@ func aMessageThatCannotBeSentAtOnceIsSentAgain(t *testing.T, s *stack) {
 }
 
 func theMachineDoesWhatItsRoleAllows(t *testing.T, s *stack) {
-	s.Forget(t)
-	executions := []string{
+	stopped := s.start(t, "role-slow", input("apply", "slow-role"))
+	s.received(t, "slow-role job RUNNING")
+	_, err := s.machines.StopExecution(t.Context(), &sfn.StopExecutionInput{ExecutionArn: &stopped})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []string{
+		stopped,
 		s.start(t, "role-plan", withLambda(input("plan", "dies-role-plan"))),
 		s.start(t, "role-apply", input("apply", "bad-role-apply")),
-	}
-	for _, e := range executions {
+	} {
 		s.ended(t, e)
 	}
-	asked := 0
+	s.received(t, "slow-role job FAILED")
+	s.does(t, "lockkeeper-states", "batch:DescribeJobs", "batch:SubmitJob", "batch:TerminateJob", "lambda:InvokeFunction", "sqs:SendMessage")
+}
+
+// does wants that a role was seen to do exactly these, and that its policies
+// allow each of its calls.
+func (s *stack) does(t *testing.T, role string, want ...string) {
+	t.Helper()
+	seen := map[string]bool{}
 	for _, c := range s.Calls(t) {
-		if c.Principal == "states" && c.Path != "/v1/describejobs" {
-			asked++
+		if c.Principal != role {
+			continue
+		}
+		requests, err := awstest.Requests(c)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, r := range requests {
+			seen[r.Action] = true
 		}
 	}
-	if asked != 5 { // a function, two jobs, two messages
-		t.Errorf("%d calls", asked)
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(seen))); diff != "" {
+		t.Errorf("%s was seen to do (-want +got):\n%s", role, diff)
 	}
-	for _, refused := range s.Refused(t, "states", "lockkeeper-states") {
+	for _, refused := range s.Refused(t, role, role) {
 		t.Error(refused)
 	}
 }
