@@ -74,10 +74,7 @@ func (c *container) end(status string) {
 	if c.world.executions[c.execution] == "RUNNING" {
 		c.world.executions[c.execution] = status
 	}
-	body := fmt.Sprintf(`{"job_id": %q}`, c.doc.JobID)
-	for range c.world.random.IntN(3) { // lost, once, twice
-		c.world.messages = append(c.world.messages, body)
-	}
+	c.world.say(fmt.Sprintf(`{"job_id": %q}`, c.doc.JobID))
 }
 
 // seed is one story of up to three jobs that want to apply one plan.

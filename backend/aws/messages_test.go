@@ -3,6 +3,7 @@ package aws
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,21 @@ func TestAMessageAboutAnUnknownJobIsNotRemoved(t *testing.T) {
 	for _, body := range []string{"hello", `{"job_id": "run-0"}`, `{"job_id": "../../sources/x-0"}`} {
 		if err := s.engine.hint(zerolog.Nop().WithContext(t.Context()), body, s.deliver); err == nil {
 			t.Errorf("%s: it would be removed", body)
+		}
+	}
+}
+
+// What is wrong with a message is logged, and whoever has a token can answer.
+func TestATokenIsInNoError(t *testing.T) {
+	s := &seed{world: &world{random: rand.New(rand.NewPCG(1, 1)), objects: map[string]object{}, executions: map[string]string{}}, t: t}
+	s.open()
+	s.objects["/b/"+documentKey("run", "run-0")] = object{content: []byte(`{"job_id": "run-0", "run_id": "run", "command": "plan"}`)}
+	for _, body := range []string{
+		`{"job_id": "run-0", "token": "the-token"}`, `{"job_id": "run-1", "token": "the-token"}`,
+		`{"job_id": "run-0", "token": "the-token", "since": "yesterday"}`, `{"job_id": "run-0", "token": "the-token"`, `{"token": "the-token"}`,
+	} {
+		if err := s.engine.hint(zerolog.Nop().WithContext(t.Context()), body, s.deliver); err == nil || strings.Contains(err.Error(), "the-token") {
+			t.Errorf("%s: %v", body, err)
 		}
 	}
 }

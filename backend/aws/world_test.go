@@ -3,6 +3,7 @@ package aws
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -25,7 +26,9 @@ type world struct {
 	objects    map[string]object
 	executions map[string]string // status, by name
 	containers []*container
-	messages   []string // bodies
+	messages   []string          // bodies
+	tokens     map[string]string // executions that wait or waited for approval, by token
+	answers    map[string]string // the calls that let them go on
 }
 
 type object struct {
@@ -67,7 +70,11 @@ func (w *world) serve(r *http.Request, body []byte) *http.Response {
 		w.executions[n] = "RUNNING"
 		var doc run.JobDocument
 		_ = json.Unmarshal([]byte(in["input"].(string)), &doc)
-		w.containers = append(w.containers, &container{world: w, doc: doc, execution: n})
+		if doc.Command == run.KindApproval {
+			w.wait(doc, n)
+		} else {
+			w.containers = append(w.containers, &container{world: w, doc: doc, execution: n})
+		}
 		return answer(200, map[string]any{"executionArn": "x", "startDate": 1}, nil)
 	case action == "DescribeExecution":
 		if w.executions[name()] == "" {
@@ -82,6 +89,8 @@ func (w *world) serve(r *http.Request, body []byte) *http.Response {
 			w.executions[name()] = "ABORTED"
 		}
 		return answer(200, map[string]any{"stopDate": 1}, nil)
+	case action == "SendTaskSuccess" || action == "SendTaskFailure":
+		return w.goOn(action, in["taskToken"].(string))
 	case r.URL.Path == "/v1/listjobs":
 		jobs := []map[string]any{}
 		for _, c := range w.containers {
@@ -91,6 +100,43 @@ func (w *world) serve(r *http.Request, body []byte) *http.Response {
 		return answer(200, map[string]any{"jobSummaryList": jobs}, nil)
 	}
 	return w.object(r, body)
+}
+
+// wait begins the wait of an execution for an answer.
+func (w *world) wait(doc run.JobDocument, execution string) {
+	token := "token-of-" + execution
+	w.tokens[token] = execution
+	w.say(fmt.Sprintf(`{"job_id": %q, "since": "2026-01-01T00:00:00Z", "token": %q}`, doc.JobID, token))
+}
+
+// goOn is SendTaskSuccess and SendTaskFailure.
+func (w *world) goOn(action, token string) *http.Response {
+	execution := w.tokens[token]
+	if execution == "" {
+		return answer(400, map[string]any{"__type": "InvalidToken"}, nil)
+	}
+	if w.executions[execution] != "RUNNING" {
+		gone := []string{"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+		return answer(400, map[string]any{"__type": gone[w.random.IntN(len(gone))]}, nil)
+	}
+	w.answers[execution] += action
+	w.endWait(execution, "SUCCEEDED")
+	return answer(200, map[string]any{}, nil)
+}
+
+// endWait ends an execution that waits, and perhaps says so.
+func (w *world) endWait(execution, status string) {
+	w.executions[execution] = status
+	if job, isWait := strings.CutPrefix(execution, "approval-"); isWait {
+		w.say(fmt.Sprintf(`{"job_id": %q}`, job[:strings.LastIndex(job, "-")]))
+	}
+}
+
+// say sends a message: it is lost, comes once, or twice.
+func (w *world) say(body string) {
+	for range w.random.IntN(3) {
+		w.messages = append(w.messages, body)
+	}
 }
 
 // object is S3: GetObject, and PutObject with its condition.
