@@ -167,5 +167,5 @@ func TestWithLocksAtApplyPlansWaitForNobody(t *testing.T) {
 	if r := s.applies(first)[0]; r.State != run.StateRefused || s.applied("a") {
 		t.Errorf("the apply of #%d is %s:\n%s", first, r.State, s.conversation(first))
 	}
-	s.wants(s.last(first), fmt.Sprintf("#%d holds the lock: when it is released", second))
+	s.wants(s.last(first), fmt.Sprintf("`#%d` holds the lock: when it is released", second))
 }

@@ -180,6 +180,7 @@ func TestBadInputGetsOneClearAnswer(t *testing.T) {
 	n := s.planned("a")
 	for _, tt := range []struct{ name, who, comment, answer string }{
 		{"a wrong project", rui, "/plan nope", "No project is called `nope`"},
+		{"the status of a wrong project", rui, "/status nope", "no plan, apply or lock of `nope`"},
 		{"a slip of the pen", rui, "/paln", "/plan"},
 		{"an unknown argument", rui, "/plan colour=red", "/plan"},
 		{"a forbidden flag", rui, "/plan -- -destroy", "destroy"},

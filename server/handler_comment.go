@@ -75,7 +75,7 @@ func (h *issueComment) carryOut(ctx context.Context, a asked, c *commands.Comman
 	case commands.NameCancel:
 		return h.cancel(ctx, a)
 	case commands.NameStatus:
-		return h.status(ctx, a)
+		return h.status(ctx, a, c.Projects)
 	case commands.NameWhy:
 		text, err := h.Why(ctx, a.repo, a.pull, a.actor, c.Projects)
 		if err != nil {
@@ -120,19 +120,4 @@ func (h *issueComment) cancel(ctx context.Context, a asked) error {
 		return h.answer(ctx, a, "eyes", "Nothing is running on this pull request, so there is nothing to cancel.")
 	}
 	return h.say(ctx, a.react("+1"))
-}
-
-// statusRuns is how many of the newest runs /status looks at.
-const statusRuns = 20
-
-func (h *issueComment) status(ctx context.Context, a asked) error {
-	latest, err := h.Store.PullRuns(ctx, a.repo.ID, a.pull, statusRuns)
-	if err != nil {
-		return err
-	}
-	locks, err := h.Store.Locks(ctx)
-	if err != nil {
-		return err
-	}
-	return h.answer(ctx, a, "eyes", h.Status(latest, locks, h.Now()))
 }
