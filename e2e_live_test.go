@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -97,4 +98,30 @@ func TestT41_PeopleSeeWhatLongJobsPrint(t *testing.T) {
 	s.lacks(text, "token", "[id=", "will be")
 	g.open()
 	s.quiet()
+}
+
+// What people see of a job in a container is what they see of one on the server.
+func TestT41_PeopleSeeWhatLongJobsPrintOnAWS(t *testing.T) {
+	dir := t.TempDir()
+	a := newAccountWith(t, map[string]string{"PATH": dir + ":" + os.Getenv("PATH")})
+	a.secret(t, "lockkeeper/plan/token", liveToken)
+	a.secret(t, "lockkeeper/apply/token", liveToken)
+	s := &story{newStage(t, a.engine)}
+	s.dir = dir // of the script
+	s.script(strings.ReplaceAll(slowly, "TF_VAR_token", "APPLY_TOKEN"))
+	t.Cleanup(s.serve(closely))
+	g := gate{s.stage}
+	n := s.open("a", aChange("a"))
+	s.wants(s.shows(n, "lockkeeper/plan", "$ terraform plan\n"), "What Terraform prints for **network-dev**, at ")
+	g.open()
+	s.quiet()
+	g.close()
+	_, err := s.world.GitHub.As(ana).Comment(sandbox.Repository, n, "/apply")
+	s.check(err)
+	text := s.shows(n, "lockkeeper/apply", "the token is")
+	s.wants(text, "$ terraform apply\n", "terraform_data.extra: Creation complete after", "the token is (redacted)\n```")
+	s.lacks(text, liveToken, "once more")
+	g.open()
+	s.quiet()
+	a.everyCallIsAllowed(t)
 }
