@@ -17,7 +17,12 @@ const recheckedFor = time.Second
 const recheckTries = 4
 
 // recheck asks whether a mutating job may still start. When it may not, the job
-// ends with the reason; the caller holds the job's lock.
+// ends with the reason; the caller holds the job's lock. A job that the backend
+// has and that waits there is asked about again by each sweep, because its start
+// is still wanted.
+//
+// People are not asked about again, however long it waits: what they take back
+// reaches it as an objection, and judging it all would cost ten calls per look.
 func (w *Worker) recheck(ctx context.Context, r Run, j *Job) (ok bool, err error) {
 	defer w.locks.lock("recheck/" + r.ID)()
 	w.mu.Lock()

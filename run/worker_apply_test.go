@@ -192,6 +192,22 @@ func TestT18TheLastLookBeforeAnApplyCounts(t *testing.T) {
 	}
 }
 
+// What waits in the backend for its turn has not begun.
+func TestT18AnApplyThatWaitsInTheBackendIsLookedAtAgain(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
+		r := f.run(f.ask(run.KindApply, 1))
+		if r.State != run.StateRunning || f.backend.started(r.Jobs[0].ID) == 0 {
+			t.Fatalf("not with the backend: %+v", r)
+		}
+		f.recheck = func(context.Context, run.Run) error { return &run.Problem{Code: "base_moved", Message: "moved"} }
+		time.Sleep(time.Minute) // the next sweep
+		if r = f.run(r.ID); r.State != run.StateCancelled || r.Jobs[0].State != run.JobCancelled {
+			t.Errorf("state %s, job %s", r.State, r.Jobs[0].State)
+		}
+	})
+}
+
 // A lock that is given back in between makes the plan worthless, also when the
 // same pull request takes it again.
 func TestT32AnApplyNeedsTheFenceOfItsPlan(t *testing.T) {
