@@ -195,13 +195,19 @@ func TestT18TheLastLookBeforeAnApplyCounts(t *testing.T) {
 // What waits in the backend for its turn has not begun.
 func TestT18AnApplyThatWaitsInTheBackendIsLookedAtAgain(t *testing.T) {
 	withApplies(t, func(f *workerFixture) {
+		moves := time.Now().Add(time.Second)
+		f.recheck = func(context.Context, run.Run) error {
+			if time.Now().Before(moves) {
+				return nil
+			}
+			return &run.Problem{Code: "base_moved", Message: "moved"}
+		}
 		f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
 		r := f.run(f.ask(run.KindApply, 1))
 		if r.State != run.StateRunning || f.backend.started(r.Jobs[0].ID) == 0 {
 			t.Fatalf("not with the backend: %+v", r)
 		}
-		f.recheck = func(context.Context, run.Run) error { return &run.Problem{Code: "base_moved", Message: "moved"} }
-		time.Sleep(time.Minute) // the next sweep
+		time.Sleep(time.Minute) // of the bubble's clock: the next sweep
 		if r = f.run(r.ID); r.State != run.StateCancelled || r.Jobs[0].State != run.JobCancelled {
 			t.Errorf("state %s, job %s", r.State, r.Jobs[0].State)
 		}
