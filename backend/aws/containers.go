@@ -13,10 +13,7 @@ import (
 
 // containers lists the Batch jobs of a job, which have its name.
 func (e *Engine) containers(ctx context.Context, doc run.JobDocument) (found []types.JobSummary, err error) {
-	queue := e.o.PlanQueue
-	if doc.Command.Mutating() {
-		queue = e.o.ApplyQueue
-	}
+	queue := e.queueOf(doc.Command)
 	pages := batch.NewListJobsPaginator(e.batch, &batch.ListJobsInput{
 		JobQueue: &queue, Filters: []types.KeyValuesPair{{Name: aws.String("JOB_NAME"), Values: []string{doc.JobID}}},
 	})

@@ -137,7 +137,7 @@ func (e *Engine) keep(ctx context.Context, key string, content []byte) error {
 // input is the job document and how to compute.
 func (e *Engine) input(doc run.JobDocument, content []byte) string {
 	compute := "batch"
-	if e.o.Lambda != nil && !doc.Command.Mutating() && e.o.Lambda(doc) {
+	if e.o.Lambda != nil && !Changes(doc.Command) && e.o.Lambda(doc) {
 		compute = "lambda"
 	}
 	return strings.TrimSuffix(string(content), "}") + `,"compute":"` + compute + `"}`
@@ -154,7 +154,7 @@ func (e *Engine) Cancel(ctx context.Context, id string) error {
 		_, err := e.settle(ctx, doc, run.ApprovalCancelled())
 		return err
 	}
-	if err := e.keep(ctx, cancelledKey(doc), []byte("asked to end")); err != nil {
+	if err := e.keep(ctx, CancelledKey(doc), []byte("asked to end")); err != nil {
 		return fmt.Errorf("noting that job %s is cancelled: %w", id, err)
 	}
 	return e.stop(ctx, doc)
@@ -182,7 +182,7 @@ func (e *Engine) Withdraw(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if doc.Command.Mutating() {
+	if Changes(doc.Command) {
 		withdrawn, err := e.withdraw(ctx, doc)
 		if err != nil || !withdrawn {
 			return err

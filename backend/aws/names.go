@@ -22,12 +22,26 @@ func executionARN(machine, name string) string {
 	return strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":" + name
 }
 
+// Changes reports whether a job of this kind may change something: the state
+// machine runs it among the applies, with their rights and without a retry.
+// Commands that only look run among the plans. deploy/aws/job.asl.json makes the
+// same choice, and a test compares the two.
+func Changes(command run.Kind) bool { return command.Mutating() && command != "exec" }
+
+// queueOf is the Batch job queue in which the state machine runs a command.
+func (e *Engine) queueOf(command run.Kind) string {
+	if Changes(command) {
+		return e.o.ApplyQueue
+	}
+	return e.o.PlanQueue
+}
+
 // The objects of a job beside its artifacts.
 func documentKey(runID, jobID string) string { return "runs/" + runID + "/" + jobID + ".document.json" }
 
-// cancelledKey is there when somebody asked a job to end. How its execution
+// CancelledKey is there when somebody asked a job to end. How its execution
 // ended does not tell: it may have failed because its container was stopped.
-func cancelledKey(doc run.JobDocument) string {
+func CancelledKey(doc run.JobDocument) string {
 	return "runs/" + doc.RunID + "/" + doc.JobID + ".cancelled"
 }
 

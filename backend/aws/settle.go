@@ -128,7 +128,7 @@ func (e *Engine) execution(ctx context.Context, doc run.JobDocument) (*ending, e
 		return nil, nil
 	}
 	end := &ending{cause: aws.ToString(d.Cause), succeeded: d.Status == types.ExecutionStatusSucceeded}
-	switch _, _, err := e.read(ctx, cancelledKey(doc)); {
+	switch _, _, err := e.read(ctx, CancelledKey(doc)); {
 	case err == nil:
 		end.cancelled = true
 	case !errors.Is(err, artifact.ErrNotFound):
@@ -141,7 +141,7 @@ func (e *Engine) execution(ctx context.Context, doc run.JobDocument) (*ending, e
 // that has not begun is kept from beginning.
 func (e *Engine) conclude(ctx context.Context, doc run.JobDocument, end ending) (*run.Result, error) {
 	r := &run.Result{Outcome: run.OutcomeFailed}
-	if doc.Command.Mutating() {
+	if Changes(doc.Command) {
 		withdrawn, err := e.withdraw(ctx, doc)
 		if err != nil {
 			return nil, err
@@ -157,7 +157,7 @@ func (e *Engine) conclude(ctx context.Context, doc run.JobDocument, end ending) 
 		r.Problem = runner.Interrupted(true)
 	case end.cancelled:
 		r.Outcome, r.Problem = run.OutcomeCancelled, cancelled(doc)
-	case doc.Command.Mutating():
+	case Changes(doc.Command):
 		r.Problem = runner.Interrupted(false)
 	default:
 		r.Problem = &run.Problem{Code: "job_lost", Message: "The job ended without a result. A plan changes nothing: comment `/plan` to plan again."}
@@ -170,7 +170,7 @@ func (e *Engine) conclude(ctx context.Context, doc run.JobDocument, end ending) 
 
 func cancelled(doc run.JobDocument) *run.Problem {
 	next := "Comment `/plan` to plan again."
-	if doc.Command.Mutating() {
+	if Changes(doc.Command) {
 		next = "Nothing was changed. Comment `/plan`, then `/apply`."
 	}
 	return &run.Problem{Code: "cancelled", Message: "Cancelled before it began. " + next}

@@ -29,6 +29,7 @@ type Options struct {
 	Config     aws.Config
 	Bucket     string
 	Attempt    string // AWS_BATCH_JOB_ATTEMPT; empty outside of Batch
+	Attempts   string // that Batch makes of a plan, as its job definition has it; empty is one
 	ExternalID string // that roles of target accounts ask for; may be empty
 	// Terraform finds the binary for what a project asks, and its name for people.
 	Terraform func(ctx context.Context, wanted string) (path, name string, err error)
@@ -74,13 +75,18 @@ func (c *Job) Do(ctx context.Context, key string) error {
 	case !errors.Is(err, artifact.ErrNotFound):
 		return fmt.Errorf("looking for a result: %w", err)
 	}
-	if doc.Command.Mutating() && c.o.Attempt != "" && c.o.Attempt != "1" {
+	if engine.Changes(doc.Command) && c.o.Attempt != "" && c.o.Attempt != "1" {
 		return fmt.Errorf("AWS_BATCH_JOB_ATTEMPT is %q: the first attempt may have changed something, and the engine finds that out", c.o.Attempt)
 	}
 	r := c.result(ctx, doc)
 	ctx = context.WithoutCancel(ctx) // the job may have been told to end; its result is wanted all the same
-	if doc.Command.Mutating() && !r.Began {
+	if engine.Changes(doc.Command) && !r.Began {
 		if err := c.standBack(ctx, doc); err != nil {
+			return err
+		}
+	}
+	if !engine.Changes(doc.Command) && r.Outcome == run.OutcomeCancelled {
+		if r, err = c.interrupted(ctx, doc, r); err != nil {
 			return err
 		}
 	}

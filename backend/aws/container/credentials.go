@@ -33,7 +33,7 @@ func (c *Job) environment(ctx context.Context, doc run.JobDocument, dir string) 
 		}
 	}()
 	phase, role := "plan", doc.Environment.PlanRole
-	if doc.Command.Mutating() {
+	if engine.Changes(doc.Command) {
 		phase, role = "apply", doc.Environment.ApplyRole
 	}
 	for _, v := range doc.Environment.Variables {

@@ -1,0 +1,95 @@
+package aws
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	deploy "github.com/lockkeeper/lockkeeper/deploy/aws"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// choice is a rule of a Choice state, as far as Route needs the language.
+type choice struct {
+	Variable     string
+	StringEquals *string
+	IsPresent    *bool
+	And, Or      []choice
+	Next         string
+}
+
+func (c choice) holds(input map[string]string) bool {
+	value, given := input[strings.TrimPrefix(c.Variable, "$.")]
+	switch {
+	case c.And != nil:
+		for _, part := range c.And {
+			if !part.holds(input) {
+				return false
+			}
+		}
+		return true
+	case c.Or != nil:
+		for _, part := range c.Or {
+			if part.holds(input) {
+				return true
+			}
+		}
+		return false
+	case c.IsPresent != nil:
+		return given == *c.IsPresent
+	}
+	return given && c.StringEquals != nil && value == *c.StringEquals
+}
+
+// T36: the engine looks for containers where the state machine puts them, and a
+// function does only what the engine would send there. What the state machine
+// does not know counts as something that changes.
+func TestT36_TheEngineAgreesWithTheRouteOfTheStateMachine(t *testing.T) {
+	var machine struct {
+		States map[string]struct {
+			Choices    []choice
+			Default    string
+			Resource   string
+			Parameters struct{ JobQueue string }
+			Catch      []struct{ Next string }
+		}
+	}
+	if err := json.Unmarshal([]byte(deploy.StateMachine()), &machine); err != nil {
+		t.Fatal(err)
+	}
+	route := func(input map[string]string) string {
+		for _, c := range machine.States["Route"].Choices {
+			if c.holds(input) {
+				return c.Next
+			}
+		}
+		return machine.States["Route"].Default
+	}
+	e := &Engine{o: Options{PlanQueue: "${PlanQueue}", ApplyQueue: "${ApplyQueue}", Lambda: func(run.JobDocument) bool { return true }}}
+	for command, want := range map[run.Kind]string{
+		run.KindPlan: "ReadOnBatch", run.KindApply: "ApplyOnBatch", "exec": "ReadOnBatch", run.KindApproval: "WaitForApproval",
+		"deploy": "NotAvailable", "ephemeral": "NotAvailable", "destroy": "NotAvailable", "frobnicate": "NotAvailable",
+	} {
+		state := route(map[string]string{"command": string(command), "compute": "batch"})
+		if state != want {
+			t.Errorf("%s goes to %s, want %s", command, state, want)
+		}
+		if queue := machine.States[state].Parameters.JobQueue; queue != "" && queue != e.queueOf(command) {
+			t.Errorf("%s runs in %s, and the engine looks for it in %s", command, queue, e.queueOf(command))
+		}
+		if want == "NotAvailable" && !Changes(command) {
+			t.Errorf("%s, which the state machine does not know, counts as harmless", command)
+		}
+		var input map[string]string
+		if err := json.Unmarshal([]byte(e.input(run.JobDocument{Command: command}, []byte(`{"command":"`+string(command)+`"}`))), &input); err != nil {
+			t.Fatal(err)
+		}
+		on := machine.States[route(input)]
+		if asked := input["compute"] == "lambda"; asked && Changes(command) || strings.Contains(on.Resource, "lambda") != (want == "ReadOnBatch") {
+			t.Errorf("%s is computed by %s: %s", command, input["compute"], on.Resource)
+		}
+		if len(on.Catch) == 1 && strings.Contains(on.Resource, "lambda") && on.Catch[0].Next != want {
+			t.Errorf("%s goes on in %s after the function", command, on.Catch[0].Next)
+		}
+	}
+}
