@@ -81,79 +81,41 @@ func becauseOf(name string) string {
 }
 
 // refusedFlags holds a reason for every terraform flag that some command does
-// not allow, so that each flag of terraform has an explicit verdict. An
-// allow-list of a command goes before it.
+// not allow. An allow-list of a command goes before it.
 func refusedFlags() map[string]string {
-	const (
-		variables = "variables come from `lockkeeper.yml` and the server"
-		files     = "files are chosen by the server"
-		locks     = "the state stays locked while terraform runs"
-		text      = "it only changes how the output looks"
-		asks      = "nobody can answer questions there"
-		never     = "it can skip a safety check"
-		plans     = "it belongs to `/plan`"
-		secrets   = "its output can hold secrets"
-	)
-	return map[string]string{
-		"-var":                   variables,
-		"-var-file":              variables,
-		"-out":                   files,
-		"-state":                 files,
-		"-state-out":             files,
-		"-backup":                files,
-		"-backup-out":            files,
-		"-config":                files,
-		"-chdir":                 files,
-		"-generate-config-out":   files,
-		"-plugin-dir":            files,
-		"-test-directory":        files,
-		"-cloud-run":             files,
-		"-filter":                files,
-		"-junit-xml":             files,
-		"-plan":                  files,
-		"-module-depth":          text,
-		"-write":                 files,
-		"-backend":               "the backend comes from the project",
-		"-backend-config":        "the backend comes from the project",
-		"-from-module":           "the root module comes from the project",
-		"-lock":                  locks,
-		"-lock-timeout":          "the server decides how long to wait",
-		"-lockfile":              "the lock file comes from the commit",
-		"-force":                 never,
-		"-force-copy":            never,
-		"-auto-approve":          never,
-		"-target":                plans,
-		"-replace":               plans,
-		"-refresh":               plans,
-		"-refresh-only":          plans,
-		"-ignore-remote-version": never,
-		"-migrate-state":         never,
-		"-reconfigure":           never,
-		"-upgrade":               "versions come from the commit",
-		"-update":                "versions come from the commit",
-		"-get":                   "every job installs its modules by itself",
-		"-destroy":               "type `/destroy`",
-		"-raw":                   secrets,
-		"-json":                  secrets,
-		"-show-sensitive":        secrets,
-		"-verbose":               secrets,
-		"-input":                 asks,
-		"-no-color":              text,
-		"-compact-warnings":      text,
-		"-concise":               text,
-		"-list":                  text,
-		"-deprecation":           text,
-		"-consolidate-warnings":  text,
-		"-consolidate-errors":    text,
-		"-target-file":           files,
-		"-exclude-file":          files,
-		"-json-into":             files,
-		"-exclude":               "name what to plan with `-target`",
-		"-detailed-exitcode":     "the server reads the plan itself",
-		"-no-tests":              "tests are part of the check",
-		"-help":                  "type `/help`",
-		"-version":               "type `/terraform version`",
-		"-or-create":             "the workspace comes from the project",
-		"-allow-missing":         "nothing may be missing here",
+	out := map[string]string{}
+	for _, r := range refusals {
+		for _, name := range strings.Fields(r.flags) {
+			out[name] = r.reason
+		}
 	}
+	return out
+}
+
+// refusals give each flag of terraform an explicit verdict.
+var refusals = []struct{ reason, flags string }{
+	{"variables come from `lockkeeper.yml` and the server", "-var -var-file"},
+	{"files are chosen by the server", "-out -state -state-out -backup -backup-out -config -chdir -generate-config-out -plugin-dir " +
+		"-test-directory -cloud-run -filter -junit-xml -plan -write -target-file -exclude-file -json-into"},
+	{"it only changes how the output looks", "-module-depth -no-color -compact-warnings -concise " +
+		"-list -deprecation -consolidate-warnings -consolidate-errors"},
+	{"the backend comes from the project", "-backend -backend-config"},
+	{"the root module comes from the project", "-from-module"},
+	{"the state stays locked while terraform runs", "-lock"},
+	{"the server decides how long to wait", "-lock-timeout"},
+	{"the lock file comes from the commit", "-lockfile"},
+	{"it can skip a safety check", "-force -force-copy -auto-approve -ignore-remote-version -migrate-state -reconfigure"},
+	{"it belongs to `/plan`", "-target -replace -refresh -refresh-only"},
+	{"versions come from the commit", "-upgrade -update"},
+	{"every job installs its modules by itself", "-get"},
+	{"type `/destroy`", "-destroy"},
+	{"its output can hold secrets", "-raw -json -show-sensitive -verbose"},
+	{"nobody can answer questions there", "-input"},
+	{"name what to plan with `-target`", "-exclude"},
+	{"the server reads the plan itself", "-detailed-exitcode"},
+	{"tests are part of the check", "-no-tests"},
+	{"type `/help`", "-help"},
+	{"type `/terraform version`", "-version"},
+	{"the workspace comes from the project", "-or-create"},
+	{"nothing may be missing here", "-allow-missing"},
 }
