@@ -32,7 +32,8 @@ func (c *jobCmd) Run(ctx context.Context) error {
 	}
 	evaluator, _ := findEvaluator() // without one, a plan that rules have to judge fails and says so
 	job := container.New(container.Options{
-		Config: cfg, Bucket: c.Bucket, Attempt: os.Getenv("AWS_BATCH_JOB_ATTEMPT"), ExternalID: os.Getenv("LOCKKEEPER_EXTERNAL_ID"),
+		Config: cfg, Bucket: c.Bucket, ExternalID: os.Getenv("LOCKKEEPER_EXTERNAL_ID"),
+		Attempt: os.Getenv("AWS_BATCH_JOB_ATTEMPT"), Attempts: os.Getenv("LOCKKEEPER_ATTEMPTS"),
 		Terraform: func(ctx context.Context, wanted string) (string, string, error) {
 			b, err := binaries.Binary(ctx, wanted)
 			return b.Path, b.String(), err

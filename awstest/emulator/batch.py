@@ -90,7 +90,7 @@ def retries(strategy: dict, attempt: int, exit_code, reason, status_reason) -> b
         conditions = (("onExitCode", exit_code), ("onReason", reason), ("onStatusReason", status_reason))
         if all(fnmatch.fnmatchcase(str(v if v is not None else ""), rule[k]) for k, v in conditions if rule.get(k)):
             return rule["action"].upper() == "RETRY"
-    return exit_code != 0 or status_reason == INTERRUPTED
+    return exit_code != 0
 
 
 def run(self) -> None:
@@ -120,7 +120,7 @@ def attempts(self) -> None:
         if self.stop:
             return fail(self, self.job_stopped_reason)
         self.exit_code, self.job_stopped_reason = code, status_reason
-        if code == 0 and not timed_out and status_reason != INTERRUPTED:
+        if code == 0 and not timed_out:  # also when Spot took the machine: no rule is asked then
             return self._mark_stopped(success=True)
         if timed_out or not retries(strategy, attempt, code, reason, status_reason):
             return self._mark_stopped(success=False)

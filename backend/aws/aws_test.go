@@ -55,7 +55,7 @@ func contained(ctx context.Context, args []string) error {
 		return err
 	}
 	job := container.New(container.Options{
-		Config: cfg, Bucket: os.Getenv("LOCKKEEPER_BUCKET"), Attempt: os.Getenv("AWS_BATCH_JOB_ATTEMPT"),
+		Config: cfg, Bucket: os.Getenv("LOCKKEEPER_BUCKET"), Attempt: os.Getenv("AWS_BATCH_JOB_ATTEMPT"), Attempts: os.Getenv("LOCKKEEPER_ATTEMPTS"),
 		ExternalID: os.Getenv("LOCKKEEPER_EXTERNAL_ID"), Dir: os.TempDir(), Grace: time.Second,
 		Terraform: func(_ context.Context, wanted string) (string, string, error) {
 			if wanted == backendtest.Fake {

@@ -37,6 +37,7 @@ func job(args []string) int {
 		asked := make(chan os.Signal, 1)
 		signal.Notify(asked, syscall.SIGTERM)
 		<-asked
+		return 1
 	}
 	return 0
 }

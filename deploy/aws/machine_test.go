@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -82,6 +83,15 @@ func TestT36_APlanIsRepeatedOnlyWhenSpotTookItsMachine(t *testing.T) {
 	}
 	if at(rules[1], "Action") != "EXIT" || at(rules[1], "OnReason") != "*" || len(rules[1].(map[string]any)) != 2 {
 		t.Errorf("last rule %v", rules[1])
+	}
+	told := ""
+	for _, v := range list(at(parsed(t).Resources["PlanJobDefinition"].Properties, "ContainerProperties", "Environment")) {
+		if at(v, "Name") == "LOCKKEEPER_ATTEMPTS" {
+			told = at(v, "Value").(string)
+		}
+	}
+	if told != fmt.Sprint(at(retry, "Attempts")) {
+		t.Errorf("the container is told of %q attempts, and there are %v", told, at(retry, "Attempts"))
 	}
 }
 
