@@ -1,8 +1,10 @@
 package run
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -86,6 +88,24 @@ func TestAnObjectionIsWhatPeopleReadOfAJobThatDidNotBegin(t *testing.T) {
 		refused := Step(r, Objected{At: noon, Objection: objection}).Run.Problem
 		if refused == nil || !strings.HasPrefix(refused.Message, strings.TrimSuffix(want, "before this began")) {
 			t.Errorf("of what was being judged: %+v", refused)
+		}
+	}
+}
+
+// Whoever objects while the last job runs does not want it merged by a machine.
+func TestAnObjectionKeepsAnApplyFromMerging(t *testing.T) {
+	w := &Worker{Merge: true, Now: func() time.Time { return noon }}
+	for _, objected := range []bool{false, true} {
+		r, prepared := chain()
+		prepared.Preparation.Documents = prepared.Preparation.Documents[:1]
+		r = Step(r, prepared).Run
+		if objected {
+			r = Step(r, Objected{At: noon, Objection: ObjectionChanges}).Run
+		}
+		n, _ := w.stepLocked(r, message(0, 1, MessageFinished, OutcomeSucceeded), &Locks{})
+		merges := slices.ContainsFunc(n.Notices, func(x Notice) bool { return x.Kind == NoticeMerge })
+		if n.Run.State != StateSucceeded || merges == objected {
+			t.Errorf("objected %t: state %s, merges %t", objected, n.Run.State, merges)
 		}
 	}
 }
