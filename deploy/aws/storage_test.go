@@ -94,13 +94,16 @@ func TestDeletingTheStackKeepsWhatIsStored(t *testing.T) {
 
 // A container's environment is shown by Batch to whoever may describe jobs.
 func TestTheContainersEnvironmentHoldsNoSecret(t *testing.T) {
-	for _, name := range []string{"PlanJobDefinition", "ApplyJobDefinition"} {
+	for name, want := range map[string]string{
+		"PlanJobDefinition":  "LOCKKEEPER_BUCKET LOCKKEEPER_EXTERNAL_ID LOCKKEEPER_ATTEMPTS",
+		"ApplyJobDefinition": "LOCKKEEPER_BUCKET LOCKKEEPER_EXTERNAL_ID",
+	} {
 		p := at(parsed(t).Resources[name].Properties, "ContainerProperties")
 		var names []string
 		for _, e := range list(at(p, "Environment")) {
 			names = append(names, fmt.Sprint(at(e, "Name")))
 		}
-		if got := strings.Join(names, " "); got != "LOCKKEEPER_BUCKET LOCKKEEPER_EXTERNAL_ID" {
+		if got := strings.Join(names, " "); got != want {
 			t.Errorf("%s has the environment %s", name, got)
 		}
 		if at(p, "Secrets") != nil {
