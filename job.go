@@ -20,13 +20,11 @@ type jobCmd struct {
 }
 
 func (c *jobCmd) Run(ctx context.Context) error {
-	// The runner listens for SIGTERM itself: who ends a job wants to know how.
-	ctx = context.WithoutCancel(ctx)
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return err
 	}
-	binaries, err := toolchain.Find(ctx, toolchain.Options{})
+	binaries, err := toolchain.Find(context.WithoutCancel(ctx), toolchain.Options{}) // SIGTERM is for the job
 	if err != nil {
 		return err
 	}

@@ -156,7 +156,7 @@ func (e *Engine) conclude(ctx context.Context, doc run.JobDocument, end ending) 
 	case r.Began:
 		r.Problem = runner.Interrupted(true)
 	case end.cancelled:
-		r.Outcome, r.Problem = run.OutcomeCancelled, cancelled(doc)
+		r.Outcome, r.Problem = run.OutcomeCancelled, CancelledBefore(doc)
 	case Changes(doc.Command):
 		r.Problem = runner.Interrupted(false)
 	default:
@@ -168,7 +168,8 @@ func (e *Engine) conclude(ctx context.Context, doc run.JobDocument, end ending) 
 	return r, nil
 }
 
-func cancelled(doc run.JobDocument) *run.Problem {
+// CancelledBefore is the problem of a job that was told to end before it began.
+func CancelledBefore(doc run.JobDocument) *run.Problem {
 	next := "Comment `/plan` to plan again."
 	if Changes(doc.Command) {
 		next = "Nothing was changed. Comment `/plan`, then `/apply`."

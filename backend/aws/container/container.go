@@ -63,8 +63,9 @@ func New(o Options) *Job {
 
 // Do does the job whose document lies under a key and leaves its result in the
 // bucket. It may be called again: a job that has a result is over. An error means
-// that there is none.
-func (c *Job) Do(ctx context.Context, key string) error {
+// that there is none. The end of asked, as SIGTERM, ends the job.
+func (c *Job) Do(asked context.Context, key string) error {
+	ctx := context.WithoutCancel(asked) // whoever ends a job wants to know how it ended
 	doc, err := c.document(ctx, key)
 	if err != nil {
 		return err
@@ -78,14 +79,13 @@ func (c *Job) Do(ctx context.Context, key string) error {
 	if engine.Changes(doc.Command) && c.o.Attempt != "" && c.o.Attempt != "1" {
 		return fmt.Errorf("AWS_BATCH_JOB_ATTEMPT is %q: the first attempt may have changed something, and the engine finds that out", c.o.Attempt)
 	}
-	r := c.result(ctx, doc)
-	ctx = context.WithoutCancel(ctx) // the job may have been told to end; its result is wanted all the same
+	r := c.result(asked, doc)
 	if engine.Changes(doc.Command) && !r.Began {
 		if err := c.standBack(ctx, doc); err != nil {
 			return err
 		}
 	}
-	if !engine.Changes(doc.Command) && r.Outcome == run.OutcomeCancelled {
+	if !engine.Changes(doc.Command) && (r.Outcome == run.OutcomeCancelled || r.Outcome == run.OutcomeFailed && asked.Err() != nil) {
 		if r, err = c.interrupted(ctx, doc, r); err != nil {
 			return err
 		}
@@ -119,7 +119,8 @@ func (c *Job) standBack(ctx context.Context, doc run.JobDocument) error {
 }
 
 // result does the job. Whatever keeps it from being done is a result, too.
-func (c *Job) result(ctx context.Context, doc run.JobDocument) run.Result {
+func (c *Job) result(asked context.Context, doc run.JobDocument) run.Result {
+	ctx := context.WithoutCancel(asked)
 	dir, err := c.lay(doc)
 	if err != nil {
 		return refused("container", "The container could not prepare the job, so nothing ran. Comment the command again.", err)
@@ -134,7 +135,10 @@ func (c *Job) result(ctx context.Context, doc run.JobDocument) run.Result {
 		return refused("secrets_unavailable", "The job could not get its role or its secrets, so nothing ran. Whoever runs Lockkeeper finds the reason below.", err)
 	}
 	defer end()
-	r, err := runner.Do(ctx, runner.Options{
+	if asked.Err() != nil { // the runner has not listened until now
+		return run.Result{Outcome: run.OutcomeCancelled, Problem: engine.CancelledBefore(doc)}
+	}
+	r, err := runner.Do(asked, runner.Options{
 		Dir: filepath.Join(dir, "job"), Terraform: path, TerraformName: name, Evaluator: c.o.Evaluator,
 		Pass: passed, Grace: c.o.Grace,
 	}, c.objects)

@@ -40,15 +40,27 @@ func newJob(t *testing.T, e *awstest.Emulator, name string) *Job {
 func anApply(t *testing.T, c *Job) (doc run.JobDocument, key string) {
 	t.Helper()
 	plan := backendtest.Document("plan-0", run.Artifact{Key: "sources/" + strings.Repeat("0", 64), SHA256: strings.Repeat("0", 64), Size: 1})
-	doc, key = backendtest.Apply(plan, run.Result{}), "runs/apply-plan/apply-plan-0.document.json"
+	doc = backendtest.Apply(plan, run.Result{})
+	return doc, c.keep(t, doc)
+}
+
+// keep stores the document of a job.
+func (c *Job) keep(t *testing.T, doc run.JobDocument) (key string) {
+	t.Helper()
 	content, err := json.Marshal(doc)
 	if err != nil {
 		t.Fatal(err)
 	}
+	key = "runs/" + doc.RunID + "/" + doc.JobID + ".document.json"
+	c.put(t, key, content)
+	return key
+}
+
+func (c *Job) put(t *testing.T, key string, content []byte) {
+	t.Helper()
 	if _, err := c.objects.Client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &c.o.Bucket, Key: &key, Body: bytes.NewReader(content)}); err != nil {
 		t.Fatal(err)
 	}
-	return doc, key
 }
 
 func TestWhoSpeaksForAnApplyThatDidNotBegin(t *testing.T) {
@@ -89,7 +101,57 @@ func (c *Job) wantNothing(t *testing.T, doc run.JobDocument, key string) {
 	if err := c.Do(t.Context(), key); err == nil {
 		t.Error("want an error")
 	}
+	c.wantNoResult(t, doc)
+}
+
+func (c *Job) wantNoResult(t *testing.T, doc run.JobDocument) {
+	t.Helper()
 	if content, err := c.read(t.Context(), engine.ResultKey(doc)); !errors.Is(err, artifact.ErrNotFound) {
 		t.Errorf("there is a result: %v, %s", err, content)
+	}
+}
+
+// T36: what was told to end while the container got ready does not begin.
+func TestAJobThatIsToldToEndBeforeItBegins(t *testing.T) {
+	e := awstest.Start(t, awstest.Options{})
+	c := newJob(t, e, "first")
+	c.o.Attempts = "2"
+	asked, end := context.WithCancel(t.Context())
+	end()
+	ended := func(doc run.JobDocument) (r run.Result) {
+		t.Helper()
+		content, err := c.read(t.Context(), engine.ResultKey(doc))
+		if err != nil || json.Unmarshal(content, &r) != nil {
+			t.Fatalf("%s: %v: %s", doc.JobID, err, content)
+		}
+		return r
+	}
+	apply, key := anApply(t, c)
+	if err := c.Do(asked, key); err != nil {
+		t.Fatal(err)
+	}
+	if by, _, err := c.objects.Claimant(t.Context(), runner.AppliedKey(apply)); by != runner.Withdrawn || err != nil {
+		t.Errorf("the claim is by %q, %v", by, err)
+	}
+	if r := ended(apply); r.Outcome != run.OutcomeCancelled || r.Began || !strings.Contains(r.Problem.Message, "Nothing was changed") {
+		t.Errorf("apply: %+v", r.Problem)
+	}
+
+	plan := backendtest.Document("plan-0", run.Artifact{})
+	key = c.keep(t, plan)
+	if err := c.Do(asked, key); !errors.Is(err, errTaken) {
+		t.Errorf("the first attempt of a plan ends with %v", err)
+	}
+	c.wantNoResult(t, plan)
+	c.o.Attempt = "2"
+	if err := c.Do(asked, key); err != nil || ended(plan).Problem.Code != "interrupted" {
+		t.Errorf("the last one ends with %v: %+v", err, ended(plan).Problem)
+	}
+	c.o.Attempt = "1"
+	plan = backendtest.Document("other-0", run.Artifact{})
+	key = c.keep(t, plan)
+	c.put(t, engine.CancelledKey(plan), []byte("asked to end"))
+	if err := c.Do(asked, key); err != nil || ended(plan).Outcome != run.OutcomeCancelled {
+		t.Errorf("a plan that was cancelled ends with %v: %+v", err, ended(plan).Problem)
 	}
 }

@@ -15,13 +15,16 @@ import (
 // what Spot took only when it did not end well.
 var errTaken = errors.New("told to end, and nobody had asked for that: the next attempt makes the plan anew")
 
-// interrupted is the result of a plan that was told to end. When a person asked
-// for it, that is what it says. Else AWS takes the machine back (Amazon ECS
-// developer guide, "Fargate capacity providers": SIGTERM, and the task ends), and
-// there is no result as long as another attempt follows. Jobs that are
+// interrupted is the result of a plan on Batch that was told to end. When a
+// person asked for it, that is what it says. Else AWS takes the machine back
+// (Amazon ECS developer guide, "Fargate capacity providers": SIGTERM, and the task
+// ends), and there is no result as long as another attempt follows. Jobs that are
 // terminated or take too long are not repeated (AWS Batch user guide, "Automated
 // job retries", "Job timeouts"), and the engine says what became of them.
 func (c *Job) interrupted(ctx context.Context, doc run.JobDocument, r run.Result) (run.Result, error) {
+	if c.o.Attempt == "" { // a function
+		return r, nil
+	}
 	_, err := c.read(ctx, engine.CancelledKey(doc))
 	if err == nil {
 		return r, nil
