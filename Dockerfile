@@ -7,6 +7,8 @@
 
 ARG GO_VERSION=1.26.8
 ARG DEBIAN=bookworm
+ARG TERRAFORM_VERSION=1.11.4
+ARG TOFU_VERSION=1.10.1
 
 FROM --platform=$BUILDPLATFORM golang:${GO_VERSION}-${DEBIAN} AS build
 WORKDIR /src
@@ -26,10 +28,10 @@ RUN mkdir /out \
 FROM golang:${GO_VERSION}-${DEBIAN} AS terraform
 ARG HC_INSTALL_VERSION=0.10.0
 RUN go install "github.com/hashicorp/hc-install/cmd/hc-install@v${HC_INSTALL_VERSION}" && mkdir /out
-ARG TERRAFORM_VERSION=1.11.4
+ARG TERRAFORM_VERSION
 RUN hc-install install -version "$TERRAFORM_VERSION" -path /out terraform
 ARG TARGETARCH
-ARG TOFU_VERSION=1.10.1
+ARG TOFU_VERSION
 ARG TOFU_SHA256=
 WORKDIR /tofu
 RUN archive="tofu_${TOFU_VERSION}_linux_${TARGETARCH}.tar.gz" \
@@ -41,22 +43,28 @@ RUN archive="tofu_${TOFU_VERSION}_linux_${TARGETARCH}.tar.gz" \
  && sha256sum --strict -c wanted \
  && tar -xzf "$archive" -C /out tofu
 
-# The modules that each program was built from.
-FROM build AS contents
-COPY --from=terraform /out/ /out/
-RUN go version -m /out/* > /contents.txt
-
-FROM debian:${DEBIAN}-slim
+FROM debian:${DEBIAN}-slim AS base
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates git \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --user-group --create-home lockkeeper \
  && install -d -o lockkeeper -g lockkeeper -m 0700 /var/lib/lockkeeper \
- && install -d /usr/share/lockkeeper \
- && dpkg-query -W > /usr/share/lockkeeper/debian.txt
-COPY --from=contents /contents.txt /usr/share/lockkeeper/modules.txt
+ && dpkg-query -W -f '${Package}\t${Version}\t${Architecture}\n' > /debian.txt
+
+# What all of it is made of.
+FROM build AS contents
+ARG TERRAFORM_VERSION
+ARG TOFU_VERSION
+COPY --from=terraform /out/ /other/
+COPY --from=base /debian.txt /
+RUN go run ./deploy/sbom -version "$VERSION" -debian /debian.txt /out/* \
+      "/other/terraform=v$TERRAFORM_VERSION" "/other/tofu=v$TOFU_VERSION" > /sbom.cdx.json
+
+FROM base
+COPY --from=contents /sbom.cdx.json /usr/share/lockkeeper/
 COPY --from=terraform /out/ /usr/local/bin/
 COPY --from=build /out/ /usr/local/bin/
 USER 10001:10001
-WORKDIR /home/lockkeeper
+# Lambda runs as a user of its own, who may not enter another's home.
+WORKDIR /
 ENTRYPOINT ["/usr/local/bin/lockkeeper"]

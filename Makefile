@@ -5,6 +5,7 @@
 # make check  what a change must pass: format, vet, staticcheck, cfn-lint and asl-validator, tests with the race detector
 # make bench  how much Lockkeeper adds to bare terraform; writes bench.json
 # make build  bin/lockkeeper, bin/lockkeeper-runner and bin/lockkeeper-evaluator
+# make sbom   bin/sbom.cdx.json: what the three programs are made of (CycloneDX)
 # make update rewrites golden files
 # make fuzz   each fuzz target for FUZZTIME
 
@@ -17,7 +18,7 @@ export CGO_ENABLED ?= 0
 # Said last when the tests of the AWS engine were left out.
 SKIPPED = if [ "$$LOCKKEEPER_SKIP_AWS" = 1 ]; then echo 'LOCKKEEPER_SKIP_AWS=1: the AWS engine was not tested.'; fi
 
-.PHONY: run once build test check format vet staticcheck aws-lint race bench fuzz update browser
+.PHONY: run once build sbom test check format vet staticcheck aws-lint race bench fuzz update browser
 
 run: build
 	bin/lockkeeper sandbox $(if $(LISTEN),--listen $(LISTEN))
@@ -27,6 +28,9 @@ once: build
 
 build:
 	$(GO) build -trimpath -o bin/ . ./runner/lockkeeper-runner ./policy/rego/lockkeeper-evaluator
+
+sbom: build
+	$(GO) run ./deploy/sbom bin/lockkeeper bin/lockkeeper-runner bin/lockkeeper-evaluator > bin/sbom.cdx.json
 
 test: vet browser
 	$(GO) test -timeout 20m ./...

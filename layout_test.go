@@ -52,7 +52,8 @@ var layout = map[string][]string{
 	"awstest": {"awstest/*"},
 
 	// What people deploy to AWS, and nothing else.
-	"deploy/aws": {},
+	"deploy/aws":  {},
+	"deploy/sbom": {},
 
 	"bench": {"*"},
 }

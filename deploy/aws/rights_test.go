@@ -79,6 +79,7 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{"lockkeeper-scheduler", "states:StartExecution", s.out["StateMachine"], nil, true},
 		{"lockkeeper-build", "s3:GetObject", objects + "build/source.zip", nil, true},
 		{"lockkeeper-build", "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
+		{"lockkeeper-build", "s3:PutObject", objects + "build/source.zip", nil, false},
 	} {
 		if got := awstest.Allows(policies[row.who], awstest.Request{Action: row.action, Resource: row.resource, Context: row.context}); got != row.want {
 			t.Errorf("%s, %s on %s: %v, want %v", row.who, row.action, row.resource, got, row.want)
