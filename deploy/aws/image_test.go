@@ -1,0 +1,162 @@
+package deploy
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// instructions are those of a Dockerfile, one per line.
+func instructions(t *testing.T) []string {
+	t.Helper()
+	text := strings.ReplaceAll(read(t, "Dockerfile"), "\\\n", " ")
+	return slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return line == "" || strings.HasPrefix(line, "#") })
+}
+
+func TestTheImageRunsAsNobodySpecial(t *testing.T) {
+	last := map[string]string{} // of each instruction
+	for _, line := range instructions(t) {
+		name, rest, _ := strings.Cut(line, " ")
+		if name == "RUN" && last["USER"] != "" {
+			t.Errorf("after USER: %s", line)
+		}
+		last[name] = rest
+	}
+	for name, want := range map[string]string{
+		"FROM": "base", "USER": "10001:10001", "WORKDIR": "/", // Lambda's user may enter no other directory of the image
+		"ENTRYPOINT": `["/usr/local/bin/lockkeeper"]`,
+	} {
+		if last[name] != want {
+			t.Errorf("%s is %s, want %s", name, last[name], want)
+		}
+	}
+}
+
+// What is fetched is checked before it is used, and over TLS.
+func TestEveryDownloadOfTheImageIsChecked(t *testing.T) {
+	downloads := 0
+	for _, line := range instructions(t) {
+		if strings.HasPrefix(line, "ADD ") {
+			t.Errorf("nothing checks %s", line)
+		}
+		for range strings.Count(line, "curl ") {
+			downloads++
+			check, use := strings.Index(line, "sha256sum --strict -c"), strings.Index(line, "tar ")
+			if check < strings.LastIndex(line, "curl ") || use < check {
+				t.Errorf("used before it is checked: %s", line)
+			}
+		}
+		if strings.Count(line, "curl ") != strings.Count(line, "curl --proto =https ") {
+			t.Errorf("not over TLS alone: %s", line)
+		}
+	}
+	if downloads != 2 {
+		t.Errorf("%d downloads", downloads)
+	}
+}
+
+func TestTheImageHasAllProgramsAndSaysSo(t *testing.T) {
+	text, build := read(t, "Dockerfile"), read(t, "deploy/aws/buildspec.yml")
+	for _, want := range []string{"-o /out/ . ./runner/lockkeeper-runner ./policy/rego/lockkeeper-evaluator", "ca-certificates git", "COPY --from=terraform /out/ /usr/local/bin/", "COPY --from=build /out/ /usr/local/bin/"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the Dockerfile lacks %q", want)
+		}
+	}
+	for _, want := range []string{"lockkeeper --version", "lockkeeper-runner", "lockkeeper-evaluator", "git --version", "terraform version", "tofu version", "ca-certificates.crt", "--user 993:990", "/usr/share/lockkeeper/sbom.cdx.json", "BUILDX_NO_DEFAULT_ATTESTATIONS=1"} {
+		if i := strings.Index(build, want); i < 0 || i > strings.Index(build, "docker push") {
+			t.Errorf("the build does not look at %q before it pushes", want)
+		}
+	}
+}
+
+// .dockerignore leaves everything that the programs are built from.
+func TestTheImageCanBeBuiltFromWhatIsSent(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=Dir,Standard,Module,GoFiles,EmbedFiles", ".", "./runner/lockkeeper-runner", "./policy/rego/lockkeeper-evaluator", "./deploy/sbom")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignored, files := ignores(read(t, ".dockerignore")), 0
+	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
+		var p struct {
+			Dir                 string
+			Module              *struct{ Main bool }
+			GoFiles, EmbedFiles []string
+		}
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		if p.Module == nil || !p.Module.Main {
+			continue
+		}
+		for _, name := range slices.Concat(p.GoFiles, p.EmbedFiles) {
+			file, err := filepath.Rel(top, filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files++
+			if ignored(file) {
+				t.Errorf(".dockerignore leaves out %s", file)
+			}
+		}
+	}
+	if files < 200 {
+		t.Errorf("only %d files were looked at", files)
+	}
+	for _, file := range []string{".git/HEAD", "docs/aws.md", "main_test.go", "runner/testdata/x", "deploy/aws/lint.sh", "bin/lockkeeper"} {
+		if !ignored(file) {
+			t.Errorf(".dockerignore sends %s", file)
+		}
+	}
+}
+
+// ignores reads .dockerignore: the last pattern that fits a file or a directory
+// above it decides (Docker's reference, ".dockerignore file").
+func ignores(text string) func(file string) bool {
+	type rule struct {
+		pattern *regexp.Regexp
+		ignore  bool
+	}
+	var rules []rule
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		pattern, sent := strings.CutPrefix(line, "!")
+		pattern = regexp.QuoteMeta(strings.Trim(pattern, "/"))
+		pattern = strings.NewReplacer(`\*\*/`, `(?:.*/)?`, `\*`, `[^/]*`).Replace(pattern)
+		rules = append(rules, rule{regexp.MustCompile("^" + pattern + "(?:/.*)?$"), !sent})
+	}
+	return func(file string) bool {
+		ignored := false
+		for _, r := range rules {
+			if r.pattern.MatchString(file) {
+				ignored = r.ignore
+			}
+		}
+		return ignored
+	}
+}
