@@ -20,22 +20,29 @@ import (
 func TestAnAnswerReachesItsExecution(t *testing.T) {
 	f := newFixture(t, emulator(t, 1))
 	e, inbox := f.engine(t), backendtest.NewInbox()
-	backendtest.Serve(t, e, inbox)
 	f.Inject(t,
 		awstest.Throttled("states", "SendTaskSuccess", 1), awstest.Lost("states", "SendTaskSuccess", 1),
 		awstest.Throttled("states", "SendTaskFailure", 1), awstest.Lost("states", "SendTaskFailure", 1))
+	ends := func(doc run.JobDocument) {
+		backendtest.Eventually(t, "the execution ends", func() bool { return f.status(t, doc) == types.ExecutionStatusSucceeded })
+	}
 	yes, no, early := backendtest.Approval("run-0", 3600), backendtest.Approval("run-1", 3600), backendtest.Approval("run-2", 3600)
+	must0(t, e.Start(t.Context(), early))
+	must0(t, e.Approve(t.Context(), early.JobID, "octocat"))
+	stop := backendtest.Serve(t, e, inbox) // its token comes after the answer
+	ends(early)
 	for _, doc := range []run.JobDocument{yes, no} {
 		must0(t, e.Start(t.Context(), doc))
 		inbox.Await(t, doc.JobID, run.MessageStarted, 1) // its token came
 	}
+	stop()
 	must0(t, e.Approve(t.Context(), yes.JobID, "octocat"))
 	must0(t, e.Reject(t.Context(), no.JobID, "octocat", "no"))
-	must0(t, e.Start(t.Context(), early))
-	must0(t, e.Approve(t.Context(), early.JobID, "octocat"))
+	ends(yes)
+	ends(no)
+	backendtest.Serve(t, e, inbox)
 	for _, doc := range []run.JobDocument{yes, no, early} {
 		inbox.Finished(t, doc.JobID)
-		backendtest.Eventually(t, "the execution ends", func() bool { return f.status(t, doc) == types.ExecutionStatusSucceeded })
 	}
 	for _, call := range f.Refused(t, "server", f.prefix+"-server") {
 		t.Error(call)

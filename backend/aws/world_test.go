@@ -22,7 +22,8 @@ import (
 // memory by one goroutine. Any call may be refused or lose its answer.
 type world struct {
 	random     *rand.Rand
-	trouble    bool // calls may fail
+	trouble    bool   // calls may fail
+	between    func() // happens now and then before a call is answered
 	objects    map[string]object
 	executions map[string]string // status, by name
 	containers []*container
@@ -42,6 +43,11 @@ func (w *world) chance(percent int) bool { return w.random.IntN(100) < percent }
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 	if w.trouble && w.chance(12) {
 		return answer(http.StatusServiceUnavailable, map[string]any{"__type": "ThrottlingException"}, nil), nil
+	}
+	if between := w.between; between != nil && w.chance(10) {
+		w.between = nil // its own calls are left alone
+		between()
+		w.between = between
 	}
 	var body []byte
 	if r.Body != nil {

@@ -95,9 +95,6 @@ func (e *Engine) waitLeft(f files, doc run.JobDocument) time.Duration {
 // concludeOnce writes the result of a job unless it has one. A link is made
 // once, whoever else tries, and only to what is complete.
 func (f files) concludeOnce(r run.Result) error {
-	if f.has(runner.ResultFile) {
-		return nil
-	}
 	content, err := json.Marshal(r)
 	if err != nil {
 		return err
