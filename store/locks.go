@@ -89,12 +89,24 @@ func (s *SQLite) Locks(ctx context.Context) (run.Locks, error) {
 	if l, known := s.locks.get(); known {
 		return copyLocks(l), nil
 	}
+	// A change is on disk before it is remembered. Whoever reads the disk then
+	// would see it before others who read the memory do.
+	s.updating.Lock()
+	defer s.updating.Unlock()
+	if l, known := s.locks.get(); known {
+		return copyLocks(l), nil
+	}
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}) // all tables as of one moment
 	if err != nil {
 		return run.Locks{}, fmt.Errorf("reading locks: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	return loadLocks(ctx, tx)
+	l, err := loadLocks(ctx, tx)
+	if err != nil {
+		return run.Locks{}, err
+	}
+	s.locks.put(l)
+	return copyLocks(l), nil
 }
 
 // lastLocks are the locks as last committed.

@@ -47,6 +47,7 @@ func (s *SQLite) UpdateRun(ctx context.Context, id string, change func(*run.Run)
 		return s.putNotices(ctx, tx, notices)
 	})
 	if err != nil {
+		s.hot.forget(id) // a commit that went wrong may be on disk
 		return run.Run{}, fmt.Errorf("updating run %q: %w", id, err)
 	}
 	s.hot.put(r)
