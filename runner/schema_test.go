@@ -45,7 +45,9 @@ func TestSchemaAcceptsDocuments(t *testing.T) {
 	minimal.Flags, minimal.PullRequest = nil, 0
 	minimal.Project = run.JobProject{Name: "app", Dir: ".", Workspace: "default"}
 	minimal.Environment = run.JobEnvironment{Name: "default"}
-	for name, doc := range map[string]run.JobDocument{"full": full(), "minimal": minimal} {
+	approval := full()
+	approval.Command = run.KindApproval
+	for name, doc := range map[string]run.JobDocument{"full": full(), "minimal": minimal, "approval": approval} {
 		if err := schema.Validate(generic(t, doc)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
