@@ -159,7 +159,7 @@ func TestJobsHaveTheirTurnInOrder(t *testing.T) {
 	for i := range n {
 		// Jobs up to i-1 have ended, and the next two are at their last step.
 		c.await(t, "+ show", min(i+2, n))
-		c.await(t, "+ init", min(i+2, n))
+		c.await(t, "+ plan", min(i+2, n))
 		c.touch(t, "go-"+id(i))
 		if r := inbox.Finished(t, id(i)); r.Outcome != run.OutcomeSucceeded {
 			t.Fatalf("job %d: %+v", i, r.Problem)
@@ -186,7 +186,7 @@ func TestJobsOverlapAndTerraformDoesNot(t *testing.T) {
 		// Jobs up to i-1 have ended. Four more are through with terraform and
 		// have not: that is as many as may pile up.
 		c.await(t, "- show", min(i+4, n))
-		c.await(t, "+ init", min(i+4, n))
+		c.await(t, "+ plan", min(i+4, n))
 		for k := i; k < n; k++ {
 			if m := inbox.Of(id(k)); len(m) > 0 && m[len(m)-1].Kind == run.MessageFinished {
 				t.Fatalf("job %d is over", k)
