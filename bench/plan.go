@@ -67,9 +67,13 @@ type planned struct {
 	cpu, bareCPU      cpuTime
 }
 
-func (p planned) note() string {
+func (p planned) note() string { return spent(p.ours, p.bare, p.cpu, p.bareCPU) }
+
+// spent says what ours and bare Terraform took, in milliseconds, and of the
+// processors.
+func spent(ours, bare float64, cpu, bareCPU cpuTime) string {
 	return fmt.Sprintf("%.0f ms against %.0f ms; processor time per project: server %.1f ms, jobs %.1f ms, bare %.1f ms",
-		p.ours, p.bare, ms(p.cpu.own), ms(p.cpu.children), ms(p.bareCPU.children))
+		ours, bare, ms(cpu.own), ms(cpu.children), ms(bareCPU.children))
 }
 
 // plans plans n projects with Lockkeeper and with bare Terraform in turns.
