@@ -18,5 +18,5 @@ func lockHeld(f Facts, p Project) Reason {
 	case p.Place > 0:
 		return bad("lock_held", fmt.Sprintf("This pull request is number %d in line for the lock: wait until it is planned again by itself, then comment `/apply`.", p.Place))
 	}
-	return bad("lock_held", "This pull request does not hold the lock any more: comment `/plan` to take it.")
+	return bad("lock_held", "This pull request does not hold the lock: comment `/plan` to take it.")
 }

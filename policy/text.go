@@ -73,8 +73,12 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// period is a duration without the zeros that Go writes: 168h, 1h30m.
+// period is a duration as people say it: 7 days, 36h, 1h30m.
 func period(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= 2*day && d%day == 0 {
+		return count(int(d/day), "day")
+	}
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")

@@ -71,6 +71,11 @@ func TestWhy(t *testing.T) {
 			f.Unattributed = 2
 			return Apply(f)
 		}},
+		{"a project that is named is not changed", func() Verdict {
+			f := applicable()
+			f.Projects = append(f.Projects, Project{Name: "app", Environment: "prod", Rules: f.Projects[0].Rules})
+			return Apply(f)
+		}},
 		{"somebody decided so", func() Verdict {
 			f := applicable()
 			f.Override, f.Confirm = true, "network-prod"
@@ -216,7 +221,7 @@ func TestQuote(t *testing.T) {
 
 func TestPeriod(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		168 * time.Hour: "168h", 90 * time.Minute: "1h30m", 20 * time.Minute: "20m", 90 * time.Second: "1m30s", 10 * time.Hour: "10h", time.Hour + 10*time.Second: "1h0m10s",
+		168 * time.Hour: "7 days", 48 * time.Hour: "2 days", 24 * time.Hour: "24h", 36 * time.Hour: "36h", 90 * time.Minute: "1h30m", 20 * time.Minute: "20m", 90 * time.Second: "1m30s", 10 * time.Hour: "10h", time.Hour + 10*time.Second: "1h0m10s",
 	} {
 		if got := period(d); got != want {
 			t.Errorf("%v is %q", d, got)

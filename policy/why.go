@@ -41,7 +41,7 @@ func (v Verdict) texts(want func(Reason) bool) []Reason {
 // Sentences are the texts of what is missing, for people: at most 21, the last
 // of which says that there are more.
 func (v Verdict) Sentences() []string {
-	missing := v.Missing()
+	missing := v.pointed().Missing()
 	var out []string
 	for _, r := range missing[:min(len(missing), sentences)] {
 		out = append(out, r.Text)
@@ -52,13 +52,26 @@ func (v Verdict) Sentences() []string {
 	return out
 }
 
+// pointed leaves out what is no way forward: a project that the pull request
+// does not change misses its plan and its lock too, and neither would help.
+func (v Verdict) pointed() Verdict {
+	v.Parts = slices.Clone(v.Parts)
+	for i, part := range v.Parts {
+		untouched := slices.IndexFunc(part.Reasons, func(r Reason) bool { return r.Predicate == "touched" && !r.OK })
+		if untouched >= 0 {
+			v.Parts[i].Reasons = part.Reasons[untouched : untouched+1]
+		}
+	}
+	return v
+}
+
 // Explain is a refusal's text: the one sentence that is missing, or a list.
 func (v Verdict) Explain() string {
 	texts := v.Sentences()
 	if len(texts) < 2 {
 		return strings.Join(texts, "")
 	}
-	return fmt.Sprintf("%d things are in the way:\n\n- %s", len(v.Missing()), strings.Join(texts, "\n- "))
+	return fmt.Sprintf("%d things are in the way:\n\n- %s", len(v.pointed().Missing()), strings.Join(texts, "\n- "))
 }
 
 // Silent reports whether nothing need be said about a verdict that denies.

@@ -321,7 +321,7 @@ func TestLocksOfOthersStandInTheWay(t *testing.T) {
 
 	w.locks.Release(w.holder(first), nil)
 	p, err = w.apply(first)
-	w.refused(p, err, "lock_held", "does not hold the lock any more")
+	w.refused(p, err, "lock_held", "does not hold the lock")
 	w.plan(second, nil)
 	p, err = w.apply(second)
 	w.allowed(p, err, "other")
