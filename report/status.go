@@ -172,8 +172,7 @@ func result(r run.Run) string {
 	}
 	switch {
 	case r.State == run.StateRefused && r.Problem != nil:
-		first, _, _ := strings.Cut(r.Problem.Message, "\n") // a list would not fit into a cell
-		return "refused: " + markdown.RichLine(markdown.Limit(first, 160))
+		return "refused: " + markdown.RichLine(markdown.Limit(inCell(r.Problem.Message), 160))
 	case r.Kind == run.KindApply && len(r.Jobs)+len(r.Unchanged) > 0:
 		return applyResult(r)
 	case r.State == run.StateSuperseded:
@@ -183,6 +182,20 @@ func result(r run.Run) string {
 	}
 	title := checkTitle(p, View{}.groups(p))
 	return strings.ToLower(title[:1]) + title[1:]
+}
+
+// inCell is the first line of a message for a table's cell, which has no room
+// for a list: nor does it announce one.
+func inCell(message string) string {
+	first, _, _ := strings.Cut(message, "\n")
+	announcing, announces := strings.CutSuffix(first, ":")
+	if !announces {
+		return first
+	}
+	if end := strings.LastIndex(announcing, ". "); end >= 0 {
+		return announcing[:end+1]
+	}
+	return announcing
 }
 
 // applyResult counts how the projects of an apply ended.

@@ -71,6 +71,20 @@ func TestRefusalOfAnApply(t *testing.T) {
 	judge(t, text)
 }
 
+func TestACellAnnouncesNoList(t *testing.T) {
+	for message, want := range map[string]string{
+		"Not now. Wait.\nMore.":                         "Not now. Wait.",
+		"2 things are in the way:\n\n- a":                "2 things are in the way",
+		"No project is called `x`. There are 8:\n- `a`":  "No project is called `x`.",
+		"`database-prod`: 0 of 1 approval: ask somebody.": "`database-prod`: 0 of 1 approval: ask somebody.",
+		"": "", ":": "",
+	} {
+		if got := inCell(message); got != want {
+			t.Errorf("inCell(%q) = %q, want %q", message, got, want)
+		}
+	}
+}
+
 func TestOrdinal(t *testing.T) {
 	for n, want := range map[int]string{1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 11: "11th", 12: "12th", 13: "13th", 21: "21st", 102: "102nd", 111: "111th", 1_003: "1,003rd"} {
 		if got := ordinal(n); got != want {
