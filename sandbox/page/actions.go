@@ -14,11 +14,11 @@ type form struct {
 	r      *http.Request
 	person *github.Person
 	repo   string // owner/name
-	number int
+	number int    // an action that opens another pull request names that one
 }
 
 // action does what a form asks for. It gives the tab to show then.
-type action func(f form) (tab string, err error)
+type action func(f *form) (tab string, err error)
 
 // actions lists what can be posted, by path below the pull request.
 func (s *site) actions() map[string]action {
@@ -26,6 +26,7 @@ func (s *site) actions() map[string]action {
 		"comment":           comment,
 		"review":            review,
 		"edit":              s.push,
+		"propose":           s.propose,
 		"close":             closePull,
 		"reopen":            reopenPull,
 		"merge":             merge,
@@ -48,44 +49,45 @@ func (s *site) act(do action) http.HandlerFunc {
 			s.fail(w, r, &github.Error{Status: http.StatusBadRequest, Message: "The form is too large or broken; nothing was changed."})
 			return
 		}
-		tab, err := do(form{r: r, person: s.double.As(s.you(r).Login), repo: repo, number: number})
+		f := &form{r: r, person: s.double.As(s.you(r).Login), repo: repo, number: number}
+		tab, err := do(f)
 		if err != nil {
 			status, message := explain(r, err)
 			s.showPull(w, r, shown{status: status, tab: tab, flash: message})
 			return
 		}
-		http.Redirect(w, r, pullURL(repo, number, tab), http.StatusSeeOther)
+		http.Redirect(w, r, pullURL(repo, f.number, tab), http.StatusSeeOther)
 	}
 }
 
-func comment(f form) (string, error) {
+func comment(f *form) (string, error) {
 	_, err := f.person.Comment(f.repo, f.number, f.text("body"))
 	return "conversation", err
 }
 
-func review(f form) (string, error) {
+func review(f *form) (string, error) {
 	_, err := f.person.Review(f.repo, f.number, f.r.PostFormValue("event"), f.text("body"))
 	return "conversation", err
 }
 
-func closePull(f form) (string, error) {
+func closePull(f *form) (string, error) {
 	return "conversation", f.person.ClosePull(f.repo, f.number)
 }
 
-func reopenPull(f form) (string, error) {
+func reopenPull(f *form) (string, error) {
 	return "conversation", f.person.ReopenPull(f.repo, f.number)
 }
 
-func ready(f form) (string, error) {
+func ready(f *form) (string, error) {
 	return "conversation", f.person.ReadyForReview(f.repo, f.number)
 }
 
-func merge(f form) (string, error) {
+func merge(f *form) (string, error) {
 	_, err := f.person.MergePull(f.repo, f.number, f.r.PostFormValue("method"))
 	return "conversation", err
 }
 
-func press(f form) (string, error) {
+func press(f *form) (string, error) {
 	id, err := checkID(f.r)
 	if err != nil {
 		return "checks", err
@@ -93,7 +95,7 @@ func press(f form) (string, error) {
 	return "checks", f.person.Press(f.repo, id, f.r.PostFormValue("identifier"))
 }
 
-func rerun(f form) (string, error) {
+func rerun(f *form) (string, error) {
 	id, err := checkID(f.r)
 	if err != nil {
 		return "checks", err
@@ -103,7 +105,7 @@ func rerun(f form) (string, error) {
 
 // text gives a field with the line ends that GitHub's own forms send as plain
 // newlines; browsers send CRLF.
-func (f form) text(field string) string {
+func (f *form) text(field string) string {
 	return strings.ReplaceAll(f.r.PostFormValue(field), "\r\n", "\n")
 }
 

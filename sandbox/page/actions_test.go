@@ -55,6 +55,29 @@ func TestEveryFormActs(t *testing.T) {
 	}
 }
 
+func TestAnEditBecomesAPullRequestOfItsOwn(t *testing.T) {
+	w := newWorld(t)
+	edit := func(content string) url.Values {
+		return url.Values{"path": {"live/prod/orders/prod.tfvars"}, "content": {content}, "message": {"Fewer replicas\n\nWhy."}}
+	}
+	for _, want := range []string{"#2", "#3"} {
+		status, page := w.post(pullAt+"/propose", edit("replicas = 1"+want+"\n"))
+		if status != http.StatusOK {
+			t.Fatalf("status %d: %s", status, text(page))
+		}
+		wantText(t, byID(page, "title"), "Fewer replicas", want, "1 commit", demo.DefaultBranch)
+	}
+	if first := w.pull(); len(first.Commits) != 1 {
+		t.Errorf("the first pull request has %d commits now", len(first.Commits))
+	}
+	w.be(demo.Outsider)
+	status, page := w.post(pullAt+"/propose", edit("replicas = 9\n"))
+	wantText(t, page, "GitHub refuses", "replicas = 9")
+	if numbers, err := w.PullNumbers(repo); status != http.StatusForbidden || err != nil || len(numbers) != 3 {
+		t.Errorf("an outsider: status %d, pull requests %v, error %v", status, numbers, err)
+	}
+}
+
 func TestReopenAndReadyForReview(t *testing.T) {
 	w := newWorld(t)
 	must(t, w.As(demo.Author).ClosePull(repo, 1))
@@ -111,6 +134,7 @@ func TestRefusalsAreShownAndLoseNothing(t *testing.T) {
 		"an outsider pushes":      {demo.Outsider, "/edit", url.Values{"path": {"README.md"}, "content": {"my own text"}, "message": {"m"}}, 403, []string{"GitHub refuses", "my own text"}},
 		"an outsider merges":      {demo.Outsider, "/merge", url.Values{"method": {"merge"}}, 403, []string{"GitHub refuses"}},
 		"an outsider closes":      {demo.Outsider, "/close", nil, 403, []string{"GitHub refuses"}},
+		"an edit of no file":      {demo.Author, "/propose", url.Values{"path": {"../x"}, "content": {"x"}, "message": {"m"}}, 422, []string{"no file of this name"}},
 		"a path out of the tree":  {demo.Author, "/edit", url.Values{"path": {"../../etc/passwd"}, "content": {"x"}, "message": {"m"}}, 422, []string{"no file of this name"}},
 		"git's own directory":     {demo.Author, "/edit", url.Values{"path": {".git/config"}, "content": {"x"}, "message": {"m"}}, 422, []string{"no file of this name"}},
 		"a link in disguise":      {demo.Author, "/edit", url.Values{"path": {"README.md"}, "content": {"\x00symlink:/etc/passwd"}, "message": {"m"}}, 422, []string{"Only text files"}},

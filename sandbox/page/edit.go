@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -61,31 +62,68 @@ func firstEditable(pull github.PullView, paths []string) string {
 	return ""
 }
 
-// push commits one edited file to the pull request's branch. Only a file that
-// the branch has can be edited, so no posted path ever names another.
-func (s *site) push(f form) (string, error) {
+// push commits one edited file to the pull request's branch.
+func (s *site) push(f *form) (string, error) {
 	pull, err := s.double.Pull(f.repo, f.number)
 	if err != nil {
 		return "edit", err
 	}
-	path := f.r.PostFormValue("path")
-	paths, err := s.reader.files(f.r.Context(), s.you(f.r).Login, pull.HeadRepo, pull.HeadRef)
+	message, files, err := s.edited(f, pull)
 	if err != nil {
 		return "edit", err
 	}
-	if !slices.Contains(paths, path) {
-		return "edit", &github.Error{Status: http.StatusUnprocessableEntity, Message: "The branch has no file of this name. Choose one from the list."}
-	}
-	if strings.ContainsRune(f.text("content"), 0) { // the double's marks for links and deletions start with it
-		return "edit", &github.Error{Status: http.StatusUnprocessableEntity, Message: "Only text files can be edited here. Remove the zero bytes."}
-	}
-	message := strings.TrimSpace(f.text("message"))
-	if message == "" {
-		return "edit", &github.Error{Status: http.StatusUnprocessableEntity, Message: "A commit needs a message. Write one line and commit again."}
-	}
-	_, err = f.person.Push(pull.HeadRepo, pull.HeadRef, message, github.Files{path: f.text("content")})
+	_, err = f.person.Push(pull.HeadRepo, pull.HeadRef, message, files)
 	if err != nil {
 		return "edit", err
 	}
 	return "files", nil
+}
+
+// propose commits one edited file to a new branch, which starts at the default
+// branch, and opens a pull request of it: the way to see two that want the same
+// lock.
+func (s *site) propose(f *form) (string, error) {
+	pull, err := s.double.Pull(f.repo, f.number)
+	if err != nil {
+		return "edit", err
+	}
+	message, files, err := s.edited(f, pull)
+	if err != nil {
+		return "edit", err
+	}
+	numbers, err := s.double.PullNumbers(f.repo)
+	if err != nil {
+		return "edit", err
+	}
+	branch := fmt.Sprintf("%s-patch-%d", s.you(f.r).Login, len(numbers))
+	if _, err = f.person.Push(f.repo, branch, message, files); err != nil {
+		return "edit", err
+	}
+	number, err := f.person.OpenPull(f.repo, branch, pull.BaseRef, firstLine(message), "", false)
+	if err != nil {
+		return "edit", err
+	}
+	f.number = number
+	return "conversation", nil
+}
+
+// edited reads what was typed. Only a file that the pull request's branch has
+// can be edited, so no posted path ever names another.
+func (s *site) edited(f *form, pull github.PullView) (message string, files github.Files, err error) {
+	path := f.r.PostFormValue("path")
+	paths, err := s.reader.files(f.r.Context(), s.you(f.r).Login, pull.HeadRepo, pull.HeadRef)
+	if err != nil {
+		return "", nil, err
+	}
+	if !slices.Contains(paths, path) {
+		return "", nil, &github.Error{Status: http.StatusUnprocessableEntity, Message: "The branch has no file of this name. Choose one from the list."}
+	}
+	if strings.ContainsRune(f.text("content"), 0) { // the double's marks for links and deletions start with it
+		return "", nil, &github.Error{Status: http.StatusUnprocessableEntity, Message: "Only text files can be edited here. Remove the zero bytes."}
+	}
+	message = strings.TrimSpace(f.text("message"))
+	if message == "" {
+		return "", nil, &github.Error{Status: http.StatusUnprocessableEntity, Message: "A commit needs a message. Write one line and commit again."}
+	}
+	return message, github.Files{path: f.text("content")}, nil
 }
