@@ -6,10 +6,8 @@ import (
 	"context"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,7 +57,7 @@ func Start(t testing.TB, o Options) *Emulator {
 	if os.Getenv("LOCKKEEPER_SKIP_AWS") == "1" {
 		t.Skip("LOCKKEEPER_SKIP_AWS=1")
 	}
-	python, err := interpreter(t.Context())
+	python, err := found()
 	if err != nil {
 		t.Fatalf("the tests of the AWS engine need Python with moto %s: %v (LOCKKEEPER_SKIP_AWS=1 skips them)", motoVersion, err)
 	}
@@ -148,40 +146,4 @@ func (e *Emulator) Config(principal string) aws.Config {
 func (e *Emulator) Log() string {
 	text, _ := os.ReadFile(e.log) // it only helps to understand a failure
 	return string(text[max(0, len(text)-4000):])
-}
-
-// motoVersion is the one that the emulator patches.
-const motoVersion = "5.2.1"
-
-// interpreter finds a Python that has moto, or makes a virtual environment that
-// does.
-func interpreter(ctx context.Context) (string, error) {
-	const has = "import moto, moto.server, boto3; raise SystemExit(moto.__version__ != '" + motoVersion + "')"
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		return "", errors.New("python3 is not on the PATH")
-	}
-	if exec.CommandContext(ctx, python, "-c", has).Run() == nil {
-		return python, nil
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	env := filepath.Join(cache, "lockkeeper", "moto-"+motoVersion)
-	inEnv := filepath.Join(env, "bin", "python")
-	if _, err := os.Stat(inEnv); errors.Is(err, fs.ErrNotExist) || exec.CommandContext(ctx, inEnv, "-c", has).Run() != nil {
-		if out, err := exec.CommandContext(ctx, python, "-m", "venv", env).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("making a virtual environment: %w: %s", err, out)
-		}
-		if out, err := exec.CommandContext(ctx, inEnv, "-m", "pip", "install", "--quiet", "moto[server,batch,stepfunctions]=="+motoVersion, "boto3").CombinedOutput(); err != nil {
-			return "", fmt.Errorf("installing moto: %w: %s", err, lastLine(out))
-		}
-	}
-	return inEnv, nil
-}
-
-func lastLine(b []byte) string {
-	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
-	return lines[len(lines)-1]
 }
