@@ -31,6 +31,7 @@ func (s *site) actions() map[string]action {
 		"reopen":            reopenPull,
 		"merge":             merge,
 		"ready":             ready,
+		"update":            update,
 		"checks/{id}/press": press,
 		"checks/{id}/rerun": rerun,
 	}
@@ -84,6 +85,12 @@ func ready(f *form) (string, error) {
 
 func merge(f *form) (string, error) {
 	_, err := f.person.MergePull(f.repo, f.number, f.r.PostFormValue("method"))
+	return "conversation", err
+}
+
+// update merges the base branch into the pull request's.
+func update(f *form) (string, error) {
+	_, err := f.person.UpdateBranch(f.repo, f.number)
 	return "conversation", err
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	gh "github.com/google/go-github/v60/github"
+	"golang.org/x/net/html"
 
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
@@ -52,6 +53,23 @@ func TestEveryFormActs(t *testing.T) {
 				t.Errorf("the form had no effect: state %s, last moment %+v", pull.State, last(pull))
 			}
 		})
+	}
+}
+
+func TestABranchThatIsBehindCanBeUpdated(t *testing.T) {
+	w := newWorld(t)
+	offered := func(page *html.Node) bool { return strings.Contains(text(byID(page, "merge")), "Update branch") }
+	if _, page := w.get(pullAt); offered(page) {
+		t.Error("a branch that is current can be updated")
+	}
+	_, err := w.Commit(repo, demo.DefaultBranch, demo.Reviewer, "Elsewhere", github.Files{"NOTES.md": "x\n"})
+	must(t, err)
+	if _, page := w.get(pullAt); !offered(page) {
+		t.Errorf("not offered: %s", text(byID(page, "merge")))
+	}
+	status, page := w.post(pullAt+"/update", nil)
+	if pull := w.pull(); status != http.StatusOK || offered(page) || pull.Behind != 0 || len(pull.Commits) != 2 {
+		t.Errorf("status %d, behind %d, %d commits", status, pull.Behind, len(pull.Commits))
 	}
 }
 

@@ -16,6 +16,7 @@ type mergeBox struct {
 	Open      bool
 	Draft     bool
 	CanMerge  bool
+	CanUpdate bool // the base branch has commits to merge into this one
 	CanReopen bool
 }
 
@@ -39,6 +40,7 @@ func decideMerge(pull github.PullView, reviews []reviewLine, checks []checkLine)
 	}
 	merging := mergeabilityRow(pull)
 	box := mergeBox{Open: true, Draft: pull.Draft, Rows: []mergeRow{reviewRow(reviews), checksRow(checks), merging}}
+	box.CanUpdate = pull.Behind > 0 && merging.sign != signFailure && pull.HeadRepo == pull.Repo
 	box.CanMerge = !pull.Draft && merging.sign != signFailure
 	if box.CanMerge && merging.sign == signSuccess && box.Rows[0].sign != signFailure && box.Rows[1].sign == signSuccess {
 		box.Class = "ready"
@@ -67,7 +69,7 @@ func reviewRow(reviews []reviewLine) mergeRow {
 	case len(outdated) > 0:
 		return mergeRow{signPendingStill, "Approval is for an older commit", strings.Join(outdated, ", ") + " approved before the newest push; ask for another look.", nil}
 	}
-	return mergeRow{sign{"neutral", "eye"}, "No review yet", "Become the reviewer at the top right of this page to approve.", nil}
+	return mergeRow{sign{"neutral", "eye"}, "No review yet", "Somebody else than the author approves: choose who you are at the top right of this page.", nil}
 }
 
 // signPendingStill waits for a person, so nothing turns.
