@@ -131,6 +131,16 @@ func TestWebhookDisorder(t *testing.T) {
 			t.Errorf("status of the lost one %q", all[len(all)-2].Status)
 		}
 	})
+	t.Run("forgotten", func(t *testing.T) {
+		f.ForgetWebhooks(1)
+		before := len(w.Deliveries())
+		if got := w.comments(n, "a", "b"); !cmp.Equal(got, []string{"b"}) {
+			t.Errorf("arrived %v", got)
+		}
+		if got := len(w.Deliveries()) - before; got != 1 {
+			t.Errorf("%d deliveries recorded, want only the one that was sent", got)
+		}
+	})
 	t.Run("duplicated", func(t *testing.T) {
 		f.DuplicateWebhooks(1)
 		if got := w.comments(n, "a", "b"); !cmp.Equal(got, []string{"a", "a", "b"}) {

@@ -20,6 +20,7 @@ type Faults struct {
 	failures  []*failure
 	befores   []*before
 	pageSize  int // most entries of a page; 0: what GitHub allows
+	forget    int
 	drop      int
 	duplicate int
 	reorder   int
@@ -181,6 +182,20 @@ func (f *Faults) next(operation string, now time.Time) (*Error, time.Duration) {
 
 // DropWebhooks loses the next n deliveries: stored as timed out, never sent.
 func (f *Faults) DropWebhooks(n int) { f.set(func() { f.drop = n }) }
+
+// ForgetWebhooks loses the next n deliveries without a trace, as in an incident: never sent, and not in the list of deliveries.
+func (f *Faults) ForgetWebhooks(n int) { f.set(func() { f.forget = n }) }
+
+// forgets reports whether the next delivery is one of those.
+func (f *Faults) forgets() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.forget == 0 {
+		return false
+	}
+	f.forget--
+	return true
+}
 
 // DuplicateWebhooks sends each of the next n deliveries twice.
 func (f *Faults) DuplicateWebhooks(n int) { f.set(func() { f.duplicate = n }) }

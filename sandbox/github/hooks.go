@@ -75,6 +75,9 @@ func (q *hookQueue) wake() {
 }
 
 func (q *hookQueue) push(x *Delivery) {
+	if q.d.faults.forgets() {
+		return
+	}
 	q.mu.Lock()
 	q.pending, q.stored = append(q.pending, x), append(q.stored, x)
 	q.mu.Unlock()
