@@ -13,8 +13,8 @@ var ErrNotFound = errors.New("not found")
 // something is one transaction, on disk when it returns nil, and not done at
 // all when it returns an error. A cancelled context ends a call with its error.
 type Store interface {
-	// PutDelivery keeps a webhook delivery. A GUID that is already there is
-	// left as it is; added is false then.
+	// PutDelivery keeps a webhook delivery. A GUID or a Once that is already
+	// there is left as it is; added is false then.
 	PutDelivery(ctx context.Context, d Delivery) (added bool, err error)
 	// PendingDeliveries lists deliveries that are not done and due at now, in
 	// order of receipt, at most limit, without their payloads.
@@ -83,6 +83,7 @@ type Saved struct {
 // Delivery is one webhook delivery as received and verified.
 type Delivery struct {
 	GUID       string // X-GitHub-Delivery: the same for every attempt at one event
+	Once       string // what it tells of, if it must be acted on once under whatever GUID it comes; else empty. Not given out
 	Event      string // X-GitHub-Event
 	Subject    string // what it is about: deliveries of one subject are acted on in order
 	Payload    []byte

@@ -47,6 +47,8 @@ func TestT29ACommandThatChangesSomethingIsCarriedOutOnlyWhileItIsFresh(t *testin
 		{"/apply", -time.Minute, true}, // GitHub's clock is ahead
 		{"/unlock", 14*time.Minute + 59*time.Second, true},
 		{"/unlock", 15*time.Minute + time.Second, false},
+		{"/cancel", 14*time.Minute + 59*time.Second, true},
+		{"/cancel", 15*time.Minute + time.Second, false},
 		{"/plan", 24 * time.Hour, true},
 		{"/why", 24 * time.Hour, true},
 	} {

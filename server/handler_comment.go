@@ -40,18 +40,22 @@ func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload 
 		return nil
 	}
 	a := asked{repo: repo, pull: e.GetIssue().GetNumber(), comment: c.GetID(), actor: c.GetUser().GetLogin()}
-	a.key = fmt.Sprintf("comment/%d/%d", repo.ID, a.comment)
+	a.key = commentKey(repo.ID, a.comment)
 	ctx = logged(ctx, repo, a.pull)
 	if outcome.Command == nil {
 		return h.answer(ctx, a, "confused", outcome.Reply)
 	}
 	zerolog.Ctx(ctx).Info().Str("command", string(outcome.Command.Name)).Str("actor", a.actor).Msg("command")
-	if outcome.Command.Mutating() && h.Now().Sub(c.GetCreatedAt().Time) > run.FreshFor {
+	if momentary(outcome.Command) && h.Now().Sub(c.GetCreatedAt().Time) > run.FreshFor {
 		return h.answer(ctx, a, "confused", "This command reached Lockkeeper more than 15 minutes after it was written, so nothing was "+
 			"done: what you saw then may have changed. Look again, and comment it again.")
 	}
 	return h.carryOut(ctx, a, outcome.Command, c.GetBody())
 }
+
+// momentary reports whether a command is about what stood when it was written.
+// A late /cancel would end what somebody began after it.
+func momentary(c *commands.Command) bool { return c.Mutating() || c.Name == commands.NameCancel }
 
 // byApp reports whether an App wrote the comment on behalf of a person;
 // go-github v60 does not know the field.

@@ -55,19 +55,29 @@ func NewInbox(store deliveries, handlers []githubapp.EventHandler, now func() ti
 // Schedule implements githubapp.Scheduler: when it returns nil the delivery is
 // on disk.
 func (in *Inbox) Schedule(ctx context.Context, d githubapp.Dispatch) error {
-	added, err := in.Store.PutDelivery(ctx, run.Delivery{
-		GUID: d.DeliveryID, Event: d.EventType, Subject: subject(d), Payload: d.Payload, ReceivedAt: in.Now(),
-	})
+	added, err := in.keep(ctx, d)
 	switch {
 	case err != nil:
 		return err
 	case added:
 		in.Metrics.delivery("stored")
-		in.poke()
 	default:
 		in.Metrics.delivery("duplicate")
 	}
 	return nil
+}
+
+// keep puts a delivery into the store; added is false when it, or what it tells
+// of, is there already.
+func (in *Inbox) keep(ctx context.Context, d githubapp.Dispatch) (added bool, err error) {
+	subject, once := about(d)
+	added, err = in.Store.PutDelivery(ctx, run.Delivery{
+		GUID: d.DeliveryID, Once: once, Event: d.EventType, Subject: subject, Payload: d.Payload, ReceivedAt: in.Now(),
+	})
+	if added {
+		in.poke()
+	}
+	return added, err
 }
 
 func (in *Inbox) poke() {
@@ -154,10 +164,12 @@ func (in *Inbox) release(key string) {
 	delete(in.busy, key)
 }
 
-// subject is what deliveries must not overtake each other about: the pull
-// request, or the repository when there is none.
-func subject(d githubapp.Dispatch) string {
+// about tells what deliveries must not overtake each other about: the pull
+// request, or the repository when there is none; and what must be acted on once,
+// if GitHub tells of it in more than one way: that a comment was written.
+func about(d githubapp.Dispatch) (subject, once string) {
 	var p struct {
+		Action     string `json:"action"`
 		Repository struct {
 			ID int64 `json:"id"`
 		} `json:"repository"`
@@ -167,11 +179,23 @@ func subject(d githubapp.Dispatch) string {
 		Issue struct {
 			Number int `json:"number"`
 		} `json:"issue"`
+		Comment struct {
+			ID int64 `json:"id"`
+		} `json:"comment"`
 	}
 	if json.Unmarshal(d.Payload, &p) != nil {
-		return d.DeliveryID
+		return d.DeliveryID, ""
 	}
-	return fmt.Sprintf("%d/%d", p.Repository.ID, max(p.PullRequest.Number, p.Issue.Number))
+	if d.EventType == "issue_comment" && p.Action == "created" && p.Repository.ID > 0 && p.Comment.ID > 0 {
+		once = commentKey(p.Repository.ID, p.Comment.ID)
+	}
+	return fmt.Sprintf("%d/%d", p.Repository.ID, max(p.PullRequest.Number, p.Issue.Number)), once
+}
+
+// commentKey names the one time that a comment was written. GitHub gives an id
+// to one comment, ever.
+func commentKey(repositoryID, commentID int64) string {
+	return fmt.Sprintf("comment/%d/%d", repositoryID, commentID)
 }
 
 // act hands one delivery to its handler and notes the outcome.

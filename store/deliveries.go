@@ -76,9 +76,9 @@ func (s *SQLite) commitBatch(batch []write) {
 // PutDelivery implements run.Store.
 func (s *SQLite) PutDelivery(ctx context.Context, d run.Delivery) (added bool, err error) {
 	err = s.together(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO deliveries (guid, event, subject, payload, received_at, due_at)
-			VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (guid) DO NOTHING`,
-			d.GUID, d.Event, d.Subject, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt))
+		res, err := tx.ExecContext(ctx, `INSERT INTO deliveries (guid, once, event, subject, payload, received_at, due_at)
+			VALUES (?, nullif(?, ''), ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			d.GUID, d.Once, d.Event, d.Subject, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt))
 		if err != nil {
 			return err
 		}

@@ -308,20 +308,9 @@ func TestAPlaceInTheLineIsNeverGivenTwice(t *testing.T) {
 // TestADatabaseFromBeforeLocksGetsThem opens a database of the first schema.
 func TestADatabaseFromBeforeLocksGetsThem(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "test.db")
+	ofSchema(t, file, 1)
 	s := open(t, file)
 	must[bool](t)(s.CreateRun(t.Context(), aRun("1", "k"), nil))
-	for _, q := range []string{
-		`DROP TABLE locks`, `DROP TABLE lock_waiters`, `DROP TABLE lock_line`, `DROP TABLE closed_pulls`, `DROP TABLE consumed_plans`,
-		`PRAGMA user_version = 1`,
-	} {
-		if _, err := s.write.Exec(q); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s = open(t, file)
 	change(t, s, everything)
 	must[run.Run](t)(s.Run(t.Context(), "1"))
 }
