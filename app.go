@@ -27,11 +27,12 @@ import (
 
 // app is one Lockkeeper: the parts, and how long they live.
 type app struct {
-	handler http.Handler // webhook endpoint, health, metrics
-	parts   []part
-	lost    *server.Lost
-	worker  *run.Worker
-	closers []func() error // in the order of opening
+	handler  http.Handler // webhook endpoint, health, metrics
+	parts    []part
+	lost     *server.Lost
+	comments *server.Comments
+	worker   *run.Worker
+	closers  []func() error // in the order of opening
 }
 
 // part is something that works until its context is done.
@@ -99,8 +100,10 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 	locks := &server.Locks{Store: db, Runs: worker, Client: clients.NewInstallationClient, Notify: sender.Wake, Now: time.Now, Every: 5 * time.Minute,
 		Expire: time.Duration(cfg.Locks.ExpireAfter), Notice: cfg.Locks.WarnBefore}
 	a.lost = &server.Lost{App: clients.NewAppClient, Now: time.Now, Every: 5 * time.Minute, Pause: time.Minute}
+	a.comments = &server.Comments{Store: db, Inbox: inbox, Client: clients.NewInstallationClient, Now: time.Now, Every: 5 * time.Minute, Pause: time.Minute}
 	a.parts = []part{
 		{"inbox", inbox.Run}, {"worker", worker.Run}, {"sender", sender.Run}, {"lost deliveries", a.lost.Run},
+		{"lost comments", a.comments.Run},
 		{"locks", locks.Run},
 		{"retention", retention{db, kept.dir}.run},
 	}

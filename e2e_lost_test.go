@@ -105,3 +105,75 @@ func TestT28AServerKeepsLookingForLostWebhooks(t *testing.T) {
 		t.Errorf("%d runs", len(s.runs(n)))
 	}
 }
+
+// searching makes a server look for commands without a webhook as if it started
+// when those of now are old enough to be looked for.
+func searching(a *app) {
+	a.comments.Now = func() time.Time { return time.Now().Add(2 * a.comments.Pause) }
+}
+
+// TestInvariant1ACommandThatGitHubNeverRecordedIsFound: GitHub's list of
+// deliveries does not have it, so that only the comment is left.
+func TestInvariant1ACommandThatGitHubNeverRecordedIsFound(t *testing.T) {
+	for _, line := range []string{"/plan", "/apply"} {
+		t.Run(line, func(t *testing.T) {
+			s := &story{newStage(t)}
+			stop := s.serve()
+			n := s.planned("a")
+			s.world.GitHub.Faults().ForgetWebhooks(1)
+			id := s.says(ana, n, line)
+			edited := s.says(ana, n, "/help") // its webhook comes, and so do those of its changes
+			s.check(s.world.GitHub.As(ana).EditComment(sandbox.Repository, edited, "/plan"))
+			s.quiet()
+			if got := len(s.runs(n)); got != 1 {
+				t.Fatalf("%d runs: the webhook was not lost", got)
+			}
+			stop()
+
+			s.sweptOnceMore()
+			if got := len(s.runs(n)); got != 1 {
+				t.Errorf("%d runs: the deliveries of the App were not to have it", got)
+			}
+			for range 2 {
+				s.world.GitHub.ResetRequests()
+				stop := s.serve(searching)
+				s.poll("a look at the comments", func() bool { return s.world.GitHub.Requests()["GET /repos/{owner}/{repo}/issues/comments"] > 0 })
+				s.poll("the command", func() bool { return len(s.runs(n)) == 2 })
+				s.quiet()
+				stop()
+			}
+			if got := s.reactions(n, id); len(got) != 1 {
+				t.Errorf("reactions %v", got)
+			}
+			if got := len(s.runs(n)); got != 2 {
+				t.Errorf("%d runs, want 2", got)
+			}
+			if s.applied("a") != (line == "/apply") {
+				t.Errorf("applied: %t\n%s", s.applied("a"), s.conversation(n))
+			}
+		})
+	}
+}
+
+func TestInvariant1AServerKeepsLookingForCommands(t *testing.T) {
+	s := &story{newStage(t)}
+	// No pause: commands whose webhook is on its way are found, too.
+	t.Cleanup(s.serve(func(a *app) { a.comments.Every, a.comments.Pause = 10*time.Millisecond, -time.Minute }))
+	n := s.planned("a")
+	const questions = 12
+	for i := range questions {
+		switch i % 3 {
+		case 1:
+			s.world.GitHub.Faults().ForgetWebhooks(1)
+		case 2:
+			s.world.GitHub.Faults().DuplicateWebhooks(1)
+		}
+		_, err := s.world.GitHub.As(rui).Comment(sandbox.Repository, n, "/help")
+		s.check(err)
+	}
+	s.poll("an answer to each question", func() bool { return len(s.said(n)) >= questions+1 })
+	s.quiet()
+	if got := len(s.said(n)); got != questions+1 {
+		t.Errorf("%d comments, want one for each question and the plan", got)
+	}
+}

@@ -1,6 +1,6 @@
 // Package server is the HTTP edge: the webhook endpoint, the inbox of
-// deliveries, one handler per GitHub event, the sweeps of lost deliveries and of
-// locks, health and metrics. Its config is in the folder config.
+// deliveries, one handler per GitHub event, the sweeps of lost deliveries, of
+// comments and of locks, health and metrics. Its config is in the folder config.
 //
 // Place in the flow: first. GitHub posts a delivery, the webhook endpoint
 // verifies it and keeps it in the store, the inbox hands it to its handler, and

@@ -27,7 +27,7 @@ func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "lockkeeper_deliveries_total", Help: "Webhook deliveries by outcome.",
+			Name: "lockkeeper_deliveries_total", Help: "Webhook deliveries by outcome, and commands that were found without one.",
 		}, []string{"outcome"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "lockkeeper_github_requests_total", Help: "Calls of GitHub's API by method, status and whether the cache answered.",
