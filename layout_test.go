@@ -13,8 +13,8 @@ const module = "github.com/lockkeeper/lockkeeper/"
 // layout says which packages of the project each package may import. A new
 // folder needs a line here and a sentence in README's map.
 var layout = map[string][]string{
-	// The domain knows no adapter.
-	"policy":   {},
+	// The domain knows no adapter. Sentences of policy are part of run's messages.
+	"policy":   {"run"},
 	"commands": {},
 	"project":  {},
 	"run":      {},
@@ -58,6 +58,8 @@ var layout = map[string][]string{
 	"bench": {"*"},
 }
 
+var domain = []string{"policy", "commands", "project", "run"}
+
 // outside lists what the domain must not import from other modules.
 var outside = []string{
 	"github.com/google/go-github", "github.com/palantir", "github.com/aws", "database/sql", "modernc.org/sqlite", "net/http",
@@ -74,7 +76,7 @@ func TestPackagesImportOnlyWhatTheLayoutAllows(t *testing.T) {
 			if isOurs && !slices.ContainsFunc(allowed, func(a string) bool { return matches(a, own) }) {
 				t.Errorf("%s must not import %s", pkg, own)
 			}
-			if len(allowed) == 0 && !isOurs && slices.ContainsFunc(outside, func(o string) bool { return strings.HasPrefix(i, o) }) && pkg != "server/config" {
+			if slices.Contains(domain, pkg) && slices.ContainsFunc(outside, func(o string) bool { return strings.HasPrefix(i, o) }) {
 				t.Errorf("%s is the domain and must not import %s", pkg, i)
 			}
 		}

@@ -4,34 +4,15 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
-const (
-	quotedRunes = 120 // of one untrusted text
-	listed      = 5   // in a sentence before "and 3 more"
-)
+// listed is how many things a sentence names before "and 3 more".
+const listed = 5
 
-// quote makes untrusted text a Markdown code span: it cannot end the span,
-// mention anybody, or hide anything.
-func quote(text string) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range text {
-		if r == '`' || !unicode.IsPrint(r) {
-			r = '?'
-		}
-		if n++; n > quotedRunes {
-			b.WriteRune('…')
-			break
-		}
-		b.WriteRune(r)
-	}
-	if strings.TrimSpace(b.String()) == "" {
-		return "`?`"
-	}
-	return "`" + b.String() + "`"
-}
+// quote makes untrusted text a Markdown code span.
+func quote(text string) string { return run.Quote(text) }
 
 // quoteAll lists untrusted texts in one sentence.
 func quoteAll(texts []string) string { return quoteSome(texts, listed) }

@@ -205,20 +205,6 @@ func poison(f *Facts, text string) {
 	}
 }
 
-func TestQuote(t *testing.T) {
-	for in, want := range map[string]string{
-		"live/prod":               "`live/prod`",
-		"a`b` @all":               "`a?b? @all`",
-		"":                        "`?`",
-		"\u202e\n":                "`??`",
-		strings.Repeat("x", 1000): "`" + strings.Repeat("x", quotedRunes) + "…`",
-	} {
-		if got := quote(in); got != want {
-			t.Errorf("quote(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestPeriod(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		168 * time.Hour: "7 days", 48 * time.Hour: "2 days", 24 * time.Hour: "24h", 36 * time.Hour: "36h", 90 * time.Minute: "1h30m", 20 * time.Minute: "20m", 90 * time.Second: "1m30s", 10 * time.Hour: "10h", time.Hour + 10*time.Second: "1h0m10s",

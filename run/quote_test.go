@@ -11,6 +11,7 @@ func TestQuote(t *testing.T) {
 		"a`b` @all":               "`a?b? @all`",
 		"":                        "`?`",
 		"  ":                      "`?`",
+		"\u202e\n":                "`??`",
 		"a\n# b\u202e":            "`a?# b?`",
 		strings.Repeat("x", 1000): "`" + strings.Repeat("x", quotedRunes) + "…`",
 	} {
