@@ -20,6 +20,13 @@ func checkEvent(t testing.TB, action, externalID string, app int, identifier str
 	return payload(t, e)
 }
 
+func suiteEvent(t testing.TB, action string, app int) []byte {
+	return payload(t, m{
+		"action": action, "sender": user("sam"),
+		"check_suite": m{"id": 1, "app": m{"id": app}, "pull_requests": []any{m{"number": 3}}},
+	})
+}
+
 func TestWhatAButtonLeadsTo(t *testing.T) {
 	tests := []struct {
 		name string
@@ -97,10 +104,7 @@ func TestButtonsAreThoseOfTheReports(t *testing.T) {
 
 func TestReRunAllChecksPlansAgain(t *testing.T) {
 	f := newFixture(t)
-	f.deliver("g", "check_suite", payload(t, m{
-		"action": "rerequested", "sender": user("sam"),
-		"check_suite": m{"id": 1, "app": m{"id": appID}, "pull_requests": []any{m{"number": 3}}},
-	}))
+	f.deliver("g", "check_suite", suiteEvent(t, "rerequested", appID))
 	f.settle()
 	if len(f.pullRuns()) != 1 {
 		t.Error("not planned")

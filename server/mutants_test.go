@@ -66,10 +66,21 @@ func (e *effects) Locks(context.Context) (run.Locks, error) {
 }
 
 func (e *effects) Run(_ context.Context, id string) (run.Run, error) {
-	return run.Run{}, run.ErrNotFound
+	if id != aPlan.ID {
+		return run.Run{}, run.ErrNotFound
+	}
+	return aPlan, nil
 }
 
-func (e *effects) PullRuns(context.Context, int64, int, int) ([]run.Run, error) { return nil, nil }
+func (e *effects) PullRuns(_ context.Context, id int64, pull, _ int) ([]run.Run, error) {
+	if id != 7 || pull != 3 {
+		return nil, nil
+	}
+	return []run.Run{{ID: "queued", Trigger: run.TriggerQueue, HeadSHA: "aaa", State: run.StateRunning}}, nil
+}
+
+// aPlan is what the checks whose buttons are pressed belong to.
+var aPlan = run.Run{ID: "a-plan", Kind: run.KindPlan, Repository: run.Repository{ID: 7}, PullRequest: 3, HeadSHA: "aaa", Line: "/plan net"}
 
 func (e *effects) PutNotices(_ context.Context, notices []run.Notice) error {
 	for _, n := range notices {
@@ -84,7 +95,7 @@ func handled(t *testing.T, event string, payload []byte) []string {
 	t.Helper()
 	var e effects
 	base := &Base{
-		Runs: &e, Store: &e, Notify: func() {}, Now: func() time.Time { return noon }, Autoplan: true, Drafts: true,
+		Runs: &e, Store: &e, AppID: appID, Notify: func() {}, Now: func() time.Time { return noon }, Autoplan: true, Drafts: true,
 		Facts: func(context.Context, run.Repository, int, string, ...string) (policy.Facts, error) {
 			return policy.Facts{Asked: true, Open: true, Permission: "write"}, nil
 		},
@@ -131,7 +142,14 @@ func TestEveryMutantOfRealPayloadsDoesNothingNew(t *testing.T) {
 	for _, line := range []string{"/plan", "/status", "/help", "/cancel", "/nope", "/plan x=y", "/apply", "/apply a confirm=a", "/unlock", "/unlock a", "/why"} {
 		examples = append(examples, webhooks.Example{Event: "issue_comment", Payload: comment(t, line)})
 	}
-	examples = append(examples, webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "opened")},
+	for _, button := range []string{buttonPlan, buttonApply, buttonUnlock} {
+		examples = append(examples, webhooks.Example{Event: "check_run", Payload: checkEvent(t, "requested_action", aPlan.ID, appID, button)})
+	}
+	examples = append(examples, webhooks.Example{Event: "check_run", Payload: checkEvent(t, "rerequested", aPlan.ID, appID, "")},
+		webhooks.Example{Event: "check_run", Payload: checkEvent(t, "completed", "", appID+1, "")},
+		webhooks.Example{Event: "check_suite", Payload: suiteEvent(t, "rerequested", appID)},
+		webhooks.Example{Event: "merge_group", Payload: groupEvent(t, "destroyed")},
+		webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "opened")},
 		webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "synchronize")},
 		webhooks.Example{Event: "pull_request", Payload: pullEvent(t, "closed")},
 		webhooks.Example{Event: "pull_request_review", Payload: reviewEvent(t, "dismissed", "dismissed", "rui")},
@@ -158,7 +176,7 @@ func TestEveryMutantOfRealPayloadsDoesNothingNew(t *testing.T) {
 			})
 		}
 	})
-	if acting.Load() < 8 || mutants.Load() < 50_000 {
+	if acting.Load() < 24 || mutants.Load() < 50_000 {
 		t.Errorf("only %d payloads do something, %d mutants", acting.Load(), mutants.Load())
 	}
 }
