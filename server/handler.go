@@ -35,6 +35,8 @@ type Base struct {
 	// RequiredChecks are the names of other Apps' checks that a rule asks for.
 	RequiredChecks []string
 	Status         func(latest []run.Run, locks run.Locks, now time.Time) string
+
+	given recent
 }
 
 // runs is what handlers do to runs: run.Worker.

@@ -42,6 +42,13 @@ func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload 
 	a := asked{repo: repo, pull: e.GetIssue().GetNumber(), comment: c.GetID(), actor: c.GetUser().GetLogin()}
 	a.key = commentKey(repo.ID, a.comment)
 	ctx = logged(ctx, repo, a.pull)
+	switch n := h.given.nth(fmt.Sprintf("%d/%d/%s", repo.ID, a.pull, a.actor), a.comment, h.Now()); {
+	case n == mostCommands+1:
+		zerolog.Ctx(ctx).Warn().Str("actor", a.actor).Msg("too many commands: further ones get no answer")
+		return h.answer(ctx, a, "confused", tooManyCommands)
+	case n > mostCommands:
+		return nil
+	}
 	if outcome.Command == nil {
 		return h.answer(ctx, a, "confused", outcome.Reply)
 	}
