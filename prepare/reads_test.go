@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -121,6 +124,79 @@ func TestGitThatCannotBeAskedDenies(t *testing.T) {
 			t.Errorf("%d: looking again says %v", status, err)
 		}
 	}
+}
+
+// Each process of git that an apply starts on the mirror fails once: nothing is
+// applied on what it would have said.
+func TestEveryGitProcessThatFailsDenies(t *testing.T) {
+	w, n := everything(t)
+	w.github.Faults().MergeableAfter(1_000_000)
+	git := w.failingGit()
+	p, err := w.apply(n)
+	w.allowed(p, err, "other")
+	started := git.started()
+	if started < 6 {
+		t.Fatalf("only %d processes of git", started)
+	}
+	for i := 1; i <= started; i++ {
+		git.failNth(i)
+		p, err := w.apply(n)
+		if git.started() < i {
+			continue // what the others print differs from time to time
+		}
+		if err == nil || len(p.Documents) > 0 {
+			t.Errorf("allowed %v although process %d failed: %s", names(p), i, git.what(i))
+		}
+	}
+	git.failNth(0)
+	p, err = w.apply(n)
+	w.allowed(p, err, "other")
+}
+
+// gitThatFails stands in front of git and counts its processes on the mirrors.
+type gitThatFails struct {
+	w   *gateWorld
+	dir string
+}
+
+func (w *gateWorld) failingGit() gitThatFails {
+	w.Helper()
+	path, err := exec.LookPath("git")
+	w.check(err)
+	g := gitThatFails{w, w.TempDir()}
+	w.check(os.WriteFile(filepath.Join(g.dir, "git"), fmt.Appendf(nil, `#!/bin/sh
+case "$*" in *"--git-dir=%s"*)
+	n=1
+	while ! mkdir "%[2]s/process-$n" 2>/dev/null; do n=$((n+1)); done
+	echo "$*" > "%[2]s/process-$n/what"
+	if [ "$n" = "$(cat "%[2]s/fail")" ]; then echo "fatal: broken" >&2; exit 128; fi
+esac
+exec %[3]s "$@"
+`, w.preparer.Mirrors.Dir, g.dir, path), 0o755))
+	w.Setenv("PATH", g.dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	g.failNth(0)
+	return g
+}
+
+// failNth counts anew and lets the nth process fail; 0 lets none.
+func (g gitThatFails) failNth(n int) {
+	g.w.Helper()
+	for i := g.started(); i > 0; i-- {
+		g.w.check(os.RemoveAll(filepath.Join(g.dir, fmt.Sprintf("process-%d", i))))
+	}
+	g.w.check(os.WriteFile(filepath.Join(g.dir, "fail"), fmt.Append(nil, n), 0o600))
+}
+
+func (g gitThatFails) started() int {
+	found, err := filepath.Glob(filepath.Join(g.dir, "process-*"))
+	g.w.check(err)
+	return len(found)
+}
+
+func (g gitThatFails) what(n int) string {
+	text, err := os.ReadFile(filepath.Join(g.dir, fmt.Sprintf("process-%d", n), "what"))
+	g.w.check(err)
+	return string(text)
 }
 
 func TestAStoreThatCannotBeReadDenies(t *testing.T) {
