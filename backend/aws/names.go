@@ -55,7 +55,13 @@ func tokenKey(doc run.JobDocument) string {
 	return "approvals/" + doc.RunID + "/" + doc.JobID + ".token"
 }
 
-// ResultKey is where the container of a job leaves its run.Result.
+// ResultKey is where the container of a job leaves its run.Result. That of a job
+// that may change something has a name that the containers of plans may not
+// write: what a pull request runs must not say how an apply ended.
 func ResultKey(doc run.JobDocument) string {
-	return "runs/" + doc.RunID + "/" + doc.JobID + ".result.json"
+	name := ".result.json"
+	if Changes(doc.Command) {
+		name = ".outcome.json"
+	}
+	return "runs/" + doc.RunID + "/" + doc.JobID + name
 }

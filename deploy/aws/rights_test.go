@@ -55,6 +55,8 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{plan, "s3:PutObject", objects + "runs/r/r-0.plan.tfplan", nil, true},
 		{plan, "s3:PutObject", objects + "runs/r/r-0.document.json", nil, false},
 		{plan, "s3:PutObject", objects + "runs/r/r-0.applied", nil, false},
+		{plan, "s3:PutObject", objects + "runs/r/r-0.result.json", nil, true},
+		{plan, "s3:PutObject", objects + "runs/r/r-0.outcome.json", nil, false},
 		{plan, "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
 		{plan, "s3:GetObject", objects + "runs/r/r-0.output.txt", nil, false},
 
@@ -72,6 +74,10 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{apply, "s3:PutObject", objects + "runs/r/r-0.document.json", nil, false},
 		{apply, "s3:PutObject", objects + "runs/r/r-0.applied", nil, true},
 		{apply, "s3:GetObject", objects + "runs/r/r-0.applied", nil, true},
+		{apply, "s3:PutObject", objects + "runs/r/r-0.outcome.json", nil, true},
+		{apply, "s3:PutObject", objects + "runs/r/r-0.result.json", nil, false},
+		{apply, "s3:GetObject", objects + "runs/r/r-0.result.json", nil, false}, // it names the version of a plan
+		{apply, "s3:ListBucketVersions", "arn:aws:s3:::" + s.out["Bucket"], nil, false},
 
 		{"lockkeeper-states", "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-apply", id, false},
 		{"lockkeeper-states", "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
