@@ -11,7 +11,7 @@ import (
 )
 
 type doctorCmd struct {
-	AWS doctorAWSCmd `cmd:"" name:"aws" help:"Look at what the AWS engine needs, and run one harmless job to its end."`
+	AWS doctorAWSCmd `cmd:"" name:"aws" help:"Look at what the AWS engine needs, and run a plan and an apply that can do nothing to their ends."`
 }
 
 type doctorAWSCmd struct {

@@ -145,7 +145,7 @@ func TestDoctorAWS(t *testing.T) {
 	if err := check(); err != nil {
 		t.Errorf("%v:\n%s", err, out.String())
 	}
-	for _, name := range []string{"caller", "bucket", "queue", "state machine", "job queues", "job definitions", "job "} {
+	for _, name := range []string{"caller", "bucket", "queue", "state machine", "job queues", "job definitions", "job ", "apply job"} {
 		if !strings.Contains(out.String(), "ok      "+name) {
 			t.Errorf("%s is not among:\n%s", name, out.String())
 		}

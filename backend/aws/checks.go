@@ -30,9 +30,9 @@ type Check struct {
 	Do    string // and what to do about it
 }
 
-// Checks looks at every part with the server's credentials. The last check runs
-// a job whose source does not exist: it fails before terraform, and that it says
-// so has gone the whole way of a plan.
+// Checks looks at every part with the server's credentials. The last two run a
+// plan and an apply that cannot be done: they fail before terraform, and that they
+// say so has gone the whole way.
 func (e *Engine) Checks(ctx context.Context) iter.Seq[Check] {
 	checks := []struct {
 		name, do string
@@ -44,7 +44,8 @@ func (e *Engine) Checks(ctx context.Context) iter.Seq[Check] {
 		{"state machine", "Correct aws.state_machine, or attach the stack's ServerPolicy to the server.", e.checkMachine},
 		{"job queues", "Correct aws.plan_queue and aws.apply_queue, or enable the queues.", e.checkQueues},
 		{"job definitions", "Deploy the stack again with ImageUri by digest (repository@sha256:...).", e.checkDefinitions},
-		{"job", "Read the cause above; docs/aws.md says what it means when no container starts.", e.checkJob},
+		{"job", "Read the cause above; docs/aws.md says what it means when no container starts.", e.checkPlanJob},
+		{"apply job", "Read the cause above; docs/aws.md says what it means when no container starts.", e.checkApplyJob},
 	}
 	return func(yield func(Check) bool) {
 		for _, c := range checks {
@@ -150,18 +151,34 @@ func (e *Engine) checkDefinitions(ctx context.Context) (string, error) {
 	return "images by digest, applies are tried once", nil
 }
 
-// jobPatience is how long the harmless job may take: Fargate needs a minute or
+// jobPatience is how long a harmless job may take: Fargate needs a minute or
 // two.
 const jobPatience = 10 * time.Minute
 
-func (e *Engine) checkJob(ctx context.Context) (string, error) {
-	id := "doctor-" + fmt.Sprint(time.Now().UnixMilli()) + "-0"
-	doc := run.JobDocument{
-		Version: run.DocumentVersion, JobID: id, RunID: run.RunOfJob(id), Command: run.KindPlan, Repository: "lockkeeper/doctor", Actor: "doctor",
+// checkPlanJob runs a plan whose source is not there.
+func (e *Engine) checkPlanJob(ctx context.Context) (string, error) {
+	return e.ends(ctx, harmless(run.KindPlan), "source_changed")
+}
+
+// checkApplyJob runs an apply that has no plan: its container refuses it, and
+// claims that it never begins.
+func (e *Engine) checkApplyJob(ctx context.Context) (string, error) {
+	return e.ends(ctx, harmless(run.KindApply), "plan_mismatch")
+}
+
+// harmless is a job that can do nothing.
+func harmless(command run.Kind) run.JobDocument {
+	id := fmt.Sprintf("doctor-%d-0", time.Now().UnixMicro())
+	return run.JobDocument{
+		Version: run.DocumentVersion, JobID: id, RunID: run.RunOfJob(id), Command: command, Repository: "lockkeeper/doctor", Actor: "doctor",
 		Project: run.JobProject{Name: "doctor", Dir: ".", Workspace: "default"},
 		Source:  run.Artifact{Key: "sources/" + strings.Repeat("0", 64), SHA256: strings.Repeat("0", 64), Size: 1},
 		Limits:  run.JobLimits{Seconds: 60, PlanBytes: 1},
 	}
+}
+
+// ends runs a job and wants that it ends with a problem.
+func (e *Engine) ends(ctx context.Context, doc run.JobDocument, code string) (string, error) {
 	if err := e.Start(ctx, doc); err != nil {
 		return "", err
 	}
@@ -173,15 +190,15 @@ func (e *Engine) checkJob(ctx context.Context) (string, error) {
 		switch {
 		case err != nil:
 			return "", err
-		case end != nil && end.result.Problem != nil && end.result.Problem.Code == "source_changed": // as it must
-			return fmt.Sprintf("%s started, read its document and wrote its result in %.0f s", id, time.Since(began).Seconds()), nil
+		case end != nil && end.result.Problem != nil && end.result.Problem.Code == code:
+			return fmt.Sprintf("%s started, read its document and wrote its result in %.0f s", doc.JobID, time.Since(began).Seconds()), nil
 		case end != nil && end.result.Problem != nil:
-			return "", fmt.Errorf("%s ended with %s: %s", id, end.result.Problem.Code, end.result.Problem.Detail)
+			return "", fmt.Errorf("%s ended with %s: %s", doc.JobID, end.result.Problem.Code, end.result.Problem.Detail)
 		case end != nil:
-			return "", fmt.Errorf("%s ended as %s", id, end.result.Outcome)
+			return "", fmt.Errorf("%s ended as %s", doc.JobID, end.result.Outcome)
 		}
 		if sleep(ctx, pause); ctx.Err() != nil {
-			return "", fmt.Errorf("%s has not ended after %s", id, jobPatience)
+			return "", fmt.Errorf("%s has not ended after %s", doc.JobID, jobPatience)
 		}
 	}
 }

@@ -179,6 +179,7 @@ func TestTheStack(t *testing.T) {
 		"gives them what is not seen here":      whatTheEmulatorCannotShow,
 		"lets rules reach their queues":         rulesReachTheirQueues,
 		"lets schedules start executions":       schedulesDoWhatTheirRoleAllows,
+		"is made by the Terraform module, too":  theTerraformModuleMakesTheStack,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}

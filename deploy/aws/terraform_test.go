@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/hcl/v2"
@@ -36,6 +37,33 @@ func TestTheTerraformModulePassesEveryParameter(t *testing.T) {
 	used := slices.Sorted(maps.Values(parameters))
 	if declared := slices.Sorted(maps.Keys(variables)); !slices.Equal(used, declared) {
 		t.Errorf("the module uses the variables %v and declares %v", used, declared)
+	}
+}
+
+// Whoever copies the example gives all that has no default, and nothing else that
+// is not there.
+func TestTheExampleOfTheTerraformModule(t *testing.T) {
+	text, _, _ := strings.Cut(after(t, read(t, "deploy/aws/terraform/README.md"), "```hcl\n"), "```")
+	example, diags := hclparse.NewParser().ParseHCL([]byte(text), "README.md")
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	passed := example.Body.(*hclsyntax.Body).Blocks[0].Body.Attributes
+	file, diags := hclparse.NewParser().ParseHCLFile("terraform/variables.tf")
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	known := map[string]bool{"source": true}
+	for _, b := range file.Body.(*hclsyntax.Body).Blocks {
+		known[b.Labels[0]] = true
+		if b.Body.Attributes["default"] == nil && passed[b.Labels[0]] == nil {
+			t.Errorf("the example does not give %s", b.Labels[0])
+		}
+	}
+	for name := range passed {
+		if !known[name] {
+			t.Errorf("the example gives %s, which the module does not take", name)
+		}
 	}
 }
 
