@@ -95,12 +95,12 @@ func TestFiftyJobsAtATime(t *testing.T) {
 	backendtest.Serve(t, e, inbox)
 	source := backendtest.Source(t, f.objects, map[string]string{"app/main.tf": ""})
 	signals := backendtest.NewSignals(t)
-	signals.Go(t)
 	for n := range jobs {
 		doc := backendtest.Document(fmt.Sprintf("run%d-0", n), source)
 		doc.Project.Terraform, doc.Flags = backendtest.Fake, []string{signals.Flag()}
 		must0(t, e.Start(t.Context(), doc))
 	}
+	signals.Go(t) // none ends before the last one has begun
 	for n := range jobs {
 		id := fmt.Sprintf("run%d-0", n)
 		if r := inbox.Finished(t, id); r.Outcome != run.OutcomeSucceeded {

@@ -83,6 +83,36 @@ func TestWhatTerraformIsGiven(t *testing.T) {
 	}
 }
 
+// T48: who was behind a change is in the CloudTrail of the target account, and a
+// trust policy can ask for all of it.
+func TestT48_ARoleIsAssumedWithWhoAndWhatFor(t *testing.T) {
+	e := awstest.Start(t, awstest.Options{})
+	c, doc := inEnvironment(t, e)
+	c.o.ExternalID, doc.Actor, doc.PullRequest = "external-id", "octo cat[bot]", 12
+	end, err := c.environment(t.Context(), doc, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	end()
+	asked := map[string]any{}
+	for _, call := range e.Calls(t) {
+		if call.Action == "AssumeRole" {
+			asked = call.Params
+		}
+	}
+	for name, want := range map[string]string{
+		"RoleArn": doc.Environment.PlanRole, "ExternalId": "external-id", "RoleSessionName": "run-0", "SourceIdentity": "octo-cat-bot-", "DurationSeconds": "3600",
+		"Tags.member.1.Key": "lockkeeper:repository", "Tags.member.1.Value": doc.Repository,
+		"Tags.member.2.Key": "lockkeeper:project", "Tags.member.2.Value": doc.Project.Name,
+		"Tags.member.3.Key": "lockkeeper:command", "Tags.member.3.Value": "plan",
+		"Tags.member.4.Key": "lockkeeper:pull_request", "Tags.member.4.Value": "12",
+	} {
+		if asked[name] != want {
+			t.Errorf("%s is %v, want %s", name, asked[name], want)
+		}
+	}
+}
+
 // A job that cannot get what it needs says which variable, and leaves nothing
 // either. What cannot be masked is not applied.
 func TestAJobWithoutItsSecrets(t *testing.T) {
