@@ -105,7 +105,7 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		{"inbox", inbox.Run}, {"worker", worker.Run}, {"sender", sender.Run}, {"lost deliveries", a.lost.Run},
 		{"lost comments", a.comments.Run},
 		{"locks", locks.Run},
-		{"retention", retention{db, kept.dir}.run},
+		{"retention", retention{db, kept.dir}.run}, {"mirrors", tidying{preparer.Mirrors}.run},
 	}
 	return a, nil
 }

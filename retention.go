@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/store"
 )
 
@@ -36,6 +37,25 @@ func (r retention) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+		}
+	}
+}
+
+// tidying packs the mirrors, each once a day. It looks every hour for a moment
+// at which nobody fetches, and not at the start, when there is enough to do.
+type tidying struct{ mirrors *pull.Mirrors }
+
+func (t tidying) run(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := t.mirrors.Tidy(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				zerolog.Ctx(ctx).Warn().Err(err).Msg("tidying the mirrors")
+			}
 		}
 	}
 }

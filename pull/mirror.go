@@ -77,7 +77,7 @@ func (m *Mirrors) create(ctx context.Context, dir string) error {
 	}
 	_, err := os.Stat(dir)
 	if err == nil {
-		return removeLocks(dir)
+		return removeLeftovers(dir)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -95,16 +95,17 @@ func (m *Mirrors) create(ctx context.Context, dir string) error {
 	return os.Rename(temp, dir)
 }
 
-// removeLocks removes the lock files of a git process that was killed: git
-// itself never does, and every later fetch would be refused.
-func removeLocks(dir string) error {
-	for _, pattern := range []string{"*.lock", "refs/lockkeeper/*.lock"} {
-		locks, err := filepath.Glob(filepath.Join(dir, pattern))
+// removeLeftovers removes what a git process left that was killed: lock files,
+// which git itself never removes and for which every later fetch would be
+// refused, and packs that are half written.
+func removeLeftovers(dir string) error {
+	for _, pattern := range []string{"*.lock", "refs/lockkeeper/*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*"} {
+		left, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			return err
 		}
-		for _, lock := range locks {
-			if err := os.Remove(lock); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		for _, file := range left {
+			if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
