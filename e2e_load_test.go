@@ -167,7 +167,7 @@ func TestTwentyPullRequestsAtOnceKeepTheCapOfProcesses(t *testing.T) {
 	if most > processes || most == 0 {
 		t.Errorf("%d terraform processes at once, want at most %d", most, processes)
 	}
-	if len(started) < 3*pulls {
+	if len(started) < 2*pulls { // not all need an init
 		t.Errorf("terraform started %d times for %d plans", len(started), pulls)
 	}
 }

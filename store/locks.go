@@ -101,12 +101,7 @@ func (s *SQLite) Locks(ctx context.Context) (run.Locks, error) {
 		return run.Locks{}, fmt.Errorf("reading locks: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	l, err := loadLocks(ctx, tx)
-	if err != nil {
-		return run.Locks{}, err
-	}
-	s.locks.put(l)
-	return copyLocks(l), nil
+	return loadLocks(ctx, tx) // not to be remembered: who only reads is not told when others change something
 }
 
 // lastLocks are the locks as last committed.
