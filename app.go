@@ -10,15 +10,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/go-github/v60/github"
-	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/project"
-	"github.com/lockkeeper/lockkeeper/pull"
-	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
 	"github.com/lockkeeper/lockkeeper/server/config"
@@ -49,63 +45,24 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 			err = errors.Join(err, a.close())
 		}
 	}()
-	kept, err := a.open(ctx, cfg)
+	w, err := a.open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	db, artifacts := kept.db, kept.artifacts
-	engine, err := newEngine(ctx, cfg, kept)
-	if err != nil {
+	sender := w.sender()
+	preparer := newPreparer(cfg, w.clients, w.kept)
+	a.worker = w.worker(preparer, sender.Wake)
+	sender.Live = a.worker.Live
+	base := w.base(ctx, preparer, a.worker, sender.Wake)
+	inbox := server.NewInbox(w.db, base.Handlers(), time.Now, w.metrics)
+	if a.handler, err = w.handler(ctx, base, inbox); err != nil {
 		return nil, err
 	}
-	metrics := server.NewMetrics()
-	metrics.WatchBacklog(func() (server.Backlog, error) {
-		b, err := db.Backlog(ctx)
-		return server.Backlog(b), err
-	})
-	clients, err := newClients(cfg.GitHub, metrics)
-	if err != nil {
-		return nil, err
-	}
-
-	sender := &report.Sender{
-		Store: db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: cfg.GitHub.AppID, WebURL: cfg.GitHub.URL,
-		Client: func(_ context.Context, id int64) (*github.Client, error) { return clients.NewInstallationClient(id) },
-		Open:   func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return artifacts.Open(ctx, ref) },
-	}
-	sender.NoApply = withoutApply(cfg)
-	merger := merger{store: db, client: clients.NewInstallationClient, noApply: sender.NoApply, method: cfg.Automerge.Method, notify: sender.Wake}
-	sender.Merge = merger.merge
-	preparer := newPreparer(cfg, clients, kept)
-	worker := &run.Worker{
-		Store: db, Backend: engine, Prepare: preparer.Prepare, Recheck: preparer.Recheck, JudgeGate: preparer.Judge,
-		LockAtApply: cfg.Locks.At == "apply", Merge: cfg.Automerge.Enabled,
-		Notify: sender.Wake, Now: time.Now, Patience: 15 * time.Minute,
-	}
-	sender.Live, a.worker = worker.Live, worker
-	base := &server.Base{
-		Runs: worker, Store: db, Facts: preparer.Facts, Why: why(preparer), Notify: sender.Wake, Now: time.Now, AppID: cfg.GitHub.AppID,
-		Repositories: cfg.Repositories, Autoplan: cfg.Autoplan.Enabled, Drafts: cfg.Autoplan.Drafts, Status: status(ctx, engine),
-		RequiredChecks: requiredChecks(cfg),
-	}
-	inbox := server.NewInbox(db, base.Handlers(), time.Now, metrics)
-	webhook, err := server.Webhook{
-		Secrets: cfg.GitHub.WebhookSecrets(), AppID: cfg.GitHub.AppID, MaxBytes: int64(cfg.Limits.WebhookBodyBytes),
-		Handlers: base.Handlers(), Inbox: inbox, Metrics: metrics,
-	}.Handler()
-	if err != nil {
-		return nil, err
-	}
-	a.handler = (&server.Server{Webhook: webhook, Metrics: metrics, Ready: db.Ready, Log: *zerolog.Ctx(ctx)}).Handler()
-	locks := &server.Locks{Store: db, Runs: worker, Client: clients.NewInstallationClient, Notify: sender.Wake, Now: time.Now, Every: 5 * time.Minute,
-		Expire: time.Duration(cfg.Locks.ExpireAfter), Notice: cfg.Locks.WarnBefore}
-	a.lost = &server.Lost{App: clients.NewAppClient, Now: time.Now, Every: 5 * time.Minute, Pause: time.Minute}
-	a.comments = &server.Comments{Store: db, Inbox: inbox, Client: clients.NewInstallationClient, Now: time.Now, Every: 5 * time.Minute, Pause: time.Minute}
+	a.lost, a.comments = w.lost(), w.comments(inbox)
 	a.parts = []part{
-		{"inbox", inbox.Run}, {"worker", worker.Run}, {"sender", sender.Run}, {"lost deliveries", a.lost.Run},
-		{"lost comments", a.comments.Run},
-		{"locks", locks.Run},
-		{"retention", retention{db, kept.dir}.run}, {"mirrors", tidying{preparer.Mirrors}.run},
+		{"inbox", inbox.Run}, {"worker", a.worker.Run}, {"sender", sender.Run},
+		{"lost deliveries", a.lost.Run}, {"lost comments", a.comments.Run}, {"locks", w.locks(a.worker, sender.Wake).Run},
+		{"retention", retention{w.db, w.dir}.run}, {"mirrors", tidying{preparer.Mirrors}.run},
 	}
 	return a, nil
 }
@@ -136,8 +93,26 @@ func (k *kept) openArtifacts(ctx context.Context, cfg config.Config) (err error)
 	return err
 }
 
-// open locks the data directory and opens what it holds.
-func (a *app) open(ctx context.Context, cfg config.Config) (k kept, err error) {
+// open opens what the config names, and what works for all parts.
+func (a *app) open(ctx context.Context, cfg config.Config) (w wiring, err error) {
+	w.cfg = cfg
+	if w.kept, err = a.openKept(ctx, cfg); err != nil {
+		return w, err
+	}
+	if w.engine, err = newEngine(ctx, cfg, w.kept); err != nil {
+		return w, err
+	}
+	w.metrics = server.NewMetrics()
+	w.metrics.WatchBacklog(func() (server.Backlog, error) {
+		b, err := w.db.Backlog(ctx)
+		return server.Backlog(b), err
+	})
+	w.clients, err = newClients(cfg.GitHub, w.metrics)
+	return w, err
+}
+
+// openKept locks the data directory and opens what it holds.
+func (a *app) openKept(ctx context.Context, cfg config.Config) (k kept, err error) {
 	dir := cfg.DataDir
 	if err := a.lockDataDir(dir); err != nil {
 		return k, err
