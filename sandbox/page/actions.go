@@ -25,6 +25,7 @@ func (s *site) actions() map[string]action {
 	return map[string]action{
 		"comment":           comment,
 		"review":            review,
+		"dismiss/{id}":      dismiss,
 		"edit":              s.push,
 		"propose":           s.propose,
 		"close":             closePull,
@@ -69,6 +70,14 @@ func comment(f *form) (string, error) {
 func review(f *form) (string, error) {
 	_, err := f.person.Review(f.repo, f.number, f.r.PostFormValue("event"), f.text("body"))
 	return "conversation", err
+}
+
+func dismiss(f *form) (string, error) {
+	id, err := checkID(f.r)
+	if err != nil {
+		return "conversation", err
+	}
+	return "conversation", f.person.DismissReview(f.repo, f.number, id)
 }
 
 func closePull(f *form) (string, error) {

@@ -56,6 +56,24 @@ func TestEveryFormActs(t *testing.T) {
 	}
 }
 
+func TestAReviewCanBeDismissed(t *testing.T) {
+	w := newWorld(t)
+	id, err := w.As(demo.Reviewer).Review(repo, 1, "APPROVE", "")
+	must(t, err)
+	_, page := w.get(pullAt)
+	wantText(t, byID(page, "sidebar"), "Dismiss")
+	if status, page := w.post(fmt.Sprintf("%s/dismiss/%d", pullAt, id+1), nil); status != http.StatusNotFound {
+		t.Errorf("an unknown review: status %d: %s", status, text(page))
+	}
+	status, page := w.post(fmt.Sprintf("%s/dismiss/%d", pullAt, id), nil)
+	if state := last(w.pull()).Kind; status != http.StatusOK || state != "review_dismissed" {
+		t.Errorf("status %d, last moment %s", status, state)
+	}
+	if strings.Contains(text(byID(page, "sidebar")), "Dismiss") {
+		t.Error("what is dismissed can be dismissed again")
+	}
+}
+
 func TestABranchThatIsBehindCanBeUpdated(t *testing.T) {
 	w := newWorld(t)
 	offered := func(page *html.Node) bool { return strings.Contains(text(byID(page, "merge")), "Update branch") }

@@ -158,8 +158,10 @@ func reactions(all []github.ReactionView) []reactionCount {
 // reviewLine is where one person's latest decision stands.
 type reviewLine struct {
 	sign
+	ID                  int64
 	Author, State, Says string
 	Current             bool // it is about the newest commit
+	Decides             bool // it can be dismissed
 }
 
 // latestReviews keeps each person's last review that decides something; mere
@@ -172,7 +174,7 @@ func latestReviews(pull github.PullView) []reviewLine {
 		if moment.Kind != "reviewed" || review == nil {
 			continue
 		}
-		line := reviewLine{Author: review.Author, State: review.State, Current: review.Commit == pull.HeadSHA}
+		line := reviewLine{ID: review.ID, Author: review.Author, State: review.State, Current: review.Commit == pull.HeadSHA}
 		switch {
 		case review.State == "APPROVED" && line.Current:
 			line.sign, line.Says = signSuccess, "approved the newest commit"
@@ -180,9 +182,12 @@ func latestReviews(pull github.PullView) []reviewLine {
 			line.sign, line.Says = signPendingStill, "approved an older commit"
 		case review.State == "CHANGES_REQUESTED":
 			line.sign, line.Says = signFailure, "requested changes"
+		case review.State == "DISMISSED":
+			line.sign, line.Says = signNeutral, "reviewed, and the review was dismissed"
 		default:
 			line.sign, line.Says = sign{"neutral", "comment"}, "commented"
 		}
+		line.Decides = review.State == "APPROVED" || review.State == "CHANGES_REQUESTED"
 		before := slices.IndexFunc(lines, func(l reviewLine) bool { return l.Author == review.Author })
 		switch {
 		case before < 0:
