@@ -18,19 +18,11 @@ import (
 // two at a time. A round begins without any state and with a fresh plan.
 func (b *bencher) twentyApplies(ctx context.Context) ([]row, error) {
 	const n = 20
-	w, err := b.start(ctx, projects(n, "before"), "")
+	w, number, dirs, err := b.changed(ctx, n)
 	if err != nil {
 		return nil, err
 	}
 	defer w.stop()
-	number, err := w.open(ctx, projects(n, "after"))
-	if err != nil {
-		return nil, err
-	}
-	dirs, err := b.bareDirs(n)
-	if err != nil {
-		return nil, err
-	}
 	var ours, bare []time.Duration
 	var calls float64
 	var cpu, bareCPU cpuTime

@@ -78,19 +78,11 @@ func spent(ours, bare float64, cpu, bareCPU cpuTime) string {
 
 // plans plans n projects with Lockkeeper and with bare Terraform in turns.
 func (b *bencher) plans(ctx context.Context, n, rounds int) (p planned, err error) {
-	w, err := b.start(ctx, projects(n, "before"), "")
+	w, number, dirs, err := b.changed(ctx, n)
 	if err != nil {
 		return p, err
 	}
 	defer w.stop()
-	number, err := w.open(ctx, projects(n, "after"))
-	if err != nil {
-		return p, err
-	}
-	dirs, err := b.bareDirs(n)
-	if err != nil {
-		return p, err
-	}
 	var a, z []time.Duration
 	for range rounds {
 		took, cpu, err := timed(w.server.Process.Pid, func() (time.Duration, error) { return w.plan(ctx, number) })
@@ -114,6 +106,22 @@ func (b *bencher) plans(ctx context.Context, n, rounds int) (p planned, err erro
 	p.ours, p.bare = median(a), median(z)
 	p.cpu, p.bareCPU = p.cpu.per(n*rounds), p.bareCPU.per(n*rounds)
 	return p, nil
+}
+
+// changed starts a Lockkeeper and opens a pull request that changes n projects,
+// which are also in directories of their own.
+func (b *bencher) changed(ctx context.Context, n int) (w *world, number int, dirs []string, err error) {
+	if dirs, err = b.bareDirs(n); err != nil {
+		return nil, 0, nil, err
+	}
+	if w, err = b.start(ctx, projects(n, "before"), ""); err != nil {
+		return nil, 0, nil, err
+	}
+	if number, err = w.open(ctx, projects(n, "after")); err != nil {
+		w.stop()
+		return nil, 0, nil, err
+	}
+	return w, number, dirs, nil
 }
 
 func (b *bencher) bareDirs(n int) ([]string, error) {
