@@ -105,6 +105,7 @@ func TestAPlanIsApprovedAndAppliedOnAWS(t *testing.T) {
 	a.secret(t, "lockkeeper/apply/token", applyToken)
 	s := newStory(t, a.engine, approvals(1))
 	n := s.planned("a")
+	a.aPlanCostsWhatTheDocsSay(t)
 	s.says(ana, n, "/apply")
 	s.refused(n, "approval")
 	s.approve(rui, n)

@@ -118,13 +118,27 @@ func TestTheContainersEnvironmentHoldsNoSecret(t *testing.T) {
 func TestEveryAlarmReachesTheTopic(t *testing.T) {
 	b := parsed(t)
 	alarms := b.ofType("AWS::CloudWatch::Alarm")
-	if len(alarms) < 5 {
-		t.Errorf("only the alarms %v", alarms)
-	}
+	watched := map[string]bool{}
 	for _, name := range alarms {
 		r := b.Resources[name]
+		about := at(r.Properties, "Dimensions", 0, "Value")
+		for _, resource := range []any{at(about, "Ref"), at(about, "Fn::GetAtt"), at(about, "Fn::Sub")} {
+			if resource != nil {
+				watched[fmt.Sprint(r.Properties["MetricName"], " ", resource)] = true
+			}
+		}
 		if r.Condition != "HasAlarmTopic" || at(r.Properties, "AlarmActions", 0, "Ref") != "AlarmTopicArn" {
 			t.Errorf("%s tells nobody", name)
+		}
+	}
+	const machine = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${NamePrefix}-job"
+	want := []string{"ApproximateAgeOfOldestMessage StatusQueue.QueueName", "ApproximateNumberOfMessagesVisible StatusDeadLetterQueue.QueueName", "ExecutionsFailed " + machine, "ExecutionsTimedOut " + machine}
+	for _, rule := range b.ofType("AWS::Events::Rule") {
+		want = append(want, "FailedInvocations "+rule)
+	}
+	for _, w := range want {
+		if !watched[w] {
+			t.Errorf("no alarm watches %s", w)
 		}
 	}
 }
