@@ -97,7 +97,7 @@ func TestFiftyJobsAtATime(t *testing.T) {
 	signals := backendtest.NewSignals(t)
 	for n := range jobs {
 		doc := backendtest.Document(fmt.Sprintf("run%d-0", n), source)
-		doc.Project.Terraform, doc.Flags = backendtest.Fake, []string{signals.Flag()}
+		doc.Project.Terraform, doc.Flags, doc.Limits.Seconds = backendtest.Fake, []string{signals.Flag()}, 3600
 		must0(t, e.Start(t.Context(), doc))
 	}
 	signals.Go(t) // none ends before the last one has begun
