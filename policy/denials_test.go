@@ -15,6 +15,7 @@ type denial struct {
 // bad. The words of the name say what is wrong.
 var denials = []denial{
 	{"open", "a closed pull request", func(f *Facts, _ *Project) { f.Open = false }},
+	{"open", "a merged pull request", func(f *Facts, _ *Project) { f.Open, f.Merged = false, true }},
 	{"same_repository", "T07 a fork", func(f *Facts, _ *Project) { f.Fork = true }},
 	{"asked", "nobody asked", func(f *Facts, _ *Project) { f.Asked = false }},
 	{"may_write", "a reader", func(f *Facts, _ *Project) { f.Permission = "read" }},

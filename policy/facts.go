@@ -15,6 +15,7 @@ type Facts struct {
 	// The pull request.
 	Number       int
 	Open         bool
+	Merged       bool // and so not open
 	Fork         bool // its commits come from another repository, or nobody can say
 	Draft        bool
 	Conflicts    bool // GitHub says that it cannot be merged

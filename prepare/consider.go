@@ -84,7 +84,7 @@ func (p *Preparer) readForApply(ctx context.Context, rd *reading) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if v := policy.Plan(policy.Facts{Open: rd.pull.Open, Fork: rd.pull.Fork}); !v.Allowed {
+	if v := policy.Plan(policy.Facts{Open: rd.pull.Open, Merged: rd.pull.Merged, Fork: rd.pull.Fork}); !v.Allowed {
 		return &run.Problem{Code: v.Missing()[0].Predicate, Message: v.Explain()}
 	}
 	if pinned := rd.run.HeadSHA; pinned != "" && pinned != rd.pull.HeadSHA {

@@ -58,7 +58,13 @@ func TestT07AClosedPullRequestAppliesNothing(t *testing.T) {
 	w.plan(n, nil)
 	w.check(w.github.As("ana").ClosePull(repository, n))
 	p, err := w.apply(n)
-	w.refused(p, err, "open")
+	w.refused(p, err, "open", "is closed", "reopen it")
+
+	w.check(w.github.As("ana").ReopenPull(repository, n))
+	_, err = w.github.As("oda").MergePull(repository, n, "merge")
+	w.check(err)
+	p, err = w.apply(n)
+	w.refused(p, err, "open", "is merged", "open another one")
 }
 
 // Nothing that grants anything is read from the pull request's own commits.
