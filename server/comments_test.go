@@ -183,6 +183,7 @@ func TestALookWithoutNewsIsOneCallOfOneAddress(t *testing.T) {
 	f := newFixture(t)
 	h := newHub(written("/help"), written("fine", func(c m) { c["id"] = 100 }))
 	c := f.looking(h)
+	c.Inbox.Metrics = NewMetrics()
 	now := noon.Add(5 * time.Minute)
 	c.Now = func() time.Time { return now }
 	hearing["sweep"](f, c, nil)
@@ -197,6 +198,11 @@ func TestALookWithoutNewsIsOneCallOfOneAddress(t *testing.T) {
 	}
 	if len(asked) != 5 || len(slices.Compact(asked)) != 1 {
 		t.Errorf("afterwards: calls %q, want the same five times, so that the answer can be 304", asked)
+	}
+	page := httptest.NewRecorder()
+	c.Inbox.Metrics.Handler().ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if want := `lockkeeper_deliveries_total{outcome="found"} 1`; !strings.Contains(page.Body.String(), want) {
+		t.Errorf("the metrics lack %s", want)
 	}
 }
 
