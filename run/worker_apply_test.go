@@ -151,6 +151,30 @@ func TestAPlanDuringAnApplyIsMadeAgainAfterIt(t *testing.T) {
 	})
 }
 
+func TestT18AnApplyThatNobodyCanLookAtDoesNotBegin(t *testing.T) {
+	for name, err := range map[string]error{"GitHub stays away": &run.Temporary{Err: errors.New("502")}, "something else": errors.New("no space left")} {
+		t.Run(name, func(t *testing.T) {
+			withApplies(t, func(f *workerFixture) {
+				f.recheck = func(context.Context, run.Run) error { return err }
+				f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
+				id := f.ask(run.KindApply, 1)
+				time.Sleep(time.Minute)
+				if r := f.run(id); r.State != run.StateRunning {
+					t.Errorf("after a minute: %s", r.State)
+				}
+				time.Sleep(time.Hour)
+				r := f.run(id)
+				if r.State != run.StateFailed || r.Jobs[0].Result.Problem == nil || r.Jobs[0].Result.Problem.Code != "recheck" {
+					t.Errorf("after an hour: %s, %+v", r.State, r.Jobs[0].Result)
+				}
+				if started := f.backend.started(r.Jobs[0].ID); started > 0 {
+					t.Errorf("the engine was asked %d times", started)
+				}
+			})
+		})
+	}
+}
+
 func TestT18TheLastLookBeforeAnApplyCounts(t *testing.T) {
 	moved := &run.Problem{Code: "head_moved", Message: "moved"}
 	for name, c := range map[string]struct {
