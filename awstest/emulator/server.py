@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 import uuid
+from contextlib import nullcontext
 from urllib.parse import parse_qs
 
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
@@ -21,6 +22,7 @@ import stepfunctions
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]*)/([^/]+)/aws4_request")
 
 lock = threading.Lock()
+writes = threading.Lock()  # held by one conditional write at a time
 calls: list[dict] = []
 faults: list[dict] = []
 
@@ -92,7 +94,10 @@ class Application:
             return answer(start, fault["status"], {"__type": fault["code"], "message": fault["code"], "Message": fault["code"]}, fault["code"])
         if fault and fault["kind"] == "delay":
             time.sleep(fault["seconds"])
-        response = self.moto(environ, start)
+        # moto looks whether an object is there and writes it afterwards; in S3 that is one step.
+        conditional = environ["REQUEST_METHOD"] == "PUT" and "HTTP_IF_NONE_MATCH" in environ
+        with writes if conditional else nullcontext():
+            response = self.moto(environ, start)
         if fault and fault["kind"] == "lost":
             b"".join(response)
             raise LostResponse(call["action"] or call["path"])
