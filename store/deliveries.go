@@ -92,10 +92,12 @@ func (s *SQLite) PutDelivery(ctx context.Context, d run.Delivery) (added bool, e
 	return added, nil
 }
 
+const pendingDeliveries = `SELECT guid, event, subject, received_at, attempts FROM deliveries
+	WHERE done = 0 AND due_at <= ? ORDER BY received_at, rowid LIMIT ?`
+
 // PendingDeliveries implements run.Store.
 func (s *SQLite) PendingDeliveries(ctx context.Context, now time.Time, limit int) ([]run.Delivery, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT guid, event, subject, received_at, attempts FROM deliveries
-		WHERE done = 0 AND due_at <= ? ORDER BY received_at, rowid LIMIT ?`, millis(now), limit)
+	rows, err := s.read.QueryContext(ctx, pendingDeliveries, millis(now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing deliveries: %w", err)
 	}

@@ -56,7 +56,8 @@ func Open(ctx context.Context, file string) (*SQLite, error) {
 		return nil, fmt.Errorf("opening database: %w", err)
 	}
 	dsn := (&url.URL{Scheme: "file", Path: abs, RawQuery: url.Values{
-		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)"},
+		"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)",
+			fmt.Sprintf("wal_autocheckpoint(%d)", pagesAtMost), fmt.Sprintf("journal_size_limit(%d)", checkpointAt)},
 		"_txlock": {"immediate"},
 	}.Encode()}).String()
 	s := &SQLite{Now: time.Now, writes: make(chan write), stop: make(chan struct{})}
@@ -72,6 +73,7 @@ func Open(ctx context.Context, file string) (*SQLite, error) {
 		return nil, errors.Join(fmt.Errorf("migrating database %q: %w", file, err), s.write.Close(), s.read.Close())
 	}
 	s.done.Go(s.commit)
+	s.done.Go(func() { s.checkpoints(abs + "-wal") })
 	return s, nil
 }
 
