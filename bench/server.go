@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,26 +49,15 @@ func (b *bencher) deliveries(ctx context.Context) ([]row, error) {
 }
 
 func (w *world) burst(ctx context.Context, client *http.Client, round int) ([]time.Duration, error) {
-	body := fmt.Appendf(nil, `{"action":"created","comment":{"id":1,"body":"hello","user":{"login":"ana","type":"User"}},`+
-		`"issue":{"number":1,"pull_request":{}},"sender":{"login":"ana","type":"User"},"repository":{"id":1,"name":"infra","owner":{"login":"acme"}},"padding":"%s"}`,
-		strings.Repeat("x", 15_000)) // a real payload is about this long
-	m := hmac.New(sha256.New, []byte(secret))
-	m.Write(body)
-	signature := "sha256=" + hex.EncodeToString(m.Sum(nil))
 	took := make([]time.Duration, burst)
 	errs := make([]error, burst)
 	var wg sync.WaitGroup
 	for i := range burst {
+		req, err := w.delivery(ctx, round*burst+i+1)
+		if err != nil {
+			return nil, err
+		}
 		wg.Go(func() {
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.hook, bytes.NewReader(body))
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			req.Header.Set("Content-Type", "application/json")
-			req.Header.Set("X-GitHub-Event", "issue_comment")
-			req.Header.Set("X-GitHub-Delivery", fmt.Sprintf("%d-%d", round, i))
-			req.Header.Set("X-Hub-Signature-256", signature)
 			began := time.Now()
 			resp, err := client.Do(req)
 			if err != nil {
@@ -83,12 +73,26 @@ func (w *world) burst(ctx context.Context, client *http.Client, round int) ([]ti
 		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
+	return took, errors.Join(errs...)
+}
+
+// delivery is the signed webhook of a comment, each of another one: of one
+// comment Lockkeeper keeps only the first.
+func (w *world) delivery(ctx context.Context, comment int) (*http.Request, error) {
+	body := fmt.Appendf(nil, `{"action":"created","comment":{"id":%d,"body":"hello","user":{"login":"ana","type":"User"}},`+
+		`"issue":{"number":1,"pull_request":{}},"sender":{"login":"ana","type":"User"},"repository":{"id":1,"name":"infra","owner":{"login":"acme"}},"padding":"%s"}`,
+		comment, strings.Repeat("x", 15_000)) // a real payload is about this long
+	m := hmac.New(sha256.New, []byte(secret))
+	m.Write(body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.hook, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
-	return took, nil
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-GitHub-Event", "issue_comment")
+	req.Header.Set("X-GitHub-Delivery", strconv.Itoa(comment))
+	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(m.Sum(nil)))
+	return req, nil
 }
 
 // idle measures the memory of a server that has planned and now waits.
