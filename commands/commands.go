@@ -84,6 +84,9 @@ func (c *Command) duration(key string) (time.Duration, bool) {
 // Confirm is the project that /apply confirm= names; empty when not typed.
 func (c *Command) Confirm() string { return c.Args[keyConfirm] }
 
+// Reason is what /unlock reason= gives; empty when not typed.
+func (c *Command) Reason() string { return c.Args[keyReason] }
+
 // Override reports whether /apply override=policy was typed.
 func (c *Command) Override() bool { return c.Args[keyOverride] == "policy" }
 

@@ -1,13 +1,16 @@
 package commands
 
+const keyReason = "reason"
+
 func unlock() Spec {
 	return Spec{
 		Name:    NameUnlock,
 		Summary: "Release the locks that this pull request holds, or a named one of another",
-		Usage:   "/unlock [project…]",
+		Usage:   "/unlock [project…] [reason=word]",
 		Examples: []Example{
 			{"/unlock", "releases every lock of this pull request"},
-			{"/unlock network-prod", "releases the lock of one project, also another pull request's when the server lets you"},
+			{"/unlock network-prod", "releases the lock of one project"},
+			{"/unlock network-prod reason=abandoned", "releases the lock of another pull request, when the server lets you; everybody sees why"},
 		},
 		Details: "The plans that the lock was for cannot be applied any more, and the next pull request in line gets it. " +
 			"A running apply keeps its lock.",
@@ -15,5 +18,6 @@ func unlock() Spec {
 		Available: true,
 		// Releasing a lock lets somebody else change the same state.
 		Mutating: true,
+		keys:     []key{{name: keyReason, value: reasonValue}},
 	}
 }

@@ -79,7 +79,7 @@ func (b *Base) press(ctx context.Context, a asked, button string, before run.Run
 		_, err := b.Runs.Submit(ctx, r)
 		return err
 	case buttonUnlock:
-		return b.unlock(ctx, a, nil)
+		return b.unlock(ctx, a, nil, "")
 	}
 	return nil
 }

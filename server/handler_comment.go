@@ -82,7 +82,7 @@ func (h *issueComment) carryOut(ctx context.Context, a asked, c *commands.Comman
 		_, err := h.Runs.Submit(ctx, h.asRun(a, c, body), a.react("eyes"))
 		return err
 	case commands.NameUnlock:
-		return h.unlock(ctx, a, c.Projects)
+		return h.unlock(ctx, a, c.Projects, c.Reason())
 	case commands.NameCancel:
 		return h.cancel(ctx, a)
 	case commands.NameStatus:

@@ -8,14 +8,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // unlock releases locks of the pull request on which it was asked for, and of
 // another one only when the project is named: "all" never means somebody
-// else's. All of it is allowed and found, or nothing is done.
-func (b *Base) unlock(ctx context.Context, a asked, names []string) error {
+// else's. All of it is allowed and found, or nothing is done. Taking a lock away
+// from another pull request needs a reason, which people and the log are told.
+func (b *Base) unlock(ctx context.Context, a asked, names []string, reason string) error {
 	locks, err := b.Store.Locks(ctx)
 	if err != nil {
 		return err
@@ -27,7 +30,7 @@ func (b *Base) unlock(ctx context.Context, a asked, names []string) error {
 	}
 	if len(own) == 0 && len(others) == 0 {
 		return b.answer(ctx, a, "eyes", "This pull request holds no lock, so nothing was released. To release the lock of another "+
-			"one, name the project: `/unlock project`.")
+			"one, name the project and say why: `/unlock project reason=…`.")
 	}
 	allowed, refusal, err := b.mayUnlock(ctx, a, own, others)
 	if err != nil {
@@ -36,7 +39,10 @@ func (b *Base) unlock(ctx context.Context, a asked, names []string) error {
 	if !allowed {
 		return b.answer(ctx, a, "confused", refusal)
 	}
-	said, err := b.release(ctx, a, append(own, others...))
+	if len(others) > 0 && reason == "" {
+		return b.answer(ctx, a, "confused", noReason(a, others, names))
+	}
+	said, err := b.release(ctx, a, append(own, others...), reason)
 	if err != nil {
 		return err
 	}
@@ -142,8 +148,14 @@ func (b *Base) judgeUnlock(ctx context.Context, a asked, projects []string, own 
 	return v.Allowed, v.Explain(), nil
 }
 
+// noReason asks why others should lose their locks.
+func noReason(a asked, others []held, names []string) string {
+	return fmt.Sprintf("%s holds the lock of %s, so say why it should lose it: `/unlock %s reason=…`, one word or several with dashes between them. "+
+		"Nothing was released.", whose(a, others[0].holder), run.Quote(others[0].named), strings.Join(names, " "))
+}
+
 // release carries out what policy allowed and says what came of it.
-func (b *Base) release(ctx context.Context, a asked, locks []held) (said string, err error) {
+func (b *Base) release(ctx context.Context, a asked, locks []held, reason string) (said string, err error) {
 	var lines []string
 	for len(locks) > 0 {
 		holder := locks[0].holder
@@ -158,19 +170,27 @@ func (b *Base) release(ctx context.Context, a asked, locks []held) (said string,
 		if err != nil {
 			return "", err
 		}
-		lines = append(lines, outcome(a, holder, released, busy)...)
+		zerolog.Ctx(ctx).Info().Str("actor", a.actor).Str("holder", whose(a, holder)).Strs("projects", released).Str("reason", reason).Msg("released locks")
+		lines = append(lines, outcome(whose(a, holder), released, busy)...)
+	}
+	if reason != "" {
+		lines = append(lines, "Reason: "+run.Quote(reason)+".")
 	}
 	return strings.Join(lines, "\n\n"), nil
 }
 
-func outcome(a asked, holder run.Holder, released, busy []string) (lines []string) {
-	whose := "this pull request"
-	if !holder.Is(run.Holder{Repository: a.repo, PullRequest: a.pull}) {
-		whose = fmt.Sprintf("#%d", holder.PullRequest)
-		if holder.Repository.ID != a.repo.ID {
-			whose = holder.Repository.FullName() + whose
-		}
+// whose names the pull request that holds a lock.
+func whose(a asked, holder run.Holder) string {
+	switch {
+	case holder.Is(run.Holder{Repository: a.repo, PullRequest: a.pull}):
+		return "this pull request"
+	case holder.Repository.ID != a.repo.ID:
+		return fmt.Sprintf("%s#%d", holder.Repository.FullName(), holder.PullRequest)
 	}
+	return fmt.Sprintf("#%d", holder.PullRequest)
+}
+
+func outcome(whose string, released, busy []string) (lines []string) {
 	if len(released) > 0 {
 		lines = append(lines, fmt.Sprintf("Released %s, which %s held. Its plan cannot be applied any more: `/plan` there makes a new one.", quoted(released), whose))
 	}
