@@ -11,7 +11,7 @@ import (
 )
 
 type doctorCmd struct {
-	AWS doctorAWSCmd `cmd:"" name:"aws" help:"Look at what the AWS engine needs, and run a plan and an apply that can do nothing to their ends."`
+	AWS doctorAWSCmd `cmd:"" name:"aws" help:"Look at what the AWS engine needs, and run jobs that can do nothing to their ends."`
 }
 
 type doctorAWSCmd struct {
@@ -36,7 +36,7 @@ func (c *doctorAWSCmd) check(ctx context.Context, w io.Writer) error {
 	return diagnose(w, aws.New(awsOptions(sdk, cfg.AWS)).Checks(ctx))
 }
 
-// diagnose prints one line for each check, as it ends.
+// diagnose prints one line for each check, as it ends. A warning fails nothing.
 func diagnose(w io.Writer, checks func(yield func(aws.Check) bool)) error {
 	failed := 0
 	for check := range checks {
@@ -44,8 +44,12 @@ func diagnose(w io.Writer, checks func(yield func(aws.Check) bool)) error {
 			fmt.Fprintf(w, "ok      %-15s %s\n", check.Name, check.Found)
 			continue
 		}
-		failed++
-		fmt.Fprintf(w, "failed  %-15s %v\n        %-15s %s\n", check.Name, check.Err, "", check.Do)
+		label := "warning"
+		if !check.Warn {
+			label = "failed"
+			failed++
+		}
+		fmt.Fprintf(w, "%-7s %-15s %v\n        %-15s %s\n", label, check.Name, check.Err, "", check.Do)
 	}
 	if failed > 0 {
 		return errors.New(count(failed, "check") + " failed")

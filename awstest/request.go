@@ -99,6 +99,8 @@ func ofBatch(c Call) ([]Request, error) {
 		return one("batch:DescribeJobDefinitions", "*"), nil
 	case "describejobqueues":
 		return one("batch:DescribeJobQueues", "*"), nil
+	case "describecomputeenvironments":
+		return one("batch:DescribeComputeEnvironments", "*"), nil
 	}
 	return nil, fmt.Errorf("it is not known what IAM is asked for batch %s", c.Path)
 }

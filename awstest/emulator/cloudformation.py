@@ -92,6 +92,7 @@ def machine(client, name, p, _):
         definition = definition.replace("${%s}" % key, json.dumps(str(value))[1:-1])
     arn = client("stepfunctions").create_state_machine(
         name=p.get("StateMachineName", name), definition=definition, roleArn=p["RoleArn"], type=p.get("StateMachineType", "STANDARD"),
+        loggingConfiguration=camel(p.get("LoggingConfiguration") or {}), tracingConfiguration=camel(p.get("TracingConfiguration") or {}),
     )["stateMachineArn"]
     return arn, {"Arn": arn, "Name": p.get("StateMachineName", name), "StateMachineRevisionId": "INITIAL"}
 
@@ -199,7 +200,20 @@ def with_versions(create):
     return classmethod(created)
 
 
+def with_time_limits(create):
+    """moto leaves out what a queue does with jobs that stay in a state."""
+
+    def created(cls, name, template, account, region, **kwargs):
+        queue = create(name, template, account, region, **kwargs)
+        actions, describe = camel(template.get("Properties", {}).get("JobStateTimeLimitActions") or []), queue.describe
+        queue.describe = lambda: {**describe(), "jobStateTimeLimitActions": actions}
+        return queue
+
+    return classmethod(created)
+
+
 def install() -> None:
+    JobQueue.create_from_cloudformation_json = with_time_limits(JobQueue.create_from_cloudformation_json)
     FakeBucket.create_from_cloudformation_json = with_versions(FakeBucket.create_from_cloudformation_json)
     ComputeEnvironment.create_from_cloudformation_json = with_linked_role(ComputeEnvironment.create_from_cloudformation_json)
     # Without these an attribute of one of them makes all outputs of the stack vanish.

@@ -7,7 +7,7 @@ VERSION = "5.2.1"
 
 NAMES = {
     "moto.awslambda.models": ["LambdaFunction.invoke"],
-    "moto.batch.models": ["Job.run", "Job.describe", "Job._mark_stopped", "Job._container_details", "Job._get_attempt_duration", "JobQueue", "ComputeEnvironment.create_from_cloudformation_json"],
+    "moto.batch.models": ["Job.run", "Job.describe", "Job._mark_stopped", "Job._container_details", "Job._get_attempt_duration", "JobQueue.describe", "JobQueue.create_from_cloudformation_json", "ComputeEnvironment.create_from_cloudformation_json"],
     "moto.batch.responses": ["BatchResponse.submitjob"],
     "moto.cloudformation.parsing": ["get_model_map", "get_model_list", "get_name_type_map"],
     "moto.core.config": ["default_user_config"],

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch"
@@ -27,13 +26,27 @@ type Check struct {
 	Name  string
 	Found string // what is there, when all is well
 	Err   error  // what is wrong
+	Warn  bool   // Err keeps nothing from working
 	Do    string // and what to do about it
 }
 
-// Checks looks at every part with the server's credentials. The last two run a
-// plan and an apply that cannot be done: they fail before terraform, and that they
-// say so has gone the whole way.
+// warning is an error that keeps nothing from working.
+type warning struct{ error }
+
+// doctor is an engine that is looked at.
+type doctor struct {
+	*Engine
+	batch *Engine         // the same, without functions
+	plan  run.JobDocument // that ran on Batch
+}
+
+// Checks looks at every part with the server's credentials. The last ones run
+// jobs that can do nothing: each goes the whole way of a job of its kind.
 func (e *Engine) Checks(ctx context.Context) iter.Seq[Check] {
+	plain := e.o
+	plain.Lambda = nil
+	d := &doctor{Engine: e, batch: New(plain)}
+	const noStart = "Read the cause above; docs/aws.md says what it means when no container starts."
 	checks := []struct {
 		name, do string
 		look     func(context.Context) (string, error)
@@ -42,15 +55,23 @@ func (e *Engine) Checks(ctx context.Context) iter.Seq[Check] {
 		{"bucket", "Correct aws.bucket, or deploy the stack again: the bucket keeps versions and is encrypted.", e.checkBucket},
 		{"queue", "Correct aws.status_queue and aws.dead_letter_queue, attach the stack's ServerPolicy to the server, or read and empty the dead letter queue.", e.checkQueue},
 		{"state machine", "Correct aws.state_machine, or attach the stack's ServerPolicy to the server.", e.checkMachine},
+		{"traces and logs", "Deploy the stack again: executions are traced, and their errors logged.", e.checkTraces},
 		{"job queues", "Correct aws.plan_queue and aws.apply_queue, or enable the queues.", e.checkQueues},
+		{"stuck jobs", "Deploy the stack again: its queues end jobs that cannot start. Without that they wait for ever.", e.checkStuck},
+		{"spot", "Deploy the stack again: its plans run on FARGATE_SPOT and then FARGATE, its applies on FARGATE alone. The server needs no right to see that: run this once with your own role, or allow batch:DescribeComputeEnvironments.", e.checkSpot},
 		{"job definitions", "Deploy the stack again with ImageUri by digest (repository@sha256:...).", e.checkDefinitions},
-		{"job", "Read the cause above; docs/aws.md says what it means when no container starts.", e.checkPlanJob},
-		{"apply job", "Read the cause above; docs/aws.md says what it means when no container starts.", e.checkApplyJob},
+		{"job", noStart, d.checkPlanJob},
+		{"cold start", "Plans begin late. Look at the size of the image, at the way of the subnets to ECR, and whether jobs wait for MaxVcpus or for your Fargate quota.", d.checkColdStart},
+		{"function", "Read /aws/lambda/<NamePrefix>-plan, the function's log, or remove aws.lambda: plans then run on Batch.", d.checkFunction},
+		{"apply job", noStart, d.checkApplyJob},
+		{"approval", "Attach the stack's ServerPolicy to the server: it answers with states:SendTaskSuccess, on the state machine. What waits goes on without that only when its time is over.", d.checkApproval},
+		{"cancel", "Attach the stack's ServerPolicy to the server: it cancels with states:StopExecution. If the container was killed, its memory or its 30 seconds were too short: read its log.", d.checkCancel},
 	}
 	return func(yield func(Check) bool) {
 		for _, c := range checks {
 			found, err := c.look(ctx)
-			if !yield(Check{c.name, found, err, c.do}) {
+			_, warn := errors.AsType[warning](err)
+			if !yield(Check{c.name, found, err, warn, c.do}) {
 				return
 			}
 		}
@@ -149,56 +170,4 @@ func (e *Engine) checkDefinitions(ctx context.Context) (string, error) {
 		}
 	}
 	return "images by digest, applies are tried once", nil
-}
-
-// jobPatience is how long a harmless job may take: Fargate needs a minute or
-// two.
-const jobPatience = 10 * time.Minute
-
-// checkPlanJob runs a plan whose source is not there.
-func (e *Engine) checkPlanJob(ctx context.Context) (string, error) {
-	return e.ends(ctx, harmless(run.KindPlan), "source_changed")
-}
-
-// checkApplyJob runs an apply that has no plan: its container refuses it, and
-// claims that it never begins.
-func (e *Engine) checkApplyJob(ctx context.Context) (string, error) {
-	return e.ends(ctx, harmless(run.KindApply), "plan_mismatch")
-}
-
-// harmless is a job that can do nothing.
-func harmless(command run.Kind) run.JobDocument {
-	id := fmt.Sprintf("doctor-%d-0", time.Now().UnixMicro())
-	return run.JobDocument{
-		Version: run.DocumentVersion, JobID: id, RunID: run.RunOfJob(id), Command: command, Repository: "lockkeeper/doctor", Actor: "doctor",
-		Project: run.JobProject{Name: "doctor", Dir: ".", Workspace: "default"},
-		Source:  run.Artifact{Key: "sources/" + strings.Repeat("0", 64), SHA256: strings.Repeat("0", 64), Size: 1},
-		Limits:  run.JobLimits{Seconds: 60, PlanBytes: 1},
-	}
-}
-
-// ends runs a job and wants that it ends with a problem.
-func (e *Engine) ends(ctx context.Context, doc run.JobDocument, code string) (string, error) {
-	if err := e.Start(ctx, doc); err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(ctx, jobPatience)
-	defer cancel()
-	began := time.Now()
-	for {
-		end, err := e.result(ctx, doc)
-		switch {
-		case err != nil:
-			return "", err
-		case end != nil && end.result.Problem != nil && end.result.Problem.Code == code:
-			return fmt.Sprintf("%s started, read its document and wrote its result in %.0f s", doc.JobID, time.Since(began).Seconds()), nil
-		case end != nil && end.result.Problem != nil:
-			return "", fmt.Errorf("%s ended with %s: %s", doc.JobID, end.result.Problem.Code, end.result.Problem.Detail)
-		case end != nil:
-			return "", fmt.Errorf("%s ended as %s", doc.JobID, end.result.Outcome)
-		}
-		if sleep(ctx, pause); ctx.Err() != nil {
-			return "", fmt.Errorf("%s has not ended after %s", doc.JobID, jobPatience)
-		}
-	}
 }

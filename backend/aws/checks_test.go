@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,6 +35,25 @@ func TestTheDocsNameTheLinesOfDoctor(t *testing.T) {
 	for _, name := range said {
 		if !slices.Contains(has, name) {
 			t.Errorf("doctor has no line %q", name)
+		}
+	}
+}
+
+// Each row of the table names its line of doctor, or the one thing to do by hand.
+func TestEachRowOfTheDocsSaysHowToCheckIt(t *testing.T) {
+	page, err := os.ReadFile("../../docs/aws.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(page), "check it in your account |\n|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	if rows := strings.Split(table, "\n"); !found || len(rows) < 15 {
+		t.Fatalf("the table has %d rows", len(rows))
+	}
+	for row := range strings.SplitSeq(table, "\n") {
+		cells := strings.Split(strings.Trim(row, "| "), " | ")
+		if how := cells[len(cells)-1]; len(cells) != 3 || !strings.HasPrefix(how, "`lockkeeper doctor aws`, line") && !strings.HasPrefix(how, "by hand") {
+			t.Errorf("this row names neither a line of doctor nor what to do by hand: %s", row)
 		}
 	}
 }

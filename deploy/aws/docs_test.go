@@ -51,7 +51,6 @@ func TestTheDocsUseNamesOfTheTemplate(t *testing.T) {
 		{"policy/%s\n", "lockkeeper-server", "ServerPolicy", "ManagedPolicyName"},
 		{"role/%s\"}", "lockkeeper-plan-job", "PlanJobRole", "RoleName"},
 		{"names `%s`", "lockkeeper-apply-job", "ApplyJobRole", "RoleName"},
-		{"--function-name %s ", "lockkeeper-plan", "PlanFunction", "FunctionName"},
 	} {
 		if text := fmt.Sprintf(row.said, row.name); !strings.Contains(page, text) {
 			t.Errorf("the docs do not say %q", text)

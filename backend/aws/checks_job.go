@@ -1,0 +1,122 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// jobPatience is how long a harmless job may take: Fargate needs a minute or
+// two.
+const jobPatience = 10 * time.Minute
+
+// checkPlanJob runs a plan whose source is not there.
+func (d *doctor) checkPlanJob(ctx context.Context) (string, error) {
+	doc := harmless(run.KindPlan)
+	found, err := d.batch.ends(ctx, doc, "source_changed")
+	if err == nil {
+		d.plan = doc
+	}
+	return found, err
+}
+
+// checkApplyJob runs an apply that has no plan: its container refuses it, and
+// claims that it never begins.
+func (d *doctor) checkApplyJob(ctx context.Context) (string, error) {
+	return d.ends(ctx, harmless(run.KindApply), "plan_mismatch")
+}
+
+// checkFunction runs such a plan in the function. What fails there runs on
+// Batch, and nobody would notice.
+func (d *doctor) checkFunction(ctx context.Context) (string, error) {
+	if d.o.Lambda == nil {
+		return "not used: aws.lambda is not true", nil
+	}
+	doc := harmless(run.KindPlan)
+	found, err := d.ends(ctx, doc, "source_changed")
+	if err != nil {
+		return "", err
+	}
+	containers, err := d.containers(ctx, doc)
+	if err != nil {
+		return "", err
+	}
+	return found, fellBack(doc, containers)
+}
+
+func fellBack(doc run.JobDocument, containers []types.JobSummary) error {
+	if len(containers) > 0 {
+		return fmt.Errorf("the function did not do %s, and Batch did", doc.JobID)
+	}
+	return nil
+}
+
+// coldStart is how long the container of a plan may take to begin. Fargate
+// needs 30 to 90 seconds.
+const coldStart = 3 * time.Minute
+
+// checkColdStart tells how long the container of the plan took to begin.
+func (d *doctor) checkColdStart(ctx context.Context) (string, error) {
+	if d.plan.JobID == "" {
+		return "", errors.New("no plan ran on Batch, see above")
+	}
+	containers, err := d.containers(ctx, d.plan)
+	if err != nil {
+		return "", err
+	}
+	return began(containers)
+}
+
+func began(containers []types.JobSummary) (string, error) {
+	if len(containers) == 0 || containers[0].CreatedAt == nil || containers[0].StartedAt == nil {
+		return "", warning{errors.New("AWS Batch does not say when the plan's container began")}
+	}
+	took := time.Duration(*containers[0].StartedAt-*containers[0].CreatedAt) * time.Millisecond
+	if took > coldStart {
+		return "", warning{fmt.Errorf("the plan's container began after %.0f s, and %.0f s are a lot", took.Seconds(), coldStart.Seconds())}
+	}
+	return fmt.Sprintf("the plan's container began after %.0f s", took.Seconds()), nil
+}
+
+// harmless is a job that can do nothing.
+func harmless(command run.Kind) run.JobDocument {
+	id := fmt.Sprintf("doctor-%d-0", time.Now().UnixMicro())
+	return run.JobDocument{
+		Version: run.DocumentVersion, JobID: id, RunID: run.RunOfJob(id), Command: command, Repository: "lockkeeper/doctor", Actor: "doctor",
+		Project: run.JobProject{Name: "doctor", Dir: ".", Workspace: "default"},
+		Source:  run.Artifact{Key: "sources/" + strings.Repeat("0", 64), SHA256: strings.Repeat("0", 64), Size: 1},
+		Limits:  run.JobLimits{Seconds: 60, PlanBytes: 1},
+	}
+}
+
+// ends runs a job and wants that it ends with a problem.
+func (e *Engine) ends(ctx context.Context, doc run.JobDocument, code string) (string, error) {
+	if err := e.Start(ctx, doc); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, jobPatience)
+	defer cancel()
+	began := time.Now()
+	for {
+		end, err := e.result(ctx, doc)
+		switch {
+		case err != nil:
+			return "", err
+		case end != nil && end.result.Problem != nil && end.result.Problem.Code == code:
+			return fmt.Sprintf("%s started, read its document and wrote its result in %.0f s", doc.JobID, time.Since(began).Seconds()), nil
+		case end != nil && end.result.Problem != nil:
+			return "", fmt.Errorf("%s ended with %s: %s", doc.JobID, end.result.Problem.Code, end.result.Problem.Detail)
+		case end != nil:
+			return "", fmt.Errorf("%s ended as %s", doc.JobID, end.result.Outcome)
+		}
+		if sleep(ctx, pause); ctx.Err() != nil {
+			return "", fmt.Errorf("%s has not ended after %s", doc.JobID, jobPatience)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/batch"
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+)
+
+// These checks read how the stack is set up, for what cannot be provoked.
+
+func (e *Engine) checkTraces(ctx context.Context) (string, error) {
+	m, err := e.steps.DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &e.o.StateMachine})
+	if err != nil {
+		return "", explain(err)
+	}
+	return traced(m)
+}
+
+func traced(m *sfn.DescribeStateMachineOutput) (string, error) {
+	if m.TracingConfiguration == nil || !m.TracingConfiguration.Enabled {
+		return "", warning{errors.New("executions are not traced")}
+	}
+	logs := m.LoggingConfiguration
+	if logs == nil || logs.Level == sfntypes.LogLevelOff || logs.Level == "" {
+		return "", warning{errors.New("errors of executions are not logged")}
+	}
+	if logs.IncludeExecutionData {
+		return "", errors.New("the log has the data of executions, and task tokens with them")
+	}
+	return fmt.Sprintf("X-Ray is on, the log has %s without data", logs.Level), nil
+}
+
+func (e *Engine) checkStuck(ctx context.Context) (string, error) {
+	for _, name := range []string{e.o.PlanQueue, e.o.ApplyQueue} {
+		queue, err := e.jobQueue(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		if err := endsStuck(*queue); err != nil {
+			return "", err
+		}
+	}
+	return "both queues end jobs that stay RUNNABLE", nil
+}
+
+// stuck are the reasons for which a job stays RUNNABLE that a queue can end it
+// for (AWS Batch user guide, "Jobs stuck in a RUNNABLE status").
+var stuck = []string{"CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE", "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"}
+
+func endsStuck(queue types.JobQueueDetail) error {
+	for _, reason := range stuck {
+		if !slices.ContainsFunc(queue.JobStateTimeLimitActions, func(a types.JobStateTimeLimitAction) bool {
+			return a.State == types.JobStateTimeLimitActionsStateRunnable && aws.ToString(a.Reason) == reason
+		}) {
+			return fmt.Errorf("%s does not end jobs that stay RUNNABLE with %s", aws.ToString(queue.JobQueueName), reason)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) jobQueue(ctx context.Context, name string) (*types.JobQueueDetail, error) {
+	out, err := e.batch.DescribeJobQueues(ctx, &batch.DescribeJobQueuesInput{JobQueues: []string{name}})
+	if err != nil {
+		return nil, explain(err)
+	}
+	if len(out.JobQueues) != 1 {
+		return nil, fmt.Errorf("%s is not there", name)
+	}
+	return &out.JobQueues[0], nil
+}
+
+func (e *Engine) checkSpot(ctx context.Context) (string, error) {
+	plan, err := e.machines(ctx, e.o.PlanQueue)
+	if err != nil {
+		return "", err
+	}
+	apply, err := e.machines(ctx, e.o.ApplyQueue)
+	if err != nil {
+		return "", err
+	}
+	return onSpot(plan, apply)
+}
+
+// machines are the kinds of machines of a queue, in its order.
+func (e *Engine) machines(ctx context.Context, name string) (kinds []types.CRType, err error) {
+	queue, err := e.jobQueue(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range queue.ComputeEnvironmentOrder {
+		out, err := e.batch.DescribeComputeEnvironments(ctx, &batch.DescribeComputeEnvironmentsInput{ComputeEnvironments: []string{aws.ToString(c.ComputeEnvironment)}})
+		if err != nil {
+			return nil, warning{fmt.Errorf("not looked at, for want of the right batch:DescribeComputeEnvironments: %w", explain(err))}
+		}
+		if len(out.ComputeEnvironments) != 1 || out.ComputeEnvironments[0].ComputeResources == nil {
+			return nil, fmt.Errorf("the compute environment %s of %s is not there", aws.ToString(c.ComputeEnvironment), name)
+		}
+		kinds = append(kinds, out.ComputeEnvironments[0].ComputeResources.Type)
+	}
+	return kinds, nil
+}
+
+func onSpot(plan, apply []types.CRType) (string, error) {
+	if len(apply) == 0 || slices.ContainsFunc(apply, func(kind types.CRType) bool { return kind != types.CRTypeFargate }) {
+		return "", fmt.Errorf("applies run on %v: AWS may take such a machine back in the middle of one", apply)
+	}
+	if !slices.Contains(plan, types.CRTypeFargateSpot) {
+		return "", warning{fmt.Errorf("plans run on %v, and not on FARGATE_SPOT, which costs a third", plan)}
+	}
+	return fmt.Sprintf("plans run on %v, applies on %v", plan, apply), nil
+}
