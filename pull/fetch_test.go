@@ -147,7 +147,7 @@ func TestFetchStopsWaitingWhenTheContextEnds(t *testing.T) {
 	mirror := newMirror(t, Limits{})
 	arrived := make(chan struct{}, 8)
 	release := make(chan struct{})
-	u.onGit = func() { arrived <- struct{}{}; <-release }
+	u.onGit.Store(new(func() { arrived <- struct{}{}; <-release }))
 	slow, cancelSlow := context.WithCancel(t.Context())
 	done := make(chan error, 2)
 	go func() { done <- mirror.Fetch(slow, u.remote(), sha) }()
@@ -211,12 +211,12 @@ func TestFetchErrors(t *testing.T) {
 func TestT39TokenLeavesNoTrace(t *testing.T) {
 	const token = "ghs_canary/0123456789+abcdefghij"
 	u := newUpstream(t)
-	u.token = token
+	u.token.Store(new(token))
 	sha := u.commit("main", nil, entry{path: "a.tf", content: "1"})
 	t.Setenv("LOCKKEEPER_CANARY_SECRET", "of the server")
 	var cmdlines strings.Builder
 	environments := map[string]bool{}
-	u.onGit = func() { watchProcesses(u.url, &cmdlines, environments) }
+	u.onGit.Store(new(func() { watchProcesses(u.url, &cmdlines, environments) }))
 
 	mirror := newMirror(t, Limits{})
 	remote := Remote{URL: u.url, Token: func(context.Context) (string, error) { return token, nil }}

@@ -125,11 +125,11 @@ func TestAMirrorIsTidiedOnceADayAlsoAfterARestart(t *testing.T) {
 
 func TestAMirrorIsNotTidiedWhileSomebodyFetches(t *testing.T) {
 	mirrors, mirror, u, shas := worn(t, 2)
-	u.onGit = func() { // a fetch is under way
+	u.onGit.Store(new(func() { // a fetch is under way
 		if err := mirrors.Tidy(t.Context(), time.Now()); err != nil {
 			t.Error(err)
 		}
-	}
+	}))
 	sha := u.commit("main", shas[1:], entry{path: "a.tf", content: "x"})
 	if err := mirror.Fetch(t.Context(), u.remote(), sha); err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestAMirrorIsNotTidiedWhileSomebodyFetches(t *testing.T) {
 	if _, _, refs := mirror.count(t); refs != 3 {
 		t.Errorf("%d loose refs, want 3", refs)
 	}
-	u.onGit = nil
+	u.onGit.Store(nil)
 	mirrors.mustTidy(t, time.Now())
 	if _, _, refs := mirror.count(t); refs != 0 {
 		t.Errorf("afterwards %d loose refs", refs)

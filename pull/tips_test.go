@@ -35,7 +35,7 @@ func TestTipsAreThoseOfExactlyTheseRefs(t *testing.T) {
 func TestTipsThatCannotBeReadAreAnError(t *testing.T) {
 	u := newUpstream(t)
 	u.commit("main", nil, entry{path: "a", content: "1"})
-	u.token = "secret-token"
+	u.token.Store(new("secret-token"))
 	m := newMirror(t, Limits{})
 	give := func(token string) Remote {
 		return Remote{URL: u.url, Token: func(context.Context) (string, error) { return token, nil }}

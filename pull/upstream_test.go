@@ -18,10 +18,12 @@ import (
 type upstream struct {
 	tb       testing.TB
 	root     string
-	token    string // empty: no credentials asked
 	requests atomic.Int32
-	onGit    func() // called during every request
-	url      string
+	// Requests come from other processes, so nothing else orders them after what
+	// a test sets.
+	token atomic.Pointer[string] // nil: no credentials asked
+	onGit atomic.Pointer[func()] // called during every request
+	url   string
 }
 
 func newUpstream(tb testing.TB) *upstream {
@@ -33,10 +35,10 @@ func newUpstream(tb testing.TB) *upstream {
 	handler := &cgi.Handler{Path: backend, Env: []string{"GIT_PROJECT_ROOT=" + u.root, "GIT_HTTP_EXPORT_ALL=1"}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u.requests.Add(1)
-		if u.onGit != nil {
-			u.onGit()
+		if f := u.onGit.Load(); f != nil {
+			(*f)()
 		}
-		if _, password, _ := r.BasicAuth(); u.token != "" && password != u.token {
+		if _, password, _ := r.BasicAuth(); u.token.Load() != nil && password != *u.token.Load() {
 			w.Header().Set("WWW-Authenticate", `Basic realm="GitHub"`)
 			http.Error(w, "Authentication required", http.StatusUnauthorized)
 			return
