@@ -9,12 +9,13 @@ import (
 // SQLite copies the write-ahead log into the database within a commit, when that
 // makes the log longer than a limit (https://sqlite.org/wal.html#ckpt). Whoever
 // waits for such a commit waits for the copy, which is most of the longest waits.
-// So it is done beside the commits, and the limit is one that is reached only
-// when that does not keep up.
+// So it is done beside the commits, and when there are none, because both want
+// the disk. The limit is one that is reached only when that does not keep up.
 const (
-	checkpointEvery = time.Second
-	checkpointAt    = 8 << 20 // bytes of the log
-	pagesAtMost     = 16384   // of 4 KiB, in the log
+	checkpointEvery = time.Second / 4
+	checkpointAt    = 8 << 20  // bytes of the log, when nothing is written
+	checkpointBusy  = 32 << 20 // bytes of the log, in any case
+	pagesAtMost     = 16384    // of 4 KiB, in the log
 )
 
 // checkpoints keeps the log short until the store is closed. An error is nobody's
@@ -22,20 +23,24 @@ const (
 func (s *SQLite) checkpoints(log string) {
 	tick := time.NewTicker(checkpointEvery)
 	defer tick.Stop()
+	var before int64
 	for {
 		select {
 		case <-s.stop:
 			return
 		case <-tick.C:
-			_ = s.checkpoint(log)
+			commits := s.commits.Load()
+			_ = s.checkpoint(log, commits == before)
+			before = commits
 		}
 	}
 }
 
 // checkpoint copies the log when it is long. It waits for nobody, and nobody
 // waits for it.
-func (s *SQLite) checkpoint(log string) error {
-	if info, err := os.Stat(log); err != nil || info.Size() <= checkpointAt {
+func (s *SQLite) checkpoint(log string, quiet bool) error {
+	info, err := os.Stat(log)
+	if err != nil || info.Size() <= checkpointAt || !quiet && info.Size() <= checkpointBusy {
 		return err
 	}
 	var busy, pages, copied int

@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -40,6 +41,7 @@ type SQLite struct {
 
 	updating sync.Mutex // held while a run or the locks are updated
 	writes   chan write
+	commits  atomic.Int64 // so far
 	stop     chan struct{}
 	once     sync.Once // closes stop
 	done     sync.WaitGroup
@@ -139,6 +141,7 @@ func (s *SQLite) tx(ctx context.Context, f func(*sql.Tx) error) error {
 	if err := f(tx); err != nil {
 		return err
 	}
+	s.commits.Add(1)
 	return tx.Commit()
 }
 
