@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"fmt"
@@ -12,8 +13,11 @@ import (
 )
 
 // asks is a digest of what the configuration of these modules asks of init: the
-// lock file, and the lines that can name a module or a provider. It may change
-// without a reason. When it misses one, Terraform does not.
+// lock file, the files that can say where the state is, and the lines that can
+// name a module or a provider. It may change without a reason. When it misses one
+// of those lines, Terraform does not. On a backend Terraform is not relied upon:
+// the hash with which it compares a block is a short one, and somebody might look
+// for a second block that has it.
 func (j *job) asks(list []byte) ([]byte, error) {
 	modules, err := modulesOf(list)
 	if err != nil {
@@ -22,6 +26,9 @@ func (j *job) asks(list []byte) ([]byte, error) {
 	lines := map[string]bool{}
 	for _, m := range modules {
 		if err := configuration(filepath.Join(j.dir, m.Dir), func(name string, content []byte) {
+			if m.Key == "" && mayHoldBackend(name, content) {
+				lines[fmt.Sprintf("%s:%x", name, sha256.Sum256(content))] = true
+			}
 			for line := range strings.Lines(string(content)) {
 				if asks := askedIn(line); asks != "" || strings.HasSuffix(name, ".json") {
 					lines[m.Key+":"+cmp.Or(asks, line)] = true
@@ -37,6 +44,12 @@ func (j *job) asks(list []byte) ([]byte, error) {
 	}
 	sum.Write(j.lock())
 	return sum.Sum(nil), nil
+}
+
+// mayHoldBackend reports files of the root module that can say where its state
+// is. JSON can spell a word in several ways.
+func mayHoldBackend(name string, content []byte) bool {
+	return strings.HasSuffix(name, ".json") || bytes.Contains(content, []byte("backend")) || bytes.Contains(content, []byte("cloud"))
 }
 
 // askedIn is what of a line matters to init. Of a resource that is the beginning

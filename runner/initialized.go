@@ -70,21 +70,14 @@ func (j *job) initAndPlan(ctx context.Context, init, plan []string) *run.Problem
 }
 
 // rememberedAt is the file for what init leaves in a project like this one,
-// empty when nothing may be remembered. The name depends on all that decides
-// which state is read: files that can hold a backend are in it by their content,
-// because the hash with which Terraform compares a backend's block is a short
-// one, and somebody might look for a second block that has it.
+// empty when nothing may be remembered.
 func (j *job) rememberedAt(init []string) string {
 	o := j.options
 	if o.Providers == "" || o.CLIConfig != "" || j.doc.Project.FromModule != "" || !strings.HasPrefix(o.TerraformName, "Terraform") {
 		return ""
 	}
-	files, err := j.backendFiles()
-	if err != nil {
-		return ""
-	}
 	inputs, err := json.Marshal([]any{
-		o.TerraformName, j.doc.RepositoryID, j.doc.Project.Dir, j.doc.Project.Workspace, init, files,
+		o.TerraformName, j.doc.RepositoryID, j.doc.Project.Dir, j.doc.Project.Workspace, init,
 		slices.Sorted(maps.Keys(j.given)), o.Pass,
 	})
 	if err != nil {
@@ -92,19 +85,6 @@ func (j *job) rememberedAt(init []string) string {
 	}
 	digest := sha256.Sum256(inputs)
 	return filepath.Join(o.Providers, initializedDir, hex.EncodeToString(digest[:]))
-}
-
-// backendFiles are the digests of the root module's files that can say where its
-// state is, by name. JSON can spell a word in several ways.
-func (j *job) backendFiles() (map[string][]byte, error) {
-	out := map[string][]byte{}
-	err := configuration(j.dir, func(name string, content []byte) {
-		if strings.HasSuffix(name, ".json") || bytes.Contains(content, []byte("backend")) || bytes.Contains(content, []byte("cloud")) {
-			digest := sha256.Sum256(content)
-			out[name] = digest[:]
-		}
-	})
-	return out, err
 }
 
 // lock is the dependency lock file, nil when there is none.

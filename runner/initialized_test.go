@@ -155,7 +155,7 @@ func TestAnInitIsRememberedForExactlyItsBackend(t *testing.T) {
 	if _, steps := p.plan(t, rooted); steps != withInit {
 		t.Errorf("another backend_config, and yet %s", steps)
 	}
-	if after := p.remembered(t); len(after) != 3 || !slices.Contains(after, before[0]) {
+	if after := p.remembered(t); len(after) != 2 || !slices.Contains(after, before[0]) {
 		t.Errorf("remembered: %v, then %v", before, after)
 	}
 }
