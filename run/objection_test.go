@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestAnObjectionStopsWhatHasNotBegun(t *testing.T) {
@@ -48,20 +46,7 @@ func TestAnObjectionStopsWhatHasNotBegun(t *testing.T) {
 	}
 	for _, c := range tests {
 		t.Run(c.name, func(t *testing.T) {
-			n := play(c.run, c.events...)
-			if n.Run.State != c.state {
-				t.Errorf("state %s, want %s", n.Run.State, c.state)
-			}
-			if d := cmp.Diff(c.effects, n.Effects); d != "" {
-				t.Errorf("effects (-want +got):\n%s", d)
-			}
-			var notices []NoticeKind
-			for _, x := range n.Notices {
-				notices = append(notices, x.Kind)
-			}
-			if d := cmp.Diff(c.notices, notices); d != "" {
-				t.Errorf("notices (-want +got):\n%s", d)
-			}
+			wantNext(t, play(c.run, c.events...), c.state, c.effects, c.notices)
 		})
 	}
 }

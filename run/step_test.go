@@ -82,21 +82,26 @@ func TestStep(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			n := play(tt.run, tt.events...)
-			if n.Run.State != tt.state {
-				t.Errorf("state %s, want %s", n.Run.State, tt.state)
-			}
-			if d := cmp.Diff(tt.effects, n.Effects); d != "" {
-				t.Errorf("effects of the last event (-want +got):\n%s", d)
-			}
-			var kinds []NoticeKind
-			for _, x := range n.Notices {
-				kinds = append(kinds, x.Kind)
-			}
-			if d := cmp.Diff(tt.notices, kinds); d != "" {
-				t.Errorf("notices of the last event (-want +got):\n%s", d)
-			}
+			wantNext(t, play(tt.run, tt.events...), tt.state, tt.effects, tt.notices)
 		})
+	}
+}
+
+// wantNext checks what the last event led to.
+func wantNext(t *testing.T, n Next, state State, effects []Effect, notices []NoticeKind) {
+	t.Helper()
+	if n.Run.State != state {
+		t.Errorf("state %s, want %s", n.Run.State, state)
+	}
+	if d := cmp.Diff(effects, n.Effects); d != "" {
+		t.Errorf("effects of the last event (-want +got):\n%s", d)
+	}
+	var kinds []NoticeKind
+	for _, x := range n.Notices {
+		kinds = append(kinds, x.Kind)
+	}
+	if d := cmp.Diff(notices, kinds); d != "" {
+		t.Errorf("notices of the last event (-want +got):\n%s", d)
 	}
 }
 
