@@ -88,19 +88,11 @@ func TestT28AServerKeepsLookingForLostWebhooks(t *testing.T) {
 	// No pause: deliveries that are on their way are asked for again, too.
 	t.Cleanup(s.serve(func(a *app) { a.lost.Every, a.lost.Pause = 10*time.Millisecond, 0 }))
 	n := s.planned("a")
-	const questions = 12
-	for i := range questions {
+	s.answersEach(n, func(i int) {
 		if i%3 == 1 {
 			s.world.GitHub.Faults().DropWebhooks(1)
 		}
-		_, err := s.world.GitHub.As(rui).Comment(sandbox.Repository, n, "/help")
-		s.check(err)
-	}
-	s.poll("an answer to each question", func() bool { return len(s.said(n)) >= questions+1 })
-	s.quiet()
-	if got := len(s.said(n)); got != questions+1 {
-		t.Errorf("%d comments, want one for each question and the plan", got)
-	}
+	})
 	if len(s.runs(n)) != 1 {
 		t.Errorf("%d runs", len(s.runs(n)))
 	}
@@ -160,20 +152,29 @@ func TestInvariant1AServerKeepsLookingForCommands(t *testing.T) {
 	// No pause: commands whose webhook is on its way are found, too.
 	t.Cleanup(s.serve(func(a *app) { a.comments.Every, a.comments.Pause = 10*time.Millisecond, -time.Minute }))
 	n := s.planned("a")
-	const questions = 12
-	for i := range questions {
+	s.answersEach(n, func(i int) {
 		switch i % 3 {
 		case 1:
 			s.world.GitHub.Faults().ForgetWebhooks(1)
 		case 2:
 			s.world.GitHub.Faults().DuplicateWebhooks(1)
 		}
+	})
+}
+
+// answersEach asks twelve questions on a pull request with a plan, each after
+// something that happens to its webhook, and wants one answer to each.
+func (s *story) answersEach(n int, happens func(i int)) {
+	s.Helper()
+	const questions = 12
+	for i := range questions {
+		happens(i)
 		_, err := s.world.GitHub.As(rui).Comment(sandbox.Repository, n, "/help")
 		s.check(err)
 	}
 	s.poll("an answer to each question", func() bool { return len(s.said(n)) >= questions+1 })
 	s.quiet()
 	if got := len(s.said(n)); got != questions+1 {
-		t.Errorf("%d comments, want one for each question and the plan", got)
+		s.Errorf("%d comments, want one for each question and the plan", got)
 	}
 }
