@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/run"
@@ -25,7 +24,7 @@ type approvals struct {
 	n       uint64
 	servers [2]*Engine
 	docs    []run.JobDocument
-	taken   map[string]run.Message
+	taken   taken
 	said    map[string][]said
 	acted   map[string]bool // jobs whose token was acted on
 	log     *bytes.Buffer
@@ -41,15 +40,8 @@ func (s *approvals) open(server int) {
 	s.servers[server] = New(Options{Config: s.config(), StateMachine: "arn:aws:states:eu-west-1:123456789012:stateMachine:m", Bucket: "b", StatusQueue: "q", PlanQueue: "p", ApplyQueue: "a"})
 }
 
-// deliver notes what is told of a job. What was told once must not change.
 func (s *approvals) deliver(_ context.Context, m run.Message) error {
-	if m.Kind != run.MessageFinished {
-		return nil
-	}
-	if diff := cmp.Diff(s.taken[m.JobID], m); s.taken[m.JobID].Result != nil && diff != "" {
-		s.t.Errorf("seed %d: the end of %s changed:\n%s", s.n, m.JobID, diff)
-	}
-	s.taken[m.JobID] = m
+	s.taken.note(s.t, s.n, m)
 	return nil
 }
 
@@ -189,7 +181,7 @@ func TestAnApprovalIsDecidedOnceWhateverHappens(t *testing.T) {
 				random: rand.New(rand.NewPCG(n, 5)), trouble: true, objects: map[string]object{}, executions: map[string]string{},
 				tokens: map[string]string{}, answers: map[string]string{},
 			},
-			t: t, n: n, taken: map[string]run.Message{}, said: map[string][]said{}, acted: map[string]bool{}, log: &bytes.Buffer{},
+			t: t, n: n, taken: taken{}, said: map[string][]said{}, acted: map[string]bool{}, log: &bytes.Buffer{},
 		}
 		for job := range 1 + s.random.IntN(3) {
 			id := fmt.Sprintf("run%d-0", job)

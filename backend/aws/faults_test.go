@@ -84,7 +84,7 @@ type seed struct {
 	n       uint64
 	engine  *Engine
 	docs    []run.JobDocument
-	taken   map[string]run.Message
+	taken   taken
 	changed map[string]int // how often terraform applied, by plan
 }
 
@@ -92,16 +92,24 @@ func (s *seed) open() {
 	s.engine = New(Options{Config: s.config(), StateMachine: "arn:aws:states:eu-west-1:123456789012:stateMachine:m", Bucket: "b", StatusQueue: "q", PlanQueue: "p", ApplyQueue: "a"})
 }
 
-// deliver notes what is told of a job. What was told once must not change.
 func (s *seed) deliver(_ context.Context, m run.Message) error {
-	if m.Kind != run.MessageFinished {
-		return nil
-	}
-	if diff := cmp.Diff(s.taken[m.JobID], m); s.taken[m.JobID].Result != nil && diff != "" {
-		s.t.Errorf("seed %d: the end of %s changed:\n%s", s.n, m.JobID, diff)
-	}
-	s.taken[m.JobID] = m
+	s.taken.note(s.t, s.n, m)
 	return nil
+}
+
+// taken is what was told of jobs that ended, by their ids.
+type taken map[string]run.Message
+
+// note writes down what is told of a job. What was told once must not change.
+func (k taken) note(t *testing.T, seed uint64, m run.Message) {
+	t.Helper()
+	if m.Kind != run.MessageFinished {
+		return
+	}
+	if diff := cmp.Diff(k[m.JobID], m); k[m.JobID].Result != nil && diff != "" {
+		t.Errorf("seed %d: the end of %s changed:\n%s", seed, m.JobID, diff)
+	}
+	k[m.JobID] = m
 }
 
 // act lets one thing happen.
@@ -208,7 +216,7 @@ func TestOneApplyPerPlanWhateverHappens(t *testing.T) {
 	for n := range uint64(1000) {
 		s := &seed{
 			world: &world{random: rand.New(rand.NewPCG(n, 4)), trouble: true, objects: map[string]object{}, executions: map[string]string{}},
-			t:     t, n: n, taken: map[string]run.Message{}, changed: map[string]int{},
+			t:     t, n: n, taken: taken{}, changed: map[string]int{},
 		}
 		for job := range 1 + s.random.IntN(3) {
 			id := fmt.Sprintf("apply%d-0", job)
