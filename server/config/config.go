@@ -25,7 +25,8 @@ type Config struct {
 	Listen             string                 `yaml:"listen"`
 	DataDir            string                 `yaml:"data_dir"`
 	GitHub             GitHub                 `yaml:"github"`
-	Repositories       []string               `yaml:"repositories"`
+	Repositories       []Repository           `yaml:"repositories"`
+	Branches           []string               `yaml:"branches"` // that may be a base; empty: the default branch alone
 	Store              string                 `yaml:"store"`
 	Artifacts          string                 `yaml:"artifacts"`
 	Engine             string                 `yaml:"engine"`

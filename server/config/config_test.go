@@ -101,7 +101,7 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Limits.JobTimeout != 45*time.Minute || cfg.Limits.PlanFileBytes != 20<<20 || cfg.Autoplan.Enabled || !slices.Contains(cfg.Repositories, "example/*") {
+	if cfg.Limits.JobTimeout != 45*time.Minute || cfg.Limits.PlanFileBytes != 20<<20 || cfg.Autoplan.Enabled || !slices.Contains(cfg.RepositoryNames(), "example/*") {
 		t.Errorf("%+v", cfg)
 	}
 	if b := cfg.Terraform.Binaries; len(b) != 2 || !filepath.IsAbs(b[0]) || filepath.Base(b[0]) != "terraform-1.11.4" || filepath.Base(b[1]) != "tofu-1.10.1" {
