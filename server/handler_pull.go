@@ -28,6 +28,11 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, _ string, payload [
 		return nil
 	}
 	ctx = logged(ctx, repo, pr.GetNumber())
+	if e.GetAction() == "synchronize" && pr.GetHead().GetRef() != "" && !fork(pr) {
+		if err := h.pushed(ctx, repo, "refs/heads/"+pr.GetHead().GetRef(), e.GetSender(), run.Push{SHA: sha}); err != nil {
+			return err
+		}
+	}
 	switch e.GetAction() {
 	case "opened", "reopened", "ready_for_review":
 	case "synchronize":
