@@ -43,6 +43,9 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, _ string, payload [
 		if e.GetChanges().GetBase() == nil {
 			return nil
 		}
+		if err := h.Runs.Object(ctx, repo.ID, pr.GetNumber(), run.ObjectionBase, ""); err != nil {
+			return err
+		}
 	case "closed":
 		if pr.Merged == nil {
 			return nil // the sweep of the locks finds out

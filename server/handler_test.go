@@ -104,7 +104,7 @@ func TestWhatAPullRequestEventLeadsTo(t *testing.T) {
 		{"pushed to", pullEvent(t, "synchronize"), 1, "supersede 7/3 aaa"},
 		{"ready for review", pullEvent(t, "ready_for_review"), 1, ""},
 		{"reopened", pullEvent(t, "reopened"), 1, ""},
-		{"another base", pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": "dev"}}} }), 1, ""},
+		{"another base", pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": "dev"}}} }), 1, `object 7/3 base_changed of ""`},
 		{"another title", pullEvent(t, "edited", func(e m) { e["changes"] = m{"title": m{"from": "x"}} }), 0, ""},
 		{"a draft", pullEvent(t, "opened", pr(func(p m) { p["draft"] = true })), 0, ""},
 		{"T07 a fork", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = m{"id": 8, "name": "infra"} })), 0, ""},
