@@ -1,6 +1,12 @@
 package prepare
 
 import (
+	"bytes"
+	"io"
+	"net/http"
+	"path"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper/run"
@@ -46,4 +52,35 @@ func TestT08TheBaseIsLookedAtAgainBeforeTheStart(t *testing.T) {
 			w.refused(run.Preparation{}, err, tt.code)
 		})
 	}
+}
+
+// A head branch that is gone is no fault of the App's permissions.
+func TestAHeadBranchThatIsGoneIsSaidSo(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	w.transport = headless{}
+	p, err := w.apply(n)
+	if problem := w.refused(p, err, "head_gone", "is gone", "Restore it"); strings.Contains(problem.Message, "permission") {
+		t.Error(problem.Message)
+	}
+}
+
+// headless is a GitHub that knows no head commit of pull requests.
+type headless struct{}
+
+var headCommit = regexp.MustCompile(`"sha":"[0-9a-f]{40}"`)
+
+func (headless) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil || !strings.HasSuffix(path.Dir(r.URL.Path), "/pulls") {
+		return resp, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	body = headCommit.ReplaceAll(body, []byte(`"sha":""`))
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return resp, nil
 }
