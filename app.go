@@ -72,6 +72,7 @@ type kept struct {
 	db        *store.SQLite
 	artifacts artifactStore
 	dir       *artifact.Dir // of the artifacts; nil when they are in a bucket
+	keys      artifact.Keys // of that directory
 	index     *project.Index
 }
 
@@ -88,9 +89,15 @@ func (k *kept) openArtifacts(ctx context.Context, cfg config.Config) (err error)
 		k.artifacts, err = openBucket(ctx, cfg.AWS)
 		return err
 	}
-	k.dir, err = artifact.OpenDir(filepath.Join(cfg.DataDir, "artifacts"))
+	if k.keys, err = artifact.ParseKeys(cfg.EncryptionKey.Reveal()); err != nil {
+		return err
+	}
+	if k.dir, err = artifact.OpenDir(filepath.Join(cfg.DataDir, "artifacts")); err != nil {
+		return err
+	}
+	k.dir.Keys = k.keys
 	k.artifacts = k.dir
-	return err
+	return nil
 }
 
 // open opens what the config names, and what works for all parts.
