@@ -70,7 +70,7 @@ func runnerCommand() ([]string, error) {
 	if small != "" || err != nil {
 		return []string{small}, err
 	}
-	executable, err := os.Executable()
+	executable, err := ownExecutable()
 	return []string{executable, "runner"}, err
 }
 
