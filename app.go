@@ -163,11 +163,11 @@ func (a *app) close() error {
 	return all
 }
 
-// lockDataDir makes sure that one server works on a data directory. The
-// operating system ends the lock with the process.
+// lockDataDir makes sure that one server works on a data directory, and nobody
+// else looks into it. The operating system ends the lock with the process.
 func (a *app) lockDataDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("making the data directory: %w", err)
+	if err := makePrivate(dir); err != nil {
+		return err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
