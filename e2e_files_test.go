@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -320,4 +322,47 @@ func TestAnEncryptedPlanIsAppliedAfterARestartAndARotation(t *testing.T) {
 	s.says(ana, c, "/plan")
 	s.says(ana, c, "/apply")
 	s.wants(s.conversation(c), "Applied")
+}
+
+// Finding 4: a load balancer that waits for /readyz sends no webhook before.
+func TestAFreshServerIsReady(t *testing.T) {
+	s := newStage(t)
+	var handler http.Handler
+	stop := s.serve(func(a *app) { handler = a.handler })
+	defer stop()
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	if w.Code != http.StatusOK {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// Finding 10: half a database, its log gone, was served as if nothing had
+// happened.
+func TestAServerWithHalfADatabaseDoesNotStart(t *testing.T) {
+	s := &story{newStage(t)}
+	s.launch()
+	s.planned("a")
+	s.kill()
+	s.check(s.store.Close())
+	file := filepath.Join(s.dir, "server", "lockkeeper.db")
+	info, err := os.Stat(file)
+	s.check(err)
+	for _, end := range []string{"-wal", "-shm"} {
+		if err := os.Remove(file + end); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	s.check(os.Truncate(file, info.Size()/2))
+	cfg, err := loadConfig(t.Context(), s.config)
+	s.check(err)
+	a, err := newApp(t.Context(), cfg)
+	if err == nil {
+		s.check(a.close())
+		t.Fatal("it starts")
+	}
+	s.wants(err.Error(), "is damaged", `docs/operations.md, "The store is damaged"`)
+	page, err := os.ReadFile("docs/operations.md")
+	s.check(err)
+	s.wants(strings.ToLower(string(page)), "**the store is damaged.**")
 }
