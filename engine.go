@@ -42,7 +42,7 @@ func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, err
 	}
 	return local.New(local.Options{
 		Dir: filepath.Join(cfg.DataDir, "jobs"), Artifacts: filepath.Join(cfg.DataDir, "artifacts"),
-		Executable: runner, Evaluator: evaluator, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
+		Keys: k.keys, Executable: runner, Evaluator: evaluator, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
 		Secrets: func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
 			return cfg.Environments[env.Name].Resolve(string(kind), os.Getenv)
 		},
@@ -70,7 +70,7 @@ func runnerCommand() ([]string, error) {
 	if small != "" || err != nil {
 		return []string{small}, err
 	}
-	executable, err := os.Executable()
+	executable, err := ownExecutable()
 	return []string{executable, "runner"}, err
 }
 

@@ -60,6 +60,7 @@ var denials = []denial{
 	{"not_draft", "a draft", func(f *Facts, _ *Project) { f.Draft = true }},
 	{"plan_present", "T23 no plan", func(_ *Facts, p *Project) { p.Plan = nil }},
 	{"plan_complete", "T23 a plan that failed", func(_ *Facts, p *Project) { p.Plan.Complete = false }},
+	{"plan_complete", "a plan of a key that is gone", func(_ *Facts, p *Project) { p.Plan.Complete, p.Plan.Sealed = false, true }},
 	{"plan_head", "T18 a plan of an older commit", func(_ *Facts, p *Project) { p.Plan.HeadSHA = oldSHA }},
 	{"plan_age", "too old", func(_ *Facts, p *Project) { p.Plan.At = noon.Add(-24*time.Hour - time.Second) }},
 	{"plan_age", "of no time", func(_ *Facts, p *Project) { p.Plan.At = time.Time{} }},

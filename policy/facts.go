@@ -110,6 +110,7 @@ type StoredPlan struct {
 	BaseSHA     string
 	At          time.Time // when it was finished
 	Complete    bool      // it succeeded and its file is there
+	Sealed      bool      // its file is there, and encrypted with a key that the server does not have
 	Empty       bool      // it changes nothing
 	Speculative bool      // made without the lock; never where an apply takes it
 	Used        bool      // given to an apply before

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-github/v60/github"
 	"github.com/palantir/go-githubapp/githubapp"
+	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -308,5 +310,19 @@ func TestHealthPages(t *testing.T) {
 	s.Metrics.WatchBacklog(func() (Backlog, error) { return Backlog{Runs: 7}, nil })
 	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, `lockkeeper_deliveries_total{outcome="stored"} 1`) || !strings.Contains(body, "lockkeeper_runs_active 7") {
 		t.Errorf("/metrics: %d", code)
+	}
+}
+
+// A storm of probes must not fill a log that lies on the disk that is full.
+func TestReadinessIsLoggedWhenItChanges(t *testing.T) {
+	var log bytes.Buffer
+	var down error
+	s := &Server{Webhook: http.NotFoundHandler(), Metrics: NewMetrics(), Ready: func(context.Context) error { return down }, Log: zerolog.New(&log)}
+	for _, down = range []error{nil, errors.New("the disk is full"), errors.New("the disk is full"), nil, nil} {
+		s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	}
+	const want = `{"level":"error","error":"the disk is full","message":"not ready"}` + "\n" + `{"level":"info","message":"ready again"}` + "\n"
+	if log.String() != want {
+		t.Errorf("got %s, want %s", log.String(), want)
 	}
 }

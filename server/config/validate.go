@@ -55,6 +55,7 @@ func (v *validator) config(c *Config) {
 	v.check(err == nil && level != zerolog.NoLevel && level != zerolog.Disabled, "log.level", "must be trace, debug, info, warn or error")
 	v.check(c.Log.Format == "json" || c.Log.Format == "console", "log.format", "must be json or console")
 	v.github(&c.GitHub, c.AWS.Region)
+	v.encryption(c)
 	v.terraform(c.Terraform)
 	v.limits(c.Limits)
 	v.locks(c.Locks)
