@@ -14,7 +14,7 @@ import (
 func (p *Preparer) facts(rd *reading, authors pull.Authors) policy.Facts {
 	r, f := rd.run, rd.pull
 	facts := policy.Facts{
-		Now: p.Now(), Asked: r.Trigger.Asked(),
+		Now: p.Now(), Asked: r.Trigger.Asked(), Button: r.Trigger == run.TriggerButton,
 		Actor: r.Actor, Permission: rd.permissions[strings.ToLower(r.Actor)], Repository: r.Repository.FullName(),
 		Number: f.Number, Open: f.Open, Merged: f.Merged, Fork: f.Fork, Draft: f.Draft, Author: f.Author,
 		Contributors: slices.Clone(authors.Logins), Unattributed: authors.Unattributed,
