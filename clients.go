@@ -60,6 +60,6 @@ func (c responseCache) Delete(key string)               { c.entries.Remove(key) 
 
 // fetchToken returns a source of tokens that can read the contents of one
 // repository and nothing else (T39).
-func fetchToken(clients githubapp.ClientCreator) func(context.Context, run.Repository) (string, error) {
+func fetchToken(clients githubapp.ClientCreator) func(context.Context, run.Repository, string) (string, error) {
 	return (&gitTokens{app: clients.NewAppClient, now: time.Now, kept: map[scope]*github.InstallationToken{}}).read
 }

@@ -28,6 +28,7 @@ func explain(r run.Run, err error) error {
 	var unknown *project.UnknownError
 	var refused *pull.RefusedError
 	var unread *pull.ReadError
+	var history *pull.HistoryError
 	nothing := "nothing was planned"
 	if r.Kind.Mutating() {
 		nothing = "nothing was applied"
@@ -46,6 +47,11 @@ func explain(r run.Run, err error) error {
 		return &run.Problem{Code: "source", Detail: refused.Error(),
 			Message: "The source of this pull request holds something that Lockkeeper does not hand to Terraform. " +
 				"Remove it from the branch and push again."}
+	case errors.As(err, &history):
+		return &run.Problem{Code: "history", Detail: history.Reason, Message: fmt.Sprintf(
+			"Git refuses an object of this repository's history, so %s: %s breaks its rule %s, which guards whoever checks it out. Remove "+
+				"it from the branch, and from its base branch where it is merged, then push again; `git fsck` finds it in a clone.",
+			nothing, run.Quote(history.Object), run.Quote(history.Rule))}
 	case errors.As(err, &unread):
 		return couldNotRead(unread, nothing)
 	}
