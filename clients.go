@@ -33,7 +33,7 @@ func newClients(cfg config.GitHub, metrics *server.Metrics) (githubapp.ClientCre
 		githubapp.WithClientCaching(true, newResponseCache),
 		githubapp.WithClientMiddleware(metrics.GitHubClient),
 		githubapp.WithTransport(transport))
-	return githubapp.NewCachingClientCreator(creator, cachedClients)
+	return githubapp.NewCachingClientCreator(renewing{creator}, cachedClients)
 }
 
 // responseCache is a bounded httpcache.Cache.

@@ -16,9 +16,19 @@ func (p *Preparer) outcome(r run.Run, err error) error {
 		return nil
 	}
 	if wait, temporary := pull.RetryAfter(err, p.Now()); temporary {
-		return &run.Temporary{After: wait, Err: err}
+		return &run.Temporary{After: wait, Err: err, Problem: credentials(err)}
 	}
 	return explain(r, err)
+}
+
+// credentials is what people read when GitHub goes on refusing the App's
+// credentials: nobody's permissions are to blame.
+func credentials(err error) *run.Problem {
+	if !pull.Unauthorized(err) {
+		return nil
+	}
+	return &run.Problem{Code: "credentials", Message: "GitHub does not take the credentials of Lockkeeper's GitHub App (it answered 401), also after new ones were asked " +
+		"for, so nothing was done. Comment the command again; if that does not help, have its operator look at the App's private key and the server's clock."}
 }
 
 // explain turns what people can mend into problems; anything else stays as it

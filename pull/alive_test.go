@@ -40,6 +40,7 @@ func TestFinding6APackThatTakesLongIsWaitedFor(t *testing.T) {
 	sha := u.commit("main", nil, entry{path: "a.tf", content: "1"})
 	ready := filepath.Join(t.TempDir(), "ready")
 	u.slowPack(ready)
+	t.Cleanup(func() { _ = os.WriteFile(ready, nil, 0o600) }) // so that the server ends, whatever happens
 	mirror := newMirror(t, Limits{})
 	mirror.stall = 4 * time.Second // of which a server's keepalives are a quarter
 	asked := make(chan struct{}, 16)

@@ -43,11 +43,24 @@ func newUpstream(tb testing.TB) *upstream {
 			http.Error(w, "Authentication required", http.StatusUnauthorized)
 			return
 		}
-		(&cgi.Handler{Path: backend, Env: append([]string{"GIT_PROJECT_ROOT=" + u.root, "GIT_HTTP_EXPORT_ALL=1"}, u.env...)}).ServeHTTP(w, r)
+		(&cgi.Handler{Path: backend, Env: append([]string{"GIT_PROJECT_ROOT=" + u.root, "GIT_HTTP_EXPORT_ALL=1"}, u.env...)}).ServeHTTP(flushing{w}, r)
 	}))
 	tb.Cleanup(server.Close)
 	u.url = server.URL + "/repo.git"
 	return u
+}
+
+// flushing sends what is written at once, as a server of git does.
+type flushing struct{ w http.ResponseWriter }
+
+func (f flushing) Header() http.Header    { return f.w.Header() }
+func (f flushing) WriteHeader(status int) { f.w.WriteHeader(status) }
+func (f flushing) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if err == nil {
+		err = http.NewResponseController(f.w).Flush()
+	}
+	return n, err
 }
 
 func (u *upstream) repo() string { return filepath.Join(u.root, "repo.git") }
