@@ -54,6 +54,7 @@ type stage struct {
 	config string        // file
 	store  *store.SQLite // the server's own, opened a second time to look on
 	github *httptest.Server
+	hook   string // where the server in this process takes webhooks
 
 	// Of the server when it is a process; left out, they are those of the tests.
 	executable  string
@@ -159,7 +160,8 @@ func (s *stage) serve(change ...func(*app)) (stop func()) {
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	s.check(err)
-	s.world.GitHub.SetWebhook("http://"+l.Addr().String()+githubapp.DefaultWebhookRoute, s.world.WebhookSecret)
+	s.hook = "http://" + l.Addr().String() + githubapp.DefaultWebhookRoute
+	s.world.GitHub.SetWebhook(s.hook, s.world.WebhookSecret)
 	done := make(chan error, 1)
 	go func() { done <- a.run(ctx, func(ctx context.Context) error { return server.Serve(ctx, l, a.handler) }) }()
 	return sync.OnceFunc(func() {

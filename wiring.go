@@ -33,8 +33,9 @@ const sweepEvery = 5 * time.Minute
 func (w wiring) sender() *report.Sender {
 	s := &report.Sender{
 		Store: w.db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: w.cfg.GitHub.AppID, WebURL: w.cfg.GitHub.URL, NoApply: withoutApply(w.cfg),
-		Client: func(_ context.Context, id int64) (*github.Client, error) { return w.clients.NewInstallationClient(id) },
-		Open:   func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return w.artifacts.Open(ctx, ref) },
+		NoButtons: withoutButtons(w.cfg),
+		Client:    func(_ context.Context, id int64) (*github.Client, error) { return w.clients.NewInstallationClient(id) },
+		Open:      func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return w.artifacts.Open(ctx, ref) },
 	}
 	s.Merge = merger{store: w.db, client: w.clients.NewInstallationClient, noApply: s.NoApply, method: w.cfg.Automerge.Method, notify: s.Wake}.merge
 	return s
@@ -52,7 +53,8 @@ func (w wiring) base(ctx context.Context, p *prepare.Preparer, worker *run.Worke
 	return &server.Base{
 		Runs: worker, Store: w.db, Facts: p.Facts, Why: why(p), Notify: notify, Now: time.Now, AppID: w.cfg.GitHub.AppID,
 		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: status(ctx, w.engine),
-		RequiredChecks: requiredChecks(w.cfg),
+		RequiredChecks: requiredChecks(w.cfg), NoButtons: withoutButtons(w.cfg), Written: p.Written,
+		Pressed: (&server.Presses{App: w.clients.NewAppClient, RetryAfter: pull.RetryAfter, Now: time.Now}).Confirm,
 	}
 }
 

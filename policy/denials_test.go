@@ -53,6 +53,7 @@ var denials = []denial{
 	}},
 
 	{"applies", "an environment without apply", func(_ *Facts, p *Project) { p.Rules.NoApply = true }},
+	{"buttons", "a button, in an environment without", func(f *Facts, p *Project) { f.Button, p.Rules.NoButtons = true, true }},
 	{"before_merge", "a project that the merge applies", func(_ *Facts, p *Project) { p.AfterMerge = true }},
 	{"touched", "T23 a project that is not changed", func(_ *Facts, p *Project) { p.Touched = false }},
 	{"may_apply", "neither in the team nor named", func(_ *Facts, p *Project) { p.Rules.Apply = []string{"acme/net", "@dora"} }},

@@ -5,8 +5,9 @@ import "time"
 // Facts is what the predicates may look at, all read at one moment. A fact that
 // could not be read never reaches a predicate: that is an error before.
 type Facts struct {
-	Now   time.Time
-	Asked bool // a person asked; false for what starts by itself
+	Now    time.Time
+	Asked  bool // a person asked; false for what starts by itself
+	Button bool // with a button of a check run, and not in a comment
 
 	Actor      string // login of who asked
 	Permission string // of the actor on the repository: admin, write, read or none
@@ -159,4 +160,5 @@ type Rules struct {
 	MaxPlanAge         time.Duration // 0: no limit
 	Drafts             bool          // drafts may be applied
 	NoApply            bool          // nothing is applied from pull requests
+	NoButtons          bool          // what changes something is asked for in a comment, not with a button
 }

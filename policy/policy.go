@@ -64,7 +64,7 @@ func applyGate() gate {
 		},
 		enough: alreadyApplied,
 		project: []func(Facts, Project) Reason{
-			appliesFromPullRequests, beforeMerge, touched, mayApply, notDraft,
+			appliesFromPullRequests, takesButtons, beforeMerge, touched, mayApply, notDraft,
 			planPresent, planComplete, planOfHead, planFresh, planUnused, planHeldLock, planOfBase, lockHeld, notBusy, settled, inOrder,
 			branchCurrent, checksGreen, approved, ownerApproved, approvedByNamed, planPolicy, protected,
 		},
@@ -78,7 +78,10 @@ func Unlock(f Facts, own bool) Verdict { return unlockGate(own).judge(f) }
 
 func unlockGate(own bool) gate {
 	if own {
-		return gate{pull: []func(Facts) Reason{personAsked, mayWrite}}
+		return gate{
+			pull:    []func(Facts) Reason{personAsked, mayWrite},
+			project: []func(Facts, Project) Reason{takesButtons},
+		}
 	}
 	return gate{
 		pull:    []func(Facts) Reason{personAsked, mayWrite, anyProject},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // facts are those of policy's that GitHub told. What was not read is left out:
@@ -13,7 +14,7 @@ import (
 func (p *Preparer) facts(rd *reading, authors pull.Authors) policy.Facts {
 	r, f := rd.run, rd.pull
 	facts := policy.Facts{
-		Now: p.Now(), Asked: r.Trigger.Asked(),
+		Now: p.Now(), Asked: r.Trigger.Asked(), Button: r.Trigger == run.TriggerButton,
 		Actor: r.Actor, Permission: rd.permissions[strings.ToLower(r.Actor)], Repository: r.Repository.FullName(),
 		Number: f.Number, Open: f.Open, Merged: f.Merged, Fork: f.Fork, Draft: f.Draft, Author: f.Author,
 		Contributors: slices.Clone(authors.Logins), Unattributed: authors.Unattributed,

@@ -25,9 +25,10 @@ import (
 
 // Preparer prepares runs. Its fields are set before use and not changed after.
 type Preparer struct {
-	Client  func(installationID int64) (*github.Client, error)
-	Token   func(ctx context.Context, r run.Repository) (string, error) // may read the repository's contents
-	WebURL  string                                                      // of GitHub, such as https://github.com
+	Client func(installationID int64) (*github.Client, error)
+	// Token may read the repository's contents, and is another one than refused.
+	Token   func(ctx context.Context, r run.Repository, refused string) (string, error)
+	WebURL  string // of GitHub, such as https://github.com
 	Mirrors *pull.Mirrors
 	Index   *project.Index
 	// PutSource stores a source archive under the SHA-256 of its content.

@@ -41,7 +41,7 @@ func TestTipsThatCannotBeReadAreAnError(t *testing.T) {
 	u.token.Store(new("secret-token"))
 	m := newMirror(t, Limits{})
 	give := func(token string) Remote {
-		return Remote{URL: u.url, Token: func(context.Context) (string, error) { return token, nil }}
+		return Remote{URL: u.url, Token: func(context.Context, string) (string, error) { return token, nil }}
 	}
 	if got, err := m.Tips(t.Context(), give("secret-token"), "refs/heads/main"); err != nil || got["refs/heads/main"] == "" {
 		t.Fatalf("%v, %v", got, err)

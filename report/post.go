@@ -13,10 +13,11 @@ import (
 
 // object is something on GitHub that we create once and edit from then on.
 type object struct {
-	name   string // of its run.Posted
-	digest string // of its content
-	create func(ctx context.Context) (id int64, err error)
-	edit   func(ctx context.Context, id int64) error // nil: it is never edited
+	name    string // of its run.Posted
+	digest  string // of its content
+	buttons string // of a check run, as run.Posted keeps them
+	create  func(ctx context.Context) (id int64, err error)
+	edit    func(ctx context.Context, id int64) error // nil: it is never edited
 	// find looks for one that an earlier attempt made at or after since without
 	// learning so; 0 when there is none.
 	find func(ctx context.Context, since time.Time) (id int64, err error)
@@ -75,7 +76,7 @@ func (d delivery) create(ctx context.Context, o object) error {
 
 func (d delivery) keep(ctx context.Context, o object, id int64) error {
 	// The object exists now: a server that stops must still note its id.
-	if err := d.Store.PutPosted(context.WithoutCancel(ctx), run.Posted{Name: o.name, ID: id, Digest: o.digest}); err != nil {
+	if err := d.Store.PutPosted(context.WithoutCancel(ctx), run.Posted{Name: o.name, ID: id, Digest: o.digest, Buttons: o.buttons}); err != nil {
 		return storeError{err}
 	}
 	return nil

@@ -44,11 +44,12 @@ type Sender struct {
 	RetryAfter func(err error, now time.Time) (wait time.Duration, temporary bool)
 	// Merge merges the pull request of a notice, behind everything that people
 	// should see of it; nil never does. It is idempotent.
-	Merge   func(ctx context.Context, n run.Notice) error
-	Now     func() time.Time
-	NoApply map[string]bool // see View
-	AppID   int64           // of the GitHub App: only what it wrote is taken for ours
-	WebURL  string          // of GitHub's pages, such as "https://github.com"; empty makes no links
+	Merge     func(ctx context.Context, n run.Notice) error
+	Now       func() time.Time
+	NoApply   map[string]bool // see View
+	NoButtons map[string]bool // see View
+	AppID     int64           // of the GitHub App: only what it wrote is taken for ours
+	WebURL    string          // of GitHub's pages, such as "https://github.com"; empty makes no links
 
 	once  sync.Once
 	wake  chan struct{} // holds one token when something may be due; made by init

@@ -56,6 +56,9 @@ func (w *Worker) prepared(ctx context.Context, id string, p Preparation, err err
 		return Refused{At: w.Now(), Problem: *problem, HeadSHA: p.HeadSHA}
 	case errors.As(err, &temporary):
 		zerolog.Ctx(ctx).Error().Err(err).Msg("preparing a run, patience ended")
+		if temporary.Problem != nil {
+			return Refused{At: w.Now(), HeadSHA: p.HeadSHA, Problem: *temporary.Problem}
+		}
 		return Refused{At: w.Now(), HeadSHA: p.HeadSHA, Problem: Problem{
 			Code: "github_unavailable",
 			Message: "GitHub did not answer for a while, so nothing was done. " +

@@ -3,6 +3,9 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -103,4 +106,18 @@ type Posted struct {
 	Name   string
 	ID     int64  // on GitHub
 	Digest string // of what was posted last: the same again need not be sent
+	// Buttons are the identifiers of those that a check run was posted with,
+	// separated by spaces; empty for everything else.
+	Buttons string
+}
+
+// PostedCheck is the name of a check run's Posted. The commit is where the check
+// run stands.
+func PostedCheck(repositoryID int64, commit, check string) string {
+	return fmt.Sprintf("check/%d/%s/%s", repositoryID, commit, check)
+}
+
+// Offers reports whether a check run was posted with a button.
+func (p Posted) Offers(button string) bool {
+	return button != "" && slices.Contains(strings.Fields(p.Buttons), button)
 }

@@ -62,6 +62,9 @@ const preparing = 8
 type Temporary struct {
 	After time.Duration // earliest sensible next try; 0 when unknown
 	Err   error
+	// Problem is what people read when it does not go away; nil is that GitHub did
+	// not answer.
+	Problem *Problem
 }
 
 func (t *Temporary) Error() string { return t.Err.Error() }

@@ -25,7 +25,14 @@ type Base struct {
 	Facts func(ctx context.Context, repo run.Repository, pull int, actor string, projects ...string) (policy.Facts, error)
 	// Why is the answer to /why: what stands for and against an apply of the
 	// actor, or what is wrong with the question.
-	Why          func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (string, error)
+	Why func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (string, error)
+	// Pressed confirms at GitHub that a button was pressed: Presses.Confirm.
+	Pressed func(ctx context.Context, guid string, payload []byte, received time.Time) (time.Time, error)
+	// Written reports whether a comment stands at GitHub, written by login and with
+	// a body of this SHA-256, and never edited.
+	Written func(ctx context.Context, repo run.Repository, pull int, comment int64, login, sha256 string) (bool, error)
+	// NoButtons are environments that no button changes anything of.
+	NoButtons    map[string]bool
 	Notify       func() // called after notices were written
 	Now          func() time.Time
 	AppID        int64
@@ -58,6 +65,7 @@ type reader interface {
 	Locks(ctx context.Context) (run.Locks, error)
 	PutNotices(ctx context.Context, notices []run.Notice) error
 	PutPushes(ctx context.Context, pushes []run.Push) error
+	Posted(ctx context.Context, name string) (run.Posted, error)
 }
 
 // Handlers lists one handler per event.
@@ -133,6 +141,7 @@ type asked struct {
 	comment int64 // 0 for a button
 	actor   string
 	key     string // unique: one question has one effect and one answer
+	head    string // of a button: the commit whose check run has it
 }
 
 func (a asked) react(content string) run.Notice {

@@ -198,6 +198,24 @@ func commentKey(repositoryID, commentID int64) string {
 	return fmt.Sprintf("comment/%d/%d", repositoryID, commentID)
 }
 
+// Later is a handler's error when it waits for something: no fault, and acted on
+// again then, however often. The handler sees to it that this ends.
+type Later struct {
+	After time.Duration
+	Why   error
+}
+
+func (l *Later) Error() string { return "not yet: " + l.Why.Error() }
+func (l *Later) Unwrap() error { return l.Why }
+
+// receivedKey is of the context of a handler: when its delivery came.
+type receivedKey struct{}
+
+func received(ctx context.Context) time.Time {
+	at, _ := ctx.Value(receivedKey{}).(time.Time)
+	return at
+}
+
 // act hands one delivery to its handler and notes the outcome.
 func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 	if ctx.Err() != nil {
@@ -205,12 +223,17 @@ func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 	}
 	log := zerolog.Ctx(ctx).With().Str("delivery", d.GUID).Str("event", d.Event).Logger()
 	ctx = log.WithContext(ctx)
-	err := in.handle(ctx, d)
+	err := in.handle(context.WithValue(ctx, receivedKey{}, d.ReceivedAt), d)
 	if err != nil && ctx.Err() != nil {
 		return // stopping: it stays pending and is acted on after the start
 	}
 	ctx = context.WithoutCancel(ctx) // what is done is noted, also while stopping
+	var later *Later
 	switch {
+	case errors.As(err, &later):
+		log.Debug().Err(err).Msg("acting on a delivery later")
+		err = in.Store.RetryDelivery(ctx, d.GUID, in.Now().Add(later.After), err.Error())
+		time.AfterFunc(later.After, in.poke)
 	case err == nil:
 		err = in.Store.DoneDelivery(ctx, d.GUID)
 	case d.Attempts+1 >= maxAttempts:

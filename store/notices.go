@@ -87,7 +87,7 @@ func (s *SQLite) RetryNotice(ctx context.Context, n run.Notice, at time.Time, ca
 // Posted implements run.Store.
 func (s *SQLite) Posted(ctx context.Context, name string) (run.Posted, error) {
 	p := run.Posted{Name: name}
-	err := s.read.QueryRowContext(ctx, `SELECT id, digest FROM posted WHERE name = ?`, name).Scan(&p.ID, &p.Digest)
+	err := s.read.QueryRowContext(ctx, `SELECT id, digest, buttons FROM posted WHERE name = ?`, name).Scan(&p.ID, &p.Digest, &p.Buttons)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = run.ErrNotFound
 	}
@@ -99,8 +99,8 @@ func (s *SQLite) Posted(ctx context.Context, name string) (run.Posted, error) {
 
 // PutPosted implements run.Store.
 func (s *SQLite) PutPosted(ctx context.Context, p run.Posted) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO posted (name, id, digest) VALUES (?, ?, ?)
-		ON CONFLICT (name) DO UPDATE SET id = excluded.id, digest = excluded.digest`, p.Name, p.ID, p.Digest)
+	_, err := s.write.ExecContext(ctx, `INSERT INTO posted (name, id, digest, buttons) VALUES (?, ?, ?, ?)
+		ON CONFLICT (name) DO UPDATE SET id = excluded.id, digest = excluded.digest, buttons = excluded.buttons`, p.Name, p.ID, p.Digest, p.Buttons)
 	if err != nil {
 		return fmt.Errorf("keeping what was posted as %q: %w", p.Name, err)
 	}
