@@ -140,7 +140,7 @@ func (e *Engine) take(j *job) {
 
 // give ends that. e.mu is held.
 func (e *Engine) give(j *job) {
-	if j.taken {
+	if j.taken && e.jobs[j.id] == j { // else it is of an earlier Run
 		j.taken = false
 		e.shares.Give(j.key())
 	}
