@@ -65,13 +65,18 @@ type Store interface {
 	// answer to /help.
 	PutNotices(ctx context.Context, notices []Notice) error
 	// DueNotices lists notices to send at now, oldest first, the oldest limit of
-	// each repository.
+	// each repository and reactions only if there is room.
 	DueNotices(ctx context.Context, now time.Time, limit int) ([]Notice, error)
 	// SentNotice marks a notice as sent, unless it was added again since it was
 	// listed (its Version grew): then it stays due.
 	SentNotice(ctx context.Context, n Notice) error
 	// RetryNotice notes that sending went wrong and when to try again.
 	RetryNotice(ctx context.Context, n Notice, at time.Time, cause string) error
+
+	// CountWrites adds to how often something is written to GitHub for a
+	// repository in a minute, and Writes lists it from a moment on, oldest first.
+	CountWrites(ctx context.Context, r Repository, minute time.Time, n int) error
+	Writes(ctx context.Context, since time.Time) ([]Writes, error)
 
 	// Posted returns what was posted under a name (see Posted), or ErrNotFound.
 	Posted(ctx context.Context, name string) (Posted, error)
@@ -96,6 +101,14 @@ type Delivery struct {
 	Payload    []byte
 	ReceivedAt time.Time
 	Attempts   int // times that acting on it went wrong
+}
+
+// Writes is how often something was written to GitHub for a repository in the
+// minute that begins at Minute.
+type Writes struct {
+	InstallationID, RepositoryID int64
+	Minute                       time.Time
+	N                            int
 }
 
 // Whose says on whose behalf something is done, so that it is done fairly; zero

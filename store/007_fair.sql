@@ -12,7 +12,7 @@ ALTER TABLE notices ADD COLUMN repository_id INTEGER NOT NULL DEFAULT 0;
 UPDATE notices SET installation_id = json_extract(document, '$.repository.installation_id'),
   repository_id = json_extract(document, '$.repository.id') WHERE sent = 0;
 DROP INDEX notices_due;
-CREATE INDEX notices_due ON notices (due_at, id, installation_id, repository_id) WHERE sent = 0;
+CREATE INDEX notices_due ON notices (due_at, id, kind, installation_id, repository_id) WHERE sent = 0;
 
 -- Commands that asked for what a waiting run does anyway: what would have been the
 -- key of their own run, and the run that they joined.

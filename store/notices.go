@@ -43,10 +43,10 @@ func (s *SQLite) putNotices(ctx context.Context, tx *sql.Tx, notices []run.Notic
 	return nil
 }
 
-// DueNotices implements run.Store.
+// DueNotices implements run.Store. Many reactions must not hide a result.
 func (s *SQLite) DueNotices(ctx context.Context, now time.Time, limit int) ([]run.Notice, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT id, kind, key, version, attempts, document FROM notices WHERE id IN (
-		SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY installation_id, repository_id ORDER BY id) AS nth
+		SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY installation_id, repository_id ORDER BY kind = 'reaction', id) AS nth
 			FROM notices WHERE sent = 0 AND due_at <= ?) WHERE nth <= ?) ORDER BY id`, millis(now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing notices: %w", err)
