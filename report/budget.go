@@ -12,7 +12,7 @@ import (
 // installation ("Rate limits for the REST API", "About secondary rate limits").
 // It does not say which count, nor where its minutes begin: every write counts
 // here, in any minute, and a tenth is left to what the App does elsewhere.
-const (
+const ( // when the config does not say otherwise
 	perMinute = 72
 	perHour   = 450
 )
@@ -26,16 +26,21 @@ const (
 	mayDrop              // reactions: left out
 )
 
-// Percent of the budget that must not be used up yet for a write of a class, and
-// that one repository may use: the rest is for its neighbours.
-var (
-	upTo         = map[class]int{mustSay: 100, mayWait: 65, mayDrop: 40}
-	ofRepository = 85
-)
+// Percent of a window's writes that must not be used up yet for a write of a
+// class, and that one repository may use: the rest is for its neighbours. What
+// may be left out must not cost a result an hour later.
+var upTo = map[time.Duration]map[class]int{
+	time.Minute: {mustSay: 100, mayWait: 65, mayDrop: 40},
+	time.Hour:   {mustSay: 100, mayWait: 35, mayDrop: 20},
+}
+
+const ofRepository = 85
 
 // budget knows the writes of the last hour. It is not safe for use by several
 // goroutines at once.
 type budget struct {
+	perMinute, perHour int
+
 	writes map[int64][]written // by installation, in order
 	ahead  map[stored]int      // counted in the store and not used yet
 }
@@ -47,7 +52,9 @@ type written struct {
 
 type stored struct{ installation, repository, minute int64 }
 
-func newBudget() *budget { return &budget{writes: map[int64][]written{}, ahead: map[stored]int{}} }
+func newBudget(perMinute, perHour int) *budget {
+	return &budget{perMinute: perMinute, perHour: perHour, writes: map[int64][]written{}, ahead: map[stored]int{}}
+}
 
 // when is from when on a write is within the budget, not before now.
 func (b *budget) when(r run.Repository, c class, now time.Time) time.Time {
@@ -55,8 +62,8 @@ func (b *budget) when(r run.Repository, c class, now time.Time) time.Time {
 	for _, w := range []struct {
 		window time.Duration
 		most   int
-	}{{time.Minute, perMinute}, {time.Hour, perHour}} {
-		most := w.most * upTo[c] / 100
+	}{{time.Minute, b.perMinute}, {time.Hour, b.perHour}} {
+		most := w.most * upTo[w.window][c] / 100
 		all, mine := b.since(r, now.Add(-w.window))
 		for _, x := range []struct {
 			at   []time.Time

@@ -34,7 +34,7 @@ func TestBudgetOfWrites(t *testing.T) {
 		{"an hour is full", perHour, loud, mustSay, time.Hour},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBudget()
+			b := newBudget(perMinute, perHour)
 			b.add(loud.InstallationID, loud.ID, tt.before, noon)
 			if got := b.when(tt.who, tt.class, noon.Add(time.Second)); got.Sub(noon) != max(tt.wait, time.Second) {
 				t.Errorf("from %s on, want %s", got.Sub(noon), tt.wait)
@@ -48,7 +48,7 @@ func TestBudgetOfWrites(t *testing.T) {
 func TestBudgetStaysBelowGitHubsLimits(t *testing.T) {
 	for seed := range uint64(6) {
 		random := rand.New(rand.NewPCG(seed, 2))
-		b, now := newBudget(), noon
+		b, now := newBudget(perMinute, perHour), noon
 		var made []time.Time
 		for range 3000 {
 			now = now.Add(time.Duration(random.IntN(3000)) * time.Millisecond)

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +54,10 @@ type Sender struct {
 	Now     func() time.Time
 	NoApply map[string]bool // see View
 	AppID   int64           // of the GitHub App: only what it wrote is taken for ours
-	WebURL  string          // of GitHub's pages, such as "https://github.com"; empty makes no links
+	// PerMinute and PerHour are how many writes an installation may make; 0 is 72
+	// and 450.
+	PerMinute, PerHour int
+	WebURL             string // of GitHub's pages, such as "https://github.com"; empty makes no links
 
 	once sync.Once
 	wake chan struct{} // holds one token when something may be due; made by init
@@ -84,7 +88,7 @@ func (s *Sender) init() {
 	s.once.Do(func() {
 		s.wake = make(chan struct{}, 1)
 		s.slots, s.quick = fair.New(lanesAtOnce), fair.New(reactionsAtOnce)
-		s.busy, s.pause, s.budget = map[string]bool{}, map[string]time.Time{}, newBudget()
+		s.busy, s.pause, s.budget = map[string]bool{}, map[string]time.Time{}, newBudget(cmp.Or(s.PerMinute, perMinute), cmp.Or(s.PerHour, perHour))
 	})
 }
 
