@@ -170,7 +170,8 @@ func TestEqualPlansThatWaitBecomeOne(t *testing.T) {
 	withWorker(t, g.prepare, func(f *workerFixture) {
 		g.open = make(chan struct{}) // of the bubble
 		first := f.asked(1, 10, 3, "ana")
-		synctest.Wait() // it is being prepared: it may have read the pull request already
+		synctest.Wait()              // it is being prepared: it may have read the pull request already
+		time.Sleep(time.Millisecond) // of the bubble's clock: ids are in the order of time
 		second := f.asked(1, 10, 3, "rui")
 		for n := range 23 {
 			f.asked(1, 10, 3, fmt.Sprint("p", n))
@@ -281,6 +282,7 @@ func TestWhoJoinedIsNotRefusedForWhoAskedFirst(t *testing.T) {
 		f.asked(1, 10, 3, "outsider")
 		joined := f.asked(1, 10, 3, "rui")
 		f.asked(1, 10, 3, "zoe")
+		time.Sleep(time.Millisecond) // of the bubble's clock: ids are in the order of time
 		close(g.open)
 		if got := f.run(refused.ID).State; got != run.StateRefused {
 			t.Fatalf("the outsider's run is %s", got)
