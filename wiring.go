@@ -33,9 +33,9 @@ const sweepEvery = 5 * time.Minute
 func (w wiring) sender() *report.Sender {
 	s := &report.Sender{
 		Store: w.db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: w.cfg.GitHub.AppID, WebURL: w.cfg.GitHub.URL, NoApply: withoutApply(w.cfg),
-		NoButtons: withoutButtons(w.cfg),
-		Client:    func(_ context.Context, id int64) (*github.Client, error) { return w.clients.NewInstallationClient(id) },
-		Open:      func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return w.artifacts.Open(ctx, ref) },
+		NoButtons: withoutButtons(w.cfg), PerMinute: w.cfg.GitHub.WritesPerMinute, PerHour: w.cfg.GitHub.WritesPerHour,
+		Client: func(_ context.Context, id int64) (*github.Client, error) { return w.clients.NewInstallationClient(id) },
+		Open:   func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return w.artifacts.Open(ctx, ref) },
 	}
 	s.Merge = merger{store: w.db, client: w.clients.NewInstallationClient, noApply: s.NoApply, method: w.cfg.Automerge.Method, notify: s.Wake}.merge
 	return s

@@ -67,13 +67,22 @@ func (d delivery) checkView(ctx context.Context, head string) (CheckView, error)
 // check creates or updates one check run.
 func (d delivery) check(ctx context.Context, r run.Run, c Check) error {
 	return d.put(ctx, object{
-		name: run.PostedCheck(r.Repository.ID, r.HeadSHA, c.Name), digest: c.digest(), buttons: c.buttons(),
+		name: run.PostedCheck(r.Repository.ID, r.HeadSHA, c.Name), digest: c.digest(), buttons: c.buttons(), class: c.class(),
 		create: func(ctx context.Context) (int64, error) { return d.createCheck(ctx, r.HeadSHA, c) },
 		edit:   func(ctx context.Context, id int64) error { return d.updateCheck(ctx, id, c) },
 		find: func(ctx context.Context, _ time.Time) (int64, error) {
 			return d.findCheck(ctx, r.HeadSHA, c.Name)
 		},
 	})
+}
+
+// class: people wait for a check that is over, and for one that says what they
+// have to do.
+func (c Check) class() class {
+	if c.Status == checkInProgress {
+		return mayWait
+	}
+	return mustSay
 }
 
 // digest covers everything of a check run, except for what a new plan of the

@@ -15,6 +15,7 @@ import (
 type object struct {
 	name    string // of its run.Posted
 	digest  string // of its content
+	class   class  // of bringing it up to date
 	buttons string // of a check run, as run.Posted keeps them
 	create  func(ctx context.Context) (id int64, err error)
 	edit    func(ctx context.Context, id int64) error // nil: it is never edited
@@ -32,6 +33,9 @@ func (d delivery) put(ctx context.Context, o object) error {
 	posted, err := d.Store.Posted(ctx, o.name)
 	switch {
 	case errors.Is(err, run.ErrNotFound):
+		if err := d.spend(ctx, o.class); err != nil {
+			return err
+		}
 		return d.announce(ctx, o)
 	case err != nil:
 		return storeError{err}
@@ -40,14 +44,23 @@ func (d delivery) put(ctx context.Context, o object) error {
 			return err
 		}
 		if posted.ID == 0 {
+			if err := d.spend(ctx, o.class); err != nil {
+				return err
+			}
 			return d.create(ctx, o)
 		}
 	case posted.Digest == o.digest || o.edit == nil:
 		return nil
 	}
 	if o.edit != nil {
+		if err := d.spend(ctx, o.class); err != nil {
+			return err
+		}
 		err := o.edit(ctx, posted.ID)
 		if answers(err, http.StatusNotFound) || answers(err, http.StatusGone) {
+			if err := d.spend(ctx, o.class); err != nil {
+				return err
+			}
 			return d.announce(ctx, o) // somebody deleted it
 		}
 		if err != nil {

@@ -221,7 +221,7 @@ func TestADeliveryIsTriedAgainUntilItsHandlerIsDone(t *testing.T) {
 		}
 		for range 5 {
 			var wg sync.WaitGroup
-			if err := in.round(t.Context(), make(chan struct{}, 1), &wg); err != nil {
+			if err := in.round(t.Context(), &wg); err != nil {
 				t.Fatal(err)
 			}
 			wg.Wait()
@@ -243,7 +243,7 @@ func TestADeliveryThatNeverWorksIsGivenUp(t *testing.T) {
 	}
 	for range 2 * maxAttempts {
 		var wg sync.WaitGroup
-		if err := in.round(t.Context(), make(chan struct{}, 1), &wg); err != nil {
+		if err := in.round(t.Context(), &wg); err != nil {
 			t.Fatal(err)
 		}
 		wg.Wait()

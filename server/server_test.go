@@ -196,7 +196,7 @@ func (f *fixture) settle() {
 		if len(due) == 0 {
 			return
 		}
-		if err := f.inbox.round(f.Context(), make(chan struct{}, inboxWorkers), &wg); err != nil {
+		if err := f.inbox.round(f.Context(), &wg); err != nil {
 			f.Fatal(err)
 		}
 		wg.Wait()

@@ -18,6 +18,8 @@ func (s *SQLite) Sweep(ctx context.Context, before time.Time) error {
 		`DELETE FROM notices WHERE sent = 1 AND created_at < ?1`,
 		`DELETE FROM runs WHERE active = 0 AND created_at < ?1`,
 		`DELETE FROM pushes WHERE at < ?1`,
+		`DELETE FROM joined_runs WHERE ?1 = ?1 AND run_id NOT IN (SELECT id FROM runs)`,
+		`DELETE FROM writes WHERE minute < ?1 / 60000`,
 	} {
 		if _, err := s.write.ExecContext(ctx, q, millis(before)); err != nil {
 			return fmt.Errorf("sweeping the store: %w", err)

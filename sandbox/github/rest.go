@@ -86,9 +86,13 @@ func (d *Double) serveREST(rt *router, w http.ResponseWriter, r *http.Request) {
 		err = fault
 	case route != nil:
 		if err = c.admit(route.needs); err == nil {
+			err = d.writing(c)
+		}
+		if err == nil {
 			a, err = route.handle(c)
 		}
 	}
+	d.limited(c, err)
 	if rest := latency - time.Since(start); rest > 0 {
 		select {
 		case <-time.After(rest):

@@ -57,6 +57,9 @@ type GitHub struct {
 	APIURL string `yaml:"api_url"`
 	AppID  int64  `yaml:"app_id"`
 
+	WritesPerMinute int `yaml:"writes_per_minute"` // of one installation
+	WritesPerHour   int `yaml:"writes_per_hour"`
+
 	PrivateKeyFile            string `yaml:"private_key_file"`
 	PrivateKeyEnv             string `yaml:"private_key_env"`
 	PrivateKeyAWS             string `yaml:"private_key_aws"`
@@ -123,8 +126,13 @@ func (l Log) ZerologLevel() zerolog.Level {
 // environment get it from setDefaults.
 func defaults() Config {
 	return Config{
-		Listen:    "127.0.0.1:8080",
-		GitHub:    GitHub{URL: "https://github.com", APIURL: "https://api.github.com/"},
+		Listen: "127.0.0.1:8080",
+		GitHub: GitHub{
+			URL: "https://github.com", APIURL: "https://api.github.com/",
+			// GitHub allows 80 and 500 (GitHub documentation, "Rate limits for the REST
+			// API", "About secondary rate limits"); a tenth is left to what is not counted.
+			WritesPerMinute: 72, WritesPerHour: 450,
+		},
 		Store:     "sqlite",
 		Artifacts: "directory",
 		Engine:    "local",

@@ -23,6 +23,7 @@ var mistakes = []struct{ name, text, says string }{
 	{"size of another kind", minimal + "limits: {plan_file_bytes: 50MB}", "limits.plan_file_bytes: must be a size"},
 	{"size overflow", minimal + "limits: {plan_file_bytes: 999999999999GiB}", "limits.plan_file_bytes: must be a size"},
 	{"body over GitHub's", minimal + "limits: {webhook_body_bytes: 26MiB}", "must be from 1MiB to 25MiB"},
+	{"no writes", "data_dir: d\ngithub: {app_id: 1, private_key_file: key.pem, webhook_secret_file: secret, writes_per_minute: 0}", "github.writes_per_minute: must be from 20"},
 	{"no processes", minimal + "limits: {terraform_processes: 0}", "limits.terraform_processes: must be from 1"},
 	{"no projects", minimal + "limits: {projects_per_run: 0}", "limits.projects_per_run: must be from 1"},
 	{"address", minimal + "listen: localhost", "listen: must be an address"},

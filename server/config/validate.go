@@ -69,6 +69,9 @@ func (v *validator) github(g *GitHub, region string) {
 	v.check(isURL(g.APIURL), "github.api_url", "must be a URL such as https://api.github.com/")
 	v.check(g.AppID > 0, "github.app_id", "is missing; the App's page on GitHub shows it")
 
+	v.between("github.writes_per_minute", int64(g.WritesPerMinute), 20, 1_000_000, "20", "1000000")
+	v.between("github.writes_per_hour", int64(g.WritesPerHour), 100, 1_000_000, "100", "1000000")
+
 	key := place{"github.private_key", g.PrivateKeyFile, g.PrivateKeyEnv, g.PrivateKeyAWS}
 	secret := place{"github.webhook_secret", g.WebhookSecretFile, g.WebhookSecretEnv, g.WebhookSecretAWS}
 	previous := place{"github.previous_webhook_secret", g.PreviousWebhookSecretFile, g.PreviousWebhookSecretEnv, g.PreviousWebhookSecretAWS}
