@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == evaluatorName {
 		os.Exit(rego.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	if os.Getenv(asLockkeeper) != "" || len(os.Args) > 1 && os.Args[1] == "runner" {
+	if os.Getenv(asLockkeeper) != "" || os.Getenv(handedFD) != "" || len(os.Args) > 1 && os.Args[1] == "runner" {
 		os.Exit(command(os.Args[1:]))
 	}
 	os.Exit(m.Run())
@@ -54,6 +55,11 @@ type stage struct {
 	store  *store.SQLite // the server's own, opened a second time to look on
 	github *httptest.Server
 	hook   string // where the server in this process takes webhooks
+
+	// Of the server when it is a process; left out, they are those of the tests.
+	executable  string
+	environment []string
+	user        *syscall.Credential
 
 	mu      sync.Mutex
 	onCall  func(n int, r *http.Request, serve func())     // guarded by mu; sees each call of GitHub's API

@@ -1,6 +1,9 @@
 package run
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // JobState is where a job stands.
 type JobState string
@@ -56,6 +59,7 @@ type Result struct {
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
 	Terraform string              `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
 	Steps     []StepTime          `json:"steps,omitempty"`
+	Isolation string              `json:"isolation,omitempty"` // the mode that was on, best_effort or off, when what ran was not kept apart from everything
 }
 
 // PolicyResult is what the Rego rules said about a plan. The messages are
@@ -91,6 +95,10 @@ type Artifact struct {
 
 	Version string `json:"version,omitempty"`
 }
+
+// ErrSealed means that an artifact is encrypted with a key that the server does
+// not have. Trying again does not help.
+var ErrSealed = errors.New("it is encrypted with a key that this server does not have")
 
 // StepTime says how long one process of a job took.
 type StepTime struct {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/run"
@@ -20,6 +21,11 @@ func planMismatch(detail string) *run.Problem {
 func planChanged(detail string) *run.Problem {
 	return &run.Problem{Code: "plan_changed", Detail: detail, Message: "The stored plan is missing or no longer what was stored, so nothing was applied. " +
 		again + " When that does not help, tell whoever runs Lockkeeper."}
+}
+
+func planSealed() *run.Problem {
+	return &run.Problem{Code: "plan_sealed", Message: "The stored plan is encrypted with a key that the server does not have, so nothing was applied. " +
+		again + " Whoever runs Lockkeeper can give the old key back beside the new one instead."}
 }
 
 func terraformChanged(then, now string) *run.Problem {
@@ -63,7 +69,7 @@ func beforeApply(p *run.Problem) *run.Problem {
 		out.Message = "Cancelled before anything was changed. " + again
 	case "timed_out":
 		out.Message = "The time that the server allows was over before terraform began, so nothing was changed. " + again
-	case "plan_mismatch", "plan_changed", "terraform_changed", "plan_used", "module_changed", "withdrawn":
+	case "plan_mismatch", "plan_changed", "plan_sealed", "terraform_changed", "plan_used", "module_changed", "withdrawn":
 	default:
 		out.Message += " Nothing was changed."
 	}
@@ -74,10 +80,12 @@ func beforeApply(p *run.Problem) *run.Problem {
 // says that terraform did not end in time after it was asked to.
 func duringApply(p *run.Problem, killed bool) *run.Problem {
 	why := map[string]string{
-		"cancelled":        "The apply was interrupted, because it was cancelled.",
-		"timed_out":        "The apply took longer than the server allows and was interrupted.",
-		"output_too_large": "The apply printed too much and was interrupted.",
-		"terraform_killed": "The apply was ended from outside, most likely because the server ran out of memory.",
+		"cancelled":          "The apply was interrupted, because it was cancelled.",
+		"timed_out":          "The apply took longer than the server allows and was interrupted.",
+		"output_too_large":   "The apply printed too much and was interrupted.",
+		"memory_exceeded":    "The apply took more memory than the server allows and was ended.",
+		"processes_exceeded": "The apply started more processes than the server allows and was ended.",
+		"terraform_killed":   "The apply was ended from outside, most likely because the server ran out of memory.",
 	}[p.Code]
 	if why == "" {
 		return p
@@ -86,7 +94,7 @@ func duringApply(p *run.Problem, killed bool) *run.Problem {
 	if p.Code == "cancelled" {
 		out.Code = "interrupted" // it did change something, so it is not as if nothing had happened
 	}
-	if killed || p.Code == "terraform_killed" {
+	if killed || slices.Contains([]string{"terraform_killed", "memory_exceeded", "processes_exceeded"}, p.Code) {
 		out.Message = why + " Terraform did not end in order, so nobody knows how far it got. " + lookAt
 		return &out
 	}
@@ -163,21 +171,22 @@ func isLockID(id string) bool {
 	return len(id) <= 100 && id != "" && strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" && id[0] != '-'
 }
 
-// stateNotRemote is for changes that are in a state that no next plan sees.
+// stateNotRemote is for changes that are in a state that no next plan sees. where
+// is Markdown that names the file of it.
 func stateNotRemote(where string, project run.JobProject, detail string) *run.Problem {
 	return &run.Problem{Code: "state_not_remote", Detail: detail, Message: fmt.Sprintf(
 		"The apply wrote the state into a file in the project's own directory, which is removed with the job, because the project names no backend elsewhere. "+
 			"**Do not apply this project again before it has one.** The state is kept as %s. Give the project a backend, copy that file from the server to "+
 			"`errored.tfstate` in the directory %s, and run there, in the workspace %s, `terraform init` and `terraform state push errored.tfstate`. Then comment `/plan`.",
-		codeSpan(where), codeSpan(project.Dir), codeSpan(project.Workspace))}
+		where, codeSpan(project.Dir), codeSpan(project.Workspace))}
 }
 
-// stateNotSaved is for changes that were made and are in no state. where says
-// where terraform's errored.tfstate is.
+// stateNotSaved is for changes that were made and are in no state. where is
+// Markdown that says where terraform's errored.tfstate is.
 func stateNotSaved(where string, project run.JobProject, detail string) *run.Problem {
 	return &run.Problem{Code: "state_not_saved", Detail: detail, Message: fmt.Sprintf(
 		"The apply made changes but could not write the state. **Do not apply this project again before its state is repaired.** "+
 			"What has to be in the state is kept as %s. Copy it from the server into the directory %s, then run there, in the workspace %s, "+
 			"`terraform init` and `terraform state push errored.tfstate`. Then comment `/plan`.",
-		codeSpan(where), codeSpan(project.Dir), codeSpan(project.Workspace))}
+		where, codeSpan(project.Dir), codeSpan(project.Workspace))}
 }
