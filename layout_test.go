@@ -22,6 +22,7 @@ var layout = map[string][]string{
 	// Adapters know the domain, never each other.
 	"store":         {"run"},
 	"artifact":      {"run", "artifact"},
+	"reserve":       {},
 	"pull":          {"project"},
 	"report":        {"run", "report/markdown"},
 	"server":        {"run", "policy", "commands"},

@@ -57,6 +57,8 @@ type stage struct {
 
 	// Of the server when it is a process; left out, they are those of the tests.
 	executable  string
+	wrapper     []string // command that runs it
+	attributes  *syscall.SysProcAttr
 	environment []string
 	user        *syscall.Credential
 

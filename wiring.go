@@ -51,7 +51,7 @@ func (w wiring) worker(p *prepare.Preparer, notify func()) *run.Worker {
 func (w wiring) base(ctx context.Context, p *prepare.Preparer, worker *run.Worker, notify func()) *server.Base {
 	return &server.Base{
 		Runs: worker, Store: w.db, Facts: p.Facts, Why: why(p), Notify: notify, Now: time.Now, AppID: w.cfg.GitHub.AppID,
-		Repositories: w.cfg.Repositories, Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: status(ctx, w.engine),
+		Repositories: w.cfg.Repositories, Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: w.status(ctx),
 		RequiredChecks: requiredChecks(w.cfg),
 	}
 }
@@ -65,7 +65,7 @@ func (w wiring) handler(ctx context.Context, base *server.Base, inbox *server.In
 	if err != nil {
 		return nil, err
 	}
-	return (&server.Server{Webhook: webhook, Metrics: w.metrics, Ready: w.db.Ready, Log: *zerolog.Ctx(ctx)}).Handler(), nil
+	return (&server.Server{Webhook: webhook, Metrics: w.metrics, Ready: w.ready, Log: *zerolog.Ctx(ctx)}).Handler(), nil
 }
 
 func (w wiring) locks(worker *run.Worker, notify func()) *server.Locks {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,6 +27,7 @@ type Engine struct {
 	mu    sync.Mutex
 	jobs  map[string]*job // guarded by mu: taken, and not delivered yet
 	queue []*job          // guarded by mu: not started, first come first served
+	short bool            // guarded by mu: the disk has no room for more jobs
 
 	views sync.Mutex // held while links of viewsDir change
 
@@ -41,6 +43,8 @@ type job struct {
 	doc   run.JobDocument
 	asked chan struct{} // closed when it was asked to end
 	once  sync.Once     // closes asked
+
+	noRoom atomic.Bool // it was ended because the disk was short of room
 
 	stage stage // guarded by Engine.mu; grows only
 }

@@ -74,7 +74,7 @@ func (e *Engine) next() *job {
 	i := slices.IndexFunc(e.queue, (*job).needsNoTurn)
 	if i < 0 {
 		turns, writers := e.count()
-		if len(e.queue) == 0 || turns >= e.o.Parallel || turns+writers >= 2*e.o.Parallel {
+		if len(e.queue) == 0 || e.short || turns >= e.o.Parallel || turns+writers >= 2*e.o.Parallel {
 			return nil
 		}
 		i = 0
