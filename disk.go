@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/run"
@@ -49,11 +48,6 @@ func (w wiring) status(ctx context.Context) func([]run.Run, run.Locks, time.Time
 		}
 		return text
 	}
-}
-
-// ready reports why the server cannot work.
-func (w wiring) ready(ctx context.Context) error {
-	return errors.Join(w.db.Ready(ctx), w.reserve.Ready(ctx))
 }
 
 // patient is a store that waits a moment for room to keep a delivery: GitHub

@@ -11,7 +11,8 @@ import (
 )
 
 type doctorCmd struct {
-	AWS doctorAWSCmd `cmd:"" name:"aws" help:"Look at what the AWS engine needs, and run jobs that can do nothing to their ends."`
+	Local doctorLocalCmd `cmd:"" name:"local" help:"Look at what keeps the jobs of the local engine apart from this machine, and at what they reach in the network."`
+	AWS   doctorAWSCmd   `cmd:"" name:"aws" help:"Look at what the AWS engine needs, and run jobs that can do nothing to their ends."`
 }
 
 type doctorAWSCmd struct {

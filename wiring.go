@@ -65,7 +65,7 @@ func (w wiring) handler(ctx context.Context, base *server.Base, inbox *server.In
 	if err != nil {
 		return nil, err
 	}
-	return (&server.Server{Webhook: webhook, Metrics: w.metrics, Ready: w.ready, Log: *zerolog.Ctx(ctx)}).Handler(), nil
+	return (&server.Server{Webhook: webhook, Metrics: w.metrics, Ready: w.db.Ready, Log: *zerolog.Ctx(ctx)}).Handler(), nil
 }
 
 func (w wiring) locks(worker *run.Worker, notify func()) *server.Locks {

@@ -58,18 +58,6 @@ func Open(dir string) (*Reserve, error) {
 // take much should begin.
 func (r *Reserve) Short() bool { return r.short.Load() }
 
-// Ready is an error when next to nothing can be written any more.
-func (r *Reserve) Ready(context.Context) error {
-	now, err := measure(r.dir)
-	if err != nil {
-		return err
-	}
-	if now.freeBytes < now.reserve()/16 {
-		return fmt.Errorf("the disk of %s is full: make room there (docs/operations.md)", r.dir)
-	}
-	return nil
-}
-
 // Run watches until ctx is done. It calls tell when the disk has become short of
 // room, again and again for as long as it is, and once when there is room again.
 func (r *Reserve) Run(ctx context.Context, tell func(short bool)) error {
