@@ -58,8 +58,14 @@ func (j *job) makePlan(ctx context.Context) *run.Problem {
 	if p := j.initAndPlan(ctx, init, args); p != nil {
 		return p
 	}
+	if p := j.takePlan(); p != nil {
+		return p
+	}
 	return j.terraform(ctx, "show", "show", "-json", "-no-color", j.path(run.ArtifactPlan))
 }
+
+// madePlan is where terraform writes the plan: a place that it can write to.
+const madePlan = "home/" + run.ArtifactPlan
 
 // reserved are the options of plan that the runner sets, or that would make it
 // read or write somewhere else.
@@ -89,7 +95,7 @@ func (j *job) planArguments() ([]string, *run.Problem) {
 	// another state than the present one. So a plan takes no state lock: it needs
 	// no permission to write, waits for nobody, and leaves nothing locked when it
 	// is killed.
-	args := []string{"plan", "-input=false", "-no-color", "-lock=false", "-out=" + j.path(run.ArtifactPlan)}
+	args := []string{"plan", "-input=false", "-no-color", "-lock=false", "-out=" + j.path(madePlan)}
 	for _, v := range p.VarFiles {
 		if strings.HasPrefix(v, "/") || !filepath.IsLocal(path.Join(p.Dir, v)) {
 			return nil, refusedValue("var_files entry", v)

@@ -55,7 +55,7 @@ func (j *job) installation() error {
 			return err
 		}
 		packages := filepath.Join(j.options.Providers, packagesDir)
-		if err := os.MkdirAll(packages, 0o700); err != nil {
+		if err := os.MkdirAll(packages, 0o755); err != nil {
 			return fmt.Errorf("making the directory of providers: %w", err)
 		}
 		config = j.mirrorConfig(packages, locked)
@@ -197,7 +197,7 @@ func (j *job) share(dir, rel string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
 	if err := os.Rename(dir, to); err != nil {

@@ -45,12 +45,15 @@ func TestFilesThatGrowTooLargeEndTheStep(t *testing.T) {
 		"output":           {"plan", printedFile, maxOutput + 1, "output_too_large"},
 		"errors":           {"init", errorsFile, maxOutput + 1, "output_too_large"},
 		"JSON of the plan": {"show", printedFile, maxPlanJSON + 1, "plan_too_large"},
-		"plan":             {"plan", run.ArtifactPlan, 1001, "plan_too_large"},
-		"nothing":          {"plan", run.ArtifactPlan, 1000, ""},
+		"plan":             {"plan", madePlan, 1001, "plan_too_large"},
+		"nothing":          {"plan", madePlan, 1000, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := &job{options: Options{Dir: t.TempDir()}}
 			j.doc.Limits.PlanBytes = 1000
+			if err := os.Mkdir(j.path("home"), 0o700); err != nil {
+				t.Fatal(err)
+			}
 			f, err := os.Create(j.path(c.file))
 			if err != nil {
 				t.Fatal(err)

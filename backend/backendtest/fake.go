@@ -20,7 +20,7 @@ var fakeTerraform []byte
 func FakeTerraform(t testing.TB) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "terraform")
-	if err := os.WriteFile(path, fakeTerraform, 0o700); err != nil {
+	if err := os.WriteFile(path, fakeTerraform, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -33,7 +33,7 @@ type Signals struct{ dir string }
 // NewSignals makes those of a plan, and of what comes before and after it.
 func NewSignals(t testing.TB) Signals {
 	t.Helper()
-	s := Signals{t.TempDir()}
+	s := Signals{Shared(t)}
 	for _, dir := range []Signals{s.Apply(), s.Init()} {
 		if err := os.Mkdir(dir.dir, 0o700); err != nil {
 			t.Fatal(err)

@@ -21,6 +21,7 @@ const (
 type Box struct {
 	Read  []string          // files and directories; also to run programs from them
 	Own   []string          // files and directories of this jail alone: it may write them, and owns them where it has a user id of its own
+	Given []string          // files that are for this jail alone, which it only reads; their content may come later
 	Write []string          // files and directories that it shares with others and may write
 	Names map[string]string // further names: what to see there, by the name. Without a mount namespace these are links that the caller made
 
@@ -39,7 +40,8 @@ type Limits struct {
 // and about 30 threads.
 var defaults = Limits{Memory: 4 << 30, Processes: 1024, Files: 8192, FileSize: 4 << 30}
 
-func (l Limits) withDefaults() Limits {
+// WithDefaults fills in what is zero.
+func (l Limits) WithDefaults() Limits {
 	if l.Memory <= 0 {
 		l.Memory = defaults.Memory
 	}
@@ -70,7 +72,6 @@ type Command struct {
 	Args  []string      // the program, absolute, and its arguments
 	Env   []string      // all of its environment
 	Dir   string        // its working directory
-	Write []string      // of Box.Read, what this command may write, and owns while it runs; named exactly as there
 	Grace time.Duration // between interrupt and kill
 	Last  bool          // it runs to its end also when the process that started the jail is killed; others are killed then
 }

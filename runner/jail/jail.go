@@ -72,7 +72,7 @@ func start(ctx context.Context, c Config, without func(*layers)) (*Jail, error) 
 }
 
 func startAs(ctx context.Context, c Config, owner user, without func(*layers)) (*Jail, error) {
-	c.Box.Limits = c.Box.Limits.withDefaults()
+	c.Box.Limits = c.Box.Limits.WithDefaults()
 	var refused error
 	var unmet *Unmet // of the last layers, which hold least
 	for _, l := range ladder(c.Mode, owner.id) {
@@ -122,6 +122,11 @@ func try(ctx context.Context, c Config, l layers, owner user) (*Jail, error) {
 	}
 	if err := owner.give(c.Box.Own); err != nil {
 		return nil, err
+	}
+	for _, file := range c.Box.Given {
+		if err := owner.show(file); err != nil {
+			return nil, err
+		}
 	}
 	groups, err := owner.share(c.Users, c.Box.Write)
 	if err != nil {
@@ -191,6 +196,15 @@ func supervisorCommand(l layers, groups []int) *exec.Cmd {
 		attr.GidMappings = append(attr.GidMappings, syscall.SysProcIDMap{ContainerID: g, HostID: g, Size: 1})
 	}
 	return cmd
+}
+
+// Guard keeps the environment and memory of this process from others, and its
+// memory out of files when it crashes.
+func Guard() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("keeping other processes out: %w", err)
+	}
+	return nil
 }
 
 // startDumpable starts a process in a user namespace. The caller writes its

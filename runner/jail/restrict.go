@@ -9,7 +9,7 @@ import (
 
 // restrict takes on, for the calling thread and what it starts, everything that
 // threads take on one by one. The thread must be locked.
-func (s *supervisor) restrict(alsoWrite []string) error {
+func (s *supervisor) restrict() error {
 	if s.Layers == (layers{}) {
 		return nil
 	}
@@ -24,8 +24,8 @@ func (s *supervisor) restrict(alsoWrite []string) error {
 	}
 	if version := s.Layers.Landlock; version > 0 {
 		b := s.Box
-		read := slices.Concat(systemPaths, b.Read)
-		write := slices.Concat(devices, b.Own, b.Write, alsoWrite)
+		read := slices.Concat(systemPaths, b.Read, b.Given)
+		write := slices.Concat(devices, b.Own, b.Write)
 		if s.Layers.Mount { // mounts of their own, and else links
 			for name, path := range b.Names {
 				if slices.Contains(write, path) {

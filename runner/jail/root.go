@@ -40,7 +40,7 @@ type mountPoint struct {
 // two at one place the last counts.
 func (b Box) mountPoints() []mountPoint {
 	at := map[string]mountPoint{}
-	for _, path := range slices.Concat(systemPaths, b.Read) {
+	for _, path := range slices.Concat(systemPaths, b.Read, b.Given) {
 		at[path] = mountPoint{at: path, from: path}
 	}
 	for _, path := range devices {
@@ -82,7 +82,10 @@ func newRoot(points []mountPoint) error {
 			return fmt.Errorf("showing %s: %w", t.at, err)
 		}
 	}
-	return setReadOnly("/", true)
+	if err := unix.MountSetattr(unix.AT_FDCWD, "/", 0, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}); err != nil {
+		return fmt.Errorf("closing the new root: %w", err)
+	}
+	return nil
 }
 
 // enterEmptyRoot replaces the root by an empty one.
@@ -182,16 +185,4 @@ func (t tree) makePlace() error {
 		return err
 	}
 	return f.Close()
-}
-
-// setReadOnly changes whether what is mounted at a path can be written.
-func setReadOnly(path string, readOnly bool) error {
-	attr := unix.MountAttr{Attr_clr: unix.MOUNT_ATTR_RDONLY}
-	if readOnly {
-		attr = unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
-	}
-	if err := unix.MountSetattr(unix.AT_FDCWD, path, 0, &attr); err != nil {
-		return fmt.Errorf("changing whether %s can be written: %w", path, err)
-	}
-	return nil
 }

@@ -80,8 +80,8 @@ func (s *supervisor) prepare() error {
 			unix.CloseOnExec(fd)
 		}
 	}
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("keeping other processes out: %w", err)
+	if err := Guard(); err != nil {
+		return err
 	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("becoming the parent of what is left behind: %w", err)
@@ -200,11 +200,7 @@ func (s *supervisor) run(c Command) {
 }
 
 func (s *supervisor) start(c Command) (Exit, error) {
-	if err := s.lend(c.Write, true); err != nil {
-		return Exit{}, err
-	}
-	defer func() { _ = s.elsewhere(func() error { return s.lend(c.Write, false) }) }()
-	if err := s.restrict(c.Write); err != nil {
+	if err := s.restrict(); err != nil {
 		return Exit{}, err
 	}
 	attr := &syscall.ProcAttr{Dir: c.Dir, Env: c.Env, Files: []uintptr{0, stdoutFD, stderrFD}, Sys: &syscall.SysProcAttr{
@@ -242,30 +238,4 @@ func (s *supervisor) elsewhere(f func() error) error {
 	done := make(chan error)
 	go func() { done <- f() }()
 	return <-done
-}
-
-// lend gives a command what it alone may write, or takes that back.
-func (s *supervisor) lend(paths []string, give bool) error {
-	for _, path := range paths {
-		if s.Layers.Mount && give {
-			if err := setReadOnly(path, false); err != nil {
-				return err
-			}
-		}
-		if uid := s.Layers.UID; uid != 0 {
-			owner, mode := uid, uint32(0o600)
-			if !give {
-				owner, mode = 0, 0o644
-			}
-			if err := errors.Join(os.Chown(path, owner, owner), unix.Chmod(path, mode)); err != nil {
-				return fmt.Errorf("lending %s: %w", path, err)
-			}
-		}
-		if s.Layers.Mount && !give {
-			if err := setReadOnly(path, true); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

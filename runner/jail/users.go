@@ -173,6 +173,17 @@ func (u user) give(own []string) error {
 	return nil
 }
 
+// show lets a user read a file, and nobody else.
+func (u user) show(file string) error {
+	if u.id == 0 {
+		return nil
+	}
+	if err := errors.Join(os.Chown(file, 0, u.id), os.Chmod(file, 0o640)); err != nil {
+		return fmt.Errorf("giving %s to user %d: %w", file, u.id, err)
+	}
+	return nil
+}
+
 // share opens directories to the groups through which jails write them, and
 // returns these. It changes only what it must: files of earlier jails have the
 // group already.
