@@ -65,7 +65,7 @@ func (j *job) makeRoom() bool {
 		return true
 	}
 	pid := j.files.pid()
-	return pid != 0 && syscall.Kill(-pid, syscall.SIGKILL) == nil
+	return pid != 0 && syscall.Kill(pid, syscall.SIGKILL) == nil
 }
 
 // diskUse is what the files below a directory take, in bytes. What vanishes
