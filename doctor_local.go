@@ -106,8 +106,11 @@ func networkChecks(ctx context.Context, cfg config.Config, more []string) []aws.
 	}
 	var out []aws.Check
 	for _, k := range kinds {
+		if len(k.addresses) == 0 {
+			continue
+		}
 		found := slices.DeleteFunc(slices.Clone(k.addresses), func(a string) bool { return !slices.Contains(answered, a) })
-		check := aws.Check{Name: k.name, Found: fmt.Sprintf("a job does not reach %s (%s tried)", k.what, count(len(k.addresses), "address")), Warn: true, Do: k.do}
+		check := aws.Check{Name: k.name, Found: "a job does not reach " + k.what + ": tried " + strings.Join(k.addresses, ", "), Warn: true, Do: k.do}
 		if len(found) > 0 {
 			check.Err = fmt.Errorf("a job reaches %s: %s", k.what, strings.Join(found, ", "))
 		}

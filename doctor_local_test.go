@@ -68,7 +68,7 @@ func serveMetadata() error {
 }
 
 func TestDoctorMeasuresTheNetworkFromInsideOfAJob(t *testing.T) {
-	s := newStage(t, func(c map[string]any) { c["isolation"] = "best_effort" })
+	s := newStage(t, func(c map[string]any) { c["isolation"], c["listen"] = "best_effort", "0.0.0.0:18080" })
 	doctor := func(prepared string) string {
 		cmd := exec.Command(os.Args[0], "doctor", "local", "--config", s.config, "--address", "127.0.0.1:1")
 		cmd.Env = append(os.Environ(), asLockkeeper+"=1", inNetwork+"="+prepared)
@@ -80,11 +80,12 @@ func TestDoctorMeasuresTheNetworkFromInsideOfAJob(t *testing.T) {
 		}
 		return string(out)
 	}
-	if said := doctor(""); !strings.Contains(said, "a job does not reach the metadata service (3 addresses tried)") || !strings.Contains(said, "ok      private") {
+	if said := doctor(""); !strings.Contains(said, "a job does not reach the metadata service: tried 169.254.169.254:80, ") || !strings.Contains(said, "ok      private") {
 		t.Errorf("in a network with nothing in it doctor says\n%s", said)
 	}
 	said := doctor("metadata")
-	if !strings.Contains(said, "warning metadata        a job reaches the metadata service: 169.254.169.254:80") || !strings.Contains(said, "IMDSv2") {
+	if !strings.Contains(said, "warning metadata        a job reaches the metadata service: 169.254.169.254:80") || !strings.Contains(said, "IMDSv2") ||
+		!strings.Contains(said, "warning own port        a job reaches the port of the server: 127.0.0.1:18080") {
 		t.Errorf("in a network with a metadata service doctor says\n%s", said)
 	}
 	for _, p := range []jail.Property{jail.Files, jail.Environment, jail.Signals, jail.Lifetime, jail.Limited} {

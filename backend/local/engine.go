@@ -44,7 +44,7 @@ type job struct {
 	asked chan struct{} // closed when it was asked to end
 	once  sync.Once     // closes asked
 
-	noRoom atomic.Bool // it was ended because the disk was short of room
+	ended atomic.Pointer[string] // why it was ended by this engine, as the beginning of a sentence for people
 
 	stage stage // guarded by Engine.mu; grows only
 }

@@ -155,8 +155,8 @@ var errNotBegun = errors.New("the runner ended before it began the job")
 // lost is the problem of a job whose processes are gone without a result.
 func (e *Engine) lost(j *job) *run.Problem {
 	switch {
-	case j.noRoom.Load() && !j.doc.Command.Mutating():
-		return noRoom()
+	case j.ended.Load() != nil && !j.doc.Command.Mutating():
+		return noRoom(*j.ended.Load())
 	case j.files.has(runner.ClaimFile) && j.doc.Command.Mutating():
 		return runner.Interrupted(true) // conclude finds out
 	case j.files.has(runner.ClaimFile):
