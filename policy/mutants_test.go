@@ -56,6 +56,7 @@ func TestEachPredicateOfTheOtherGatesIsNeeded(t *testing.T) {
 	worse := map[string]func(*Facts){
 		"open":            func(f *Facts) { f.Open = false },
 		"same_repository": func(f *Facts) { f.Fork = true },
+		"trusted_base":    func(f *Facts) { f.BaseRef = "evil" },
 		"asked":           func(f *Facts) { f.Asked = false },
 		"may_write":       func(f *Facts) { f.Permission = "read" },
 		"any_project":     func(f *Facts) { f.Projects = nil },

@@ -48,7 +48,7 @@ func Plan(f Facts) Verdict { return planGate().judge(f) }
 
 func planGate() gate {
 	return gate{
-		pull:    []func(Facts) Reason{pullRequestOpen, sameRepository, mayWrite},
+		pull:    []func(Facts) Reason{pullRequestOpen, sameRepository, TrustedBase, mayWrite},
 		project: []func(Facts, Project) Reason{mayPlan},
 	}
 }
@@ -60,7 +60,7 @@ func Apply(f Facts) Verdict { return applyGate().judge(f) }
 func applyGate() gate {
 	return gate{
 		pull: []func(Facts) Reason{
-			pullRequestOpen, sameRepository, personAsked, mayWrite, commentUnchanged, anyProject, mergeable, noChangesRequested,
+			pullRequestOpen, sameRepository, TrustedBase, personAsked, mayWrite, commentUnchanged, anyProject, mergeable, noChangesRequested,
 		},
 		enough: alreadyApplied,
 		project: []func(Facts, Project) Reason{

@@ -6,7 +6,6 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/pull"
-	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // facts are those of policy's that GitHub told. What was not read is left out:
@@ -18,7 +17,7 @@ func (p *Preparer) facts(rd *reading, authors pull.Authors) policy.Facts {
 		Actor: r.Actor, Permission: rd.permissions[strings.ToLower(r.Actor)], Repository: r.Repository.FullName(),
 		Number: f.Number, Open: f.Open, Merged: f.Merged, Fork: f.Fork, Draft: f.Draft, Author: f.Author,
 		Contributors: slices.Clone(authors.Logins), Unattributed: authors.Unattributed,
-		HeadSHA: f.HeadSHA, BaseRef: f.BaseRef, BaseSHA: f.BaseSHA,
+		HeadSHA: f.HeadSHA, BaseRef: f.BaseRef, BaseSHA: f.BaseSHA, DefaultBranch: f.DefaultBranch, Branches: p.branches(f.Owner + "/" + f.Name),
 		CommentChanged: rd.commentChanged, Members: rd.members, Confirm: r.Confirm, Override: r.Override,
 		LockAtApply: p.LockAtApply,
 	}
@@ -42,13 +41,9 @@ func (rd *reading) review(v pull.Review) policy.Review {
 	return out
 }
 
-// pusher is who pushed a commit to the pull request, as a delivery said; empty
-// when none did.
-func pusher(runs []run.Run, head string) string {
-	for _, r := range runs {
-		if r.Trigger == run.TriggerPush && r.HeadSHA == head && strings.Contains(r.Key, "/synchronize/") {
-			return r.Actor
-		}
+func (p *Preparer) branches(repository string) []string {
+	if p.Branches == nil {
+		return nil
 	}
-	return ""
+	return p.Branches(repository)
 }

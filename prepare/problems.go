@@ -36,6 +36,9 @@ func explain(r run.Run, err error) error {
 	case errors.Is(err, pull.ErrUnrelated):
 		return &run.Problem{Code: "unrelated", Message: "The branch shares no history with its base, so what it changes " +
 			"cannot be told. Make the branch from the base branch and push it again."}
+	case errors.Is(err, pull.ErrNoHead):
+		return &run.Problem{Code: "head_gone", Message: "The branch of this pull request is gone, so " + nothing + ". Restore it, or open " +
+			"another pull request."}
 	case errors.As(err, &problems):
 		return &run.Problem{Code: "config", Detail: problems.Error(),
 			Message: "`lockkeeper.yml` on the base branch has mistakes, so " + nothing + ". Mend it on the base " +

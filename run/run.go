@@ -75,6 +75,10 @@ type Problem struct {
 	Detail  string `json:"detail,omitempty"`
 }
 
+// CodeBase is the problem of a pull request into a branch whose rules do not
+// count. What was planned of its head for another base says nothing about it.
+const CodeBase = "trusted_base"
+
 // Error makes a Problem usable as the error of a preparation.
 func (p *Problem) Error() string { return p.Code + ": " + p.Message }
 

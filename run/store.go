@@ -56,6 +56,12 @@ type Store interface {
 	// PullRuns lists the runs of a pull request, newest first, at most limit.
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]Run, error)
 
+	// PutPushes keeps who pushed which commits where. One that is there is left as
+	// it is, but for New, which stays true.
+	PutPushes(ctx context.Context, pushes []Push) error
+	// Pushes lists who is known to have pushed these commits to a repository.
+	Pushes(ctx context.Context, repositoryID int64, shas []string) ([]Push, error)
+
 	// PutNotices adds notices that belong to no change of a run, such as the
 	// answer to /help.
 	PutNotices(ctx context.Context, notices []Notice) error

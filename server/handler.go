@@ -57,12 +57,13 @@ type reader interface {
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
 	Locks(ctx context.Context) (run.Locks, error)
 	PutNotices(ctx context.Context, notices []run.Notice) error
+	PutPushes(ctx context.Context, pushes []run.Push) error
 }
 
 // Handlers lists one handler per event.
 func (b *Base) Handlers() []githubapp.EventHandler {
 	return []githubapp.EventHandler{
-		&issueComment{b}, &pullRequest{b}, &review{b}, &checkRun{b}, &checkSuite{b}, &mergeGroup{b}, &ignored{},
+		&issueComment{b}, &pullRequest{b}, &review{b}, &checkRun{b}, &checkSuite{b}, &mergeGroup{b}, &push{b}, &ignored{},
 	}
 }
 
@@ -80,17 +81,18 @@ func (b *Base) repository(e event) (run.Repository, bool) {
 		ID: e.GetRepo().GetID(), Owner: e.GetRepo().GetOwner().GetLogin(), Name: e.GetRepo().GetName(),
 		InstallationID: e.GetInstallation().GetID(),
 	}
-	ok := r.ID > 0 && r.Owner != "" && r.Name != "" && r.InstallationID > 0 && b.allowed(r)
+	ok := r.ID > 0 && r.Owner != "" && r.Name != "" && r.InstallationID > 0 && b.Serves(r.Owner, r.Name)
 	return r, ok
 }
 
-func (b *Base) allowed(r run.Repository) bool {
+// Serves reports whether the server works for a repository.
+func (b *Base) Serves(ownerLogin, repository string) bool {
 	if len(b.Repositories) == 0 {
 		return true
 	}
 	return slices.ContainsFunc(b.Repositories, func(entry string) bool {
 		owner, name, _ := strings.Cut(entry, "/")
-		return strings.EqualFold(owner, r.Owner) && (name == "*" || strings.EqualFold(name, r.Name))
+		return strings.EqualFold(owner, ownerLogin) && (name == "*" || strings.EqualFold(name, repository))
 	})
 }
 

@@ -144,7 +144,7 @@ func (h *checkSuite) Handle(ctx context.Context, eventType, delivery string, pay
 type ignored struct{}
 
 func (ignored) Handles() []string {
-	return []string{"ping", "installation", "installation_repositories", "push"}
+	return []string{"ping", "installation", "installation_repositories"}
 }
 
 func (ignored) Handle(context.Context, string, string, []byte) error { return nil }

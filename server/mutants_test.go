@@ -89,6 +89,16 @@ func (e *effects) PutNotices(_ context.Context, notices []run.Notice) error {
 	return nil
 }
 
+func (e *effects) PutPushes(_ context.Context, pushes []run.Push) error {
+	for _, p := range pushes {
+		if p.SHA == "" || p.Login == "" || p.UserID == 0 {
+			return fmt.Errorf("a push of nobody or nothing: %+v", p)
+		}
+		e.list = append(e.list, fmt.Sprintf("pushed %d %s %s %t %s %d", p.RepositoryID, p.SHA, p.Ref, p.New, p.Login, p.UserID))
+	}
+	return nil
+}
+
 // handled runs a payload through its handler and returns what it did. A payload
 // that cannot be read is an error of the handler and does nothing.
 func handled(t *testing.T, event string, payload []byte) []string {

@@ -25,9 +25,13 @@ type Config struct {
 	Listen             string                 `yaml:"listen"`
 	DataDir            string                 `yaml:"data_dir"`
 	GitHub             GitHub                 `yaml:"github"`
-	Repositories       []string               `yaml:"repositories"`
+	Repositories       []Repository           `yaml:"repositories"`
+	Branches           []string               `yaml:"branches"` // that may be a base; empty: the default branch alone
 	Store              string                 `yaml:"store"`
 	Artifacts          string                 `yaml:"artifacts"`
+	EncryptionKeyFile  string                 `yaml:"encryption_key_file"`
+	EncryptionKeyEnv   string                 `yaml:"encryption_key_env"`
+	EncryptionKeyAWS   string                 `yaml:"encryption_key_aws"`
 	Engine             string                 `yaml:"engine"`
 	Isolation          string                 `yaml:"isolation"`
 	AWS                AWS                    `yaml:"aws"`
@@ -40,6 +44,10 @@ type Config struct {
 	DefaultEnvironment string                 `yaml:"default_environment"`
 	Environments       map[string]Environment `yaml:"environments"`
 	Log                Log                    `yaml:"log"`
+
+	// EncryptionKey is the keys that encrypt artifacts, as age-keygen writes them,
+	// the one that encrypts first; empty stores in clear.
+	EncryptionKey Secret `yaml:"-"`
 }
 
 // GitHub says which App this server is. The secrets are read at load from the
@@ -183,7 +191,7 @@ func Load(path string, from Sources) (Config, error) {
 // resolvePaths makes the paths of the file independent of where the server was
 // started.
 func (c *Config) resolvePaths(dir string) {
-	paths := []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.GitHub.PreviousWebhookSecretFile, &c.PlanPolicy.ServerDir}
+	paths := []*string{&c.DataDir, &c.EncryptionKeyFile, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.GitHub.PreviousWebhookSecretFile, &c.PlanPolicy.ServerDir}
 	for _, p := range paths {
 		*p = absolute(dir, *p)
 	}

@@ -128,7 +128,7 @@ type thing struct{ path, name string }
 // private is what no job may even read.
 func (c *Config) private() []thing {
 	out := []thing{
-		{c.DataDir, "data_dir"}, {c.GitHub.PrivateKeyFile, "github.private_key_file"},
+		{c.DataDir, "data_dir"}, {c.EncryptionKeyFile, "encryption_key_file"}, {c.GitHub.PrivateKeyFile, "github.private_key_file"},
 		{c.GitHub.WebhookSecretFile, "github.webhook_secret_file"}, {c.GitHub.PreviousWebhookSecretFile, "github.previous_webhook_secret_file"},
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Environments)) {
