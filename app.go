@@ -15,6 +15,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/reserve"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
 	"github.com/lockkeeper/lockkeeper/server/config"
@@ -53,8 +54,9 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 	preparer := newPreparer(cfg, w.clients, w.kept)
 	a.worker = w.worker(preparer, sender.Wake)
 	sender.Live = a.worker.Live
+	sender.Waits = w.waits
 	base := w.base(ctx, preparer, a.worker, sender.Wake)
-	inbox := server.NewInbox(w.db, base.Handlers(), time.Now, w.metrics)
+	inbox := server.NewInbox(patient{w.db}, base.Handlers(), time.Now, w.metrics)
 	if a.handler, err = w.handler(ctx, base, inbox); err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 	a.parts = []part{
 		{"inbox", inbox.Run}, {"worker", a.worker.Run}, {"sender", sender.Run},
 		{"lost deliveries", a.lost.Run}, {"lost comments", a.comments.Run}, {"locks", w.locks(a.worker, sender.Wake).Run},
-		{"retention", retention{w.db, w.dir}.run}, {"mirrors", tidying{preparer.Mirrors}.run},
+		{"retention", retention{w.db, w.dir}.run}, {"disk", w.watchDisk}, {"mirrors", tidying{preparer.Mirrors}.run},
 	}
 	return a, nil
 }
@@ -74,6 +76,7 @@ type kept struct {
 	dir       *artifact.Dir // of the artifacts; nil when they are in a bucket
 	keys      artifact.Keys // of that directory
 	index     *project.Index
+	reserve   *reserve.Reserve
 }
 
 // artifactStore is a directory or a bucket; artifact.Dir says what the methods
@@ -122,6 +125,9 @@ func (a *app) open(ctx context.Context, cfg config.Config) (w wiring, err error)
 func (a *app) openKept(ctx context.Context, cfg config.Config) (k kept, err error) {
 	dir := cfg.DataDir
 	if err := a.lockDataDir(dir); err != nil {
+		return k, err
+	}
+	if k.reserve, err = reserve.Open(dir); err != nil {
 		return k, err
 	}
 	if k.db, err = store.Open(ctx, filepath.Join(dir, "lockkeeper.db")); err != nil {

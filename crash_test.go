@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,9 +27,14 @@ func (s *stage) launch() {
 	log, err := os.OpenFile(filepath.Join(s.dir, "server.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	s.check(err)
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command(cmp.Or(s.executable, os.Args[0]), "serve", "--config", s.config)
+	command := append(slices.Clone(s.wrapper), cmp.Or(s.executable, os.Args[0]), "serve", "--config", s.config)
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(append(os.Environ(), asLockkeeper+"=1"), s.environment...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: s.user}
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	if s.attributes != nil {
+		cmd.SysProcAttr = s.attributes
+	}
+	cmd.SysProcAttr.Pdeathsig, cmd.SysProcAttr.Credential = syscall.SIGKILL, s.user
 	cmd.Stderr = log
 	s.check(cmd.Start())
 	s.mu.Lock()

@@ -55,6 +55,10 @@ func newAccountWith(t *testing.T, env map[string]string) *account {
 // account, with a secret and a role for each phase.
 func (a *account) engine(c map[string]any) {
 	c["engine"], c["artifacts"] = "aws", "s3"
+	delete(c, "isolation") // of jobs on the server's machine
+	for _, env := range c["environments"].(map[string]any) {
+		delete(env.(map[string]any), "directories")
+	}
 	c["aws"] = map[string]any{
 		"region": awstest.Region, "bucket": a.out["Bucket"], "state_machine": a.out["StateMachine"], "status_queue": a.out["StatusQueue"],
 		"dead_letter_queue": a.out["StatusDeadLetterQueue"], "plan_queue": a.out["PlanJobQueue"], "apply_queue": a.out["ApplyJobQueue"], "log_group": a.out["JobLogGroup"],

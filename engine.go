@@ -20,6 +20,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/prepare"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 	"github.com/lockkeeper/lockkeeper/server/config"
 )
 
@@ -27,6 +28,9 @@ import (
 func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, error) {
 	if cfg.Engine == "aws" {
 		return newAWSEngine(ctx, cfg.AWS, k.db)
+	}
+	if err := checkIsolation(ctx, cfg.Isolation); err != nil {
+		return nil, err
 	}
 	runner, err := runnerCommand()
 	if err != nil {
@@ -46,6 +50,7 @@ func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, err
 		Secrets: func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
 			return cfg.Environments[env.Name].Resolve(string(kind), os.Getenv)
 		},
+		Isolation: jail.Mode(cfg.Isolation), Limits: jobLimits(cfg.Limits), Disk: int64(cfg.Limits.JobDisk), Directories: directories(cfg.Environments),
 		Pass: []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"},
 		Now:  time.Now,
 	})

@@ -25,6 +25,7 @@ var layout = map[string][]string{
 	// Adapters know the domain, never each other.
 	"store":         {"run"},
 	"artifact":      {"run", "artifact"},
+	"reserve":       {},
 	"pull":          {"project"},
 	"report":        {"run", "report/markdown", "fair"},
 	"server":        {"run", "policy", "commands", "fair"},

@@ -45,6 +45,9 @@ func command(args []string) int {
 	if len(args) > 0 && args[0] == "runner" { // one per job: nothing else is set up for it
 		return runner.Main(context.Background(), args[1:])
 	}
+	if len(args) > 0 && args[0] == reachWord { // inside of a job that doctor starts
+		return reach(args[1:], os.Stdout)
+	}
 	if err := unseen(); err != nil {
 		return complain(err)
 	}

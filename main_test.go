@@ -39,7 +39,12 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == evaluatorName {
 		os.Exit(rego.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	if os.Getenv(asLockkeeper) != "" || os.Getenv(handedFD) != "" || len(os.Args) > 1 && os.Args[1] == "runner" {
+	if os.Getenv(inNetwork) != "" {
+		if err := serveMetadata(); err != nil {
+			os.Exit(complain(err))
+		}
+	}
+	if os.Getenv(asLockkeeper) != "" || os.Getenv(handedFD) != "" || len(os.Args) > 1 && (os.Args[1] == "runner" || os.Args[1] == reachWord) {
 		os.Exit(command(os.Args[1:]))
 	}
 	os.Exit(m.Run())
@@ -58,6 +63,8 @@ type stage struct {
 
 	// Of the server when it is a process; left out, they are those of the tests.
 	executable  string
+	wrapper     []string // command that runs it
+	attributes  *syscall.SysProcAttr
 	environment []string
 	user        *syscall.Credential
 
@@ -93,7 +100,9 @@ func newStageWith(t testing.TB, permissions map[string]string, change ...func(ma
 	t.Cleanup(s.world.GitHub.Close)
 	mux.Handle("/api/v3/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.api(w, r) }))
 	mux.Handle("/", s.world.Handler())
-	s.config, err = writeConfig(s.dir, s.world, append(change, func(c map[string]any) { c["listen"] = "127.0.0.1:0" })...)
+	s.config, err = writeConfig(s.dir, s.world, append([]func(map[string]any){func(c map[string]any) {
+		c["listen"], c["isolation"] = "127.0.0.1:0", "required"
+	}}, change...)...)
 	s.check(err)
 	s.check(os.MkdirAll(filepath.Join(s.dir, "server"), 0o700))
 	s.store, err = store.Open(context.Background(), filepath.Join(s.dir, "server", "lockkeeper.db"))

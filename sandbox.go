@@ -198,10 +198,13 @@ func writeConfig(dir string, world *sandbox.Sandbox, change ...func(map[string]a
 		}
 	}
 	environment := func(policy map[string]any) map[string]any {
-		return map[string]any{"backend_config": map[string]string{"path": in("states/{project}.tfstate")}, "policy": policy}
+		return map[string]any{"backend_config": map[string]string{"path": in("states/{project}.tfstate")}, "policy": policy,
+			"directories": map[string]any{"write": []string{in("states")}}}
 	}
 	settings := map[string]any{
 		"data_dir": in("server"),
+		// It starts everywhere, and says at the start what is missing.
+		"isolation": "best_effort",
 		"github": map[string]any{
 			"url": world.URL, "api_url": world.URL + "/api/v3/", "app_id": sandbox.AppID,
 			"writes_per_minute": 1_000_000, "writes_per_hour": 1_000_000, // this GitHub has no such limits

@@ -117,6 +117,7 @@ func (w *world) serve(ctx context.Context, binary, dir, url, terraform string, k
 		"default_environment": "dev",
 		"environments": map[string]any{"dev": map[string]any{
 			"backend_config": map[string]string{"path": in("states/{project}.tfstate")},
+			"directories":    map[string]any{"write": []string{in("states")}},
 			"policy":         map[string]any{"approvals": 0}, // there is nobody else
 		}},
 	}

@@ -113,7 +113,7 @@ const (
 
 // notes are what is no failure but good to know.
 func notes(p picked) string {
-	var out []string
+	out := nonEmpty(p.waitsNote(), isolationNote(append(p.plans(), p.applies()...)))
 	if p.run.Behind > 0 && len(p.standings) > 0 {
 		out = append(out, fmt.Sprintf("%s moved by %s since this branch left it. Update the branch to plan with what is new there.",
 			nameCode(p.run.BaseRef), many(p.run.Behind, "commit")))

@@ -50,7 +50,10 @@ type Sender struct {
 	RetryAfter func(err error, now time.Time) (wait time.Duration, temporary bool)
 	// Merge merges the pull request of a notice, behind everything that people
 	// should see of it; nil never does. It is idempotent.
-	Merge     func(ctx context.Context, n run.Notice) error
+	Merge func(ctx context.Context, n run.Notice) error
+	// Waits says why no job begins, for people; nil or an empty text when nothing
+	// keeps them.
+	Waits     func() string
 	Now       func() time.Time
 	NoApply   map[string]bool // see View
 	NoButtons map[string]bool // see View

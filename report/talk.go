@@ -33,7 +33,7 @@ func (d delivery) comment(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v := View{Runs: runs, Locks: locks, NoApply: d.NoApply}
+	v := View{Runs: runs, Locks: locks, NoApply: d.NoApply, Waits: d.waits()}
 	p, ok := v.pick("")
 	if !ok {
 		return nil

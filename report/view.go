@@ -11,6 +11,7 @@ type View struct {
 	Runs      []run.Run              // of the pull request, newest first
 	Summaries map[string]run.Summary // by job id of a plan; a missing one is shown by its counts alone
 	Locks     run.Locks              // all of them: what concerns the pull request is shown
+	Waits     string                 // why no job begins, for people; empty when nothing keeps them
 	NoApply   map[string]bool        // names of environments in which pull requests apply nothing
 	NoButtons map[string]bool        // names of environments that no button changes anything of
 	CheckURL  string                 // page of the plan's check run; empty shows no link
@@ -26,6 +27,7 @@ type picked struct {
 	complete  bool           // everything that the commit changes was planned at some time
 	outdated  string         // an older commit that was planned, when there is nothing newer to show
 	noApply   map[string]bool
+	waits     string          // see View
 	mine      map[string]bool // keys of locks that the pull request holds
 }
 
@@ -40,7 +42,7 @@ func (v View) pick(head string) (p picked, ok bool) {
 	if newest < 0 {
 		return p, false
 	}
-	p = picked{run: plans[newest], pinned: plans[newest], noApply: v.NoApply, mine: map[string]bool{}}
+	p = picked{run: plans[newest], pinned: plans[newest], noApply: v.NoApply, waits: v.Waits, mine: map[string]bool{}}
 	for _, l := range v.Locks.Locks {
 		p.mine[l.Key] = l.Holder.Is(p.run.Holder())
 	}

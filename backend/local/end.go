@@ -37,7 +37,8 @@ func (e *Engine) wait(ctx context.Context, j *job, ended <-chan struct{}) bool {
 		case <-ended:
 			return true
 		case <-giveUp:
-			return true // something left the session and holds the lock
+			j.killGroup() // a supervisor that hangs
+			return true
 		case <-asked:
 			asked, kill = nil, time.After(e.grace(j)+margin)
 			askAgain = j.interrupt()
@@ -85,8 +86,16 @@ func (j *job) interrupt() <-chan time.Time {
 	return nil
 }
 
-// kill ends every process of the job.
+// kill ends every process of the job: the supervisor of its jail, which is in the
+// runner's group, kills what is there on SIGTERM, and nobody else could find it all.
 func (j *job) kill() {
+	if pid := j.files.pid(); pid != 0 {
+		_ = syscall.Kill(-pid, syscall.SIGTERM)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+func (j *job) killGroup() {
 	if pid := j.files.pid(); pid != 0 {
 		_ = syscall.Kill(-pid, syscall.SIGKILL)
 	}
@@ -106,7 +115,7 @@ func (e *Engine) salvage(ctx context.Context, j *job) bool {
 	case <-ended:
 	case <-ctx.Done():
 	case <-timeout.C:
-		j.kill()
+		j.killGroup() // it has no jail
 	}
 	return j.files.result() != nil
 }

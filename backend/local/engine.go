@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,6 +28,7 @@ type Engine struct {
 	mu    sync.Mutex
 	jobs  map[string]*job // guarded by mu: taken, and not delivered yet
 	queue []*job          // guarded by mu: not started, in the order in which they were taken
+	short bool            // guarded by mu: the disk has no room for more jobs
 
 	shares *fair.Shares // guarded by mu: who has turns
 
@@ -44,6 +46,8 @@ type job struct {
 	doc   run.JobDocument
 	asked chan struct{} // closed when it was asked to end
 	once  sync.Once     // closes asked
+
+	ended atomic.Pointer[string] // why it was ended by this engine, as the beginning of a sentence for people
 
 	stage stage // guarded by Engine.mu; grows only
 	taken bool  // guarded by Engine.mu: counted in Engine.shares

@@ -82,9 +82,15 @@ func (e *Engine) end(ctx context.Context, j *job, problem *run.Problem, deliver 
 		}
 		result = j.files.result()
 	}
+	if result == nil && !j.doc.Command.Mutating() {
+		if err := j.files.tidy(); err != nil { // what it wrote may be what there is no room for
+			log.Error().Err(err).Msg("tidying up after a job")
+		}
+	}
 	if result == nil {
 		result = e.conclude(ctx, j, problem)
 	}
+	j.explain(result)
 	err := e.tell(ctx, deliver, run.Message{
 		JobID: j.id, Fence: j.doc.Fence, Seq: seqFinished, Kind: run.MessageFinished,
 		At: j.files.time(runner.ResultFile, e.o.Now), Result: result,
@@ -150,6 +156,8 @@ var errNotBegun = errors.New("the runner ended before it began the job")
 // lost is the problem of a job whose processes are gone without a result.
 func (e *Engine) lost(j *job) *run.Problem {
 	switch {
+	case j.ended.Load() != nil && !j.doc.Command.Mutating():
+		return noRoom(*j.ended.Load())
 	case j.files.has(runner.ClaimFile) && j.doc.Command.Mutating():
 		return runner.Interrupted(true) // conclude finds out
 	case j.files.has(runner.ClaimFile):

@@ -48,6 +48,7 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 	for _, j := range found {
 		jobs.Go(func() { e.resume(ctx, j, deliver) })
 	}
+	jobs.Go(func() { e.watchDisk(ctx) })
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	for ctx.Err() == nil { // select alone might prefer a token to the end
@@ -96,7 +97,7 @@ func (e *Engine) next() *job {
 // give. e.mu is held.
 func (e *Engine) fair() int {
 	turns, writers := e.count()
-	if len(e.queue) == 0 || turns+writers > 2*e.o.Parallel || turns > e.o.Parallel {
+	if len(e.queue) == 0 || e.short || turns+writers > 2*e.o.Parallel || turns > e.o.Parallel {
 		return -1
 	}
 	keys := make([]fair.Key, len(e.queue))

@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 			os.Exit(0)
 		case "victim":
 			victim(os.Args[2])
+		case "start":
+			starter(os.Args[2], os.Args[3], os.Args[4:])
 		case "take":
 			takeAway(os.Args[2], os.Args[3:])
 		}
@@ -170,6 +172,13 @@ var attacks = map[string]func(args []string) error{
 	},
 	"keys": func([]string) error {
 		_, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_USER_KEYRING, true)
+		return err
+	},
+	"sharedmemory": func(args []string) error {
+		memory, err := unix.SysvShmAttach(number(args[0]), 0, unix.SHM_RDONLY)
+		if err == nil && !strings.HasPrefix(string(memory), secret) {
+			err = errors.New("something else is there")
+		}
 		return err
 	},
 	"iouring": func([]string) error {

@@ -272,12 +272,21 @@ func (j *Jail) Run(ctx context.Context, c Command) (Exit, error) {
 	seen := <-watched
 	switch {
 	case err != nil:
-		return Exit{}, ErrGone
+		return Exit{}, j.gone()
 	case a.Error != "":
 		return Exit{}, errors.New(a.Error)
 	}
 	a.Exit.Killed, a.Exit.Broke = seen.Killed, seen.Broke
 	return *a.Exit, nil
+}
+
+// gone is the end of a command whose supervisor was killed. The command itself, or
+// all of a namespace, ends with it; a user id of its own tells the rest.
+func (j *Jail) gone() error {
+	if uid := j.layers.UID; uid != 0 && !j.layers.PID {
+		return errors.Join(ErrGone, killUser(uid))
+	}
+	return ErrGone
 }
 
 // watch interrupts and kills a command, and looks after limits, until it is over.

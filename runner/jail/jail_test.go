@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -184,6 +185,9 @@ func (c *cell) printed(t testing.TB) string {
 // outside is what a jail must not reach: files and a process of the same user.
 type outside struct {
 	dir, file, socket string
+	listener          string // path of a socket on which everybody may speak
+	private           string // a file that only the caller may read, in a directory that is given to be read
+	memory            int    // id of a shared memory segment
 	pid               string
 	at                string // where in its memory the secret is
 	process           *exec.Cmd
@@ -196,6 +200,27 @@ func newOutside(t testing.TB) *outside {
 	o := &outside{dir: filepath.Join(base, "private"), socket: fmt.Sprintf("victim-%d-%d", os.Getpid(), time.Now().UnixNano())}
 	o.file = filepath.Join(o.dir, "key.pem")
 	if err := errors.Join(os.Mkdir(o.dir, 0o711), os.WriteFile(o.file, []byte(secret), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	o.listener, o.private = fmt.Sprintf("/tmp/%s", o.socket), filepath.Join(base, "given/private") // names of sockets are short
+	l, err := net.Listen("unix", o.listener)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	if err := errors.Join(os.Chmod(o.listener, 0o777), os.Mkdir(base+"/given", 0o755), os.WriteFile(o.private, []byte(secret), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if o.memory, err = unix.SysvShmGet(unix.IPC_PRIVATE, 4096, unix.IPC_CREAT|0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = unix.SysvShmCtl(o.memory, unix.IPC_RMID, nil) })
+	segment, err := unix.SysvShmAttach(o.memory, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(segment, secret)
+	if err := unix.SysvShmDetach(segment); err != nil {
 		t.Fatal(err)
 	}
 	o.process = exec.Command(os.Args[0], "victim", o.socket)

@@ -3,6 +3,7 @@ package jail
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"strconv"
@@ -92,7 +93,7 @@ func (s *supervisor) endAll() error {
 	case s.Layers.UID != 0:
 		return killUser(s.Layers.UID)
 	}
-	return killChildren()
+	return s.killChildren()
 }
 
 func ignoreGone(err error) error {
@@ -119,8 +120,8 @@ func killUser(uid int) error {
 
 // killChildren kills the children of this process. Their children become its own,
 // and are killed the next time.
-func killChildren() error {
-	for _, pid := range childrenOf(os.Getpid()) {
+func (s *supervisor) killChildren() error {
+	for _, pid := range childrenIn(s.tasks.FS()) {
 		_ = unix.Kill(pid, unix.SIGKILL) // it has ended meanwhile, or is another user's
 	}
 	return nil
@@ -128,15 +129,16 @@ func killChildren() error {
 
 // childrenOf lists the processes that the threads of a process have started, and
 // those that it took over.
-func childrenOf(pid int) []int {
-	base := "/proc/" + strconv.Itoa(pid) + "/task"
-	threads, err := os.ReadDir(base)
+func childrenOf(pid int) []int { return childrenIn(os.DirFS("/proc/" + strconv.Itoa(pid) + "/task")) }
+
+func childrenIn(tasks fs.FS) []int {
+	threads, err := fs.ReadDir(tasks, ".")
 	if err != nil {
 		return nil
 	}
 	var out []int
 	for _, thread := range threads {
-		content, err := os.ReadFile(base + "/" + thread.Name() + "/children")
+		content, err := fs.ReadFile(tasks, thread.Name()+"/children")
 		if err != nil {
 			continue
 		}

@@ -62,6 +62,7 @@ func supervise() int {
 type supervisor struct {
 	setup
 	say    *json.Encoder
+	tasks  *os.Root   // the threads of this process, seen also after the root has changed; nil when it has other means to end everything
 	done   chan Exit  // how the command ended
 	failed chan error // why it could not be started
 
@@ -85,6 +86,12 @@ func (s *supervisor) prepare() error {
 	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("becoming the parent of what is left behind: %w", err)
+	}
+	if !s.Layers.PID && s.Layers.UID == 0 {
+		var err error
+		if s.tasks, err = os.OpenRoot("/proc/self/task"); err != nil {
+			return fmt.Errorf("looking for what is left behind: %w", err)
+		}
 	}
 	if s.Layers.Mount {
 		if err := newRoot(s.Box.mountPoints()); err != nil {

@@ -33,6 +33,7 @@ type Config struct {
 	EncryptionKeyEnv   string                 `yaml:"encryption_key_env"`
 	EncryptionKeyAWS   string                 `yaml:"encryption_key_aws"`
 	Engine             string                 `yaml:"engine"`
+	Isolation          string                 `yaml:"isolation"`
 	AWS                AWS                    `yaml:"aws"`
 	Terraform          Terraform              `yaml:"terraform"`
 	Limits             Limits                 `yaml:"limits"`
@@ -99,6 +100,12 @@ type Limits struct {
 	PlanFileBytes      Size          `yaml:"plan_file_bytes"`
 	ProjectsPerRun     int           `yaml:"projects_per_run"`
 	WebhookBodyBytes   Size          `yaml:"webhook_body_bytes"`
+
+	// Of one job, with all its processes; engine local only.
+	JobMemory    Size `yaml:"job_memory"`
+	JobProcesses int  `yaml:"job_processes"`  // and their threads
+	JobOpenFiles int  `yaml:"job_open_files"` // of one process
+	JobDisk      Size `yaml:"job_disk"`
 }
 
 // Autoplan says when a plan starts without a comment.
@@ -136,12 +143,17 @@ func defaults() Config {
 		Store:     "sqlite",
 		Artifacts: "directory",
 		Engine:    "local",
+		Isolation: IsolationRequired,
 		Limits: Limits{
 			TerraformProcesses: runtime.NumCPU() + 2, // each waits now and then, for the disk or the network
 			JobTimeout:         30 * time.Minute,
 			PlanFileBytes:      50 << 20,
 			ProjectsPerRun:     200,
 			WebhookBodyBytes:   25 << 20, // GitHub caps payloads there (GitHub documentation, "Webhook events and payloads")
+			JobMemory:          jobMemory(machineMemory()),
+			JobProcesses:       1024,
+			JobOpenFiles:       8192,
+			JobDisk:            5 << 30,
 		},
 		Autoplan:  Autoplan{Enabled: true},
 		Automerge: Automerge{Method: "merge"},

@@ -104,7 +104,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		t.Errorf("got %+v, want %+v", cfg, want)
 	}
 	if cfg.Listen != "127.0.0.1:8080" || cfg.Limits.TerraformProcesses != runtime.NumCPU()+2 || cfg.Limits.JobTimeout != 30*time.Minute ||
-		cfg.Limits.PlanFileBytes != 50<<20 || cfg.Limits.WebhookBodyBytes != 25<<20 || !cfg.Autoplan.Enabled || cfg.Autoplan.Drafts || cfg.Log.ZerologLevel() != zerolog.InfoLevel {
+		cfg.Limits.PlanFileBytes != 50<<20 || cfg.Limits.WebhookBodyBytes != 25<<20 || cfg.Isolation != IsolationRequired || cfg.Limits.JobProcesses != 1024 || cfg.Limits.JobOpenFiles != 8192 || cfg.Limits.JobDisk != 5<<30 || !cfg.Autoplan.Enabled || cfg.Autoplan.Drafts || cfg.Log.ZerologLevel() != zerolog.InfoLevel {
 		t.Errorf("the documented defaults have changed: %+v", cfg)
 	}
 }
@@ -122,6 +122,12 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	}
 	if cfg.Log.ZerologLevel() != zerolog.DebugLevel || cfg.Environments["dev"].BackendConfig["key"] == "" {
 		t.Errorf("%+v", cfg)
+	}
+	if cfg.Isolation != IsolationRequired || cfg.Limits.JobMemory != 2<<30 || cfg.Limits.JobProcesses != 512 || cfg.Limits.JobOpenFiles != 4096 || cfg.Limits.JobDisk != 10<<30 {
+		t.Errorf("%q %+v", cfg.Isolation, cfg.Limits)
+	}
+	if diff := cmp.Diff([]string{"/srv"}, cfg.Environments["dev"].Directories.Read); diff != "" {
+		t.Error(diff)
 	}
 	prod := Policy{
 		Approvals: 2, CodeOwners: true, ApprovedBy: []string{"example/platform"}, Plan: []string{"example/engineers"}, Apply: []string{"example/platform", "ana"},

@@ -87,6 +87,8 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		"variable that is not set", "variable of the job", "placeholder", "terraform variable twice",
 		"variable of the server with engine aws", "file of the server with engine aws", "secret of AWS with engine local", "role with engine local",
 		"apply without a value", "pattern", "plan age of nothing", "plan age too short", "locks that expire at once", "warning before the lock", "warning too late", "rules that are not there",
+		"memory of a job", "disk of a job", "isolation of another engine", "memory of jobs of another engine", "directory that is not there", "directory that is everything", "directory of processes",
+		"directory of devices", "directory of the system", "directory of another engine",
 		"repository twice", "a pattern that is none"}
 	for _, tt := range mistakes {
 		if !slices.Contains(beyond, tt.name) && bySchema(t, schema, tt.text) == nil {

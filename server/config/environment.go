@@ -17,6 +17,8 @@ type Environment struct {
 	BackendConfig map[string]string `yaml:"backend_config"`
 	// TerraformVariables are given to terraform as TF_VAR_name.
 	TerraformVariables map[string]string `yaml:"terraform_variables"`
+	// Directories of this machine that jobs may reach.
+	Directories Directories `yaml:"directories"`
 	// Policy is what must hold before something is planned or applied.
 	Policy Policy `yaml:"policy"`
 

@@ -45,6 +45,22 @@ var mistakes = []struct{ name, text, says string }{
 	{"role that is no ARN", minimal + onAWS("environments: {d: {apply_role: r}}"), "environments.d.apply_role: must be the ARN of a role"},
 	{"account that is none", minimal + onAWS("environments: {d: {account: '12'}}"), "environments.d.account: must be an account id of 12 digits"},
 	{"repository", minimal + "repositories: [a/b, 'a/*', '*/b']", "repositories[2]: must be owner/name"},
+	{"isolation", minimal + "isolation: maybe", "isolation: must be required, best_effort or off"},
+	{"isolation as a switch", minimal + "isolation: false", "isolation: must be text"},
+	{"isolation of another engine", minimal + onAWS("isolation: best_effort"), "isolation: is for engine: local; remove it"},
+	{"memory of jobs of another engine", minimal + onAWS("limits: {job_memory: 1GiB}"), "limits.job_memory: is for engine: local; remove it"},
+	{"memory of a job", minimal + "limits: {job_memory: 1MiB}", "limits.job_memory: must be from 256MiB to 1024GiB"},
+	{"processes of a job", minimal + "limits: {job_processes: 1}", "limits.job_processes: must be from 64 to 65536"},
+	{"open files of a job", minimal + "limits: {job_open_files: 3}", "limits.job_open_files: must be from 256 to 1048576"},
+	{"disk of a job", minimal + "limits: {job_disk: 1KiB}", "limits.job_disk: must be from 100MiB to 1024GiB"},
+	{"directory that is relative", sharing("read: [shared]"), "environments.d.directories.read[0]: must be an absolute path"},
+	{"directory that is not there", sharing("write: [/gone]"), "environments.d.directories.write[0]: must be a directory on this machine"},
+	{"directory that is everything", sharing("read: [/]"), "environments.d.directories.read[0]: must not be all of /"},
+	{"directory of processes", sharing("read: [/proc/self]"), "environments.d.directories.read[0]: must not be in /proc"},
+	{"directory of devices", sharing("write: [/dev/shm]"), "environments.d.directories.write[0]: must not be in /dev"},
+	{"directory of the system", sharing("write: [/usr/share]"), "environments.d.directories.write[0]: is in /usr, which jobs must not reach"},
+	{"directory of another engine", minimal + onAWS("environments: {d: {directories: {read: [/usr/share]}}}"), "environments.d.directories.read[0]: is for engine: local; remove it"},
+	{"directory as text", sharing("read: /srv"), "environments.d.directories.read: must be a list"},
 	{"repository in a mapping", minimal + "repositories: [{name: '*/b'}]", "repositories[0].name: must be owner/name"},
 	{"repository without a name", minimal + "repositories: [{branches: [main]}]", "repositories[0]: must be owner/name"},
 	{"repository twice", minimal + "repositories: [a/b, {name: A/B, branches: [main]}]", "repositories[1].name: stands there twice"},
@@ -125,6 +141,11 @@ var mistakes = []struct{ name, text, says string }{
 	{"rules of this machine", minimal + "plan_policy: {dir: /etc/policy}", "for one of this machine use plan_policy.server_dir"},
 	{"rules that are not there", minimal + "plan_policy: {server_dir: gone}", "plan_policy.server_dir: must be a directory on this machine"},
 	{"terraform variable twice", minimal + "environments: {d: {variables: {TF_VAR_a: {value: x}}, terraform_variables: {a: y}}}", "is also TF_VAR_a of variables"},
+}
+
+// sharing is a file whose one environment names directories.
+func sharing(directories string) string {
+	return minimal + "environments:\n  d:\n    directories:\n      " + directories + "\n"
 }
 
 // inPolicy is a file whose one environment has a rule.

@@ -62,6 +62,7 @@ func (v *validator) config(c *Config) {
 	v.planPolicy(c.PlanPolicy)
 	v.check(c.Automerge.Method == "merge" || c.Automerge.Method == "squash" || c.Automerge.Method == "rebase", "automerge.method", "must be merge, squash or rebase")
 	v.environments(c)
+	v.isolation(c)
 }
 
 func (v *validator) github(g *GitHub, region string) {

@@ -93,7 +93,7 @@ func fetch(ctx context.Context, dir string) (string, error) {
 	if b, err := Ask(ctx, have); err == nil && b.Version == Pinned {
 		return have, openUp(dir, have)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("making a directory for Terraform: %w", err)
 	}
 	zerolog.Ctx(ctx).Info().Str("version", Pinned).Msg("fetching terraform")

@@ -1,0 +1,139 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Short tells the engine that the disk has become short of room, or has room
+// again. As long as it is short no job begins, and with each call one more is
+// ended, the one that takes the most first, until the disk is not short any more:
+// a plan at once, with everything that it wrote; what changes infrastructure is
+// asked to, so that it saves its state.
+func (e *Engine) Short(ctx context.Context, short bool) {
+	e.mu.Lock()
+	e.short = short
+	running := e.running()
+	e.mu.Unlock()
+	if !short {
+		e.awake()
+		return
+	}
+	if j := nextToEnd(running); j != nil {
+		j.makeRoom(ctx, noRoomSays)
+	}
+}
+
+// watchDisk ends jobs whose files take more than one job may, until ctx is done.
+func (e *Engine) watchDisk(ctx context.Context) {
+	tick := time.NewTicker(diskEvery)
+	defer tick.Stop()
+	for e.o.Disk > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		e.mu.Lock()
+		running := e.running()
+		e.mu.Unlock()
+		for _, j := range running {
+			if j.ended.Load() == nil && diskUse(string(j.files)) > e.o.Disk {
+				j.makeRoom(ctx, fmt.Sprintf("The files of this job took more than the %d MiB that the server allows, so it was ended.", e.o.Disk>>20))
+			}
+		}
+	}
+}
+
+// diskEvery is how often the files of jobs are looked at.
+const diskEvery = 2 * time.Second
+
+// running are the jobs that may have a process. e.mu is held.
+func (e *Engine) running() (out []*job) {
+	for _, j := range e.jobs {
+		if j.stage == stageTurn || j.stage == stageWriting {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+// nextToEnd is the job whose files take the most of those that were not told to
+// end; none while a plan is about to give its room back.
+func nextToEnd(running []*job) (most *job) {
+	top := int64(-1)
+	for _, j := range running {
+		if j.ended.Load() != nil {
+			if !j.doc.Command.Mutating() {
+				return nil
+			}
+			continue
+		}
+		if used := diskUse(string(j.files)); used > top {
+			most, top = j, used
+		}
+	}
+	return most
+}
+
+// makeRoom ends a job. Of a plan the runner is killed, and nothing else: what
+// looks after its commands ends them then. A runner that has not said yet who it
+// is stays until the next look.
+func (j *job) makeRoom(ctx context.Context, why string) {
+	if j.doc.Command.Mutating() {
+		j.ended.Store(&why)
+		j.ask()
+	} else {
+		pid := j.files.pid()
+		if pid == 0 || syscall.Kill(pid, syscall.SIGKILL) != nil {
+			return
+		}
+		j.ended.Store(&why)
+	}
+	zerolog.Ctx(ctx).Warn().Str("job", j.id).Str("why", why).Msg("ending a job")
+}
+
+// diskUse is what the files below a directory take, in bytes. What vanishes
+// meanwhile takes nothing; where nobody may look, it is more than anything.
+func diskUse(dir string) (used int64) {
+	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrPermission) {
+			used = math.MaxInt64 / 2
+			return fs.SkipAll
+		}
+		if err != nil {
+			return nil // gone
+		}
+		if info, err := entry.Info(); err == nil {
+			if s, ok := info.Sys().(*syscall.Stat_t); ok {
+				used += s.Blocks * 512
+			}
+		}
+		return nil
+	})
+	return used
+}
+
+const noRoomSays = "The disk of the server was nearly full, and of all jobs this one took the most of it, so it was ended."
+
+// noRoom is the problem of a plan that was ended for what its files took.
+func noRoom(why string) *run.Problem {
+	return &run.Problem{Code: "disk_full", Message: why + " What it wrote is removed. Comment `/plan` to plan again; when it ends like this again, it has to need less disk, or whoever runs Lockkeeper gives it more."}
+}
+
+// explain says why what changes infrastructure was asked to end.
+func (j *job) explain(result *run.Result) {
+	if why := j.ended.Load(); why != nil && result.Problem != nil && j.doc.Command.Mutating() {
+		result.Problem.Message = *why + " " + result.Problem.Message
+	}
+}

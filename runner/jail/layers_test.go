@@ -1,0 +1,156 @@
+package jail
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// everyAttack are the attacks of these tests, by a name for each.
+func (o *outside) everyAttack(c *cell) map[string][]string {
+	return map[string][]string{
+		"read a file":           {"read", o.file},
+		"write a file":          {"write", o.file},
+		"change a mode":         {"chmod", o.file},
+		"take a file away":      {"rename", o.file, c.own + "/stolen"},
+		"read an environment":   {"environ", o.pid},
+		"read memory":           {"memory", o.pid, o.at},
+		"trace":                 {"trace", o.pid},
+		"take an open file":     {"openfile", o.pid},
+		"read shared memory":    {"sharedmemory", fmt.Sprint(o.memory)},
+		"speak to a socket":     {"socket", o.listener},
+		"speak to an abstract":  {"abstract", o.socket},
+		"read a private file":   {"read", o.private},
+		"make a user namespace": {"userspace"},
+		"read keys":             {"keys"},
+		"use io_uring":          {"iouring"},
+		"kill":                  {"kill", o.pid},
+	}
+}
+
+// succeed lists the attacks that succeed in a jail without some layers. Each is
+// made on something of its own.
+func succeed(t *testing.T, c Config, without func(*layers)) []string {
+	t.Helper()
+	var out []string
+	o := newOutside(t)
+	c.Box.Read = append(c.Box.Read, filepath.Dir(o.private))
+	jailed := newCell(t, c, without)
+	for name := range o.everyAttack(jailed) {
+		o, jailed := o, jailed
+		if name == "kill" || name == "take a file away" || name == "write a file" || name == "change a mode" {
+			o = newOutside(t)
+		}
+		if jailed.attack(t, o.everyAttack(jailed)[name]...) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// mutations are what becomes possible when a layer is taken away and all others
+// stay: what only that one stops. An empty list would mean that the layer is not
+// needed, or that nothing here needs it.
+var mutations = map[string]struct {
+	without    func(*layers)
+	user, root []string
+}{
+	"nothing":  {func(*layers) {}, nil, nil},
+	"mounts":   {func(l *layers) { l.Mount = false }, []string{"speak to a socket"}, []string{"speak to a socket"}},
+	"PID, IPC": {func(l *layers) { l.PID = false }, []string{"read shared memory"}, nil}, // as root the user id stops that, too
+	"Landlock": {func(l *layers) { l.Landlock = 0 }, []string{"speak to an abstract"}, []string{"speak to an abstract"}},
+	"seccomp": {func(l *layers) { l.Seccomp = false },
+		[]string{"make a user namespace", "read keys", "use io_uring"}, []string{"make a user namespace", "read keys", "use io_uring"}},
+	"user id": {func(l *layers) { l.UID = 0 }, nil, []string{"read a private file"}},
+	// What one layer stops has a second one for nearly everything. Two at a time
+	// show that.
+	"PID, IPC and user id": {func(l *layers) { l.PID, l.UID = false, 0 }, []string{"read shared memory"}, []string{"read a private file", "read shared memory"}},
+	"PID, IPC and Landlock": {func(l *layers) { l.PID, l.Landlock = false, 0 },
+		[]string{"kill", "read shared memory", "speak to an abstract"}, []string{"speak to an abstract"}},
+	"mounts and Landlock": {func(l *layers) { l.Mount, l.Landlock = false, 0 },
+		[]string{"read a file", "speak to a socket", "speak to an abstract", "take a file away", "write a file"},
+		[]string{"speak to a socket", "speak to an abstract"}},
+}
+
+func TestInJailEachLayerStopsWhatOnlyItStops(t *testing.T) {
+	machine := os.Getenv(machineVariable)
+	inMachine(t)
+	if strings.Contains(machine, "without") {
+		t.Skip("the whole kernel is needed to take layers away")
+	}
+	for name, m := range mutations {
+		want := m.user
+		if os.Getuid() == 0 {
+			want = m.root
+		} else {
+			want = append([]string{"read a private file"}, want...) // it is the caller's own, and given
+		}
+		slices.Sort(want)
+		got := succeed(t, Config{Mode: BestEffort}, m.without)
+		if diff := cmp.Diff(want, got); diff != "" && len(want)+len(got) > 0 {
+			t.Errorf("without %s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// Attacks that do not succeed without a jail would prove nothing.
+func TestInJailAttacksSucceedOutside(t *testing.T) {
+	inMachine(t)
+	if strings.Contains(os.Getenv(machineVariable), "without") {
+		t.Skip("one kernel is enough")
+	}
+	got := succeed(t, Config{Mode: Off}, nil)
+	o := newOutside(t)
+	var want []string
+	for name := range o.everyAttack(newCell(t, Config{Mode: Off}, nil)) {
+		want = append(want, name)
+	}
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Where a layer is alone, it stops what it is there for.
+func TestInJailLayersAlone(t *testing.T) {
+	inMachine(t)
+	if strings.Contains(os.Getenv(machineVariable), "without") {
+		t.Skip("the whole kernel is needed to have layers alone")
+	}
+	all := layers{}
+	for name, c := range map[string]struct {
+		only  func(l, all *layers)
+		stops []string
+		root  bool // it needs a caller that is root
+	}{
+		"mounts": {func(l, all *layers) { l.User, l.Mount = all.User, true },
+			[]string{"read a file", "write a file", "change a mode", "take a file away", "read an environment", "speak to a socket"}, false},
+		"PID, IPC": {func(l, all *layers) { l.User, l.PID = all.User, true },
+			[]string{"read memory", "trace", "take an open file", "kill", "read shared memory"}, false},
+		"Landlock": {func(l, all *layers) { l.Landlock = all.Landlock },
+			[]string{"read a file", "write a file", "take a file away", "read an environment", "read memory", "trace", "take an open file", "kill", "speak to an abstract"}, false},
+		"seccomp": {func(l, _ *layers) { l.Seccomp = true },
+			[]string{"read memory", "trace", "take an open file", "make a user namespace", "read keys", "use io_uring"}, false},
+		"user id": {func(l, all *layers) { l.UID = all.UID },
+			[]string{"read a file", "write a file", "change a mode", "take a file away", "read an environment", "read memory", "trace", "take an open file", "kill", "read shared memory", "read a private file"}, true},
+	} {
+		if c.root && os.Getuid() != 0 {
+			continue
+		}
+		got := succeed(t, Config{Mode: BestEffort}, func(l *layers) {
+			all, *l = *l, layers{}
+			c.only(l, &all)
+		})
+		for _, attack := range c.stops {
+			if slices.Contains(got, attack) {
+				t.Errorf("%s alone does not stop: %s", name, attack)
+			}
+		}
+	}
+}
