@@ -18,7 +18,6 @@ func (s *supervisor) setLimits() error {
 		unix.RLIMIT_CORE:   0,
 		unix.RLIMIT_NOFILE: uint64(l.Files),
 		unix.RLIMIT_FSIZE:  uint64(l.FileSize),
-		unix.RLIMIT_DATA:   uint64(l.Memory),
 	}
 	if s.Tasks >= 0 {
 		limits[unix.RLIMIT_NPROC] = uint64(s.Tasks + supervisorThreads + l.Processes)
@@ -34,6 +33,13 @@ func (s *supervisor) setLimits() error {
 		}
 	}
 	return nil
+}
+
+// limitMemory bounds the memory of a command that was just started, and of each
+// process that it starts. The supervisor itself may need more than a small limit.
+func (s *supervisor) limitMemory(pid int) {
+	limit := uint64(s.Box.Limits.Memory)
+	_ = unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}, nil) // an error means that it has ended
 }
 
 // supervisorThreads is more than a supervisor has. Its user may be that of the

@@ -243,6 +243,7 @@ func (s *supervisor) start(c Command) (Exit, error) {
 	pid, err := syscall.ForkExec(c.Args[0], c.Args, attr)
 	if err == nil {
 		s.pid = pid
+		s.limitMemory(pid)
 		if s.interrupted {
 			s.send(unix.SIGINT)
 		}
