@@ -20,7 +20,10 @@ func (s *supervisor) setLimits() error {
 		unix.RLIMIT_FSIZE:  uint64(l.FileSize),
 	}
 	if s.Tasks >= 0 {
-		limits[unix.RLIMIT_NPROC] = uint64(s.Tasks + supervisorThreads + l.Processes)
+		limits[unix.RLIMIT_NPROC] = uint64(supervisorThreads + l.Processes)
+	}
+	if s.Tasks > 0 { // other jobs have this user, too, and must not fail because of this one
+		limits[unix.RLIMIT_NPROC] = uint64(s.Tasks + supervisorThreads + sharedUser*l.Processes)
 	}
 	for which, limit := range limits {
 		var now unix.Rlimit
@@ -45,6 +48,11 @@ func (s *supervisor) limitMemory(pid int) {
 // supervisorThreads is more than a supervisor has. Its user may be that of the
 // commands.
 const supervisorThreads = 32
+
+// sharedUser is how many times its own limit the processes of a job and of others
+// of the same user may be, where nothing tells them apart. The next look at them
+// ends the one that is to blame.
+const sharedUser = 8
 
 // lookEvery is how often the processes of a jail are counted and measured.
 const lookEvery = 100 * time.Millisecond
