@@ -108,13 +108,13 @@ func (j *job) limitBroken(exit jail.Exit, printed string) *run.Problem {
 	limits := j.options.Limits.WithDefaults()
 	says := func(text string) bool { return strings.Contains(printed, text) }
 	switch {
-	case exit.Broke == jail.LimitMemory, exit.Memory >= limits.Memory/10*9, says("cannot allocate memory"):
+	case exit.Broke == jail.LimitMemory, exit.Memory >= limits.Memory/10*9, says("annot allocate memory"), says("ut of memory"):
 		return memoryExceeded(limits.Memory, printed)
 	case exit.Broke == jail.LimitProcesses, says("Cannot fork"), says("fork: "), says("fork/exec") && says("temporarily unavailable"), says("failed to create new OS thread"):
 		return processesExceeded(limits.Processes, printed)
 	case says("too many open files"), says("Too many open files"):
 		return filesExceeded(limits.Files, printed)
-	case says("file too large"), says("File too large"), exit.Signal == fileTooLarge:
+	case says("file too large"), says("File too large"), says("File size limit exceeded"), exit.Signal == fileTooLarge:
 		return fileSizeExceeded(limits.FileSize, printed)
 	}
 	return nil

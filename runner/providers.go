@@ -43,13 +43,16 @@ const providersDir = ".terraform/providers"
 // terraform.d/plugins of the working directory: provider programs inside the
 // pull request.
 func (j *job) installation() error {
-	if j.options.CLIConfig != "" {
-		j.cliConfig = j.options.CLIConfig
-		return nil
-	}
 	j.cliConfig = j.path("terraform.rc")
 	config := "provider_installation {\n  direct {}\n}\n"
-	if j.options.Providers != "" {
+	switch {
+	case j.options.CLIConfig != "": // a copy, which the jail may read
+		content, err := os.ReadFile(j.options.CLIConfig)
+		if err != nil {
+			return fmt.Errorf("reading terraform's CLI configuration: %w", err)
+		}
+		config = string(content)
+	case j.options.Providers != "":
 		locked, err := lockedProviders(filepath.Join(j.dir, lockFile))
 		if err != nil {
 			return err
@@ -186,6 +189,17 @@ func (j *job) shareProviders() error {
 	return nil
 }
 
+// disown takes a package from the user id of the job, which another job may have
+// later. Without one it is the runner's already.
+func disown(dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(name, 0, 0))
+	})
+}
+
 // share moves one package. When another job was faster, or the directory is on
 // another file system, this job keeps its own copy.
 func (j *job) share(dir, rel string) error {
@@ -197,7 +211,7 @@ func (j *job) share(dir, rel string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), disown(dir)); err != nil {
 		return err
 	}
 	if err := os.Rename(dir, to); err != nil {

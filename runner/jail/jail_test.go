@@ -49,7 +49,7 @@ func TestOnEveryMachine(t *testing.T) {
 		t.Fatal("run this as root: it becomes other users itself")
 	}
 	binary := copyOfSelf(t)
-	for _, m := range machines {
+	for i, m := range machines {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			args := []string{"-test.run=^TestIn", "-test.v", "-test.count=1"}
@@ -65,10 +65,11 @@ func TestOnEveryMachine(t *testing.T) {
 			cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, machineVariable + "=" + m.name}
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 			if !m.root {
+				image := image + i - 4 // one for each: the system counts processes by user
 				if err := os.Chown(dir, image, image); err != nil {
 					t.Fatal(err)
 				}
-				cmd.SysProcAttr.Credential = &syscall.Credential{Uid: image, Gid: image}
+				cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(image), Gid: uint32(image)}
 			}
 			out, err := cmd.CombinedOutput()
 			if err != nil {

@@ -18,10 +18,12 @@ func (s *supervisor) setLimits() error {
 		unix.RLIMIT_CORE:   0,
 		unix.RLIMIT_NOFILE: uint64(l.Files),
 		unix.RLIMIT_FSIZE:  uint64(l.FileSize),
-		unix.RLIMIT_DATA:   uint64(l.Memory),
 	}
 	if s.Tasks >= 0 {
-		limits[unix.RLIMIT_NPROC] = uint64(s.Tasks + supervisorThreads + l.Processes)
+		limits[unix.RLIMIT_NPROC] = uint64(supervisorThreads + l.Processes)
+	}
+	if s.Tasks > 0 { // other jobs have this user, too, and must not fail because of this one
+		limits[unix.RLIMIT_NPROC] = uint64(s.Tasks + supervisorThreads + sharedUser*l.Processes)
 	}
 	for which, limit := range limits {
 		var now unix.Rlimit
@@ -36,9 +38,21 @@ func (s *supervisor) setLimits() error {
 	return nil
 }
 
+// limitMemory bounds the memory of a command that was just started, and of each
+// process that it starts. The supervisor itself may need more than a small limit.
+func (s *supervisor) limitMemory(pid int) {
+	limit := uint64(s.Box.Limits.Memory)
+	_ = unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}, nil) // an error means that it has ended
+}
+
 // supervisorThreads is more than a supervisor has. Its user may be that of the
 // commands.
 const supervisorThreads = 32
+
+// sharedUser is how many times its own limit the processes of a job and of others
+// of the same user may be, where nothing tells them apart. The next look at them
+// ends the one that is to blame.
+const sharedUser = 8
 
 // lookEvery is how often the processes of a jail are counted and measured.
 const lookEvery = 100 * time.Millisecond

@@ -40,7 +40,7 @@ func init() {
 func supervise() int {
 	runtime.LockOSThread() // this thread keeps what rights there are
 	control := os.NewFile(controlFD, "control")
-	s := &supervisor{done: make(chan Exit), failed: make(chan error), say: json.NewEncoder(control)}
+	s := &supervisor{next: make(chan Command), done: make(chan Exit), failed: make(chan error), say: json.NewEncoder(control)}
 	orders := json.NewDecoder(control)
 	var first order
 	if err := orders.Decode(&first); err != nil || first.Setup == nil {
@@ -62,9 +62,10 @@ func supervise() int {
 type supervisor struct {
 	setup
 	say    *json.Encoder
-	tasks  *os.Root   // the threads of this process, seen also after the root has changed; nil when it has other means to end everything
-	done   chan Exit  // how the command ended
-	failed chan error // why it could not be started
+	tasks  *os.Root     // the threads of this process, seen also after the root has changed; nil when it has other means to end everything
+	next   chan Command // for launch
+	done   chan Exit    // how the command ended
+	failed chan error   // why it could not be started
 
 	mu          sync.Mutex
 	running     *Command // guarded by mu
@@ -122,6 +123,7 @@ func (s *supervisor) serve(orders *json.Decoder) {
 			ordered <- o
 		}
 	}()
+	go s.launch()
 	busy := false
 	for ordered != nil || busy {
 		select {
@@ -132,7 +134,8 @@ func (s *supervisor) serve(orders *json.Decoder) {
 				s.orphaned()
 			case o.Run != nil:
 				busy = true
-				go s.run(*o.Run)
+				s.begin(o.Run)
+				s.next <- *o.Run
 			default:
 				s.signal(o.Signal)
 			}
@@ -150,6 +153,13 @@ func (s *supervisor) serve(orders *json.Decoder) {
 			_ = s.say.Encode(answer{Error: err.Error()})
 		}
 	}
+}
+
+// begin notes a command that is about to be started: signals are for it from now on.
+func (s *supervisor) begin(c *Command) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running, s.interrupted, s.killed = c, false, false
 }
 
 // orphaned is when the process that started the jail is gone.
@@ -188,13 +198,22 @@ func (s *supervisor) send(sig unix.Signal) {
 	}
 }
 
-// run runs one command to its end, and to that of everything that it started. Its
-// thread takes on the restrictions for good and ends with it.
-func (s *supervisor) run(c Command) {
+// launch starts every command. Its thread takes on, for good, the restrictions
+// that all of them inherit.
+func (s *supervisor) launch() {
 	runtime.LockOSThread()
-	s.mu.Lock()
-	s.running, s.interrupted, s.killed = &c, false, false
-	s.mu.Unlock()
+	err := s.restrict()
+	for c := range s.next {
+		if err != nil {
+			s.failed <- err
+			continue
+		}
+		s.run(c)
+	}
+}
+
+// run runs one command to its end, and to that of everything that it started.
+func (s *supervisor) run(c Command) {
 	exit, err := s.start(c)
 	s.mu.Lock()
 	s.running = nil
@@ -207,11 +226,8 @@ func (s *supervisor) run(c Command) {
 }
 
 func (s *supervisor) start(c Command) (Exit, error) {
-	if err := s.restrict(); err != nil {
-		return Exit{}, err
-	}
 	attr := &syscall.ProcAttr{Dir: c.Dir, Env: c.Env, Files: []uintptr{0, stdoutFD, stderrFD}, Sys: &syscall.SysProcAttr{
-		Setsid: true, Pdeathsig: unix.SIGKILL, // until this thread ends, which is when the command has
+		Setsid: true, Pdeathsig: unix.SIGKILL,
 	}}
 	if uid := s.Layers.UID; uid != 0 {
 		attr.Sys.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
@@ -225,16 +241,18 @@ func (s *supervisor) start(c Command) (Exit, error) {
 	// Held so that the number of the process is known before it can be reaped.
 	s.mu.Lock()
 	pid, err := syscall.ForkExec(c.Args[0], c.Args, attr)
-	s.pid = pid
-	if err == nil && s.interrupted {
-		s.send(unix.SIGINT)
-	}
-	if err == nil && s.killed {
-		s.send(unix.SIGKILL)
+	if err == nil {
+		s.pid = pid
+		s.limitMemory(pid)
+		if s.interrupted {
+			s.send(unix.SIGINT)
+		}
+		if s.killed {
+			s.send(unix.SIGKILL)
+		}
 	}
 	s.mu.Unlock()
 	if err != nil {
-		s.pid = 0
 		return Exit{}, &os.PathError{Op: "starting", Path: c.Args[0], Err: err}
 	}
 	return s.reap(pid)

@@ -1,0 +1,112 @@
+package runner
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
+)
+
+// T02: a plan alone, without any provider, used to read the server's keys.
+func TestT02_APlanReadsNoFileOutside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	key := filepath.Join(dir, "private-key.pem")
+	if err := os.WriteFile(key, []byte("canary-key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, reads := range map[jail.Mode]bool{jail.Required: false, jail.Off: true} {
+		s := newSetup(t, map[string]string{"app/main.tf": fmt.Sprintf("output \"k\" {\n  value = try(file(%q), \"denied\")\n}\noutput \"p\" {\n  value = length(fileset(\"/proc\", \"[0-9]*/environ\"))\n}\n", key)})
+		s.options.Isolation = mode
+		r := s.run(t)
+		if r.Outcome != run.OutcomeSucceeded {
+			t.Fatalf("%+v", r.Problem)
+		}
+		shown := s.read(t, r.Artifacts[run.ArtifactSummary]) + s.read(t, r.Artifacts[run.ArtifactOutput])
+		if strings.Contains(shown, "canary-key") != reads {
+			t.Errorf("%s: read %v, want %v", mode, !reads, reads)
+		}
+		want := map[jail.Mode]string{jail.Off: "off"}[mode]
+		if r.Isolation != want {
+			t.Errorf("%s: the result says %q", mode, r.Isolation)
+		}
+	}
+}
+
+// What only the runner writes cannot be written by path, whatever runs.
+func TestAJobCannotWriteItsResult(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": resource})
+	s.script(t, fmt.Sprintf(`
+for name in job.json claimed result.json terraform.out terraform.rc plan.tfplan new; do
+	( echo '{"outcome":"succeeded"}' > %[1]s/$name ) 2>/dev/null && echo "wrote $name" >&2
+	( rm -f %[1]s/$name && [ ! -e %[1]s/$name ] && [ $name != new ] ) 2>/dev/null && echo "removed $name" >&2
+done
+exit 1
+`, "'"+s.options.Dir+"'"))
+	r := s.run(t)
+	wantProblem(t, r, "init_failed", "")
+	for _, line := range strings.Split(r.Problem.Detail, "\n") {
+		if strings.HasPrefix(line, "wrote ") {
+			t.Error(line)
+		}
+	}
+	if doc, err := readDocument(s.options.Dir); err != nil || doc.JobID != s.doc.JobID {
+		t.Errorf("the document: %v", err)
+	}
+}
+
+// T44: a job that comes to a limit is told which one it was.
+func TestT44_LimitsOfAJobAreNamed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		script, code string
+		limits       jail.Limits
+	}{
+		"processes": {"while :; do sleep 60 & done\n", "processes_exceeded", jail.Limits{Processes: 50}},
+		"files":     {"echo 'open x: too many open files' >&2; exit 1\n", "files_exceeded", jail.Limits{Files: 64}},
+		"file size": {"head -c 3000000 /dev/zero > \"$HOME/large\" || exit 1\n", "file_size_exceeded", jail.Limits{FileSize: 1 << 20}},
+		"memory":    {"x=$(head -c 300000000 /dev/zero | tr '\\0' x); sleep 60\n", "memory_exceeded", jail.Limits{Memory: 128 << 20}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t, map[string]string{"app/main.tf": resource})
+			s.script(t, c.script)
+			s.options.Limits = c.limits
+			r := s.run(t)
+			wantProblem(t, r, c.code, "")
+		})
+	}
+}
+
+// Nothing that a step left behind is alive when the result is there.
+func TestT01_ADaemonEndsWithItsStep(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": resource})
+	beats := filepath.Join(s.shared(t), "beats")
+	s.script(t, fmt.Sprintf("setsid sh -c 'while :; do echo x >> \"$1\"; sleep 0.01; done' sh %[1]q >/dev/null 2>&1 &\nwhile [ ! -s %[1]q ]; do sleep 0.01; done\nexit 1\n", beats))
+	s.run(t)
+	before, err := os.ReadFile(beats)
+	if err != nil || len(before) == 0 {
+		t.Fatalf("there was no daemon: %v", err)
+	}
+	if alive := processesWith(beats); len(alive) > 0 {
+		t.Errorf("alive: %v", alive)
+	}
+}
+
+// processesWith lists processes that have a word on their command line.
+func processesWith(word string) []string {
+	var out []string
+	names, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, name := range names {
+		if content, err := os.ReadFile(name); err == nil && strings.Contains(string(content), word) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
