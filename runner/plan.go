@@ -3,6 +3,7 @@ package runner
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,8 +59,14 @@ func (j *job) makePlan(ctx context.Context) *run.Problem {
 	if p := j.initAndPlan(ctx, init, args); p != nil {
 		return p
 	}
+	if p := j.takePlan(); p != nil {
+		return p
+	}
 	return j.terraform(ctx, "show", "show", "-json", "-no-color", j.path(run.ArtifactPlan))
 }
+
+// madePlan is where terraform writes the plan: a place that it can write to.
+const madePlan = "home/" + run.ArtifactPlan
 
 // reserved are the options of plan that the runner sets, or that would make it
 // read or write somewhere else.
@@ -89,7 +96,7 @@ func (j *job) planArguments() ([]string, *run.Problem) {
 	// another state than the present one. So a plan takes no state lock: it needs
 	// no permission to write, waits for nobody, and leaves nothing locked when it
 	// is killed.
-	args := []string{"plan", "-input=false", "-no-color", "-lock=false", "-out=" + j.path(run.ArtifactPlan)}
+	args := []string{"plan", "-input=false", "-no-color", "-lock=false", "-out=" + j.path(madePlan)}
 	for _, v := range p.VarFiles {
 		if strings.HasPrefix(v, "/") || !filepath.IsLocal(path.Join(p.Dir, v)) {
 			return nil, refusedValue("var_files entry", v)
@@ -118,7 +125,8 @@ func (j *job) unpack(ctx context.Context) *run.Problem {
 		return sourceProblem(err)
 	}
 	defer func() { _ = archive.Close() }()
-	if err := artifact.Unpack(archive, root, artifact.Limits{}); err != nil {
+	lock := path.Join(path.Clean(j.doc.Project.Dir), lockFile)
+	if err := artifact.Unpack(archive, root, artifact.Limits{Note: j.commit.note(lock)}); err != nil {
 		// Bytes that were changed may look like anything; their digest tells.
 		if _, changed := io.Copy(io.Discard, archive); errors.Is(changed, artifact.ErrChanged) {
 			err = changed
@@ -247,7 +255,11 @@ func (j *job) putPlan(ctx context.Context, key string) (run.Artifact, error) {
 		return run.Artifact{}, err
 	}
 	defer func() { _ = f.Close() }()
-	return j.store.Put(ctx, key, io.LimitReader(f, j.doc.Limits.PlanBytes))
+	stored, err := j.store.Put(ctx, key, f)
+	if err == nil && stored.SHA256 != hex.EncodeToString(j.planned[:]) {
+		err = errors.New("storing the plan: it is not what was shown")
+	}
+	return stored, err
 }
 
 func (j *job) putOutput(ctx context.Context, key string) (run.Artifact, error) {

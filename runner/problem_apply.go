@@ -31,8 +31,11 @@ func planUsed() *run.Problem {
 	return &run.Problem{Code: "plan_used", Message: "An apply of this plan began before, and a plan is applied once, so this one did nothing. Comment `/plan` to see what is left to do."}
 }
 
-func moduleChanged(name string) *run.Problem {
-	return &run.Problem{Code: "module_changed", Message: fmt.Sprintf(
+func moduleChanged(name, detail string) *run.Problem {
+	if name == "" {
+		name = "root"
+	}
+	return &run.Problem{Code: "module_changed", Detail: detail, Message: fmt.Sprintf(
 		"The module %s is not what it was when it was planned, so nothing was applied. Name an exact version or commit as its source and push.", codeSpan(name))}
 }
 

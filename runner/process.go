@@ -201,7 +201,7 @@ func (j *job) tooLarge(step string) *run.Problem {
 	if step == "show" && printed > maxPlanJSON {
 		return planTooLarge(maxPlanJSON)
 	}
-	if step == "plan" && j.size(run.ArtifactPlan) > j.doc.Limits.PlanBytes {
+	if step == "plan" && j.size(madePlan) > j.doc.Limits.PlanBytes {
 		return planTooLarge(j.doc.Limits.PlanBytes)
 	}
 	if printed+j.size(errorsFile)-j.before[1] > maxOutput {

@@ -3,7 +3,6 @@ package runner
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -50,7 +49,7 @@ func (j *job) installation() error {
 	j.cliConfig = j.path("terraform.rc")
 	config := "provider_installation {\n  direct {}\n}\n"
 	if j.options.Providers != "" {
-		locked, err := lockedProviders(filepath.Join(j.dir, lockFile))
+		locked, err := j.lockedProviders()
 		if err != nil {
 			return err
 		}
@@ -93,19 +92,18 @@ func (p lockedProvider) path() string {
 	return filepath.Join(filepath.FromSlash(p.source), p.version, runtime.GOOS+"_"+runtime.GOARCH)
 }
 
-// lockedProviders reads a lock file as terraform writes it. One that is written
-// otherwise only costs downloads: terraform checks hashes itself.
-func lockedProviders(name string) ([]lockedProvider, error) {
-	content, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the dependency lock file: %w", err)
-	}
+// lockedProviders reads the project's lock file as terraform writes it. One that
+// is written otherwise only costs downloads: terraform checks hashes itself.
+func (j *job) lockedProviders() ([]lockedProvider, error) {
+	content, err := j.lock()
+	return providersIn(content), err
+}
+
+// providersIn are the entries of a lock file.
+func providersIn(content []byte) []lockedProvider {
 	block := regexp.MustCompile(`^provider "([A-Za-z0-9][A-Za-z0-9.:-]*/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+)" \{$`)
 	version := regexp.MustCompile(`^version\s*=\s*"([0-9][0-9A-Za-z.+-]*)"$`)
-	hash := regexp.MustCompile(`"(h1:[A-Za-z0-9+/=]+)"`)
+	hash := regexp.MustCompile(`"((?:h1|zh):[A-Za-z0-9+/=]+)"`)
 	var out []lockedProvider
 	for line := range strings.Lines(string(content)) {
 		line = strings.TrimSpace(line)
@@ -128,7 +126,7 @@ func lockedProviders(name string) ([]lockedProvider, error) {
 			p.hashes = append(p.hashes, m[1])
 		}
 	}
-	return slices.DeleteFunc(out, func(p lockedProvider) bool { return p.source == "" || p.version == "" }), nil
+	return slices.DeleteFunc(out, func(p lockedProvider) bool { return p.source == "" || p.version == "" })
 }
 
 // linkProviders puts the locked packages into the project's directory as init
@@ -139,8 +137,8 @@ func (j *job) linkProviders(lock []byte) bool {
 	if named == 0 {
 		return true
 	}
-	locked, err := lockedProviders(filepath.Join(j.dir, lockFile))
-	if err != nil || len(locked) != named || j.options.Providers == "" {
+	locked := providersIn(lock)
+	if len(locked) != named || j.options.Providers == "" {
 		return false
 	}
 	for _, p := range locked {

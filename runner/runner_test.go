@@ -329,7 +329,8 @@ func TestFilesOfTerraform(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"app/main.tf": resource})
 	seen := filepath.Join(t.TempDir(), "files")
-	s.script(t, "ls -l /proc/$$/fd >> "+seen+"\n")
+	plan := backendtest.PlanFile(t, map[string]string{"main.tf": resource})
+	s.script(t, "ls -l /proc/$$/fd >> "+seen+"\n"+`for arg in "$@"; do case "$arg" in -out=*) cp `+plan+` "${arg#-out=}" ;; esac; done`+"\n")
 	dir := t.TempDir()
 	for _, name := range []string{"alive", "turn"} { // a pipe is not needed to see what is said
 		f, err := os.Create(filepath.Join(dir, name))
@@ -358,7 +359,8 @@ func TestArgumentsAreNotInterpreted(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"a b$(id)`id`;id/main.tf": resource})
 	seen := filepath.Join(t.TempDir(), "args")
-	s.script(t, `for a in "$@"; do printf '%s\n' "$a"; done >> `+seen+"\n")
+	made := backendtest.PlanFile(t, map[string]string{"main.tf": resource})
+	s.script(t, `for a in "$@"; do printf '%s\n' "$a"; case "$a" in -out=*) cp `+made+` "${a#-out=}" ;; esac; done >> `+seen+"\n")
 	nasty := "x; id $(id) `id` $HOME 'y' \"z\" | & > /tmp/canary"
 	s.doc.Project.Dir = "a b$(id)`id`;id"
 	s.doc.Project.VarFiles = []string{nasty}
@@ -372,7 +374,7 @@ func TestArgumentsAreNotInterpreted(t *testing.T) {
 	plan := filepath.Join(s.options.Dir, run.ArtifactPlan)
 	want := []string{
 		"init", "-input=false", "-no-color", "-backend-config=key=" + nasty,
-		"plan", "-input=false", "-no-color", "-lock=false", "-out=" + plan, "-var-file=" + nasty, "-var=x=" + nasty,
+		"plan", "-input=false", "-no-color", "-lock=false", "-out=" + filepath.Join(s.options.Dir, madePlan), "-var-file=" + nasty, "-var=x=" + nasty,
 		"show", "-json", "-no-color", plan, "",
 	}
 	if diff := cmp.Diff(want, strings.Split(string(content), "\n")); diff != "" {

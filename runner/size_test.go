@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -13,13 +14,14 @@ import (
 func TestLargeOutputIsCut(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"app/main.tf": resource})
+	plan := backendtest.PlanFile(t, map[string]string{"main.tf": resource})
 	s.script(t, `
 case "$1" in
 plan)
 	echo first
 	yes 'a line of which there are very many' | head -c 50000000
 	echo last
-	for arg in "$@"; do case "$arg" in -out=*) echo plan > "${arg#-out=}" ;; esac; done ;;
+	for arg in "$@"; do case "$arg" in -out=*) cp `+plan+` "${arg#-out=}" ;; esac; done ;;
 show) echo '{"format_version":"1.2"}' ;;
 esac
 `)
@@ -45,12 +47,15 @@ func TestFilesThatGrowTooLargeEndTheStep(t *testing.T) {
 		"output":           {"plan", printedFile, maxOutput + 1, "output_too_large"},
 		"errors":           {"init", errorsFile, maxOutput + 1, "output_too_large"},
 		"JSON of the plan": {"show", printedFile, maxPlanJSON + 1, "plan_too_large"},
-		"plan":             {"plan", run.ArtifactPlan, 1001, "plan_too_large"},
-		"nothing":          {"plan", run.ArtifactPlan, 1000, ""},
+		"plan":             {"plan", madePlan, 1001, "plan_too_large"},
+		"nothing":          {"plan", madePlan, 1000, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := &job{options: Options{Dir: t.TempDir()}}
 			j.doc.Limits.PlanBytes = 1000
+			if err := os.Mkdir(j.path("home"), 0o700); err != nil {
+				t.Fatal(err)
+			}
 			f, err := os.Create(j.path(c.file))
 			if err != nil {
 				t.Fatal(err)

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,20 +17,27 @@ import (
 // none.
 func (j *job) keepState() *run.Problem {
 	p := j.doc.Project
-	if name := filepath.Join(j.dir, run.ArtifactErroredState); holdsSomething(name) {
+	if name := filepath.Join(j.dir, run.ArtifactErroredState); j.holdsSomething(name) {
 		return stateNotSaved(j.keepFile(name), p, j.detail("apply"))
 	}
 	for _, name := range []string{"terraform.tfstate", filepath.Join("terraform.tfstate.d", p.Workspace, "terraform.tfstate")} {
-		if name = filepath.Join(j.dir, name); holdsSomething(name) {
+		if name = filepath.Join(j.dir, name); j.holdsSomething(name) {
 			return stateNotRemote(j.keepFile(name), p, j.detail("apply"))
 		}
 	}
 	return nil
 }
 
-func holdsSomething(name string) bool {
-	info, err := os.Lstat(name)
-	return err == nil && info.Mode().IsRegular() && info.Size() > 0
+// holdsSomething reports whether there is a plain file that is not empty, of
+// whatever size.
+func (j *job) holdsSomething(name string) bool {
+	f, err := j.open(name, math.MaxInt64)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	return err == nil && info.Size() > 0
 }
 
 // keepFile stores a state and says where it is. It is all that is known of what was
@@ -37,7 +45,7 @@ func holdsSomething(name string) bool {
 func (j *job) keepFile(name string) (where string) {
 	err := j.putAll(context.Background(), map[string]putting{
 		run.ArtifactErroredState: func(ctx context.Context, key string) (run.Artifact, error) {
-			f, err := os.Open(name)
+			f, err := j.open(name, maxState)
 			if err != nil {
 				return run.Artifact{}, err
 			}
@@ -49,7 +57,7 @@ func (j *job) keepFile(name string) (where string) {
 		return path.Join("artifacts", j.artifacts[run.ArtifactErroredState].Key)
 	}
 	fmt.Fprintln(os.Stderr, err)
-	if err := os.Rename(name, j.path(run.ArtifactErroredState)); err != nil {
+	if err := j.move(name, run.ArtifactErroredState); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	return path.Join("jobs", j.doc.JobID, run.ArtifactErroredState)

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -47,6 +48,9 @@ type job struct {
 	secrets   *redactor
 	masked    bool // secrets has what the plan marks as sensitive, too
 	cliConfig string
+	commit    commit            // what the source holds of Terraform
+	initial   initialModules    // what init made of it
+	planned   [sha256.Size]byte // digest of the plan that was taken
 	env       []string
 	alive     *os.File
 	turn      *os.File  // nil when nobody waits for the end of the last terraform process
