@@ -245,7 +245,7 @@ func (j *job) takePlan() *run.Problem {
 		return unexpected(err)
 	}
 	defer func() { _ = from.Close() }()
-	to, err := os.OpenFile(j.path(run.ArtifactPlan), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	to, err := os.OpenFile(j.path(run.ArtifactPlan), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return unexpected(err)
 	}

@@ -61,6 +61,7 @@ func (j *job) initAndPlan(ctx context.Context, init, plan []string) *run.Problem
 	if err != nil {
 		return unexpected(err)
 	}
+	j.shareProviders(ctx)
 	if remembered != "" && bytes.Equal(j.commit.lock.Bytes(), left.lock) {
 		if err := j.remember(remembered, left); err != nil {
 			fmt.Fprintln(os.Stderr, err) // the next plan runs init again
@@ -130,7 +131,7 @@ func (j *job) afterInit() (left leftByInit, err error) {
 	if err := j.takeInit(left.modules); err != nil {
 		return left, fmt.Errorf("taking what init left: %w", err)
 	}
-	return left, j.shareProviders()
+	return left, nil
 }
 
 // remember keeps what init left. Modules that are not in the repository may be
