@@ -101,7 +101,7 @@ func TestT22_APlanThatIsNotTheStoredOneIsRefusedBeforeTerraformStarts(t *testing
 			t.Parallel()
 			a := plans(t, map[string]string{"app/main.tf": ledger, "other/main.tf": ledger + "# other\n"})
 			c.change(t, a)
-			started := filepath.Join(t.TempDir(), "started")
+			started := filepath.Join(a.shared(t), "started")
 			a.script(t, ": > "+started+"\n")
 			wantProblem(t, a.run(t), c.code, "")
 			if _, err := os.Stat(started); err == nil {

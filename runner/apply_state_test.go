@@ -51,7 +51,7 @@ func newHTTPState(t *testing.T) *httpState {
 func plansWithHTTPState(t *testing.T, h *httpState) *applying {
 	t.Helper()
 	a := &applying{setup: newSetup(t, map[string]string{"app/main.tf": strings.Replace(ledger, `"local"`, `"http"`, 1)})}
-	a.ledger = filepath.Join(t.TempDir(), "ledger")
+	a.ledger = filepath.Join(a.shared(t), "ledger")
 	a.doc.Project.BackendConfig = map[string]string{"address": h.URL, "lock_address": h.URL, "unlock_address": h.URL, "retry_max": "0"}
 	a.doc.Flags = []string{"-var=ledger=" + a.ledger}
 	a.planAgain(t, a.doc.JobID)
@@ -102,6 +102,7 @@ func TestALockedStateOfTerraformIsNamed(t *testing.T) {
 	held := `{"ID":"5e8c8b2c-4f3e-a1b9-2fd4-6a1c5ef3a1f0","Operation":"OperationTypeApply","Who":"me@laptop","Version":"1.11.4","Created":"2026-11-21T12:33:27.5Z"}`
 	h.locked.Store(&held)
 	// The same but for how long it waits.
+	a.options.Read = append(a.options.Read, a.options.Terraform)
 	a.script(t, `for arg; do
 	case "$arg" in -lock-timeout=*) arg=-lock-timeout=0s ;; esac
 	set -- "$@" "$arg"
@@ -123,8 +124,8 @@ exec `+a.options.Terraform+` "$@"
 
 func TestAnApplyInAWorkspace(t *testing.T) {
 	t.Parallel()
-	states := t.TempDir()
 	a := plans(t, map[string]string{"app/main.tf": ledger})
+	states := a.shared(t)
 	a.doc.Project.Workspace = "blue"
 	a.doc.Project.BackendConfig["workspace_dir"] = states
 	a.planAgain(t, "plan-1")

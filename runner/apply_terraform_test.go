@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http/cgi"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,7 +61,7 @@ func TestT35_TerraformGetsOneInterrupt(t *testing.T) {
 	t.Parallel()
 	a := plans(t, map[string]string{"app/main.tf": ledger})
 	a.options.Grace = time.Minute
-	dir := t.TempDir()
+	dir := a.shared(t)
 	in := func(name string) string { return filepath.Join(dir, name) }
 	a.script(t, fmt.Sprintf("cd '%s'; trap 'echo int >> interrupts' INT; : > up; while [ ! -e go ]; do sleep 0.02; done; exit 1\n", dir))
 	interrupts := func() int {
@@ -131,13 +133,28 @@ func gitModule(t *testing.T) (dir string, change func()) {
 	return dir, func() { commit(module + "# changed\n") }
 }
 
+// serveGit serves the repository in a directory over HTTP.
+func serveGit(t testing.TB, dir string) (address string) {
+	t.Helper()
+	core, err := exec.Command("git", "--exec-path").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httptest.NewServer(&cgi.Handler{
+		Path: filepath.Join(strings.TrimSpace(string(core)), "git-http-backend"),
+		Env:  []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1"},
+	})
+	t.Cleanup(h.Close)
+	return "git::" + h.URL + "/.git"
+}
+
 // Modules that are not in the repository are installed again for the apply, to
 // the same place.
 func TestModulesFromElsewhereAreThereInTheApply(t *testing.T) {
 	t.Parallel()
 	for changed, code := range map[bool]string{false: "", true: "module_changed"} {
 		dir, change := gitModule(t)
-		a := plans(t, map[string]string{"app/main.tf": "terraform {\n  backend \"local\" {}\n}\nmodule \"m\" {\n  source = \"git::file://" + dir + "\"\n}\n"})
+		a := plans(t, map[string]string{"app/main.tf": "terraform {\n  backend \"local\" {}\n}\nmodule \"m\" {\n  source = \"" + serveGit(t, dir) + "\"\n}\n"})
 		if d := a.summary(t, a.plan).Changes[0].Diff; !strings.Contains(fmt.Sprint(d), `".terraform/modules/m"`) {
 			t.Errorf("path.module in the plan: %+v", d)
 		}

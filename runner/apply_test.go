@@ -39,7 +39,7 @@ type applying struct {
 func plans(t testing.TB, files map[string]string) *applying {
 	t.Helper()
 	a := &applying{setup: newSetup(t, files)}
-	dir := t.TempDir()
+	dir := a.shared(t)
 	a.state, a.ledger = filepath.Join(dir, "terraform.tfstate"), filepath.Join(dir, "ledger")
 	a.doc.Project.BackendConfig = map[string]string{"path": a.state}
 	if strings.Contains(files["app/main.tf"], `"ledger"`) {
@@ -56,7 +56,7 @@ func (a *applying) planAgain(t testing.TB, id string) {
 	a.next(t, id)
 	a.plan = a.run(t)
 	if a.plan.Outcome != run.OutcomeSucceeded {
-		t.Fatalf("planning: %+v", a.plan.Problem)
+		t.Fatalf("planning: %+v: %s", a.plan.Problem, a.plan.Problem.Detail)
 	}
 	a.planned = a.doc
 	a.doc = backendtest.Apply(a.planned, a.plan)
@@ -149,7 +149,7 @@ func TestArgumentsOfAnApply(t *testing.T) {
 	a := plans(t, map[string]string{"app/main.tf": ledger})
 	a.doc.Flags = append(a.doc.Flags, "-target=terraform_data.a", "-parallelism=3", "-refresh=false")
 	a.doc.Plan.Binding = a.doc.Binding()
-	seen := filepath.Join(t.TempDir(), "args")
+	seen := filepath.Join(a.shared(t), "args")
 	a.script(t, `printf '%s\n' "$@" > `+seen+"\n")
 	a.run(t)
 	content, err := os.ReadFile(seen)

@@ -23,7 +23,7 @@ type planned struct {
 func plansInTurn(t *testing.T) *planned {
 	t.Helper()
 	s := newSetup(t, map[string]string{"app/main.tf": ""})
-	s.doc.Project.BackendConfig = map[string]string{"path": filepath.Join(t.TempDir(), "state")}
+	s.doc.Project.BackendConfig = map[string]string{"path": filepath.Join(s.shared(t), "state")}
 	return &planned{setup: s}
 }
 
@@ -165,7 +165,7 @@ func TestAnInitWithInstalledModulesIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	dir, change := gitModule(t)
 	p := plansInTurn(t)
-	files := map[string]string{"app/main.tf": inBackendFile + fmt.Sprintf("module \"m\" {\n  source = \"git::file://%s\"\n}\n", dir)}
+	files := map[string]string{"app/main.tf": inBackendFile + fmt.Sprintf("module \"m\" {\n  source = %q\n}\n", serveGit(t, dir))}
 	p.plan(t, files)
 	change()
 	if r, steps := p.plan(t, files); r.Problem != nil || steps != withInit {

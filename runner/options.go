@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // The files in a job's directory that runner and engine share.
@@ -47,10 +50,14 @@ type Options struct {
 	CLIConfig     string        // terraform's CLI configuration, absolute; empty for one that Lockkeeper writes. With it Providers is not used
 	Pass          []string      // names of environment variables of the runner that terraform gets as they are
 	Grace         time.Duration // 0 is DefaultGrace
-	AliveFD       int           // open file that terraform inherits, so that its lock lasts as long as any process of the job; 0 for none
+	AliveFD       int           // open file whose lock lasts as long as any process of the job; terraform does not get it. 0 for none
 	Threads       int           // threads that terraform computes with; 0 lets it use every processor
 	Salvage       bool          // the job's runner was killed: store what it left and write the result, do nothing else
 	TurnFD        int           // open file to which the runner writes a byte when it starts no more terraform; 0 for none
+	Isolation     jail.Mode     // what happens where terraform cannot be kept apart; the zero value is jail.Required
+	Read, Write   []string      // further files and directories that terraform may read, or write, absolute
+	Limits        jail.Limits   // of everything that runs in the job; zero is the default of each
+	Users         jail.Users    // user ids for jobs of a runner that is root; zero is the default
 	Evaluator     string        // lockkeeper-evaluator, absolute; empty when there is none, and then a plan that rules have to judge fails
 }
 
@@ -90,6 +97,31 @@ func (o Options) Args() []string {
 	if o.Evaluator != "" {
 		args = append(args, "-evaluator="+o.Evaluator)
 	}
+	return append(args, o.isolationArgs()...)
+}
+
+// isolationArgs are those of Args that say how terraform is kept apart.
+func (o Options) isolationArgs() []string {
+	var args []string
+	if o.Isolation != "" {
+		args = append(args, "-isolation="+string(o.Isolation))
+	}
+	for _, path := range o.Read {
+		args = append(args, "-read="+path)
+	}
+	for _, path := range o.Write {
+		args = append(args, "-write="+path)
+	}
+	if o.Users != (jail.Users{}) {
+		args = append(args, "-users="+o.Users.String())
+	}
+	for name, n := range map[string]int64{
+		"memory": o.Limits.Memory, "processes": int64(o.Limits.Processes), "files": int64(o.Limits.Files), "file-size": o.Limits.FileSize,
+	} {
+		if n != 0 {
+			args = append(args, fmt.Sprintf("-%s=%d", name, n))
+		}
+	}
 	return args
 }
 
@@ -112,7 +144,15 @@ func parseOptions(args []string) (Options, error) {
 	flags.IntVar(&o.TurnFD, "turn-fd", 0, "open file to write a byte to after the last terraform process")
 	flags.BoolVar(&o.Salvage, "salvage", false, "store what a killed runner left")
 	flags.StringVar(&o.Evaluator, "evaluator", "", "what judges plans by rules")
-	flags.IntVar(&o.AliveFD, "alive-fd", 0, "open file that terraform inherits")
+	flags.IntVar(&o.AliveFD, "alive-fd", 0, "open file that is locked as long as the job has a process")
+	flags.StringVar((*string)(&o.Isolation), "isolation", "", "required, best_effort or off")
+	flags.Func("read", "a path that terraform may read", func(path string) error { o.Read = append(o.Read, path); return nil })
+	flags.Func("write", "a path that terraform may write", func(path string) error { o.Write = append(o.Write, path); return nil })
+	flags.TextVar(&o.Users, "users", &jail.Users{}, "user ids for jobs")
+	flags.Int64Var(&o.Limits.Memory, "memory", 0, "bytes of memory of all processes")
+	flags.IntVar(&o.Limits.Processes, "processes", 0, "processes and threads")
+	flags.IntVar(&o.Limits.Files, "files", 0, "open files of one process")
+	flags.Int64Var(&o.Limits.FileSize, "file-size", 0, "bytes of one file")
 	if err := flags.Parse(args); err != nil {
 		return Options{}, err
 	}
@@ -131,6 +171,16 @@ func (o Options) check() error {
 		if !filepath.IsAbs(path) {
 			wrong = append(wrong, fmt.Errorf("-%s needs an absolute path, got %q", name, path))
 		}
+	}
+	for _, path := range slices.Concat(o.Read, o.Write) {
+		if !filepath.IsAbs(path) {
+			wrong = append(wrong, fmt.Errorf("-read and -write need absolute paths, got %q", path))
+		}
+	}
+	switch o.Isolation {
+	case "", jail.Required, jail.BestEffort, jail.Off:
+	default:
+		wrong = append(wrong, fmt.Errorf("-isolation is required, best_effort or off, got %q", o.Isolation))
 	}
 	return errors.Join(wrong...)
 }

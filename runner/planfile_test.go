@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -260,7 +259,7 @@ func exchanged(t testing.TB, plan []byte, change func(name, content string) stri
 func TestAProvisionerPutIntoAStoredPlanDoesNotRun(t *testing.T) {
 	t.Parallel()
 	a := plans(t, map[string]string{"app/main.tf": "terraform {\n  backend \"local\" {}\n}\nresource \"terraform_data\" \"a\" {\n}\n"})
-	ran := filepath.Join(t.TempDir(), "ran")
+	ran := filepath.Join(a.shared(t), "ran")
 	evil := exchanged(t, []byte(a.read(t, a.plan.Artifacts[run.ArtifactPlan])), func(name, content string) string {
 		if name == "tfconfig/m-/main.tf" {
 			return strings.Replace(content, "\"a\" {\n", fmt.Sprintf("\"a\" {\n  provisioner \"local-exec\" {\n    command = \"touch %s\"\n  }\n", ran), 1)
@@ -287,15 +286,16 @@ func TestAProvisionerPutIntoAStoredPlanDoesNotRun(t *testing.T) {
 func TestAPlanThatExchangesItsFileIsThrownAway(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"app/main.tf": resource})
-	other := backendtest.PlanFile(t, map[string]string{"main.tf": resource + "# more\n"})
+	other := s.planFile(t, map[string]string{"main.tf": resource + "# more\n"})
 	real := s.options.Terraform
+	s.options.Read = append(s.options.Read, real)
 	for name, c := range map[string]struct{ does, code, detail string }{
 		"another plan":         {"cp " + other + ` "$out"`, "plan_mismatch", `"main.tf"`},
 		"no plan":              {`echo '{"meta":{"key_provider.pbkdf2.p":"e30="},"encrypted_data":"AAAA"}' > "$out"`, "plan_unreadable", "zip"},
 		"a link":               {`ln -sf /etc/hostname "$out"`, "plan_mismatch", "no plain file"},
 		"a FIFO":               {`rm "$out"; mkfifo "$out"`, "plan_mismatch", "no plain file"},
 		"a directory":          {`rm "$out"; mkdir "$out"`, "plan_mismatch", "no plain file"},
-		"a large sparse file":  {`truncate -s 100G "$out"`, "plan_too_large", ""},
+		"a large sparse file":  {`truncate -s 60M "$out"`, "plan_too_large", ""},
 		"nothing":              {`rm "$out"`, "runner_failed", ""},
 		"a file in the source": {`echo '# more' >> main.tf`, "", ""}, // after it was read
 	} {

@@ -2,10 +2,13 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // Problems of a job: each tells what happened and what to do next.
@@ -59,6 +62,41 @@ func stepFailed(step, program, detail string) *run.Problem {
 func stepKilled(step string, signal fmt.Stringer, detail string) *run.Problem {
 	return &run.Problem{Code: "terraform_killed", Detail: detail, Message: fmt.Sprintf(
 		"`%s` was ended from outside (%s), most likely because the server ran out of memory. Comment `/plan` to plan again; when it happens again, tell whoever runs Lockkeeper.", step, signal)}
+}
+
+// fileTooLarge is the signal for a program that writes more than it may to a file.
+const fileTooLarge = int(syscall.SIGXFSZ)
+
+func memoryExceeded(limit int64, detail string) *run.Problem {
+	return &run.Problem{Code: "memory_exceeded", Detail: detail, Message: fmt.Sprintf(
+		"Terraform and its providers took more than the %s of memory that the server allows a job, and were ended. Plan fewer resources at once, or have the limit raised; then comment `/plan` again.", megabytes(limit))}
+}
+
+func processesExceeded(limit int, detail string) *run.Problem {
+	return &run.Problem{Code: "processes_exceeded", Detail: detail, Message: fmt.Sprintf(
+		"The job started more than the %d processes and threads that the server allows, and was ended. Look for a program that starts others without end, or have the limit raised; then comment `/plan` again.", limit)}
+}
+
+func filesExceeded(limit int, detail string) *run.Problem {
+	return &run.Problem{Code: "files_exceeded", Detail: detail, Message: fmt.Sprintf(
+		"A program of the job opened more than the %d files that the server allows. Correct what it says below, or have the limit raised; then comment `/plan` again.", limit)}
+}
+
+func fileSizeExceeded(limit int64, detail string) *run.Problem {
+	return &run.Problem{Code: "file_size_exceeded", Detail: detail, Message: fmt.Sprintf(
+		"A program of the job wrote a file that is larger than the %s that the server allows. Correct what it says below, or have the limit raised; then comment `/plan` again.", megabytes(limit))}
+}
+
+func notIsolated(missing []jail.Finding) *run.Problem {
+	var names, remedies []string
+	for _, f := range missing {
+		names = append(names, string(f.Property))
+		if !slices.Contains(remedies, f.Remedy) {
+			remedies = append(remedies, f.Remedy)
+		}
+	}
+	return &run.Problem{Code: "not_isolated", Detail: strings.Join(remedies, "\n"), Message: fmt.Sprintf(
+		"This server cannot keep what Terraform runs apart from everything else (%s), so nothing ran. Tell whoever runs Lockkeeper.", strings.Join(names, ", "))}
 }
 
 func directoryMissing(dir string) *run.Problem {

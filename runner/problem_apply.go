@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/run"
@@ -77,10 +78,12 @@ func beforeApply(p *run.Problem) *run.Problem {
 // says that terraform did not end in time after it was asked to.
 func duringApply(p *run.Problem, killed bool) *run.Problem {
 	why := map[string]string{
-		"cancelled":        "The apply was interrupted, because it was cancelled.",
-		"timed_out":        "The apply took longer than the server allows and was interrupted.",
-		"output_too_large": "The apply printed too much and was interrupted.",
-		"terraform_killed": "The apply was ended from outside, most likely because the server ran out of memory.",
+		"cancelled":          "The apply was interrupted, because it was cancelled.",
+		"timed_out":          "The apply took longer than the server allows and was interrupted.",
+		"output_too_large":   "The apply printed too much and was interrupted.",
+		"memory_exceeded":    "The apply took more memory than the server allows and was ended.",
+		"processes_exceeded": "The apply started more processes than the server allows and was ended.",
+		"terraform_killed":   "The apply was ended from outside, most likely because the server ran out of memory.",
 	}[p.Code]
 	if why == "" {
 		return p
@@ -89,7 +92,7 @@ func duringApply(p *run.Problem, killed bool) *run.Problem {
 	if p.Code == "cancelled" {
 		out.Code = "interrupted" // it did change something, so it is not as if nothing had happened
 	}
-	if killed || p.Code == "terraform_killed" {
+	if killed || slices.Contains([]string{"terraform_killed", "memory_exceeded", "processes_exceeded"}, p.Code) {
 		out.Message = why + " Terraform did not end in order, so nobody knows how far it got. " + lookAt
 		return &out
 	}

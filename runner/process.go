@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // Bounds in bytes of what one terraform process may write to its output files.
@@ -37,41 +37,37 @@ func (j *job) terraform(ctx context.Context, step string, args ...string) *run.P
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	cmd := j.command(ctx, step, args)
-	files, err := j.outputs()
-	if err != nil {
-		return unexpected(err)
+	if p := j.confine(ctx); p != nil {
+		return p
 	}
-	defer func() { _ = errors.Join(files[0].Close(), files[1].Close()) }()
-	cmd.Stdout, cmd.Stderr = files[0], files[1]
-
+	j.before = [2]int64{j.size(printedFile), j.size(errorsFile)}
 	began := time.Now()
-	if err := cmd.Start(); err != nil {
-		return unexpected(fmt.Errorf("starting %s: %w", j.options.TerraformName, err))
-	}
 	live, watched := j.liveOf(step), make(chan struct{})
 	go func() {
 		defer close(watched)
 		j.watch(ctx, step, live, cancel)
 	}()
-	err = cmd.Wait()
+	exit, err := j.jail.Run(ctx, j.command(step, args))
 	cause := ended(ctx)
-	j.forced = j.forced || cause != nil
-	if cause != nil && signalOf(cmd.ProcessState) == syscall.SIGKILL {
-		j.killed = true
-	}
+	j.killed = j.killed || exit.Killed
 	cancel(nil)
 	<-watched
 	_ = live.end() // what nobody could read meanwhile is in the output
+	if err != nil && !errors.Is(err, jail.ErrGone) {
+		return unexpected(fmt.Errorf("starting %s: %w", j.options.TerraformName, err))
+	}
 	j.steps = append(j.steps, run.StepTime{Name: step, Milliseconds: time.Since(began).Milliseconds()})
 	j.wrote[step] = [2]part{
 		{printedFile, j.before[0], j.size(printedFile)},
 		{errorsFile, j.before[1], j.size(errorsFile)},
 	}
-	if step == "apply" && cmd.ProcessState.Success() {
+	if err != nil {
+		exit.Signal = int(syscall.SIGKILL)
+	}
+	if step == "apply" && exit.Success() {
 		return nil // everything was done, however late the wish to end came
 	}
-	return j.outcome(step, err, cause)
+	return j.outcome(step, exit, cause)
 }
 
 // seen is the name under which terraform sees a directory of the job.
@@ -82,29 +78,18 @@ func (j *job) seen(dir string) string {
 	return dir
 }
 
-// command is one terraform command, without its output.
-func (j *job) command(ctx context.Context, step string, args []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, j.options.Terraform, args...)
-	cmd.Dir = j.seen(j.dir)
+// command is one terraform command.
+func (j *job) command(step string, args []string) jail.Command {
+	c := jail.Command{
+		Args: append([]string{j.options.Terraform}, args...), Dir: j.seen(j.dir), Grace: j.options.Grace,
+		Last: step == "apply", // what it has begun to change it ends
+	}
 	// Go programs and shells take the name from PWD when the directory has several.
-	cmd.Env = append(slices.Clone(j.env), "PWD="+cmd.Dir)
+	c.Env = append(slices.Clone(j.env), "PWD="+c.Dir)
 	if n := j.threads(step); n > 0 {
-		cmd.Env = append(cmd.Env, "GOMAXPROCS="+strconv.Itoa(n))
+		c.Env = append(c.Env, "GOMAXPROCS="+strconv.Itoa(n))
 	}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	cmd.WaitDelay = j.options.Grace
-	if j.alive != nil {
-		cmd.ExtraFiles = []*os.File{j.alive}
-	}
-	return cmd
-}
-
-// signalOf is the signal that ended a process, 0 when it ended by itself.
-func signalOf(state *os.ProcessState) syscall.Signal {
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return status.Signal()
-	}
-	return 0
+	return c
 }
 
 // threads is how many threads a step computes with, 0 for as many as there are
@@ -130,35 +115,22 @@ type part struct {
 	from, to int64
 }
 
-// outputs opens the files for what a step prints, and notes where that begins.
-func (j *job) outputs() (files [2]*os.File, err error) {
-	for i, name := range []string{printedFile, errorsFile} {
-		j.before[i] = j.size(name)
-		files[i], err = os.OpenFile(j.path(name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-		if err != nil {
-			return files, fmt.Errorf("making an output file: %w", err)
-		}
-	}
-	return files, nil
-}
-
 // outcome says what the end of a process means.
-func (j *job) outcome(step string, err error, cause *run.Problem) *run.Problem {
+func (j *job) outcome(step string, exit jail.Exit, cause *run.Problem) *run.Problem {
 	if p := j.tooLarge(step); p != nil {
 		return p
 	}
-	if err == nil {
+	if exit.Success() {
 		return nil
 	}
 	if cause != nil {
 		return cause
 	}
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return unexpected(fmt.Errorf("running %s: %w", step, err))
+	if p := j.limitBroken(exit, j.detail(step)); p != nil {
+		return p
 	}
-	if signal := signalOf(exit.ProcessState); signal != 0 {
-		return stepKilled(step, signal, j.detail(step))
+	if exit.Signal != 0 {
+		return stepKilled(step, syscall.Signal(exit.Signal), j.detail(step))
 	}
 	return stepFailed(step, j.options.TerraformName, j.detail(step))
 }

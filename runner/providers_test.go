@@ -41,7 +41,7 @@ var platform = runtime.GOOS + "_" + runtime.GOARCH
 func zipMirror(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), fakeSource)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Create(filepath.Join(dir, fmt.Sprintf("terraform-provider-fake_%s_%s.zip", fakeVersion, platform)))
@@ -75,7 +75,8 @@ func initJobOf(t *testing.T, id, providers, mirror, lock string, does func(insta
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &job{options: Options{Dir: t.TempDir(), Terraform: terraform, Providers: providers}, secrets: newRedactor(nil), wrote: map[string][2]part{}}
+	j := &job{options: Options{Dir: t.TempDir(), Terraform: terraform, Providers: providers, Read: []string{mirror}}, secrets: newRedactor(nil), wrote: map[string][2]part{}}
+	t.Cleanup(j.leave)
 	j.doc.JobID = id
 	dir := j.path("source")
 	if err := errors.Join(os.MkdirAll(dir, 0o700), os.Mkdir(j.path("home"), 0o700),
@@ -223,7 +224,11 @@ func TestPoisonAPackageThatAJobWroteIsNotShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if own, err := dirhash.HashDir(first.installed(), "", dirhash.Hash1); err != nil || own == registry {
+	own, err := filepath.EvalSymlinks(first.installed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own, err := dirhash.HashDir(own, "", dirhash.Hash1); err != nil || own == registry {
 		t.Fatalf("the job did not write to its package: %s, %v", own, err)
 	}
 	second, err := initJob(t, "run-1", providers, mirror, "")

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -14,7 +13,7 @@ import (
 func TestLargeOutputIsCut(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"app/main.tf": resource})
-	plan := backendtest.PlanFile(t, map[string]string{"main.tf": resource})
+	plan := s.planFile(t, map[string]string{"main.tf": resource})
 	s.script(t, `
 case "$1" in
 plan)

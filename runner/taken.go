@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -41,18 +42,20 @@ func (e *tooLongError) Error() string {
 	return fmt.Sprintf("it has %d bytes, at most %d are read", e.size, e.limit)
 }
 
-// inside is the directory below which terraform may have made anything, links
-// too. Nothing that is done with it leads out of it.
-func (j *job) inside() (*os.Root, error) { return os.OpenRoot(j.options.Dir) }
-
-// below is inside, and the name of a file in it.
+// below opens the directory of the job, such as source or home, in which terraform
+// may have made anything, links too, and gives the name of a file in it. Nothing
+// that is done with it leads out of it.
 func (j *job) below(name string) (*os.Root, string, error) {
 	rel, err := filepath.Rel(j.options.Dir, name)
 	if err != nil {
 		return nil, "", err
 	}
-	root, err := j.inside()
-	return root, rel, err
+	top, rest, _ := strings.Cut(filepath.ToSlash(rel), "/")
+	if rest == "" {
+		rest = "."
+	}
+	root, err := os.OpenRoot(filepath.Join(j.options.Dir, top))
+	return root, filepath.FromSlash(rest), err
 }
 
 // remove removes a file or directory that terraform may have made.
@@ -66,11 +69,15 @@ func (j *job) remove(name string) error {
 
 // move makes a file that terraform may have made one of the job's own files.
 func (j *job) move(name, to string) error {
-	root, rel, err := j.below(name)
+	root, err := os.OpenRoot(j.options.Dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(root.Rename(rel, to), root.Close())
+	rel, err := filepath.Rel(j.options.Dir, name)
+	if err == nil {
+		err = root.Rename(rel, to)
+	}
+	return errors.Join(err, root.Close())
 }
 
 // open opens a plain file that terraform may have made. name is absolute, below

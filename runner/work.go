@@ -19,6 +19,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // Bounds of a job whose document names none.
@@ -62,8 +63,10 @@ type job struct {
 	artifacts map[string]run.Artifact
 	counts    *run.Counts
 	policy    *run.PolicyResult // nil when no rules judged
-	forced    bool              // terraform did not end by itself
-	killed    bool              // nor after an interrupt
+	jail      *jail.Jail        // in which terraform runs; nil before it is needed
+	outputs   [2]*os.File       // that it prints to
+	apart     bool              // the jail holds everything that it should
+	killed    bool              // terraform did not end when it was interrupted
 	began     bool              // an apply may have changed something
 }
 
@@ -74,6 +77,9 @@ func (j *job) path(name string) string { return filepath.Join(j.options.Dir, nam
 func work(ctx context.Context, o Options) error {
 	ctx, stop := untilAsked(ctx)
 	defer stop()
+	if err := jail.Guard(); err != nil {
+		return err
+	}
 	alive, err := stayAlive(o.AliveFD)
 	if err != nil {
 		return err
@@ -93,13 +99,7 @@ func work(ctx context.Context, o Options) error {
 	}
 	problem := j.do(ctx)
 	result := j.result(problem)
-	if err := writeResult(o.Dir, result); err != nil {
-		return err
-	}
-	if j.forced {
-		endGroup()
-	}
-	return nil
+	return writeResult(o.Dir, result)
 }
 
 // Do does the job whose document lies in o.Dir once, with sources and artifacts
@@ -108,6 +108,9 @@ func work(ctx context.Context, o Options) error {
 func Do(ctx context.Context, o Options, s Store) (run.Result, error) {
 	ctx, stop := untilAsked(ctx)
 	defer stop()
+	if err := jail.Guard(); err != nil {
+		return run.Result{}, err
+	}
 	if err := claim(o.Dir); err != nil {
 		return run.Result{}, err
 	}
@@ -185,17 +188,9 @@ func onSignal(f func()) (stop func()) {
 	}
 }
 
-// endGroup kills whatever terraform left behind when it had to be ended, such
-// as provider processes: everything in the process group, which includes this
-// process. Only an engine makes the runner the leader of a group.
-func endGroup() {
-	if pid := os.Getpid(); syscall.Getpgrp() == pid {
-		_ = syscall.Kill(-pid, syscall.SIGKILL)
-	}
-}
-
 // do is the job from the document to the artifacts.
 func (j *job) do(ctx context.Context) *run.Problem {
+	defer j.leave()
 	if err := j.prepare(); err != nil {
 		return problemOf(err)
 	}
@@ -243,7 +238,10 @@ func (j *job) lay() error {
 			return err
 		}
 	}
-	return nil
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return os.Chmod(j.options.Dir, 0o711) // the user of the jail comes through, and finds what it has
 }
 
 // problemOf makes any error one that can be told.
@@ -259,6 +257,9 @@ func (j *job) result(problem *run.Problem) run.Result {
 	r := run.Result{
 		Outcome: run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Policy: j.policy,
 		Artifacts: j.artifacts, Terraform: j.options.TerraformName, Steps: j.steps, Began: j.began,
+	}
+	if j.outputs[0] != nil && !j.apart {
+		r.Isolation = string(j.options.Isolation)
 	}
 	if problem != nil {
 		r.Outcome = run.OutcomeFailed

@@ -31,7 +31,7 @@ func FakeTerraform(t testing.TB) (path string) {
 		t.Fatal(err)
 	}
 	text := strings.Replace(fakeTerraform, "PLAN", base64.StdEncoding.EncodeToString(plan), 1)
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -44,7 +44,7 @@ type Signals struct{ dir string }
 // NewSignals makes those of a plan, and of what comes before and after it.
 func NewSignals(t testing.TB) Signals {
 	t.Helper()
-	s := Signals{t.TempDir()}
+	s := Signals{Shared(t)}
 	for _, dir := range []Signals{s.Apply(), s.Init()} {
 		if err := os.Mkdir(dir.dir, 0o700); err != nil {
 			t.Fatal(err)

@@ -68,7 +68,7 @@ func Source(t testing.TB, a Artifacts, files map[string]string) run.Artifact {
 // terraform that is a script. It names a provider, so its apply needs an init.
 func PlanFile(t testing.TB, module map[string]string) (path string) {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), "made.tfplan")
+	path = filepath.Join(Shared(t), "made.tfplan")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ type Ledger struct {
 // NewLedger makes one with so many resources, which has no state yet.
 func NewLedger(t testing.TB, resources int) *Ledger {
 	t.Helper()
-	dir := t.TempDir()
+	dir := Shared(t)
 	return &Ledger{Resources: resources, dir: dir, state: filepath.Join(dir, "terraform.tfstate"), list: filepath.Join(dir, "ledger")}
 }
 

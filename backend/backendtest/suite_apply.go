@@ -51,7 +51,7 @@ func planned(t *testing.T, h Harness, b run.Backend, inbox *Inbox, exit string) 
 	t.Helper()
 	doc := Document("plan-0", Source(t, h.Artifacts, map[string]string{"app/main.tf": realApply}))
 	doc.Flags = []string{"-var=exit=" + exit}
-	doc.Project.BackendConfig = map[string]string{"path": filepath.Join(t.TempDir(), "terraform.tfstate")}
+	doc.Project.BackendConfig = map[string]string{"path": filepath.Join(Shared(t), "terraform.tfstate")}
 	start(t, b, doc)
 	return Apply(doc, succeeded(t, inbox, doc.JobID))
 }

@@ -31,7 +31,7 @@ resource "terraform_data" "one" {
 }
 `}))
 	doc.Environment = h.Environment(t)
-	doc.Project.BackendConfig = map[string]string{"path": filepath.Join(t.TempDir(), "terraform.tfstate")}
+	doc.Project.BackendConfig = map[string]string{"path": filepath.Join(Shared(t), "terraform.tfstate")}
 	start(t, b, doc)
 	planned := succeeded(t, inbox, doc.JobID)
 	shown := output(t, h, planned)

@@ -18,7 +18,7 @@ func (f *fixture) applied(t *testing.T, main string) run.Result {
 	e, inbox := f.open(t), backendtest.NewInbox()
 	backendtest.Serve(t, e, inbox)
 	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": main}))
-	doc.Project.BackendConfig = map[string]string{"path": filepath.Join(t.TempDir(), "terraform.tfstate")}
+	doc.Project.BackendConfig = map[string]string{"path": filepath.Join(backendtest.Shared(t), "terraform.tfstate")}
 	if err := e.Start(t.Context(), doc); err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func BenchmarkTwentyApplies(b *testing.B) {
 // plan makes the n-th project and its plans.
 func (a *applyBench) plan(b *testing.B, n int) {
 	b.Helper()
-	state, dir := filepath.Join(b.TempDir(), "terraform.tfstate"), b.TempDir()
+	state, dir := filepath.Join(backendtest.Shared(b), "terraform.tfstate"), b.TempDir()
 	doc := backendtest.Document(fmt.Sprintf("plan%d-0", n), backendtest.Source(b, a.artifacts, map[string]string{
 		"app/main.tf": "terraform {\n  backend \"local\" {}\n}\n" + benchSource["app/main.tf"],
 	}))

@@ -19,10 +19,11 @@ import (
 
 // engineProcess is an engine in a process of its own, which can be killed. It
 // takes everything that it delivers.
-func engineProcess(dir, artifacts, fake string) {
+func engineProcess(dir, artifacts, fake, shared string) {
 	e, err := local.New(local.Options{
 		Dir: dir, Artifacts: artifacts, Executable: []string{os.Args[0], "runner"},
 		Terraform: binaries{fake: fake}, Parallel: 1, Grace: time.Second, Pass: []string{"GORACE"},
+		Directories: func(run.JobEnvironment) local.Directories { return local.Directories{Write: []string{shared}} },
 	})
 	if err == nil {
 		err = e.Run(context.Background(), func(context.Context, run.Message) error { return nil })
@@ -40,7 +41,7 @@ func TestJobsSurviveTheKilledEngine(t *testing.T) {
 	if err := f.open(t).Start(t.Context(), doc); err != nil {
 		t.Fatal(err)
 	}
-	engine := exec.Command(os.Args[0], "engine", f.options.Dir, f.options.Artifacts, f.options.Terraform.(binaries).fake)
+	engine := exec.Command(os.Args[0], "engine", f.options.Dir, f.options.Artifacts, f.options.Terraform.(binaries).fake, backendtest.SharedDir())
 	engine.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := engine.Start(); err != nil {
 		t.Fatal(err)
@@ -69,7 +70,7 @@ func TestRunnersKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.options.Parallel = 2
-	state := filepath.Join(t.TempDir(), "terraform.tfstate")
+	state := filepath.Join(backendtest.Shared(t), "terraform.tfstate")
 	content := []byte(`{"version":4,"terraform_version":"1.11.4","serial":3,"lineage":"5e5e5e5e-0000-0000-0000-000000000000","outputs":{},"resources":[]}`)
 	if err := os.WriteFile(state, content, 0o600); err != nil {
 		t.Fatal(err)

@@ -73,10 +73,28 @@ func New(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(o.Dir, viewsDir), 0o700); err != nil {
+	if err := makeDirs(o); err != nil {
 		return nil, fmt.Errorf("making the directory of jobs: %w", err)
 	}
 	return &Engine{o: o, jobs: map[string]*job{}, wake: make(chan struct{}, 1)}, nil
+}
+
+// makeDirs makes the directories of the engine, for its own user alone. When that
+// is root, each job has a user id of its own, which has to come through to what is
+// the job's.
+func makeDirs(o Options) error {
+	if err := os.MkdirAll(filepath.Join(o.Dir, viewsDir), 0o700); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	for _, dir := range []string{o.Dir, filepath.Join(o.Dir, viewsDir), o.Providers} {
+		if err := os.Chmod(dir, 0o711); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // Start implements run.Backend. The job is taken when its document is on disk.

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		os.Exit(runner.Main(context.Background(), os.Args[2:]))
 	}
 	if len(os.Args) > 1 && os.Args[1] == "engine" {
-		engineProcess(os.Args[2], os.Args[3], os.Args[4])
+		engineProcess(os.Args[2], os.Args[3], os.Args[4], os.Args[5])
 	}
 	// The race detector makes each process wait for a second when it ends.
 	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
@@ -67,7 +67,7 @@ func newFixture(t testing.TB) *fixture {
 		Executable: []string{os.Args[0], "runner"},
 		Terraform:  binaries{real: real, fake: backendtest.FakeTerraform(t)},
 		Parallel:   1, Grace: time.Second, ApplyGrace: time.Second,
-		Pass: []string{"GORACE"}, Secrets: secretsOf,
+		Pass: []string{"GORACE"}, Secrets: secretsOf, Directories: shared,
 	}}
 	if !filepath.IsAbs(os.Args[0]) {
 		t.Fatalf("the test binary has no absolute path: %s", os.Args[0])
@@ -109,6 +109,11 @@ func (f *fixture) harness() backendtest.Harness {
 			}
 		},
 	}
+}
+
+// shared is what every environment gives to its jobs.
+func shared(run.JobEnvironment) local.Directories {
+	return local.Directories{Write: []string{backendtest.SharedDir()}}
 }
 
 // environment is one whose secrets the engine finds itself.

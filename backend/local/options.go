@@ -10,6 +10,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // Options configure an Engine. Dir, Artifacts, Executable and Terraform are
@@ -25,6 +26,9 @@ type Options struct {
 	// nil means none.
 	Secrets func(context.Context, run.JobEnvironment, run.Kind) (map[string]string, error)
 
+	// Directories are those that an environment gives to its jobs. nil means none.
+	Directories func(run.JobEnvironment) Directories
+
 	Parallel   int           // jobs that have a terraform process at once; default: the number of processors
 	Grace      time.Duration // between interrupt and kill; default runner.DefaultGrace
 	ApplyGrace time.Duration // the same for what changes infrastructure; default runner.DefaultApplyGrace
@@ -32,9 +36,15 @@ type Options struct {
 	Providers  string        // directory of provider packages that jobs share; default Dir/.providers
 	CLIConfig  string        // terraform's CLI configuration; default: written for each job
 	Evaluator  string        // path of lockkeeper-evaluator; without it a plan that rules have to judge fails
+	Isolation  jail.Mode     // what happens where what a job runs cannot be kept apart; the zero value is jail.Required
+	Users      jail.Users    // user ids for jobs of a server that is root; zero is the default
+	Limits     jail.Limits   // of each job; zero is the default of each
 	Pass       []string      // environment variables of this process that terraform gets as they are, such as HTTPS_PROXY
 	Now        func() time.Time
 }
+
+// Directories are paths outside of a job that what it runs may use, absolute.
+type Directories struct{ Read, Write []string }
 
 // Binaries knows the terraform and tofu binaries of this machine.
 type Binaries interface {

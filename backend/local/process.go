@@ -137,6 +137,11 @@ func (e *Engine) command(j *job, o runner.Options, binary toolchain.Binary, aliv
 	o.Dir, o.Artifacts = string(j.files), e.o.Artifacts
 	o.Terraform, o.TerraformName = binary.Path, binary.String()
 	o.Providers, o.CLIConfig, o.Pass, o.Evaluator = e.o.Providers, e.o.CLIConfig, e.o.Pass, e.o.Evaluator
+	o.Isolation, o.Users, o.Limits = e.o.Isolation, e.o.Users, e.o.Limits
+	if e.o.Directories != nil {
+		given := e.o.Directories(j.doc.Environment)
+		o.Read, o.Write = given.Read, given.Write
+	}
 	o.Grace, o.Threads = e.grace(j), e.threads()
 	o.AliveFD, o.TurnFD = inherited, inherited+1
 	command := append(slices.Clone(e.o.Executable), o.Args()...)

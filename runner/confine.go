@@ -1,0 +1,121 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
+)
+
+// confine makes the jail in which every terraform command of the job runs, unless
+// it stands already. The source is unpacked and nothing hostile has run by then.
+func (j *job) confine(ctx context.Context) *run.Problem {
+	if j.jail != nil {
+		return nil
+	}
+	box, err := j.box()
+	if err != nil {
+		return unexpected(err)
+	}
+	for i, name := range []string{printedFile, errorsFile} {
+		if j.outputs[i], err = os.OpenFile(j.path(name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+			return unexpected(fmt.Errorf("making an output file: %w", err))
+		}
+	}
+	c := jail.Config{Box: box, Mode: j.options.Isolation, Users: j.options.Users, Stdout: j.outputs[0], Stderr: j.outputs[1]}
+	if j.alive != nil {
+		c.Keep = []*os.File{j.alive}
+	}
+	j.jail, err = jail.Start(ctx, c)
+	var unmet *jail.Unmet
+	switch {
+	case errors.As(err, &unmet):
+		return notIsolated(unmet.Missing)
+	case err != nil:
+		if p := ended(ctx); p != nil {
+			return p
+		}
+		return unexpected(err)
+	}
+	j.apart = j.jail.Isolated()
+	return nil
+}
+
+// leave ends the jail. Nothing of the job but this process is alive then.
+func (j *job) leave() {
+	if j.jail != nil {
+		if err := j.jail.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err) // it has ended all the same
+		}
+	}
+	for _, f := range j.outputs {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}
+
+// box is what terraform may reach. Of the job's directory that is the source, a
+// home, and to read the plan file: results and artifacts are the runner's.
+func (j *job) box() (jail.Box, error) {
+	plan := j.path(run.ArtifactPlan)
+	f, err := os.OpenFile(plan, os.O_WRONLY|os.O_CREATE, 0o600) // an apply has it already; takePlan fills that of a plan
+	if err != nil {
+		return jail.Box{}, fmt.Errorf("making the plan file: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return jail.Box{}, fmt.Errorf("making the plan file: %w", err)
+	}
+	b := jail.Box{
+		Read:  slices.Concat([]string{j.options.Terraform}, j.certificates(), j.options.Read),
+		Own:   []string{j.path("source"), j.path("home")},
+		Given: []string{plan, j.cliConfig},
+		Write: j.options.Write, Limits: j.options.Limits,
+	}
+	if j.options.Providers != "" && j.options.CLIConfig == "" {
+		b.Read = append(b.Read, filepath.Join(j.options.Providers, packagesDir))
+	}
+	if j.options.View != "" {
+		b.Names = map[string]string{}
+		for _, path := range b.Own {
+			b.Names[j.seen(path)] = path
+		}
+	}
+	return b, nil
+}
+
+// certificates are the files that variables which are passed on name.
+func (j *job) certificates() []string {
+	var out []string
+	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		if slices.Contains(j.options.Pass, name) {
+			out = append(out, filepath.SplitList(os.Getenv(name))...)
+		}
+	}
+	return slices.DeleteFunc(out, func(path string) bool { return !filepath.IsAbs(path) })
+}
+
+// limitBroken is the problem of a command that came to one of its limits, nil
+// when it ended for another reason. The system tells a program which one it was,
+// and nobody else, so what it printed counts, too.
+func (j *job) limitBroken(exit jail.Exit, printed string) *run.Problem {
+	limits := j.options.Limits.WithDefaults()
+	says := func(text string) bool { return strings.Contains(printed, text) }
+	switch {
+	case exit.Broke == jail.LimitMemory, exit.Memory >= limits.Memory/10*9, says("cannot allocate memory"):
+		return memoryExceeded(limits.Memory, printed)
+	case exit.Broke == jail.LimitProcesses, says("Cannot fork"), says("fork: "), says("fork/exec") && says("temporarily unavailable"), says("failed to create new OS thread"):
+		return processesExceeded(limits.Processes, printed)
+	case says("too many open files"), says("Too many open files"):
+		return filesExceeded(limits.Files, printed)
+	case says("file too large"), says("File too large"), exit.Signal == fileTooLarge:
+		return fileSizeExceeded(limits.FileSize, printed)
+	}
+	return nil
+}

@@ -1,0 +1,427 @@
+package jail
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var notify = signal.Notify
+
+// machines are what the tests of properties run on: this kernel, and kernels or
+// containers that offer less, each as root and as another user. What they cannot
+// hold is required of none.
+var machines = []struct {
+	name, without string
+	root          bool
+	missing       []Property
+}{
+	{"root", "", true, nil},
+	{"root without namespaces", "namespaces", true, nil},
+	{"root without Landlock", "landlock", true, nil},
+	{"root without both", "namespaces landlock", true, nil},
+	{"user", "", false, nil},
+	{"user without namespaces", "namespaces", false, nil},
+	{"user without Landlock", "landlock", false, nil},
+	{"user without both", "namespaces landlock", false, []Property{Files, Environment, Signals}},
+}
+
+// image is the user of the image's Dockerfile.
+const image = 10001
+
+// TestOnEveryMachine runs the tests of this package that begin with TestIn once on
+// every machine.
+func TestOnEveryMachine(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Fatal("run this as root: it becomes other users itself")
+	}
+	binary := copyOfSelf(t)
+	for _, m := range machines {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			args := []string{"-test.run=^TestIn", "-test.v", "-test.count=1"}
+			if testing.Short() {
+				args = append(args, "-test.short")
+			}
+			cmd := exec.Command(binary, args...)
+			if m.without != "" {
+				cmd.Args = append([]string{binary, "take", m.without}, cmd.Args...)
+			}
+			dir := t.TempDir()
+			open(t, filepath.Dir(dir), dir)
+			cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, machineVariable + "=" + m.name}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+			if !m.root {
+				if err := os.Chown(dir, image, image); err != nil {
+					t.Fatal(err)
+				}
+				cmd.SysProcAttr.Credential = &syscall.Credential{Uid: image, Gid: image}
+			}
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+			if ran := strings.Count(string(out), "--- PASS: TestIn"); err == nil && ran < 5 {
+				t.Errorf("only %d tests ran:\n%s", ran, out)
+			}
+		})
+	}
+}
+
+// machineVariable names the machine on which tests run.
+const machineVariable = "LOCKKEEPER_TEST_MACHINE"
+
+// copyOfSelf is the test binary where everybody can run it.
+func copyOfSelf(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	open(t, filepath.Dir(dir), dir)
+	content, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "jail.test")
+	if err := os.WriteFile(name, content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// open lets everybody pass through directories, which those of tests are not.
+func open(t testing.TB, dirs ...string) {
+	t.Helper()
+	for _, dir := range dirs {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// inMachine skips a test of a machine where there is none.
+func inMachine(t *testing.T) (missing []Property) {
+	t.Helper()
+	name := os.Getenv(machineVariable)
+	for _, m := range machines {
+		if m.name == name {
+			return m.missing
+		}
+	}
+	t.Skip("TestOnEveryMachine runs this")
+	return nil
+}
+
+// cell is a jail and what is around it.
+type cell struct {
+	*Jail
+	own    string // a directory of its own
+	out    *os.File
+	binary string
+}
+
+// newCell makes a jail that can run the test binary.
+func newCell(t testing.TB, c Config, without func(*layers)) *cell {
+	t.Helper()
+	dir := t.TempDir()
+	open(t, filepath.Dir(dir), dir)
+	n := &cell{own: filepath.Join(dir, "own"), binary: os.Args[0]}
+	if err := os.Mkdir(n.own, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if n.out, err = os.Create(filepath.Join(dir, "out")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.out.Close() })
+	c.Box.Read, c.Box.Own = append(c.Box.Read, n.binary), append(c.Box.Own, n.own)
+	if c.Stdout == nil {
+		c.Stdout, c.Stderr = n.out, n.out
+	}
+	if n.Jail, err = start(t.Context(), c, without); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = n.Close() })
+	return n
+}
+
+func (c *cell) command(args ...string) Command {
+	return Command{Args: append([]string{c.binary, "attack"}, args...), Dir: c.own, Env: []string{"HOME=" + c.own}, Grace: 10 * time.Second}
+}
+
+// attack runs an attack and reports whether it succeeded.
+func (c *cell) attack(t testing.TB, args ...string) bool {
+	t.Helper()
+	exit, err := c.Run(t.Context(), c.command(args...))
+	if err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	if exit.Code != 0 && exit.Code != stopped {
+		t.Fatalf("%v: %+v: %s", args, exit, c.printed(t))
+	}
+	return exit.Code == 0
+}
+
+func (c *cell) printed(t testing.TB) string {
+	t.Helper()
+	content, err := os.ReadFile(c.out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// outside is what a jail must not reach: files and a process of the same user.
+type outside struct {
+	dir, file, socket string
+	pid               string
+	at                string // where in its memory the secret is
+	process           *exec.Cmd
+}
+
+func newOutside(t testing.TB) *outside {
+	t.Helper()
+	base := t.TempDir()
+	open(t, filepath.Dir(base), base)
+	o := &outside{dir: filepath.Join(base, "private"), socket: fmt.Sprintf("victim-%d-%d", os.Getpid(), time.Now().UnixNano())}
+	o.file = filepath.Join(o.dir, "key.pem")
+	if err := errors.Join(os.Mkdir(o.dir, 0o711), os.WriteFile(o.file, []byte(secret), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	o.process = exec.Command(os.Args[0], "victim", o.socket)
+	o.process.Env = []string{"SECRET=" + secret}
+	stdin, err := o.process.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := o.process.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = stdin.Close(), o.process.Wait() })
+	if o.at, err = bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	o.at = strings.TrimSpace(o.at)
+	o.pid = fmt.Sprint(o.process.Process.Pid)
+	return o
+}
+
+// alive reports whether the process was not killed.
+func (o *outside) alive() bool {
+	var status unix.WaitStatus
+	pid, err := unix.Wait4(o.process.Process.Pid, &status, unix.WNOHANG, nil)
+	return err == nil && pid == 0
+}
+
+// on are the attacks on what is outside, by the property that stops them.
+func (o *outside) on(c *cell) map[Property][][]string {
+	return map[Property][][]string{
+		Files: {
+			{"read", o.file}, {"write", o.file}, {"truncate", o.file}, {"remove", o.file}, {"chmod", o.file}, {"create", o.dir + "/new"},
+			{"rename", o.file, c.own + "/stolen"}, {"link", o.file, c.own + "/link"}, {"read", c.own + "/../private/key.pem"},
+			{"create", "/usr/lockkeeper-was-here"}, {"create", "/lockkeeper-was-here"}, {"write", "/etc/hosts"},
+		},
+		Environment: {{"environ", o.pid}, {"memory", o.pid, o.at}, {"trace", o.pid}, {"openfile", o.pid}},
+		Signals:     {{"kill", o.pid}, {"killpidfd", o.pid}},
+	}
+}
+
+// mode is Required unless the machine cannot hold something.
+func mode(missing []Property) Mode {
+	if len(missing) > 0 {
+		return BestEffort
+	}
+	return Required
+}
+
+func TestInJailNothingOutsideIsReached(t *testing.T) {
+	missing := inMachine(t)
+	o := newOutside(t)
+	c := newCell(t, Config{Mode: mode(missing)}, nil)
+	for property, attacks := range o.on(c) {
+		if contains(missing, property) {
+			continue
+		}
+		for _, a := range attacks {
+			if c.attack(t, a...) {
+				t.Errorf("%s: %v succeeded (%+v)", property, a, c.layers)
+			}
+			if !o.alive() {
+				t.Fatalf("%v killed the process outside", a)
+			}
+		}
+	}
+	if content, err := os.ReadFile(o.file); err != nil || string(content) != secret {
+		t.Errorf("the file is changed: %q, %v", content, err)
+	}
+	for _, a := range [][]string{{"namespaces"}, {"userspace"}, {"iouring"}, {"keys"}} {
+		if c.attack(t, a...) {
+			t.Errorf("%v succeeded", a)
+		}
+	}
+	if os.Getuid() == 0 && c.attack(t, "root") {
+		t.Error("it became root again")
+	}
+}
+
+// What terraform, providers and scripts need.
+func TestInJailProgramsWork(t *testing.T) {
+	missing := inMachine(t)
+	base := t.TempDir()
+	open(t, filepath.Dir(base), base)
+	shared, given, view := base+"/shared", base+"/given", base+"/view"
+	plan := base + "/plan"
+	state := shared + "/state"
+	for _, err := range []error{
+		os.Mkdir(shared, 0o755), os.Mkdir(given, 0o755), os.WriteFile(given+"/file", []byte(secret), 0o644),
+		os.WriteFile(plan, nil, 0o600), os.WriteFile(state, []byte(secret), 0o600),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	open(t, filepath.Dir(dir), dir)
+	if err := errors.Join(os.Mkdir(dir+"/own", 0o700), os.Symlink(dir, view)); err != nil {
+		t.Fatal(err)
+	}
+	c := newCell(t, Config{Mode: mode(missing), Box: Box{
+		Read: []string{given, "/does/not/exist"}, Given: []string{plan}, Own: []string{dir + "/own"}, Write: []string{shared},
+		Names: map[string]string{view + "/own": dir + "/own"},
+	}}, nil)
+	for _, a := range [][]string{
+		{"nothing"}, {"shell"}, {"create", c.own + "/file"}, {"rename", c.own + "/file", c.own + "/other"}, {"remove", c.own + "/other"},
+		{"read", given + "/file"}, {"read", state}, {"write", state}, {"create", shared + "/another"}, {"create", view + "/own/x"}, {"list", dir + "/own"},
+	} {
+		if !c.attack(t, a...) {
+			t.Errorf("%v does not work:\n%s", a, c.printed(t))
+		}
+	}
+	if _, err := os.Stat(dir + "/own/x"); err != nil {
+		t.Error("a further name shows something else")
+	}
+	if len(missing) == 0 && c.attack(t, "write", given+"/file") {
+		t.Error("what is given to read was written")
+	}
+	if err := os.WriteFile(plan, []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !c.attack(t, "read", plan) {
+		t.Errorf("a file whose content came later cannot be read:\n%s", c.printed(t))
+	}
+	if len(missing) == 0 && c.attack(t, "write", plan) {
+		t.Error("a file that it was given to read was written")
+	}
+	// Another jail, with another user id, goes on with what the first one left.
+	next := newCell(t, Config{Mode: mode(missing), Box: Box{Write: []string{shared}}}, nil)
+	if !next.attack(t, "write", shared+"/another") {
+		t.Errorf("a shared file cannot be written by the next jail:\n%s", next.printed(t))
+	}
+}
+
+func TestInJailNothingOutlivesItsCommand(t *testing.T) {
+	missing := inMachine(t)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCell(t, Config{Mode: mode(missing), Stdout: write, Stderr: write}, nil)
+	if err := write.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !c.attack(t, "daemon") {
+		t.Fatal("no daemon was left")
+	}
+	if below := childrenOf(c.process.Process.Pid); len(below) > 0 {
+		t.Errorf("alive: %v", below)
+	}
+	if err := c.Close(); err != nil { // the supervisor has the output open, too
+		t.Fatal(err)
+	}
+	if err := read.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, read); err != nil {
+		t.Errorf("something holds the output open: %v", err)
+	}
+}
+
+func TestInJailLimitsHold(t *testing.T) {
+	missing := inMachine(t)
+	limits := Limits{Memory: 512 << 20, Processes: 60, Files: 100, FileSize: 1 << 20}
+	c := newCell(t, Config{Mode: mode(missing), Box: Box{Limits: limits}}, nil)
+	exit, err := c.Run(t.Context(), c.command("fork"))
+	if err != nil || exit.Broke != LimitProcesses || exit.Signal != int(unix.SIGKILL) {
+		t.Errorf("many processes: %+v, %v", exit, err)
+	}
+	exit, err = c.Run(t.Context(), c.command("allocate"))
+	if err != nil || exit.Success() || exit.Broke != LimitMemory && exit.Memory < limits.Memory*8/10 {
+		t.Errorf("much memory: %+v, %v", exit, err)
+	}
+	if c.attack(t, "open") {
+		t.Error("20,000 files are open")
+	}
+	exit, err = c.Run(t.Context(), c.command("fill", c.own+"/large"))
+	if info, statErr := os.Stat(c.own + "/large"); err != nil || exit.Success() || statErr != nil || info.Size() > limits.FileSize {
+		t.Errorf("a large file: %+v, %v, %v", exit, err, statErr)
+	}
+	if !c.attack(t, "nothing") {
+		t.Error("nothing runs after that")
+	}
+}
+
+func TestInJailCommandsAreInterruptedAndKilled(t *testing.T) {
+	missing := inMachine(t)
+	c := newCell(t, Config{Mode: mode(missing)}, nil)
+	when := func(name string, grace time.Duration) Exit {
+		t.Helper()
+		up := c.own + "/up-" + name
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			for {
+				if _, err := os.Stat(up); err == nil {
+					cancel()
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		command := c.command(name, up)
+		command.Grace = grace
+		exit, err := c.Run(ctx, command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return exit
+	}
+	if exit := when("interrupted", time.Minute); !exit.Success() || exit.Killed {
+		t.Errorf("interrupted: %+v", exit)
+	}
+	if exit := when("stubborn", 10*time.Millisecond); exit.Signal != int(unix.SIGKILL) || !exit.Killed {
+		t.Errorf("stubborn: %+v", exit)
+	}
+}
+
+func contains[T comparable](list []T, x T) bool {
+	for _, have := range list {
+		if have == x {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,15 @@
+package jail
+
+// layers are the means in use.
+type layers struct {
+	User     bool // user namespace
+	Mount    bool // mount namespace with a root of its own
+	PID      bool // PID and IPC namespaces
+	Landlock int  // version of its interface, 0 for none
+	Seccomp  bool
+	UID      int // of the jail alone; 0 for that of the caller
+}
+
+// landlockScopes is the version from which on Landlock keeps signals and
+// abstract sockets inside.
+const landlockScopes = 6
