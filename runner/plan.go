@@ -31,6 +31,7 @@ func (j *job) plan(ctx context.Context) *run.Problem {
 		p = j.keep(ctx)
 	}
 	if p != nil {
+		j.makeRoom(p)
 		// What was printed is wanted most now, also when the time is over.
 		if err := j.putAll(context.WithoutCancel(ctx), map[string]putting{run.ArtifactOutput: j.putOutput}); err != nil {
 			fmt.Fprintln(os.Stderr, err) // the problem is worth more than this error

@@ -81,6 +81,8 @@ func duringApply(p *run.Problem, killed bool) *run.Problem {
 		"cancelled":          "The apply was interrupted, because it was cancelled.",
 		"timed_out":          "The apply took longer than the server allows and was interrupted.",
 		"output_too_large":   "The apply printed too much and was interrupted.",
+		"disk_exceeded":      "The apply wrote more to the disk than the server allows and was interrupted.",
+		"disk_full":          "The server's disk is nearly full, and the apply was interrupted.",
 		"memory_exceeded":    "The apply took more memory than the server allows and was ended.",
 		"processes_exceeded": "The apply started more processes than the server allows and was ended.",
 		"terraform_killed":   "The apply was ended from outside, most likely because the server ran out of memory.",

@@ -99,7 +99,7 @@ func work(ctx context.Context, o Options) error {
 	}
 	problem := j.do(ctx)
 	result := j.result(problem)
-	return writeResult(o.Dir, result)
+	return j.writeResultAtLast(result)
 }
 
 // Do does the job whose document lies in o.Dir once, with sources and artifacts
