@@ -50,9 +50,10 @@ func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, err
 		Secrets: func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
 			return cfg.Environments[env.Name].Resolve(string(kind), os.Getenv)
 		},
-		Isolation: jail.Mode(cfg.Isolation), Limits: jobLimits(cfg.Limits), Disk: int64(cfg.Limits.JobDisk), Directories: directories(cfg.Environments),
-		Pass: []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"},
-		Now:  time.Now,
+		Isolation: jail.Mode(cfg.Isolation), Limits: jobLimits(cfg.Limits), Disk: int64(cfg.Limits.JobDisk), Reserve: k.reserve.Last(),
+		Directories: directories(cfg.Environments),
+		Pass:        []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"},
+		Now:         time.Now,
 	})
 }
 

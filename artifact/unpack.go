@@ -18,6 +18,11 @@ type Limits struct {
 	Files     int   // how many files; default 100,000
 	FileBytes int64 // of one file; default 256 MiB
 	Bytes     int64 // of all files together; default 1 GiB
+
+	// Note returns where the content of a file goes besides the directory, nil
+	// for nowhere. What it gets is the archive's, whatever happens to the file
+	// afterwards. Nil notes nothing.
+	Note func(name string) io.Writer
 }
 
 func (l Limits) orDefault() Limits {
@@ -109,7 +114,13 @@ func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(f, content, header.Size)
+	var to io.Writer = f
+	if u.limits.Note != nil {
+		if noted := u.limits.Note(header.Name); noted != nil {
+			to = io.MultiWriter(f, noted)
+		}
+	}
+	_, err = io.CopyN(to, content, header.Size)
 	return errors.Join(err, f.Close())
 }
 

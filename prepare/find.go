@@ -110,6 +110,20 @@ func (f *found) choose(cfg project.Config, changed []string, r run.Run, baseRef 
 		f.projects = named
 	}
 	f.dropMissing(missing)
+	return f.refused()
+}
+
+// refused is the problem of module calls that no job may make, with the first of
+// them in its sentence.
+func (f *found) refused() error {
+	for _, p := range f.projects {
+		if calls := f.graph.Refused(p); len(calls) > 0 {
+			return &run.Problem{Code: "module_source", Detail: calls.Error(), Message: fmt.Sprintf(
+				"Project %s calls a module that no job may read, in %s on line %d, so nothing ran. Put the module into this repository, "+
+					"or name the repository or registry that it comes from, and push.",
+				run.Quote(p.Name), run.Quote(calls[0].File), calls[0].Line)}
+		}
+	}
 	return nil
 }
 

@@ -162,3 +162,16 @@ func TestAKindThatNobodyKnowsIsNotPrepared(t *testing.T) {
 		}
 	}
 }
+
+func TestAModuleOnTheServersDiskIsNotPrepared(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(double.Files{"other/main.tf": root + "module \"mirrors\" {\n  source = \"git::file:///var/lib/lockkeeper/mirrors/7\"\n}\n"})
+	p, err := w.preparer.Prepare(t.Context(), w.newRun(n, run.KindPlan))
+	problem := w.refused(p, err, "`other/main.tf` on line", "Put the module into this repository")
+	if problem == nil || problem.Code != "module_source" || !strings.Contains(problem.Detail, `of module "mirrors"`) {
+		t.Errorf("%+v", problem)
+	}
+	if w.stored.Load() != 0 {
+		t.Error("a source was stored")
+	}
+}

@@ -107,6 +107,8 @@ func checkModuleSource(v string) string {
 		return "" // the same as leaving it out
 	case strings.HasPrefix(v, "-") || strings.ContainsFunc(v, unicode.IsSpace):
 		return "is no module source"
+	case onThisMachine(v):
+		return "lies on the machine that runs Terraform, which no job may read"
 	}
 	return checkPlainText(v)
 }

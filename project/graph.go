@@ -201,6 +201,9 @@ func (g *Graph) Problems() Problems {
 			if s.Mistake != "" {
 				ps = append(ps, Problem{File: s.path, Line: s.Line, Message: s.Mistake})
 			}
+			for _, call := range s.Disk {
+				ps = append(ps, Problem{File: s.path, Line: call.Line, Message: call.refused()})
+			}
 		}
 		n.eachRef(func(s source, r ref) {
 			if message := g.wrong(n, r); message != "" {

@@ -57,6 +57,9 @@ func (c *collector) block(block *hclsyntax.Block) {
 	switch block.Type {
 	case "module":
 		if source, ok := block.Body.Attributes["source"]; ok {
+			if len(block.Labels) == 1 {
+				c.moduleSource(block.Labels[0], source.Expr, source.SrcRange.Start.Line)
+			}
 			p := constantPath(source.Expr)
 			if p.base == fromText {
 				c.module(p.text, p.dynamic, source.SrcRange.Start.Line)

@@ -18,9 +18,10 @@ type facts struct {
 	Root bool // has a backend or cloud block, so its directory is a root module
 	// Backends are the backend and cloud blocks, in the order of the file.
 	Backends []backend
-	Skipped  bool   // nothing in it can be a reference, so it was not parsed
-	Line     int    // of the first mistake
-	Mistake  string // the first reason why the file could not be read in full; "" is fine
+	Disk     []moduleCall // calls of modules that lie on the machine on which terraform runs
+	Skipped  bool         // nothing in it can be a reference, so it was not parsed
+	Line     int          // of the first mistake
+	Mistake  string       // the first reason why the file could not be read in full; "" is fine
 }
 
 // ref is one reference by a constant path, or by the constant beginning of a path.
@@ -68,7 +69,7 @@ func readFacts(name string, data []byte, all bool) facts {
 // an escape can hide a dot. A source put together from pieces, "${"."}/x", gets past it: the
 // job then misses that module and terraform says so, nothing is planned wrongly.
 func mayRefer(data []byte) bool {
-	for _, word := range [...]string{`"./`, `"../`, "path", "file", "backend", "cloud", `\u`, `\U`} {
+	for _, word := range [...]string{`"./`, `"../`, "module", "path", "file", "backend", "cloud", `\u`, `\U`} {
 		if bytes.Contains(data, []byte(word)) {
 			return true
 		}
@@ -120,9 +121,11 @@ func (c *collector) json(data []byte) {
 		c.mistake(line, "is not valid JSON: "+err.Error())
 		return
 	}
-	eachBody(doc["module"], 1, func(body map[string]any) {
+	eachNamed(doc["module"], "", func(name string, body map[string]any) {
 		if source, ok := body["source"].(string); ok {
-			c.module(source, strings.Contains(source, "${"), c.lineOf(source))
+			line := c.lineOf(source)
+			c.disk(name, source, line)
+			c.module(source, strings.Contains(source, "${"), line)
 		}
 	})
 	eachBody(doc["terraform"], 0, c.jsonSettings)
@@ -157,6 +160,24 @@ func eachBody(value any, labels int, f func(map[string]any)) {
 		}
 		for _, item := range v {
 			eachBody(item, labels-1, f)
+		}
+	}
+}
+
+// eachNamed is eachBody for blocks with one label, which f gets, too.
+func eachNamed(value any, name string, f func(name string, body map[string]any)) {
+	switch v := value.(type) {
+	case []any:
+		for _, item := range v {
+			eachNamed(item, name, f)
+		}
+	case map[string]any:
+		if name != "" {
+			f(name, v)
+			return
+		}
+		for label, item := range v {
+			eachNamed(item, label, f)
 		}
 	}
 }

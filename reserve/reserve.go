@@ -58,6 +58,19 @@ func Open(dir string) (*Reserve, error) {
 // take much should begin.
 func (r *Reserve) Short() bool { return r.short.Load() }
 
+// Last is how many bytes are left when a job that still runs has to end itself:
+// by then this reserve should have had jobs ended, one after the other.
+func (r *Reserve) Last() int64 {
+	now, err := measure(r.dir)
+	if err != nil {
+		return smallest / lastPart
+	}
+	return now.reserve() / lastPart
+}
+
+// lastPart of the reserve is nearly nothing.
+const lastPart = 8
+
 // Run watches until ctx is done. It calls tell when the disk has become short of
 // room, again and again for as long as it is, and once when there is room again.
 func (r *Reserve) Run(ctx context.Context, tell func(short bool)) error {
@@ -133,7 +146,7 @@ type decision struct {
 // still be writing that is being ended.
 func decide(now room, held, short, tight bool) decision {
 	free, want := now.freeBytes, now.reserve()
-	d := decision{short: short, tight: free < want/8}
+	d := decision{short: short, tight: free < want/lastPart}
 	d.give = held && d.tight && tight
 	d.take = !held && !d.give && free >= 2*want
 	if d.take {

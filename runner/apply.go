@@ -142,8 +142,13 @@ func (j *job) copyPlan(ctx context.Context) error {
 // them there is nothing for init to do, which saves half of the time.
 func (j *job) install(ctx context.Context, init []string) *run.Problem {
 	plan, err := readPlanFile(j.path(run.ArtifactPlan))
-	known := err == nil // else a tofu that encrypts plans, for example
-	if known && plan.lock != nil {
+	if err != nil {
+		return planMismatch(plain(err.Error()))
+	}
+	if wrong := j.differs(plan, j.fromCommit); wrong != "" {
+		return planMismatch(plain(wrong))
+	}
+	if plan.lock != nil {
 		// Terraform refuses a plan that was made with other versions.
 		if err := os.WriteFile(filepath.Join(j.dir, lockFile), plan.lock, 0o600); err != nil {
 			return unexpected(err)
@@ -154,22 +159,21 @@ func (j *job) install(ctx context.Context, init []string) *run.Problem {
 		return unexpected(err)
 	}
 	j.env = j.environment(os.LookupEnv)
-	if known && j.needsNoInit(plan) {
+	if j.needsNoInit(plan) {
 		return nil
 	}
 	if p := j.terraform(ctx, "init", init...); p != nil {
 		return p
 	}
-	if err := j.shareProviders(); err != nil {
+	if _, err := j.afterInit(); err != nil {
 		return unexpected(err)
 	}
-	for _, m := range plan.installed {
-		same, err := m.same(j.dir)
-		if err != nil {
-			return unexpected(err)
+	for _, m := range plan.modules {
+		if j.fromCommit(m) {
+			continue
 		}
-		if !same {
-			return moduleChanged(m.Key)
+		if wrong := j.differs(plan, func(other savedModule) bool { return other.Key == m.Key }); wrong != "" {
+			return moduleChanged(m.Key, plain(wrong))
 		}
 	}
 	return nil
@@ -179,7 +183,7 @@ func (j *job) install(ctx context.Context, init []string) *run.Problem {
 // its place. It is known of Terraform only.
 func (j *job) needsNoInit(plan planFile) bool {
 	return strings.HasPrefix(j.options.TerraformName, "Terraform") && j.options.CLIConfig == "" &&
-		j.doc.Project.FromModule == "" && len(plan.installed) == 0 && j.linkProviders(plan.lock)
+		j.doc.Project.FromModule == "" && len(plan.installed()) == 0 && j.linkProviders(plan.lock)
 }
 
 // mayBegin is the last thing before something changes. The claim outlives the

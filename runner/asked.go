@@ -42,7 +42,7 @@ func (j *job) asks(list []byte) ([]byte, error) {
 	for _, line := range slices.Sorted(maps.Keys(lines)) {
 		fmt.Fprintf(sum, "%s\x00", line)
 	}
-	sum.Write(j.lock())
+	sum.Write(j.commit.lock.Bytes())
 	return sum.Sum(nil), nil
 }
 

@@ -51,18 +51,19 @@ func (j *job) initAndPlan(ctx context.Context, init, plan []string) *run.Problem
 		}
 	}
 	j.recalled, j.steps = false, nil
-	if err := os.RemoveAll(filepath.Join(j.dir, ".terraform")); err != nil {
+	if err := j.remove(filepath.Join(j.dir, ".terraform")); err != nil {
 		return unexpected(err)
 	}
-	lock := j.lock()
 	if p := j.terraform(ctx, "init", init...); p != nil {
 		return p
 	}
-	if err := j.shareProviders(); err != nil {
+	left, err := j.afterInit()
+	if err != nil {
 		return unexpected(err)
 	}
-	if remembered != "" && bytes.Equal(lock, j.lock()) {
-		if err := j.remember(remembered); err != nil {
+	j.shareProviders(ctx)
+	if remembered != "" && bytes.Equal(j.commit.lock.Bytes(), left.lock) {
+		if err := j.remember(remembered, left); err != nil {
 			fmt.Fprintln(os.Stderr, err) // the next plan runs init again
 		}
 	}
@@ -85,15 +86,6 @@ func (j *job) rememberedAt(init []string) string {
 	}
 	digest := sha256.Sum256(inputs)
 	return filepath.Join(o.Providers, initializedDir, hex.EncodeToString(digest[:]))
-}
-
-// lock is the dependency lock file, nil when there is none.
-func (j *job) lock() []byte {
-	content, err := os.ReadFile(filepath.Join(j.dir, lockFile))
-	if err != nil {
-		return nil
-	}
-	return content
 }
 
 // recall puts into the project's directory what an earlier init left, and
@@ -119,20 +111,33 @@ func (j *job) recall(name string) bool {
 			return false
 		}
 	}
-	return j.linkProviders(j.lock())
+	return j.takeInit(was.Modules) == nil && j.linkProviders(j.commit.lock.Bytes())
+}
+
+// leftByInit is what init left, as far as the runner reads it.
+type leftByInit struct{ modules, backend, lock []byte }
+
+// afterInit takes what init left.
+func (j *job) afterInit() (left leftByInit, err error) {
+	for file, into := range map[string]*[]byte{backendRecord: &left.backend, moduleList: &left.modules} {
+		*into, err = j.read(filepath.Join(j.dir, file), maxInitFile)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return left, fmt.Errorf("taking what init left: %w", err)
+		}
+	}
+	if left.lock, err = j.lock(); err != nil {
+		return left, fmt.Errorf("taking what init left: %w", err)
+	}
+	if err := j.takeInit(left.modules); err != nil {
+		return left, fmt.Errorf("taking what init left: %w", err)
+	}
+	return left, nil
 }
 
 // remember keeps what init left. Modules that are not in the repository may be
 // others tomorrow, so a project that has some gets an init each time.
-func (j *job) remember(name string) error {
-	var is initialized
-	for file, into := range map[string]*[]byte{backendRecord: &is.Backend, moduleList: &is.Modules} {
-		content, err := os.ReadFile(filepath.Join(j.dir, file))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("reading what init left: %w", err)
-		}
-		*into = content
-	}
+func (j *job) remember(name string, left leftByInit) error {
+	is := initialized{Backend: left.backend, Modules: left.modules}
 	if !onlyLocal(is.Modules) {
 		return nil
 	}
@@ -157,16 +162,6 @@ func (j *job) remember(name string) error {
 		return fmt.Errorf("remembering what init left: %w", err)
 	}
 	return nil
-}
-
-// modulesOf reads a moduleList. Without one there is the root module alone.
-func modulesOf(list []byte) ([]savedModule, error) {
-	if list == nil {
-		return []savedModule{{Dir: "."}}, nil
-	}
-	var installed struct{ Modules []savedModule }
-	err := json.Unmarshal(list, &installed)
-	return installed.Modules, err
 }
 
 // onlyLocal reports whether all modules of a list are in the repository.

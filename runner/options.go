@@ -59,6 +59,8 @@ type Options struct {
 	Read, Write   []string      // further files and directories that terraform may read, or write, absolute
 	Limits        jail.Limits   // of everything that runs in the job; zero is the default of each
 	Users         jail.Users    // user ids for jobs of a runner that is root; zero is the default
+	Disk          int64         // bytes that the job may have in Dir; 0 is 10 GiB
+	DiskReserve   int64         // bytes that stay free where Dir is; 0 is 512 MiB
 	Evaluator     string        // lockkeeper-evaluator, absolute; empty when there is none, and then a plan that rules have to judge fails
 }
 
@@ -94,6 +96,12 @@ func (o Options) Args() []string {
 	}
 	if o.KeysFD != 0 {
 		args = append(args, "-keys-fd="+strconv.Itoa(o.KeysFD))
+	}
+	if o.Disk != 0 {
+		args = append(args, "-disk="+strconv.FormatInt(o.Disk, 10))
+	}
+	if o.DiskReserve != 0 {
+		args = append(args, "-disk-reserve="+strconv.FormatInt(o.DiskReserve, 10))
 	}
 	if o.Salvage {
 		args = append(args, "-salvage")
@@ -147,6 +155,8 @@ func parseOptions(args []string) (Options, error) {
 	flags.IntVar(&o.Threads, "threads", 0, "threads of terraform")
 	flags.IntVar(&o.TurnFD, "turn-fd", 0, "open file to write a byte to after the last terraform process")
 	flags.IntVar(&o.KeysFD, "keys-fd", 0, "open file with the keys of artifacts")
+	flags.Int64Var(&o.Disk, "disk", 0, "bytes that the job may have on the disk")
+	flags.Int64Var(&o.DiskReserve, "disk-reserve", 0, "bytes of the disk that stay free")
 	flags.BoolVar(&o.Salvage, "salvage", false, "store what a killed runner left")
 	flags.StringVar(&o.Evaluator, "evaluator", "", "what judges plans by rules")
 	flags.IntVar(&o.AliveFD, "alive-fd", 0, "open file that is locked as long as the job has a process")

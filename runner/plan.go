@@ -3,6 +3,7 @@ package runner
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ func (j *job) plan(ctx context.Context) *run.Problem {
 		p = j.keep(ctx)
 	}
 	if p != nil {
+		j.makeRoom(p)
 		// What was printed is wanted most now, also when the time is over.
 		if err := j.putAll(context.WithoutCancel(ctx), map[string]putting{run.ArtifactOutput: j.putOutput}); err != nil {
 			fmt.Fprintln(os.Stderr, err) // the problem is worth more than this error
@@ -124,7 +126,8 @@ func (j *job) unpack(ctx context.Context) *run.Problem {
 		return sourceProblem(err)
 	}
 	defer func() { _ = archive.Close() }()
-	if err := artifact.Unpack(archive, root, artifact.Limits{}); err != nil {
+	lock := path.Join(path.Clean(j.doc.Project.Dir), lockFile)
+	if err := artifact.Unpack(archive, root, artifact.Limits{Note: j.commit.note(lock)}); err != nil {
 		// Bytes that were changed may look like anything; their digest tells.
 		if _, changed := io.Copy(io.Discard, archive); errors.Is(changed, artifact.ErrChanged) {
 			err = changed
@@ -253,7 +256,11 @@ func (j *job) putPlan(ctx context.Context, key string) (run.Artifact, error) {
 		return run.Artifact{}, err
 	}
 	defer func() { _ = f.Close() }()
-	return j.store.Put(ctx, key, io.LimitReader(f, j.doc.Limits.PlanBytes))
+	stored, err := j.store.Put(ctx, key, f)
+	if err == nil && stored.SHA256 != hex.EncodeToString(j.planned[:]) {
+		err = errors.New("storing the plan: it is not what was shown")
+	}
+	return stored, err
 }
 
 func (j *job) putOutput(ctx context.Context, key string) (run.Artifact, error) {

@@ -27,6 +27,16 @@ func planTooLarge(limit int64) *run.Problem {
 		"The plan is larger than the %s that the server allows, so it was thrown away. Split the project, or look for a value that grows with every resource; then comment `/plan` again.", megabytes(limit))}
 }
 
+// planExchanged is for a plan file that is not what terraform makes of the commit.
+func planExchanged(detail string) *run.Problem {
+	return &run.Problem{Code: "plan_mismatch", Detail: detail, Message: "The plan file does not hold the configuration of this commit, so it was thrown away. Look for what changes files while Terraform plans, such as a program that the plan runs; then comment `/plan` again."}
+}
+
+// planUnreadable is for a plan file that cannot be compared with the commit.
+func planUnreadable(detail string) *run.Problem {
+	return &run.Problem{Code: "plan_unreadable", Detail: detail, Message: "The plan file cannot be read, so nobody can tell whether it plans this commit, and it was thrown away. OpenTofu's encryption of plans and remote runs in HCP Terraform cannot be used with Lockkeeper: take the first out of `encryption`, or let the runs be local; then comment `/plan` again."}
+}
+
 func outputTooLarge(limit int64) *run.Problem {
 	return &run.Problem{Code: "output_too_large", Message: fmt.Sprintf(
 		"Terraform printed more than %s and was ended. Look for a value that grows with every resource; then comment `/plan` again.", megabytes(limit))}

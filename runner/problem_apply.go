@@ -37,8 +37,11 @@ func planUsed() *run.Problem {
 	return &run.Problem{Code: "plan_used", Message: "An apply of this plan began before, and a plan is applied once, so this one did nothing. Comment `/plan` to see what is left to do."}
 }
 
-func moduleChanged(name string) *run.Problem {
-	return &run.Problem{Code: "module_changed", Message: fmt.Sprintf(
+func moduleChanged(name, detail string) *run.Problem {
+	if name == "" {
+		name = "root"
+	}
+	return &run.Problem{Code: "module_changed", Detail: detail, Message: fmt.Sprintf(
 		"The module %s is not what it was when it was planned, so nothing was applied. Name an exact version or commit as its source and push.", codeSpan(name))}
 }
 
@@ -83,6 +86,8 @@ func duringApply(p *run.Problem, killed bool) *run.Problem {
 		"cancelled":          "The apply was interrupted, because it was cancelled.",
 		"timed_out":          "The apply took longer than the server allows and was interrupted.",
 		"output_too_large":   "The apply printed too much and was interrupted.",
+		"disk_exceeded":      "The apply wrote more to the disk than the server allows and was interrupted.",
+		"disk_full":          "The server's disk is nearly full, and the apply was interrupted.",
 		"memory_exceeded":    "The apply took more memory than the server allows and was ended.",
 		"processes_exceeded": "The apply started more processes than the server allows and was ended.",
 		"terraform_killed":   "The apply was ended from outside, most likely because the server ran out of memory.",

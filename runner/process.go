@@ -151,12 +151,17 @@ func ended(ctx context.Context) *run.Problem {
 func (j *job) watch(ctx context.Context, step string, live *live, end context.CancelCauseFunc) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
+	disk := j.watchDisk()
 	for looks := 1; ; looks++ {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if p := j.tooLarge(step); p != nil {
+			p := j.tooLarge(step)
+			if p == nil {
+				p = disk.broken(j)
+			}
+			if p != nil {
 				end(p)
 				return
 			}

@@ -3,15 +3,12 @@ package runner
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
-
-	"golang.org/x/mod/sumdb/dirhash"
 )
 
 // Jobs share provider packages through a directory that terraform only reads.
@@ -20,18 +17,28 @@ import (
 // behavior in environments with multiple terraform init calls is undefined"
 // (developer.hashicorp.com/terraform/cli/config/config-file, provider plugin
 // cache), and it writes packages again over those that another plan executes.
-// Here terraform gets the directory as a filesystem mirror. What it had to
-// download lies in the job's own source; after init, before any provider
-// ran, the package moves to the shared directory by one rename. So no lock is
-// needed: a package is there whole or not at all, and never changes.
+// Here terraform gets the directory as a filesystem mirror.
+//
+// What a job's own init downloaded stays that job's: the configuration of a
+// project makes init run programs (credential_process of a backend's AWS profile,
+// exec of the kubernetes backend, key providers of OpenTofu), and those can write
+// to the package before anybody hashed it. What is shared is fetched once more, by
+// an init of nothing but that provider, in a directory where no line of a project
+// ever was (fetch.go). So no job's code changes what another one runs.
+//
+// A package moves to the shared directory by one rename: it is there whole or not
+// at all, and never changes. The hash of its content (h1) and a stamp of its files
+// are kept beside it. Before a package is offered its files are compared with the
+// stamp, and hashed again when one differs; a package that is not what was fetched
+// is removed (stamp.go).
 //
 // The mirror is offered only for what it can serve: a dependency lock file may
 // hold hashes of the zip file alone, against which an unpacked package cannot be
-// checked. For every package the hash of its content (h1) is kept beside it; a
-// provider that the lock file names with another hash is downloaded.
+// checked. A provider that the lock file names with another hash is downloaded.
 const (
 	packagesDir = "packages" // HOST/NAMESPACE/TYPE/VERSION/OS_ARCH, as in a filesystem mirror
 	hashesDir   = "hashes"   // the same path: a file with the package's h1 hash
+	stampsDir   = "stamps"   // the same path: what its files looked like when they were hashed
 )
 
 // providersDir is where terraform has the packages that it uses, in a project's
@@ -53,13 +60,16 @@ func (j *job) installation() error {
 		}
 		config = string(content)
 	case j.options.Providers != "":
-		locked, err := lockedProviders(filepath.Join(j.dir, lockFile))
+		locked, err := j.lockedProviders()
 		if err != nil {
 			return err
 		}
 		packages := filepath.Join(j.options.Providers, packagesDir)
 		if err := os.MkdirAll(packages, 0o755); err != nil {
 			return fmt.Errorf("making the directory of providers: %w", err)
+		}
+		if err := j.sharedPackages().sift(); err != nil {
+			return fmt.Errorf("looking at the packages of providers: %w", err)
 		}
 		config = j.mirrorConfig(packages, locked)
 	}
@@ -75,8 +85,8 @@ func (j *job) installation() error {
 func (j *job) mirrorConfig(packages string, locked []lockedProvider) string {
 	var here, elsewhere []string
 	for _, p := range locked {
-		hash, err := os.ReadFile(filepath.Join(j.options.Providers, hashesDir, p.path()))
-		if err == nil && slices.Contains(p.hashes, string(hash)) {
+		hash, err := j.sharedPackages().hash(p.path())
+		if err == nil && slices.Contains(p.hashes, hash) {
 			here = append(here, fmt.Sprintf("%q", p.source))
 		} else {
 			elsewhere = append(elsewhere, fmt.Sprintf("%q", p.source))
@@ -96,19 +106,18 @@ func (p lockedProvider) path() string {
 	return filepath.Join(filepath.FromSlash(p.source), p.version, runtime.GOOS+"_"+runtime.GOARCH)
 }
 
-// lockedProviders reads a lock file as terraform writes it. One that is written
-// otherwise only costs downloads: terraform checks hashes itself.
-func lockedProviders(name string) ([]lockedProvider, error) {
-	content, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the dependency lock file: %w", err)
-	}
+// lockedProviders reads the project's lock file as terraform writes it. One that
+// is written otherwise only costs downloads: terraform checks hashes itself.
+func (j *job) lockedProviders() ([]lockedProvider, error) {
+	content, err := j.lock()
+	return providersIn(content), err
+}
+
+// providersIn are the entries of a lock file.
+func providersIn(content []byte) []lockedProvider {
 	block := regexp.MustCompile(`^provider "([A-Za-z0-9][A-Za-z0-9.:-]*/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+)" \{$`)
 	version := regexp.MustCompile(`^version\s*=\s*"([0-9][0-9A-Za-z.+-]*)"$`)
-	hash := regexp.MustCompile(`"(h1:[A-Za-z0-9+/=]+)"`)
+	hash := regexp.MustCompile(`"((?:h1|zh):[A-Za-z0-9+/=]+)"`)
 	var out []lockedProvider
 	for line := range strings.Lines(string(content)) {
 		line = strings.TrimSpace(line)
@@ -131,7 +140,7 @@ func lockedProviders(name string) ([]lockedProvider, error) {
 			p.hashes = append(p.hashes, m[1])
 		}
 	}
-	return slices.DeleteFunc(out, func(p lockedProvider) bool { return p.source == "" || p.version == "" }), nil
+	return slices.DeleteFunc(out, func(p lockedProvider) bool { return p.source == "" || p.version == "" })
 }
 
 // linkProviders puts the locked packages into the project's directory as init
@@ -142,13 +151,13 @@ func (j *job) linkProviders(lock []byte) bool {
 	if named == 0 {
 		return true
 	}
-	locked, err := lockedProviders(filepath.Join(j.dir, lockFile))
-	if err != nil || len(locked) != named || j.options.Providers == "" {
+	locked := providersIn(lock)
+	if len(locked) != named || j.options.Providers == "" {
 		return false
 	}
 	for _, p := range locked {
-		hash, err := os.ReadFile(filepath.Join(j.options.Providers, hashesDir, p.path()))
-		if err != nil || !slices.Contains(p.hashes, string(hash)) {
+		hash, err := j.sharedPackages().hash(p.path())
+		if err != nil || !slices.Contains(p.hashes, hash) {
 			return false
 		}
 		link := filepath.Join(j.dir, providersDir, p.path())
@@ -158,75 +167,4 @@ func (j *job) linkProviders(lock []byte) bool {
 		}
 	}
 	return true
-}
-
-// shareProviders moves what init downloaded to the shared directory.
-func (j *job) shareProviders() error {
-	if j.options.Providers == "" || j.options.CLIConfig != "" {
-		return nil
-	}
-	base := filepath.Join(j.dir, providersDir)
-	found, err := filepath.Glob(filepath.Join(base, "*", "*", "*", "*", "*"))
-	if err != nil {
-		return err
-	}
-	for _, dir := range found {
-		info, err := os.Lstat(dir)
-		if err != nil {
-			return err
-		}
-		if !info.IsDir() {
-			continue // a link to the mirror: it came from there
-		}
-		rel, err := filepath.Rel(base, dir)
-		if err != nil {
-			return err
-		}
-		if err := j.share(dir, rel); err != nil {
-			return fmt.Errorf("sharing provider %s: %w", rel, err)
-		}
-	}
-	return nil
-}
-
-// disown takes a package from the user id of the job, which another job may have
-// later. Without one it is the runner's already.
-func disown(dir string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	return filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
-		return errors.Join(err, os.Lchown(name, 0, 0))
-	})
-}
-
-// share moves one package. When another job was faster, or the directory is on
-// another file system, this job keeps its own copy.
-func (j *job) share(dir, rel string) error {
-	to := filepath.Join(j.options.Providers, packagesDir, rel)
-	if _, err := os.Lstat(to); err == nil {
-		return nil
-	}
-	hash, err := dirhash.HashDir(dir, "", dirhash.Hash1)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(os.MkdirAll(filepath.Dir(to), 0o755), disown(dir)); err != nil {
-		return err
-	}
-	if err := os.Rename(dir, to); err != nil {
-		return nil
-	}
-	if err := os.Symlink(to, dir); err != nil {
-		return err
-	}
-	name := filepath.Join(j.options.Providers, hashesDir, rel)
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return err
-	}
-	temp := fmt.Sprintf("%s.%s", name, j.doc.JobID)
-	if err := os.WriteFile(temp, []byte(hash), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temp, name)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/dirhash"
@@ -48,7 +49,9 @@ func zipMirror(t *testing.T) string {
 		t.Fatal(err)
 	}
 	z := zip.NewWriter(f)
-	w, err := z.CreateHeader(&zip.FileHeader{Name: "terraform-provider-fake_v" + fakeVersion, Method: zip.Deflate, ExternalAttrs: 0o755 << 16})
+	header := &zip.FileHeader{Name: "terraform-provider-fake_v" + fakeVersion, Method: zip.Deflate}
+	header.SetMode(0o755)
+	w, err := z.CreateHeader(header)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +64,12 @@ func zipMirror(t *testing.T) string {
 
 // initJob is a job up to its init, in this process.
 func initJob(t *testing.T, id, providers, mirror, lock string) (*job, error) {
+	t.Helper()
+	return initJobOf(t, id, providers, mirror, lock, func(string) {})
+}
+
+// initJobOf is initJob with what a program does to the package at the end of init.
+func initJobOf(t *testing.T, id, providers, mirror, lock string, does func(installed string)) (*job, error) {
 	t.Helper()
 	terraform, err := exec.LookPath("terraform")
 	if err != nil {
@@ -96,7 +105,9 @@ func initJob(t *testing.T, id, providers, mirror, lock string) (*job, error) {
 	if p := j.terraform(t.Context(), "init", "init", "-input=false", "-no-color"); p != nil {
 		return j, fmt.Errorf("%w: %s", p, p.Detail)
 	}
-	return j, j.shareProviders()
+	does(j.installed())
+	j.shareProviders(t.Context())
+	return j, nil
 }
 
 func (j *job) installed() string {
@@ -130,7 +141,6 @@ func TestParallelInitsShareProviders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	linked := 0
 	for _, j := range jobs {
 		dir, err := filepath.EvalSymlinks(j.installed())
 		if err != nil {
@@ -140,12 +150,10 @@ func TestParallelInitsShareProviders(t *testing.T) {
 		if err != nil || own != hash {
 			t.Errorf("%s has %s, %v", j.doc.JobID, own, err)
 		}
-		if isLink(t, j.installed()) {
-			linked++
-		}
 	}
-	if linked == 0 {
-		t.Error("no job shares the package")
+	later, err := initJob(t, "run-6", providers, t.TempDir(), "")
+	if err != nil || !isLink(t, later.installed()) {
+		t.Errorf("a later job does not share the package: %v", err)
 	}
 	noted, err := os.ReadFile(filepath.Join(providers, hashesDir, fakeSource, fakeVersion, platform))
 	if err != nil || string(noted) != hash {
@@ -195,6 +203,125 @@ func TestLockedProvidersComeFromWhereTheirHashIs(t *testing.T) {
 	}
 }
 
+// poisoned is the content of a package that a job made.
+const poisoned = "#!/bin/sh\n: evil\n"
+
+// t_poison: a plan of one repository cannot change what another one runs, also
+// where no lock file is committed.
+func TestPoisonAPackageThatAJobWroteIsNotShared(t *testing.T) {
+	t.Parallel()
+	mirror, providers := zipMirror(t), t.TempDir()
+	registry, err := dirhash.HashZip(onlyFile(t, filepath.Join(mirror, fakeSource)), dirhash.Hash1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := initJobOf(t, "evil-0", providers, mirror, "", func(installed string) {
+		program := onlyFile(t, installed)
+		if err := os.WriteFile(program, []byte(poisoned), 0o700); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := filepath.EvalSymlinks(first.installed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own, err := dirhash.HashDir(own, "", dirhash.Hash1); err != nil || own == registry {
+		t.Fatalf("the job did not write to its package: %s, %v", own, err)
+	}
+	second, err := initJob(t, "run-1", providers, mirror, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := filepath.EvalSymlinks(second.installed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := dirhash.HashDir(dir, "", dirhash.Hash1); err != nil || got != registry {
+		t.Errorf("the second job runs %s, the registry has %s: %v", got, registry, err)
+	}
+}
+
+func onlyFile(t *testing.T, dir string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%s: %v, %v", dir, found, err)
+	}
+	return found[0]
+}
+
+// T06: whatever becomes of a shared package, no job runs anything but what was
+// fetched.
+func TestASharedPackageIsCheckedWhenItsFilesChanged(t *testing.T) {
+	t.Parallel()
+	mirror := zipMirror(t)
+	for name, c := range map[string]struct {
+		change func(t *testing.T, providers, program string)
+		stays  bool
+	}{
+		"touched":     {func(t *testing.T, _, program string) { check(t, os.Chtimes(program, time.Unix(1, 0), time.Unix(1, 0))) }, true},
+		"other bytes": {func(t *testing.T, _, program string) { check(t, os.WriteFile(program, []byte(poisoned), 0o755)) }, false},
+		"other bytes of the same time and size": {func(t *testing.T, _, program string) {
+			info, err := os.Stat(program)
+			check(t, err)
+			content, err := os.ReadFile(program)
+			check(t, err)
+			content[0] = '!'
+			check(t, os.WriteFile(program, content, 0o755))
+			check(t, os.Chtimes(program, info.ModTime(), info.ModTime()))
+		}, false},
+		"a file more": {func(t *testing.T, _, program string) {
+			check(t, os.WriteFile(program+"-more", []byte(poisoned), 0o755))
+		}, false},
+		"a link": {func(t *testing.T, _, program string) {
+			check(t, errors.Join(os.Rename(program, program+"-"), os.Symlink(program+"-", program)))
+		}, false},
+		"no stamp": {func(t *testing.T, providers, _ string) {
+			check(t, os.Remove(filepath.Join(providers, stampsDir, fakeSource, fakeVersion, platform)))
+		}, false},
+		"another hash": {func(t *testing.T, providers, program string) {
+			check(t, os.WriteFile(filepath.Join(providers, hashesDir, fakeSource, fakeVersion, platform), []byte("h1:evil="), 0o600))
+			check(t, os.Chtimes(program, time.Unix(1, 0), time.Unix(1, 0)))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			providers := t.TempDir()
+			first, err := initJob(t, "run-0", providers, mirror, "")
+			check(t, err)
+			shared := filepath.Join(providers, packagesDir, fakeSource, fakeVersion, platform)
+			program := onlyFile(t, shared)
+			if info, err := os.Stat(program); err != nil || info.Mode().Perm() != 0o755 {
+				t.Errorf("others cannot run the program: %v, %v", info.Mode(), err)
+			}
+			before, err := dirhash.HashDir(shared, "", dirhash.Hash1)
+			check(t, err)
+			c.change(t, providers, program)
+			if _, err := first.sharedPackages().hash(filepath.Join(fakeSource, fakeVersion, platform)); (err == nil) != c.stays {
+				t.Errorf("offered to a job that needs no init: %v", err)
+			}
+			next, err := initJob(t, "run-1", providers, mirror, "")
+			check(t, err)
+			if isLink(t, next.installed()) != c.stays {
+				t.Errorf("offered to a job with an init: %t", isLink(t, next.installed()))
+			}
+			if after, err := dirhash.HashDir(shared, "", dirhash.Hash1); err != nil || after != before {
+				t.Errorf("shared afterwards: %s, want %s: %v", after, before, err)
+			}
+		})
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func zipHash(t *testing.T, mirror string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(mirror, fakeSource, "*.zip"))
@@ -219,8 +346,7 @@ func TestProvidersOfTheRepositoryAreNotUsed(t *testing.T) {
 }
 
 func TestLockFile(t *testing.T) {
-	name := filepath.Join(t.TempDir(), ".terraform.lock.hcl")
-	err := os.WriteFile(name, []byte(`# This file is maintained automatically by "terraform init".
+	got := providersIn([]byte(`# This file is maintained automatically by "terraform init".
 provider "registry.terraform.io/hashicorp/aws" {
   version     = "5.1.0"
   constraints = "~> 5.0"
@@ -235,15 +361,8 @@ provider "registry.terraform.io/../../x" {
 provider "registry.terraform.io/a/b" {
   version = "../../x"
 }
-`), 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := lockedProviders(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []lockedProvider{{source: "registry.terraform.io/hashicorp/aws", version: "5.1.0", hashes: []string{"h1:abc+/="}}}
+`))
+	want := []lockedProvider{{source: "registry.terraform.io/hashicorp/aws", version: "5.1.0", hashes: []string{"h1:abc+/=", "zh:00"}}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(lockedProvider{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -76,6 +76,14 @@ func (s *setup) shared(t testing.TB) string {
 	return dir
 }
 
+// planFile is backendtest.PlanFile where terraform may read it.
+func (s *setup) planFile(t testing.TB, module map[string]string) string {
+	t.Helper()
+	plan := backendtest.PlanFile(t, module)
+	s.options.Read = append(s.options.Read, plan)
+	return plan
+}
+
 // script makes a shell script the terraform of the job.
 func (s *setup) script(t testing.TB, text string) {
 	t.Helper()
@@ -340,7 +348,8 @@ func TestFilesOfTerraform(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"app/main.tf": resource})
 	seen := filepath.Join(s.shared(t), "files")
-	s.script(t, "for fd in 0 1 2 3 4 5 6 7 8 9; do if ( : <&$fd ) 2>/dev/null || ( : >&$fd ) 2>/dev/null; then echo $fd >> "+seen+"; fi; done\n"+`for arg in "$@"; do case "$arg" in -out=*) echo plan > "${arg#-out=}" ;; esac; done`+"\n")
+	plan := s.planFile(t, map[string]string{"main.tf": resource})
+	s.script(t, "for fd in 0 1 2 3 4 5 6 7 8 9; do if ( : <&$fd ) 2>/dev/null || ( : >&$fd ) 2>/dev/null; then echo $fd >> "+seen+"; fi; done\n"+`for arg in "$@"; do case "$arg" in -out=*) cp `+plan+` "${arg#-out=}" ;; esac; done`+"\n")
 	dir := t.TempDir()
 	for _, name := range []string{"alive", "turn"} { // a pipe is not needed to see what is said
 		f, err := os.Create(filepath.Join(dir, name))
@@ -369,7 +378,8 @@ func TestArgumentsAreNotInterpreted(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"a b$(id)`id`;id/main.tf": resource})
 	seen := filepath.Join(s.shared(t), "args")
-	s.script(t, `for a in "$@"; do printf '%s\n' "$a"; case "$a" in -out=*) echo plan > "${a#-out=}" ;; esac; done >> `+seen+"\n")
+	made := s.planFile(t, map[string]string{"main.tf": resource})
+	s.script(t, `for a in "$@"; do printf '%s\n' "$a"; case "$a" in -out=*) cp `+made+` "${a#-out=}" ;; esac; done >> `+seen+"\n")
 	nasty := "x; id $(id) `id` $HOME 'y' \"z\" | & > /tmp/canary"
 	s.doc.Project.Dir = "a b$(id)`id`;id"
 	s.doc.Project.VarFiles = []string{nasty}

@@ -13,13 +13,14 @@ import (
 func TestLargeOutputIsCut(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"app/main.tf": resource})
+	plan := s.planFile(t, map[string]string{"main.tf": resource})
 	s.script(t, `
 case "$1" in
 plan)
 	echo first
 	yes 'a line of which there are very many' | head -c 50000000
 	echo last
-	for arg in "$@"; do case "$arg" in -out=*) echo plan > "${arg#-out=}" ;; esac; done ;;
+	for arg in "$@"; do case "$arg" in -out=*) cp `+plan+` "${arg#-out=}" ;; esac; done ;;
 show) echo '{"format_version":"1.2"}' ;;
 esac
 `)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -18,20 +19,27 @@ import (
 // none.
 func (j *job) keepState() *run.Problem {
 	p := j.doc.Project
-	if name := filepath.Join(j.dir, run.ArtifactErroredState); holdsSomething(name) {
+	if name := filepath.Join(j.dir, run.ArtifactErroredState); j.holdsSomething(name) {
 		return stateNotSaved(j.keepFile(name), p, j.detail("apply"))
 	}
 	for _, name := range []string{"terraform.tfstate", filepath.Join("terraform.tfstate.d", p.Workspace, "terraform.tfstate")} {
-		if name = filepath.Join(j.dir, name); holdsSomething(name) {
+		if name = filepath.Join(j.dir, name); j.holdsSomething(name) {
 			return stateNotRemote(j.keepFile(name), p, j.detail("apply"))
 		}
 	}
 	return nil
 }
 
-func holdsSomething(name string) bool {
-	info, err := os.Lstat(name)
-	return err == nil && info.Mode().IsRegular() && info.Size() > 0
+// holdsSomething reports whether there is a plain file that is not empty, of
+// whatever size.
+func (j *job) holdsSomething(name string) bool {
+	f, err := j.open(name, math.MaxInt64)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	return err == nil && info.Size() > 0
 }
 
 // keepFile stores a state and says in Markdown where it is. It is all that is known
@@ -40,7 +48,7 @@ func holdsSomething(name string) bool {
 func (j *job) keepFile(name string) (where string) {
 	err := j.putAll(context.Background(), map[string]putting{
 		run.ArtifactErroredState: func(ctx context.Context, key string) (run.Artifact, error) {
-			f, err := os.Open(name)
+			f, err := j.open(name, maxState)
 			if err != nil {
 				return run.Artifact{}, err
 			}
@@ -54,7 +62,7 @@ func (j *job) keepFile(name string) (where string) {
 	fmt.Fprintln(os.Stderr, err)
 	kept, inJob := j.path(run.ArtifactErroredState), path.Join("jobs", j.doc.JobID, run.ArtifactErroredState)
 	if err := j.seal(name, kept); err != nil {
-		fmt.Fprintln(os.Stderr, errors.Join(err, os.Rename(name, kept)))
+		fmt.Fprintln(os.Stderr, errors.Join(err, j.move(name, run.ArtifactErroredState)))
 		return codeSpan(inJob)
 	}
 	return j.keptAs(inJob)
@@ -70,7 +78,7 @@ func (j *job) keptAs(where string) string {
 
 // seal copies a file as the keys demand it, whole or not at all.
 func (j *job) seal(name, to string) error {
-	from, err := os.Open(name)
+	from, err := j.open(name, math.MaxInt64)
 	if err != nil {
 		return err
 	}

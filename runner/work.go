@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -49,6 +50,9 @@ type job struct {
 	secrets   *redactor
 	masked    bool // secrets has what the plan marks as sensitive, too
 	cliConfig string
+	commit    commit            // what the source holds of Terraform
+	initial   initialModules    // what init made of it
+	planned   [sha256.Size]byte // digest of the plan that was taken
 	env       []string
 	alive     *os.File
 	turn      *os.File  // nil when nobody waits for the end of the last terraform process
@@ -102,7 +106,7 @@ func work(ctx context.Context, o Options) error {
 	}
 	problem := j.do(ctx)
 	result := j.result(problem)
-	return writeResult(o.Dir, result)
+	return j.writeResultAtLast(result)
 }
 
 // Do does the job whose document lies in o.Dir once, with sources and artifacts

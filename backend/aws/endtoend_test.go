@@ -93,7 +93,7 @@ func TestFiftyJobsAtATime(t *testing.T) {
 	f := newFixture(t, emulator(t, 8))
 	e, inbox := f.engine(t), backendtest.NewInbox()
 	backendtest.Serve(t, e, inbox)
-	source := backendtest.Source(t, f.objects, map[string]string{"app/main.tf": ""})
+	source := backendtest.Source(t, f.objects, backendtest.FakeSource)
 	signals := backendtest.NewSignals(t)
 	for n := range jobs {
 		doc := backendtest.Document(fmt.Sprintf("run%d-0", n), source)

@@ -14,7 +14,7 @@ import (
 func TestT41_LiveLines(t *testing.T) {
 	const leak = "a-secret-that-terraform-prints"
 	f := newFixture(t, emulator(t, 1))
-	source := backendtest.Source(t, f.objects, map[string]string{"app/main.tf": ""})
+	source := backendtest.Source(t, f.objects, backendtest.FakeSource)
 	e, inbox := f.engine(t), backendtest.NewInbox()
 	doc := backendtest.Document("run-0", source)
 	doc.Environment.Variables = []run.JobVariable{{Name: "LEAK", Value: leak}}

@@ -37,7 +37,7 @@ func TestT36_SpotTakesTheMachine(t *testing.T) {
 	f := newFixture(t, emulator(t, 1))
 	e, inbox := f.engine(t), backendtest.NewInbox()
 	backendtest.Serve(t, e, inbox)
-	empty := backendtest.Document("run-0", backendtest.Source(t, f.objects, map[string]string{"app/main.tf": ""}))
+	empty := backendtest.Document("run-0", backendtest.Source(t, f.objects, backendtest.FakeSource))
 
 	t.Run("of a plan", func(t *testing.T) {
 		doc, s := f.held(t, e, "once-0", empty)

@@ -2,8 +2,10 @@ package backendtest
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -11,8 +13,12 @@ import (
 // program of FakeTerraform.
 const Fake = "fake"
 
+// FakeSource is the source of a job that has the program of FakeTerraform: the
+// plan files that it makes are of this.
+var FakeSource = map[string]string{"app/main.tf": ""}
+
 //go:embed testdata/terraform.sh
-var fakeTerraform []byte
+var fakeTerraform string
 
 // FakeTerraform writes a program that behaves like terraform as far as a runner
 // can see, and whose plan and apply end only when they are told to. Signals says
@@ -20,7 +26,12 @@ var fakeTerraform []byte
 func FakeTerraform(t testing.TB) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "terraform")
-	if err := os.WriteFile(path, fakeTerraform, 0o755); err != nil {
+	plan, err := os.ReadFile(PlanFile(t, map[string]string{"main.tf": FakeSource["app/main.tf"]}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(fakeTerraform, "PLAN", base64.StdEncoding.EncodeToString(plan), 1)
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -7,12 +7,15 @@ package backendtest
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -59,6 +62,36 @@ func Source(t testing.TB, a Artifacts, files map[string]string) run.Artifact {
 		t.Fatal(err)
 	}
 	return ref
+}
+
+// PlanFile makes a plan file of a root module, as terraform writes it, for a
+// terraform that is a script. It names a provider, so its apply needs an init.
+func PlanFile(t testing.TB, module map[string]string) (path string) {
+	t.Helper()
+	path = filepath.Join(Shared(t), "made.tfplan")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := zip.NewWriter(f)
+	entries := map[string]string{"tfplan": "a plan", "tfconfig/modules.json": `[{"Key": "", "Dir": "."}]`,
+		".terraform.lock.hcl": "provider \"registry.terraform.io/example/fake\" {\n  version = \"1.0.0\"\n  hashes = [\n    \"h1:none=\",\n  ]\n}\n"}
+	for name, content := range module {
+		entries["tfconfig/m-/"+name] = content
+	}
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		entry, err := w.Create(name)
+		if err == nil {
+			_, err = io.WriteString(entry, entries[name])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // Archive packs files as a source archive.

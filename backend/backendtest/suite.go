@@ -111,7 +111,7 @@ variable "size" {
 func hanging(t *testing.T, h Harness, b run.Backend, id string) (run.JobDocument, Signals) {
 	t.Helper()
 	s := NewSignals(t)
-	doc := Document(id, Source(t, h.Artifacts, realPlan))
+	doc := Document(id, Source(t, h.Artifacts, FakeSource))
 	doc.Project.Terraform, doc.Flags = Fake, []string{s.Flag()}
 	start(t, b, doc)
 	return doc, s
@@ -157,7 +157,7 @@ func cancelStubborn(t *testing.T, h Harness) {
 	Serve(t, b, inbox)
 	s := NewSignals(t)
 	s.Stubborn(t)
-	doc := Document("run-0", Source(t, h.Artifacts, realPlan))
+	doc := Document("run-0", Source(t, h.Artifacts, FakeSource))
 	doc.Project.Terraform, doc.Flags = Fake, []string{s.Flag()}
 	start(t, b, doc)
 	runs(t, s)
@@ -172,7 +172,7 @@ func timeout(t *testing.T, h Harness) {
 	b, inbox := h.Open(t), NewInbox()
 	Serve(t, b, inbox)
 	s := NewSignals(t)
-	doc := Document("run-0", Source(t, h.Artifacts, realPlan))
+	doc := Document("run-0", Source(t, h.Artifacts, FakeSource))
 	doc.Project.Terraform, doc.Flags, doc.Limits.Seconds = Fake, []string{s.Flag()}, 1
 	start(t, b, doc)
 	wantProblem(t, inbox.Finished(t, doc.JobID), run.OutcomeFailed, "timed_out")

@@ -61,7 +61,7 @@ func fakePlanned(t *testing.T, h Harness, b run.Backend, inbox *Inbox, id string
 	t.Helper()
 	s = NewSignals(t)
 	s.Go(t)
-	doc = Document(id, Source(t, h.Artifacts, realPlan))
+	doc = Document(id, Source(t, h.Artifacts, FakeSource))
 	doc.Project.Terraform, doc.Flags, doc.Project.BackendConfig = Fake, []string{s.Flag()}, s.BackendConfig()
 	start(t, b, doc)
 	return Apply(doc, succeeded(t, inbox, doc.JobID)), s.Apply(), s.Init()

@@ -123,7 +123,7 @@ func (f *fixture) applying(t *testing.T) applying {
 	stop := backendtest.Serve(t, e, inbox)
 	signals := backendtest.NewSignals(t)
 	signals.Go(t)
-	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""}))
+	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, backendtest.FakeSource))
 	doc.Project.Terraform, doc.Flags = backendtest.Fake, []string{signals.Flag()}
 	if err := e.Start(t.Context(), doc); err != nil {
 		t.Fatal(err)

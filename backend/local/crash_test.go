@@ -36,7 +36,7 @@ func TestJobsSurviveTheKilledEngine(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	signals := backendtest.NewSignals(t)
-	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""}))
+	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, backendtest.FakeSource))
 	doc.Project.Terraform, doc.Flags = backendtest.Fake, []string{signals.Flag()}
 	if err := f.open(t).Start(t.Context(), doc); err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestJobsThatDiedWhileNoEngineRanAreLost(t *testing.T) {
 	e, inbox := f.open(t), backendtest.NewInbox()
 	stop := backendtest.Serve(t, e, inbox)
 	signals := backendtest.NewSignals(t)
-	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""}))
+	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, backendtest.FakeSource))
 	doc.Project.Terraform, doc.Flags = backendtest.Fake, []string{signals.Flag()}
 	if err := e.Start(t.Context(), doc); err != nil {
 		t.Fatal(err)

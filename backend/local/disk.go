@@ -3,12 +3,10 @@ package local
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -33,30 +31,6 @@ func (e *Engine) Short(ctx context.Context, short bool) {
 		j.makeRoom(ctx, noRoomSays)
 	}
 }
-
-// watchDisk ends jobs whose files take more than one job may, until ctx is done.
-func (e *Engine) watchDisk(ctx context.Context) {
-	tick := time.NewTicker(diskEvery)
-	defer tick.Stop()
-	for e.o.Disk > 0 {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		e.mu.Lock()
-		running := e.running()
-		e.mu.Unlock()
-		for _, j := range running {
-			if j.ended.Load() == nil && diskUse(string(j.files)) > e.o.Disk {
-				j.makeRoom(ctx, fmt.Sprintf("The files of this job took more than the %d MiB that the server allows, so it was ended.", e.o.Disk>>20))
-			}
-		}
-	}
-}
-
-// diskEvery is how often the files of jobs are looked at.
-const diskEvery = 2 * time.Second
 
 // running are the jobs that may have a process. e.mu is held.
 func (e *Engine) running() (out []*job) {

@@ -56,7 +56,7 @@ func TestAJobThatTakesTooMuchDiskIsEnded(t *testing.T) {
 	f.plans(t, e, "small-0")
 	f.plans(t, e, "large-0")
 	r := inbox.Finished(t, "large-0")
-	if r.Outcome != run.OutcomeFailed || r.Problem.Code != "disk_full" || !strings.HasPrefix(r.Problem.Message, "The files of this job took more than the 32 MiB") {
+	if r.Outcome != run.OutcomeFailed || r.Problem.Code != "disk_exceeded" || !strings.HasPrefix(r.Problem.Message, "The job wrote more than the 32 MiB") {
 		t.Errorf("it ended with %+v, %+v", r, r.Problem)
 	}
 	if _, err := os.Stat(filepath.Join(f.options.Dir, "large-0", "home")); !os.IsNotExist(err) {

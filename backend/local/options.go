@@ -41,7 +41,8 @@ type Options struct {
 	Isolation  jail.Mode     // what happens where what a job runs cannot be kept apart; the zero value is jail.Required
 	Users      jail.Users    // user ids for jobs of a server that is root; zero is the default
 	Limits     jail.Limits   // of each job; zero is the default of each
-	Disk       int64         // bytes that the files of one job may take; 0 is no limit
+	Disk       int64         // bytes that a job may have on the disk; 0 is the runner's default
+	Reserve    int64         // bytes of the disk that stay free; 0 is the runner's default
 	Pass       []string      // environment variables of this process that terraform gets as they are, such as HTTPS_PROXY
 	Now        func() time.Time
 }

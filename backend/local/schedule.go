@@ -48,7 +48,6 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 	for _, j := range found {
 		jobs.Go(func() { e.resume(ctx, j, deliver) })
 	}
-	jobs.Go(func() { e.watchDisk(ctx) })
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	for ctx.Err() == nil { // select alone might prefer a token to the end

@@ -93,7 +93,7 @@ func TestJobsThatCannotBegin(t *testing.T) {
 			c.change(&f.options)
 			e, inbox := f.open(t), backendtest.NewInbox()
 			backendtest.Serve(t, e, inbox)
-			source := backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""})
+			source := backendtest.Source(t, f.artifacts, backendtest.FakeSource)
 			for _, id := range []string{"run-0", "run-1"} { // the place is free again
 				if err := e.Start(t.Context(), backendtest.Document(id, source)); err != nil {
 					t.Fatal(err)
@@ -131,7 +131,7 @@ func TestOldJobsAreRemoved(t *testing.T) {
 	f := newFixture(t)
 	e, inbox := f.open(t), backendtest.NewInbox()
 	stop := backendtest.Serve(t, e, inbox)
-	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""}))
+	doc := backendtest.Document("run-0", backendtest.Source(t, f.artifacts, backendtest.FakeSource))
 	if err := e.Start(t.Context(), doc); err != nil {
 		t.Fatal(err)
 	}

@@ -18,5 +18,5 @@ func TestT41_LiveLines(t *testing.T) {
 	}
 	e, inbox := f.open(t), backendtest.NewInbox()
 	backendtest.Serve(t, e, inbox)
-	backendtest.LiveLines(t, e, inbox, backendtest.Document("run-0", backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""})), leak)
+	backendtest.LiveLines(t, e, inbox, backendtest.Document("run-0", backendtest.Source(t, f.artifacts, backendtest.FakeSource)), leak)
 }

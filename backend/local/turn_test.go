@@ -27,13 +27,14 @@ type crew struct {
 	dir    string
 	jobs   string
 	source run.Artifact
+	plan   string // a plan file of it
 }
 
 // Its last step takes a moment in any case, so that a process too many is seen.
 const crewTerraform = `#!/bin/sh
 job=${PWD%/source/app} job=${job##*/} control=CONTROL
 echo "+ $job $1" >> $control/trace
-for last; do case "$last" in -out=*) echo plan > "${last#-out=}" ;; esac; done
+for last; do case "$last" in -out=*) cp PLAN "${last#-out=}" ;; esac; done
 if [ "$1" = show ]; then
 	while sleep 0.03; [ -d $control ] && [ ! -e $control/go-$job ] && [ ! -e $control/go ]; do :; done
 	[ -e $control/slow-$job ] && while sleep 0.03; [ -d $control ] && [ ! -e $control/slowed-$job ]; do :; done
@@ -46,10 +47,12 @@ func newCrew(t *testing.T, f *fixture) *crew {
 	t.Helper()
 	c := &crew{
 		dir: backendtest.Shared(t), jobs: f.options.Dir,
-		source: backendtest.Source(t, f.artifacts, map[string]string{"app/main.tf": ""}),
+		source: backendtest.Source(t, f.artifacts, backendtest.FakeSource),
+		plan:   backendtest.PlanFile(t, map[string]string{"main.tf": backendtest.FakeSource["app/main.tf"]}),
 	}
 	script := filepath.Join(t.TempDir(), "terraform")
-	if err := os.WriteFile(script, []byte(strings.ReplaceAll(crewTerraform, "CONTROL", c.dir)), 0o755); err != nil {
+	text := strings.NewReplacer("CONTROL", c.dir, "PLAN", c.plan).Replace(crewTerraform)
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	f.options.Parallel, f.options.Terraform = 2, binaries{real: script}
@@ -103,7 +106,11 @@ func (c *crew) hand(t *testing.T, n int) {
 		plan, err = os.OpenFile(filepath.Join(c.jobs, id(n), run.ArtifactPlan), os.O_WRONLY|syscall.O_NONBLOCK, 0)
 		return err == nil
 	})
-	if _, err := plan.WriteString("plan"); err != nil {
+	content, err := os.ReadFile(c.plan)
+	if err != nil {
+		t.Error(err)
+	}
+	if _, err := plan.Write(content); err != nil {
 		t.Error(err)
 	}
 	if err := plan.Close(); err != nil {

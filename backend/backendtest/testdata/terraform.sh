@@ -1,7 +1,7 @@
 #!/bin/sh
 # Stands in for terraform where a step has to last until a test says so. What a
 # test and a step say to each other is files in the directory of their signals.
-# A plan file holds that of the apply.
+# A plan file has that of the apply before its first byte.
 
 last() { for last; do :; done; }
 
@@ -38,10 +38,13 @@ plan)
 	echo "data.fake.this: Reading..."
 	echo "password = $LEAK"
 	wait_for_go
-	echo "$signals/apply" > "$out" ;;
+	{ echo "$signals/apply"; base64 -d <<-END
+		PLAN
+	END
+	} > "$out" ;;
 apply)
 	last "$@"
-	signals=$(cat "$last")
+	signals=$(head -n 1 "$last")
 	echo "resource: Creating..."
 	[ -z "$LEAK" ] || echo "it is $LEAK"
 	wait_for_go

@@ -1,0 +1,161 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Bounds of the disk, in bytes, where an engine names none.
+const (
+	defaultDisk    = 10 << 30  // of what a job may have in its directory
+	defaultReserve = 512 << 20 // of what stays free for results, the store and webhooks
+)
+
+// walkEvery is after how many looks a job's files are added up, when the free
+// space does not tell that it is worth while earlier.
+const walkEvery = 40
+
+// maxWalked bounds how many files are added up: a job that has more has a limit
+// broken, too.
+const maxWalked = 1_000_000
+
+// diskWatch looks after what a job takes of the disk.
+type diskWatch struct {
+	looks    int
+	freeThen int64 // when its files were added up last
+}
+
+// watchDisk begins to look, before a step does.
+func (j *job) watchDisk() *diskWatch {
+	free, err := freeBelow(j.options.Dir)
+	if err != nil {
+		free = 0
+	}
+	return &diskWatch{freeThen: free}
+}
+
+// broken is the problem of a job that takes more of the disk than it may. Asking
+// how much is free costs nothing, so that is done each time.
+func (w *diskWatch) broken(j *job) *run.Problem {
+	limit, reserve := j.diskLimits()
+	free, err := freeBelow(j.options.Dir)
+	if err != nil {
+		return nil
+	}
+	if free < reserve && j.uses() > 0 {
+		return diskFull(reserve)
+	}
+	w.looks++
+	if w.looks%walkEvery != 0 && w.freeThen-free < limit/8 {
+		return nil
+	}
+	w.freeThen = free
+	if j.uses() > limit {
+		return diskExceeded(limit)
+	}
+	return nil
+}
+
+func (j *job) diskLimits() (limit, reserve int64) {
+	limit, reserve = j.options.Disk, j.options.DiskReserve
+	if limit <= 0 {
+		limit = defaultDisk
+	}
+	if reserve <= 0 {
+		reserve = defaultReserve
+	}
+	return limit, reserve
+}
+
+func freeBelow(dir string) (int64, error) {
+	var at unix.Statfs_t
+	if err := unix.Statfs(dir, &at); err != nil {
+		return 0, err
+	}
+	return int64(at.Bavail) * int64(at.Bsize), nil //nolint:unconvert // the types differ between systems
+}
+
+// uses adds up the blocks of everything in the job's directory. What cannot be
+// read was just removed.
+func (j *job) uses() int64 {
+	var total int64
+	files := 0
+	_ = filepath.WalkDir(j.options.Dir, func(name string, _ fs.DirEntry, err error) error {
+		if files++; files > maxWalked {
+			total = 1 << 62
+			return fs.SkipAll
+		}
+		var at unix.Stat_t
+		if err == nil && unix.Lstat(name, &at) == nil {
+			total += at.Blocks * 512
+		}
+		return nil
+	})
+	return total
+}
+
+// free removes what only terraform needed, once no terraform runs any more. A job
+// that filled the disk then leaves room for its result.
+func (j *job) free() error {
+	var errs []error
+	for _, name := range []string{"home", "source", "fetch"} {
+		errs = append(errs, os.RemoveAll(j.path(name)))
+	}
+	return errors.Join(errs...)
+}
+
+// Waits between tries to write a result for which there is no room.
+const (
+	resultTries = 20
+	resultWait  = 3 * time.Second
+)
+
+// writeResultAtLast writes the result. When there is no room for it, it makes some
+// and goes on trying: a job without a result is never over, and its files stay.
+func (j *job) writeResultAtLast(r run.Result) error {
+	for try := 1; ; try++ {
+		err := writeResult(j.options.Dir, r)
+		full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+		if !full || try == resultTries {
+			return err
+		}
+		if try > 1 {
+			time.Sleep(resultWait)
+		}
+		// A state that could not be stored is no longer in there (keepFile); what
+		// terraform printed is stored, or could not be.
+		if err := errors.Join(j.free(), os.Truncate(j.path(printedFile), 0), os.Truncate(j.path(errorsFile), 0)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+}
+
+// makeRoom frees the disk when that is why a plan ended, so that the rest of the
+// job finds room.
+func (j *job) makeRoom(p *run.Problem) {
+	if p.Code != "disk_exceeded" && p.Code != "disk_full" {
+		return
+	}
+	if err := j.free(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+}
+
+func diskExceeded(limit int64) *run.Problem {
+	return &run.Problem{Code: "disk_exceeded", Message: fmt.Sprintf(
+		"The job wrote more than the %s that the server allows to the disk, and was ended. Look for a program that writes without end or large downloads, or have the limit raised; then comment `/plan` again.", megabytes(limit))}
+}
+
+func diskFull(reserve int64) *run.Problem {
+	return &run.Problem{Code: "disk_full", Message: fmt.Sprintf(
+		"The server's disk has less than %s left, which it keeps for itself, so the job was ended. Tell whoever runs Lockkeeper; then comment `/plan` again.", megabytes(reserve))}
+}

@@ -1,0 +1,60 @@
+package runner
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// What a job left in place of a file: nothing of the server is read, and nothing
+// is waited for.
+func TestOnlyPlainFilesOfAJobAreRead(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "secret")
+	check(t, os.WriteFile(secret, []byte("the key"), 0o600))
+	for name, c := range map[string]struct {
+		make func(t *testing.T, file string)
+		want string // what is read; empty is an error
+	}{
+		"a file":                 {func(t *testing.T, file string) { check(t, os.WriteFile(file, []byte("state"), 0o600)) }, "state"},
+		"a link":                 {func(t *testing.T, file string) { check(t, os.Symlink(secret, file)) }, ""},
+		"a link to a file of it": {func(t *testing.T, file string) { check(t, os.Symlink("main.tf", file)) }, ""},
+		"a FIFO":                 {func(t *testing.T, file string) { check(t, syscall.Mkfifo(file, 0o600)) }, ""},
+		"a directory":            {func(t *testing.T, file string) { check(t, os.Mkdir(file, 0o700)) }, ""},
+		"a device":               {func(t *testing.T, file string) { check(t, os.Symlink("/dev/zero", file)) }, ""},
+		"a large sparse file": {func(t *testing.T, file string) {
+			check(t, os.WriteFile(file, nil, 0o600))
+			check(t, os.Truncate(file, 1<<40))
+		}, ""},
+		"a directory that leads out": {func(t *testing.T, file string) {
+			dir := filepath.Dir(file)
+			check(t, os.RemoveAll(dir))
+			check(t, os.Symlink(filepath.Dir(secret), dir))
+			check(t, os.Symlink("secret", filepath.Join(filepath.Dir(secret), filepath.Base(file))))
+		}, ""},
+		"a directory that leads to the job's own files": {func(t *testing.T, file string) {
+			dir := filepath.Dir(file)
+			check(t, os.WriteFile(filepath.Join(filepath.Dir(filepath.Dir(dir)), filepath.Base(file)), []byte("result"), 0o600))
+			check(t, os.RemoveAll(dir))
+			check(t, os.Symlink("..", dir))
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := &job{options: Options{Dir: t.TempDir()}}
+			j.dir = j.path("source/app")
+			check(t, os.MkdirAll(j.dir, 0o700))
+			file := filepath.Join(j.dir, "errored.tfstate")
+			c.make(t, file)
+			content, err := j.read(file, 1000)
+			if string(content) != c.want || (err == nil) != (c.want != "") {
+				t.Errorf("read %q, %v", content, err)
+			}
+			if errors.Is(err, fs.ErrNotExist) && name != "a directory that leads out" {
+				t.Errorf("not looked at: %v", err)
+			}
+		})
+	}
+}
