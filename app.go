@@ -72,6 +72,7 @@ type kept struct {
 	db        *store.SQLite
 	artifacts artifactStore
 	dir       *artifact.Dir // of the artifacts; nil when they are in a bucket
+	keys      artifact.Keys // of that directory
 	index     *project.Index
 }
 
@@ -88,9 +89,15 @@ func (k *kept) openArtifacts(ctx context.Context, cfg config.Config) (err error)
 		k.artifacts, err = openBucket(ctx, cfg.AWS)
 		return err
 	}
-	k.dir, err = artifact.OpenDir(filepath.Join(cfg.DataDir, "artifacts"))
+	if k.keys, err = artifact.ParseKeys(cfg.EncryptionKey.Reveal()); err != nil {
+		return err
+	}
+	if k.dir, err = artifact.OpenDir(filepath.Join(cfg.DataDir, "artifacts")); err != nil {
+		return err
+	}
+	k.dir.Keys = k.keys
 	k.artifacts = k.dir
-	return err
+	return nil
 }
 
 // open opens what the config names, and what works for all parts.
@@ -156,11 +163,11 @@ func (a *app) close() error {
 	return all
 }
 
-// lockDataDir makes sure that one server works on a data directory. The
-// operating system ends the lock with the process.
+// lockDataDir makes sure that one server works on a data directory, and nobody
+// else looks into it. The operating system ends the lock with the process.
 func (a *app) lockDataDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("making the data directory: %w", err)
+	if err := makePrivate(dir); err != nil {
+		return err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -33,7 +33,7 @@ func newClients(cfg config.GitHub, metrics *server.Metrics) (githubapp.ClientCre
 		githubapp.WithClientCaching(true, newResponseCache),
 		githubapp.WithClientMiddleware(metrics.GitHubClient),
 		githubapp.WithTransport(transport))
-	return githubapp.NewCachingClientCreator(creator, cachedClients)
+	return githubapp.NewCachingClientCreator(renewing{creator}, cachedClients)
 }
 
 // responseCache is a bounded httpcache.Cache.
@@ -60,6 +60,6 @@ func (c responseCache) Delete(key string)               { c.entries.Remove(key) 
 
 // fetchToken returns a source of tokens that can read the contents of one
 // repository and nothing else (T39).
-func fetchToken(clients githubapp.ClientCreator) func(context.Context, run.Repository) (string, error) {
+func fetchToken(clients githubapp.ClientCreator) func(context.Context, run.Repository, string) (string, error) {
 	return (&gitTokens{app: clients.NewAppClient, now: time.Now, kept: map[scope]*github.InstallationToken{}}).read
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"os"
@@ -25,9 +26,9 @@ func (s *stage) launch() {
 	log, err := os.OpenFile(filepath.Join(s.dir, "server.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	s.check(err)
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command(os.Args[0], "serve", "--config", s.config)
-	cmd.Env = append(os.Environ(), asLockkeeper+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd := exec.Command(cmp.Or(s.executable, os.Args[0]), "serve", "--config", s.config)
+	cmd.Env = append(append(os.Environ(), asLockkeeper+"=1"), s.environment...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: s.user}
 	cmd.Stderr = log
 	s.check(cmd.Start())
 	s.mu.Lock()

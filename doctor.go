@@ -11,7 +11,8 @@ import (
 )
 
 type doctorCmd struct {
-	AWS doctorAWSCmd `cmd:"" name:"aws" help:"Look at what the AWS engine needs, and run jobs that can do nothing to their ends."`
+	AWS    doctorAWSCmd    `cmd:"" name:"aws" help:"Look at what the AWS engine needs, and run jobs that can do nothing to their ends."`
+	GitHub doctorGitHubCmd `cmd:"" name:"github" help:"Look whether GitHub protects the branches whose rules count."`
 }
 
 type doctorAWSCmd struct {

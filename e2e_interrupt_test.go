@@ -203,7 +203,7 @@ func TestAConfigThatArrivesOnTheBaseBranchCountsForTheNextPlan(t *testing.T) {
 }
 
 func TestABaseBranchOtherThanTheDefaultGivesConfigAndChanges(t *testing.T) {
-	s := newStory(t)
+	s := newStory(t, branches("main", "release"))
 	author := s.world.GitHub.As(ana)
 	_, err := author.Push(sandbox.Repository, "release", "Two lives of one directory", github.Files{
 		"lockkeeper.yml": "version: 1\nprojects:\n" +

@@ -42,7 +42,7 @@ func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, err
 	}
 	return local.New(local.Options{
 		Dir: filepath.Join(cfg.DataDir, "jobs"), Artifacts: filepath.Join(cfg.DataDir, "artifacts"),
-		Executable: runner, Evaluator: evaluator, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
+		Keys: k.keys, Executable: runner, Evaluator: evaluator, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
 		Secrets: func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
 			return cfg.Environments[env.Name].Resolve(string(kind), os.Getenv)
 		},
@@ -70,7 +70,7 @@ func runnerCommand() ([]string, error) {
 	if small != "" || err != nil {
 		return []string{small}, err
 	}
-	executable, err := os.Executable()
+	executable, err := ownExecutable()
 	return []string{executable, "runner"}, err
 }
 
@@ -104,6 +104,7 @@ func newPreparer(cfg config.Config, clients githubapp.ClientCreator, k kept) *pr
 		Runs: func(ctx context.Context, repositoryID int64, number int) ([]run.Run, error) {
 			return k.db.PullRuns(ctx, repositoryID, number, judgedRuns)
 		},
+		Branches: cfg.BranchesOf, Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
 		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply",
 		Environments: environments, Rules: rules,
 		PlanPolicy:  prepare.PlanPolicy{Dir: cfg.PlanPolicy.Dir, Server: cfg.PlanPolicy.ServerDir},

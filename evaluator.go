@@ -32,9 +32,9 @@ func findEvaluator() (string, error) {
 // beside finds a program of Lockkeeper's in the directory of this executable;
 // empty when there is none.
 func beside(name string) (string, error) {
-	executable, err := os.Executable()
+	executable, err := ownExecutable()
 	if err != nil {
-		return "", fmt.Errorf("finding the own executable: %w", err)
+		return "", err
 	}
 	path := filepath.Join(filepath.Dir(executable), name)
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {

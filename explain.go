@@ -64,6 +64,7 @@ func (c *explainCmd) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(mirrors)) }()
 	preparer := newPreparer(cfg, clients, kept)
 	preparer.Mirrors = &pull.Mirrors{Dir: mirrors}
+	preparer.KeepPushes = nil
 	v, err := preparer.Why(ctx, repo, number, c.As, c.Project)
 	if problem, ok := errors.AsType[*run.Problem](err); ok {
 		return errors.New(problem.Message)

@@ -17,14 +17,17 @@ var layout = map[string][]string{
 	"policy":   {"run"},
 	"commands": {},
 	"project":  {},
-	"run":      {},
+	"run":      {"fair"},
+
+	// Whose turn it is, for whoever has slots to give.
+	"fair": {},
 
 	// Adapters know the domain, never each other.
 	"store":         {"run"},
 	"artifact":      {"run", "artifact"},
 	"pull":          {"project"},
-	"report":        {"run", "report/markdown"},
-	"server":        {"run", "policy", "commands"},
+	"report":        {"run", "report/markdown", "fair"},
+	"server":        {"run", "policy", "commands", "fair"},
 	"server/config": {},
 
 	// prepare composes: facts, verdict, projects, sources.
@@ -32,7 +35,7 @@ var layout = map[string][]string{
 
 	// Inside a job there is no GitHub; the engine starts the runner.
 	"runner":              {"run", "project", "artifact", "runner", "runner/*"},
-	"backend/local":       {"run", "artifact", "runner", "runner/*", "backend/local/*"},
+	"backend/local":       {"run", "artifact", "runner", "runner/*", "backend/local/*", "fair"},
 	"backend/backendtest": {"run", "artifact"},
 
 	// In AWS the state machine starts the container, which finds no terraform by
@@ -58,7 +61,7 @@ var layout = map[string][]string{
 	"bench": {"*"},
 }
 
-var domain = []string{"policy", "commands", "project", "run"}
+var domain = []string{"policy", "commands", "project", "run", "fair"}
 
 // outside lists what the domain must not import from other modules.
 var outside = []string{

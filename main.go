@@ -45,6 +45,14 @@ func command(args []string) int {
 	if len(args) > 0 && args[0] == "runner" { // one per job: nothing else is set up for it
 		return runner.Main(context.Background(), args[1:])
 	}
+	if err := unseen(); err != nil {
+		return complain(err)
+	}
+	if len(args) > 0 && args[0] == "serve" {
+		if err := hideEnvironment(); err != nil {
+			return complain(err)
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c cli

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == evaluatorName {
 		os.Exit(rego.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	if os.Getenv(asLockkeeper) != "" || len(os.Args) > 1 && os.Args[1] == "runner" {
+	if os.Getenv(asLockkeeper) != "" || os.Getenv(handedFD) != "" || len(os.Args) > 1 && os.Args[1] == "runner" {
 		os.Exit(command(os.Args[1:]))
 	}
 	os.Exit(m.Run())
@@ -53,6 +54,12 @@ type stage struct {
 	config string        // file
 	store  *store.SQLite // the server's own, opened a second time to look on
 	github *httptest.Server
+	hook   string // where the server in this process takes webhooks
+
+	// Of the server when it is a process; left out, they are those of the tests.
+	executable  string
+	environment []string
+	user        *syscall.Credential
 
 	mu      sync.Mutex
 	onCall  func(n int, r *http.Request, serve func())     // guarded by mu; sees each call of GitHub's API
@@ -153,7 +160,8 @@ func (s *stage) serve(change ...func(*app)) (stop func()) {
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	s.check(err)
-	s.world.GitHub.SetWebhook("http://"+l.Addr().String()+githubapp.DefaultWebhookRoute, s.world.WebhookSecret)
+	s.hook = "http://" + l.Addr().String() + githubapp.DefaultWebhookRoute
+	s.world.GitHub.SetWebhook(s.hook, s.world.WebhookSecret)
 	done := make(chan error, 1)
 	go func() { done <- a.run(ctx, func(ctx context.Context) error { return server.Serve(ctx, l, a.handler) }) }()
 	return sync.OnceFunc(func() {

@@ -26,6 +26,7 @@ func policyRules(p config.Policy) policy.Rules {
 		MaxPlanAge:         time.Duration(p.MaxPlanAge),
 		Drafts:             p.AllowDraft,
 		NoApply:            !p.AllowApply,
+		NoButtons:          !p.Buttons,
 	}
 }
 
@@ -47,6 +48,17 @@ func withoutApply(cfg config.Config) map[string]bool {
 	out := map[string]bool{}
 	for name, env := range cfg.Environments {
 		if !env.Policy.AllowApply {
+			out[name] = true
+		}
+	}
+	return out
+}
+
+// withoutButtons lists the environments that no button changes anything of.
+func withoutButtons(cfg config.Config) map[string]bool {
+	out := map[string]bool{}
+	for name, env := range cfg.Environments {
+		if !env.Policy.Buttons {
 			out[name] = true
 		}
 	}

@@ -20,7 +20,7 @@ func TestPolicyRules(t *testing.T) {
 	want := policy.Rules{
 		Approvals: 1, CodeOwners: true, ApprovedBy: []string{"acme/a"}, Plan: []string{"acme/p"}, Apply: []string{"@ana", "@ben"},
 		Unlock: []string{"@cleo"}, Override: []string{"@dora"}, Current: policy.CurrentStrict, RequiredChecks: []string{"build"},
-		Protected: []string{"aws_*"}, ProtectedApprovals: 2, MaxPlanAge: time.Hour, Drafts: true, NoApply: true,
+		Protected: []string{"aws_*"}, ProtectedApprovals: 2, MaxPlanAge: time.Hour, Drafts: true, NoApply: true, NoButtons: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

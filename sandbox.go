@@ -204,6 +204,7 @@ func writeConfig(dir string, world *sandbox.Sandbox, change ...func(map[string]a
 		"data_dir": in("server"),
 		"github": map[string]any{
 			"url": world.URL, "api_url": world.URL + "/api/v3/", "app_id": sandbox.AppID,
+			"writes_per_minute": 1_000_000, "writes_per_hour": 1_000_000, // this GitHub has no such limits
 			"private_key_file": in("private-key.pem"), "webhook_secret_file": in("webhook-secret"),
 		},
 		"default_environment": "dev",

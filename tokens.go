@@ -29,10 +29,11 @@ type scope struct{ installation, repository int64 }
 // than any fetch takes.
 const tokenReserve = 15 * time.Minute
 
-// read returns a token that can read the contents of one repository.
-func (t *gitTokens) read(ctx context.Context, repo run.Repository) (string, error) {
+// read returns a token that can read the contents of one repository, another
+// one than refused.
+func (t *gitTokens) read(ctx context.Context, repo run.Repository, refused string) (string, error) {
 	of := scope{repo.InstallationID, repo.ID}
-	if token := t.find(of); token != nil {
+	if token := t.find(of, refused); token != nil {
 		return token.GetToken(), nil
 	}
 	client, err := t.app()
@@ -52,12 +53,12 @@ func (t *gitTokens) read(ctx context.Context, repo run.Repository) (string, erro
 	return token.GetToken(), nil
 }
 
-// find forgets what is too old on its way.
-func (t *gitTokens) find(of scope) *github.InstallationToken {
+// find forgets what is too old, or refused, on its way.
+func (t *gitTokens) find(of scope, refused string) *github.InstallationToken {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	maps.DeleteFunc(t.kept, func(_ scope, token *github.InstallationToken) bool {
-		return token.GetExpiresAt().Sub(t.now()) < tokenReserve
+		return token.GetToken() == refused || token.GetExpiresAt().Sub(t.now()) < tokenReserve
 	})
 	return t.kept[of]
 }

@@ -37,7 +37,7 @@ func TestATokenForGitIsUsedAgainForOneRepositoryUntilItIsOld(t *testing.T) {
 		{other, 0, "t2"},
 	} {
 		now = now.Add(step.pass)
-		if got, err := tokens.read(t.Context(), step.repo); err != nil || got != step.want {
+		if got, err := tokens.read(t.Context(), step.repo, ""); err != nil || got != step.want {
 			t.Errorf("after %s: %q, %v, want %q", step.pass, got, err, step.want)
 		}
 	}

@@ -33,6 +33,7 @@ const sweepEvery = 5 * time.Minute
 func (w wiring) sender() *report.Sender {
 	s := &report.Sender{
 		Store: w.db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: w.cfg.GitHub.AppID, WebURL: w.cfg.GitHub.URL, NoApply: withoutApply(w.cfg),
+		NoButtons: withoutButtons(w.cfg), PerMinute: w.cfg.GitHub.WritesPerMinute, PerHour: w.cfg.GitHub.WritesPerHour,
 		Client: func(_ context.Context, id int64) (*github.Client, error) { return w.clients.NewInstallationClient(id) },
 		Open:   func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return w.artifacts.Open(ctx, ref) },
 	}
@@ -51,8 +52,9 @@ func (w wiring) worker(p *prepare.Preparer, notify func()) *run.Worker {
 func (w wiring) base(ctx context.Context, p *prepare.Preparer, worker *run.Worker, notify func()) *server.Base {
 	return &server.Base{
 		Runs: worker, Store: w.db, Facts: p.Facts, Why: why(p), Notify: notify, Now: time.Now, AppID: w.cfg.GitHub.AppID,
-		Repositories: w.cfg.Repositories, Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: status(ctx, w.engine),
-		RequiredChecks: requiredChecks(w.cfg),
+		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: status(ctx, w.engine),
+		RequiredChecks: requiredChecks(w.cfg), NoButtons: withoutButtons(w.cfg), Written: p.Written,
+		Pressed: (&server.Presses{App: w.clients.NewAppClient, RetryAfter: pull.RetryAfter, Now: time.Now}).Confirm,
 	}
 }
 

@@ -21,6 +21,11 @@ const incoming = ".incoming"
 // Dir is a directory of artifacts. Any number of goroutines and processes may
 // use one directory at the same time. Make one with OpenDir.
 type Dir struct {
+	// Keys encrypt what Put stores, and read it; set them before use. Digest and
+	// size of a Ref are those of the content, whatever is on disk. What PutContent
+	// stores, which comes from a repository, and claims are in clear.
+	Keys Keys
+
 	root *os.Root
 }
 
@@ -52,7 +57,7 @@ func (d *Dir) Put(ctx context.Context, key string, r io.Reader) (Ref, error) {
 	if err := CheckKey(key); err != nil {
 		return Ref{}, err
 	}
-	return d.put(ctx, r, func(string) string { return key })
+	return d.put(ctx, r, d.Keys, func(string) string { return key })
 }
 
 // PutContent stores what r gives under prefix/<its SHA-256>. Putting the same
@@ -61,15 +66,15 @@ func (d *Dir) PutContent(ctx context.Context, prefix string, r io.Reader) (Ref, 
 	if err := CheckKey(prefix + "/" + hex.EncodeToString(make([]byte, sha256.Size))); err != nil {
 		return Ref{}, err
 	}
-	return d.put(ctx, r, func(digest string) string { return prefix + "/" + digest })
+	return d.put(ctx, r, Keys{}, func(digest string) string { return prefix + "/" + digest })
 }
 
 // put writes r to a temporary file and then gives it the name that keyOf makes
 // of its digest.
-func (d *Dir) put(ctx context.Context, r io.Reader, keyOf func(digest string) string) (Ref, error) {
+func (d *Dir) put(ctx context.Context, r io.Reader, keys Keys, keyOf func(digest string) string) (Ref, error) {
 	temp := path.Join(incoming, rand.Text())
 	defer func() { _ = d.root.Remove(temp) }() // gone already when it was renamed
-	ref, err := d.write(ctx, temp, r)
+	ref, err := d.write(ctx, temp, r, keys)
 	if err != nil {
 		return Ref{}, fmt.Errorf("storing artifact: %w", err)
 	}
@@ -80,20 +85,33 @@ func (d *Dir) put(ctx context.Context, r io.Reader, keyOf func(digest string) st
 	return ref, nil
 }
 
-func (d *Dir) write(ctx context.Context, temp string, r io.Reader) (Ref, error) {
+func (d *Dir) write(ctx context.Context, temp string, r io.Reader, keys Keys) (Ref, error) {
 	f, err := d.root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return Ref{}, err
 	}
-	digest := sha256.New()
-	size, err := io.Copy(io.MultiWriter(f, digest), ContextReader(ctx, r))
+	ref, err := copySealed(f, ContextReader(ctx, r), keys)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return Ref{}, err
 	}
-	return Ref{SHA256: hex.EncodeToString(digest.Sum(nil)), Size: size}, nil
+	return ref, nil
+}
+
+// copySealed copies all of r to w, encrypted, and tells what it was.
+func copySealed(w io.Writer, r io.Reader, keys Keys) (Ref, error) {
+	sealed, err := keys.Seal(w)
+	if err != nil {
+		return Ref{}, err
+	}
+	digest := sha256.New()
+	size, err := io.Copy(io.MultiWriter(sealed, digest), r)
+	if err == nil {
+		err = sealed.Close()
+	}
+	return Ref{SHA256: hex.EncodeToString(digest.Sum(nil)), Size: size}, err
 }
 
 // publish renames temp to key and makes the new name survive a power cut. It

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -11,7 +12,8 @@ import (
 
 // Open returns a reader of the artifact. It gives io.EOF only after all bytes
 // were read and match the Ref; otherwise it ends in ErrChanged. So nothing may
-// be acted upon before io.EOF was seen. A missing artifact is ErrNotFound.
+// be acted upon before io.EOF was seen. A missing artifact is ErrNotFound, one
+// that none of Keys reads ErrSealed.
 func (d *Dir) Open(_ context.Context, ref Ref) (io.ReadCloser, error) {
 	if err := CheckRef(ref); err != nil {
 		return nil, err
@@ -20,7 +22,17 @@ func (d *Dir) Open(_ context.Context, ref Ref) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening artifact %s: %w", ref.Key, err)
 	}
-	return Verify(ref, f), nil
+	content, err := d.Keys.open(f, ref.Size)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening artifact %s: %w", ref.Key, err), f.Close())
+	}
+	return Verify(ref, opened{content, f}), nil
+}
+
+// opened reads the content of a file and closes the file.
+type opened struct {
+	io.Reader
+	io.Closer
 }
 
 // ReadAll returns the verified bytes of an artifact of at most max bytes;

@@ -54,7 +54,7 @@ func (b *bencher) affected(ctx context.Context) ([]row, error) {
 				return nil, err
 			}
 		}
-		remote := pull.Remote{URL: srv.URL + "/" + repository + ".git", Token: func(context.Context) (string, error) { return d.As(person).Token(), nil }}
+		remote := pull.Remote{URL: srv.URL + "/" + repository + ".git", Token: func(context.Context, string) (string, error) { return d.As(person).Token(), nil }}
 		if err := mirror.Fetch(ctx, remote, head, base); err != nil {
 			return nil, err
 		}

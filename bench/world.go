@@ -112,7 +112,8 @@ func (w *world) serve(ctx context.Context, binary, dir, url, terraform string, k
 	config := map[string]any{
 		"listen": "127.0.0.1:0", "data_dir": in("data"), "log": map[string]string{"level": "info", "format": "json"},
 		"github": map[string]any{"url": url, "api_url": url + "/api/v3/", "app_id": appID,
-			"private_key_file": in("key.pem"), "webhook_secret_file": in("secret")},
+			"private_key_file": in("key.pem"), "webhook_secret_file": in("secret"),
+			"writes_per_minute": 1_000_000, "writes_per_hour": 1_000_000}, // or GitHub's limits would be measured
 		"default_environment": "dev",
 		"environments": map[string]any{"dev": map[string]any{
 			"backend_config": map[string]string{"path": in("states/{project}.tfstate")},

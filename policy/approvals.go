@@ -20,7 +20,10 @@ func approved(f Facts, p Project) Reason {
 		return bad("approvals", fmt.Sprintf("No approval of %s counts, because it has %s by people whose GitHub account is not known, who may be the ones "+
 			"that approve: have them add their e-mail address to their account, or write the commits anew, and comment `/apply`.", head, count(max(f.Unattributed, 1), "commit")))
 	}
-	return bad("approvals", fmt.Sprintf("%d of %s of %s%s: ask %s with write access who wrote none of its commits to approve it.",
+	if r, denies := pushedByAnybody("approvals", f, not); denies {
+		return r
+	}
+	return bad("approvals", fmt.Sprintf("%d of %s of %s%s: ask %s with write access who neither wrote nor pushed any of its commits to approve it.",
 		have, count(want, "approval"), head, notCounting(not), people(want-have)))
 }
 

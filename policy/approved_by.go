@@ -11,5 +11,8 @@ func approvedByNamed(f Facts, p Project) Reason {
 	if ok {
 		return good("approved_by", fmt.Sprintf("Somebody of %s approved.", names(p.Rules.ApprovedBy)))
 	}
+	if r, denies := pushedByAnybody("approved_by", f, not); denies {
+		return r
+	}
 	return bad("approved_by", fmt.Sprintf("Nobody of %s approved %s%s: ask one of them to approve it.", names(p.Rules.ApprovedBy), sha(f.HeadSHA), notCounting(not)))
 }

@@ -16,5 +16,8 @@ func ownerApproved(f Facts, p Project) Reason {
 	if ok {
 		return good("code_owners", "A code owner approved.")
 	}
+	if r, denies := pushedByAnybody("code_owners", f, not); denies {
+		return r
+	}
 	return bad("code_owners", fmt.Sprintf("No code owner approved %s%s: ask one of %s to approve it.", sha(f.HeadSHA), notCounting(not), names(p.Owners)))
 }

@@ -5,8 +5,9 @@ import "time"
 // Facts is what the predicates may look at, all read at one moment. A fact that
 // could not be read never reaches a predicate: that is an error before.
 type Facts struct {
-	Now   time.Time
-	Asked bool // a person asked; false for what starts by itself
+	Now    time.Time
+	Asked  bool // a person asked; false for what starts by itself
+	Button bool // with a button of a check run, and not in a comment
 
 	Actor      string // login of who asked
 	Permission string // of the actor on the repository: admin, write, read or none
@@ -26,12 +27,18 @@ type Facts struct {
 	// no account of, and commits that could not be listed (GitHub lists 250 of a
 	// pull request): nobody can tell then whether who approves wrote them.
 	Unattributed int
-	// Pusher is the login of who pushed the head commit, as a delivery said;
-	// empty when none did. The names in a commit are what its maker wrote there,
-	// so who pushed it is taken for one of its authors.
-	Pusher  string
+	// Pushers are the logins of who pushed the head commit or one that it brings,
+	// anywhere in the repository. The names in a commit are what its maker wrote
+	// there, so who pushed it is taken for one of its authors. Empty: nobody knows
+	// who pushed the head, so that it may have been anybody who may write.
+	Pushers []string
 	HeadSHA string
-	BaseRef string
+	BaseRef string // branch
+	// DefaultBranch is the repository's; Branches are those that the server lists
+	// as bases, names or patterns of path.Match. Empty: the default branch alone.
+	DefaultBranch string
+	Branches      []string
+
 	BaseSHA string // tip of the base branch
 	Behind  int    // commits of the base branch that the head does not have
 
@@ -104,6 +111,7 @@ type StoredPlan struct {
 	BaseSHA     string
 	At          time.Time // when it was finished
 	Complete    bool      // it succeeded and its file is there
+	Sealed      bool      // its file is there, and encrypted with a key that the server does not have
 	Empty       bool      // it changes nothing
 	Speculative bool      // made without the lock; never where an apply takes it
 	Used        bool      // given to an apply before
@@ -152,4 +160,5 @@ type Rules struct {
 	MaxPlanAge         time.Duration // 0: no limit
 	Drafts             bool          // drafts may be applied
 	NoApply            bool          // nothing is applied from pull requests
+	NoButtons          bool          // what changes something is asked for in a comment, not with a button
 }

@@ -22,7 +22,7 @@ func applicable() Facts {
 	return Facts{
 		Now: noon, Asked: true, Actor: "ana", Permission: "write", Repository: "acme/infra",
 		Number: 7, Open: true, Author: "ana", Contributors: []string{"ana", "ben"},
-		HeadSHA: headSHA, BaseRef: "main", BaseSHA: baseSHA,
+		HeadSHA: headSHA, BaseRef: "main", BaseSHA: baseSHA, DefaultBranch: "main", Pushers: []string{"ana"},
 		Reviews: []Review{
 			{Login: "cleo", State: "APPROVED", Commit: headSHA, Permission: "write", At: noon.Add(-time.Minute)},
 			{Login: "dora", State: "APPROVED", Commit: headSHA, Permission: "admin", At: noon.Add(-time.Minute)},

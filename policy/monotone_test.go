@@ -22,7 +22,7 @@ var worsening = map[string]func(random *rand.Rand, f *Facts, p *Project){
 	"fall behind":       func(_ *rand.Rand, f *Facts, _ *Project) { f.Behind++ },
 	"add a contributor": func(r *rand.Rand, f *Facts, _ *Project) { f.Contributors = append(f.Contributors, approverOf(r)) },
 	"add a pusher": func(r *rand.Rand, f *Facts, _ *Project) {
-		f.Contributors, f.Pusher = append(f.Contributors, f.Pusher), approverOf(r)
+		f.Pushers = append(f.Pushers, approverOf(r))
 	},
 	"add a stray commit": func(_ *rand.Rand, f *Facts, _ *Project) { f.Unattributed++ },
 	"object": func(r *rand.Rand, f *Facts, _ *Project) {

@@ -48,7 +48,7 @@ func Plan(f Facts) Verdict { return planGate().judge(f) }
 
 func planGate() gate {
 	return gate{
-		pull:    []func(Facts) Reason{pullRequestOpen, sameRepository, mayWrite},
+		pull:    []func(Facts) Reason{pullRequestOpen, sameRepository, TrustedBase, mayWrite},
 		project: []func(Facts, Project) Reason{mayPlan},
 	}
 }
@@ -60,11 +60,11 @@ func Apply(f Facts) Verdict { return applyGate().judge(f) }
 func applyGate() gate {
 	return gate{
 		pull: []func(Facts) Reason{
-			pullRequestOpen, sameRepository, personAsked, mayWrite, commentUnchanged, anyProject, mergeable, noChangesRequested,
+			pullRequestOpen, sameRepository, TrustedBase, personAsked, mayWrite, commentUnchanged, anyProject, mergeable, noChangesRequested,
 		},
 		enough: alreadyApplied,
 		project: []func(Facts, Project) Reason{
-			appliesFromPullRequests, beforeMerge, touched, mayApply, notDraft,
+			appliesFromPullRequests, takesButtons, beforeMerge, touched, mayApply, notDraft,
 			planPresent, planComplete, planOfHead, planFresh, planUnused, planHeldLock, planOfBase, lockHeld, notBusy, settled, inOrder,
 			branchCurrent, checksGreen, approved, ownerApproved, approvedByNamed, planPolicy, protected,
 		},
@@ -78,7 +78,10 @@ func Unlock(f Facts, own bool) Verdict { return unlockGate(own).judge(f) }
 
 func unlockGate(own bool) gate {
 	if own {
-		return gate{pull: []func(Facts) Reason{personAsked, mayWrite}}
+		return gate{
+			pull:    []func(Facts) Reason{personAsked, mayWrite},
+			project: []func(Facts, Project) Reason{takesButtons},
+		}
 	}
 	return gate{
 		pull:    []func(Facts) Reason{personAsked, mayWrite, anyProject},

@@ -6,7 +6,7 @@ import (
 )
 
 func TestPlan(t *testing.T) {
-	good := Facts{Open: true, Asked: true, Actor: "ana", Permission: "write", Repository: "acme/infra"}
+	good := Facts{BaseRef: "main", DefaultBranch: "main", Open: true, Asked: true, Actor: "ana", Permission: "write", Repository: "acme/infra"}
 	with := func(change func(*Facts)) Facts { f := good; change(&f); return f }
 	kept := []Project{{Name: "dev"}, {Name: "prod", Rules: Rules{Plan: []string{"acme/platform"}}}}
 	members := map[string][]string{"acme/platform": {"Ana"}}
@@ -26,8 +26,11 @@ func TestPlan(t *testing.T) {
 		{"T07 a push to a fork is silent", with(func(f *Facts) { f.Fork, f.Asked = true, false }), "same_repository", true},
 		{"a closed pull request may not", with(func(f *Facts) { f.Open = false }), "open", false},
 		{"a push needs no permission of its own", with(func(f *Facts) { f.Asked, f.Permission = false, "" }), "", true},
-		{"every reason is listed", Facts{Asked: true, Fork: true}, "open same_repository may_write", false},
-		{"nothing known may not", Facts{}, "open", true},
+		{"every reason is listed", Facts{Asked: true, Fork: true}, "open same_repository trusted_base may_write", false},
+		{"T08 a base that is not listed may not", with(func(f *Facts) { f.BaseRef = "evil" }), "trusted_base", false},
+		{"T08 a push to a pull request into it is silent", with(func(f *Facts) { f.BaseRef, f.Asked = "evil", false }), "trusted_base", true},
+		{"T08 a base that a pattern lists may", with(func(f *Facts) { f.BaseRef, f.Branches = "release/1", []string{"release/*"} }), "", true},
+		{"nothing known may not", Facts{}, "open trusted_base", true},
 		{"projects that everybody may plan", with(func(f *Facts) { f.Projects = kept[:1] }), "", true},
 		{"a project kept to a team, by a member", with(func(f *Facts) { f.Projects, f.Members = kept, members }), "", true},
 		{"a project kept to a team, by another", with(func(f *Facts) { f.Projects, f.Members, f.Actor = kept, members, "ben" }), "may_plan", false},

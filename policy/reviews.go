@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -64,18 +65,30 @@ func uncounted(f Facts, p Project, r Review) string {
 		return "approved another commit"
 	case f.Author == "" || strings.EqualFold(r.Login, f.Author):
 		return "opened the pull request"
-	case strings.EqualFold(r.Login, f.Pusher):
-		return "pushed it"
+	case contains(f.Pushers, r.Login):
+		return "pushed commits of it"
 	case contains(f.Contributors, r.Login):
 		return "wrote commits of it"
 	case !writes(r.Permission):
 		return "has no write access"
 	case f.unattributed():
 		return "may have written commits of it"
+	case len(f.Pushers) == 0:
+		return mayHavePushed
 	case p.Plan != nil && len(p.Plan.Flags) > 0 && !r.At.After(p.Plan.At):
 		return "approved before this plan was made with flags"
 	}
 	return ""
+}
+
+const mayHavePushed = "may have pushed it"
+
+// pushedByAnybody denies when an approval would count if it were known who
+// pushed the head. Another approval would not help.
+func pushedByAnybody(predicate string, f Facts, not []discounted) (r Reason, denies bool) {
+	unknown := slices.ContainsFunc(not, func(d discounted) bool { return d.why == mayHavePushed })
+	return bad(predicate, fmt.Sprintf("No approval of %s counts, because neither a webhook nor GitHub's activity of the branch says who pushed it, and that may be "+
+		"who approves: have its author push a new commit, which may be empty, and have that one approved.", sha(f.HeadSHA))), unknown
 }
 
 // unattributed reports whether nobody can tell who wrote all the commits. A

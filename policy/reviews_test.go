@@ -28,7 +28,8 @@ func TestT19_WhoseApprovalCounts(t *testing.T) {
 		{"the author, written otherwise", approval("ANA", "admin"), nil, 0},
 		{"a committer", approval("rita", "write"), func(f *Facts) { f.Contributors = append(f.Contributors, "Rita") }, 0},
 		{"a co-author", approval("rita", "admin"), func(f *Facts) { f.Contributors = append(f.Contributors, "rita") }, 0},
-		{"who pushed the head", approval("rita", "write"), func(f *Facts) { f.Pusher = "rita" }, 0},
+		{"who pushed the head", approval("rita", "write"), func(f *Facts) { f.Pushers = append(f.Pushers, "Rita") }, 0},
+		{"anybody, when nobody knows who pushed the head", approval("rita", "admin"), func(f *Facts) { f.Pushers = nil }, 0},
 		{"who comments /apply", approval("rita", "write"), func(f *Facts) { f.Actor = "rita" }, one},
 		{"a reader", approval("rita", "read"), nil, 0},
 		{"triage, which is read in the legacy value", approval("rita", "read"), nil, 0},
@@ -269,5 +270,28 @@ func TestT20_TwoHundredAndFiftyReviews(t *testing.T) {
 	f.Projects[0].Rules.Approvals = 125
 	if got := badPredicates(Apply(f)); slices.Contains(got, "approvals") || slices.Contains(got, "no_changes_requested") {
 		t.Errorf("denied by %q", got)
+	}
+}
+
+// TestT19_WhileNobodyKnowsWhoPushed: the sentence says so where an approval would
+// count otherwise, and asks for no further approval, which would not help.
+func TestT19_WhileNobodyKnowsWhoPushed(t *testing.T) {
+	for predicate, rules := range map[string]Rules{
+		"approvals": {Approvals: 1}, "code_owners": {CodeOwners: true}, "approved_by": {ApprovedBy: []string{"acme/platform"}},
+	} {
+		f := applicable()
+		f.Pushers, f.Projects[0].Rules = nil, rules
+		f.Projects[0].Rules.Current = CurrentOff
+		v := Apply(f)
+		if got := badPredicates(v); len(got) != 1 || got[0] != predicate {
+			t.Errorf("%s: denied by %q", predicate, got)
+		}
+		if said := v.Explain(); !strings.Contains(said, "says who pushed it") || !strings.Contains(said, "push a new commit") || strings.Contains(said, "ask one of") {
+			t.Errorf("%s: %s", predicate, said)
+		}
+		f.Reviews = nil
+		if said := Apply(f).Explain(); strings.Contains(said, "says who pushed") {
+			t.Errorf("%s, without an approval: %s", predicate, said)
+		}
 	}
 }

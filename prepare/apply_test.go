@@ -50,6 +50,8 @@ func TestAnApplyCostsFiveReadsForAnyNumberOfProjects(t *testing.T) {
 	w.review("rui", n, "APPROVE")
 	w.review("oda", n, "APPROVE")
 	_, _, _ = w.get(n), w.get(n), w.get(n) // GitHub has worked out by now whether it can be merged
+	_, err := w.apply(n)                   // who pushed is known from then on
+	w.check(err)
 	r := w.commented(n)
 	w.github.ResetRequests()
 	p, err := w.preparer.Prepare(t.Context(), r)

@@ -69,8 +69,9 @@ func (p *Preparer) consider(ctx context.Context, r run.Run) (*considered, error)
 	return c, p.detail(ctx, c, authors)
 }
 
-// readForApply reads what needs no commit, and ends at once for what is closed
-// or a fork, whose commits are never fetched (T07).
+// readForApply reads what needs no commit, and ends at once for what is closed,
+// a fork, whose commits are never fetched (T07), or into a branch whose rules do
+// not count.
 func (p *Preparer) readForApply(ctx context.Context, rd *reading) error {
 	g, gctx := errgroup.WithContext(ctx)
 	request := rd.request
@@ -84,8 +85,10 @@ func (p *Preparer) readForApply(ctx context.Context, rd *reading) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if v := policy.Plan(policy.Facts{Open: rd.pull.Open, Merged: rd.pull.Merged, Fork: rd.pull.Fork}); !v.Allowed {
-		return &run.Problem{Code: v.Missing()[0].Predicate, Message: v.Explain()}
+	facts := p.facts(rd, pull.Authors{})
+	facts.Asked, facts.Permission = true, "write" // whether the actor may is asked with everything else
+	if v := policy.Plan(facts); !v.Allowed {
+		return refusal(v)
 	}
 	if pinned := rd.run.HeadSHA; pinned != "" && pinned != rd.pull.HeadSHA {
 		return headMoved(rd.pull.HeadSHA)
@@ -179,12 +182,15 @@ func (c *considered) any(is func(policy.Rules) bool) bool {
 // detail reads what the rules of the projects ask for, and makes the facts.
 func (p *Preparer) detail(ctx context.Context, c *considered, authors pull.Authors) error {
 	asked := asking{c: c}
-	if err := asked.read(ctx); err != nil {
+	err := asked.read(ctx)
+	if err != nil {
 		return err
 	}
 	c.facts = p.facts(c.rd, authors)
 	c.facts.Behind, c.facts.Conflicts = c.found.behind, asked.conflicts
-	c.facts.Pusher = pusher(c.stored.runs, c.rd.pull.HeadSHA)
+	if c.facts.Pushers, err = p.pushers(ctx, c); err != nil {
+		return err
+	}
 	for _, x := range c.projects {
 		facts := policy.Project{
 			Name: x.Name, Dir: x.Dir, Environment: x.doc.Environment.Name, AfterMerge: x.doc.Project.AfterMerge, Rules: x.rules,

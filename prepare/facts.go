@@ -14,11 +14,11 @@ import (
 func (p *Preparer) facts(rd *reading, authors pull.Authors) policy.Facts {
 	r, f := rd.run, rd.pull
 	facts := policy.Facts{
-		Now: p.Now(), Asked: r.Trigger.Asked(),
+		Now: p.Now(), Asked: r.Trigger.Asked(), Button: r.Trigger == run.TriggerButton,
 		Actor: r.Actor, Permission: rd.permissions[strings.ToLower(r.Actor)], Repository: r.Repository.FullName(),
 		Number: f.Number, Open: f.Open, Merged: f.Merged, Fork: f.Fork, Draft: f.Draft, Author: f.Author,
 		Contributors: slices.Clone(authors.Logins), Unattributed: authors.Unattributed,
-		HeadSHA: f.HeadSHA, BaseRef: f.BaseRef, BaseSHA: f.BaseSHA,
+		HeadSHA: f.HeadSHA, BaseRef: f.BaseRef, BaseSHA: f.BaseSHA, DefaultBranch: f.DefaultBranch, Branches: p.branches(f.Owner + "/" + f.Name),
 		CommentChanged: rd.commentChanged, Members: rd.members, Confirm: r.Confirm, Override: r.Override,
 		LockAtApply: p.LockAtApply,
 	}
@@ -42,13 +42,9 @@ func (rd *reading) review(v pull.Review) policy.Review {
 	return out
 }
 
-// pusher is who pushed a commit to the pull request, as a delivery said; empty
-// when none did.
-func pusher(runs []run.Run, head string) string {
-	for _, r := range runs {
-		if r.Trigger == run.TriggerPush && r.HeadSHA == head && strings.Contains(r.Key, "/synchronize/") {
-			return r.Actor
-		}
+func (p *Preparer) branches(repository string) []string {
+	if p.Branches == nil {
+		return nil
 	}
-	return ""
+	return p.Branches(repository)
 }

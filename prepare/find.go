@@ -33,7 +33,7 @@ type found struct {
 }
 
 func (p *Preparer) remote(r run.Repository, url string) pull.Remote {
-	return pull.Remote{URL: url, Token: func(ctx context.Context) (string, error) { return p.Token(ctx, r) }}
+	return pull.Remote{URL: url, Token: func(ctx context.Context, refused string) (string, error) { return p.Token(ctx, r, refused) }}
 }
 
 // find brings the commits here and finds the projects that the run is about.

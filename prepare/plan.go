@@ -2,6 +2,7 @@ package prepare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -25,7 +26,7 @@ func (p *Preparer) plan(ctx context.Context, r run.Run) (run.Preparation, error)
 	}
 	rd.pull.HeadSHA, rd.pull.BaseSHA = c.head, c.base // what the plan is of
 	out := run.Preparation{HeadSHA: c.head, BaseRef: rd.pull.BaseRef, BaseSHA: c.base}
-	if err := p.judgePlan(rd); err != nil {
+	if err := p.judgePlan(ctx, rd); err != nil {
 		return out, err
 	}
 	found, err := p.find(ctx, r, rd.pull, c)
@@ -78,16 +79,39 @@ func (p *Preparer) readForPlan(ctx context.Context, r run.Run) (*reading, error)
 
 // judgePlan refuses what policy does not allow, and what another push or another
 // merge group has overtaken: that one has a run of its own.
-func (p *Preparer) judgePlan(rd *reading) error {
+func (p *Preparer) judgePlan(ctx context.Context, rd *reading) error {
 	r := rd.run
 	if v := policy.Plan(p.facts(rd, pull.Authors{})); !v.Allowed {
-		return refusal(v)
+		return p.heardRefusal(ctx, rd, refusal(v))
 	}
 	if r.Trigger == run.TriggerPush && r.HeadSHA != "" && r.HeadSHA != rd.pull.HeadSHA ||
 		r.Trigger == run.TriggerQueue && r.BaseRef != rd.pull.BaseRef {
 		return &run.SilentRefusal{Problem: run.Problem{Code: "overtaken", Message: "A newer push has its own plan."}}
 	}
 	return nil
+}
+
+// heardRefusal gives a refusal that nobody would hear a voice where silence would
+// let something else speak for the commit: the checks of the base that the pull
+// request had before, or a merge queue that waits for an answer.
+func (p *Preparer) heardRefusal(ctx context.Context, rd *reading, refused error) error {
+	silent, ok := errors.AsType[*run.SilentRefusal](refused)
+	if !ok || silent.Problem.Code != run.CodeBase {
+		return refused
+	}
+	if rd.run.Trigger == run.TriggerQueue {
+		return &silent.Problem
+	}
+	runs, err := p.Runs(ctx, rd.run.Repository.ID, rd.run.PullRequest)
+	if err != nil {
+		return fmt.Errorf("reading the runs of %s#%d: %w", rd.run.Repository.FullName(), rd.run.PullRequest, err)
+	}
+	if slices.ContainsFunc(runs, func(x run.Run) bool {
+		return x.Kind == run.KindPlan && x.HeadSHA == rd.pull.HeadSHA && !x.PreparedAt.IsZero()
+	}) {
+		return &silent.Problem
+	}
+	return refused
 }
 
 // mayPlan asks policy again, now that the projects and with them the rules of

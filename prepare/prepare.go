@@ -25,9 +25,10 @@ import (
 
 // Preparer prepares runs. Its fields are set before use and not changed after.
 type Preparer struct {
-	Client  func(installationID int64) (*github.Client, error)
-	Token   func(ctx context.Context, r run.Repository) (string, error) // may read the repository's contents
-	WebURL  string                                                      // of GitHub, such as https://github.com
+	Client func(installationID int64) (*github.Client, error)
+	// Token may read the repository's contents, and is another one than refused.
+	Token   func(ctx context.Context, r run.Repository, refused string) (string, error)
+	WebURL  string // of GitHub, such as https://github.com
 	Mirrors *pull.Mirrors
 	Index   *project.Index
 	// PutSource stores a source archive under the SHA-256 of its content.
@@ -45,8 +46,15 @@ type Preparer struct {
 	PlanPolicy PlanPolicy // rules that plans are judged by
 	// Runs returns the runs of a pull request, newest first, as many as there may
 	// be of one commit.
-	Runs        func(ctx context.Context, repositoryID int64, pullRequest int) ([]run.Run, error)
-	Locks       func(ctx context.Context) (run.Locks, error)
+	Runs  func(ctx context.Context, repositoryID int64, pullRequest int) ([]run.Run, error)
+	Locks func(ctx context.Context) (run.Locks, error)
+	// Branches are those that the server's config lists as bases of a repository
+	// (owner/name); none, or nil, means its default branch alone.
+	Branches func(repository string) []string
+	// Pushes lists who is known to have pushed these commits. KeepPushes keeps what
+	// GitHub told about others; nil keeps nothing.
+	Pushes      func(ctx context.Context, repositoryID int64, shas []string) ([]run.Push, error)
+	KeepPushes  func(ctx context.Context, pushes []run.Push) error
 	LockAtApply bool // plans take no locks
 	Limits      run.JobLimits
 	MaxProjects int // of one run

@@ -84,7 +84,7 @@ func newFixture(t *testing.T, files double.Files) *fixture {
 			c, err := github.NewClient(&http.Client{Transport: f.transport}).WithAuthToken(token).WithEnterpriseURLs(srv.URL, srv.URL)
 			return c, err
 		},
-		Token:   func(context.Context, run.Repository) (string, error) { return token, nil },
+		Token:   func(context.Context, run.Repository, string) (string, error) { return token, nil },
 		Mirrors: &pull.Mirrors{Dir: t.TempDir()},
 		Index:   new(project.Index),
 		PutSource: func(ctx context.Context, r io.Reader) (run.Artifact, error) {

@@ -16,9 +16,19 @@ func (p *Preparer) outcome(r run.Run, err error) error {
 		return nil
 	}
 	if wait, temporary := pull.RetryAfter(err, p.Now()); temporary {
-		return &run.Temporary{After: wait, Err: err}
+		return &run.Temporary{After: wait, Err: err, Problem: credentials(err)}
 	}
 	return explain(r, err)
+}
+
+// credentials is what people read when GitHub goes on refusing the App's
+// credentials: nobody's permissions are to blame.
+func credentials(err error) *run.Problem {
+	if !pull.Unauthorized(err) {
+		return nil
+	}
+	return &run.Problem{Code: "credentials", Message: "GitHub does not take the credentials of Lockkeeper's GitHub App (it answered 401), also after new ones were asked " +
+		"for, so nothing was done. Comment the command again; if that does not help, have its operator look at the App's private key and the server's clock."}
 }
 
 // explain turns what people can mend into problems; anything else stays as it
@@ -28,6 +38,7 @@ func explain(r run.Run, err error) error {
 	var unknown *project.UnknownError
 	var refused *pull.RefusedError
 	var unread *pull.ReadError
+	var history *pull.HistoryError
 	nothing := "nothing was planned"
 	if r.Kind.Mutating() {
 		nothing = "nothing was applied"
@@ -36,6 +47,9 @@ func explain(r run.Run, err error) error {
 	case errors.Is(err, pull.ErrUnrelated):
 		return &run.Problem{Code: "unrelated", Message: "The branch shares no history with its base, so what it changes " +
 			"cannot be told. Make the branch from the base branch and push it again."}
+	case errors.Is(err, pull.ErrNoHead):
+		return &run.Problem{Code: "head_gone", Message: "The branch of this pull request is gone, so " + nothing + ". Restore it, or open " +
+			"another pull request."}
 	case errors.As(err, &problems):
 		return &run.Problem{Code: "config", Detail: problems.Error(),
 			Message: "`lockkeeper.yml` on the base branch has mistakes, so " + nothing + ". Mend it on the base " +
@@ -46,6 +60,11 @@ func explain(r run.Run, err error) error {
 		return &run.Problem{Code: "source", Detail: refused.Error(),
 			Message: "The source of this pull request holds something that Lockkeeper does not hand to Terraform. " +
 				"Remove it from the branch and push again."}
+	case errors.As(err, &history):
+		return &run.Problem{Code: "history", Detail: history.Reason, Message: fmt.Sprintf(
+			"Git refuses an object of this repository's history, so %s: %s breaks its rule %s, which guards whoever checks it out. Remove "+
+				"it from the branch, and from its base branch where it is merged, then push again; `git fsck` finds it in a clone.",
+			nothing, run.Quote(history.Object), run.Quote(history.Rule))}
 	case errors.As(err, &unread):
 		return couldNotRead(unread, nothing)
 	}

@@ -29,10 +29,14 @@ func (p *Preparer) recheck(ctx context.Context, r run.Run) error {
 		head = fmt.Sprintf("refs/pull/%d/head", r.PullRequest)
 	}
 	remote := p.remote(r.Repository, strings.TrimSuffix(p.WebURL, "/")+"/"+r.Repository.FullName()+".git")
-	tips, err := mirror.Tips(ctx, remote, head, base)
-	switch {
-	case err != nil:
+	tips, branch, err := mirror.TipsAndDefault(ctx, remote, head, base)
+	if err != nil {
 		return err
+	}
+	facts := policy.Facts{BaseRef: r.BaseRef, DefaultBranch: branch, Branches: p.branches(r.Repository.FullName())}
+	switch trusted := policy.TrustedBase(facts); {
+	case !trusted.OK:
+		return &run.Problem{Code: trusted.Predicate, Message: trusted.Text}
 	case r.HeadSHA == "" || tips[head] != r.HeadSHA:
 		return headMoved(tips[head])
 	case r.BaseSHA == "" || tips[base] == "":

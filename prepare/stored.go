@@ -70,7 +70,7 @@ func (s stored) running(project, head string) []string {
 }
 
 // plan says what is known of the newest plan. What cannot be read is an error;
-// artifacts that were swept make the plan incomplete.
+// artifacts that were swept, or whose key is gone, make the plan incomplete.
 func (p *Preparer) storedPlan(ctx context.Context, st run.Standing) (*policy.StoredPlan, error) {
 	doc, result := st.Plan.Document, st.Plan.Result
 	out := &policy.StoredPlan{
@@ -86,14 +86,17 @@ func (p *Preparer) storedPlan(ctx context.Context, st run.Standing) (*policy.Sto
 		out.Denied, out.Warned = messages(result.Policy.Denied), messages(result.Policy.Warned)
 	}
 	kept, err := p.kept(ctx, result.Artifacts[run.ArtifactPlan])
-	if err != nil || !kept {
-		return out, err
+	if kept {
+		out.Changes, err = p.losses(ctx, *result)
 	}
-	out.Changes, err = p.losses(ctx, *result)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, run.ErrSealed):
+		out.Sealed = true
+		return out, nil
+	case errors.Is(err, fs.ErrNotExist):
 		return out, nil
 	}
-	out.Complete = err == nil
+	out.Complete = kept && err == nil
 	return out, err
 }
 

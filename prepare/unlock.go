@@ -18,6 +18,20 @@ func (p *Preparer) Facts(ctx context.Context, repo run.Repository, pullRequest i
 	return facts, p.outcome(r, err)
 }
 
+// Written reports whether a comment stands at GitHub, written by login and with a
+// body of this SHA-256, and never edited.
+func (p *Preparer) Written(ctx context.Context, repo run.Repository, pullRequest int, comment int64, login, sha256 string) (bool, error) {
+	r := run.Run{Repository: repo, PullRequest: pullRequest, Actor: login, Comment: sha256, CommentID: comment, Kind: run.KindPlan}
+	rd, err := p.newReading(r)
+	if err == nil {
+		err = rd.readComment(ctx)
+	}
+	if err != nil {
+		return false, p.outcome(r, err)
+	}
+	return !rd.commentChanged, nil
+}
+
 func (p *Preparer) personFacts(ctx context.Context, r run.Run, projects []string) (policy.Facts, error) {
 	rd, err := p.newReading(r)
 	if err != nil {

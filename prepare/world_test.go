@@ -27,6 +27,8 @@ type gateWorld struct {
 	runs  []run.Run // newest first
 	locks run.Locks
 	ids   int
+
+	pushes []run.Push // that are known
 }
 
 func newGateWorld(t *testing.T, files double.Files) *gateWorld {
@@ -44,6 +46,13 @@ func newGateWorld(t *testing.T, files double.Files) *gateWorld {
 		return slices.DeleteFunc(slices.Clone(w.runs), func(r run.Run) bool { return r.Repository.ID != id || r.PullRequest != n }), nil
 	}
 	p.Locks = func(context.Context) (run.Locks, error) { return w.locks, nil }
+	p.Pushes = func(_ context.Context, id int64, shas []string) ([]run.Push, error) {
+		return slices.DeleteFunc(slices.Clone(w.pushes), func(x run.Push) bool { return x.RepositoryID != id || !slices.Contains(shas, x.SHA) }), nil
+	}
+	p.KeepPushes = func(_ context.Context, told []run.Push) error {
+		w.pushes = append(w.pushes, told...)
+		return nil
+	}
 	p.Open = func(ctx context.Context, a run.Artifact) (io.ReadCloser, error) { return f.artifacts.Open(ctx, a) }
 	p.WebURL = f.url
 	return w

@@ -59,6 +59,9 @@ type Request struct {
 // App may not see it. The error's text says which.
 var ErrNotFound = errors.New("not found on GitHub, or not visible to this App")
 
+// ErrNoHead means that a pull request has no head commit: its branch is gone.
+var ErrNoHead = errors.New("GitHub's answer lacks the head commit")
+
 // Read returns the facts, from one REST call, one more with the tip of the base
 // branch and one with the permission, none after more than one other. Whatever
 // cannot be read is an error that says what it was, never an empty field;
@@ -153,7 +156,7 @@ func (f Facts) complete() error {
 	case f.Number == 0:
 		return errors.New("GitHub's answer lacks the number")
 	case checkSHA(f.HeadSHA) != nil:
-		return errors.New("GitHub's answer lacks the head commit")
+		return ErrNoHead
 	case f.BaseRef == "":
 		return errors.New("GitHub's answer lacks the base branch")
 	}

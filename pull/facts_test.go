@@ -245,7 +245,7 @@ func TestRetryAfterOfRealAnswers(t *testing.T) {
 		"retry-after zero":           {429, map[string]string{"Retry-After": "0"}, time.Second},
 		"quota that is back already": {429, map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}, time.Second},
 		"403 without permission":     {403, nil, 0},
-		"401":                        {401, nil, 0},
+		"401":                        {401, nil, 15 * time.Second},
 		"404":                        {404, nil, 0},
 		"422":                        {422, nil, 0},
 	} {

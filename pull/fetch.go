@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os/exec"
 	"strings"
 )
 
@@ -20,9 +21,10 @@ var ErrGone = errors.New("the remote does not have the commit")
 type Remote struct {
 	URL string // https (or http, for a double on this machine), without credentials
 
-	// Token returns a token that may read the repository. It is called only
-	// when the network is used. Nil means no credentials.
-	Token func(ctx context.Context) (string, error)
+	// Token returns a token that may read the repository, another one than
+	// refused, which the remote did not take; that is empty at first. It is called
+	// only when the network is used. Nil means no credentials.
+	Token func(ctx context.Context, refused string) (string, error)
 }
 
 // Fetch makes sure that the mirror holds the commits with their whole history.
@@ -110,7 +112,7 @@ func (m *Mirror) missing(ctx context.Context, shas []string) ([]string, error) {
 }
 
 func (m *Mirror) fetch(ctx context.Context, remote Remote, shas []string) error {
-	args := []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--", remote.URL}
+	args := append(lenient(), "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--", remote.URL)
 	for _, sha := range shas {
 		args = append(args, sha+":"+keepRef(sha))
 	}
@@ -118,41 +120,84 @@ func (m *Mirror) fetch(ctx context.Context, remote Remote, shas []string) error 
 	return err
 }
 
-// ask runs a git process that talks to the remote and returns what it printed.
-// The token is in the environment of this one process and its helpers, bound to
+// ask runs a git process that talks to the remote and returns what it printed. A
+// token that the remote does not take is replaced once: it can have ended early.
+func (m *Mirror) ask(ctx context.Context, remote Remote, args ...string) (string, error) {
+	token, err := remote.token(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	printed, err := m.askWith(ctx, remote, token, args...)
+	if token == "" || !errors.Is(err, errUnauthorized) {
+		return printed, err
+	}
+	if token, err = remote.token(ctx, token); err != nil {
+		return "", err
+	}
+	return m.askWith(ctx, remote, token, args...)
+}
+
+// token is empty when the remote needs none.
+func (r Remote) token(ctx context.Context, refused string) (string, error) {
+	if r.Token == nil {
+		return "", nil
+	}
+	token, err := r.Token(ctx, refused)
+	if err != nil {
+		return "", fmt.Errorf("getting a token: %w", err)
+	}
+	if token == "" || strings.ContainsAny(token, "\r\n\x00") {
+		return "", errors.New("getting a token: it is empty or holds a line break")
+	}
+	return token, nil
+}
+
+// errUnauthorized: the remote does not take the credentials, or wants some.
+var errUnauthorized = errors.New("the remote refused the credentials")
+
+// unauthorized reads git's words for an answer 401.
+func unauthorized(said string) bool {
+	return strings.Contains(said, "Authentication failed") || strings.Contains(said, "could not read Username") ||
+		strings.Contains(said, "The requested URL returned error: 401")
+}
+
+// askWith is one attempt. The token is in the environment of this one process and its helpers, bound to
 // the remote's host, and nowhere else: not in the URL, arguments, configuration
 // or errors.
-func (m *Mirror) ask(ctx context.Context, remote Remote, args ...string) (string, error) {
+func (m *Mirror) askWith(ctx context.Context, remote Remote, token string, args ...string) (string, error) {
 	target, err := checkURL(remote.URL)
 	if err != nil {
 		return "", err
 	}
-	cmd := git(ctx, m.dir, append([]string{
+	settings := append([]string{
 		"-c", "protocol." + target.Scheme + ".allow=always",
 		// A redirect would carry the token to wherever it points.
 		"-c", "http.followRedirects=false",
-		// A connection that stands still must not hold up later fetches for ever.
-		"-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=30",
-	}, args...)...)
+	}, args...)
 	var secrets []string
-	if remote.Token != nil {
-		token, err := remote.Token(ctx)
-		if err != nil {
-			return "", fmt.Errorf("getting a token: %w", err)
+	command := func(ctx context.Context) *exec.Cmd {
+		cmd := git(ctx, m.dir, settings...)
+		if token != "" {
+			cmd.Env = append(cmd.Env,
+				"GIT_CONFIG_COUNT=1",
+				"GIT_CONFIG_KEY_0=http."+target.Scheme+"://"+target.Host+"/.extraHeader",
+				"GIT_CONFIG_VALUE_0=Authorization: Basic "+basicAuth(token))
 		}
-		if token == "" || strings.ContainsAny(token, "\r\n\x00") {
-			return "", errors.New("getting a token: it is empty or holds a line break")
-		}
-		secrets = []string{token, basicAuth(token)}
-		cmd.Env = append(cmd.Env,
-			"GIT_CONFIG_COUNT=1",
-			"GIT_CONFIG_KEY_0=http."+target.Scheme+"://"+target.Host+"/.extraHeader",
-			"GIT_CONFIG_VALUE_0=Authorization: Basic "+basicAuth(token))
+		return cmd
 	}
-	printed, err := output(ctx, cmd, secrets...)
-	switch {
-	case err == nil || ctx.Err() != nil:
+	if token != "" {
+		secrets = []string{token, basicAuth(token)}
+	}
+	printed, err := attended(ctx, m.stall, command, secrets...)
+	if err == nil || ctx.Err() != nil {
 		return printed, err
+	}
+	if refused := refusedHistory(err.Error()); refused != nil {
+		return "", refused
+	}
+	switch {
+	case unauthorized(err.Error()):
+		return "", fmt.Errorf("%w: %w: %w", ErrRemote, errUnauthorized, err)
 	case strings.Contains(err.Error(), "not our ref"): // upload-pack's words
 		return "", fmt.Errorf("%w: %w", ErrGone, err)
 	}

@@ -46,7 +46,7 @@ func TestFetchBringsWholeHistoryOnceAndThenNeedsNoNetwork(t *testing.T) {
 		t.Errorf("refs %q, want %q alone, no tags; %v", refs, want, err)
 	}
 
-	nobody := Remote{URL: "http://127.0.0.1:1/none.git", Token: func(context.Context) (string, error) {
+	nobody := Remote{URL: "http://127.0.0.1:1/none.git", Token: func(context.Context, string) (string, error) {
 		return "", errors.New("the token must not be asked for")
 	}}
 	if err := mirror.Fetch(t.Context(), nobody, second, second); err != nil {
@@ -219,7 +219,7 @@ func TestT39TokenLeavesNoTrace(t *testing.T) {
 	u.onGit.Store(new(func() { watchProcesses(u.url, &cmdlines, environments) }))
 
 	mirror := newMirror(t, Limits{})
-	remote := Remote{URL: u.url, Token: func(context.Context) (string, error) { return token, nil }}
+	remote := Remote{URL: u.url, Token: func(context.Context, string) (string, error) { return token, nil }}
 	if err := mirror.Fetch(t.Context(), remote, sha); err != nil {
 		t.Fatal(err)
 	}
@@ -328,10 +328,10 @@ func TestTokenThatCannotBeGot(t *testing.T) {
 	u := newUpstream(t)
 	sha := u.commit("main", nil, entry{path: "a.tf", content: "1"})
 	broken := errors.New("no key")
-	for name, token := range map[string]func(context.Context) (string, error){
-		"error":      func(context.Context) (string, error) { return "", broken },
-		"empty":      func(context.Context) (string, error) { return "", nil },
-		"line break": func(context.Context) (string, error) { return "a\nInjected: b", nil },
+	for name, token := range map[string]func(context.Context, string) (string, error){
+		"error":      func(context.Context, string) (string, error) { return "", broken },
+		"empty":      func(context.Context, string) (string, error) { return "", nil },
+		"line break": func(context.Context, string) (string, error) { return "a\nInjected: b", nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := newMirror(t, Limits{}).Fetch(t.Context(), Remote{URL: u.url, Token: token}, sha)

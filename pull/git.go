@@ -69,11 +69,21 @@ func git(ctx context.Context, repository string, args ...string) *exec.Cmd {
 
 // output runs the process and returns what it printed.
 func output(ctx context.Context, cmd *exec.Cmd, secrets ...string) (string, error) {
+	return run(ctx, cmd, func() {}, secrets...)
+}
+
+// run is output with something to do once the process is there.
+func run(ctx context.Context, cmd *exec.Cmd, started func(), secrets ...string) (string, error) {
 	var stdout strings.Builder
 	cmd.Stdout = &stdout
 	stderr := &tail{}
 	cmd.Stderr = stderr
-	if err := cmd.Run(); err != nil {
+	err := cmd.Start()
+	if err == nil {
+		started()
+		err = cmd.Wait()
+	}
+	if err != nil {
 		return stdout.String(), gitError(ctx, err, stderr, secrets...)
 	}
 	return stdout.String(), nil

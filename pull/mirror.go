@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // Mirrors holds one bare git repository per GitHub repository, below Dir. Only
@@ -31,7 +32,8 @@ type Mirrors struct {
 type Mirror struct {
 	dir    string
 	limits Limits
-	trees  *listings // shared by all mirrors, to bound the memory
+	stall  time.Duration // how long a remote may be silent
+	trees  *listings     // shared by all mirrors, to bound the memory
 
 	fetching chan struct{} // holds one value while a fetch runs
 
@@ -61,6 +63,7 @@ func (m *Mirrors) Open(ctx context.Context, repositoryID int64) (*Mirror, error)
 	mirror := &Mirror{
 		dir:      dir,
 		limits:   m.Limits.orDefault(),
+		stall:    stallAfter,
 		trees:    &m.trees,
 		fetching: make(chan struct{}, 1),
 		known:    map[string]bool{},

@@ -107,7 +107,7 @@ func TestAReadThatFailsSaysWhatCouldNotBeRead(t *testing.T) {
 		temporary bool
 	}{
 		{name: "404", status: 404, body: `{"message":"Not Found"}`, absent: true},
-		{name: "401", status: 401, body: `{"message":"Bad credentials"}`},
+		{name: "401", status: 401, body: `{"message":"Bad credentials"}`, temporary: true},
 		{name: "403", status: 403, body: `{"message":"Resource not accessible by integration"}`},
 		{name: "403 of a limit", status: 403, header: map[string]string{"Retry-After": "30"}, body: `{"message":"x"}`, temporary: true},
 		{name: "429", status: 429, header: map[string]string{"Retry-After": "30"}, body: `{"message":"x"}`, temporary: true},

@@ -86,6 +86,8 @@ func classifyAnswer(response *http.Response, message string, now time.Time) (tim
 			return asked, true
 		}
 		return rateLimitWait, true
+	case code == http.StatusUnauthorized: // of a new token, too: the client has asked for one
+		return rateLimitWait / 4, true
 	case code >= 500:
 		if said {
 			return asked, true
@@ -107,4 +109,17 @@ func askedWait(header http.Header, now time.Time) (time.Duration, bool) {
 		}
 	}
 	return 0, false
+}
+
+// Unauthorized reports whether GitHub refused the credentials themselves.
+func Unauthorized(err error) bool {
+	var answer *github.ErrorResponse
+	var token *ghinstallation.HTTPError
+	switch {
+	case errors.As(err, &answer) && answer.Response != nil:
+		return answer.Response.StatusCode == http.StatusUnauthorized
+	case errors.As(err, &token) && token.Response != nil:
+		return token.Response.StatusCode == http.StatusUnauthorized
+	}
+	return errors.Is(err, errUnauthorized)
 }

@@ -3,8 +3,11 @@ package pull
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -38,7 +41,7 @@ func TestTipsThatCannotBeReadAreAnError(t *testing.T) {
 	u.token.Store(new("secret-token"))
 	m := newMirror(t, Limits{})
 	give := func(token string) Remote {
-		return Remote{URL: u.url, Token: func(context.Context) (string, error) { return token, nil }}
+		return Remote{URL: u.url, Token: func(context.Context, string) (string, error) { return token, nil }}
 	}
 	if got, err := m.Tips(t.Context(), give("secret-token"), "refs/heads/main"); err != nil || got["refs/heads/main"] == "" {
 		t.Fatalf("%v, %v", got, err)
@@ -54,6 +57,33 @@ func TestTipsThatCannotBeReadAreAnError(t *testing.T) {
 		if strings.Contains(err.Error(), "wrong-token") || !strings.Contains(err.Error(), "asking where refs/heads/main points") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// git takes an answer that is none of its protocol for an empty repository.
+func TestAnAnswerThatIsNoneOfGitsIsNoMissingBranch(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		_, _ = w.Write([]byte(`{"message": "ok"}`))
+	}))
+	defer srv.Close()
+	got, err := newMirror(t, Limits{}).Tips(t.Context(), Remote{URL: srv.URL + "/x.git"}, "refs/heads/main")
+	if !errors.Is(err, ErrRemote) || got != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	if _, temporary := RetryAfter(err, time.Now()); !temporary {
+		t.Error("it is not asked again")
+	}
+}
+
+func TestTheDefaultBranchIsTheOneThatHEADNames(t *testing.T) {
+	u := newUpstream(t)
+	u.commit("trunk", nil, entry{path: "a", content: "1"})
+	u.commit("topic/HEAD", nil, entry{path: "a", content: "1"})
+	u.git("", "symbolic-ref", "HEAD", "refs/heads/trunk")
+	tips, branch, err := newMirror(t, Limits{}).TipsAndDefault(t.Context(), u.remote(), "refs/heads/main")
+	if err != nil || branch != "trunk" || tips["refs/heads/main"] != "" || len(tips) != 1 {
+		t.Errorf("%v, %q, %v", tips, branch, err)
 	}
 }
 

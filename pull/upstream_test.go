@@ -23,6 +23,7 @@ type upstream struct {
 	// a test sets.
 	token atomic.Pointer[string] // nil: no credentials asked
 	onGit atomic.Pointer[func()] // called during every request
+	env   []string               // of git on the server; set before the first request
 	url   string
 }
 
@@ -32,7 +33,6 @@ func newUpstream(tb testing.TB) *upstream {
 	u.git("", "init", "--bare", "--quiet", "--initial-branch=main", u.repo())
 	u.git("", "config", "uploadpack.allowAnySHA1InWant", "true")
 	backend := filepath.Join(strings.TrimSpace(u.git("", "--exec-path")), "git-http-backend")
-	handler := &cgi.Handler{Path: backend, Env: []string{"GIT_PROJECT_ROOT=" + u.root, "GIT_HTTP_EXPORT_ALL=1"}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u.requests.Add(1)
 		if f := u.onGit.Load(); f != nil {
@@ -43,11 +43,24 @@ func newUpstream(tb testing.TB) *upstream {
 			http.Error(w, "Authentication required", http.StatusUnauthorized)
 			return
 		}
-		handler.ServeHTTP(w, r)
+		(&cgi.Handler{Path: backend, Env: append([]string{"GIT_PROJECT_ROOT=" + u.root, "GIT_HTTP_EXPORT_ALL=1"}, u.env...)}).ServeHTTP(flushing{w}, r)
 	}))
 	tb.Cleanup(server.Close)
 	u.url = server.URL + "/repo.git"
 	return u
+}
+
+// flushing sends what is written at once, as a server of git does.
+type flushing struct{ w http.ResponseWriter }
+
+func (f flushing) Header() http.Header    { return f.w.Header() }
+func (f flushing) WriteHeader(status int) { f.w.WriteHeader(status) }
+func (f flushing) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if err == nil {
+		err = http.NewResponseController(f.w).Flush()
+	}
+	return n, err
 }
 
 func (u *upstream) repo() string { return filepath.Join(u.root, "repo.git") }

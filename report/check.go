@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,8 +101,9 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 	return c, true
 }
 
-// buttons are those that can do something. An apply that is under way changes
-// none of them: that would cost a call.
+// buttons are those that can do something. One press is about all that the pull
+// request changes or holds, so one environment without buttons takes it away. An
+// apply that is under way changes none of them: that would cost a call.
 func (v CheckView) buttons(p picked) []Action {
 	if p.run.Trigger == run.TriggerQueue {
 		return nil // the pull request itself has them
@@ -110,13 +112,19 @@ func (v CheckView) buttons(p picked) []Action {
 	if p.stage() == applying {
 		p = p.plansOnly()
 	}
-	if p.ready() {
+	if p.ready() && !p.some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] }) {
 		out = append(out, buttonApply)
 	}
-	if len(held(v.Locks, p.run.Holder())) > 0 {
+	if held := held(v.Locks, p.run.Holder()); len(held) > 0 && !p.some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] && holds(held, s.Project) }) {
 		out = append(out, buttonUnlock)
 	}
 	return out
+}
+
+func environmentOf(s run.Standing) string { return s.Plan.Document.Environment.Name }
+
+func holds(held []hold, project string) bool {
+	return slices.ContainsFunc(held, func(h hold) bool { return h.Project == project })
 }
 
 // withoutLocks explains a speculative plan without saying what changes with

@@ -80,7 +80,7 @@ func (p picked) applyVerdict() Check {
 		return Check{Status: checkInProgress, Title: "Applying " + many(len(p.apply.Jobs), "project")}
 	case len(p.standings) == 0 && p.run.State == run.StateSucceeded && p.complete:
 		return concluded("neutral", idleTitle(p.run))
-	case len(p.standings) == 0:
+	case len(p.standings) == 0, p.elsewhere():
 		return waiting("Waiting for a plan")
 	case stage == applyFailed:
 		return concluded("failure", p.what()+" "+of(p.having(statusFailed)+p.having(statusInterrupted), len(p.standings)))
@@ -96,6 +96,12 @@ func (p picked) applyVerdict() Check {
 		return concluded("success", "Nothing to apply: no changes")
 	}
 	return concluded("success", "Applied "+many(applied, "project"))
+}
+
+// elsewhere reports whether the pull request goes into a branch that nothing is
+// planned for, so that what was planned of the commit was for another one.
+func (p picked) elsewhere() bool {
+	return p.run.State == run.StateRefused && p.run.Problem != nil && p.run.Problem.Code == run.CodeBase
 }
 
 // applicable counts the projects that /apply is for, those of them with
@@ -175,7 +181,7 @@ func (v CheckView) applySummary(p picked, c Check) string {
 
 // waitingSummary is that of a commit with something left to apply.
 func (v CheckView) waitingSummary(p picked) string {
-	if len(p.standings) == 0 {
+	if len(p.standings) == 0 || p.elsewhere() {
 		return "**Waiting for a plan**: `" + CheckPlan + "` says what is in the way.\n\n" + next(p, planHints(p), "", "")
 	}
 	var left []string

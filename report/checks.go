@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/go-github/v60/github"
 
 	"github.com/lockkeeper/lockkeeper/run"
 )
-
-// checkName is the name of a check run's run.Posted.
-func checkName(r run.Run, check string) string {
-	return fmt.Sprintf("check/%d/%s/%s", r.Repository.ID, r.HeadSHA, check)
-}
 
 // checks brings the check runs of the commit of the notice's run up to date.
 func (d delivery) checks(ctx context.Context) error {
@@ -52,7 +48,7 @@ func (d delivery) checkView(ctx context.Context, head string) (CheckView, error)
 	if err != nil {
 		return CheckView{}, err
 	}
-	v := CheckView{View: View{Runs: runs, Locks: locks, NoApply: d.NoApply}, HeadSHA: head}
+	v := CheckView{View: View{Runs: runs, Locks: locks, NoApply: d.NoApply, NoButtons: d.NoButtons}, HeadSHA: head}
 	p, ok := v.pick(head)
 	if !ok {
 		return v, nil
@@ -71,13 +67,22 @@ func (d delivery) checkView(ctx context.Context, head string) (CheckView, error)
 // check creates or updates one check run.
 func (d delivery) check(ctx context.Context, r run.Run, c Check) error {
 	return d.put(ctx, object{
-		name: checkName(r, c.Name), digest: c.digest(),
+		name: run.PostedCheck(r.Repository.ID, r.HeadSHA, c.Name), digest: c.digest(), buttons: c.buttons(), class: c.class(),
 		create: func(ctx context.Context) (int64, error) { return d.createCheck(ctx, r.HeadSHA, c) },
 		edit:   func(ctx context.Context, id int64) error { return d.updateCheck(ctx, id, c) },
 		find: func(ctx context.Context, _ time.Time) (int64, error) {
 			return d.findCheck(ctx, r.HeadSHA, c.Name)
 		},
 	})
+}
+
+// class: people wait for a check that is over, and for one that says what they
+// have to do.
+func (c Check) class() class {
+	if c.Status == checkInProgress {
+		return mayWait
+	}
+	return mustSay
 }
 
 // digest covers everything of a check run, except for what a new plan of the
@@ -145,6 +150,15 @@ func (c Check) output() *github.CheckRunOutput {
 		out.Text = &c.Text
 	}
 	return out
+}
+
+// buttons are the identifiers of the actions, as run.Posted keeps them.
+func (c Check) buttons() string {
+	var out []string
+	for _, a := range c.Actions {
+		out = append(out, a.Identifier)
+	}
+	return strings.Join(out, " ")
 }
 
 func (c Check) actions() []*github.CheckRunAction {

@@ -17,6 +17,7 @@ type memStore struct {
 	posted  map[string]run.Posted
 	locks   run.Locks
 	noLocks error // in place of them
+	writes  []run.Writes
 	// lose makes PutPosted fail for rows with an id: the crash between an
 	// answer of GitHub and the row that remembers it.
 	lose func(run.Posted) error
@@ -155,4 +156,22 @@ func (m *memStore) nextDue() time.Time {
 		}
 	}
 	return next
+}
+
+func (m *memStore) CountWrites(_ context.Context, r run.Repository, minute time.Time, n int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writes = append(m.writes, run.Writes{InstallationID: r.InstallationID, RepositoryID: r.ID, Minute: minute, N: n})
+	return nil
+}
+
+func (m *memStore) Writes(_ context.Context, since time.Time) (out []run.Writes, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, w := range m.writes {
+		if !w.Minute.Before(since.Truncate(time.Minute)) {
+			out = append(out, w)
+		}
+	}
+	return out, nil
 }

@@ -13,10 +13,12 @@ import (
 
 // object is something on GitHub that we create once and edit from then on.
 type object struct {
-	name   string // of its run.Posted
-	digest string // of its content
-	create func(ctx context.Context) (id int64, err error)
-	edit   func(ctx context.Context, id int64) error // nil: it is never edited
+	name    string // of its run.Posted
+	digest  string // of its content
+	class   class  // of bringing it up to date
+	buttons string // of a check run, as run.Posted keeps them
+	create  func(ctx context.Context) (id int64, err error)
+	edit    func(ctx context.Context, id int64) error // nil: it is never edited
 	// find looks for one that an earlier attempt made at or after since without
 	// learning so; 0 when there is none.
 	find func(ctx context.Context, since time.Time) (id int64, err error)
@@ -31,6 +33,9 @@ func (d delivery) put(ctx context.Context, o object) error {
 	posted, err := d.Store.Posted(ctx, o.name)
 	switch {
 	case errors.Is(err, run.ErrNotFound):
+		if err := d.spend(ctx, o.class); err != nil {
+			return err
+		}
 		return d.announce(ctx, o)
 	case err != nil:
 		return storeError{err}
@@ -39,14 +44,23 @@ func (d delivery) put(ctx context.Context, o object) error {
 			return err
 		}
 		if posted.ID == 0 {
+			if err := d.spend(ctx, o.class); err != nil {
+				return err
+			}
 			return d.create(ctx, o)
 		}
 	case posted.Digest == o.digest || o.edit == nil:
 		return nil
 	}
 	if o.edit != nil {
+		if err := d.spend(ctx, o.class); err != nil {
+			return err
+		}
 		err := o.edit(ctx, posted.ID)
 		if answers(err, http.StatusNotFound) || answers(err, http.StatusGone) {
+			if err := d.spend(ctx, o.class); err != nil {
+				return err
+			}
 			return d.announce(ctx, o) // somebody deleted it
 		}
 		if err != nil {
@@ -75,7 +89,7 @@ func (d delivery) create(ctx context.Context, o object) error {
 
 func (d delivery) keep(ctx context.Context, o object, id int64) error {
 	// The object exists now: a server that stops must still note its id.
-	if err := d.Store.PutPosted(context.WithoutCancel(ctx), run.Posted{Name: o.name, ID: id, Digest: o.digest}); err != nil {
+	if err := d.Store.PutPosted(context.WithoutCancel(ctx), run.Posted{Name: o.name, ID: id, Digest: o.digest, Buttons: o.buttons}); err != nil {
 		return storeError{err}
 	}
 	return nil

@@ -19,6 +19,9 @@ func (s *Sender) send(ctx context.Context, n run.Notice) error {
 	d := delivery{Sender: s, client: client, notice: n}
 	switch n.Kind {
 	case run.NoticeReaction:
+		if err := d.spend(ctx, mayDrop); err != nil {
+			return err
+		}
 		return d.reaction(ctx)
 	case run.NoticeReply:
 		return d.reply(ctx)
@@ -29,6 +32,9 @@ func (s *Sender) send(ctx context.Context, n run.Notice) error {
 	case run.NoticeMerge:
 		if d.Merge == nil {
 			return nil
+		}
+		if err := d.spend(ctx, mustSay); err != nil {
+			return err
 		}
 		return d.Merge(ctx, n)
 	}

@@ -1,17 +1,21 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/fair"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -20,6 +24,8 @@ type store interface {
 	DueNotices(ctx context.Context, now time.Time, limit int) ([]run.Notice, error)
 	SentNotice(ctx context.Context, n run.Notice) error
 	RetryNotice(ctx context.Context, n run.Notice, at time.Time, cause string) error
+	CountWrites(ctx context.Context, r run.Repository, minute time.Time, n int) error
+	Writes(ctx context.Context, since time.Time) ([]run.Writes, error)
 	Run(ctx context.Context, id string) (run.Run, error)
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
 	Locks(ctx context.Context) (run.Locks, error)
@@ -44,37 +50,46 @@ type Sender struct {
 	RetryAfter func(err error, now time.Time) (wait time.Duration, temporary bool)
 	// Merge merges the pull request of a notice, behind everything that people
 	// should see of it; nil never does. It is idempotent.
-	Merge   func(ctx context.Context, n run.Notice) error
-	Now     func() time.Time
-	NoApply map[string]bool // see View
-	AppID   int64           // of the GitHub App: only what it wrote is taken for ours
-	WebURL  string          // of GitHub's pages, such as "https://github.com"; empty makes no links
+	Merge     func(ctx context.Context, n run.Notice) error
+	Now       func() time.Time
+	NoApply   map[string]bool // see View
+	NoButtons map[string]bool // see View
+	AppID     int64           // of the GitHub App: only what it wrote is taken for ours
+	// PerMinute and PerHour are how many writes an installation may make; 0 is 72
+	// and 450.
+	PerMinute, PerHour int
+	WebURL             string // of GitHub's pages, such as "https://github.com"; empty makes no links
 
-	once  sync.Once
-	wake  chan struct{} // holds one token when something may be due; made by init
-	slots chan struct{} // bounds the lanes at work; made by init
-	quick chan struct{} // the same for reactions
+	once sync.Once
+	wake chan struct{} // holds one token when something may be due; made by init
 
-	mu    sync.Mutex
-	busy  map[string]bool      // lanes at work; guarded by mu
-	pause map[string]time.Time // lanes and installations that wait after an error; guarded by mu
+	mu     sync.Mutex
+	busy   map[string]bool      // lanes at work; guarded by mu
+	slots  *fair.Shares         // of lanes at work; guarded by mu
+	quick  *fair.Shares         // the same for reactions; guarded by mu
+	pause  map[string]time.Time // lanes, installations and notices that wait; guarded by mu
+	budget *budget              // guarded by mu
 }
 
-// Bounds of sending. GitHub allows 100 requests at once for all of an App
-// ("Rate limits for the REST API", "About secondary rate limits").
+// Lanes at work at once. GitHub allows 100 requests at once for all of an App
+// ("Rate limits for the REST API", "About secondary rate limits"). Where it is
+// slow for one installation, others go on.
+var (
+	lanesAtOnce     = fair.Limits{All: 24, Installation: 12, Repository: 8}
+	reactionsAtOnce = fair.Limits{All: 12, Installation: 6, Repository: 4}
+)
+
 const (
-	lanesAtOnce     = 16
-	reactionsAtOnce = 8
-	listedAtOnce    = 1_000            // notices per look into the store
-	sweepEvery      = 15 * time.Second // how often to look without being woken
-	sendTimeout     = time.Minute
+	listedAtOnce = 256              // notices of a repository per look into the store
+	sweepEvery   = 15 * time.Second // how often to look without being woken
+	sendTimeout  = time.Minute
 )
 
 func (s *Sender) init() {
 	s.once.Do(func() {
 		s.wake = make(chan struct{}, 1)
-		s.slots, s.quick = make(chan struct{}, lanesAtOnce), make(chan struct{}, reactionsAtOnce)
-		s.busy, s.pause = map[string]bool{}, map[string]time.Time{}
+		s.slots, s.quick = fair.New(lanesAtOnce), fair.New(reactionsAtOnce)
+		s.busy, s.pause, s.budget = map[string]bool{}, map[string]time.Time{}, newBudget(cmp.Or(s.PerMinute, perMinute), cmp.Or(s.PerHour, perHour))
 	})
 }
 
@@ -91,6 +106,12 @@ func (s *Sender) Wake() {
 // returns nil. A notice that was not sent is found again by the next Run.
 func (s *Sender) Run(ctx context.Context) error {
 	s.init()
+	if err := s.recall(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	var lanes sync.WaitGroup
 	defer lanes.Wait()
 	for {
@@ -126,73 +147,94 @@ func (s *Sender) untilNextPause() time.Duration {
 	return max(least, 10*time.Millisecond)
 }
 
-// dispatch gives every lane that has something due, and is not at work, to a
-// goroutine of its own.
+// dispatch gives lanes that have something due, and are not at work, to a
+// goroutine each: as many as may be at work, and fairly which.
 func (s *Sender) dispatch(ctx context.Context, lanes *sync.WaitGroup) error {
 	due, err := s.Store.DueNotices(ctx, s.Now(), listedAtOnce)
 	if err != nil {
 		return fmt.Errorf("listing due notices: %w", err)
 	}
-	order, byLane := inLanes(due)
-	for _, lane := range order {
-		if !s.enter(lane) {
-			continue
+	order, byLane := inLanes(s.mayGo(due))
+	for {
+		lane, ok := s.enter(order, byLane)
+		if !ok {
+			return nil
 		}
 		lanes.Go(func() {
-			slots := s.slots
-			if byLane[lane][0].Kind == run.NoticeReaction {
-				slots = s.quick
-			}
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				s.leave(lane)
-				return
-			}
-			ok := s.work(ctx, lane, byLane[lane])
-			<-slots
-			s.leave(lane)
-			if ok {
-				s.Wake() // something may have been added behind what was just sent
-			}
+			s.work(ctx, lane, byLane[lane])
+			s.leave(lane, byLane[lane][0])
+			s.Wake() // something may have been added behind what was just sent, and another lane may go
 		})
 	}
-	return nil
 }
 
-func (s *Sender) enter(lane string) bool {
+// mayGo leaves out notices that wait for the budget. One that was added again
+// since may say something else, so it does not wait.
+func (s *Sender) mayGo(due []run.Notice) []run.Notice {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.busy[lane] {
-		return false
+	return slices.DeleteFunc(due, func(n run.Notice) bool { return s.pause[version(n)].After(s.Now()) })
+}
+
+func version(n run.Notice) string { return fmt.Sprintf("notice/%d/%d", n.ID, n.Version) }
+
+// enter takes the lane whose turn it is.
+func (s *Sender) enter(order []string, byLane map[string][]run.Notice) (lane string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, slots := range []*fair.Shares{s.slots, s.quick} {
+		var free []string
+		var keys []fair.Key
+		for _, lane := range order {
+			if n := byLane[lane][0]; !s.busy[lane] && s.slotsOf(n) == slots && !s.pause[lane].After(s.Now()) {
+				free, keys = append(free, lane), append(keys, whose(n))
+			}
+		}
+		if i := slots.Next(keys); i >= 0 {
+			slots.Take(keys[i])
+			s.busy[free[i]] = true
+			return free[i], true
+		}
 	}
-	s.busy[lane] = true
-	return true
+	return "", false
 }
 
-func (s *Sender) leave(lane string) {
+func (s *Sender) slotsOf(n run.Notice) *fair.Shares {
+	if n.Kind == run.NoticeReaction {
+		return s.quick
+	}
+	return s.slots
+}
+
+// whose says on whose behalf a notice is sent. People are told of pull requests.
+func whose(n run.Notice) fair.Key {
+	r := n.Repository
+	return run.Whose{InstallationID: r.InstallationID, RepositoryID: r.ID, Person: strconv.Itoa(n.PullRequest)}.Key()
+}
+
+func (s *Sender) leave(lane string, n run.Notice) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.slotsOf(n).Give(whose(n))
 	delete(s.busy, lane)
 }
 
 // work sends the notices of one lane in order. After an error the rest of the
-// lane waits as long as the notice that met it. ok is false when the store could
-// not keep how it went.
-func (s *Sender) work(ctx context.Context, lane string, notices []run.Notice) (ok bool) {
+// lane waits as long as the notice that met it, and for a second when the store
+// could not keep how it went.
+func (s *Sender) work(ctx context.Context, lane string, notices []run.Notice) {
 	for _, n := range notices {
 		if ctx.Err() != nil {
-			return false
+			return
 		}
 		log := zerolog.Ctx(ctx).With().Str("repository", n.Repository.FullName()).Int("pull_request", n.PullRequest).
 			Str("notice", string(n.Kind)).Logger()
 		if err := s.one(log.WithContext(ctx), lane, n); err != nil && ctx.Err() == nil {
 			log.Error().Err(err).Msg("keeping the state of a notice")
 			s.hold(lane, s.Now().Add(time.Second))
-			return false
+			return
 		}
 	}
-	return true
 }
 
 // one sends a notice and notes how that went. Its error is the store's.
@@ -208,6 +250,14 @@ func (s *Sender) one(ctx context.Context, lane string, n run.Notice) error {
 	}
 	if ctx.Err() != nil {
 		return nil // stopping: the notice stays due
+	}
+	var budget *notYet
+	if errors.As(err, &budget) {
+		if n.Kind == run.NoticeReaction {
+			return s.Store.SentNotice(ctx, n) // it would come too late to be of use
+		}
+		s.hold(version(n), budget.at)
+		return nil
 	}
 	wait, temporary := s.temporary(err)
 	if !temporary {

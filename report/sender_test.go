@@ -274,8 +274,9 @@ func TestTwentyPullRequestsAtOnce(t *testing.T) {
 	for pull := 1; pull <= 20; pull++ {
 		r := b.planned(pull)
 		r.HeadSHA = fmt.Sprintf("%040d", pull)
+		r.Repository.ID, r.Repository.InstallationID = int64(100+pull%4), int64(pull%4) // each with a budget of its own
 		b.store.setRun(r, atEnd(r)...)
-		b.store.put(run.ReactionTo(repository, pull, int64(pull), "eyes"))
+		b.store.put(run.ReactionTo(r.Repository, pull, int64(pull), "eyes"))
 	}
 	// One pull request whose comment takes long holds up nobody else.
 	slow := make(chan struct{})

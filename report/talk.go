@@ -162,7 +162,7 @@ func (d delivery) checkURL(ctx context.Context, r run.Run, check string) (string
 		return "", nil
 	}
 	page := fmt.Sprintf("%s/%s/%s", strings.TrimSuffix(d.WebURL, "/"), url.PathEscape(r.Repository.Owner), url.PathEscape(r.Repository.Name))
-	posted, err := d.Store.Posted(ctx, checkName(r, check))
+	posted, err := d.Store.Posted(ctx, run.PostedCheck(r.Repository.ID, r.HeadSHA, check))
 	switch {
 	case errors.Is(err, run.ErrNotFound) || err == nil && posted.ID == 0:
 		return fmt.Sprintf("%s/pull/%d/checks", page, r.PullRequest), nil

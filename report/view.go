@@ -12,6 +12,7 @@ type View struct {
 	Summaries map[string]run.Summary // by job id of a plan; a missing one is shown by its counts alone
 	Locks     run.Locks              // all of them: what concerns the pull request is shown
 	NoApply   map[string]bool        // names of environments in which pull requests apply nothing
+	NoButtons map[string]bool        // names of environments that no button changes anything of
 	CheckURL  string                 // page of the plan's check run; empty shows no link
 	ApplyURL  string                 // page of the apply's check run; empty shows no link
 }

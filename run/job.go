@@ -1,6 +1,9 @@
 package run
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // JobState is where a job stands.
 type JobState string
@@ -92,6 +95,10 @@ type Artifact struct {
 
 	Version string `json:"version,omitempty"`
 }
+
+// ErrSealed means that an artifact is encrypted with a key that the server does
+// not have. Trying again does not help.
+var ErrSealed = errors.New("it is encrypted with a key that this server does not have")
 
 // StepTime says how long one process of a job took.
 type StepTime struct {

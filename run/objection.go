@@ -12,6 +12,7 @@ type Objection string
 const (
 	ObjectionDismissed Objection = "dismissed"         // an approval was dismissed
 	ObjectionChanges   Objection = "changes_requested" // somebody who is heard asks for changes
+	ObjectionBase      Objection = "base_changed"      // the pull request goes into another branch now
 )
 
 // Objected says that people think otherwise about a pull request than when its
@@ -51,13 +52,20 @@ func (r *Run) objected(e Objected) {
 
 // notBegun is what is said of a job that did not begin because of an objection.
 func (o Objection) notBegun() *Problem {
-	return &Problem{Code: string(o), Message: o.happened() + " before this began, so it was not applied and nothing of it was changed. When it is " +
-		"approved again, comment `/plan`, then `/apply`: its plan was made for one apply."}
+	next := "When it is approved again, comment"
+	if o == ObjectionBase {
+		next = "Comment"
+	}
+	return &Problem{Code: string(o), Message: o.happened() + " before this began, so it was not applied and nothing of it was changed. " +
+		next + " `/plan`, then `/apply`: its plan was made for one apply."}
 }
 
 func (o Objection) happened() string {
-	if o == ObjectionChanges {
+	switch o {
+	case ObjectionChanges:
 		return "Changes were requested"
+	case ObjectionBase:
+		return "The base of the pull request was changed"
 	}
 	return "An approval was dismissed"
 }

@@ -8,39 +8,47 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// prepare reads what a run needs, again while errors are temporary and patience
-// lasts, and always ends in an event: a person who asked gets an answer.
+// prepare reads what a run needs. While errors are temporary and patience lasts
+// it is put off, which is stored; else it always ends in an event that answers
+// the person who asked.
 func (w *Worker) prepare(ctx context.Context, id string) error {
-	began := w.Now()
-	for attempt := 0; ; attempt++ {
-		r, err := w.Store.Run(ctx, id)
-		if err != nil {
-			return err
-		}
-		if r.State != StateAccepted {
-			return nil
-		}
-		if problem := late(r, w.Now()); problem != nil {
-			_, err := w.step(ctx, id, Refused{At: w.Now(), Problem: *problem})
-			return err
-		}
-		p, err := w.Prepare(ctx, r)
-		var temporary *Temporary
-		if errors.As(err, &temporary) && w.Now().Sub(began) < w.Patience {
-			wait := max(temporary.After, backoff(attempt))
-			zerolog.Ctx(ctx).Warn().Err(err).Dur("wait", wait).Msg("preparing a run, will try again")
-			if !sleep(ctx, wait) {
-				return ctx.Err()
-			}
-			continue
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		_, err = w.step(ctx, id, w.prepared(ctx, id, p, err))
+	r, err := w.Store.Run(ctx, id)
+	if err != nil || r.State != StateAccepted {
 		return err
 	}
+	if problem := late(r, w.Now()); problem != nil {
+		_, err := w.step(ctx, id, Refused{At: w.Now(), Problem: *problem})
+		return err
+	}
+	p, err := w.Prepare(ctx, r)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var temporary *Temporary
+	if errors.As(err, &temporary) && w.patient(r) {
+		wait := max(temporary.After, backoff(r.Tries))
+		zerolog.Ctx(ctx).Warn().Err(err).Dur("wait", wait).Msg("preparing a run, will try again")
+		_, err = w.step(ctx, id, PutOff{At: w.Now(), RetryAt: w.Now().Add(wait)})
+		return err
+	}
+	_, err = w.step(ctx, id, w.prepared(ctx, id, p, err))
+	return err
 }
+
+// patient reports whether a run may be put off once more.
+func (w *Worker) patient(r Run) bool {
+	var tried time.Duration
+	if !r.TriedAt.IsZero() {
+		tried = w.Now().Sub(r.TriedAt)
+	}
+	return tried < w.Patience
+}
+
+// The problems of Prepare's other errors.
+const (
+	codeUnavailable = "github_unavailable"
+	codePreparing   = "preparing"
+)
 
 // prepared turns what Prepare returned into the event that follows.
 func (w *Worker) prepared(ctx context.Context, id string, p Preparation, err error) Event {
@@ -56,15 +64,18 @@ func (w *Worker) prepared(ctx context.Context, id string, p Preparation, err err
 		return Refused{At: w.Now(), Problem: *problem, HeadSHA: p.HeadSHA}
 	case errors.As(err, &temporary):
 		zerolog.Ctx(ctx).Error().Err(err).Msg("preparing a run, patience ended")
+		if temporary.Problem != nil {
+			return Refused{At: w.Now(), HeadSHA: p.HeadSHA, Problem: *temporary.Problem}
+		}
 		return Refused{At: w.Now(), HeadSHA: p.HeadSHA, Problem: Problem{
-			Code: "github_unavailable",
+			Code: codeUnavailable,
 			Message: "GitHub did not answer for a while, so nothing was done. " +
 				"Comment the command again when [GitHub is well](https://www.githubstatus.com).",
 		}}
 	default:
 		zerolog.Ctx(ctx).Error().Err(err).Msg("preparing a run")
 		return Refused{At: w.Now(), HeadSHA: p.HeadSHA, Problem: Problem{
-			Code: "preparing",
+			Code: codePreparing,
 			Message: "Lockkeeper could not read this pull request. Comment the command again; if that " +
 				"does not help, its operator finds the cause in the server log under run `" + id + "`.",
 		}}

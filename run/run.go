@@ -75,6 +75,10 @@ type Problem struct {
 	Detail  string `json:"detail,omitempty"`
 }
 
+// CodeBase is the problem of a pull request into a branch whose rules do not
+// count. What was planned of its head for another base says nothing about it.
+const CodeBase = "trusted_base"
+
 // Error makes a Problem usable as the error of a preparation.
 func (p *Problem) Error() string { return p.Code + ": " + p.Message }
 
@@ -131,6 +135,17 @@ type Run struct {
 	// stopping begins.
 	Objection Objection `json:"objection,omitempty"`
 
+	// Joined are those who asked for the same before the run began; its result is
+	// their answer, too.
+	Joined []Asker `json:"joined,omitempty"`
+
+	// TriedAt is when preparing it was first put off, RetryAt until when, and Tries
+	// how often: what waits must be found again after a restart, and holds nothing
+	// up meanwhile.
+	TriedAt time.Time `json:"tried_at,omitzero"`
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	Tries   int       `json:"tries,omitempty"`
+
 	CreatedAt  time.Time `json:"created_at"`
 	PreparedAt time.Time `json:"prepared_at,omitzero"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`
@@ -143,6 +158,11 @@ func (r *Run) Ending() bool {
 
 // Holder is the pull request that a run is about.
 func (r *Run) Holder() Holder { return Holder{Repository: r.Repository, PullRequest: r.PullRequest} }
+
+// Whose says on whose behalf the run works.
+func (r *Run) Whose() Whose {
+	return Whose{InstallationID: r.Repository.InstallationID, RepositoryID: r.Repository.ID, Person: r.Actor}
+}
 
 // Whole reports whether a run is about everything that its commit changes, so
 // that no earlier plan of the commit counts beside it.

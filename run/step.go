@@ -3,7 +3,7 @@ package run
 import "time"
 
 // Event is something that happened to a run. The set is closed: Prepared,
-// Refused, Messaged, CancelAsked, PullClosed, NewerCommit, Objected.
+// PutOff, Refused, Messaged, CancelAsked, PullClosed, NewerCommit, Objected.
 type Event interface{ event() }
 
 // Prepared says that facts, projects and source were read: the run is pinned
@@ -25,6 +25,9 @@ type Preparation struct {
 	Untouched []string // of a plan: names of projects that somebody named and the pull request does not change
 	Gate      *Gate    // of a plan: what stands between it and its apply, as far as is known
 }
+
+// PutOff says that what the run needs cannot be read yet, and when to try again.
+type PutOff struct{ At, RetryAt time.Time }
 
 // Refused says that the run may not or cannot go on. Silent ones are answered
 // with nothing: nobody asked.
@@ -54,6 +57,7 @@ type NewerCommit struct {
 }
 
 func (Prepared) event()    {}
+func (PutOff) event()      {}
 func (Refused) event()     {}
 func (Messaged) event()    {}
 func (CancelAsked) event() {}
@@ -96,6 +100,8 @@ func Step(r Run, e Event) Next {
 	switch e := e.(type) {
 	case Prepared:
 		next.prepared(e)
+	case PutOff:
+		next.putOff(e)
 	case Refused:
 		next.refused(e)
 	case Messaged:
@@ -167,6 +173,16 @@ func (r *Run) prepared(e Prepared) {
 		r.Jobs[i] = Job{ID: doc.JobID, Document: doc, State: JobQueued}
 	}
 	r.finish(e.At)
+}
+
+func (r *Run) putOff(e PutOff) {
+	if r.State != StateAccepted {
+		return
+	}
+	if r.TriedAt.IsZero() {
+		r.TriedAt = e.At
+	}
+	r.RetryAt, r.Tries = e.RetryAt, r.Tries+1
 }
 
 func (r *Run) refused(e Refused) {

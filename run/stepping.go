@@ -31,6 +31,9 @@ func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
 		}
 	}
 	saved := w.turns(l)
+	if other, ok := left(r, e, w.Now().UTC()); ok && next.Run.State.Final() {
+		saved.Runs = append(saved.Runs, other)
+	}
 	next.Notices = append(next.Notices, affected(before, l.view(), r.Holder())...)
 	return next, Saved{Notices: append(next.Notices, saved.Notices...), Runs: saved.Runs}
 }
@@ -198,8 +201,12 @@ func affected(before, after lockView, but Holder) []Notice {
 // errLocksNeeded ends an update that turned out to need the locks.
 var errLocksNeeded = errors.New("the step needs the locks")
 
-// needsLocks reports whether an event may take or give back locks.
+// needsLocks reports whether an event may take or give back locks, or leave
+// somebody behind who gets a run of their own, which is saved in the same way.
 func (w *Worker) needsLocks(r Run, e Event) bool {
+	if _, ok := left(r, e, w.Now()); ok {
+		return true
+	}
 	if r.Kind.Mutating() {
 		return !r.State.Final()
 	}

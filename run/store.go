@@ -3,7 +3,13 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/fair"
 )
 
 // ErrNotFound is returned by a Store for something that it does not hold.
@@ -17,7 +23,7 @@ type Store interface {
 	// there is left as it is; added is false then.
 	PutDelivery(ctx context.Context, d Delivery) (added bool, err error)
 	// PendingDeliveries lists deliveries that are not done and due at now, in
-	// order of receipt, at most limit, without their payloads.
+	// order of receipt, the oldest limit of each repository, without their payloads.
 	PendingDeliveries(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
 	// DeliveryPayload returns the payload of a delivery that is not done, or
 	// ErrNotFound.
@@ -28,9 +34,11 @@ type Store interface {
 	// RetryDelivery notes that acting on it went wrong and when to try again.
 	RetryDelivery(ctx context.Context, guid string, at time.Time, cause string) error
 
-	// CreateRun keeps a new run and its notices unless a run with the same Key
-	// exists; added is false then and nothing is kept.
-	CreateRun(ctx context.Context, r Run, notices []Notice) (added bool, err error)
+	// SubmitRun keeps a new run and its notices. When r can join (CanJoin) and
+	// joins reports true of an active run of its pull request, the oldest such is
+	// kept with one more asker (WithAsker) instead. A Key that has a run, or has
+	// joined one, is left as it is; added is false then and nothing is kept.
+	SubmitRun(ctx context.Context, r Run, notices []Notice, joins func(Run) bool) (kept Run, added bool, err error)
 	// UpdateRun loads a run for update, lets change alter it, and saves it with
 	// the notices that change returns. When change returns an error nothing is
 	// saved and the error is returned as it is. It returns the saved run. What
@@ -56,16 +64,28 @@ type Store interface {
 	// PullRuns lists the runs of a pull request, newest first, at most limit.
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]Run, error)
 
+	// PutPushes keeps who pushed which commits where. One that is there is left as
+	// it is, but for New, which stays true.
+	PutPushes(ctx context.Context, pushes []Push) error
+	// Pushes lists who is known to have pushed these commits to a repository.
+	Pushes(ctx context.Context, repositoryID int64, shas []string) ([]Push, error)
+
 	// PutNotices adds notices that belong to no change of a run, such as the
 	// answer to /help.
 	PutNotices(ctx context.Context, notices []Notice) error
-	// DueNotices lists notices to send at now, oldest first, at most limit.
+	// DueNotices lists notices to send at now, oldest first, the oldest limit of
+	// each repository and reactions only if there is room.
 	DueNotices(ctx context.Context, now time.Time, limit int) ([]Notice, error)
 	// SentNotice marks a notice as sent, unless it was added again since it was
 	// listed (its Version grew): then it stays due.
 	SentNotice(ctx context.Context, n Notice) error
 	// RetryNotice notes that sending went wrong and when to try again.
 	RetryNotice(ctx context.Context, n Notice, at time.Time, cause string) error
+
+	// CountWrites adds to how often something is written to GitHub for a
+	// repository in a minute, and Writes lists it from a moment on, oldest first.
+	CountWrites(ctx context.Context, r Repository, minute time.Time, n int) error
+	Writes(ctx context.Context, since time.Time) ([]Writes, error)
 
 	// Posted returns what was posted under a name (see Posted), or ErrNotFound.
 	Posted(ctx context.Context, name string) (Posted, error)
@@ -85,10 +105,32 @@ type Delivery struct {
 	GUID       string // X-GitHub-Delivery: the same for every attempt at one event
 	Once       string // what it tells of, if it must be acted on once under whatever GUID it comes; else empty. Not given out
 	Event      string // X-GitHub-Event
+	Whose      Whose
 	Subject    string // what it is about: deliveries of one subject are acted on in order
 	Payload    []byte
 	ReceivedAt time.Time
 	Attempts   int // times that acting on it went wrong
+}
+
+// Writes is how often something was written to GitHub for a repository in the
+// minute that begins at Minute.
+type Writes struct {
+	InstallationID, RepositoryID int64
+	Minute                       time.Time
+	N                            int
+}
+
+// Whose says on whose behalf something is done, so that it is done fairly; zero
+// when that is not known.
+type Whose struct {
+	InstallationID int64
+	RepositoryID   int64
+	Person         string // login
+}
+
+// Key is how package fair knows it.
+func (w Whose) Key() fair.Key {
+	return fair.Key{Installation: strconv.FormatInt(w.InstallationID, 10), Repository: strconv.FormatInt(w.RepositoryID, 10), Person: w.Person}
 }
 
 // Posted remembers an object that a report made on GitHub, so that the next
@@ -97,4 +139,18 @@ type Posted struct {
 	Name   string
 	ID     int64  // on GitHub
 	Digest string // of what was posted last: the same again need not be sent
+	// Buttons are the identifiers of those that a check run was posted with,
+	// separated by spaces; empty for everything else.
+	Buttons string
+}
+
+// PostedCheck is the name of a check run's Posted. The commit is where the check
+// run stands.
+func PostedCheck(repositoryID int64, commit, check string) string {
+	return fmt.Sprintf("check/%d/%s/%s", repositoryID, commit, check)
+}
+
+// Offers reports whether a check run was posted with a button.
+func (p Posted) Offers(button string) bool {
+	return button != "" && slices.Contains(strings.Fields(p.Buttons), button)
 }

@@ -42,9 +42,11 @@ type Worker struct {
 	mu       sync.Mutex
 	wanted   []Effect        // guarded by mu
 	inFlight map[Effect]bool // guarded by mu
-	wake     chan struct{}   // holds one token when wanted may have grown; made by init
+	line     *line           // guarded by mu; made by init
+	wake     chan struct{}   // holds one token when wanted or line may have changed; made by init
 	once     sync.Once
 	locks    keyedMutex // one effect at a time per job
+	steps    keyedMutex // one step at a time per run, so that line sees them in order
 
 	rechecked map[string]time.Time // guarded by mu: when Recheck said yes, of the run that started last
 
@@ -55,28 +57,56 @@ type Worker struct {
 // example because the backend could not take a job.
 const sweepEvery = 30 * time.Second
 
-// preparing bounds how many runs are prepared at once.
-const preparing = 8
-
 // Temporary is an error that goes away by itself, such as a rate limit.
 type Temporary struct {
 	After time.Duration // earliest sensible next try; 0 when unknown
 	Err   error
+	// Problem is what people read when it does not go away; nil is that GitHub did
+	// not answer.
+	Problem *Problem
 }
 
 func (t *Temporary) Error() string { return t.Err.Error() }
 func (t *Temporary) Unwrap() error { return t.Err }
 
-// Submit keeps a new run and sets it going. added is false when a run with the
-// same Key exists; nothing happens then.
+// Submit keeps a new run and sets it going, or lets it join one that waits and
+// will show the same. added is false when a run with the same Key exists, or
+// joined; nothing happens then.
 func (w *Worker) Submit(ctx context.Context, r Run, notices ...Notice) (added bool, err error) {
-	added, err = w.Store.CreateRun(ctx, r, notices)
+	w.init()
+	kept, added, err := w.Store.SubmitRun(ctx, r, notices, func(waiting Run) bool {
+		return r.joins(&waiting) && !w.isAt(waiting.ID)
+	})
 	if err != nil || !added {
 		return false, err
 	}
 	w.notify(len(notices))
-	w.want(Pending(r))
-	return true, nil
+	defer w.steps.lock(kept.ID)()
+	return true, w.see(ctx, kept.ID)
+}
+
+// see takes note of how a run is now.
+func (w *Worker) see(ctx context.Context, id string) error {
+	r, err := w.Store.Run(ctx, id)
+	if err != nil {
+		return err
+	}
+	w.saw(r)
+	return nil
+}
+
+func (w *Worker) saw(r Run) {
+	w.init()
+	w.mu.Lock()
+	w.line.saw(r)
+	w.mu.Unlock()
+	w.poke()
+}
+
+func (w *Worker) isAt(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.line.isAt(id)
 }
 
 // Cancel asks the active runs of a pull request to end and returns how many
@@ -132,37 +162,74 @@ func (w *Worker) init() {
 	w.once.Do(func() {
 		w.wake = make(chan struct{}, 1)
 		w.inFlight = make(map[Effect]bool)
+		w.line = newLine()
 	})
 }
 
 func (w *Worker) loop(ctx context.Context) error {
 	var effects errgroup.Group // no error of theirs ends the worker
 	defer func() { _ = effects.Wait() }()
-	slots := make(chan struct{}, preparing)
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
 	for {
 		for _, e := range w.take() {
 			effects.Go(func() error {
 				defer w.landed(e)
-				if e.Kind == EffectPrepare {
-					slots <- struct{}{}
-					defer func() { <-slots }()
-				}
 				w.act(ctx, e)
 				return nil
 			})
 		}
+		for id, ok := w.next(); ok; id, ok = w.next() {
+			effects.Go(func() error {
+				defer w.done(id)
+				if !w.act(ctx, Effect{Kind: EffectPrepare, RunID: id}) {
+					w.waitForSweep(id)
+				}
+				return nil
+			})
+		}
+		retry := time.NewTimer(w.untilRetry())
 		select {
 		case <-ctx.Done():
+			retry.Stop()
 			return nil
 		case <-w.wake:
+		case <-retry.C:
 		case <-sweep.C:
 			if err := w.resume(ctx); err != nil && ctx.Err() == nil {
 				zerolog.Ctx(ctx).Error().Err(err).Msg("looking for runs to go on with")
 			}
 		}
+		retry.Stop()
 	}
+}
+
+func (w *Worker) next() (id string, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.line.next(w.Now())
+}
+
+// done gives the turn of a run back.
+func (w *Worker) done(id string) {
+	w.mu.Lock()
+	w.line.done(id)
+	w.mu.Unlock()
+	w.poke()
+}
+
+// waitForSweep leaves a run alone until the next sweep.
+func (w *Worker) waitForSweep(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.line.putOff(id, w.Now().Add(sweepEvery))
+}
+
+// untilRetry is how long until a run that was put off may go on.
+func (w *Worker) untilRetry() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.line.wait(w.Now(), sweepEvery)
 }
 
 func (w *Worker) resume(ctx context.Context) error {
@@ -171,12 +238,27 @@ func (w *Worker) resume(ctx context.Context) error {
 		return err
 	}
 	for _, r := range active {
-		w.want(Pending(r))
+		if err := w.goOn(ctx, r.ID); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// want puts effects on the list unless they are on it or under way.
+// goOn issues what must be under way for a run.
+func (w *Worker) goOn(ctx context.Context, id string) error {
+	defer w.steps.lock(id)()
+	r, err := w.Store.Run(ctx, id) // as it is now: the list is older
+	if err != nil {
+		return err
+	}
+	w.saw(r)
+	w.want(Pending(r))
+	return nil
+}
+
+// want puts effects on the list unless they are on it or under way. Preparing is
+// not for the list: what waits for that is in line.
 func (w *Worker) want(effects []Effect) {
 	if len(effects) == 0 {
 		return
@@ -184,12 +266,16 @@ func (w *Worker) want(effects []Effect) {
 	w.init()
 	w.mu.Lock()
 	for _, e := range effects {
-		if !w.inFlight[e] {
+		if e.Kind != EffectPrepare && !w.inFlight[e] {
 			w.inFlight[e] = true
 			w.wanted = append(w.wanted, e)
 		}
 	}
 	w.mu.Unlock()
+	w.poke()
+}
+
+func (w *Worker) poke() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
@@ -211,8 +297,8 @@ func (w *Worker) landed(e Effect) {
 }
 
 // act carries out one effect. What goes wrong is logged here and tried again
-// by the next sweep, because the run's state still asks for it.
-func (w *Worker) act(ctx context.Context, e Effect) {
+// by the next sweep, because the run's state still asks for it; ok is false then.
+func (w *Worker) act(ctx context.Context, e Effect) (ok bool) {
 	log := zerolog.Ctx(ctx).With().Str("run", e.RunID).Str("effect", string(e.Kind)).Logger()
 	ctx = log.WithContext(ctx)
 	var err error
@@ -231,6 +317,7 @@ func (w *Worker) act(ctx context.Context, e Effect) {
 	if err != nil && ctx.Err() == nil {
 		log.Error().Err(err).Str("job", e.JobID).Msg("carrying out an effect")
 	}
+	return err == nil
 }
 
 func (w *Worker) start(ctx context.Context, e Effect) error {
@@ -302,6 +389,15 @@ func (w *Worker) deliver(ctx context.Context, m Message) error {
 
 // step loads a run, decides, saves, and sets going what follows.
 func (w *Worker) step(ctx context.Context, id string, e Event) (Run, error) {
+	defer w.steps.lock(id)()
+	r, err := w.stepOne(ctx, id, e)
+	if err == nil {
+		w.saw(r)
+	}
+	return r, err
+}
+
+func (w *Worker) stepOne(ctx context.Context, id string, e Event) (Run, error) {
 	var next Next
 	r, err := w.Store.UpdateRun(ctx, id, func(r *Run) ([]Notice, error) {
 		if w.needsLocks(*r, e) {
@@ -332,7 +428,7 @@ func (w *Worker) stepWithLocks(ctx context.Context, id string, e Event) (Run, er
 		return saved, nil
 	})
 	if errors.Is(err, ErrConsumed) {
-		return w.step(ctx, id, Refused{At: w.Now(), Problem: usedUp()})
+		return w.stepOne(ctx, id, Refused{At: w.Now(), Problem: usedUp()})
 	}
 	if err != nil {
 		return Run{}, err

@@ -113,6 +113,8 @@ func (j *job) fetchPlan(ctx context.Context) *run.Problem {
 		return nil
 	case errors.Is(err, artifact.ErrChanged), errors.Is(err, artifact.ErrNotFound):
 		return planChanged(plain(err.Error()))
+	case errors.Is(err, artifact.ErrSealed):
+		return planSealed()
 	}
 	if p := ended(ctx); p != nil {
 		return p

@@ -54,6 +54,7 @@ type Options struct {
 	Threads       int           // threads that terraform computes with; 0 lets it use every processor
 	Salvage       bool          // the job's runner was killed: store what it left and write the result, do nothing else
 	TurnFD        int           // open file to which the runner writes a byte when it starts no more terraform; 0 for none
+	KeysFD        int           // open file with the text of artifact.Keys, which the runner reads to its end and closes; 0 for none
 	Isolation     jail.Mode     // what happens where terraform cannot be kept apart; the zero value is jail.Required
 	Read, Write   []string      // further files and directories that terraform may read, or write, absolute
 	Limits        jail.Limits   // of everything that runs in the job; zero is the default of each
@@ -90,6 +91,9 @@ func (o Options) Args() []string {
 	}
 	if o.TurnFD != 0 {
 		args = append(args, "-turn-fd="+strconv.Itoa(o.TurnFD))
+	}
+	if o.KeysFD != 0 {
+		args = append(args, "-keys-fd="+strconv.Itoa(o.KeysFD))
 	}
 	if o.Salvage {
 		args = append(args, "-salvage")
@@ -142,6 +146,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.DurationVar(&o.Grace, "grace", DefaultGrace, "time between interrupt and kill")
 	flags.IntVar(&o.Threads, "threads", 0, "threads of terraform")
 	flags.IntVar(&o.TurnFD, "turn-fd", 0, "open file to write a byte to after the last terraform process")
+	flags.IntVar(&o.KeysFD, "keys-fd", 0, "open file with the keys of artifacts")
 	flags.BoolVar(&o.Salvage, "salvage", false, "store what a killed runner left")
 	flags.StringVar(&o.Evaluator, "evaluator", "", "what judges plans by rules")
 	flags.IntVar(&o.AliveFD, "alive-fd", 0, "open file that is locked as long as the job has a process")

@@ -23,6 +23,11 @@ func planChanged(detail string) *run.Problem {
 		again + " When that does not help, tell whoever runs Lockkeeper."}
 }
 
+func planSealed() *run.Problem {
+	return &run.Problem{Code: "plan_sealed", Message: "The stored plan is encrypted with a key that the server does not have, so nothing was applied. " +
+		again + " Whoever runs Lockkeeper can give the old key back beside the new one instead."}
+}
+
 func terraformChanged(then, now string) *run.Problem {
 	return &run.Problem{Code: "terraform_changed", Message: fmt.Sprintf(
 		"The plan was made by %s and this server now has %s for the project, so nothing was applied. %s", codeSpan(then), codeSpan(now), again)}
@@ -64,7 +69,7 @@ func beforeApply(p *run.Problem) *run.Problem {
 		out.Message = "Cancelled before anything was changed. " + again
 	case "timed_out":
 		out.Message = "The time that the server allows was over before terraform began, so nothing was changed. " + again
-	case "plan_mismatch", "plan_changed", "terraform_changed", "plan_used", "module_changed", "withdrawn":
+	case "plan_mismatch", "plan_changed", "plan_sealed", "terraform_changed", "plan_used", "module_changed", "withdrawn":
 	default:
 		out.Message += " Nothing was changed."
 	}
@@ -166,21 +171,22 @@ func isLockID(id string) bool {
 	return len(id) <= 100 && id != "" && strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" && id[0] != '-'
 }
 
-// stateNotRemote is for changes that are in a state that no next plan sees.
+// stateNotRemote is for changes that are in a state that no next plan sees. where
+// is Markdown that names the file of it.
 func stateNotRemote(where string, project run.JobProject, detail string) *run.Problem {
 	return &run.Problem{Code: "state_not_remote", Detail: detail, Message: fmt.Sprintf(
 		"The apply wrote the state into a file in the project's own directory, which is removed with the job, because the project names no backend elsewhere. "+
 			"**Do not apply this project again before it has one.** The state is kept as %s. Give the project a backend, copy that file from the server to "+
 			"`errored.tfstate` in the directory %s, and run there, in the workspace %s, `terraform init` and `terraform state push errored.tfstate`. Then comment `/plan`.",
-		codeSpan(where), codeSpan(project.Dir), codeSpan(project.Workspace))}
+		where, codeSpan(project.Dir), codeSpan(project.Workspace))}
 }
 
-// stateNotSaved is for changes that were made and are in no state. where says
-// where terraform's errored.tfstate is.
+// stateNotSaved is for changes that were made and are in no state. where is
+// Markdown that says where terraform's errored.tfstate is.
 func stateNotSaved(where string, project run.JobProject, detail string) *run.Problem {
 	return &run.Problem{Code: "state_not_saved", Detail: detail, Message: fmt.Sprintf(
 		"The apply made changes but could not write the state. **Do not apply this project again before its state is repaired.** "+
 			"What has to be in the state is kept as %s. Copy it from the server into the directory %s, then run there, in the workspace %s, "+
 			"`terraform init` and `terraform state push errored.tfstate`. Then comment `/plan`.",
-		codeSpan(where), codeSpan(project.Dir), codeSpan(project.Workspace))}
+		where, codeSpan(project.Dir), codeSpan(project.Workspace))}
 }

@@ -2,7 +2,9 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -32,8 +34,9 @@ func holdsSomething(name string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Size() > 0
 }
 
-// keepFile stores a state and says where it is. It is all that is known of what was
-// made, so it stays in the job's directory when it cannot be stored.
+// keepFile stores a state and says in Markdown where it is. It is all that is known
+// of what was made, so it stays in the job's directory when it cannot be stored,
+// and there in clear when not even a copy can be encrypted.
 func (j *job) keepFile(name string) (where string) {
 	err := j.putAll(context.Background(), map[string]putting{
 		run.ArtifactErroredState: func(ctx context.Context, key string) (run.Artifact, error) {
@@ -46,11 +49,49 @@ func (j *job) keepFile(name string) (where string) {
 		},
 	})
 	if err == nil {
-		return path.Join("artifacts", j.artifacts[run.ArtifactErroredState].Key)
+		return j.keptAs(path.Join("artifacts", j.artifacts[run.ArtifactErroredState].Key))
 	}
 	fmt.Fprintln(os.Stderr, err)
-	if err := os.Rename(name, j.path(run.ArtifactErroredState)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	kept, inJob := j.path(run.ArtifactErroredState), path.Join("jobs", j.doc.JobID, run.ArtifactErroredState)
+	if err := j.seal(name, kept); err != nil {
+		fmt.Fprintln(os.Stderr, errors.Join(err, os.Rename(name, kept)))
+		return codeSpan(inJob)
 	}
-	return path.Join("jobs", j.doc.JobID, run.ArtifactErroredState)
+	return j.keptAs(inJob)
+}
+
+// keptAs names a file below the server's data directory.
+func (j *job) keptAs(where string) string {
+	if j.keys.Text(false) == "" {
+		return codeSpan(where)
+	}
+	return codeSpan(where) + ", which is encrypted (decrypt it with `age --decrypt` and the server's key)"
+}
+
+// seal copies a file as the keys demand it, whole or not at all.
+func (j *job) seal(name, to string) error {
+	from, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	temp := to + ".new"
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	sealed, err := j.keys.Seal(f)
+	if err == nil {
+		_, err = io.Copy(sealed, from)
+	}
+	if err == nil {
+		err = errors.Join(sealed.Close(), f.Sync())
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(temp, to)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("keeping a state: %w", err), os.Remove(temp))
+	}
+	return nil
 }

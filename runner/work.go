@@ -43,6 +43,7 @@ type job struct {
 	doc       run.JobDocument
 	dir       string // of the project in the source, absolute; known once that is unpacked
 	store     Store
+	keys      artifact.Keys     // of the store, when it is a directory of this machine
 	given     map[string]string // secrets, by the name that terraform knows
 	known     []string          // their values, and others that must not be shown
 	secrets   *redactor
@@ -76,6 +77,10 @@ func work(ctx context.Context, o Options) error {
 	if err := jail.Guard(); err != nil {
 		return err
 	}
+	keys, err := inheritedKeys(o.KeysFD) // before anything else could inherit them
+	if err != nil {
+		return err
+	}
 	alive, err := stayAlive(o.AliveFD)
 	if err != nil {
 		return err
@@ -85,7 +90,9 @@ func work(ctx context.Context, o Options) error {
 		return err
 	}
 	defer func() { _ = dir.Close() }()
+	dir.Keys = keys
 	j := newJob(o, dir)
+	j.keys = keys
 	j.alive, j.turn = alive, turnFile(o.TurnFD)
 	if o.Salvage {
 		return j.salvage(ctx)

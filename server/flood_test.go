@@ -42,20 +42,20 @@ func TestPlacesOfCommands(t *testing.T) {
 	var r recent
 	for i, tt := range []struct {
 		who     string
-		comment int64
+		comment string
 		after   time.Duration
 		want    int
 	}{
-		{"a", 1, 0, 1},
-		{"a", 2, time.Minute, 2},
-		{"a", 1, time.Minute, 1}, // again
-		{"b", 3, time.Minute, 1},
-		{"a", 4, floodWindow, 3},
-		{"a", 5, floodWindow + 30*time.Second, 3}, // the first is too old
-		{"a", 6, 3 * floodWindow, 1},
+		{"a", "1", 0, 1},
+		{"a", "2", time.Minute, 2},
+		{"a", "1", time.Minute, 1}, // again
+		{"b", "3", time.Minute, 1},
+		{"a", "4", floodWindow, 3},
+		{"a", "5", floodWindow + 30*time.Second, 3}, // the first is too old
+		{"a", "6", 3 * floodWindow, 1},
 	} {
 		if got := r.nth(tt.who, tt.comment, noon.Add(tt.after)); got != tt.want {
-			t.Errorf("%d: comment %d of %s is number %d, want %d", i, tt.comment, tt.who, got, tt.want)
+			t.Errorf("%d: comment %s of %s is number %d, want %d", i, tt.comment, tt.who, got, tt.want)
 		}
 	}
 	if len(r.comments) != 1 {

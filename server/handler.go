@@ -25,7 +25,14 @@ type Base struct {
 	Facts func(ctx context.Context, repo run.Repository, pull int, actor string, projects ...string) (policy.Facts, error)
 	// Why is the answer to /why: what stands for and against an apply of the
 	// actor, or what is wrong with the question.
-	Why          func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (string, error)
+	Why func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (string, error)
+	// Pressed confirms at GitHub that a button was pressed: Presses.Confirm.
+	Pressed func(ctx context.Context, guid string, payload []byte, received time.Time) (time.Time, error)
+	// Written reports whether a comment stands at GitHub, written by login and with
+	// a body of this SHA-256, and never edited.
+	Written func(ctx context.Context, repo run.Repository, pull int, comment int64, login, sha256 string) (bool, error)
+	// NoButtons are environments that no button changes anything of.
+	NoButtons    map[string]bool
 	Notify       func() // called after notices were written
 	Now          func() time.Time
 	AppID        int64
@@ -57,12 +64,14 @@ type reader interface {
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
 	Locks(ctx context.Context) (run.Locks, error)
 	PutNotices(ctx context.Context, notices []run.Notice) error
+	PutPushes(ctx context.Context, pushes []run.Push) error
+	Posted(ctx context.Context, name string) (run.Posted, error)
 }
 
 // Handlers lists one handler per event.
 func (b *Base) Handlers() []githubapp.EventHandler {
 	return []githubapp.EventHandler{
-		&issueComment{b}, &pullRequest{b}, &review{b}, &checkRun{b}, &checkSuite{b}, &mergeGroup{b}, &ignored{},
+		&issueComment{b}, &pullRequest{b}, &review{b}, &checkRun{b}, &checkSuite{b}, &mergeGroup{b}, &push{b}, &ignored{},
 	}
 }
 
@@ -80,17 +89,18 @@ func (b *Base) repository(e event) (run.Repository, bool) {
 		ID: e.GetRepo().GetID(), Owner: e.GetRepo().GetOwner().GetLogin(), Name: e.GetRepo().GetName(),
 		InstallationID: e.GetInstallation().GetID(),
 	}
-	ok := r.ID > 0 && r.Owner != "" && r.Name != "" && r.InstallationID > 0 && b.allowed(r)
+	ok := r.ID > 0 && r.Owner != "" && r.Name != "" && r.InstallationID > 0 && b.Serves(r.Owner, r.Name)
 	return r, ok
 }
 
-func (b *Base) allowed(r run.Repository) bool {
+// Serves reports whether the server works for a repository.
+func (b *Base) Serves(ownerLogin, repository string) bool {
 	if len(b.Repositories) == 0 {
 		return true
 	}
 	return slices.ContainsFunc(b.Repositories, func(entry string) bool {
 		owner, name, _ := strings.Cut(entry, "/")
-		return strings.EqualFold(owner, r.Owner) && (name == "*" || strings.EqualFold(name, r.Name))
+		return strings.EqualFold(owner, ownerLogin) && (name == "*" || strings.EqualFold(name, repository))
 	})
 }
 
@@ -131,6 +141,7 @@ type asked struct {
 	comment int64 // 0 for a button
 	actor   string
 	key     string // unique: one question has one effect and one answer
+	head    string // of a button: the commit whose check run has it
 }
 
 func (a asked) react(content string) run.Notice {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/go-github/v60/github"
+	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -37,7 +39,7 @@ func (h *checkRun) Handle(ctx context.Context, eventType, delivery string, paylo
 	if e.GetCheckRun().GetApp().GetID() != h.AppID {
 		return h.others(ctx, repo, &e)
 	}
-	button := pressed(&e)
+	button := wants(&e)
 	if button == "" || !person(e.GetSender()) {
 		return nil
 	}
@@ -51,13 +53,69 @@ func (h *checkRun) Handle(ctx context.Context, eventType, delivery string, paylo
 		return err
 	}
 	a := asked{repo: repo, pull: before.PullRequest, actor: e.GetSender().GetLogin(),
-		key: fmt.Sprintf("button/%s/%d", delivery, before.PullRequest)}
-	return h.press(logged(ctx, repo, a.pull), a, button, before)
+		key: fmt.Sprintf("button/%s/%d", delivery, before.PullRequest), head: before.HeadSHA}
+	ctx = logged(ctx, repo, a.pull)
+	if flooding, err := h.flooding(ctx, a); flooding || err != nil {
+		return err
+	}
+	if button == buttonPlan {
+		return h.again(ctx, a, before)
+	}
+	if err := h.confirm(ctx, a, button, delivery, &e, payload); err != nil {
+		return h.unpressed(ctx, a, err)
+	}
+	return h.press(ctx, a, button)
 }
 
-// pressed is the identifier of the button that an event is about, or empty.
+// confirm makes sure of a press that changes something: that we posted this
+// check run with this button, and that GitHub says that it was pressed.
+func (h *checkRun) confirm(ctx context.Context, a asked, button, delivery string, e *github.CheckRunEvent, payload []byte) error {
+	check := e.GetCheckRun()
+	posted, err := h.Store.Posted(ctx, run.PostedCheck(a.repo.ID, a.head, check.GetName()))
+	if err != nil && !errors.Is(err, run.ErrNotFound) {
+		return err
+	}
+	if check.GetID() <= 0 || check.GetHeadSHA() == "" || check.GetName() == "" {
+		return errNoPress
+	}
+	if a.head == "" || check.GetHeadSHA() != a.head || posted.ID != check.GetID() || !posted.Offers(button) {
+		return h.notOffered(ctx)
+	}
+	_, err = h.Pressed(ctx, delivery, payload, received(ctx))
+	return err
+}
+
+// errNoPress: the event lacks what every press has.
+var errNoPress = errors.New("the event is about no check run")
+
+// offerSettles is how long after a check run was changed at GitHub its row in
+// the store may still be as before.
+const offerSettles = 10 * time.Second
+
+func (h *checkRun) notOffered(ctx context.Context) error {
+	err := errors.New("the check run was not posted with this button")
+	if h.Now().Sub(received(ctx)) < offerSettles {
+		return &Later{After: time.Second, Why: err}
+	}
+	return &NotPressed{Err: err, Text: "This check run does not offer that button any more, so nothing was done. Look again, or comment the command."}
+}
+
+// unpressed tells who pressed why it does not count.
+func (h *checkRun) unpressed(ctx context.Context, a asked, err error) error {
+	var not *NotPressed
+	if errors.Is(err, errNoPress) {
+		return nil
+	}
+	if !errors.As(err, &not) {
+		return err
+	}
+	zerolog.Ctx(ctx).Warn().Err(not.Err).Str("actor", a.actor).Bool("forged", not.Forged).Msg("a press of a button does not count")
+	return h.answer(ctx, a, "", not.Text)
+}
+
+// wants is the identifier of the button that an event is about, or empty.
 // "Re-run" of any of our checks plans: it must not be another way to apply.
-func pressed(e *github.CheckRunEvent) string {
+func wants(e *github.CheckRunEvent) string {
 	switch {
 	case e.GetAction() == "rerequested":
 		return buttonPlan
@@ -67,15 +125,13 @@ func pressed(e *github.CheckRunEvent) string {
 	return ""
 }
 
-// press does what a button of the check of an earlier run says. There is one
-// effect per delivery.
-func (b *Base) press(ctx context.Context, a asked, button string, before run.Run) error {
+// press does what a button that changes something says. There is one effect per
+// delivery.
+func (b *Base) press(ctx context.Context, a asked, button string) error {
 	switch button {
-	case buttonPlan:
-		return b.again(ctx, a, before)
 	case buttonApply:
 		r := b.newRun(a.repo, a.pull, run.TriggerButton, a.actor, a.key)
-		r.Kind, r.HeadSHA = run.KindApply, before.HeadSHA // the commit whose check it was, and no newer one
+		r.Kind, r.HeadSHA = run.KindApply, a.head // the commit whose check it was, and no newer one
 		_, err := b.Runs.Submit(ctx, r)
 		return err
 	case buttonUnlock:
@@ -133,6 +189,9 @@ func (h *checkSuite) Handle(ctx context.Context, eventType, delivery string, pay
 		}
 		a := asked{repo: repo, pull: pr.GetNumber(), actor: e.GetSender().GetLogin(),
 			key: fmt.Sprintf("button/%s/%d", delivery, pr.GetNumber())}
+		if flooding, err := h.flooding(logged(ctx, repo, a.pull), a); flooding || err != nil {
+			return err
+		}
 		if err := h.again(logged(ctx, repo, a.pull), a, run.Run{}); err != nil {
 			return err
 		}
@@ -144,7 +203,7 @@ func (h *checkSuite) Handle(ctx context.Context, eventType, delivery string, pay
 type ignored struct{}
 
 func (ignored) Handles() []string {
-	return []string{"ping", "installation", "installation_repositories", "push"}
+	return []string{"ping", "installation", "installation_repositories"}
 }
 
 func (ignored) Handle(context.Context, string, string, []byte) error { return nil }

@@ -10,9 +10,13 @@ import (
 )
 
 func checkEvent(t testing.TB, action, externalID string, app int, identifier string, change ...func(m)) []byte {
+	name := "build"
+	if app == appID {
+		name = "lockkeeper/plan"
+	}
 	e := m{
 		"action": action, "sender": user("sam"), "requested_action": m{"identifier": identifier},
-		"check_run": m{"id": 1, "name": "build", "external_id": externalID, "app": m{"id": app}, "pull_requests": []any{m{"number": 3}}},
+		"check_run": m{"id": 1, "name": name, "head_sha": "aaa", "external_id": externalID, "app": m{"id": app}, "pull_requests": []any{m{"number": 3}}},
 	}
 	for _, c := range change {
 		c(e)
@@ -81,7 +85,16 @@ func (f *fixture) planned(selectors ...string) string {
 	if err != nil {
 		f.Fatal(err)
 	}
+	f.posted("plan apply unlock")
 	return r.ID
+}
+
+// posted keeps the check run of events with these buttons.
+func (f *fixture) posted(buttons string) {
+	f.Helper()
+	if err := f.store.PutPosted(f.Context(), run.Posted{Name: run.PostedCheck(7, "aaa", "lockkeeper/plan"), ID: 1, Buttons: buttons}); err != nil {
+		f.Fatal(err)
+	}
 }
 
 func TestT26AButtonThatIsDeliveredTwiceIsPressedOnce(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/google/go-github/v60/github"
@@ -42,12 +43,8 @@ func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload 
 	a := asked{repo: repo, pull: e.GetIssue().GetNumber(), comment: c.GetID(), actor: c.GetUser().GetLogin()}
 	a.key = commentKey(repo.ID, a.comment)
 	ctx = logged(ctx, repo, a.pull)
-	switch n := h.given.nth(fmt.Sprintf("%d/%d/%s", repo.ID, a.pull, a.actor), a.comment, h.Now()); {
-	case n == mostCommands+1:
-		zerolog.Ctx(ctx).Warn().Str("actor", a.actor).Msg("too many commands: further ones get no answer")
-		return h.answer(ctx, a, "confused", tooManyCommands)
-	case n > mostCommands:
-		return nil
+	if flooding, err := h.flooding(ctx, a); flooding || err != nil {
+		return err
 	}
 	if outcome.Command == nil {
 		return h.answer(ctx, a, "confused", outcome.Reply)
@@ -77,6 +74,12 @@ func byApp(payload []byte) bool {
 }
 
 func (h *issueComment) carryOut(ctx context.Context, a asked, c *commands.Command, body string) error {
+	switch c.Name {
+	case commands.NameUnlock, commands.NameCancel: // at once; what becomes a run is read again when it is prepared
+		if ok, err := h.written(ctx, a, body); !ok || err != nil {
+			return err
+		}
+	}
 	switch c.Name {
 	case commands.NamePlan, commands.NameApply:
 		_, err := h.Runs.Submit(ctx, h.asRun(a, c, body), a.react("eyes"))
@@ -108,11 +111,31 @@ func (h *issueComment) asRun(a asked, c *commands.Command, body string) run.Run 
 	r := h.newRun(a.repo, a.pull, run.TriggerComment, a.actor, a.key)
 	r.Selectors, r.Flags, r.Line, r.CommentID = c.Projects, c.Flags, c.Line, a.comment
 	if c.Name == commands.NameApply {
-		digest := sha256.Sum256([]byte(body))
-		r.Kind, r.Comment = run.KindApply, hex.EncodeToString(digest[:])
+		r.Kind, r.Comment = run.KindApply, digest(body)
 		r.Confirm, r.Override = c.Confirm(), c.Override()
 	}
 	return r
+}
+
+func digest(body string) string {
+	sum := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(sum[:])
+}
+
+// written reports whether a comment stands at GitHub as it was delivered, and
+// says so where it does not: a webhook's signature says only that its sender
+// knows the secret.
+func (h *issueComment) written(ctx context.Context, a asked, body string) (bool, error) {
+	same, err := h.Written(ctx, a.repo, a.pull, a.comment, a.actor, digest(body))
+	var problem *run.Problem
+	switch {
+	case errors.As(err, &problem):
+		return false, h.answer(ctx, a, "confused", problem.Message)
+	case err != nil || same:
+		return same, err
+	}
+	zerolog.Ctx(ctx).Warn().Str("actor", a.actor).Int64("comment", a.comment).Msg("a command whose comment is not at GitHub as it was delivered")
+	return false, h.answer(ctx, a, "confused", "The comment of this command was edited or deleted after it was written, so nothing was done. Comment it again.")
 }
 
 func (h *issueComment) cancel(ctx context.Context, a asked) error {

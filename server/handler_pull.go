@@ -28,6 +28,11 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, _ string, payload [
 		return nil
 	}
 	ctx = logged(ctx, repo, pr.GetNumber())
+	if e.GetAction() == "synchronize" && pr.GetHead().GetRef() != "" && !fork(pr) {
+		if err := h.pushed(ctx, repo, "refs/heads/"+pr.GetHead().GetRef(), e.GetSender(), run.Push{SHA: sha}); err != nil {
+			return err
+		}
+	}
 	switch e.GetAction() {
 	case "opened", "reopened", "ready_for_review":
 	case "synchronize":
@@ -37,6 +42,9 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, _ string, payload [
 	case "edited":
 		if e.GetChanges().GetBase() == nil {
 			return nil
+		}
+		if err := h.Runs.Object(ctx, repo.ID, pr.GetNumber(), run.ObjectionBase, ""); err != nil {
+			return err
 		}
 	case "closed":
 		if pr.Merged == nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-github/v60/github"
 	"github.com/palantir/go-githubapp/githubapp"
+	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -104,7 +106,7 @@ func TestWhatAPullRequestEventLeadsTo(t *testing.T) {
 		{"pushed to", pullEvent(t, "synchronize"), 1, "supersede 7/3 aaa"},
 		{"ready for review", pullEvent(t, "ready_for_review"), 1, ""},
 		{"reopened", pullEvent(t, "reopened"), 1, ""},
-		{"another base", pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": "dev"}}} }), 1, ""},
+		{"another base", pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": "dev"}}} }), 1, `object 7/3 base_changed of ""`},
 		{"another title", pullEvent(t, "edited", func(e m) { e["changes"] = m{"title": m{"from": "x"}} }), 0, ""},
 		{"a draft", pullEvent(t, "opened", pr(func(p m) { p["draft"] = true })), 0, ""},
 		{"T07 a fork", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = m{"id": 8, "name": "infra"} })), 0, ""},
@@ -219,7 +221,7 @@ func TestADeliveryIsTriedAgainUntilItsHandlerIsDone(t *testing.T) {
 		}
 		for range 5 {
 			var wg sync.WaitGroup
-			if err := in.round(t.Context(), make(chan struct{}, 1), &wg); err != nil {
+			if err := in.round(t.Context(), &wg); err != nil {
 				t.Fatal(err)
 			}
 			wg.Wait()
@@ -241,7 +243,7 @@ func TestADeliveryThatNeverWorksIsGivenUp(t *testing.T) {
 	}
 	for range 2 * maxAttempts {
 		var wg sync.WaitGroup
-		if err := in.round(t.Context(), make(chan struct{}, 1), &wg); err != nil {
+		if err := in.round(t.Context(), &wg); err != nil {
 			t.Fatal(err)
 		}
 		wg.Wait()
@@ -308,5 +310,19 @@ func TestHealthPages(t *testing.T) {
 	s.Metrics.WatchBacklog(func() (Backlog, error) { return Backlog{Runs: 7}, nil })
 	if code, body := get("/metrics"); code != 200 || !strings.Contains(body, `lockkeeper_deliveries_total{outcome="stored"} 1`) || !strings.Contains(body, "lockkeeper_runs_active 7") {
 		t.Errorf("/metrics: %d", code)
+	}
+}
+
+// A storm of probes must not fill a log that lies on the disk that is full.
+func TestReadinessIsLoggedWhenItChanges(t *testing.T) {
+	var log bytes.Buffer
+	var down error
+	s := &Server{Webhook: http.NotFoundHandler(), Metrics: NewMetrics(), Ready: func(context.Context) error { return down }, Log: zerolog.New(&log)}
+	for _, down = range []error{nil, errors.New("the disk is full"), errors.New("the disk is full"), nil, nil} {
+		s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	}
+	const want = `{"level":"error","error":"the disk is full","message":"not ready"}` + "\n" + `{"level":"info","message":"ready again"}` + "\n"
+	if log.String() != want {
+		t.Errorf("got %s, want %s", log.String(), want)
 	}
 }

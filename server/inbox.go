@@ -12,6 +12,7 @@ import (
 	"github.com/palantir/go-githubapp/githubapp"
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/fair"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -24,9 +25,10 @@ type Inbox struct {
 	Now      func() time.Time
 	Metrics  *Metrics
 
-	wake chan struct{} // one token when a delivery may be due
-	mu   sync.Mutex
-	busy map[string]bool // guarded by mu: subjects that a handler works on
+	wake   chan struct{} // one token when a delivery may be due, or a handler is done
+	mu     sync.Mutex
+	busy   map[string]bool // guarded by mu: subjects that a handler works on
+	shares *fair.Shares    // guarded by mu
 }
 
 // deliveries is the part of run.Store that the inbox needs.
@@ -38,9 +40,13 @@ type deliveries interface {
 	RetryDelivery(ctx context.Context, guid string, at time.Time, cause string) error
 }
 
+// inboxWorkers is how many subjects are worked on at once. Most of it is waiting
+// for GitHub; who meets a slow one leaves room for others.
+var inboxWorkers = fair.Limits{All: 32, Installation: 12, Repository: 6}
+
 const (
-	inboxBatch   = 256
-	inboxWorkers = 16
+	inboxBatch = 256 // deliveries of a repository that are looked at
+	inboxTurn  = 8   // deliveries of a subject that are acted on before others have their turn
 	// maxAttempts bounds how often a delivery is tried: with the backoff of
 	// retryDelay that is about two hours.
 	maxAttempts = 12
@@ -49,7 +55,7 @@ const (
 // NewInbox makes an inbox; the caller runs it.
 func NewInbox(store deliveries, handlers []githubapp.EventHandler, now func() time.Time, m *Metrics) *Inbox {
 	return &Inbox{Store: store, Handlers: handlers, Now: now, Metrics: m,
-		wake: make(chan struct{}, 1), busy: map[string]bool{}}
+		wake: make(chan struct{}, 1), busy: map[string]bool{}, shares: fair.New(inboxWorkers)}
 }
 
 // Schedule implements githubapp.Scheduler: when it returns nil the delivery is
@@ -70,10 +76,9 @@ func (in *Inbox) Schedule(ctx context.Context, d githubapp.Dispatch) error {
 // keep puts a delivery into the store; added is false when it, or what it tells
 // of, is there already.
 func (in *Inbox) keep(ctx context.Context, d githubapp.Dispatch) (added bool, err error) {
-	subject, once := about(d)
-	added, err = in.Store.PutDelivery(ctx, run.Delivery{
-		GUID: d.DeliveryID, Once: once, Event: d.EventType, Subject: subject, Payload: d.Payload, ReceivedAt: in.Now(),
-	})
+	x := about(d)
+	x.GUID, x.Event, x.Payload, x.ReceivedAt = d.DeliveryID, d.EventType, d.Payload, in.Now()
+	added, err = in.Store.PutDelivery(ctx, x)
 	if added {
 		in.poke()
 	}
@@ -91,11 +96,10 @@ func (in *Inbox) poke() {
 func (in *Inbox) Run(ctx context.Context) error {
 	var handlers sync.WaitGroup
 	defer handlers.Wait()
-	slots := make(chan struct{}, inboxWorkers)
 	retries := time.NewTicker(5 * time.Second)
 	defer retries.Stop()
 	for {
-		if err := in.round(ctx, slots, &handlers); err != nil && ctx.Err() == nil {
+		if err := in.round(ctx, &handlers); err != nil && ctx.Err() == nil {
 			zerolog.Ctx(ctx).Error().Err(err).Msg("reading the inbox")
 		}
 		select {
@@ -107,29 +111,28 @@ func (in *Inbox) Run(ctx context.Context) error {
 	}
 }
 
-// round acts on the due deliveries of every subject that is not being worked
-// on: those of one subject in their order, subjects side by side.
-func (in *Inbox) round(ctx context.Context, slots chan struct{}, handlers *sync.WaitGroup) error {
+// round begins to act on the due deliveries of subjects that nobody works on,
+// as many as may be at once: those of one subject in their order, subjects side
+// by side, and fairly whose turn it is.
+func (in *Inbox) round(ctx context.Context, handlers *sync.WaitGroup) error {
 	due, err := in.Store.PendingDeliveries(ctx, in.Now(), inboxBatch)
 	if err != nil {
 		return err
 	}
-	for _, group := range bySubject(due) {
-		key := group[0].Subject
-		if !in.claim(key) {
-			continue // what came meanwhile; the end of the work wakes us
+	groups := bySubject(due)
+	for {
+		group, ok := in.claim(groups)
+		if !ok {
+			return nil // the end of some work wakes us
 		}
-		slots <- struct{}{}
 		handlers.Go(func() {
-			for _, d := range group {
+			for _, d := range group[:min(len(group), inboxTurn)] {
 				in.act(ctx, d)
 			}
-			<-slots
-			in.release(key)
+			in.release(group[0])
 			in.poke()
 		})
 	}
-	return nil
 }
 
 // bySubject groups deliveries, in the order of the first of each subject.
@@ -148,31 +151,50 @@ func bySubject(due []run.Delivery) [][]run.Delivery {
 	return out
 }
 
-func (in *Inbox) claim(key string) bool {
+// claim takes the subject whose turn it is out of those that nobody works on.
+func (in *Inbox) claim(groups [][]run.Delivery) (group []run.Delivery, ok bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.busy[key] {
-		return false
+	var keys []fair.Key
+	var free [][]run.Delivery
+	for _, g := range groups {
+		if !in.busy[g[0].Subject] {
+			keys, free = append(keys, g[0].Whose.Key()), append(free, g)
+		}
 	}
-	in.busy[key] = true
-	return true
+	i := in.shares.Next(keys)
+	if i < 0 {
+		return nil, false
+	}
+	in.shares.Take(keys[i])
+	in.busy[free[i][0].Subject] = true
+	return free[i], true
 }
 
-func (in *Inbox) release(key string) {
+// release ends the work on the subject of a delivery.
+func (in *Inbox) release(d run.Delivery) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	delete(in.busy, key)
+	in.shares.Give(d.Whose.Key())
+	delete(in.busy, d.Subject)
 }
 
 // about tells what deliveries must not overtake each other about: the pull
-// request, or the repository when there is none; and what must be acted on once,
-// if GitHub tells of it in more than one way: that a comment was written.
-func about(d githubapp.Dispatch) (subject, once string) {
+// request, or the repository when there is none; what must be acted on once, if
+// GitHub tells of it in more than one way: that a comment was written; and whose
+// it is.
+func about(d githubapp.Dispatch) run.Delivery {
 	var p struct {
 		Action     string `json:"action"`
 		Repository struct {
 			ID int64 `json:"id"`
 		} `json:"repository"`
+		Installation struct {
+			ID int64 `json:"id"`
+		} `json:"installation"`
+		Sender struct {
+			Login string `json:"login"`
+		} `json:"sender"`
 		PullRequest struct {
 			Number int `json:"number"`
 		} `json:"pull_request"`
@@ -184,18 +206,40 @@ func about(d githubapp.Dispatch) (subject, once string) {
 		} `json:"comment"`
 	}
 	if json.Unmarshal(d.Payload, &p) != nil {
-		return d.DeliveryID, ""
+		return run.Delivery{Subject: d.DeliveryID}
+	}
+	out := run.Delivery{
+		Subject: fmt.Sprintf("%d/%d", p.Repository.ID, max(p.PullRequest.Number, p.Issue.Number)),
+		Whose:   run.Whose{InstallationID: p.Installation.ID, RepositoryID: p.Repository.ID, Person: p.Sender.Login},
 	}
 	if d.EventType == "issue_comment" && p.Action == "created" && p.Repository.ID > 0 && p.Comment.ID > 0 {
-		once = commentKey(p.Repository.ID, p.Comment.ID)
+		out.Once = commentKey(p.Repository.ID, p.Comment.ID)
 	}
-	return fmt.Sprintf("%d/%d", p.Repository.ID, max(p.PullRequest.Number, p.Issue.Number)), once
+	return out
 }
 
 // commentKey names the one time that a comment was written. GitHub gives an id
 // to one comment, ever.
 func commentKey(repositoryID, commentID int64) string {
 	return fmt.Sprintf("comment/%d/%d", repositoryID, commentID)
+}
+
+// Later is a handler's error when it waits for something: no fault, and acted on
+// again then, however often. The handler sees to it that this ends.
+type Later struct {
+	After time.Duration
+	Why   error
+}
+
+func (l *Later) Error() string { return "not yet: " + l.Why.Error() }
+func (l *Later) Unwrap() error { return l.Why }
+
+// receivedKey is of the context of a handler: when its delivery came.
+type receivedKey struct{}
+
+func received(ctx context.Context) time.Time {
+	at, _ := ctx.Value(receivedKey{}).(time.Time)
+	return at
 }
 
 // act hands one delivery to its handler and notes the outcome.
@@ -205,12 +249,17 @@ func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 	}
 	log := zerolog.Ctx(ctx).With().Str("delivery", d.GUID).Str("event", d.Event).Logger()
 	ctx = log.WithContext(ctx)
-	err := in.handle(ctx, d)
+	err := in.handle(context.WithValue(ctx, receivedKey{}, d.ReceivedAt), d)
 	if err != nil && ctx.Err() != nil {
 		return // stopping: it stays pending and is acted on after the start
 	}
 	ctx = context.WithoutCancel(ctx) // what is done is noted, also while stopping
+	var later *Later
 	switch {
+	case errors.As(err, &later):
+		log.Debug().Err(err).Msg("acting on a delivery later")
+		err = in.Store.RetryDelivery(ctx, d.GUID, in.Now().Add(later.After), err.Error())
+		time.AfterFunc(later.After, in.poke)
 	case err == nil:
 		err = in.Store.DoneDelivery(ctx, d.GUID)
 	case d.Attempts+1 >= maxAttempts:

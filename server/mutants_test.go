@@ -79,12 +79,29 @@ func (e *effects) PullRuns(_ context.Context, id int64, pull, _ int) ([]run.Run,
 	return []run.Run{{ID: "queued", Trigger: run.TriggerQueue, HeadSHA: "aaa", State: run.StateRunning}}, nil
 }
 
+func (e *effects) Posted(_ context.Context, name string) (run.Posted, error) {
+	if name != run.PostedCheck(7, "aaa", "lockkeeper/plan") {
+		return run.Posted{}, run.ErrNotFound
+	}
+	return run.Posted{Name: name, ID: 1, Buttons: "plan apply unlock"}, nil
+}
+
 // aPlan is what the checks whose buttons are pressed belong to.
 var aPlan = run.Run{ID: "a-plan", Kind: run.KindPlan, Repository: run.Repository{ID: 7}, PullRequest: 3, HeadSHA: "aaa", Line: "/plan net"}
 
 func (e *effects) PutNotices(_ context.Context, notices []run.Notice) error {
 	for _, n := range notices {
 		e.list = append(e.list, fmt.Sprintf("%s %+v %d %d %s%s", n.Kind, n.Repository, n.PullRequest, n.CommentID, n.Content, n.Body))
+	}
+	return nil
+}
+
+func (e *effects) PutPushes(_ context.Context, pushes []run.Push) error {
+	for _, p := range pushes {
+		if p.SHA == "" || p.Login == "" || p.UserID == 0 {
+			return fmt.Errorf("a push of nobody or nothing: %+v", p)
+		}
+		e.list = append(e.list, fmt.Sprintf("pushed %d %s %s %t %s %d", p.RepositoryID, p.SHA, p.Ref, p.New, p.Login, p.UserID))
 	}
 	return nil
 }
@@ -97,8 +114,12 @@ func handled(t *testing.T, event string, payload []byte) []string {
 	base := &Base{
 		Runs: &e, Store: &e, AppID: appID, Notify: func() {}, Now: func() time.Time { return noon }, Autoplan: true, Drafts: true,
 		Facts: func(context.Context, run.Repository, int, string, ...string) (policy.Facts, error) {
-			return policy.Facts{Asked: true, Open: true, Permission: "write"}, nil
+			return policy.Facts{Asked: true, Open: true, Permission: "write", HeadSHA: "aaa"}, nil
 		},
+		Pressed: func(_ context.Context, _ string, _ []byte, received time.Time) (time.Time, error) {
+			return received, nil
+		},
+		Written: func(context.Context, run.Repository, int, int64, string, string) (bool, error) { return true, nil },
 		Why: func(_ context.Context, _ run.Repository, _ int, _ string, projects []string) (string, error) {
 			return fmt.Sprint("why ", projects), nil
 		},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/palantir/go-githubapp/githubapp"
@@ -20,6 +21,8 @@ type Server struct {
 	// Ready reports why the server cannot work; nil means that it can.
 	Ready func(context.Context) error
 	Log   zerolog.Logger
+
+	unready atomic.Bool // as /readyz said last
 }
 
 // drain is how long requests under way may take once the server stops.
@@ -35,13 +38,20 @@ func (s *Server) Handler() http.Handler {
 	return hlog.NewHandler(s.Log)(mux)
 }
 
+// readyz logs only when the answer changes: it may be asked many times a second,
+// and the log may lie on the disk that is full.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	if err := s.Ready(ctx); err != nil {
-		hlog.FromRequest(r).Error().Err(err).Msg("not ready")
+		if !s.unready.Swap(true) {
+			hlog.FromRequest(r).Error().Err(err).Msg("not ready")
+		}
 		plain(w, http.StatusServiceUnavailable, "not ready: see the server log")
 		return
+	}
+	if s.unready.Swap(false) {
+		hlog.FromRequest(r).Info().Msg("ready again")
 	}
 	plain(w, http.StatusOK, "ready")
 }

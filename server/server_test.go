@@ -127,12 +127,16 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 		Runs: runs, Store: read, Notify: func() {}, Now: func() time.Time { return noon }, AppID: appID, Autoplan: true,
 		Facts: func(_ context.Context, repo run.Repository, _ int, actor string, projects ...string) (policy.Facts, error) {
 			permission := map[string]string{"rui": "write", "eve": "write"}[actor]
-			facts := policy.Facts{Asked: true, Open: true, Actor: actor, Permission: permission, Repository: repo.FullName()}
+			facts := policy.Facts{Asked: true, Open: true, Actor: actor, Permission: permission, Repository: repo.FullName(), HeadSHA: "aaa"}
 			for _, p := range projects {
 				facts.Projects = append(facts.Projects, policy.Project{Name: p, Rules: policy.Rules{Unlock: []string{"@rui"}}})
 			}
 			return facts, nil
 		},
+		Pressed: func(_ context.Context, _ string, _ []byte, received time.Time) (time.Time, error) {
+			return received, nil
+		},
+		Written: func(context.Context, run.Repository, int, int64, string, string) (bool, error) { return true, nil },
 		Why: func(_ context.Context, _ run.Repository, pull int, actor string, projects []string) (string, error) {
 			return fmt.Sprintf("why %d %s %v", pull, actor, projects), nil
 		},
@@ -192,7 +196,7 @@ func (f *fixture) settle() {
 		if len(due) == 0 {
 			return
 		}
-		if err := f.inbox.round(f.Context(), make(chan struct{}, inboxWorkers), &wg); err != nil {
+		if err := f.inbox.round(f.Context(), &wg); err != nil {
 			f.Fatal(err)
 		}
 		wg.Wait()

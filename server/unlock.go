@@ -119,7 +119,7 @@ func appendOnce(list []held, x held) []held {
 // about others', by the rules of their projects.
 func (b *Base) mayUnlock(ctx context.Context, a asked, own, others []held) (allowed bool, refusal string, err error) {
 	if len(own) > 0 {
-		if allowed, refusal, err = b.judgeUnlock(ctx, a, nil, true); err != nil || !allowed {
+		if allowed, refusal, err = b.judgeOwn(ctx, a, own); err != nil || !allowed {
 			return false, refusal, err
 		}
 	}
@@ -132,20 +132,64 @@ func (b *Base) mayUnlock(ctx context.Context, a asked, own, others []held) (allo
 			projects = append(projects, x.named)
 		}
 	}
-	return b.judgeUnlock(ctx, a, projects, false)
+	facts, refusal, err := b.unlockFacts(ctx, a, projects...)
+	if err != nil || refusal != "" {
+		return false, refusal, err
+	}
+	v := policy.Unlock(facts, false)
+	return v.Allowed, v.Explain(), nil
 }
 
-func (b *Base) judgeUnlock(ctx context.Context, a asked, projects []string, own bool) (allowed bool, refusal string, err error) {
-	facts, err := b.Facts(ctx, a.repo, a.pull, a.actor, projects...)
+func (b *Base) judgeOwn(ctx context.Context, a asked, own []held) (allowed bool, refusal string, err error) {
+	facts, refusal, err := b.unlockFacts(ctx, a)
+	if err != nil || refusal != "" {
+		return false, refusal, err
+	}
+	if a.head != "" {
+		if facts.HeadSHA != a.head {
+			return false, "This pull request has another commit now than the check run whose button was pressed, so nothing was released. " +
+				"Look again, or comment `/unlock`.", nil
+		}
+		facts.Button = true
+		if facts.Projects, err = b.inEnvironments(ctx, a, own); err != nil {
+			return false, "", err
+		}
+	}
+	v := policy.Unlock(facts, true)
+	return v.Allowed, v.Explain(), nil
+}
+
+// unlockFacts are those about who asks, or why they cannot be had.
+func (b *Base) unlockFacts(ctx context.Context, a asked, projects ...string) (facts policy.Facts, refusal string, err error) {
+	facts, err = b.Facts(ctx, a.repo, a.pull, a.actor, projects...)
 	var problem *run.Problem
 	if errors.As(err, &problem) {
-		return false, problem.Message, nil
+		return policy.Facts{}, problem.Message, nil
 	}
+	return facts, "", err
+}
+
+// inEnvironments are the projects of a pull request's own locks, as far as a
+// button matters: with the environments of their newest plans.
+func (b *Base) inEnvironments(ctx context.Context, a asked, own []held) ([]policy.Project, error) {
+	runs, err := b.Store.PullRuns(ctx, a.repo.ID, a.pull, 100)
 	if err != nil {
-		return false, "", err
+		return nil, err
 	}
-	v := policy.Unlock(facts, own)
-	return v.Allowed, v.Explain(), nil
+	var out []policy.Project
+	for _, x := range own {
+		p := policy.Project{Name: x.project}
+		for _, r := range slices.Backward(runs) { // the newest comes last
+			for _, j := range r.Jobs {
+				if doc := j.Document; doc.Project.Name == x.project {
+					p.Environment = doc.Environment.Name
+				}
+			}
+		}
+		p.Rules.NoButtons = b.NoButtons[p.Environment]
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 // noReason asks why others should lose their locks.

@@ -76,9 +76,10 @@ func (s *SQLite) commitBatch(batch []write) {
 // PutDelivery implements run.Store.
 func (s *SQLite) PutDelivery(ctx context.Context, d run.Delivery) (added bool, err error) {
 	err = s.together(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO deliveries (guid, once, event, subject, payload, received_at, due_at)
-			VALUES (?, nullif(?, ''), ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			d.GUID, d.Once, d.Event, d.Subject, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt))
+		res, err := tx.ExecContext(ctx, `INSERT INTO deliveries (guid, once, event, subject, payload, received_at, due_at,
+			installation_id, repository_id, person) VALUES (?, nullif(?, ''), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			d.GUID, d.Once, d.Event, d.Subject, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt),
+			d.Whose.InstallationID, d.Whose.RepositoryID, d.Whose.Person)
 		if err != nil {
 			return err
 		}
@@ -92,8 +93,14 @@ func (s *SQLite) PutDelivery(ctx context.Context, d run.Delivery) (added bool, e
 	return added, nil
 }
 
-const pendingDeliveries = `SELECT guid, event, subject, received_at, attempts FROM deliveries
-	WHERE done = 0 AND due_at <= ? ORDER BY received_at, rowid LIMIT ?`
+// pendingDeliveries gives the first of each repository, however many another one
+// has. What is left out of a repository came later than what is there, so that
+// the order of one subject is kept.
+const pendingDeliveries = `SELECT guid, event, subject, received_at, attempts, installation_id, repository_id, person FROM (
+	SELECT rowid AS place, *, row_number() OVER (PARTITION BY installation_id, repository_id ORDER BY received_at, rowid) AS nth
+	FROM (SELECT rowid, guid, event, subject, received_at, attempts, installation_id, repository_id, person
+		FROM deliveries WHERE done = 0 AND due_at <= ?))
+	WHERE nth <= ? ORDER BY received_at, place`
 
 // PendingDeliveries implements run.Store.
 func (s *SQLite) PendingDeliveries(ctx context.Context, now time.Time, limit int) ([]run.Delivery, error) {
@@ -106,7 +113,7 @@ func (s *SQLite) PendingDeliveries(ctx context.Context, now time.Time, limit int
 	for rows.Next() {
 		var d run.Delivery
 		var at int64
-		if err := rows.Scan(&d.GUID, &d.Event, &d.Subject, &at, &d.Attempts); err != nil {
+		if err := rows.Scan(&d.GUID, &d.Event, &d.Subject, &at, &d.Attempts, &d.Whose.InstallationID, &d.Whose.RepositoryID, &d.Whose.Person); err != nil {
 			return nil, fmt.Errorf("listing deliveries: %w", err)
 		}
 		d.ReceivedAt = time.UnixMilli(at).UTC()

@@ -185,8 +185,8 @@ func loadLocks(ctx context.Context, tx *sql.Tx) (l run.Locks, err error) {
 	return l, err
 }
 
-func list[T any](ctx context.Context, tx *sql.Tx, one func(scanner) (T, error), query string) ([]T, error) {
-	rows, err := tx.QueryContext(ctx, query)
+func list[T any](ctx context.Context, tx *sql.Tx, one func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -33,8 +33,9 @@ func (s *SQLite) putNotices(ctx context.Context, tx *sql.Tx, notices []run.Notic
 		if n.Kind == run.NoticeComment || n.Kind == run.NoticeCheck {
 			conflict = `DO UPDATE SET version = version + 1, sent = 0, attempts = 0, due_at = 0, document = excluded.document`
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO notices (kind, key, created_at, document) VALUES (?, ?, ?, ?)
-			ON CONFLICT (kind, key) `+conflict, n.Kind, n.Key, millis(s.Now()), string(document))
+		_, err = tx.ExecContext(ctx, `INSERT INTO notices (kind, key, created_at, document, installation_id, repository_id)
+			VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (kind, key) `+conflict,
+			n.Kind, n.Key, millis(s.Now()), string(document), n.Repository.InstallationID, n.Repository.ID)
 		if err != nil {
 			return err
 		}
@@ -42,10 +43,11 @@ func (s *SQLite) putNotices(ctx context.Context, tx *sql.Tx, notices []run.Notic
 	return nil
 }
 
-// DueNotices implements run.Store.
+// DueNotices implements run.Store. Many reactions must not hide a result.
 func (s *SQLite) DueNotices(ctx context.Context, now time.Time, limit int) ([]run.Notice, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT id, kind, key, version, attempts, document FROM notices
-		WHERE sent = 0 AND due_at <= ? ORDER BY id LIMIT ?`, millis(now), limit)
+	rows, err := s.read.QueryContext(ctx, `SELECT id, kind, key, version, attempts, document FROM notices WHERE id IN (
+		SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY installation_id, repository_id ORDER BY kind = 'reaction', id) AS nth
+			FROM notices WHERE sent = 0 AND due_at <= ?) WHERE nth <= ?) ORDER BY id`, millis(now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing notices: %w", err)
 	}
@@ -67,7 +69,10 @@ func (s *SQLite) DueNotices(ctx context.Context, now time.Time, limit int) ([]ru
 
 // SentNotice implements run.Store.
 func (s *SQLite) SentNotice(ctx context.Context, n run.Notice) error {
-	_, err := s.write.ExecContext(ctx, `UPDATE notices SET sent = 1 WHERE id = ? AND version = ?`, n.ID, n.Version)
+	err := s.together(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE notices SET sent = 1 WHERE id = ? AND version = ?`, n.ID, n.Version)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("finishing notice %s/%s: %w", n.Kind, n.Key, err)
 	}
@@ -87,7 +92,7 @@ func (s *SQLite) RetryNotice(ctx context.Context, n run.Notice, at time.Time, ca
 // Posted implements run.Store.
 func (s *SQLite) Posted(ctx context.Context, name string) (run.Posted, error) {
 	p := run.Posted{Name: name}
-	err := s.read.QueryRowContext(ctx, `SELECT id, digest FROM posted WHERE name = ?`, name).Scan(&p.ID, &p.Digest)
+	err := s.read.QueryRowContext(ctx, `SELECT id, digest, buttons FROM posted WHERE name = ?`, name).Scan(&p.ID, &p.Digest, &p.Buttons)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = run.ErrNotFound
 	}
@@ -99,8 +104,8 @@ func (s *SQLite) Posted(ctx context.Context, name string) (run.Posted, error) {
 
 // PutPosted implements run.Store.
 func (s *SQLite) PutPosted(ctx context.Context, p run.Posted) error {
-	_, err := s.write.ExecContext(ctx, `INSERT INTO posted (name, id, digest) VALUES (?, ?, ?)
-		ON CONFLICT (name) DO UPDATE SET id = excluded.id, digest = excluded.digest`, p.Name, p.ID, p.Digest)
+	_, err := s.write.ExecContext(ctx, `INSERT INTO posted (name, id, digest, buttons) VALUES (?, ?, ?, ?)
+		ON CONFLICT (name) DO UPDATE SET id = excluded.id, digest = excluded.digest, buttons = excluded.buttons`, p.Name, p.ID, p.Digest, p.Buttons)
 	if err != nil {
 		return fmt.Errorf("keeping what was posted as %q: %w", p.Name, err)
 	}

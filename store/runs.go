@@ -10,19 +10,79 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// CreateRun implements run.Store.
+// CreateRun is SubmitRun for a run that joins none.
 func (s *SQLite) CreateRun(ctx context.Context, r run.Run, notices []run.Notice) (added bool, err error) {
+	_, added, err = s.SubmitRun(ctx, r, notices, func(run.Run) bool { return false })
+	return added, err
+}
+
+// SubmitRun implements run.Store.
+func (s *SQLite) SubmitRun(ctx context.Context, r run.Run, notices []run.Notice, joins func(run.Run) bool) (kept run.Run, added bool, err error) {
+	s.updating.Lock() // it may update a run; see UpdateRun
+	defer s.updating.Unlock()
+	var into *run.Run
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		added, err = insertRun(ctx, tx, r)
-		if err != nil || !added {
+		added, into = false, nil
+		known, err := knownKey(ctx, tx, r.Key)
+		if err != nil || known {
+			return err
+		}
+		if into, err = s.joined(ctx, tx, r, joins); err != nil {
+			return err
+		}
+		if into != nil {
+			added = true
+		} else if added, err = insertRun(ctx, tx, r); err != nil || !added {
 			return err
 		}
 		return s.putNotices(ctx, tx, notices)
 	})
-	if err != nil {
-		return false, fmt.Errorf("creating run %s: %w", r.ID, err)
+	switch {
+	case err != nil && into != nil:
+		s.hot.forget(into.ID) // a commit that went wrong may be on disk
+		fallthrough
+	case err != nil:
+		return run.Run{}, false, fmt.Errorf("creating run %s: %w", r.ID, err)
+	case into != nil:
+		s.hot.put(*into)
+		return *into, true, nil
 	}
-	return added, nil
+	return r, added, nil
+}
+
+// knownKey reports whether a run was asked for before, also by joining another.
+func knownKey(ctx context.Context, tx *sql.Tx, key string) (known bool, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM runs WHERE key = ?1) OR EXISTS (SELECT 1 FROM joined_runs WHERE key = ?1)`, key).Scan(&known)
+	return known, err
+}
+
+// joined lets r join the oldest run of its pull request that takes it; nil when
+// none does.
+func (s *SQLite) joined(ctx context.Context, tx *sql.Tx, r run.Run, joins func(run.Run) bool) (*run.Run, error) {
+	if !r.CanJoin() {
+		return nil, nil
+	}
+	active, err := activeOfPull(ctx, tx, r)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range active {
+		if !joins(other) {
+			continue
+		}
+		other = other.WithAsker(r)
+		if err := saveRun(ctx, tx, other); err != nil {
+			return nil, err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO joined_runs (key, run_id) VALUES (?, ?)`, r.Key, other.ID)
+		return &other, err
+	}
+	return nil, nil
+}
+
+func activeOfPull(ctx context.Context, tx *sql.Tx, r run.Run) ([]run.Run, error) {
+	return list(ctx, tx, oneRun, `SELECT document FROM runs WHERE active = 1 AND repository_id = ? AND pull_request = ? ORDER BY id`,
+		r.Repository.ID, r.PullRequest)
 }
 
 // UpdateRun implements run.Store.

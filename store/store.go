@@ -42,6 +42,7 @@ type SQLite struct {
 	updating sync.Mutex // held while a run or the locks are updated
 	writes   chan write
 	commits  atomic.Int64 // so far
+	ready    readiness
 	stop     chan struct{}
 	once     sync.Once // closes stop
 	done     sync.WaitGroup
@@ -49,8 +50,9 @@ type SQLite struct {
 
 var _ run.Store = (*SQLite)(nil)
 
-// Open opens or creates the database file and brings its schema up to date. A
-// commit is on disk when a method returns (WAL with synchronous=FULL,
+// Open opens or creates the database file, makes it and its log private, and
+// brings its schema up to date. One that is damaged is refused. A commit is on disk
+// when a method returns (WAL with synchronous=FULL,
 // https://sqlite.org/pragma.html#pragma_synchronous).
 func Open(ctx context.Context, file string) (*SQLite, error) {
 	abs, err := filepath.Abs(file)
@@ -71,8 +73,8 @@ func Open(ctx context.Context, file string) (*SQLite, error) {
 		return nil, errors.Join(fmt.Errorf("opening database %q: %w", file, err), s.write.Close())
 	}
 	s.read.SetMaxOpenConns(4)
-	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("migrating database %q: %w", file, err), s.write.Close(), s.read.Close())
+	if err := s.begin(ctx, abs); err != nil {
+		return nil, errors.Join(err, s.write.Close(), s.read.Close())
 	}
 	s.done.Go(s.commit)
 	s.done.Go(func() { s.checkpoints(abs + "-wal") })
@@ -87,10 +89,23 @@ func (s *SQLite) Close() error {
 	return errors.Join(s.write.Close(), s.read.Close())
 }
 
-// Ready reports an error when the database cannot be read.
-func (s *SQLite) Ready(ctx context.Context) error {
-	var one int
-	return s.read.QueryRowContext(ctx, `SELECT 1 FROM deliveries LIMIT 1`).Scan(&one)
+// begin makes the files private, looks whether they are whole, and migrates.
+func (s *SQLite) begin(ctx context.Context, file string) error {
+	made, err := private(file)
+	if err != nil {
+		return fmt.Errorf("making database %q private: %w", file, err)
+	}
+	err = s.whole(ctx, file, made)
+	if err == nil {
+		err = s.migrate(ctx)
+	}
+	if isDamage(err) {
+		return fmt.Errorf("the store %q is damaged (%w): leave it as it is and follow docs/operations.md, \"The store is damaged\"", file, err)
+	}
+	if err != nil {
+		return fmt.Errorf("migrating database %q: %w", file, errors.Join(err, unmade(file, made)))
+	}
+	return nil
 }
 
 // migrate runs the numbered files that the database has not seen, each in a
@@ -123,11 +138,23 @@ func (s *SQLite) migrate(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", files[i], err)
 		}
 	}
-	return nil
+	if version == len(files) {
+		return nil
+	}
+	// The file itself has the schema now: without its log it is damaged, or an
+	// earlier state, and does not look like a store that never was.
+	_, err = s.write.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	return err
 }
 
 // tx runs f in one write transaction.
 func (s *SQLite) tx(ctx context.Context, f func(*sql.Tx) error) error {
+	err := s.transact(ctx, f)
+	s.ready.note(s.Now(), err)
+	return err
+}
+
+func (s *SQLite) transact(ctx context.Context, f func(*sql.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -274,7 +274,7 @@ func TestPostedIsReplaced(t *testing.T) {
 	if _, err := s.Posted(ctx, "x"); !errors.Is(err, run.ErrNotFound) {
 		t.Errorf("error %v, want ErrNotFound", err)
 	}
-	for _, p := range []run.Posted{{Name: "x", ID: 1}, {Name: "x", ID: 2, Digest: "d"}} {
+	for _, p := range []run.Posted{{Name: "x", ID: 1}, {Name: "x", ID: 2, Digest: "d", Buttons: "plan apply"}, {Name: "x", ID: 2, Digest: "e"}} {
 		if err := s.PutPosted(ctx, p); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/fair"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
@@ -25,7 +26,9 @@ type Engine struct {
 
 	mu    sync.Mutex
 	jobs  map[string]*job // guarded by mu: taken, and not delivered yet
-	queue []*job          // guarded by mu: not started, first come first served
+	queue []*job          // guarded by mu: not started, in the order in which they were taken
+
+	shares *fair.Shares // guarded by mu: who has turns
 
 	views sync.Mutex // held while links of viewsDir change
 
@@ -43,6 +46,7 @@ type job struct {
 	once  sync.Once     // closes asked
 
 	stage stage // guarded by Engine.mu; grows only
+	taken bool  // guarded by Engine.mu: counted in Engine.shares
 }
 
 // stage is how far a job has come, as far as it matters to other jobs.
@@ -76,7 +80,7 @@ func New(o Options) (*Engine, error) {
 	if err := makeDirs(o); err != nil {
 		return nil, fmt.Errorf("making the directory of jobs: %w", err)
 	}
-	return &Engine{o: o, jobs: map[string]*job{}, wake: make(chan struct{}, 1)}, nil
+	return &Engine{o: o, jobs: map[string]*job{}, shares: fair.New(fair.Limits{}), wake: make(chan struct{}, 1)}, nil
 }
 
 // makeDirs makes the directories of the engine, for its own user alone. When that

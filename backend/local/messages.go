@@ -101,6 +101,7 @@ func (e *Engine) end(ctx context.Context, j *job, problem *run.Problem, deliver 
 		}
 	}
 	e.mu.Lock()
+	e.give(j)
 	delete(e.jobs, j.id)
 	e.mu.Unlock()
 }

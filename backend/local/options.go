@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
@@ -20,6 +21,7 @@ type Options struct {
 	Artifacts  string   // directory of artifacts, opened with artifact.OpenDir by the runner
 	Executable []string // command that runs runner.Main with the arguments that follow, such as "/usr/bin/lockkeeper", "runner"
 	Terraform  Binaries
+	Keys       artifact.Keys // encrypt what jobs leave
 
 	// Secrets resolves the secrets of an environment for one kind of run, as
 	// environment variables of terraform. An error fails the job with its text.

@@ -115,8 +115,14 @@ func (e *Engine) launch(ctx context.Context, j *job, o runner.Options) (<-chan s
 		return nil, problemOf("runner_failed", err)
 	}
 	defer func() { _ = says.Close() }()
+	keys, err := e.keysFor(j)
+	if err != nil {
+		_ = said.Close()
+		return nil, problemOf("runner_failed", err)
+	}
+	defer func() { _ = keys.Close() }()
 
-	cmd := e.command(j, o, binary, alive, says)
+	cmd := e.command(j, o, binary, alive, says, keys)
 	cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
 	if err := cmd.Start(); err != nil {
 		_ = said.Close()
@@ -131,8 +137,9 @@ func (e *Engine) launch(ctx context.Context, j *job, o runner.Options) (<-chan s
 	return ended, nil
 }
 
-// command is the runner of a job. alive and says are the files that it inherits.
-func (e *Engine) command(j *job, o runner.Options, binary toolchain.Binary, alive, says *os.File) *exec.Cmd {
+// command is the runner of a job. alive, says and keys are the files that it
+// inherits; keys may be nil.
+func (e *Engine) command(j *job, o runner.Options, binary toolchain.Binary, alive, says, keys *os.File) *exec.Cmd {
 	const inherited = 3 // the first of ExtraFiles
 	o.Dir, o.Artifacts = string(j.files), e.o.Artifacts
 	o.Terraform, o.TerraformName = binary.Path, binary.String()
@@ -144,10 +151,15 @@ func (e *Engine) command(j *job, o runner.Options, binary toolchain.Binary, aliv
 	}
 	o.Grace, o.Threads = e.grace(j), e.threads()
 	o.AliveFD, o.TurnFD = inherited, inherited+1
+	files := []*os.File{alive, says}
+	if keys != nil {
+		o.KeysFD = inherited + len(files)
+		files = append(files, keys)
+	}
 	command := append(slices.Clone(e.o.Executable), o.Args()...)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir = string(j.files)
-	cmd.ExtraFiles = []*os.File{alive, says}
+	cmd.ExtraFiles = files
 	// A session of its own: signals for the server's group do not reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/fair"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
@@ -62,30 +64,93 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 	return nil
 }
 
-// next takes the job whose turn it is out of the queue. Turns are given in the
-// order in which jobs were taken; a job that was asked to end needs none, nor
-// does one that waits for approval.
+// next takes the job whose turn it is out of the queue. Turns are given fairly,
+// and to what is of one person in the order in which jobs were taken; a job that
+// was asked to end needs none, nor does one that waits for approval.
 //
 // Parallel jobs have their turn at once. As many again may still write down
-// what they found: when that is slow, runners must not pile up.
+// what they found: when that is slow, runners must not pile up. While all turns
+// are in the hands of one repository there is one more for another, or somebody
+// whose plans take an hour would stop everybody for that long.
 func (e *Engine) next() *job {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	i := slices.IndexFunc(e.queue, (*job).needsNoTurn)
 	if i < 0 {
-		turns, writers := e.count()
-		if len(e.queue) == 0 || turns >= e.o.Parallel || turns+writers >= 2*e.o.Parallel {
+		if i = e.fair(); i < 0 {
 			return nil
 		}
-		i = 0
 	}
 	j := e.queue[i]
 	e.queue = slices.Delete(e.queue, i, i+1)
 	j.stage = stageTurn
 	if j.doc.Command == run.KindApproval {
 		j.stage = stageOver
+	} else {
+		e.take(j)
 	}
 	return j
+}
+
+// fair is the index of the job whose turn it is, or -1 when there is none to
+// give. e.mu is held.
+func (e *Engine) fair() int {
+	turns, writers := e.count()
+	if len(e.queue) == 0 || turns+writers > 2*e.o.Parallel || turns > e.o.Parallel {
+		return -1
+	}
+	keys := make([]fair.Key, len(e.queue))
+	for i, j := range e.queue {
+		keys[i] = j.key()
+	}
+	i := e.shares.Next(keys)
+	if turns < e.o.Parallel && turns+writers < 2*e.o.Parallel {
+		return i
+	}
+	if _, mine := e.shares.Held(keys[i]); mine > 0 || !e.oneRepository() {
+		return -1
+	}
+	return i
+}
+
+// oneRepository reports whether everything in hand is of one repository. e.mu is
+// held.
+func (e *Engine) oneRepository() bool {
+	first := ""
+	for _, j := range e.jobs {
+		if !j.taken {
+			continue
+		}
+		if k := j.key().Repository; first == "" {
+			first = k
+		} else if k != first {
+			return false
+		}
+	}
+	return first != ""
+}
+
+// take counts a job among those in hand, until it is over. e.mu is held.
+func (e *Engine) take(j *job) {
+	if !j.taken {
+		j.taken = true
+		e.shares.Take(j.key())
+	}
+}
+
+// give ends that. e.mu is held.
+func (e *Engine) give(j *job) {
+	if j.taken && e.jobs[j.id] == j { // else it is of an earlier Run
+		j.taken = false
+		e.shares.Give(j.key())
+	}
+}
+
+// key says whose a job is. An installation of the App is one account, so its
+// name stands for it.
+func (j *job) key() fair.Key {
+	owner, _, _ := strings.Cut(j.doc.Repository, "/")
+	return fair.Key{Installation: owner, Repository: strconv.FormatInt(j.doc.RepositoryID, 10), Person: j.doc.Actor}
 }
 
 func (j *job) needsNoTurn() bool { return j.doc.Command == run.KindApproval || j.askedToEnd() }
@@ -107,7 +172,9 @@ func (e *Engine) count() (turns, writers int) {
 // reach notes that a job came to a stage, unless it is further already.
 func (e *Engine) reach(j *job, s stage) {
 	e.mu.Lock()
-	j.stage = max(j.stage, s)
+	if j.stage = max(j.stage, s); j.stage > stageTurn {
+		e.give(j)
+	}
 	e.mu.Unlock()
 	e.awake()
 }
@@ -116,7 +183,7 @@ func (e *Engine) reach(j *job, s stage) {
 func (e *Engine) forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.jobs, e.queue = map[string]*job{}, nil
+	e.jobs, e.queue, e.shares = map[string]*job{}, nil, fair.New(fair.Limits{})
 }
 
 // find reads the directory: jobs that never began are queued in the order in
@@ -148,6 +215,7 @@ func (e *Engine) find(ctx context.Context) (begun []*job, err error) {
 		}
 		if began {
 			j.stage = stageTurn
+			e.take(j)
 			begun = append(begun, j)
 		} else {
 			waiting = append(waiting, j)

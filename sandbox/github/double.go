@@ -70,6 +70,10 @@ type Double struct {
 	spent    int            // calls in the current rate limit window
 	window   time.Time      // when that window ends
 	codes    map[string]manifest
+
+	writes     map[int64][]time.Time // by installation, of the last hour
+	limits     Limits
+	wasLimited map[int64]bool // installations whose last call met a rate limit
 }
 
 // New starts a double. Close it when done.
@@ -89,6 +93,7 @@ func New(o Options) (*Double, error) {
 		feed: newFeed(), ctx: ctx, cancel: cancel, nextID: 1000,
 		accounts: map[string]*account{}, repos: map[string]*repository{}, moved: map[string]*repository{}, installs: map[int64]*installation{},
 		tokens: map[string]*token{}, counts: map[string]int{}, codes: map[string]manifest{},
+		writes: map[int64][]time.Time{}, wasLimited: map[int64]bool{},
 	}
 	d.faults = newFaults(d)
 	d.hooks = newHookQueue(d, o.WebhookURL, o.WebhookSecret)

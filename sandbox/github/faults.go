@@ -12,12 +12,15 @@ import (
 type Faults struct {
 	d *Double
 
-	mu        sync.Mutex // guards everything below
-	advanced  time.Duration
-	latency   time.Duration
-	unknown   int // answers with mergeable null
-	perHour   int // calls; 0: no limit
-	failures  []*failure
+	mu       sync.Mutex // guards everything below
+	advanced time.Duration
+	latency  time.Duration
+	unknown  int // answers with mergeable null
+	perHour  int // calls; 0: no limit
+	failures []*failure
+
+	contentPerMinute, contentPerHour int // writes; 0: no limit
+
 	befores   []*before
 	pageSize  int // most entries of a page; 0: what GitHub allows
 	forget    int
@@ -99,14 +102,7 @@ func (f *Faults) LimitNext(n, status int, reset time.Duration, match string) {
 
 // LimitSecondaryNext answers the next n matching calls as when a secondary limit is hit; status is 403 or 429.
 func (f *Faults) LimitSecondaryNext(n, status int, retryAfter time.Duration, match string) {
-	f.failing(n, match, func(time.Time) *Error {
-		return &Error{
-			Status:  status,
-			Message: "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
-			docs:    primaryLimitDocs + "#about-secondary-rate-limits",
-			header:  map[string]string{"Retry-After": itoa(int64(retryAfter.Seconds()))},
-		}
-	})
+	f.failing(n, match, func(time.Time) *Error { return errTooFast(status, retryAfter) })
 }
 
 // BeforeNext runs do, once, before the next matching call is looked at: what people do in just that moment. Calls of git match,

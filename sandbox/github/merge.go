@@ -57,7 +57,7 @@ func (d *Double) mergePull(p *pull, by actor, m mergeRequest) (string, error) {
 	p.baseSHA = base
 	d.markMerged(p, by, sha)
 	d.mu.Unlock()
-	return sha, d.pushed(r, by, []refChange{{ref: ref, before: base, after: sha}})
+	return sha, d.pushed(r, by, []refChange{{ref: ref, before: base, after: sha, merges: true}})
 }
 
 // refuseMerge says why a pull request cannot be merged, conflicts aside. Callers hold d.mu.

@@ -103,7 +103,7 @@ func (d *Double) pushedCommitJSON(r *repository, c pushedCommit) object {
 		}
 	}
 	return object{
-		"id": c.sha, "tree_id": c.tree, "distinct": true, "message": c.message, "timestamp": stamp(c.committer.when),
+		"id": c.sha, "tree_id": c.tree, "distinct": !r.known[c.sha], "message": c.message, "timestamp": stamp(c.committer.when),
 		"url": d.web("/%s/commit/%s", r.fullName(), c.sha), "author": d.pushAuthor(c.author), "committer": d.pushAuthor(c.committer),
 		"added": added, "removed": removed, "modified": modified,
 	}

@@ -147,6 +147,24 @@ func claimed(by string, at time.Time) signature {
 	return personSignature(by, at)
 }
 
+// MoveBranch pushes a commit that the repository has as the tip of a branch, a new one too, by force if need be.
+func (p *Person) MoveBranch(repo, branch, sha string) error {
+	var r *repository
+	var by actor
+	err := p.on(repo, "write", func(found *repository, a actor) error {
+		r, by = found, a
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	ref := "refs/heads/" + branch
+	if !validRef(ref) {
+		return errUnprocessable("Reference name is not valid: %s", ref)
+	}
+	return p.d.moveRef(r, by, ref, sha, func(string) error { return nil })
+}
+
 func (p *Person) commit(repo string, c newCommit, rewind bool) (string, error) {
 	var found *repository
 	err := p.on(repo, "write", func(r *repository, _ actor) error {

@@ -167,6 +167,11 @@ func (d *Double) editPull(p *pull, by actor, c pullChange) error {
 	if err := d.warmForEdit(p, c); err != nil {
 		return err
 	}
+	if c.state != nil && *c.state == "open" {
+		if err := d.followBranch(p); err != nil {
+			return err
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	changes := object{}
@@ -211,6 +216,31 @@ func (d *Double) warmForEdit(p *pull, c pullChange) error {
 	}
 	_, err := p.repo.git.compare(base, head)
 	return err
+}
+
+// followBranch brings the head of a closed pull request up to its branch, as far as commits were added there. GitHub tells of
+// pushes to it only when it is opened again, and then as "reopened" alone; after any other push it cannot be opened.
+func (d *Double) followBranch(p *pull) error {
+	r := p.headRepo
+	r.git.writing.Lock()
+	defer r.git.writing.Unlock()
+	d.mu.Lock()
+	before, tip, closed := p.headSHA, r.branch(p.headRef), p.closed && !p.merged
+	d.mu.Unlock()
+	if !closed || tip == "" || tip == before {
+		return nil
+	}
+	added, err := r.git.isAncestor(before, tip)
+	if err != nil || !added {
+		return err
+	}
+	if err := d.fetchHead(p, r, refChange{before: before, after: tip}); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p.headSHA = tip
+	return nil
 }
 
 // reopen opens a closed pull request again. Callers hold d.mu.

@@ -9,6 +9,7 @@ import (
 // refChange is one ref that a push moved; the zero SHA stands for a ref that was not there or is gone.
 type refChange struct {
 	ref, before, after string
+	merges             bool // a pull request into the ref
 }
 
 func (c refChange) branch() (string, bool) { return strings.CutPrefix(c.ref, "refs/heads/") }
@@ -109,9 +110,11 @@ func (d *Double) applyPush(r *repository, by actor, c refChange, facts pushFacts
 		r.refs[c.ref] = c.after
 	}
 	r.pushed, r.json = d.now(), nil
+	d.noteActivity(r, by, c, facts)
 	if strings.HasPrefix(c.ref, "refs/heads/") || strings.HasPrefix(c.ref, "refs/tags/") { // notes and the like move silently
 		d.emit("push", r, by, d.pushPayload(r, by, c, facts))
 	}
+	facts.note(r)
 	if _, isBranch := c.branch(); isBranch && c.after != zeroSHA {
 		d.requestSuite(r, by, c)
 	}
@@ -209,6 +212,16 @@ type pushFacts struct {
 	forced  bool
 	commits []pushedCommit // oldest first, 20 at most as in GitHub's payload
 	head    *pushedCommit  // nil when the ref was deleted
+}
+
+// note keeps that a repository has the commits. Callers hold Double.mu.
+func (f pushFacts) note(r *repository) {
+	for _, c := range f.commits {
+		r.known[c.sha] = true
+	}
+	if f.head != nil {
+		r.known[f.head.sha] = true
+	}
 }
 
 type pushedCommit struct {

@@ -32,6 +32,8 @@ type repository struct {
 	checks      map[int64]*checkRun
 	suites      map[int64]*checkSuite
 	deployments []*deployment
+	activities  []activity                 // oldest first
+	known       map[string]bool            // commits that were pushed before
 	statuses    map[string][]*commitStatus // by SHA
 	environment map[string]int64           // name to id
 	rules       map[string][]object        // active branch rules by branch
@@ -76,7 +78,7 @@ func (d *Double) newRepository(owner *account, name, defaultBranch string) (*rep
 		git:   &gitRepo{ctx: d.ctx, dir: filepath.Join(d.dir, owner.login, name+".git")},
 		roles: map[string]string{}, refs: map[string]string{}, pulls: map[int]*pull{}, comments: map[int64]*comment{},
 		checks: map[int64]*checkRun{}, suites: map[int64]*checkSuite{}, statuses: map[string][]*commitStatus{},
-		environment: map[string]int64{}, rules: map[string][]object{},
+		environment: map[string]int64{}, rules: map[string][]object{}, known: map[string]bool{},
 	}
 	if err := r.git.initialize(defaultBranch); err != nil { // once more for one that exists does no harm
 		return nil, err

@@ -45,7 +45,7 @@ func (d *Double) restRoutes() []route {
 	return slices.Concat(
 		d.appRoutes(), d.installationRoutes(), d.deliveryRoutes(), d.repositoryRoutes(), d.pullRoutes(), d.issueRoutes(),
 		d.commentRoutes(), d.reviewRoutes(), d.checkRoutes(), d.suiteRoutes(), d.commitRoutes(), d.contentRoutes(), d.gitRoutes(),
-		d.refRoutes(), d.deploymentRoutes(), d.statusRoutes(), d.accountRoutes(), d.environmentRoutes(),
+		d.refRoutes(), d.deploymentRoutes(), d.statusRoutes(), d.accountRoutes(), d.environmentRoutes(), d.activityRoutes(),
 	)
 }
 
@@ -86,9 +86,13 @@ func (d *Double) serveREST(rt *router, w http.ResponseWriter, r *http.Request) {
 		err = fault
 	case route != nil:
 		if err = c.admit(route.needs); err == nil {
+			err = d.writing(c)
+		}
+		if err == nil {
 			a, err = route.handle(c)
 		}
 	}
+	d.limited(c, err)
 	if rest := latency - time.Since(start); rest > 0 {
 		select {
 		case <-time.After(rest):

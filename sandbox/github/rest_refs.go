@@ -16,9 +16,13 @@ func (d *Double) refRoutes() []route {
 	}
 }
 
-// pushRef moves one ref after check agreed, as a push does.
+// pushRef is moveRef for a call of the REST API.
 func (d *Double) pushRef(c *call, ref, after string, check func(before string) error) error {
-	r := c.repo
+	return d.moveRef(c.repo, c.by, ref, after, check)
+}
+
+// moveRef moves one ref after check agreed, as a push does.
+func (d *Double) moveRef(r *repository, by actor, ref, after string, check func(before string) error) error {
 	r.git.writing.Lock()
 	defer r.git.writing.Unlock()
 	d.mu.Lock()
@@ -33,7 +37,7 @@ func (d *Double) pushRef(c *call, ref, after string, check func(before string) e
 	if err := r.git.updateRefs(map[string]string{ref: after}); err != nil {
 		return err
 	}
-	return d.pushed(r, c.by, []refChange{{ref: ref, before: before, after: after}})
+	return d.pushed(r, by, []refChange{{ref: ref, before: before, after: after}})
 }
 
 // readRef gives what a ref points to: from memory, or from git for refs/pull and notes.

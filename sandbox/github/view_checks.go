@@ -20,3 +20,17 @@ func (d *Double) Checks(repo, sha string) ([]CheckView, error) {
 	}
 	return out, nil
 }
+
+// Tip gives the commit that a branch points to.
+func (d *Double) Tip(repo, branch string) (string, error) {
+	r, err := d.findRepo(repo)
+	if err != nil {
+		return "", err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if sha := r.branch(branch); sha != "" {
+		return sha, nil
+	}
+	return "", errNotFound()
+}

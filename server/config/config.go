@@ -25,9 +25,13 @@ type Config struct {
 	Listen             string                 `yaml:"listen"`
 	DataDir            string                 `yaml:"data_dir"`
 	GitHub             GitHub                 `yaml:"github"`
-	Repositories       []string               `yaml:"repositories"`
+	Repositories       []Repository           `yaml:"repositories"`
+	Branches           []string               `yaml:"branches"` // that may be a base; empty: the default branch alone
 	Store              string                 `yaml:"store"`
 	Artifacts          string                 `yaml:"artifacts"`
+	EncryptionKeyFile  string                 `yaml:"encryption_key_file"`
+	EncryptionKeyEnv   string                 `yaml:"encryption_key_env"`
+	EncryptionKeyAWS   string                 `yaml:"encryption_key_aws"`
 	Engine             string                 `yaml:"engine"`
 	AWS                AWS                    `yaml:"aws"`
 	Terraform          Terraform              `yaml:"terraform"`
@@ -39,6 +43,10 @@ type Config struct {
 	DefaultEnvironment string                 `yaml:"default_environment"`
 	Environments       map[string]Environment `yaml:"environments"`
 	Log                Log                    `yaml:"log"`
+
+	// EncryptionKey is the keys that encrypt artifacts, as age-keygen writes them,
+	// the one that encrypts first; empty stores in clear.
+	EncryptionKey Secret `yaml:"-"`
 }
 
 // GitHub says which App this server is. The secrets are read at load from the
@@ -48,6 +56,9 @@ type GitHub struct {
 	URL    string `yaml:"url"`
 	APIURL string `yaml:"api_url"`
 	AppID  int64  `yaml:"app_id"`
+
+	WritesPerMinute int `yaml:"writes_per_minute"` // of one installation
+	WritesPerHour   int `yaml:"writes_per_hour"`
 
 	PrivateKeyFile            string `yaml:"private_key_file"`
 	PrivateKeyEnv             string `yaml:"private_key_env"`
@@ -115,8 +126,13 @@ func (l Log) ZerologLevel() zerolog.Level {
 // environment get it from setDefaults.
 func defaults() Config {
 	return Config{
-		Listen:    "127.0.0.1:8080",
-		GitHub:    GitHub{URL: "https://github.com", APIURL: "https://api.github.com/"},
+		Listen: "127.0.0.1:8080",
+		GitHub: GitHub{
+			URL: "https://github.com", APIURL: "https://api.github.com/",
+			// GitHub allows 80 and 500 (GitHub documentation, "Rate limits for the REST
+			// API", "About secondary rate limits"); a tenth is left to what is not counted.
+			WritesPerMinute: 72, WritesPerHour: 450,
+		},
 		Store:     "sqlite",
 		Artifacts: "directory",
 		Engine:    "local",
@@ -171,7 +187,7 @@ func Load(path string, from Sources) (Config, error) {
 // resolvePaths makes the paths of the file independent of where the server was
 // started.
 func (c *Config) resolvePaths(dir string) {
-	paths := []*string{&c.DataDir, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.GitHub.PreviousWebhookSecretFile, &c.PlanPolicy.ServerDir}
+	paths := []*string{&c.DataDir, &c.EncryptionKeyFile, &c.GitHub.PrivateKeyFile, &c.GitHub.WebhookSecretFile, &c.GitHub.PreviousWebhookSecretFile, &c.PlanPolicy.ServerDir}
 	for _, p := range paths {
 		*p = absolute(dir, *p)
 	}

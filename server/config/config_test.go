@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
@@ -42,6 +43,14 @@ var newKey = sync.OnceValue(func() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 })
 
+var newEncryptionKey = sync.OnceValue(func() string {
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		panic(err)
+	}
+	return "# public key: " + key.Recipient().String() + "\n" + key.String() + "\n"
+})
+
 // load writes a config with its secrets beside it and loads it.
 func load(t *testing.T, text string, env map[string]string) (Config, error) {
 	t.Helper()
@@ -51,7 +60,10 @@ func load(t *testing.T, text string, env map[string]string) (Config, error) {
 			t.Fatal(err)
 		}
 	}
-	for name, content := range map[string]string{"server.yml": text, "key.pem": string(newKey()), "secret": goodSecret + "\n", "short": goodSecret[1:], "empty": "", "old": strings.Repeat("o", 40)} {
+	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"data/age-key": newEncryptionKey(), "server.yml": text, "key.pem": string(newKey()), "secret": goodSecret + "\n", "short": goodSecret[1:], "empty": "", "old": strings.Repeat("o", 40), "age-key": newEncryptionKey()} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -65,6 +77,7 @@ func secretsManager(region, name string) (string, error) {
 	value, ok := map[string]string{
 		"key": string(newKey()), "secret": goodSecret + "\n", "old": strings.Repeat("o", 32), "short": goodSecret[1:], "empty": "\n",
 		"region": strings.Repeat(region, 4), "lockkeeper/server/private-key": string(newKey()), "lockkeeper/server/webhook-secret": goodSecret,
+		"age-key": newEncryptionKey(), "age-recipient": strings.TrimPrefix(strings.Split(newEncryptionKey(), "\n")[0], "# public key: "),
 	}[name]
 	if !ok {
 		return "", fmt.Errorf("%q is not there", name)
@@ -97,11 +110,11 @@ func TestLoadFillsInDefaults(t *testing.T) {
 }
 
 func TestLoadReadsEveryKey(t *testing.T) {
-	cfg, err := load(t, strings.ReplaceAll(example(t), "/usr/local/bin/", ""), map[string]string{"LOCKKEEPER_PRIVATE_KEY": string(newKey()), "LOCKKEEPER_SECRET": goodSecret, "DEV_TOKEN": "t"})
+	cfg, err := load(t, strings.ReplaceAll(example(t), "/usr/local/bin/", ""), map[string]string{"LOCKKEEPER_PRIVATE_KEY": string(newKey()), "LOCKKEEPER_SECRET": goodSecret, "LOCKKEEPER_ENCRYPTION_KEY": newEncryptionKey(), "DEV_TOKEN": "t"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Limits.JobTimeout != 45*time.Minute || cfg.Limits.PlanFileBytes != 20<<20 || cfg.Autoplan.Enabled || !slices.Contains(cfg.Repositories, "example/*") {
+	if cfg.Limits.JobTimeout != 45*time.Minute || cfg.Limits.PlanFileBytes != 20<<20 || cfg.Autoplan.Enabled || !slices.Contains(cfg.RepositoryNames(), "example/*") {
 		t.Errorf("%+v", cfg)
 	}
 	if b := cfg.Terraform.Binaries; len(b) != 2 || !filepath.IsAbs(b[0]) || filepath.Base(b[0]) != "terraform-1.11.4" || filepath.Base(b[1]) != "tofu-1.10.1" {
@@ -158,6 +171,52 @@ func TestSecretsComeFromAWS(t *testing.T) {
 	_, err = load(t, strings.Replace(minimal, "file: secret}", "aws: gone}", 1)+strings.Replace(onAWS(""), "region: eu-west-1", "region: here", 1), nil)
 	if err == nil || strings.Count(err.Error(), "\n") != 0 || !strings.Contains(err.Error(), "aws.region: must be") {
 		t.Errorf("a region that is wrong is told as %v", err)
+	}
+}
+
+// The key lies outside of what it protects, through whatever links.
+func TestTheKeyOfArtifactsIsNotAmongThem(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		t.Helper()
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(content), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	link := func(to, name string) {
+		t.Helper()
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("key.pem", string(newKey()))
+	write("secret", goodSecret)
+	key := newEncryptionKey()
+	write("keys/age-key", key)
+	link(write("real/deep/age-key", key), "linked-key")
+	link(filepath.Join(dir, "real"), "linked-dir")
+	for _, tt := range []struct {
+		name, dataDir, key string
+		want               bool
+	}{
+		{"elsewhere", "real", "keys/age-key", true},
+		{"elsewhere, a data directory to come", "new/data", "keys/age-key", true},
+		{"beside a directory of nearly that name", "real2", "real/deep/age-key", true},
+		{"below it", "real", "real/deep/age-key", false},
+		{"a link from outside", "real", "linked-key", false},
+		{"the data directory is a link", "linked-dir", "real/deep/age-key", false},
+		{"a part of its path that is not there yet", "real/deep/new/../..", "real/deep/age-key", false},
+	} {
+		file := write("server.yml", strings.Replace(minimal, "data_dir: data", "data_dir: "+tt.dataDir, 1)+"encryption_key_file: "+tt.key)
+		cfg, err := Load(file, Sources{Env: os.Getenv, AWS: secretsManager})
+		switch {
+		case tt.want && (err != nil || cfg.EncryptionKey.Reveal() == ""):
+			t.Errorf("%s: refused: %v", tt.name, err)
+		case !tt.want && (err == nil || !strings.Contains(err.Error(), "in data_dir")):
+			t.Errorf("%s: got %v", tt.name, err)
+		}
 	}
 }
 

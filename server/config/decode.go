@@ -48,6 +48,8 @@ func (d *decoder) value(key string, node ast.Node, into reflect.Value) {
 		return
 	}
 	switch {
+	case into.Type() == reflect.TypeFor[Repository]() && !isMapping(node):
+		d.scalar(key, node, into.FieldByName("Name")) // a name alone is an entry with nothing else
 	case into.Type() == reflect.TypeFor[time.Duration](), into.Type() == reflect.TypeFor[Size](), into.Type() == reflect.TypeFor[Period]():
 		d.unit(key, node, into)
 	case into.Kind() == reflect.Struct, into.Kind() == reflect.Map:
@@ -186,6 +188,11 @@ func plainText(node ast.Node) (text string, ok bool) {
 		return n.Value.Value, true
 	}
 	return "", false
+}
+
+func isMapping(node ast.Node) bool {
+	_, is := node.(ast.MapNode)
+	return is
 }
 
 func join(key, name string) string {

@@ -23,12 +23,13 @@ type Policy struct {
 	MaxPlanAge             Period   `yaml:"max_plan_age"`
 	AllowDraft             bool     `yaml:"allow_draft"`
 	AllowApply             bool     `yaml:"allow_apply"`
+	Buttons                bool     `yaml:"buttons"` // check runs offer what changes something
 }
 
 // setDefaults gives an environment what the file leaves out: what a small team
 // can live with, and nobody alone can get around.
 func (e *Environment) setDefaults() {
-	e.Policy = Policy{Approvals: 1, Current: "project", MaxPlanAge: Period(7 * 24 * time.Hour), AllowApply: true}
+	e.Policy = Policy{Approvals: 1, Current: "project", MaxPlanAge: Period(7 * 24 * time.Hour), AllowApply: true, Buttons: true}
 }
 
 // Locks says when locks are taken and how long an idle one is kept.

@@ -18,7 +18,6 @@ import (
 )
 
 var (
-	isRepository  = atMost(140, `^[A-Za-z0-9][A-Za-z0-9-]*/(?:\*|[A-Za-z0-9._-]+)$`)
 	isEnvironment = atMost(64, `^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 )
 
@@ -51,13 +50,12 @@ func (v *validator) config(c *Config) {
 	v.check(c.DataDir != "", "data_dir", "is missing; name a directory that the server may write to")
 	v.check(c.Store == "sqlite", "store", "must be sqlite")
 	v.engine(c)
-	for i, r := range c.Repositories {
-		v.check(isRepository(r), indexed("repositories", i), "must be owner/name or owner/*")
-	}
+	v.repositories(c)
 	level, err := zerolog.ParseLevel(c.Log.Level)
 	v.check(err == nil && level != zerolog.NoLevel && level != zerolog.Disabled, "log.level", "must be trace, debug, info, warn or error")
 	v.check(c.Log.Format == "json" || c.Log.Format == "console", "log.format", "must be json or console")
 	v.github(&c.GitHub, c.AWS.Region)
+	v.encryption(c)
 	v.terraform(c.Terraform)
 	v.limits(c.Limits)
 	v.locks(c.Locks)
@@ -70,6 +68,9 @@ func (v *validator) github(g *GitHub, region string) {
 	v.check(isURL(g.URL), "github.url", "must be a URL such as https://github.com")
 	v.check(isURL(g.APIURL), "github.api_url", "must be a URL such as https://api.github.com/")
 	v.check(g.AppID > 0, "github.app_id", "is missing; the App's page on GitHub shows it")
+
+	v.between("github.writes_per_minute", int64(g.WritesPerMinute), 20, 1_000_000, "20", "1000000")
+	v.between("github.writes_per_hour", int64(g.WritesPerHour), 100, 1_000_000, "100", "1000000")
 
 	key := place{"github.private_key", g.PrivateKeyFile, g.PrivateKeyEnv, g.PrivateKeyAWS}
 	secret := place{"github.webhook_secret", g.WebhookSecretFile, g.WebhookSecretEnv, g.WebhookSecretAWS}

@@ -91,7 +91,7 @@ func fetch(ctx context.Context, dir string) (string, error) {
 	}
 	have := filepath.Join(dir, product.Terraform.BinaryName())
 	if b, err := Ask(ctx, have); err == nil && b.Version == Pinned {
-		return have, nil
+		return have, openUp(dir, have)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("making a directory for Terraform: %w", err)
@@ -105,7 +105,16 @@ func fetch(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("fetching Terraform %s: %w", Pinned, err)
 	}
-	return path, nil
+	return path, openUp(dir, path)
+}
+
+// openUp lets everybody execute the program who comes as far as its directory: a
+// job may run under a user of its own, and the library lets nobody but this one.
+func openUp(dir, path string) error {
+	if err := errors.Join(os.Chmod(dir, 0o711), os.Chmod(path, 0o755)); err != nil {
+		return fmt.Errorf("letting jobs execute Terraform: %w", err)
+	}
+	return nil
 }
 
 // Ask runs a binary once to learn what it is. Too old ones are an error.

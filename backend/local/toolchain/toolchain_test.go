@@ -101,4 +101,10 @@ func TestFetchedTerraformIsKept(t *testing.T) {
 	if err != nil || path != filepath.Join(dir, "terraform") {
 		t.Errorf("%s, %v", path, err)
 	}
+	// A job may run under a user of its own, and has to come here.
+	for name, want := range map[string]os.FileMode{dir: 0o711, path: 0o755} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != want {
+			t.Errorf("%s: %v, want %v; %v", name, info.Mode().Perm(), want, err)
+		}
+	}
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/sandbox/github"
+)
+
+const quietRepository = "quiet/infra"
+
+// flood measures when the plan of a repository begins behind a thousand commands
+// of 50 people on 40 pull requests of another organisation.
+func (b *bencher) flood(ctx context.Context) ([]row, error) {
+	const commands, people, pulls = 1000, 50, 40
+	w, err := b.start(ctx, projects(1, "before"), "")
+	if err != nil {
+		return nil, err
+	}
+	defer w.stop()
+	quiet, err := w.quiet()
+	if err != nil {
+		return nil, err
+	}
+	var loud []int
+	for i := range pulls {
+		branch := fmt.Sprint("b", i)
+		if _, err := w.github.As(person).Push(repository, branch, "change", projects(1, branch)); err != nil {
+			return nil, err
+		}
+		n, err := w.github.As(person).OpenPull(repository, branch, "main", "change", "", false)
+		if err != nil {
+			return nil, err
+		}
+		loud = append(loud, n)
+	}
+	for p := range people {
+		if err := w.github.SetPermission(repository, fmt.Sprint("p", p), "write"); err != nil {
+			return nil, err
+		}
+	}
+	errs := make([]error, commands)
+	var all sync.WaitGroup
+	for i := range commands {
+		all.Go(func() {
+			_, errs[i] = w.github.As(fmt.Sprint("p", i%people)).Comment(repository, loud[i%pulls], "/plan")
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	if _, err := w.github.As("zoe").Comment(quietRepository, quiet, "/plan"); err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	err = w.github.Wait(limited, func() bool { return w.planning(quiet) })
+	return []row{measured("/plan of a quiet repository behind 1,000 of a loud one, until it begins", time.Since(began).Seconds(), "s", 5, "")}, err
+}
+
+// quiet is a draft of another organisation, which is not planned by itself.
+func (w *world) quiet() (number int, err error) {
+	d := w.github
+	for _, do := range []func() error{
+		func() error { return d.AddOrg("quiet", "zoe") },
+		func() error { return d.AddRepository("quiet", "infra", "main") },
+		func() error { return d.SetPermission(quietRepository, "zoe", "write") },
+		func() error {
+			_, err := d.Commit(quietRepository, "main", "zoe", "base", projects(1, "before"))
+			return err
+		},
+		func() error { _, err := d.Install(quietRepository); return err },
+		func() error {
+			_, err := d.As("zoe").Push(quietRepository, "topic", "change", projects(1, "after"))
+			return err
+		},
+		func() error {
+			number, err = d.As("zoe").OpenPull(quietRepository, "topic", "main", "change", "", true)
+			return err
+		},
+	} {
+		if err := do(); err != nil {
+			return 0, err
+		}
+	}
+	return number, nil
+}
+
+// planning reports whether the quiet pull request has a check run, which it gets
+// when its first plan begins: it is a draft, so nothing begins by itself.
+func (w *world) planning(number int) bool {
+	v, err := w.github.Pull(quietRepository, number)
+	return err == nil && slices.ContainsFunc(v.Checks, func(c github.CheckView) bool { return c.Name == "lockkeeper/plan" })
+}

@@ -1,0 +1,76 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Asker is one more person who asked for what a run does anyway.
+type Asker struct {
+	Key       string    `json:"key"` // of the run that there would be without
+	Trigger   Trigger   `json:"trigger"`
+	Actor     string    `json:"actor"`
+	CommentID int64     `json:"comment_id,omitempty"`
+	Line      string    `json:"line,omitempty"`
+	At        time.Time `json:"at"`
+}
+
+// work says what a plan is about: two with the same would show the same, if they
+// began at the same time. It is empty for what is never the same as something
+// else: what changes something, what the merge queue asks, and a turn for locks.
+func (r *Run) work() string {
+	if r.Kind != KindPlan || r.Trigger == TriggerQueue || r.Trigger == TriggerTurn {
+		return ""
+	}
+	return fmt.Sprintf("%d/%d/%q/%q", r.Repository.ID, r.PullRequest, r.Selectors, r.Flags)
+}
+
+// CanJoin reports whether another run's result could answer a new run: it is a
+// plan that a person asked for, of whatever the head is when it is made. A push
+// has a run of its own: it is about its own commit.
+func (r *Run) CanJoin() bool { return r.Trigger.Asked() && r.work() != "" && r.HeadSHA == "" }
+
+// joins reports whether r asks for what waiting does anyway. One that has been
+// prepared has read the pull request before r was asked for; it does not count.
+// Nor does one that is being prepared, which the caller knows.
+func (r *Run) joins(waiting *Run) bool {
+	return r.CanJoin() && waiting.State == StateAccepted && !waiting.Ending() && waiting.work() == r.work()
+}
+
+// WithAsker is the run with one more who asked for it.
+func (r Run) WithAsker(other Run) Run {
+	r.Joined = append(slices.Clone(r.Joined), Asker{
+		Key: other.Key, Trigger: other.Trigger, Actor: other.Actor, CommentID: other.CommentID, Line: other.Line, At: other.CreatedAt,
+	})
+	return r
+}
+
+// left is the run of those who asked and are not answered by how r ended before
+// it began: a refusal may be about who asked first, or about the commit of a
+// push. ok is false when there is nobody.
+func left(r Run, e Event, now time.Time) (next Run, ok bool) {
+	askers := r.Joined
+	switch e := e.(type) {
+	case Refused:
+		if r.Trigger.Asked() && general[e.Problem.Code] {
+			return Run{}, false
+		}
+		askers = slices.DeleteFunc(slices.Clone(askers), func(a Asker) bool { return r.Trigger.Asked() && a.Actor == r.Actor })
+	case NewerCommit:
+	default:
+		return Run{}, false
+	}
+	if r.State != StateAccepted || len(askers) == 0 {
+		return Run{}, false
+	}
+	first := askers[0]
+	return Run{
+		ID: NewID(now), Key: first.Key, Repository: r.Repository, PullRequest: r.PullRequest, Kind: r.Kind,
+		Selectors: r.Selectors, Flags: r.Flags, Line: first.Line, Trigger: first.Trigger, Actor: first.Actor, CommentID: first.CommentID,
+		State: StateAccepted, CreatedAt: now, Joined: askers[1:],
+	}, true
+}
+
+// general are the problems that are the same for everybody who asked.
+var general = map[string]bool{codeUnavailable: true, codePreparing: true}

@@ -1,0 +1,15 @@
+package run
+
+import "time"
+
+// Push says that somebody pushed a commit. The names in a commit are whatever
+// its maker wrote there; who pushed it is what GitHub saw.
+type Push struct {
+	RepositoryID int64
+	SHA          string
+	Ref          string // full name of the ref that it was pushed to
+	New          bool   // the repository did not have it before
+	Login        string // of who pushed
+	UserID       int64  // of the account; survives renames
+	At           time.Time
+}

@@ -1,0 +1,31 @@
+package config
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestTheClosestEntrySaysWhichBranchesCount(t *testing.T) {
+	cfg, err := load(t, minimal+`branches: [main]
+repositories:
+  - acme/website
+  - {name: acme/*, branches: [main, dev]}
+  - {name: Acme/Infra, branches: [release/*]}
+`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for repository, want := range map[string][]string{
+		"acme/website": {"main"}, "acme/other": {"main", "dev"}, "acme/infra": {"release/*"}, "ACME/INFRA": {"release/*"}, "else/infra": {"main"},
+	} {
+		if got := cfg.BranchesOf(repository); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", repository, got, want)
+		}
+	}
+	if got := (Config{}).BranchesOf("acme/infra"); got != nil {
+		t.Errorf("without a word of them: %v, want none, for the default branch", got)
+	}
+	if want := []string{"acme/website", "acme/*", "Acme/Infra"}; !slices.Equal(cfg.RepositoryNames(), want) {
+		t.Errorf("names %v, want %v", cfg.RepositoryNames(), want)
+	}
+}

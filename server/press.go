@@ -1,0 +1,204 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Presses finds out at GitHub whether a button was pressed. A webhook's
+// signature says only that its sender knows the secret; GitHub keeps what it
+// sent itself, and gives it to nobody but the App.
+type Presses struct {
+	App func() (*github.Client, error) // authenticated as the App
+	// RetryAfter tells whether an error of a GitHub call is temporary, and the
+	// least time to wait then.
+	RetryAfter func(err error, now time.Time) (wait time.Duration, temporary bool)
+	Now        func() time.Time
+}
+
+const (
+	// pressPatience is how long GitHub may take to list a delivery after it came,
+	// or to answer at all. Who pressed is waiting for a sign.
+	pressPatience = 2 * time.Minute
+	// pressPages bounds a look, in pages of 100 deliveries, newest first.
+	pressPages = 20
+)
+
+// NotPressed says why a press does not count: sentences that end with what to do
+// next.
+type NotPressed struct {
+	Text   string
+	Forged bool // somebody who knows the webhook secret may have made it up
+	Err    error
+}
+
+func (n *NotPressed) Error() string { return fmt.Sprintf("%s (%v)", n.Text, n.Err) }
+func (n *NotPressed) Unwrap() error { return n.Err }
+
+// errNotListed: GitHub lists a delivery when it was answered, so a press can be
+// looked for too early.
+var errNotListed = errors.New("GitHub does not list the delivery")
+
+// Confirm returns when a button was pressed, by GitHub's clock, if GitHub sent
+// the delivery with this GUID and this content. A *NotPressed is final, a *Later
+// asks to call again; received is when the delivery came.
+func (p *Presses) Confirm(ctx context.Context, guid string, payload []byte, received time.Time) (time.Time, error) {
+	at, err := p.look(ctx, guid, payload)
+	var final *NotPressed
+	if err == nil || errors.As(err, &final) || ctx.Err() != nil {
+		return at, err
+	}
+	wait, temporary := p.RetryAfter(err, p.Now())
+	missing := errors.Is(err, errNotListed)
+	waited := p.Now().Sub(received)
+	wait = max(wait, min(waited, 15*time.Second), time.Second)
+	switch {
+	case (missing || temporary) && waited+wait <= pressPatience:
+		return time.Time{}, &Later{After: wait, Why: err}
+	case missing:
+		return time.Time{}, &NotPressed{Forged: true, Err: err, Text: "GitHub does not list this press among what it sent, so nothing was done. " +
+			"Press again, or comment the command."}
+	}
+	return time.Time{}, unconfirmed(err)
+}
+
+// unconfirmed: what GitHub does not confirm was not pressed.
+func unconfirmed(err error) *NotPressed {
+	out := &NotPressed{Err: err, Text: "GitHub did not answer whether this button was pressed, so nothing was done. Press again, or comment the command."}
+	var answer *github.ErrorResponse
+	if errors.As(err, &answer) && answer.Response != nil {
+		switch code := answer.Response.StatusCode; code {
+		case http.StatusNotFound:
+			out.Text = "This GitHub does not tell its Apps which webhooks it sent, so that no press of a button can be confirmed and nothing was done. " +
+				"Comment the command instead."
+		case http.StatusUnauthorized, http.StatusForbidden:
+			out.Text = fmt.Sprintf("GitHub does not let Lockkeeper ask whether this button was pressed (it answered %d), so nothing was done. "+
+				"Comment the command instead; whoever runs Lockkeeper finds the cause in its log.", code)
+		}
+	}
+	return out
+}
+
+// look asks GitHub once.
+func (p *Presses) look(ctx context.Context, guid string, payload []byte) (time.Time, error) {
+	client, err := p.App()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("getting the App's client: %w", err)
+	}
+	sent, err := p.find(ctx, client, guid)
+	if err != nil {
+		return time.Time{}, err
+	}
+	full, _, err := client.Apps.GetHookDelivery(ctx, sent.GetID())
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading delivery %d: %w", sent.GetID(), err)
+	}
+	if err := same(guid, payload, full); err != nil {
+		return time.Time{}, &NotPressed{Forged: true, Err: err, Text: "What reached Lockkeeper of this press is not what GitHub sent, so nothing was done. " +
+			"Press again, or comment the command, and tell whoever runs Lockkeeper: somebody else may know its webhook secret."}
+	}
+	if p.Now().Sub(sent.GetDeliveredAt().Time) > run.FreshFor {
+		return time.Time{}, tooLate()
+	}
+	return sent.GetDeliveredAt().Time, nil
+}
+
+func tooLate() *NotPressed {
+	return &NotPressed{Err: errors.New("pressed too long ago"), Text: "This button was pressed more than 15 minutes before Lockkeeper could act on it, so nothing " +
+		"was done: what you saw then may have changed. Look again, and press again."}
+}
+
+// find looks for the first attempt at a delivery: what GitHub sends again has
+// the same GUID, and says nothing of when it happened. One whose first attempt
+// is older than a press may be is too late.
+func (p *Presses) find(ctx context.Context, client *github.Client, guid string) (*github.HookDelivery, error) {
+	again := false
+	opts := &github.ListCursorOptions{PerPage: 100}
+	for range pressPages {
+		page, resp, err := client.Apps.ListHookDeliveries(ctx, opts)
+		if err != nil {
+			return nil, fmt.Errorf("listing deliveries: %w", err)
+		}
+		for _, d := range page {
+			switch {
+			case d.GetGUID() == guid && !d.GetRedelivery():
+				return d, nil
+			case d.GetGUID() == guid:
+				again = true
+			}
+			if p.Now().Sub(d.GetDeliveredAt().Time) > run.FreshFor+pressPatience {
+				return nil, absent(again)
+			}
+		}
+		if resp.Cursor == "" || len(page) == 0 {
+			return nil, absent(again)
+		}
+		opts.Cursor = resp.Cursor
+	}
+	return nil, absent(again)
+}
+
+func absent(again bool) error {
+	if again {
+		return tooLate()
+	}
+	return errNotListed
+}
+
+// pressed is what counts of a press. GitHub gives back what it sent as JSON of
+// its own making, so the bytes differ.
+type pressed struct {
+	Action       string `json:"action"`
+	Requested    button `json:"requested_action"`
+	CheckRun     check  `json:"check_run"`
+	Sender       sender `json:"sender"`
+	Repository   id     `json:"repository"`
+	Installation id     `json:"installation"`
+}
+
+type (
+	button struct {
+		Identifier string `json:"identifier"`
+	}
+	check struct {
+		ID         int64  `json:"id"`
+		Name       string `json:"name"`
+		HeadSHA    string `json:"head_sha"`
+		ExternalID string `json:"external_id"`
+		App        id     `json:"app"`
+	}
+	sender struct {
+		ID    int64  `json:"id"`
+		Login string `json:"login"`
+		Type  string `json:"type"`
+	}
+	id struct {
+		ID int64 `json:"id"`
+	}
+)
+
+// same reports an error unless a delivery of GitHub's is the one that came.
+func same(guid string, payload []byte, sent *github.HookDelivery) error {
+	var came, went pressed
+	if err := json.Unmarshal(payload, &came); err != nil {
+		return err
+	}
+	if sent.GetGUID() != guid || sent.GetEvent() != "check_run" || sent.Request == nil || sent.Request.RawPayload == nil {
+		return errors.New("GitHub's answer is about something else")
+	}
+	if err := json.Unmarshal(*sent.Request.RawPayload, &went); err != nil {
+		return fmt.Errorf("reading what GitHub sent: %w", err)
+	}
+	if came != went {
+		return fmt.Errorf("it says %+v, and GitHub sent %+v", came, went)
+	}
+	return nil
+}
