@@ -110,3 +110,31 @@ func processesWith(word string) []string {
 	}
 	return out
 }
+
+// A state file that a job does not see looks like none, and the plan would make
+// everything once more.
+func TestAStateOutOfReachIsNoEmptyState(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": ledger})
+	hidden := filepath.Join(t.TempDir(), "terraform.tfstate")
+	s.doc.Project.BackendConfig = map[string]string{"path": hidden}
+	s.doc.Flags = []string{"-var=ledger=" + filepath.Join(t.TempDir(), "ledger")}
+	r := s.run(t)
+	wantProblem(t, r, "state_out_of_reach", "")
+	if !strings.Contains(r.Problem.Message, hidden) || !strings.Contains(r.Problem.Message, "directories.write") || len(r.Artifacts[run.ArtifactPlan].Key) > 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// The same when the directory was taken away between the plan and its apply.
+func TestAnApplyWhoseStateWentOutOfReachSaysSo(t *testing.T) {
+	t.Parallel()
+	a := plans(t, map[string]string{"app/main.tf": ledger})
+	a.options.Write = nil
+	r := a.run(t)
+	wantProblem(t, r, "state_out_of_reach", "")
+	if r.Began {
+		t.Error("it says that it began")
+	}
+	a.nothingMade(t)
+}
