@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ func TestT02_APlanReadsNoFileOutside(t *testing.T) {
 	if err := os.WriteFile(key, []byte("canary-key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for mode, reads := range map[jail.Mode]bool{jail.Required: false, jail.Off: true} {
+	for mode, reads := range map[jail.Mode]bool{jail.Required: false, jail.BestEffort: false, jail.Off: true} {
 		s := newSetup(t, map[string]string{"app/main.tf": fmt.Sprintf("output \"k\" {\n  value = try(file(%q), \"denied\")\n}\noutput \"p\" {\n  value = length(fileset(\"/proc\", \"[0-9]*/environ\"))\n}\n", key)})
 		s.options.Isolation = mode
 		r := s.run(t)
@@ -30,9 +31,9 @@ func TestT02_APlanReadsNoFileOutside(t *testing.T) {
 		if strings.Contains(shown, "canary-key") != reads {
 			t.Errorf("%s: read %v, want %v", mode, !reads, reads)
 		}
-		want := map[jail.Mode]string{jail.Off: "off"}[mode]
-		if r.Isolation != want {
-			t.Errorf("%s: the result says %q", mode, r.Isolation)
+		want := map[jail.Mode]string{jail.BestEffort: "best_effort", jail.Off: "off"}[mode]
+		if r.Isolation != want || slices.Contains(r.Missing, "files") != reads {
+			t.Errorf("%s: the result says %q, missing %q", mode, r.Isolation, r.Missing)
 		}
 	}
 }

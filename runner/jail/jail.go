@@ -330,5 +330,11 @@ func (j *Jail) Close() error {
 	return err
 }
 
-// Isolated reports whether every property is held.
-func (j *Jail) Isolated() bool { return len(Report(j.layers.holds()).Missing()) == 0 }
+// Missing are the properties that nothing holds.
+func (j *Jail) Missing() []Property {
+	var out []Property
+	for _, f := range j.layers.holds().Missing() {
+		out = append(out, f.Property)
+	}
+	return out
+}
