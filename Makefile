@@ -2,7 +2,7 @@
 #             (make run LISTEN=127.0.0.1:9000 serves it at another address)
 # make once   the same scenario in the terminal, without a person
 # make test   all tests
-# make test-long  hostile configurations in every world; make test runs them in two
+# make test-long  hostile configurations in every world, and a thousand plans at once; make test has parts of both
 # make check  what a change must pass: format, vet, staticcheck, cfn-lint and asl-validator, tests with the race detector
 # make bench  how much Lockkeeper adds to bare terraform; writes bench.json
 # make build  bin/lockkeeper, bin/lockkeeper-runner and bin/lockkeeper-evaluator
@@ -39,7 +39,7 @@ test: vet browser
 
 # As root and as the image's user, and as root without namespaces and Landlock.
 test-long:
-	LOCKKEEPER_TEST_LONG=1 $(GO) test -timeout 40m -run '^(TestAttacks|TestHostile)' .
+	LOCKKEEPER_TEST_LONG=1 $(GO) test -tags long -timeout 60m -run '^(TestAttacks|TestHostile|TestAThousandPlans)' .
 
 check: format vet staticcheck aws-lint browser race
 
