@@ -27,7 +27,7 @@ func isolationNote(jobs []run.Job) string {
 	}
 	switch {
 	case off:
-		return "This ran with everything that the server may read and do: `isolation` is `off` in its config."
+		return "The job was not kept apart from the server, and could read and do all that it may: `isolation` is `off`."
 	case bestEffort && incomplete:
 		var known []string // and nothing else that a result may hold
 		for _, property := range isolationProperties {
@@ -35,9 +35,9 @@ func isolationNote(jobs []run.Job) string {
 				known = append(known, "`"+property+"`")
 			}
 		}
-		return "This ran without all of what keeps a job apart from the server (missing: " + strings.Join(known, ", ") + "): `isolation` is `best_effort` in its config."
+		return "The job was not wholly kept apart from the server (missing: " + strings.Join(known, ", ") + "), and its config does not require that: `isolation` is `best_effort`."
 	case bestEffort:
-		return "This ran with all of what keeps a job apart from the server, which its config does not require: `isolation` is `best_effort`."
+		return "The job was kept apart from the server. Its config does not require that: `isolation` is `best_effort`."
 	}
 	return ""
 }

@@ -16,9 +16,9 @@ func TestWhatRanWithoutIsolationSaysSo(t *testing.T) {
 		says    string
 	}{
 		{"", nil, ""},
-		{"best_effort", nil, "**Note**: This ran with all of what keeps a job apart from the server, which its config does not require: `isolation` is `best_effort`.\n"},
-		{"best_effort", []string{"signals", "files"}, "(missing: `files`, `signals`): `isolation` is `best_effort`"},
-		{"best_effort", []string{"signals", "<img src=x>@everyone"}, "(missing: `signals`): `isolation` is `best_effort`"},
+		{"best_effort", nil, "**Note**: The job was kept apart from the server. Its config does not require that: `isolation` is `best_effort`.\n"},
+		{"best_effort", []string{"signals", "files"}, "(missing: `files`, `signals`), and its config does not require that: `isolation` is `best_effort`"},
+		{"best_effort", []string{"signals", "<img src=x>@everyone"}, "(missing: `signals`), and its config"},
 		{"off", []string{"files"}, "`isolation` is `off`"},
 	} {
 		f := newFixture("run").planned("network", "dev", run.Summary{}).planned("orders", "dev", run.Summary{})
