@@ -17,6 +17,8 @@ func isolationNote(jobs []run.Job) string {
 		return "This ran with everything that the server may read and do: `isolation` is `off` in its config."
 	case is("best_effort"):
 		return "This ran without all of what keeps a job apart from the server: `isolation` is `best_effort` in its config."
+	case is(run.IsolationFunction):
+		return "This ran in a Lambda function, where nothing keeps a plan apart from the plans before and after it: its environment has `lambda: true` in the server's config."
 	}
 	return ""
 }

@@ -10,11 +10,11 @@ import (
 // A job that was not kept apart says so on every plan and every apply of it, in
 // the comment and in the check.
 func TestWhatRanWithoutIsolationSaysSo(t *testing.T) {
-	for mode, says := range map[string]string{"": "", "best_effort": "`isolation` is `best_effort`", "off": "`isolation` is `off`"} {
+	for mode, says := range map[string]string{"": "", run.IsolationFunction: "`lambda: true`", "best_effort": "`isolation` is `best_effort`", "off": "`isolation` is `off`"} {
 		f := newFixture("run").planned("network", "dev", run.Summary{}).planned("orders", "dev", run.Summary{})
 		f.run.Jobs[1].Result.Isolation = mode
 		view := View{Runs: []run.Run{f.run}, Summaries: f.summaries}
-		if got := Comment(view); strings.Contains(got, "`isolation`") != (says != "") || !strings.Contains(got, says) {
+		if got := Comment(view); strings.Contains(got, "This ran") != (says != "") || !strings.Contains(got, says) {
 			t.Errorf("with %q the comment is\n%s", mode, got)
 		}
 	}

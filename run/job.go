@@ -59,8 +59,12 @@ type Result struct {
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
 	Terraform string              `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
 	Steps     []StepTime          `json:"steps,omitempty"`
-	Isolation string              `json:"isolation,omitempty"` // the mode that was on, best_effort or off, when what ran was not kept apart from everything
+	Isolation string              `json:"isolation,omitempty"` // the mode that was on, best_effort or off, or IsolationFunction, when what ran was not kept apart from everything
 }
+
+// IsolationFunction is the Isolation of what ran in a Lambda function, where
+// nothing can be kept apart.
+const IsolationFunction = "function"
 
 // PolicyResult is what the Rego rules said about a plan. The messages are
 // plain text that came from rules and plans: untrusted.
