@@ -2,6 +2,7 @@
 #             (make run LISTEN=127.0.0.1:9000 serves it at another address)
 # make once   the same scenario in the terminal, without a person
 # make test   all tests
+# make test-long  hostile configurations in every world; make test runs them in two
 # make check  what a change must pass: format, vet, staticcheck, cfn-lint and asl-validator, tests with the race detector
 # make bench  how much Lockkeeper adds to bare terraform; writes bench.json
 # make build  bin/lockkeeper, bin/lockkeeper-runner and bin/lockkeeper-evaluator
@@ -18,7 +19,7 @@ export CGO_ENABLED ?= 0
 # Said last when the tests of the AWS engine were left out.
 SKIPPED = if [ "$$LOCKKEEPER_SKIP_AWS" = 1 ]; then echo 'LOCKKEEPER_SKIP_AWS=1: the AWS engine was not tested.'; fi
 
-.PHONY: run once build sbom test check format vet staticcheck aws-lint race bench fuzz update browser
+.PHONY: run once build sbom test test-long check format vet staticcheck aws-lint race bench fuzz update browser
 
 run: build
 	bin/lockkeeper sandbox $(if $(LISTEN),--listen $(LISTEN))
@@ -35,6 +36,10 @@ sbom: build
 test: vet browser
 	$(GO) test -timeout 20m ./...
 	@$(SKIPPED)
+
+# As root and as the image's user, and as root without namespaces and Landlock.
+test-long:
+	LOCKKEEPER_TEST_LONG=1 $(GO) test -timeout 40m -run '^(TestAttacks|TestHostile)' .
 
 check: format vet staticcheck aws-lint browser race
 

@@ -55,6 +55,9 @@ var layout = map[string][]string{
 	// An AWS for tests; it knows nothing of Lockkeeper either.
 	"awstest": {"awstest/*"},
 
+	// What attackers bring, for tests; it knows nothing of Lockkeeper either.
+	"hostile": {"hostile/*"},
+
 	// What people deploy to AWS, and nothing else.
 	"deploy/aws":  {},
 	"deploy/sbom": {},

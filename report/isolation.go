@@ -2,23 +2,45 @@ package report
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// isolationNote says that jobs ran without everything that keeps them apart;
-// empty when nothing was missing.
+// isolationProperties are what may be missing, as in docs/security.md.
+var isolationProperties = []string{"files", "environment", "signals", "lifetime", "limits"}
+
+// isolationNote says that jobs ran where it is not required that they are kept
+// apart, and what was missing; empty when it was required.
 func isolationNote(jobs []run.Job) string {
-	is := func(mode string) bool {
-		return slices.ContainsFunc(jobs, func(j run.Job) bool { return j.Result != nil && j.Result.Isolation == mode })
+	var off, function, bestEffort, incomplete bool
+	missing := map[string]bool{}
+	for _, j := range jobs {
+		if j.Result == nil {
+			continue
+		}
+		off = off || j.Result.Isolation == "off"
+		function = function || j.Result.Isolation == run.IsolationFunction
+		bestEffort = bestEffort || j.Result.Isolation == "best_effort"
+		for _, property := range j.Result.Missing {
+			incomplete, missing[property] = true, true
+		}
 	}
 	switch {
-	case is("off"):
+	case off:
 		return "This ran with everything that the server may read and do: `isolation` is `off` in its config."
-	case is("best_effort"):
-		return "This ran without all of what keeps a job apart from the server: `isolation` is `best_effort` in its config."
-	case is(run.IsolationFunction):
+	case function:
 		return "This ran in a Lambda function, where nothing keeps a plan apart from the plans before and after it: its environment has `lambda: true` in the server's config."
+	case bestEffort && incomplete:
+		var known []string // and nothing else that a result may hold
+		for _, property := range isolationProperties {
+			if missing[property] {
+				known = append(known, "`"+property+"`")
+			}
+		}
+		return "This ran without all of what keeps a job apart from the server (missing: " + strings.Join(known, ", ") + "): `isolation` is `best_effort` in its config."
+	case bestEffort:
+		return "This ran with all of what keeps a job apart from the server, which its config does not require: `isolation` is `best_effort`."
 	}
 	return ""
 }

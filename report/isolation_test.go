@@ -7,15 +7,32 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// A job that was not kept apart says so on every plan and every apply of it, in
-// the comment and in the check.
+// A job that need not be kept apart says so on every plan and every apply of it,
+// in the comment and in the check, also where nothing is missing.
 func TestWhatRanWithoutIsolationSaysSo(t *testing.T) {
-	for mode, says := range map[string]string{"": "", run.IsolationFunction: "`lambda: true`", "best_effort": "`isolation` is `best_effort`", "off": "`isolation` is `off`"} {
+	for _, tt := range []struct {
+		mode    string
+		missing []string
+		says    string
+	}{
+		{"", nil, ""},
+		{"best_effort", nil, "**Note**: This ran with all of what keeps a job apart from the server, which its config does not require: `isolation` is `best_effort`.\n"},
+		{"best_effort", []string{"signals", "files"}, "(missing: `files`, `signals`): `isolation` is `best_effort`"},
+		{"best_effort", []string{"signals", "<img src=x>@everyone"}, "(missing: `signals`): `isolation` is `best_effort`"},
+		{"off", []string{"files"}, "`isolation` is `off`"},
+		{run.IsolationFunction, []string{"files"}, "This ran in a Lambda function, where nothing keeps a plan apart"},
+	} {
 		f := newFixture("run").planned("network", "dev", run.Summary{}).planned("orders", "dev", run.Summary{})
-		f.run.Jobs[1].Result.Isolation = mode
+		f.run.Jobs[1].Result.Isolation, f.run.Jobs[1].Result.Missing = tt.mode, tt.missing
 		view := View{Runs: []run.Run{f.run}, Summaries: f.summaries}
-		if got := Comment(view); strings.Contains(got, "This ran") != (says != "") || !strings.Contains(got, says) {
-			t.Errorf("with %q the comment is\n%s", mode, got)
+		check, ok := CheckRun(CheckView{View: view, HeadSHA: f.run.HeadSHA})
+		if !ok {
+			t.Fatal("there is no check")
+		}
+		for place, got := range map[string]string{"comment": Comment(view), "check": check.Summary} {
+			if strings.Contains(got, "This ran") != (tt.says != "") || !strings.Contains(got, tt.says) || strings.Contains(got, "everyone") {
+				t.Errorf("with %q and %q the %s is\n%s", tt.mode, tt.missing, place, got)
+			}
 		}
 	}
 }

@@ -59,7 +59,11 @@ type Result struct {
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
 	Terraform string              `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
 	Steps     []StepTime          `json:"steps,omitempty"`
-	Isolation string              `json:"isolation,omitempty"` // the mode that was on, best_effort or off, or IsolationFunction, when what ran was not kept apart from everything
+	// Isolation is the mode in which something ran, when that is best_effort or
+	// off, or IsolationFunction, and Missing the properties (package jail) that
+	// nothing held then.
+	Isolation string   `json:"isolation,omitempty"`
+	Missing   []string `json:"missing,omitempty"`
 }
 
 // IsolationFunction is the Isolation of what ran in a Lambda function, where

@@ -43,7 +43,9 @@ func (j *job) confine(ctx context.Context) *run.Problem {
 		}
 		return unexpected(err)
 	}
-	j.apart = j.jail.Isolated()
+	for _, p := range j.jail.Missing() {
+		j.missing = append(j.missing, string(p))
+	}
 	return nil
 }
 

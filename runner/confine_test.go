@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ func TestT02_APlanReadsNoFileOutside(t *testing.T) {
 	if err := os.WriteFile(key, []byte("canary-key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for mode, reads := range map[jail.Mode]bool{jail.Required: false, jail.Off: true} {
+	for mode, reads := range map[jail.Mode]bool{jail.Required: false, jail.BestEffort: false, jail.Off: true} {
 		s := newSetup(t, map[string]string{"app/main.tf": fmt.Sprintf("output \"k\" {\n  value = try(file(%q), \"denied\")\n}\noutput \"p\" {\n  value = length(fileset(\"/proc\", \"[0-9]*/environ\"))\n}\n", key)})
 		s.options.Isolation = mode
 		r := s.run(t)
@@ -30,9 +31,9 @@ func TestT02_APlanReadsNoFileOutside(t *testing.T) {
 		if strings.Contains(shown, "canary-key") != reads {
 			t.Errorf("%s: read %v, want %v", mode, !reads, reads)
 		}
-		want := map[jail.Mode]string{jail.Off: "off"}[mode]
-		if r.Isolation != want {
-			t.Errorf("%s: the result says %q", mode, r.Isolation)
+		want := map[jail.Mode]string{jail.BestEffort: "best_effort", jail.Off: "off"}[mode]
+		if r.Isolation != want || slices.Contains(r.Missing, "files") != reads {
+			t.Errorf("%s: the result says %q, missing %q", mode, r.Isolation, r.Missing)
 		}
 	}
 }
@@ -109,4 +110,32 @@ func processesWith(word string) []string {
 		}
 	}
 	return out
+}
+
+// A state file that a job does not see looks like none, and the plan would make
+// everything once more.
+func TestAStateOutOfReachIsNoEmptyState(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": ledger})
+	hidden := filepath.Join(t.TempDir(), "terraform.tfstate")
+	s.doc.Project.BackendConfig = map[string]string{"path": hidden}
+	s.doc.Flags = []string{"-var=ledger=" + filepath.Join(t.TempDir(), "ledger")}
+	r := s.run(t)
+	wantProblem(t, r, "state_out_of_reach", "")
+	if !strings.Contains(r.Problem.Message, hidden) || !strings.Contains(r.Problem.Message, "directories.write") || len(r.Artifacts[run.ArtifactPlan].Key) > 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// The same when the directory was taken away between the plan and its apply.
+func TestAnApplyWhoseStateWentOutOfReachSaysSo(t *testing.T) {
+	t.Parallel()
+	a := plans(t, map[string]string{"app/main.tf": ledger})
+	a.options.Write = nil
+	r := a.run(t)
+	wantProblem(t, r, "state_out_of_reach", "")
+	if r.Began {
+		t.Error("it says that it began")
+	}
+	a.nothingMade(t)
 }

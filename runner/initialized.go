@@ -44,7 +44,11 @@ type initialized struct {
 // initAndPlan runs terraform up to the plan.
 func (j *job) initAndPlan(ctx context.Context, init, plan []string) *run.Problem {
 	remembered := j.rememberedAt(init)
-	if j.recalled = remembered != "" && j.recall(remembered); j.recalled {
+	was := j.remembered(remembered)
+	if j.recalled = was != nil && j.recall(*was); j.recalled {
+		if p := j.stateInReach(was.Backend); p != nil {
+			return p
+		}
 		p := j.terraform(ctx, "plan", plan...)
 		if p == nil || !j.asksForInit() {
 			return p
@@ -60,6 +64,9 @@ func (j *job) initAndPlan(ctx context.Context, init, plan []string) *run.Problem
 	left, err := j.afterInit()
 	if err != nil {
 		return unexpected(err)
+	}
+	if p := j.stateInReach(left.backend); p != nil {
+		return p
 	}
 	j.shareProviders(ctx)
 	if remembered != "" && bytes.Equal(j.commit.lock.Bytes(), left.lock) {
@@ -88,17 +95,22 @@ func (j *job) rememberedAt(init []string) string {
 	return filepath.Join(o.Providers, initializedDir, hex.EncodeToString(digest[:]))
 }
 
-// recall puts into the project's directory what an earlier init left, and
-// reports whether that is all there is to do.
-func (j *job) recall(name string) bool {
+// remembered is what an earlier init left, nil when nothing is known of one.
+func (j *job) remembered(name string) *initialized {
 	content, err := os.ReadFile(name)
 	if err != nil {
-		return false
+		return nil
 	}
 	var was initialized
 	if err := json.Unmarshal(content, &was); err != nil {
-		return false
+		return nil
 	}
+	return &was
+}
+
+// recall puts into the project's directory what an earlier init left, and
+// reports whether that is all there is to do.
+func (j *job) recall(was initialized) bool {
 	if asks, err := j.asks(was.Modules); err != nil || !bytes.Equal(asks, was.Asked) {
 		return false
 	}

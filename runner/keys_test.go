@@ -77,7 +77,7 @@ func TestAPlanIsAppliedOnlyWithItsKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := &applying{setup: newSetup(t, map[string]string{"app/main.tf": ledger})}
-			dir := t.TempDir()
+			dir := a.shared(t)
 			a.state, a.ledger = filepath.Join(dir, "terraform.tfstate"), filepath.Join(dir, "ledger")
 			a.doc.Project.BackendConfig = map[string]string{"path": a.state}
 			a.doc.Flags = []string{"-var=ledger=" + a.ledger}
@@ -106,7 +106,7 @@ func TestTerraformFindsNoKey(t *testing.T) {
 	t.Parallel()
 	own := newIdentity(t)
 	a := plans(t, map[string]string{"app/main.tf": ledger})
-	seen := filepath.Join(t.TempDir(), "seen")
+	seen := filepath.Join(a.shared(t), "seen")
 	a.script(t, `
 { env; tr '\0' '\n' < /proc/$PPID/environ; tr '\0' '\n' < /proc/$PPID/cmdline
   for fd in /proc/self/fd/* /proc/$PPID/fd/*; do echo "$fd $(readlink "$fd")"; done; } > `+seen+` 2>/dev/null
@@ -118,7 +118,7 @@ exec `+a.options.Terraform+` "$@"
 		t.Fatalf("%+v", r.Problem)
 	}
 	content, err := os.ReadFile(seen)
-	if err != nil || !bytes.Contains(content, []byte("-keys-fd=3")) {
+	if err != nil || !bytes.Contains(content, []byte("TF_IN_AUTOMATION")) {
 		t.Fatalf("the script did not look: %v\n%s", err, content)
 	}
 	if bytes.Contains(content, []byte("AGE-SECRET-KEY")) || bytes.Contains(content, []byte("age1")) {

@@ -135,6 +135,10 @@ func refusedByTerraform(printed, errors string) *run.Problem {
 //	  Created:   2026-11-21 12:33:27.5 +0000 UTC
 func stateLocked(errors string) *run.Problem {
 	info := lockInfo(errors)
+	if info["ID"] == "" && strings.Contains(strings.Join(strings.Fields(errors), " "), "open /") { // a file of this machine that no job reaches
+		return &run.Problem{Code: "state_out_of_reach", Detail: errors, Message: "The file of the state cannot be written from a job, so nothing was applied. " +
+			"Whoever runs Lockkeeper adds its directory to `directories.write` of the environment in the server's config; then comment `/apply` again."}
+	}
 	held := fmt.Sprintf(" Lock %s was taken by %s at %s.", run.Quote(info["ID"]), run.Quote(info["Who"]), run.Quote(info["Created"]))
 	if info["Who"] == "" {
 		held = fmt.Sprintf(" Lock %s is held.", run.Quote(info["ID"]))

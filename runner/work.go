@@ -66,7 +66,7 @@ type job struct {
 	policy    *run.PolicyResult // nil when no rules judged
 	jail      *jail.Jail        // in which terraform runs; nil before it is needed
 	outputs   [2]*os.File       // that it prints to
-	apart     bool              // the jail holds everything that it should
+	missing   []string          // properties that the jail does not hold
 	killed    bool              // terraform did not end when it was interrupted
 	began     bool              // an apply may have changed something
 }
@@ -265,8 +265,8 @@ func (j *job) result(problem *run.Problem) run.Result {
 		Outcome: run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Policy: j.policy,
 		Artifacts: j.artifacts, Terraform: j.options.TerraformName, Steps: j.steps, Began: j.began,
 	}
-	if j.outputs[0] != nil && !j.apart {
-		r.Isolation = string(j.options.Isolation)
+	if mode := j.options.Isolation; j.jail != nil && (mode == jail.BestEffort || mode == jail.Off) {
+		r.Isolation, r.Missing = string(mode), j.missing
 	}
 	if problem != nil {
 		r.Outcome = run.OutcomeFailed

@@ -13,7 +13,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"path/filepath"
 	"sync"
@@ -108,10 +107,10 @@ func (s *SQLite) begin(ctx context.Context, file string) error {
 	return nil
 }
 
-// migrate runs the numbered files that the database has not seen, each in a
+// migrate runs the migrations that the database has not seen, each in a
 // transaction with its number.
 func (s *SQLite) migrate(ctx context.Context) error {
-	files, err := fs.Glob(migrations, "*.sql") // sorted by name
+	all, err := numbered(migrations)
 	if err != nil {
 		return err
 	}
@@ -119,26 +118,22 @@ func (s *SQLite) migrate(ctx context.Context) error {
 	if err := s.write.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
 		return err
 	}
-	if version > len(files) {
-		return fmt.Errorf("the database is of a newer Lockkeeper (schema %d, this one knows %d)", version, len(files))
+	if version < 0 || version > len(all) {
+		return fmt.Errorf("the database is of a newer Lockkeeper (schema %d, this one knows %d)", version, len(all))
 	}
-	for i := version; i < len(files); i++ {
-		text, err := migrations.ReadFile(files[i])
-		if err != nil {
-			return err
-		}
-		err = s.tx(ctx, func(tx *sql.Tx) error {
-			if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+	for _, m := range all[version:] {
+		err := s.tx(ctx, func(tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, m.text); err != nil {
 				return err
 			}
-			_, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, i+1))
+			_, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, m.number))
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("%s: %w", files[i], err)
+			return fmt.Errorf("%s: %w", m.name, err)
 		}
 	}
-	if version == len(files) {
+	if version == len(all) {
 		return nil
 	}
 	// The file itself has the schema now: without its log it is damaged, or an

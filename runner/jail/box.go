@@ -61,6 +61,7 @@ func (l Limits) WithDefaults() Limits {
 type Config struct {
 	Box    Box
 	Mode   Mode
+	Binary string     // a binary with this package, which becomes the supervisor; empty for the running one
 	Users  Users      // from which a caller that is root takes the jail's user id; zero is the default
 	Stdout *os.File   // of every command
 	Stderr *os.File   // of every command

@@ -138,6 +138,9 @@ func try(ctx context.Context, c Config, l layers, owner user) (*Jail, error) {
 	}
 	defer func() { _ = theirs.Close() }()
 	cmd := supervisorCommand(l, groups)
+	if c.Binary != "" {
+		cmd.Path = c.Binary
+	}
 	cmd.ExtraFiles = append([]*os.File{theirs, c.Stdout, c.Stderr}, c.Keep...)
 	if owner.held != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, owner.held)
@@ -316,15 +319,22 @@ func (j *Jail) watch(ctx context.Context, grace time.Duration, over <-chan struc
 	}
 }
 
-// Close ends the jail: whatever is still alive in it is killed.
+// Close ends the jail. Between commands nothing is alive in it but the supervisor,
+// which ends by itself now; taking its namespaces apart is not waited for.
 func (j *Jail) Close() error {
 	err := j.control.Close()
-	_ = j.process.Wait() // how it ended was told, or does not matter
+	go func() { _ = j.process.Wait() }() // how it ended was told, or does not matter
 	if j.user.held != nil {
 		err = errors.Join(err, j.user.held.Close())
 	}
 	return err
 }
 
-// Isolated reports whether every property is held.
-func (j *Jail) Isolated() bool { return len(Report(j.layers.holds()).Missing()) == 0 }
+// Missing are the properties that nothing holds.
+func (j *Jail) Missing() []Property {
+	var out []Property
+	for _, f := range j.layers.holds().Missing() {
+		out = append(out, f.Property)
+	}
+	return out
+}

@@ -99,7 +99,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 	if diff := cmp.Diff([]string{goodSecret}, cfg.GitHub.WebhookSecrets()); diff != "" {
 		t.Error(diff)
 	}
-	cfg.DataDir, cfg.GitHub = "", GitHub{URL: cfg.GitHub.URL, APIURL: cfg.GitHub.APIURL}
+	cfg.DataDir, cfg.GitHub = "", GitHub{URL: cfg.GitHub.URL, APIURL: cfg.GitHub.APIURL, WritesPerMinute: cfg.GitHub.WritesPerMinute, WritesPerHour: cfg.GitHub.WritesPerHour}
 	if want := defaults(); !reflect.DeepEqual(want, cfg) {
 		t.Errorf("got %+v, want %+v", cfg, want)
 	}
@@ -132,9 +132,9 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	prod := Policy{
 		Approvals: 2, CodeOwners: true, ApprovedBy: []string{"example/platform"}, Plan: []string{"example/engineers"}, Apply: []string{"example/platform", "ana"},
 		Unlock: []string{"example/platform"}, Override: []string{"example/security"}, Current: "strict", RequiredChecks: []string{"build"},
-		ProtectedResourceTypes: []string{"aws_db_*", "aws_s3_bucket"}, ProtectedApprovals: 3, MaxPlanAge: Period(24 * time.Hour), AllowApply: true,
+		ProtectedResourceTypes: []string{"aws_db_*", "aws_s3_bucket"}, ProtectedApprovals: 3, MaxPlanAge: Period(24 * time.Hour), AllowApply: true, Buttons: true,
 	}
-	dev := Policy{Current: "off", MaxPlanAge: Period(168 * time.Hour), AllowDraft: true, AllowApply: true}
+	dev := Policy{Current: "off", MaxPlanAge: Period(168 * time.Hour), AllowDraft: true, AllowApply: true, Buttons: true}
 	for name, want := range map[string]Policy{"prod": prod, "dev": dev} {
 		if diff := cmp.Diff(want, cfg.Environments[name].Policy); diff != "" {
 			t.Errorf("policy of %s (-want +got):\n%s", name, diff)

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 
 	"filippo.io/age"
@@ -22,7 +20,7 @@ func (v *validator) encryption(c *Config) {
 		return
 	}
 	if p.file != "" && len(p.given()) == 1 {
-		v.check(c.DataDir == "" || !within(c.DataDir, p.file), p.source(), "names a file in data_dir: whoever copies that directory has the key with it; put it elsewhere")
+		v.check(c.DataDir == "" || !inside(resolved(p.file), resolved(c.DataDir)), p.source(), "names a file in data_dir: whoever copies that directory has the key with it; put it elsewhere")
 	}
 	c.EncryptionKey = v.secret(p, c.AWS.Region)
 	if text := c.EncryptionKey.Reveal(); text != "" {
@@ -43,22 +41,4 @@ func areEncryptionKeys(text string) bool {
 		n++
 	}
 	return n > 0 && n <= maxEncryptionKeys
-}
-
-// within reports whether a file is in a directory, through whatever links. Of
-// the directory, which may not be there yet, that part counts which is.
-func within(dir, file string) bool {
-	rel, err := filepath.Rel(real(dir), real(file))
-	return err == nil && filepath.IsLocal(rel)
-}
-
-func real(path string) string {
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		return resolved
-	}
-	parent := filepath.Dir(path)
-	if _, err := os.Lstat(path); err == nil || parent == path {
-		return path
-	}
-	return filepath.Join(real(parent), filepath.Base(path))
 }
