@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/lockkeeper/lockkeeper/backend/aws"
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 type doctorCmd struct {
@@ -35,7 +36,11 @@ func (c *doctorAWSCmd) check(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return diagnose(w, aws.New(awsOptions(sdk, cfg.AWS)).Checks(ctx))
+	o := awsOptions(sdk, cfg)
+	if o.Lambda != nil {
+		o.Lambda = func(run.JobDocument) bool { return true } // its own plans, which are of no environment
+	}
+	return diagnose(w, aws.New(o).Checks(ctx))
 }
 
 // diagnose prints one line for each check, as it ends. A warning fails nothing.

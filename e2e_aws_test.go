@@ -151,7 +151,7 @@ func doctor(config string) (string, error) {
 
 func TestDoctorAWS(t *testing.T) {
 	a := newAccount(t)
-	s := newStage(t, a.engine, func(c map[string]any) { c["aws"].(map[string]any)["lambda"] = true })
+	s := newStage(t, a.engine, func(c map[string]any) { c["environments"].(map[string]any)["dev"].(map[string]any)["lambda"] = true })
 	out, err := doctor(s.config)
 	t.Log("\n" + out)
 	if err != nil {

@@ -27,7 +27,7 @@ import (
 // newEngine makes the engine that the config names.
 func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, error) {
 	if cfg.Engine == "aws" {
-		return newAWSEngine(ctx, cfg.AWS, k.db)
+		return newAWSEngine(ctx, cfg, k.db)
 	}
 	if err := checkIsolation(ctx, cfg.Isolation); err != nil {
 		return nil, err

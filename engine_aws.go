@@ -45,21 +45,29 @@ func openBucket(ctx context.Context, c config.AWS) (*bucket.Bucket, error) {
 	return &bucket.Bucket{Client: bucket.NewClient(cfg), Name: c.Bucket}, nil
 }
 
-func awsOptions(cfg sdk.Config, c config.AWS) aws.Options {
-	o := aws.Options{
-		Config: cfg, StateMachine: c.StateMachine, Bucket: c.Bucket, StatusQueue: c.StatusQueue, DeadLetters: c.DeadLetterQueue,
-		PlanQueue: c.PlanQueue, ApplyQueue: c.ApplyQueue, LogGroup: c.LogGroup,
+func awsOptions(cfg sdk.Config, c config.Config) aws.Options {
+	a := c.AWS
+	return aws.Options{
+		Config: cfg, StateMachine: a.StateMachine, Bucket: a.Bucket, StatusQueue: a.StatusQueue, DeadLetters: a.DeadLetterQueue,
+		PlanQueue: a.PlanQueue, ApplyQueue: a.ApplyQueue, LogGroup: a.LogGroup, Lambda: inFunction(c.Environments),
 	}
-	if c.Lambda {
-		o.Lambda = func(run.JobDocument) bool { return true } // the engine asks about what changes nothing
-	}
-	return o
 }
 
-func newAWSEngine(ctx context.Context, c config.AWS, runs interface {
+// inFunction tells whose plans run in a Lambda function: those of environments
+// that say so. It is nil when none does.
+func inFunction(environments map[string]config.Environment) func(run.JobDocument) bool {
+	for _, env := range environments {
+		if env.Lambda {
+			return func(doc run.JobDocument) bool { return environments[doc.Environment.Name].Lambda }
+		}
+	}
+	return nil
+}
+
+func newAWSEngine(ctx context.Context, c config.Config, runs interface {
 	ActiveRuns(context.Context) ([]run.Run, error)
 }) (run.Backend, error) {
-	cfg, err := awsConfig(ctx, c.Region)
+	cfg, err := awsConfig(ctx, c.AWS.Region)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,8 @@ import (
 type jobCmd struct {
 	Document string `help:"Key of the job document in the bucket. A Lambda function gets it with each invocation."`
 	Bucket   string `help:"Bucket of the artifacts." env:"LOCKKEEPER_BUCKET" required:""`
-	Scratch  string `help:"Directory for the job's files; left out: that for temporary files." env:"LOCKKEEPER_SCRATCH"`
+	Scratch  string `help:"Directory for the job's files, where everybody may pass through; left out: that for temporary files." env:"LOCKKEEPER_SCRATCH"`
+	Memory   int64  `help:"MiB of memory that the container has; left out: not known, and the job may have 4 GiB." env:"LOCKKEEPER_MEMORY,AWS_LAMBDA_FUNCTION_MEMORY_SIZE"`
 }
 
 func (c *jobCmd) Run(ctx context.Context) error {
@@ -29,6 +30,7 @@ func (c *jobCmd) Run(ctx context.Context) error {
 		return err
 	}
 	evaluator, _ := findEvaluator() // without one, a plan that rules have to judge fails and says so
+	function := os.Getenv("AWS_LAMBDA_RUNTIME_API") != ""
 	job := container.New(container.Options{
 		Config: cfg, Bucket: c.Bucket, ExternalID: os.Getenv("LOCKKEEPER_EXTERNAL_ID"),
 		Attempt: os.Getenv("AWS_BATCH_JOB_ATTEMPT"), Attempts: os.Getenv("LOCKKEEPER_ATTEMPTS"),
@@ -36,9 +38,9 @@ func (c *jobCmd) Run(ctx context.Context) error {
 			b, err := binaries.Binary(ctx, wanted)
 			return b.Path, b.String(), err
 		},
-		Evaluator: evaluator, Dir: cmp.Or(c.Scratch, os.TempDir()),
+		Evaluator: evaluator, Dir: cmp.Or(c.Scratch, os.TempDir()), Memory: c.Memory << 20, Function: function,
 	})
-	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
+	if function {
 		container.Serve(job)
 		return nil
 	}

@@ -13,13 +13,14 @@ var isolationProperties = []string{"files", "environment", "signals", "lifetime"
 // isolationNote says that jobs ran where it is not required that they are kept
 // apart, and what was missing; empty when it was required.
 func isolationNote(jobs []run.Job) string {
-	var off, bestEffort, incomplete bool
+	var off, function, bestEffort, incomplete bool
 	missing := map[string]bool{}
 	for _, j := range jobs {
 		if j.Result == nil {
 			continue
 		}
 		off = off || j.Result.Isolation == "off"
+		function = function || j.Result.Isolation == run.IsolationFunction
 		bestEffort = bestEffort || j.Result.Isolation == "best_effort"
 		for _, property := range j.Result.Missing {
 			incomplete, missing[property] = true, true
@@ -28,6 +29,8 @@ func isolationNote(jobs []run.Job) string {
 	switch {
 	case off:
 		return "The job was not kept apart from the server, and could read and do all that it may: `isolation` is `off`."
+	case function:
+		return "This ran in a Lambda function, where nothing keeps a plan apart from the plans before and after it: its environment has `lambda: true` in the server's config."
 	case bestEffort && incomplete:
 		var known []string // and nothing else that a result may hold
 		for _, property := range isolationProperties {

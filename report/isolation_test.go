@@ -20,6 +20,7 @@ func TestWhatRanWithoutIsolationSaysSo(t *testing.T) {
 		{"best_effort", []string{"signals", "files"}, "(missing: `files`, `signals`), and its config does not require that: `isolation` is `best_effort`"},
 		{"best_effort", []string{"signals", "<img src=x>@everyone"}, "(missing: `signals`), and its config"},
 		{"off", []string{"files"}, "`isolation` is `off`"},
+		{run.IsolationFunction, []string{"files"}, "This ran in a Lambda function, where nothing keeps a plan apart"},
 	} {
 		f := newFixture("run").planned("network", "dev", run.Summary{}).planned("orders", "dev", run.Summary{})
 		f.run.Jobs[1].Result.Isolation, f.run.Jobs[1].Result.Missing = tt.mode, tt.missing
@@ -29,7 +30,7 @@ func TestWhatRanWithoutIsolationSaysSo(t *testing.T) {
 			t.Fatal("there is no check")
 		}
 		for place, got := range map[string]string{"comment": Comment(view), "check": check.Summary} {
-			if strings.Contains(got, "`isolation`") != (tt.says != "") || !strings.Contains(got, tt.says) || strings.Contains(got, "everyone") {
+			if strings.Contains(got, "This ran") != (tt.says != "") || !strings.Contains(got, tt.says) || strings.Contains(got, "everyone") {
 				t.Errorf("with %q and %q the %s is\n%s", tt.mode, tt.missing, place, got)
 			}
 		}

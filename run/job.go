@@ -60,10 +60,15 @@ type Result struct {
 	Terraform string              `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
 	Steps     []StepTime          `json:"steps,omitempty"`
 	// Isolation is the mode in which something ran, when that is best_effort or
-	// off, and Missing the properties (package jail) that nothing held then.
+	// off, or IsolationFunction, and Missing the properties (package jail) that
+	// nothing held then.
 	Isolation string   `json:"isolation,omitempty"`
 	Missing   []string `json:"missing,omitempty"`
 }
+
+// IsolationFunction is the Isolation of what ran in a Lambda function, where
+// nothing can be kept apart.
+const IsolationFunction = "function"
 
 // PolicyResult is what the Rego rules said about a plan. The messages are
 // plain text that came from rules and plans: untrusted.

@@ -77,7 +77,7 @@ func (j *job) box() (jail.Box, error) {
 	b := jail.Box{
 		Read:  slices.Concat([]string{j.options.Terraform}, j.certificates(), j.options.Read),
 		Own:   []string{j.path("source"), j.path("home")},
-		Given: []string{plan, j.cliConfig},
+		Given: slices.Concat([]string{plan, j.cliConfig}, j.options.Given),
 		Write: j.options.Write, Limits: j.options.Limits,
 	}
 	if j.options.Providers != "" && j.options.CLIConfig == "" {

@@ -96,7 +96,7 @@ func (j *job) fetch(ctx context.Context, names []string) error {
 // no secret, another home.
 func (j *job) fetcher(names []string) (*job, error) {
 	f := newJob(j.options, j.store)
-	f.options.Dir, f.options.View = j.path("fetch"), ""
+	f.options.Dir, f.options.View, f.options.Given = j.path("fetch"), "", nil
 	f.doc.JobID, f.alive, f.live, f.cliConfig = j.doc.JobID, j.alive, nil, j.cliConfig
 	f.doc.Limits = j.doc.Limits
 	if err := errors.Join(os.RemoveAll(f.options.Dir), os.Mkdir(f.options.Dir, 0o700)); err != nil {

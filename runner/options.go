@@ -57,6 +57,7 @@ type Options struct {
 	KeysFD        int           // open file with the text of artifact.Keys, which the runner reads to its end and closes; 0 for none
 	Isolation     jail.Mode     // what happens where terraform cannot be kept apart; the zero value is jail.Required
 	Read, Write   []string      // further files and directories that terraform may read, or write, absolute
+	Given         []string      // directories that are for this job alone, which terraform reads, absolute; what is in them may be replaced meanwhile
 	Limits        jail.Limits   // of everything that runs in the job; zero is the default of each
 	Users         jail.Users    // user ids for jobs of a runner that is root; zero is the default
 	Disk          int64         // bytes that the job may have in Dir; 0 is 10 GiB
@@ -124,6 +125,9 @@ func (o Options) isolationArgs() []string {
 	for _, path := range o.Write {
 		args = append(args, "-write="+path)
 	}
+	for _, path := range o.Given {
+		args = append(args, "-given="+path)
+	}
 	if o.Users != (jail.Users{}) {
 		args = append(args, "-users="+o.Users.String())
 	}
@@ -163,6 +167,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.StringVar((*string)(&o.Isolation), "isolation", "", "required, best_effort or off")
 	flags.Func("read", "a path that terraform may read", func(path string) error { o.Read = append(o.Read, path); return nil })
 	flags.Func("write", "a path that terraform may write", func(path string) error { o.Write = append(o.Write, path); return nil })
+	flags.Func("given", "a directory for this job alone", func(path string) error { o.Given = append(o.Given, path); return nil })
 	flags.TextVar(&o.Users, "users", &jail.Users{}, "user ids for jobs")
 	flags.Int64Var(&o.Limits.Memory, "memory", 0, "bytes of memory of all processes")
 	flags.IntVar(&o.Limits.Processes, "processes", 0, "processes and threads")
@@ -187,9 +192,9 @@ func (o Options) check() error {
 			wrong = append(wrong, fmt.Errorf("-%s needs an absolute path, got %q", name, path))
 		}
 	}
-	for _, path := range slices.Concat(o.Read, o.Write) {
+	for _, path := range slices.Concat(o.Read, o.Write, o.Given) {
 		if !filepath.IsAbs(path) {
-			wrong = append(wrong, fmt.Errorf("-read and -write need absolute paths, got %q", path))
+			wrong = append(wrong, fmt.Errorf("-read, -write and -given need absolute paths, got %q", path))
 		}
 	}
 	switch o.Isolation {

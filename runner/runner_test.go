@@ -171,7 +171,7 @@ func TestOptionsAreTheirArguments(t *testing.T) {
 	want := Options{
 		Dir: "/d", View: "/v", Artifacts: "/a b", Terraform: "/t", TerraformName: "Terraform 1", Providers: "/p",
 		CLIConfig: "/c", Pass: []string{"A", "B"}, Grace: time.Minute, AliveFD: 3, TurnFD: 4, Threads: 2, Evaluator: "/e", Salvage: true,
-		Isolation: jail.BestEffort, Read: []string{"/r", "/s"}, Write: []string{"/w"}, Users: jail.Users{First: 5000, Last: 5999},
+		Isolation: jail.BestEffort, Read: []string{"/r", "/s"}, Write: []string{"/w"}, Given: []string{"/g"}, Users: jail.Users{First: 5000, Last: 5999},
 		Limits: jail.Limits{Memory: 1, Processes: 2, Files: 3, FileSize: 4},
 	}
 	got, err := parseOptions(want.Args())
@@ -181,7 +181,7 @@ func TestOptionsAreTheirArguments(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for _, args := range [][]string{{"-dir=x"}, {"-nope"}, append(want.Args(), "more"), append(want.Args(), "-isolation=none"), append(want.Args(), "-write=w"), append(want.Args(), "-users=0-9")} {
+	for _, args := range [][]string{{"-dir=x"}, {"-nope"}, append(want.Args(), "more"), append(want.Args(), "-isolation=none"), append(want.Args(), "-write=w"), append(want.Args(), "-given=g"), append(want.Args(), "-users=0-9")} {
 		if _, err := parseOptions(args); err == nil {
 			t.Errorf("accepted %q", args)
 		}

@@ -35,6 +35,7 @@ const image = awstest.Account + ".dkr.ecr." + awstest.Region + ".amazonaws.com/l
 // Variables by which this test's binary is the program of the image.
 const (
 	asContainer   = "LOCKKEEPER_TEST_CONTAINER"
+	sharedDir     = "LOCKKEEPER_TEST_SHARED" // of tests with their jobs
 	fakeTerraform = "LOCKKEEPER_TEST_FAKE"
 )
 
@@ -56,7 +57,7 @@ func contained(ctx context.Context, args []string) error {
 	}
 	job := container.New(container.Options{
 		Config: cfg, Bucket: os.Getenv("LOCKKEEPER_BUCKET"), Attempt: os.Getenv("AWS_BATCH_JOB_ATTEMPT"), Attempts: os.Getenv("LOCKKEEPER_ATTEMPTS"),
-		ExternalID: os.Getenv("LOCKKEEPER_EXTERNAL_ID"), Dir: os.TempDir(), Grace: time.Second,
+		ExternalID: os.Getenv("LOCKKEEPER_EXTERNAL_ID"), Dir: os.TempDir(), Grace: time.Second, Write: []string{os.Getenv(sharedDir)},
 		Terraform: func(_ context.Context, wanted string) (string, string, error) {
 			if wanted == backendtest.Fake {
 				return os.Getenv(fakeTerraform), "Fake 1", nil
@@ -118,7 +119,7 @@ func emulator(t testing.TB, jobs int) *awstest.Emulator {
 	t.Helper()
 	return awstest.Start(t, awstest.Options{
 		Images: map[string]awstest.Image{image: {
-			Entrypoint: []string{os.Args[0]}, Env: map[string]string{asContainer: "1", fakeTerraform: backendtest.FakeTerraform(t)},
+			Entrypoint: []string{os.Args[0]}, Env: map[string]string{asContainer: "1", fakeTerraform: backendtest.FakeTerraform(t), sharedDir: backendtest.SharedDir()},
 		}},
 		MaxJobs: jobs, StopGrace: 5 * time.Second,
 	})

@@ -62,7 +62,7 @@ func (e *Engine) Checks(ctx context.Context) iter.Seq[Check] {
 		{"job definitions", "Deploy the stack again with ImageUri by digest (repository@sha256:...).", e.checkDefinitions},
 		{"job", noStart, d.checkPlanJob},
 		{"cold start", "Plans begin late. Look at the size of the image, at the way of the subnets to ECR, and whether jobs wait for MaxVcpus or for your Fargate quota.", d.checkColdStart},
-		{"function", "Read /aws/lambda/<NamePrefix>-plan, the function's log, or remove aws.lambda: plans then run on Batch.", d.checkFunction},
+		{"function", "Read /aws/lambda/<NamePrefix>-plan, the function's log, or remove lambda from the environments: plans then run on Batch.", d.checkFunction},
 		{"apply job", noStart, d.checkApplyJob},
 		{"approval", "Attach the stack's ServerPolicy to the server: it answers with states:SendTaskSuccess, on the state machine. What waits goes on without that only when its time is over.", d.checkApproval},
 		{"cancel", "Attach the stack's ServerPolicy to the server: it cancels with states:StopExecution. If the container was killed, its memory or its 30 seconds were too short: read its log.", d.checkCancel},

@@ -36,7 +36,7 @@ func (d *doctor) checkApplyJob(ctx context.Context) (string, error) {
 // Batch, and nobody would notice.
 func (d *doctor) checkFunction(ctx context.Context) (string, error) {
 	if d.o.Lambda == nil {
-		return "not used: aws.lambda is not true", nil
+		return "not used: no environment has lambda: true", nil
 	}
 	doc := harmless(run.KindPlan)
 	found, err := d.ends(ctx, doc, "source_changed")

@@ -95,8 +95,8 @@ func TestDeletingTheStackKeepsWhatIsStored(t *testing.T) {
 // A container's environment is shown by Batch to whoever may describe jobs.
 func TestTheContainersEnvironmentHoldsNoSecret(t *testing.T) {
 	for name, want := range map[string]string{
-		"PlanJobDefinition":  "LOCKKEEPER_BUCKET LOCKKEEPER_EXTERNAL_ID LOCKKEEPER_ATTEMPTS",
-		"ApplyJobDefinition": "LOCKKEEPER_BUCKET LOCKKEEPER_EXTERNAL_ID",
+		"PlanJobDefinition":  "LOCKKEEPER_BUCKET LOCKKEEPER_EXTERNAL_ID LOCKKEEPER_MEMORY LOCKKEEPER_ATTEMPTS",
+		"ApplyJobDefinition": "LOCKKEEPER_BUCKET LOCKKEEPER_EXTERNAL_ID LOCKKEEPER_MEMORY",
 	} {
 		p := at(parsed(t).Resources[name].Properties, "ContainerProperties")
 		var names []string

@@ -21,7 +21,7 @@ const (
 type Box struct {
 	Read  []string          // files and directories; also to run programs from them
 	Own   []string          // files and directories of this jail alone: it may write them, and owns them where it has a user id of its own
-	Given []string          // files that are for this jail alone, which it only reads; their content may come later
+	Given []string          // files and directories that are for this jail alone, which it only reads; their content may come later. Of a directory the caller lets everybody read what is in it, and nobody else comes in
 	Write []string          // files and directories that it shares with others and may write
 	Names map[string]string // further names: what to see there, by the name. Without a mount namespace these are links that the caller made
 

@@ -123,8 +123,8 @@ func try(ctx context.Context, c Config, l layers, owner user) (*Jail, error) {
 	if err := owner.give(c.Box.Own); err != nil {
 		return nil, err
 	}
-	for _, file := range c.Box.Given {
-		if err := owner.show(file); err != nil {
+	for _, path := range c.Box.Given {
+		if err := owner.show(path); err != nil {
 			return nil, err
 		}
 	}

@@ -310,11 +310,11 @@ func TestInJailProgramsWork(t *testing.T) {
 	base := t.TempDir()
 	open(t, filepath.Dir(base), base)
 	shared, given, view := base+"/shared", base+"/given", base+"/view"
-	plan := base + "/plan"
+	plan, renewed := base+"/plan", base+"/renewed"
 	state := shared + "/state"
 	for _, err := range []error{
 		os.Mkdir(shared, 0o755), os.Mkdir(given, 0o755), os.WriteFile(given+"/file", []byte(secret), 0o644),
-		os.WriteFile(plan, nil, 0o600), os.WriteFile(state, []byte(secret), 0o600),
+		os.WriteFile(plan, nil, 0o600), os.Mkdir(renewed, 0o700), os.WriteFile(state, []byte(secret), 0o600),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -326,7 +326,7 @@ func TestInJailProgramsWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := newCell(t, Config{Mode: mode(missing), Box: Box{
-		Read: []string{given, "/does/not/exist"}, Given: []string{plan}, Own: []string{dir + "/own"}, Write: []string{shared},
+		Read: []string{given, "/does/not/exist"}, Given: []string{plan, renewed}, Own: []string{dir + "/own"}, Write: []string{shared},
 		Names: map[string]string{view + "/own": dir + "/own"},
 	}}, nil)
 	for _, a := range [][]string{
@@ -352,8 +352,22 @@ func TestInJailProgramsWork(t *testing.T) {
 	if len(missing) == 0 && c.attack(t, "write", plan) {
 		t.Error("a file that it was given to read was written")
 	}
+	for _, err := range []error{os.WriteFile(renewed+"/new", []byte(secret), 0o644), os.Rename(renewed+"/new", renewed+"/file")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !c.attack(t, "read", renewed+"/file") {
+		t.Errorf("a file that was put into a directory later cannot be read:\n%s", c.printed(t))
+	}
+	if len(missing) == 0 && (c.attack(t, "write", renewed+"/file") || c.attack(t, "create", renewed+"/another")) {
+		t.Error("a directory that it was given to read was written")
+	}
 	// Another jail, with another user id, goes on with what the first one left.
 	next := newCell(t, Config{Mode: mode(missing), Box: Box{Write: []string{shared}}}, nil)
+	if len(missing) == 0 && next.attack(t, "read", renewed+"/file") {
+		t.Error("what one jail was given is read by another")
+	}
 	if !next.attack(t, "write", shared+"/another") {
 		t.Errorf("a shared file cannot be written by the next jail:\n%s", next.printed(t))
 	}

@@ -173,13 +173,21 @@ func (u user) give(own []string) error {
 	return nil
 }
 
-// show lets a user read a file, and nobody else.
-func (u user) show(file string) error {
+// show lets a user read a file, or into a directory, and nobody else.
+func (u user) show(path string) error {
 	if u.id == 0 {
 		return nil
 	}
-	if err := errors.Join(os.Chown(file, 0, u.id), os.Chmod(file, 0o640)); err != nil {
-		return fmt.Errorf("giving %s to user %d: %w", file, u.id, err)
+	info, err := os.Stat(path)
+	if err == nil {
+		mode := os.FileMode(0o640)
+		if info.IsDir() {
+			mode = 0o750
+		}
+		err = errors.Join(os.Chown(path, 0, u.id), os.Chmod(path, mode))
+	}
+	if err != nil {
+		return fmt.Errorf("showing %s to user %d: %w", path, u.id, err)
 	}
 	return nil
 }

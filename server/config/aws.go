@@ -16,9 +16,6 @@ type AWS struct {
 	PlanQueue       string `yaml:"plan_queue"`        // ARN of the Batch job queue
 	ApplyQueue      string `yaml:"apply_queue"`       // ARN of the Batch job queue
 	LogGroup        string `yaml:"log_group"`         // of the jobs
-	// Lambda makes plans begin as Lambda functions, which are there at once and
-	// may last 15 minutes; what does not fit goes to Batch.
-	Lambda bool `yaml:"lambda"`
 }
 
 var (
@@ -97,4 +94,5 @@ func (v *validator) target(key string, e Environment, engine string) {
 		v.check(k.is(k.value), key+"."+k.name, "must be %s", k.must)
 		v.check(engine == "aws", key+"."+k.name, "is for engine: aws; remove it")
 	}
+	v.check(!e.Lambda || engine == "aws", key+".lambda", "is for engine: aws; remove it")
 }

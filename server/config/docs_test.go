@@ -85,7 +85,7 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 	beyond := []string{"key twice", "two documents", "time too short", "size overflow", "body over GitHub's", "port", "private key of junk", "secret of 31 bytes", "empty secret",
 		"secret file that is not there", "secret variable that is not set", "secret of AWS that is not there", "secret of AWS that is short", "secret of AWS that is empty", "previous secret too short", "key of artifacts of junk", "key of artifacts that only encrypts", "key of artifacts beside them", "key of artifacts that is empty", "key of artifacts that is not set", "terraform binary that is no program", "terraform binary that is not there", "default environment",
 		"variable that is not set", "variable of the job", "placeholder", "terraform variable twice",
-		"variable of the server with engine aws", "file of the server with engine aws", "secret of AWS with engine local", "role with engine local",
+		"variable of the server with engine aws", "file of the server with engine aws", "secret of AWS with engine local", "role with engine local", "function with engine local",
 		"apply without a value", "pattern", "plan age of nothing", "plan age too short", "locks that expire at once", "warning before the lock", "warning too late", "rules that are not there",
 		"memory of a job", "disk of a job", "isolation of another engine", "memory of jobs of another engine", "directory that is not there", "directory that is everything", "directory of processes",
 		"directory of devices", "directory of the system", "directory of another engine",

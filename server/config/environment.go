@@ -27,6 +27,10 @@ type Environment struct {
 	Region    string `yaml:"region"`
 	PlanRole  string `yaml:"plan_role"`
 	ApplyRole string `yaml:"apply_role"`
+	// Lambda makes plans begin in a Lambda function, which is there at once and may
+	// last 15 minutes; what does not fit goes to Batch. Nothing keeps what a plan
+	// runs apart from the credentials of the function, and from its other plans.
+	Lambda bool `yaml:"lambda"`
 }
 
 // Variable is one value and who gets it. Exactly one of Env, File, Secret and

@@ -42,6 +42,8 @@ var mistakes = []struct{ name, text, says string }{
 	{"secret of AWS with engine local", minimal + "environments: {d: {variables: {A: {secret: lockkeeper/plan/a}}}}", "environments.d.variables.A.secret: is for engine: aws"},
 	{"name of a secret", minimal + onAWS("environments: {d: {variables: {A: {secret: 'a b'}}}}"), "must be the name or ARN of a secret"},
 	{"role with engine local", minimal + "environments: {d: {plan_role: 'arn:aws:iam::123456789012:role/r'}}", "environments.d.plan_role: is for engine: aws"},
+	{"function with engine local", minimal + "environments: {d: {lambda: true}}", "environments.d.lambda: is for engine: aws"},
+	{"functions for every environment", minimal + strings.Replace(onAWS(""), "aws:\n", "aws:\n  lambda: true\n", 1), "aws.lambda: is not a key here"},
 	{"role that is no ARN", minimal + onAWS("environments: {d: {apply_role: r}}"), "environments.d.apply_role: must be the ARN of a role"},
 	{"account that is none", minimal + onAWS("environments: {d: {account: '12'}}"), "environments.d.account: must be an account id of 12 digits"},
 	{"repository", minimal + "repositories: [a/b, 'a/*', '*/b']", "repositories[2]: must be owner/name"},

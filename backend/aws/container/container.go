@@ -22,6 +22,7 @@ import (
 	engine "github.com/lockkeeper/lockkeeper/backend/aws"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // Options of a container.
@@ -33,9 +34,14 @@ type Options struct {
 	ExternalID string // that roles of target accounts ask for; may be empty
 	// Terraform finds the binary for what a project asks, and its name for people.
 	Terraform func(ctx context.Context, wanted string) (path, name string, err error)
-	Evaluator string // path of lockkeeper-evaluator
-	Dir       string // scratch space; the same for a plan and its apply
+	Evaluator string   // path of lockkeeper-evaluator
+	Write     []string // directories that terraform may write, besides its own
+	Dir       string   // scratch space, where everybody may pass through; the same for a plan and its apply
 	Grace     time.Duration
+	Memory    int64 // bytes that the container has; 0 is not known
+	// Function says that this is Lambda, where the job's own credentials are in
+	// reach of everything that runs. Elsewhere terraform runs in a jail or not at all.
+	Function bool
 }
 
 // DefaultGrace leaves the last third of the 30 seconds that Fargate gives
@@ -130,7 +136,8 @@ func (c *Job) result(asked context.Context, doc run.JobDocument) run.Result {
 	if err != nil {
 		return refused("terraform_missing", "The image has no Terraform for this project, so nothing ran. Whoever runs Lockkeeper has to add it.", err)
 	}
-	end, err := c.environment(ctx, doc, filepath.Join(dir, "credentials"))
+	credentials := filepath.Join(dir, credentialsDir)
+	end, err := c.environment(ctx, doc, credentials)
 	if err != nil {
 		return refused("secrets_unavailable", "The job could not get its role or its secrets, so nothing ran. Whoever runs Lockkeeper finds the reason below.", err)
 	}
@@ -140,13 +147,31 @@ func (c *Job) result(asked context.Context, doc run.JobDocument) run.Result {
 	}
 	r, err := runner.Do(asked, runner.Options{
 		Dir: filepath.Join(dir, "job"), Terraform: path, TerraformName: name, Evaluator: c.o.Evaluator,
-		Pass: passed, Grace: c.o.Grace,
+		Pass: passed, Given: []string{credentials}, Write: c.o.Write, Grace: c.o.Grace, Isolation: c.isolation(), Limits: c.limits(),
 	}, c.objects)
 	if err != nil {
 		return refused("container", "The container could not begin the job, so nothing ran. Comment the command again.", err)
 	}
+	if c.o.Function && r.Isolation != "" { // something ran
+		r.Isolation = run.IsolationFunction
+	}
 	return r
 }
+
+// isolation is what happens where terraform cannot be kept apart. A container is
+// root's, so that it always can: by a user id of its own, where Fargate has
+// neither namespaces nor Landlock. Whoever is in a function asks its runtime for
+// the next job, and has the credentials of its role.
+func (c *Job) isolation() jail.Mode {
+	if c.o.Function {
+		return jail.Off
+	}
+	return jail.Required
+}
+
+// limits leave an eighth of the container's memory to the runner: a job that
+// takes too much is to say so, and not to end with its container.
+func (c *Job) limits() jail.Limits { return jail.Limits{Memory: c.o.Memory / 8 * 7} }
 
 // passed are variables of the container that terraform gets.
 var passed = []string{"AWS_CONFIG_FILE", "AWS_REGION", "AWS_ENDPOINT_URL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
@@ -155,6 +180,10 @@ func refused(code, message string, err error) run.Result {
 	return run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{Code: code, Message: message, Detail: err.Error()}}
 }
 
+// credentialsDir is what the jail is given: the credentials of the role, and
+// where they are.
+const credentialsDir = "credentials"
+
 // lay makes the directories of the job, at the same path for a plan and its
 // apply, and empty, also where the last job of a function left something.
 func (c *Job) lay(doc run.JobDocument) (dir string, err error) {
@@ -162,8 +191,16 @@ func (c *Job) lay(doc run.JobDocument) (dir string, err error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
 	}
-	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "job"), 0o700), os.MkdirAll(filepath.Join(dir, "credentials"), 0o700)); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil { // nobody else made it
 		return "", err
+	}
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "job"), 0o700), os.Mkdir(filepath.Join(dir, credentialsDir), 0o700)); err != nil {
+		return "", err
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chmod(dir, 0o711); err != nil { // the user of the jail comes through
+			return "", err
+		}
 	}
 	content, err := json.Marshal(doc)
 	if err != nil {

@@ -105,7 +105,7 @@ func (c *Job) assume(ctx context.Context, doc run.JobDocument, role, dir string,
 	if r := doc.Environment.Region; r != "" {
 		text += "region = " + r + "\n"
 	}
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := place(config, []byte(text)); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(set.put("AWS_CONFIG_FILE", config), set.put("AWS_REGION", region(doc, c.o.Config))); err != nil {
@@ -165,10 +165,18 @@ func (c *Job) renew(ctx context.Context, doc run.JobDocument, role, file string)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(file+".new", content, 0o600); err != nil {
+	return place(file, content)
+}
+
+// place puts a file into the directory of credentials, at once with all of its
+// content. Whoever comes into the directory, which is closed to all but the
+// jail's user, may read it: that user was not known when the first one was written.
+func place(file string, content []byte) error {
+	next := file + ".new"
+	if err := errors.Join(os.WriteFile(next, content, 0o600), os.Chmod(next, 0o644)); err != nil {
 		return err
 	}
-	return os.Rename(file+".new", file)
+	return os.Rename(next, file)
 }
 
 // unfit is what names of sessions and identities may not have (AWS STS API
