@@ -30,7 +30,7 @@ func TestWhatRanWithoutIsolationSaysSo(t *testing.T) {
 			t.Fatal("there is no check")
 		}
 		for place, got := range map[string]string{"comment": Comment(view), "check": check.Summary} {
-			if strings.Contains(got, "This ran") != (tt.says != "") || !strings.Contains(got, tt.says) || strings.Contains(got, "everyone") {
+			if strings.Contains(got, "**Note**") != (tt.says != "") || !strings.Contains(got, tt.says) || strings.Contains(got, "everyone") {
 				t.Errorf("with %q and %q the %s is\n%s", tt.mode, tt.missing, place, got)
 			}
 		}
