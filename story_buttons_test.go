@@ -116,6 +116,32 @@ func TestForgeAPressThatGitHubNeverSentAppliesNothing(t *testing.T) {
 	}
 }
 
+// t_forge: a signed event says that a pull request was closed, which is open.
+func TestForgeACloseThatGitHubDoesNotConfirmReleasesNothing(t *testing.T) {
+	s := newStory(t)
+	n := s.planned("a")
+	s.holds(n)
+	var body []byte
+	for _, d := range s.world.GitHub.Deliveries() {
+		if d.Event == "pull_request" && d.Action == "opened" {
+			body = d.Payload
+		}
+	}
+	const opened = `"action":"opened"`
+	if !bytes.Contains(body, []byte(opened)) {
+		t.Fatalf("nothing was opened in %s", body)
+	}
+	body = bytes.Replace(body, []byte(opened), []byte(`"action":"closed"`), 1)
+	if status := s.post("pull_request", "00000000-0000-0000-0000-000000000002", body); status != http.StatusOK {
+		t.Fatalf("answered %d: the signature is good, so it should be taken", status)
+	}
+	s.quiet()
+	s.holds(n)
+	s.check(s.world.GitHub.As(ana).ClosePull(sandbox.Repository, n))
+	s.quiet()
+	s.holds(0)
+}
+
 // lastPress is the newest press that GitHub sent.
 func (s *story) lastPress() []byte {
 	for _, d := range slices.Backward(s.world.GitHub.Deliveries()) {

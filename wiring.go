@@ -54,6 +54,7 @@ func (w wiring) base(ctx context.Context, p *prepare.Preparer, worker *run.Worke
 		Runs: worker, Store: w.db, Facts: p.Facts, Why: why(p), Notify: notify, Now: time.Now, AppID: w.cfg.GitHub.AppID,
 		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: w.status(ctx),
 		RequiredChecks: requiredChecks(w.cfg), NoButtons: withoutButtons(w.cfg), Written: p.Written,
+		PullNow: (&server.Pulls{Client: w.clients.NewInstallationClient, RetryAfter: pull.RetryAfter, Now: time.Now}).Confirm,
 		Pressed: (&server.Presses{App: w.clients.NewAppClient, RetryAfter: pull.RetryAfter, Now: time.Now}).Confirm,
 	}
 }

@@ -31,6 +31,8 @@ type Base struct {
 	// Written reports whether a comment stands at GitHub, written by login and with
 	// a body of this SHA-256, and never edited.
 	Written func(ctx context.Context, repo run.Repository, pull int, comment int64, login, sha256 string) (bool, error)
+	// PullNow asks GitHub how a pull request stands: Pulls.Confirm.
+	PullNow func(ctx context.Context, repo run.Repository, pull int, updated, received time.Time) (now PullNow, ok bool, err error)
 	// NoButtons are environments that no button changes anything of.
 	NoButtons    map[string]bool
 	Notify       func() // called after notices were written
@@ -61,6 +63,7 @@ type runs interface {
 // reader is the part of run.Store that handlers need.
 type reader interface {
 	Run(ctx context.Context, id string) (run.Run, error)
+	ActiveRuns(ctx context.Context) ([]run.Run, error)
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
 	Locks(ctx context.Context) (run.Locks, error)
 	PutNotices(ctx context.Context, notices []run.Notice) error

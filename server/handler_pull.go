@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/go-github/v60/github"
@@ -36,21 +37,22 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, _ string, payload [
 	switch e.GetAction() {
 	case "opened", "reopened", "ready_for_review":
 	case "synchronize":
-		if _, err := h.Runs.Supersede(ctx, repo.ID, pr.GetNumber(), sha); err != nil {
+		if err := h.supersede(ctx, repo, pr); err != nil {
 			return err
 		}
 	case "edited":
 		if e.GetChanges().GetBase() == nil {
 			return nil
 		}
-		if err := h.Runs.Object(ctx, repo.ID, pr.GetNumber(), run.ObjectionBase, ""); err != nil {
+		if err := h.rebased(ctx, repo, pr); err != nil {
 			return err
 		}
 	case "closed":
-		if pr.Merged == nil {
-			return nil // the sweep of the locks finds out
+		now, ok, err := h.confirm(ctx, repo, pr)
+		if err != nil || !ok || !now.Closed {
+			return err // the sweep of the locks finds out
 		}
-		return h.Runs.Close(ctx, repo, pr.GetNumber(), pr.GetMerged())
+		return h.Runs.Close(ctx, repo, pr.GetNumber(), now.Merged)
 	default:
 		return nil
 	}
@@ -63,6 +65,51 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, _ string, payload [
 		fmt.Sprintf("pull/%d/%d/%s/%s/%s", repo.ID, pr.GetNumber(), e.GetAction(), sha, pr.GetUpdatedAt().UTC().Format(time.RFC3339)))
 	r.HeadSHA = sha
 	return h.autoplan(ctx, r, pr.GetDraft())
+}
+
+// confirm asks GitHub how the pull request of an event stands.
+func (h *pullRequest) confirm(ctx context.Context, repo run.Repository, pr *github.PullRequest) (PullNow, bool, error) {
+	return h.PullNow(ctx, repo, pr.GetNumber(), pr.GetUpdatedAt().Time, received(ctx))
+}
+
+// supersede ends what is of an older commit. When there is nothing, nothing is
+// asked: most pushes end nothing.
+func (h *pullRequest) supersede(ctx context.Context, repo run.Repository, pr *github.PullRequest) error {
+	older, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.HeadSHA != "" && r.HeadSHA != pr.GetHead().GetSHA() })
+	if err != nil || !older {
+		return err
+	}
+	now, ok, err := h.confirm(ctx, repo, pr)
+	if err == nil && ok {
+		_, err = h.Runs.Supersede(ctx, repo.ID, pr.GetNumber(), now.HeadSHA)
+	}
+	return err
+}
+
+// rebased stops what was approved for another base.
+func (h *pullRequest) rebased(ctx context.Context, repo run.Repository, pr *github.PullRequest) error {
+	mutating, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.Kind.Mutating() })
+	if err != nil || !mutating {
+		return err
+	}
+	now, ok, err := h.confirm(ctx, repo, pr)
+	if err != nil || !ok {
+		return err
+	}
+	other, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.Kind.Mutating() && r.BaseRef != now.BaseRef })
+	if err != nil || !other {
+		return err
+	}
+	return h.Runs.Object(ctx, repo.ID, pr.GetNumber(), run.ObjectionBase, "")
+}
+
+// active reports whether the pull request of an event has such a run that is not
+// final.
+func (h *pullRequest) active(ctx context.Context, repo run.Repository, pr *github.PullRequest, such func(run.Run) bool) (bool, error) {
+	runs, err := h.Store.ActiveRuns(ctx)
+	return slices.ContainsFunc(runs, func(r run.Run) bool {
+		return r.Repository.ID == repo.ID && r.PullRequest == pr.GetNumber() && such(r)
+	}), err
 }
 
 // fork compares ids, because names change (T07). A head repository that is gone

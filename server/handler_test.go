@@ -96,33 +96,57 @@ func TestAPlanKeepsWhatWasTyped(t *testing.T) {
 
 func TestWhatAPullRequestEventLeadsTo(t *testing.T) {
 	pr := func(change func(m)) func(m) { return func(e m) { change(e["pull_request"].(m)) } }
+	edited := func(what string) []byte {
+		return pullEvent(t, "edited", func(e m) { e["changes"] = m{what: m{"ref": m{"from": "dev"}}} })
+	}
+	open := PullNow{HeadSHA: "aaa", BaseRef: "main"}
+	closed, merged := PullNow{Closed: true, HeadSHA: "aaa"}, PullNow{Closed: true, Merged: true, HeadSHA: "aaa"}
+	older := run.Run{Kind: run.KindPlan, HeadSHA: "old", BaseRef: "main"}
+	apply := func(base string) run.Run { return run.Run{Kind: run.KindApply, HeadSHA: "aaa", BaseRef: base} }
 	tests := []struct {
 		name  string
 		body  []byte
-		runs  int
+		now   PullNow // as GitHub has it
+		there run.Run // that is active; none without a kind
+		runs  int     // new ones
 		asked string
 	}{
-		{"opened", pullEvent(t, "opened"), 1, ""},
-		{"pushed to", pullEvent(t, "synchronize"), 1, "supersede 7/3 aaa"},
-		{"ready for review", pullEvent(t, "ready_for_review"), 1, ""},
-		{"reopened", pullEvent(t, "reopened"), 1, ""},
-		{"another base", pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": "dev"}}} }), 1, `object 7/3 base_changed of ""`},
-		{"another title", pullEvent(t, "edited", func(e m) { e["changes"] = m{"title": m{"from": "x"}} }), 0, ""},
-		{"a draft", pullEvent(t, "opened", pr(func(p m) { p["draft"] = true })), 0, ""},
-		{"T07 a fork", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = m{"id": 8, "name": "infra"} })), 0, ""},
-		{"T07 a fork that is gone", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = nil })), 0, ""},
-		{"closed", pullEvent(t, "closed"), 0, "close 7/3 merged false"},
-		{"merged", pullEvent(t, "closed", pr(func(p m) { p["merged"] = true })), 0, "close 7/3 merged true"},
-		{"a fork that is closed", pullEvent(t, "closed", pr(func(p m) { p["head"].(m)["repo"] = nil })), 0, "close 7/3 merged false"},
-		{"closed and nobody says whether it was merged", pullEvent(t, "closed", pr(func(p m) { delete(p, "merged") })), 0, ""},
-		{"labelled", pullEvent(t, "labeled"), 0, ""},
+		{"opened", pullEvent(t, "opened"), open, run.Run{}, 1, ""},
+		{"pushed to", pullEvent(t, "synchronize"), open, older, 1, "supersede 7/3 aaa"},
+		{"pushed to, and nothing is of an older commit", pullEvent(t, "synchronize"), open, apply("main"), 1, ""},
+		{"pushed to again since", pullEvent(t, "synchronize"), PullNow{HeadSHA: "newer"}, older, 1, "supersede 7/3 newer"},
+		{"ready for review", pullEvent(t, "ready_for_review"), open, run.Run{}, 1, ""},
+		{"reopened", pullEvent(t, "reopened"), open, run.Run{}, 1, ""},
+		{"another base", edited("base"), open, apply("dev"), 1, `object 7/3 base_changed of ""`},
+		{"another base, and an apply is being judged", edited("base"), open, apply(""), 1, `object 7/3 base_changed of ""`},
+		{"another base, and nothing is applied", edited("base"), open, older, 1, ""},
+		{"another title", edited("title"), open, apply("dev"), 0, ""},
+		{"a draft", pullEvent(t, "opened", pr(func(p m) { p["draft"] = true })), open, run.Run{}, 0, ""},
+		{"T07 a fork", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = m{"id": 8, "name": "infra"} })), open, run.Run{}, 0, ""},
+		{"T07 a fork that is gone", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = nil })), open, run.Run{}, 0, ""},
+		{"closed", pullEvent(t, "closed"), closed, run.Run{}, 0, "close 7/3 merged false"},
+		{"merged", pullEvent(t, "closed", pr(func(p m) { p["merged"] = true })), merged, run.Run{}, 0, "close 7/3 merged true"},
+		{"a fork that is closed", pullEvent(t, "closed", pr(func(p m) { p["head"].(m)["repo"] = nil })), closed, run.Run{}, 0, "close 7/3 merged false"},
+		{"t_forge: closed, and it is open", pullEvent(t, "closed"), open, older, 0, ""},
+		{"t_forge: merged, and it was closed without", pullEvent(t, "closed", pr(func(p m) { p["merged"] = true })), closed, run.Run{}, 0, "close 7/3 merged false"},
+		{"t_forge: another base, and it is the old one", edited("base"), open, apply("main"), 1, ""},
+		{"labelled", pullEvent(t, "labeled"), open, older, 0, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t)
+			*f.now = tt.now
+			before := 0
+			if tt.there.Kind != "" {
+				tt.there.ID, tt.there.Key, tt.there.Repository, tt.there.PullRequest, tt.there.State = "there", "there", run.Repository{ID: 7}, 3, run.StateRunning
+				if _, err := f.store.CreateRun(t.Context(), tt.there, nil); err != nil {
+					t.Fatal(err)
+				}
+				before = 1
+			}
 			f.deliver("g", "pull_request", tt.body)
 			f.settle()
-			if got := len(f.pullRuns()); got != tt.runs {
+			if got := len(f.pullRuns()) - before; got != tt.runs {
 				t.Errorf("%d runs, want %d", got, tt.runs)
 			}
 			if got := strings.Join(f.runs.asked, ","); got != tt.asked {

@@ -87,18 +87,11 @@ func interested(locks run.Locks) (out []run.Holder) {
 // closeOver ends the interest of a pull request that was merged or closed. One
 // that GitHub does not show is left alone: nobody knows what became of it.
 func (l *Locks) closeOver(ctx context.Context, h run.Holder) error {
-	client, err := l.Client(h.Repository.InstallationID)
-	if err != nil {
-		return fmt.Errorf("getting the client of installation %d: %w", h.Repository.InstallationID, err)
+	pr, err := (&Pulls{Client: l.Client}).read(ctx, h.Repository, h.PullRequest)
+	if err != nil || !pr.Closed {
+		return err
 	}
-	pr, _, err := client.PullRequests.Get(ctx, h.Repository.Owner, h.Repository.Name, h.PullRequest)
-	if err != nil {
-		return fmt.Errorf("reading the state of %s#%d: %w", h.Repository.FullName(), h.PullRequest, err)
-	}
-	if pr.GetState() != "closed" || pr.Merged == nil || pr.GetBase().GetRepo().GetID() != h.Repository.ID {
-		return nil
-	}
-	return l.Runs.Close(logged(ctx, h.Repository, h.PullRequest), h.Repository, h.PullRequest, pr.GetMerged())
+	return l.Runs.Close(logged(ctx, h.Repository, h.PullRequest), h.Repository, h.PullRequest, pr.Merged)
 }
 
 // expire takes back what nobody has used for long. Whoever holds it was told

@@ -72,6 +72,10 @@ func (e *effects) Run(_ context.Context, id string) (run.Run, error) {
 	return aPlan, nil
 }
 
+func (e *effects) ActiveRuns(context.Context) ([]run.Run, error) {
+	return []run.Run{{Kind: run.KindApply, Repository: run.Repository{ID: 7}, PullRequest: 3, HeadSHA: "old", BaseRef: "dev"}}, nil
+}
+
 func (e *effects) PullRuns(_ context.Context, id int64, pull, _ int) ([]run.Run, error) {
 	if id != 7 || pull != 3 {
 		return nil, nil
@@ -118,6 +122,9 @@ func handled(t *testing.T, event string, payload []byte) []string {
 		},
 		Pressed: func(_ context.Context, _ string, _ []byte, received time.Time) (time.Time, error) {
 			return received, nil
+		},
+		PullNow: func(context.Context, run.Repository, int, time.Time, time.Time) (PullNow, bool, error) {
+			return PullNow{Closed: true, HeadSHA: "aaa", BaseRef: "main"}, true, nil
 		},
 		Written: func(context.Context, run.Repository, int, int64, string, string) (bool, error) { return true, nil },
 		Why: func(_ context.Context, _ run.Repository, _ int, _ string, projects []string) (string, error) {

@@ -40,6 +40,7 @@ type fixture struct {
 	locks *run.Locks
 	runs  *recorder
 	inbox *Inbox
+	now   *PullNow // the pull request, as GitHub has it
 	url   string
 }
 
@@ -122,7 +123,7 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	runs, read := &recorder{store: s}, &reading{SQLite: s}
+	runs, read, now := &recorder{store: s}, &reading{SQLite: s}, &PullNow{HeadSHA: "aaa", BaseRef: "main"}
 	base := &Base{
 		Runs: runs, Store: read, Notify: func() {}, Now: func() time.Time { return noon }, AppID: appID, Autoplan: true,
 		Facts: func(_ context.Context, repo run.Repository, _ int, actor string, projects ...string) (policy.Facts, error) {
@@ -135,6 +136,9 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 		},
 		Pressed: func(_ context.Context, _ string, _ []byte, received time.Time) (time.Time, error) {
 			return received, nil
+		},
+		PullNow: func(context.Context, run.Repository, int, time.Time, time.Time) (PullNow, bool, error) {
+			return *now, true, nil
 		},
 		Written: func(context.Context, run.Repository, int, int64, string, string) (bool, error) { return true, nil },
 		Why: func(_ context.Context, _ run.Repository, pull int, actor string, projects []string) (string, error) {
@@ -152,7 +156,7 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 	}
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return &fixture{T: t, store: s, locks: &read.locks, runs: runs, inbox: inbox, url: srv.URL}
+	return &fixture{T: t, store: s, locks: &read.locks, runs: runs, inbox: inbox, now: now, url: srv.URL}
 }
 
 func sign(key string, body []byte) string {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,5 +44,24 @@ func TestWhoPushedIsKeptOnceAndForgotten(t *testing.T) {
 	}
 	if got, err := s.Pushes(t.Context(), 1, nil); err != nil || len(got) != 0 {
 		t.Errorf("of no commits: %v, %v", got, err)
+	}
+}
+
+// t_forge: a push that was made up adds to who pushed, and clears nobody.
+func TestWhoPushedIsASetThatOnlyGrows(t *testing.T) {
+	s, ctx := fresh(t), t.Context()
+	ben := run.Push{RepositoryID: 7, SHA: "aaa", UserID: 12, Login: "ben", Ref: "refs/heads/topic", New: true, At: noon}
+	forged := []run.Push{ben, ben, ben, ben}
+	forged[0].New = false
+	forged[1].UserID, forged[1].Login = 13, "ana"
+	forged[2].Login, forged[2].New = "somebody-else", false
+	forged[3].Ref, forged[3].New = "refs/heads/other", false
+	for _, p := range append([]run.Push{ben}, forged...) {
+		if err := s.PutPushes(ctx, []run.Push{p}); err != nil {
+			t.Fatal(err)
+		}
+		if got := must[[]run.Push](t)(s.Pushes(ctx, 7, []string{"aaa"})); !slices.Contains(got, ben) {
+			t.Errorf("after %+v ben did not push: %+v", p, got)
+		}
 	}
 }
