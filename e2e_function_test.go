@@ -3,10 +3,13 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/server/config"
 )
 
-// The same program in a Lambda function: a plan that is short runs there, and
-// the apply of it does not.
+// The same program in a Lambda function: a plan that is short runs there and says
+// that nothing kept it apart, and the apply of it does not.
 func TestAPlanRunsInAFunction(t *testing.T) {
 	a := newAccount(t)
 	a.secret(t, "lockkeeper/plan/token", "a-token-for-plans")
@@ -25,6 +28,8 @@ func TestAPlanRunsInAFunction(t *testing.T) {
 	if got := queues(); len(got) != 0 {
 		t.Errorf("the plan ran in %v:\n%s", got, a.Log())
 	}
+	const says = "This ran in a Lambda function"
+	s.wants(s.conversation(n), says)
 	s.says(ana, n, "/apply")
 	if !s.applied("a") {
 		t.Fatalf("not applied:\n%s\n%s", s.conversation(n), a.Log())
@@ -33,4 +38,19 @@ func TestAPlanRunsInAFunction(t *testing.T) {
 		t.Errorf("the apply ran in %v", got)
 	}
 	a.everyCallIsAllowed(t)
+}
+
+// Plans run in a function only when their environment says so.
+func TestOnlyEnvironmentsThatSaySoUseAFunction(t *testing.T) {
+	in := func(name string) run.JobDocument { return run.JobDocument{Environment: run.JobEnvironment{Name: name}} }
+	environments := map[string]config.Environment{"dev": {Lambda: true}, "prod": {}}
+	may := inFunction(environments)
+	for name, want := range map[string]bool{"dev": true, "prod": false, "": false, "gone": false} {
+		if got := may(in(name)); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+	if delete(environments, "dev"); inFunction(environments) != nil {
+		t.Error("the function is used although no environment says so")
+	}
 }

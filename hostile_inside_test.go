@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lockkeeper/lockkeeper/hostile"
+	"github.com/lockkeeper/lockkeeper/runner/jail/jailtest"
 )
 
 // The tests of hostile configurations run in a process of their own: the first
@@ -157,7 +158,7 @@ func enterWorld() error {
 	if err := os.Unsetenv(insideUser); err != nil {
 		return err
 	}
-	if err := takeAway(os.Getenv(insideWithout)); err != nil {
+	if err := jailtest.TakeAway(os.Getenv(insideWithout)); err != nil {
 		return err
 	}
 	return syscall.Exec(os.Args[0], os.Args, os.Environ())

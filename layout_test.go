@@ -43,7 +43,7 @@ var layout = map[string][]string{
 	// itself: job.go hands it one.
 	"artifact/bucket":       {"artifact"},
 	"backend/aws":           {"run", "artifact", "artifact/*", "runner"},
-	"backend/aws/container": {"run", "artifact", "artifact/*", "runner", "backend/aws"},
+	"backend/aws/container": {"run", "artifact", "artifact/*", "runner", "runner/*", "backend/aws"},
 
 	// Only lockkeeper-evaluator carries the library that judges plans.
 	"policy/rego":                      {"run"},

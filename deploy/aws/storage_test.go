@@ -115,6 +115,27 @@ func TestTheContainersEnvironmentHoldsNoSecret(t *testing.T) {
 	}
 }
 
+// The runner of a container is root, so that terraform can have a user of its own
+// where there are neither namespaces nor Landlock, and knows its memory.
+func TestContainersCanKeepTerraformApart(t *testing.T) {
+	definitions := parsed(t).ofType("AWS::Batch::JobDefinition")
+	if len(definitions) != 2 {
+		t.Fatalf("there are %v", definitions)
+	}
+	for _, name := range definitions {
+		p := at(parsed(t).Resources[name].Properties, "ContainerProperties")
+		if got := at(p, "User"); got != "0" {
+			t.Errorf("%s runs as %v", name, got)
+		}
+		has := at(p, "ResourceRequirements", 1, "Value", "Ref")
+		for _, e := range list(at(p, "Environment")) {
+			if at(e, "Name") == "LOCKKEEPER_MEMORY" && (has == nil || at(e, "Value", "Ref") != has) {
+				t.Errorf("%s says that its memory is %v, and has %v", name, at(e, "Value", "Ref"), has)
+			}
+		}
+	}
+}
+
 func TestEveryAlarmReachesTheTopic(t *testing.T) {
 	b := parsed(t)
 	alarms := b.ofType("AWS::CloudWatch::Alarm")

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -86,7 +87,7 @@ func (c *Job) Do(asked context.Context, key string) error {
 		return fmt.Errorf("AWS_BATCH_JOB_ATTEMPT is %q: the first attempt may have changed something, and the engine finds that out", c.o.Attempt)
 	}
 	r := c.result(asked, doc)
-	if engine.Changes(doc.Command) && !r.Began {
+	if engine.Changes(doc.Command) && !r.Began && !ranApply(r) {
 		if err := c.standBack(ctx, doc); err != nil {
 			return err
 		}
@@ -101,6 +102,12 @@ func (c *Job) Do(asked context.Context, key string) error {
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	return c.leave(ctx, engine.ResultKey(doc), content)
+}
+
+// ranApply reports whether terraform was asked to apply, and so this container has
+// the claim. It may have refused before it changed anything.
+func ranApply(r run.Result) bool {
+	return slices.ContainsFunc(r.Steps, func(s run.StepTime) bool { return s.Name == "apply" })
 }
 
 // standBack makes sure that the job changes nothing before somebody is told so:
