@@ -37,7 +37,7 @@ func endpointOf(t *testing.T, maxBytes int64, take scheduled) (url string, r *ro
 }
 
 func head(length int, lines ...string) string {
-	lines = append([]string{"POST / HTTP/1.1", "Host: x", "Content-Type: application/json", "X-GitHub-Event: push", "X-GitHub-Delivery: g",
+	lines = append([]string{"POST / HTTP/1.1", "Host: x", "Content-Type: application/json", "X-GitHub-Event: ping", "X-GitHub-Delivery: g",
 		fmt.Sprint("Content-Length: ", length)}, lines...)
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
@@ -58,7 +58,7 @@ func post(t *testing.T, url string, body []byte) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for k, v := range map[string]string{"Content-Type": "application/json", "X-GitHub-Event": "push", "X-GitHub-Delivery": "g", "X-Hub-Signature-256": sign(secret, body)} {
+	for k, v := range map[string]string{"Content-Type": "application/json", "X-GitHub-Event": "ping", "X-GitHub-Delivery": "g", "X-Hub-Signature-256": sign(secret, body)} {
 		req.Header.Set(k, v)
 	}
 	resp, err := http.DefaultClient.Do(req)
@@ -145,7 +145,7 @@ func TestWhatIsNoDeliveryIsAnsweredBeforeItsBody(t *testing.T) {
 		"a short signature": {head(4<<20, "X-Hub-Signature-256: sha256=abcd"), 401},
 		"too large":         {head(4<<20+1, wellFormed), 413},
 		"another App":       {head(4<<20, wellFormed, "X-GitHub-Hook-Installation-Target-ID: 1"), 403},
-		"no event":          {strings.Replace(head(4<<20, wellFormed), "X-GitHub-Event: push\r\n", "", 1), 400},
+		"no event":          {strings.Replace(head(4<<20, wellFormed), "X-GitHub-Event: ping\r\n", "", 1), 400},
 		"no delivery id":    {strings.Replace(head(4<<20, wellFormed), "X-GitHub-Delivery: g\r\n", "", 1), 400},
 		"a form":            {strings.Replace(head(4<<20, wellFormed), "application/json", "application/x-www-form-urlencoded", 1), 415},
 	} {
@@ -194,7 +194,7 @@ func TestABodyWithoutALengthMustBeSmall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for k, v := range map[string]string{"Content-Type": "application/json", "X-GitHub-Event": "push", "X-GitHub-Delivery": "g", "X-Hub-Signature-256": sign(secret, body)} {
+		for k, v := range map[string]string{"Content-Type": "application/json", "X-GitHub-Event": "ping", "X-GitHub-Delivery": "g", "X-Hub-Signature-256": sign(secret, body)} {
 			req.Header.Set(k, v)
 		}
 		resp, err := http.DefaultClient.Do(req)
