@@ -53,7 +53,7 @@ type world struct {
 func (b *bencher) start(ctx context.Context, files github.Files, terraform string) (*world, error) {
 	b.worlds++
 	dir := filepath.Join(b.dir, fmt.Sprintf("world-%d", b.worlds))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "states"), 0o700); err != nil { // which the config gives to jobs
 		return nil, err
 	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
