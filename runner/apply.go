@@ -168,6 +168,13 @@ func (j *job) install(ctx context.Context, init []string) *run.Problem {
 	if _, err := j.afterInit(); err != nil {
 		return unexpected(err)
 	}
+	wrong, err := j.differsInState(plan)
+	if err != nil {
+		return unexpected(err)
+	}
+	if wrong != "" {
+		return planMismatch(plain(wrong))
+	}
 	for _, m := range plan.modules {
 		if j.fromCommit(m) {
 			continue

@@ -65,9 +65,20 @@ type initialModules struct {
 	files map[string]moduleFiles // by savedModule.Dir
 }
 
-// takeInit notes what init left, before a plan or an apply can change it. list is
-// the file with the modules, nil when there is none.
-func (j *job) takeInit(list []byte) error {
+// differsInState says in which way a plan file is of another state than init
+// prepared; empty when it is not.
+func (j *job) differsInState(plan planFile) (string, error) {
+	is, err := backendIn(j.backend)
+	if err != nil {
+		return "", err
+	}
+	return is.differs(plan.backend, j.doc.Project.Workspace), nil
+}
+
+// takeInit notes what init left, before a plan or an apply can change it: the
+// backendRecord and the moduleList, nil when there is none.
+func (j *job) takeInit(backend, list []byte) error {
+	j.backend = backend
 	modules, err := modulesOf(list)
 	if err != nil {
 		return fmt.Errorf("reading the list of modules: %w", err)
@@ -262,7 +273,9 @@ func (j *job) takePlan() *run.Problem {
 	wrong := ""
 	if err != nil {
 		wrong = err.Error()
-	} else {
+	} else if wrong, err = j.differsInState(plan); err != nil {
+		return unexpected(err)
+	} else if wrong == "" {
 		wrong = j.differs(plan, func(savedModule) bool { return true })
 	}
 	if wrong != "" {

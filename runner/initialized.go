@@ -123,7 +123,7 @@ func (j *job) recall(was initialized) bool {
 			return false
 		}
 	}
-	return j.takeInit(was.Modules) == nil && j.linkProviders(j.commit.lock.Bytes())
+	return j.takeInit(was.Backend, was.Modules) == nil && j.linkProviders(j.commit.lock.Bytes())
 }
 
 // leftByInit is what init left, as far as the runner reads it.
@@ -140,7 +140,7 @@ func (j *job) afterInit() (left leftByInit, err error) {
 	if left.lock, err = j.lock(); err != nil {
 		return left, fmt.Errorf("taking what init left: %w", err)
 	}
-	if err := j.takeInit(left.modules); err != nil {
+	if err := j.takeInit(left.backend, left.modules); err != nil {
 		return left, fmt.Errorf("taking what init left: %w", err)
 	}
 	return left, nil

@@ -29,11 +29,12 @@ const (
 	maxPlanEntries       = 50_000
 )
 
-// planFile is what a plan file holds besides the plan: a copy of the
-// configuration and of the lock file (a zip archive; Terraform's package
-// internal/plans/planfile). An apply runs that copy, not the files of the
-// commit, and terraform show tells nothing of it.
+// planFile is what a plan file holds that terraform show tells nothing of: the
+// backend of the plan, a copy of the configuration and of the lock file (a zip
+// archive; Terraform's package internal/plans/planfile). An apply runs that copy,
+// not the files of the commit, and changes the state in that backend.
 type planFile struct {
+	backend plannedBackend
 	lock    []byte // nil when there is none
 	modules []savedModule
 }
@@ -92,13 +93,17 @@ func readPlan(from io.ReaderAt, size int64) (planFile, error) {
 		}
 	}
 	modules, err := r.modules()
-	return planFile{lock: r.lock, modules: modules}, err
+	if r.backend == nil {
+		return planFile{}, notAPlan(errors.New("it has no plan"))
+	}
+	return planFile{backend: *r.backend, lock: r.lock, modules: modules}, err
 }
 
 // planReader gathers what the entries hold.
 type planReader struct {
 	left           int64 // bytes that may still be read, of all entries together
 	seen           map[string]bool
+	backend        *plannedBackend
 	lock, manifest []byte
 	files          map[string]moduleFiles // by the module's key
 }
@@ -109,8 +114,10 @@ func (r *planReader) entry(entry *zip.File) (err error) {
 	}
 	r.seen[entry.Name] = true
 	switch rest, ofModule := strings.CutPrefix(entry.Name, savedModules); {
-	case entry.Name == "tfplan", entry.Name == "tfstate", entry.Name == "tfstate-prev":
-		return nil // terraform show tells what these hold
+	case entry.Name == "tfplan":
+		return r.plan(entry)
+	case entry.Name == "tfstate", entry.Name == "tfstate-prev":
+		return nil // an apply compares them with the state in the backend
 	case entry.Name == lockFile:
 		r.lock, err = r.content(entry)
 		return err
@@ -133,6 +140,19 @@ func (r *planReader) entry(entry *zip.File) (err error) {
 		return nil
 	}
 	return errors.New("plan files have no such entry")
+}
+
+// plan reads where the plan has its state. What else is in it, terraform show
+// tells.
+func (r *planReader) plan(entry *zip.File) error {
+	f, err := entry.Open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	backend, err := readBackend(f)
+	r.backend = &backend
+	return err
 }
 
 func (r *planReader) content(entry *zip.File) ([]byte, error) {

@@ -46,7 +46,7 @@ type module struct {
 }
 
 func planOf(modules ...module) entries {
-	out := entries{{"tfplan", "a plan"}, {"tfstate", "{}"}, {"tfstate-prev", "{}"}}
+	out := entries{{"tfplan", localPlan}, {"tfstate", "{}"}, {"tfstate-prev", "{}"}}
 	var list []savedModule
 	for _, m := range modules {
 		list = append(list, m.savedModule)
@@ -60,6 +60,9 @@ func planOf(modules ...module) entries {
 	}
 	return append(out, [2]string{"tfconfig/modules.json", string(manifest)})
 }
+
+// localPlan is a plan of a project without a backend: TFPlan with its nulls.
+const localPlan = "\x6a\x2a\x0a\x05local\x12\x18\x0a\x16\x82\xa4path\xc0\xadworkspace_dir\xc0\x1a\x07default"
 
 // committed is a job whose commit has these files.
 func committed(files map[string]string) *job {
@@ -166,7 +169,7 @@ func TestAPlanOfAnotherConfigurationIsRefused(t *testing.T) {
 		"an entry twice":            {commit, append(whole(), [2]string{"tfconfig/m-/main.tf", "evil"}), "", nil, "it is there twice"},
 		"a manifest twice":          {commit, append(whole(), [2]string{"tfconfig/modules.json", "[]"}), "", nil, "it is there twice"},
 		"no list of modules":        {commit, planOf()[:3], "", nil, "no list of modules"},
-		"a key twice":               {commit, entries{{"tfconfig/modules.json", `[{"Key":"","Dir":"."},{"Key":"","Dir":"x"}]`}}, "", nil, "twice"},
+		"a key twice":               {commit, entries{{"tfplan", localPlan}, {"tfconfig/modules.json", `[{"Key":"","Dir":"."},{"Key":"","Dir":"x"}]`}}, "", nil, "twice"},
 		"files of no listed module": {commit, append(whole(), [2]string{"tfconfig/m-other/main.tf", "evil"}), "", nil, "does not list"},
 		"a file below a file":       {commit, append(whole(), [2]string{"tfconfig/m-/sub/main.tf", "evil"}), "", nil, "does not list"},
 		"an entry without a module": {commit, append(whole(), [2]string{"tfconfig/m-main.tf", "evil"}), "", nil, "belongs to no module"},

@@ -29,7 +29,7 @@ func planTooLarge(limit int64) *run.Problem {
 
 // planExchanged is for a plan file that is not what terraform makes of the commit.
 func planExchanged(detail string) *run.Problem {
-	return &run.Problem{Code: "plan_mismatch", Detail: detail, Message: "The plan file does not hold the configuration of this commit, so it was thrown away. Look for what changes files while Terraform plans, such as a program that the plan runs; then comment `/plan` again."}
+	return &run.Problem{Code: "plan_mismatch", Detail: detail, Message: "The plan file does not hold the configuration of this commit, or is of another state, so it was thrown away. Look for what changes files while Terraform plans, such as a program that the plan runs; then comment `/plan` again."}
 }
 
 // planUnreadable is for a plan file that cannot be compared with the commit.

@@ -17,11 +17,12 @@ import (
 //
 //	what                                  read by           at most
 //	plan.tfplan                           takePlan          JobLimits.PlanBytes
+//	backend of the plan inside of it      readBackend       maxBackend; it passes over maxPlanJSON
 //	configuration inside of it            readPlan          maxPlanConfiguration, maxPlanEntries
 //	terraform.out, terraform.err          clean, live       maxOutput; of show maxPlanJSON. Their own files: terraform has them open, no name of them
 //	.terraform.lock.hcl                   lock              maxLockFile
 //	.terraform/modules/modules.json       takeInit          maxInitFile
-//	.terraform/terraform.tfstate          remember          maxInitFile
+//	.terraform/terraform.tfstate          afterInit         maxInitFile
 //	configuration of installed modules    foundFiles        maxPlanConfiguration, maxPlanEntries
 //	packages in .terraform/providers      shareProviders    names alone: what is shared is downloaded again (providers.go)
 //	errored.tfstate, local state files    keepState         maxState

@@ -52,6 +52,7 @@ type job struct {
 	cliConfig string
 	commit    commit            // what the source holds of Terraform
 	initial   initialModules    // what init made of it
+	backend   []byte            // backendRecord, as init left it
 	planned   [sha256.Size]byte // digest of the plan that was taken
 	env       []string
 	alive     *os.File

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/vmihailenco/msgpack/v5"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -74,7 +76,7 @@ func PlanFile(t testing.TB, module map[string]string) (path string) {
 		t.Fatal(err)
 	}
 	w := zip.NewWriter(f)
-	entries := map[string]string{"tfplan": "a plan", "tfconfig/modules.json": `[{"Key": "", "Dir": "."}]`,
+	entries := map[string]string{"tfplan": TFPlan(t, "local", map[string]any{"path": nil, "workspace_dir": nil}, "default"), "tfconfig/modules.json": `[{"Key": "", "Dir": "."}]`,
 		".terraform.lock.hcl": "provider \"registry.terraform.io/example/fake\" {\n  version = \"1.0.0\"\n  hashes = [\n    \"h1:none=\",\n  ]\n}\n"}
 	for name, content := range module {
 		entries["tfconfig/m-/"+name] = content
@@ -92,6 +94,24 @@ func PlanFile(t testing.TB, module map[string]string) (path string) {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TFPlan is the message that is the plan in a plan file, of a state in this
+// backend and workspace, and nothing else.
+func TFPlan(t testing.TB, kind string, config any, workspace string) string {
+	t.Helper()
+	packed, err := msgpack.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	field := func(to []byte, number protowire.Number, content string) []byte {
+		return protowire.AppendString(protowire.AppendTag(to, number, protowire.BytesType), content)
+	}
+	backend := field(nil, 1, kind)
+	backend = field(backend, 2, string(field(nil, 1, string(packed))))
+	backend = field(backend, 3, workspace)
+	plan := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 3) // version of the format
+	return string(field(field(plan, 13, string(backend)), 14, "1.11.4"))
 }
 
 // Archive packs files as a source archive.
