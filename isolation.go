@@ -16,8 +16,8 @@ import (
 var apart = map[jail.Property]string{
 	jail.Files:       "files of the machine",
 	jail.Environment: "the memory and environment of other processes",
-	jail.Signals:     "other processes, which they could kill",
-	jail.Lifetime:    "what comes after them: they could leave processes behind",
+	jail.Signals:     "the signals, limits and priorities of other processes",
+	jail.Lifetime:    "what runs after they have ended",
 	jail.Limited:     "the rest of the machine's memory and processes",
 }
 

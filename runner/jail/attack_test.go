@@ -115,6 +115,37 @@ var attacks = map[string]func(args []string) error{
 		}
 		return nil
 	},
+	"chmodopen": func(args []string) error { // of a file that is only read
+		f, err := os.Open(args[0])
+		if err != nil {
+			return err
+		}
+		before, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		if err := f.Chmod(0o604); err != nil {
+			return err
+		}
+		if after, err := f.Stat(); err != nil || after.Mode() == before.Mode() {
+			return fmt.Errorf("nothing changed: %v", err)
+		}
+		return nil
+	},
+	"chownopen": func(args []string) error {
+		f, err := os.Open(args[0])
+		if err != nil {
+			return err
+		}
+		return f.Chown(-1, os.Getgid())
+	},
+	"attributeopen": func(args []string) error {
+		f, err := os.Open(args[0])
+		if err != nil {
+			return err
+		}
+		return unix.Fsetxattr(int(f.Fd()), "user.x", []byte("x"), 0)
+	},
 	"environ": func(args []string) error {
 		content, err := os.ReadFile("/proc/" + args[0] + "/environ")
 		if err == nil && !strings.Contains(string(content), secret) {
@@ -151,6 +182,10 @@ var attacks = map[string]func(args []string) error{
 		}
 		return unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	},
+	"limit": func(args []string) error { // a second of work later it is killed, however it is guarded
+		return unix.Prlimit(number(args[0]), unix.RLIMIT_CPU, &unix.Rlimit{}, nil)
+	},
+	"slow": func(args []string) error { return slow(args[0], number(args[1])) },
 	"abstract": func(args []string) error {
 		c, err := net.Dial("unix", "@"+args[0])
 		if err != nil {
@@ -181,6 +216,25 @@ var attacks = map[string]func(args []string) error{
 		}
 		return err
 	},
+	"ownmemory": func([]string) error { // it outlives who made it
+		_, err := unix.SysvShmGet(unix.IPC_PRIVATE, 4096, unix.IPC_CREAT|0o600)
+		return err
+	},
+	"semaphore": func([]string) error { return call(unix.SYS_SEMGET, unix.IPC_PRIVATE, 1, unix.IPC_CREAT|0o600) },
+	"messages":  func([]string) error { return call(unix.SYS_MSGGET, unix.IPC_PRIVATE, unix.IPC_CREAT|0o600) },
+	"queue": func([]string) error {
+		name := []byte("lockkeeper-test\x00")
+		at := uintptr(unsafe.Pointer(&name[0]))
+		err := call(unix.SYS_MQ_OPEN, at, unix.O_CREAT|unix.O_RDWR, 0o600, 0)
+		if err == nil {
+			_ = call(unix.SYS_MQ_UNLINK, at)
+		}
+		return err
+	},
+	"memfd": func([]string) error { // what is in it is memory of no process
+		_, err := unix.MemfdCreate("x", 0)
+		return err
+	},
 	"iouring": func([]string) error {
 		params := make([]byte, 256)
 		_, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&params[0])), 0)
@@ -208,6 +262,15 @@ var attacks = map[string]func(args []string) error{
 		}
 		runtime.KeepAlive(all)
 		return nil
+	},
+	"allocateshared": func([]string) error {
+		b, err := unix.Mmap(-1, 0, 600<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		time.Sleep(time.Minute) // it is ended, or succeeds
+		runtime.KeepAlive(b)
+		return err
 	},
 	"open": func([]string) error {
 		for range 20000 {
@@ -259,6 +322,40 @@ var attacks = map[string]func(args []string) error{
 			time.Sleep(5 * time.Millisecond)
 		}
 	},
+}
+
+// slow takes the processor away from another process, in one of many ways.
+func slow(how string, pid int) error {
+	var cpus unix.CPUSet
+	cpus.Set(0)
+	parameter := int32(0)
+	at, of := uintptr(unsafe.Pointer(&parameter)), uintptr(pid)
+	switch how {
+	case "affinity":
+		return unix.SchedSetaffinity(pid, &cpus)
+	case "scheduler":
+		return call(unix.SYS_SCHED_SETSCHEDULER, of, unix.SCHED_BATCH, at)
+	case "parameter":
+		return call(unix.SYS_SCHED_SETPARAM, of, at)
+	case "attributes":
+		return unix.SchedSetAttr(pid, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH, Nice: 19}, 0)
+	case "priority":
+		return unix.Setpriority(unix.PRIO_PROCESS, pid, 19)
+	case "priority of a user":
+		return unix.Setpriority(unix.PRIO_USER, 0, 19)
+	case "disk":
+		const process, idle = 1, 3 << 13
+		return call(unix.SYS_IOPRIO_SET, process, of, idle)
+	}
+	panic(how)
+}
+
+// call makes a system call that has no function.
+func call(number uintptr, args ...uintptr) error {
+	var a [6]uintptr
+	copy(a[:], args)
+	_, _, errno := unix.Syscall6(number, a[0], a[1], a[2], a[3], a[4], a[5])
+	return errnoOf(errno)
 }
 
 // daemon leaves a process behind that has a session of its own, holds the output

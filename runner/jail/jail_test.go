@@ -262,7 +262,11 @@ func (o *outside) on(c *cell) map[Property][][]string {
 			{"create", "/usr/lockkeeper-was-here"}, {"create", "/lockkeeper-was-here"}, {"write", "/etc/hosts"},
 		},
 		Environment: {{"environ", o.pid}, {"memory", o.pid, o.at}, {"trace", o.pid}, {"openfile", o.pid}},
-		Signals:     {{"kill", o.pid}, {"killpidfd", o.pid}},
+		Signals: {
+			{"limit", o.pid}, {"slow", "affinity", o.pid}, {"slow", "scheduler", o.pid}, {"slow", "parameter", o.pid}, {"slow", "attributes", o.pid},
+			{"slow", "priority", o.pid}, {"slow", "priority of a user", o.pid}, {"slow", "disk", o.pid},
+			{"kill", o.pid}, {"killpidfd", o.pid},
+		},
 	}
 }
 
@@ -294,13 +298,47 @@ func TestInJailNothingOutsideIsReached(t *testing.T) {
 	if content, err := os.ReadFile(o.file); err != nil || string(content) != secret {
 		t.Errorf("the file is changed: %q, %v", content, err)
 	}
-	for _, a := range [][]string{{"namespaces"}, {"userspace"}, {"iouring"}, {"keys"}} {
+	for _, a := range [][]string{{"namespaces"}, {"userspace"}, {"iouring"}, {"keys"}, {"ownmemory"}, {"semaphore"}, {"messages"}, {"queue"}, {"memfd"}} {
 		if c.attack(t, a...) {
 			t.Errorf("%v succeeded", a)
 		}
 	}
 	if os.Getuid() == 0 && c.attack(t, "root") {
 		t.Error("it became root again")
+	}
+}
+
+// What a jail may only read keeps its mode, owner and attributes, also for those
+// who have opened it.
+func TestInJailWhatIsReadIsNotChanged(t *testing.T) {
+	missing := inMachine(t)
+	o := newOutside(t)
+	c := newCell(t, Config{Mode: mode(missing), Box: Box{Read: []string{filepath.Dir(o.private)}}}, nil)
+	before, err := os.Stat(o.private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, attack := range []string{"chmod", "chmodopen", "chownopen", "attributeopen"} {
+		if c.attack(t, attack, o.private) {
+			t.Errorf("%s succeeded (%+v)", attack, c.layers)
+		}
+	}
+	if after, err := os.Stat(o.private); err != nil || after.Mode() != before.Mode() {
+		t.Errorf("the mode of a file that is only read is now %v: %v", after.Mode(), err)
+	}
+}
+
+// A program changes what is its own: nothing here is only for others.
+func TestInJailProcessesChangeThemselves(t *testing.T) {
+	missing := inMachine(t)
+	c := newCell(t, Config{Mode: mode(missing)}, nil)
+	for _, a := range [][]string{
+		{"limit", "0"}, {"slow", "affinity", "0"}, {"slow", "scheduler", "0"}, {"slow", "parameter", "0"}, {"slow", "attributes", "0"},
+		{"slow", "priority", "0"}, {"slow", "disk", "0"},
+	} {
+		if !c.attack(t, a...) {
+			t.Errorf("%v does not work:\n%s", a, c.printed(t))
+		}
 	}
 }
 
@@ -411,6 +449,10 @@ func TestInJailLimitsHold(t *testing.T) {
 	exit, err = c.Run(t.Context(), c.command("allocate"))
 	if err != nil || exit.Success() || exit.Broke != LimitMemory && exit.Memory < limits.Memory*8/10 {
 		t.Errorf("much memory: %+v, %v", exit, err)
+	}
+	exit, err = c.Run(t.Context(), c.command("allocateshared"))
+	if err != nil || exit.Broke != LimitMemory {
+		t.Errorf("much shared memory: %+v, %v", exit, err)
 	}
 	if c.attack(t, "open") {
 		t.Error("20,000 files are open")

@@ -30,6 +30,8 @@ func (o *outside) everyAttack(c *cell) map[string][]string {
 		"read keys":             {"keys"},
 		"use io_uring":          {"iouring"},
 		"kill":                  {"kill", o.pid},
+		"limit a process":       {"limit", o.pid},
+		"slow a process":        {"slow", "affinity", o.pid},
 	}
 }
 
@@ -43,7 +45,7 @@ func succeed(t *testing.T, c Config, without func(*layers)) []string {
 	jailed := newCell(t, c, without)
 	for name := range o.everyAttack(jailed) {
 		o, jailed := o, jailed
-		if name == "kill" || name == "take a file away" || name == "write a file" || name == "change a mode" {
+		if name == "kill" || name == "limit a process" || name == "take a file away" || name == "write a file" || name == "change a mode" {
 			o = newOutside(t)
 		}
 		if jailed.attack(t, o.everyAttack(jailed)[name]...) {
@@ -63,16 +65,19 @@ var mutations = map[string]struct {
 }{
 	"nothing":  {func(*layers) {}, nil, nil},
 	"mounts":   {func(l *layers) { l.Mount = false }, []string{"speak to a socket"}, []string{"speak to a socket"}},
-	"PID, IPC": {func(l *layers) { l.PID = false }, []string{"read shared memory"}, nil}, // as root the user id stops that, too
+	"PID, IPC": {func(l *layers) { l.PID = false }, nil, nil},
 	"Landlock": {func(l *layers) { l.Landlock = 0 }, []string{"speak to an abstract"}, []string{"speak to an abstract"}},
 	"seccomp": {func(l *layers) { l.Seccomp = false },
 		[]string{"make a user namespace", "read keys", "use io_uring"}, []string{"make a user namespace", "read keys", "use io_uring"}},
 	"user id": {func(l *layers) { l.UID = 0 }, nil, []string{"read a private file"}},
 	// What one layer stops has a second one for nearly everything. Two at a time
 	// show that.
-	"PID, IPC and user id": {func(l *layers) { l.PID, l.UID = false, 0 }, []string{"read shared memory"}, []string{"read a private file", "read shared memory"}},
+	"PID, IPC and seccomp": {func(l *layers) { l.PID, l.Seccomp = false, false },
+		[]string{"limit a process", "make a user namespace", "read keys", "read shared memory", "slow a process", "use io_uring"},
+		[]string{"make a user namespace", "read keys", "use io_uring"}}, // as root the user id stops the others, too
+	"PID, IPC and user id": {func(l *layers) { l.PID, l.UID = false, 0 }, nil, []string{"read a private file"}},
 	"PID, IPC and Landlock": {func(l *layers) { l.PID, l.Landlock = false, 0 },
-		[]string{"kill", "read shared memory", "speak to an abstract"}, []string{"speak to an abstract"}},
+		[]string{"kill", "speak to an abstract"}, []string{"speak to an abstract"}},
 	"mounts and Landlock": {func(l *layers) { l.Mount, l.Landlock = false, 0 },
 		[]string{"read a file", "speak to a socket", "speak to an abstract", "take a file away", "write a file"},
 		[]string{"speak to a socket", "speak to an abstract"}},
@@ -132,13 +137,13 @@ func TestInJailLayersAlone(t *testing.T) {
 		"mounts": {func(l, all *layers) { l.User, l.Mount = all.User, true },
 			[]string{"read a file", "write a file", "change a mode", "take a file away", "read an environment", "speak to a socket"}, false},
 		"PID, IPC": {func(l, all *layers) { l.User, l.PID = all.User, true },
-			[]string{"read memory", "trace", "take an open file", "kill", "read shared memory"}, false},
+			[]string{"read memory", "trace", "take an open file", "kill", "read shared memory", "limit a process", "slow a process"}, false},
 		"Landlock": {func(l, all *layers) { l.Landlock = all.Landlock },
 			[]string{"read a file", "write a file", "take a file away", "read an environment", "read memory", "trace", "take an open file", "kill", "speak to an abstract"}, false},
 		"seccomp": {func(l, _ *layers) { l.Seccomp = true },
-			[]string{"read memory", "trace", "take an open file", "make a user namespace", "read keys", "use io_uring"}, false},
+			[]string{"read memory", "trace", "take an open file", "make a user namespace", "read keys", "use io_uring", "read shared memory", "limit a process", "slow a process"}, false},
 		"user id": {func(l, all *layers) { l.UID = all.UID },
-			[]string{"read a file", "write a file", "change a mode", "take a file away", "read an environment", "read memory", "trace", "take an open file", "kill", "read shared memory", "read a private file"}, true},
+			[]string{"read a file", "write a file", "change a mode", "take a file away", "read an environment", "read memory", "trace", "take an open file", "kill", "read shared memory", "read a private file", "limit a process", "slow a process"}, true},
 	} {
 		if c.root && os.Getuid() != 0 {
 			continue

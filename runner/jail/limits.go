@@ -40,9 +40,12 @@ func (s *supervisor) setLimits() error {
 
 // limitMemory bounds the memory of a command that was just started, and of each
 // process that it starts. The supervisor itself may need more than a small limit.
+// The filter of the thread that starts commands refuses it.
 func (s *supervisor) limitMemory(pid int) {
 	limit := uint64(s.Box.Limits.Memory)
-	_ = unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}, nil) // an error means that it has ended
+	_ = s.elsewhere(func() error { // an error means that it has ended
+		return unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}, nil)
+	})
 }
 
 // supervisorThreads is more than a supervisor has. Its user may be that of the
@@ -59,7 +62,7 @@ const lookEvery = 100 * time.Millisecond
 
 // use is what the processes of a jail take together.
 type use struct {
-	memory int64 // bytes that they do not share
+	memory int64 // bytes that are not of files; what several share counts for each
 	tasks  int   // processes and their threads
 }
 
@@ -80,11 +83,14 @@ func useBelow(pid int) use {
 func useOf(pid int) use {
 	base := "/proc/" + strconv.Itoa(pid)
 	var u use
-	if content, err := os.ReadFile(base + "/statm"); err == nil {
-		fields := append(strings.Fields(string(content)), "0", "0", "0")
-		resident, _ := strconv.ParseInt(fields[1], 10, 64)
-		shared, _ := strconv.ParseInt(fields[2], 10, 64)
-		u.memory = (resident - shared) * int64(os.Getpagesize())
+	if content, err := os.ReadFile(base + "/status"); err == nil {
+		for line := range strings.Lines(string(content)) {
+			fields := strings.Fields(line)
+			if len(fields) > 1 && (fields[0] == "RssAnon:" || fields[0] == "RssShmem:") {
+				kib, _ := strconv.ParseInt(fields[1], 10, 64)
+				u.memory += kib << 10
+			}
+		}
 	}
 	if threads, err := os.ReadDir(base + "/task"); err == nil {
 		u.tasks = len(threads)

@@ -72,7 +72,7 @@ func probe(ctx context.Context, dir string) (Report, error) {
 	}
 	report.reached(Files, exit.Code&reachedFile != 0)
 	report.reached(Environment, exit.Code&reachedMemory != 0)
-	report.reached(Signals, v.ended())
+	report.reached(Signals, v.ended() || exit.Code&reachedLimits != 0)
 	report.reached(Lifetime, len(childrenOf(j.process.Process.Pid)) > 0)
 	report.reached(Limited, exit.Code&reachedFiles != 0)
 	return report, nil
@@ -166,6 +166,7 @@ const (
 	reachedFile               // it read the file
 	reachedMemory             // it read the environment or memory of the process
 	reachedFiles              // it opened more files than it may
+	reachedLimits             // it set a limit of the process, which is as good as a signal
 )
 
 // probing is a process of a probe: the one outside, the one in the jail, or what
@@ -197,6 +198,9 @@ func reach(private, victim, at string) int {
 	_, environErr := os.Open(filepath.Join("/proc", victim, "environ"))
 	if err == nil || environErr == nil {
 		code |= reachedMemory
+	}
+	if unix.Prlimit(pid, unix.RLIMIT_CPU, &unix.Rlimit{}, nil) == nil {
+		code |= reachedLimits
 	}
 	_ = unix.Kill(pid, unix.SIGKILL)
 	stay := exec.Command(os.Args[0], supervisorName, "linger")

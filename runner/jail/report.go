@@ -9,7 +9,7 @@ type Property string
 const (
 	Files       Property = "files"       // no foreign file can be read or written
 	Environment Property = "environment" // nor the environment or memory of a foreign process
-	Signals     Property = "signals"     // no process outside can be signalled
+	Signals     Property = "signals"     // no process outside can be signalled, limited or slowed
 	Lifetime    Property = "lifetime"    // nothing outlives its command
 	Limited     Property = "limits"      // memory, processes, open files and sizes of files are bounded
 )
@@ -68,7 +68,7 @@ func (l layers) holds() Report {
 	return Report{
 		means(Files, when(l.Mount, namespaces), when(l.Landlock > 0, landlock), when(l.UID != 0, user)),
 		means(Environment, when(l.Mount && l.PID, namespaces), when(l.Landlock > 0, landlock), when(l.UID != 0, user)),
-		means(Signals, when(l.PID, namespaces), when(l.Landlock >= landlockScopes, landlock), when(l.UID != 0, user)),
+		means(Signals, when(l.PID, namespaces), when(l.Landlock >= landlockScopes && l.Seccomp, landlock), when(l.UID != 0, user)),
 		means(Lifetime, when(l.PID, namespaces), when(l.UID != 0, user), ended),
 		means(Limited, "resource limits, and a look at all processes every 100 ms"),
 	}

@@ -40,7 +40,7 @@ func (s *supervisor) restrict() error {
 		}
 	}
 	if s.Layers.Seccomp {
-		more := terminalInput
+		more := slices.Concat(onlyItself, terminalInput)
 		if !s.Layers.Mount && s.Layers.UID == 0 {
 			more = append(attributes(), more...)
 		}

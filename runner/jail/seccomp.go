@@ -2,17 +2,22 @@ package jail
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // refused are system calls that nothing in a jail needs: they read or change
-// other processes, keep keys beyond a process, change what is mounted where, or
-// are large and young parts of the kernel in which most ways out were found.
+// other processes, keep keys and messages beyond a process or memory that is of
+// none, change what is mounted where, or are large and young parts of the kernel
+// in which most ways out were found.
 var refused = []uintptr{
 	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PIDFD_GETFD, unix.SYS_KCMP,
 	unix.SYS_PROCESS_MADVISE, unix.SYS_MIGRATE_PAGES, unix.SYS_MOVE_PAGES,
+	unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SHMCTL, unix.SYS_MEMFD_CREATE, unix.SYS_MEMFD_SECRET,
+	unix.SYS_SEMGET, unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP, unix.SYS_SEMCTL, unix.SYS_MSGGET, unix.SYS_MSGSND, unix.SYS_MSGRCV, unix.SYS_MSGCTL,
+	unix.SYS_MQ_OPEN, unix.SYS_MQ_UNLINK,
 	unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY,
 	unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT,
 	unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE, unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR,
@@ -33,7 +38,7 @@ const newNamespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID 
 const (
 	offsetNumber = 0
 	offsetArch   = 4
-	offsetArg0   = 16
+	offsetArg0   = 16 // its low half: both architectures are little-endian
 	offsetArg1   = 24
 )
 
@@ -72,15 +77,41 @@ var terminalInput = []unix.SockFilter{
 	jump(unix.BPF_JEQ, unix.SYS_IOCTL, 0, 4), load(offsetArg1), jump(unix.BPF_JEQ, unix.TIOCSTI, 0, 1), refuse(unix.EPERM), permit,
 }
 
-// attributes are calls that change the mode, owner or times of a file by its
-// name. Landlock does not look at them. Those that programs use when they unpack
-// files do nothing and say that they did.
+// onlyIf refuses a call unless its first arguments are these. It compares the low
+// halves: all of these arguments are an int for the kernel, which does not look at
+// the rest, and what a C library leaves there is not defined.
+func onlyIf(call uintptr, args ...uint32) []unix.SockFilter {
+	n := uint8(len(args))
+	out := []unix.SockFilter{jump(unix.BPF_JEQ, uint32(call), 0, 2*n+2)}
+	for i, arg := range args {
+		out = append(out, load(offsetArg0+8*uint32(i)), jump(unix.BPF_JEQ, arg, 0, 2*(n-uint8(i))-1))
+	}
+	return append(out, permit, refuse(unix.EPERM))
+}
+
+// ioprioWhoProcess is IOPRIO_WHO_PROCESS.
+const ioprioWhoProcess = 1
+
+// onlyItself are calls by which a process limits or slows another one of the same
+// user: a limit of the processor's time kills. Landlock does not look at them. 0
+// is the caller; its own number is refused, too, for a filter does not know it.
+var onlyItself = slices.Concat(
+	onlyIf(unix.SYS_PRLIMIT64, 0),
+	onlyIf(unix.SYS_SCHED_SETAFFINITY, 0), onlyIf(unix.SYS_SCHED_SETSCHEDULER, 0), onlyIf(unix.SYS_SCHED_SETPARAM, 0), onlyIf(unix.SYS_SCHED_SETATTR, 0),
+	onlyIf(unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0), onlyIf(unix.SYS_IOPRIO_SET, ioprioWhoProcess, 0),
+)
+
+// attributes are calls that change the mode, owner, times or attributes of a file,
+// by its name or when it is open, also only to be read. Landlock does not look at
+// them. Those that programs use when they unpack files do nothing and say that
+// they did.
 func attributes() []unix.SockFilter {
 	var out []unix.SockFilter
-	for _, call := range append(ownerCalls, unix.SYS_SETXATTR, unix.SYS_LSETXATTR, unix.SYS_REMOVEXATTR, unix.SYS_LREMOVEXATTR, unix.SYS_FCHOWNAT) {
+	for _, call := range append(ownerCalls, unix.SYS_SETXATTR, unix.SYS_LSETXATTR, unix.SYS_REMOVEXATTR, unix.SYS_LREMOVEXATTR, unix.SYS_FCHOWNAT,
+		unix.SYS_FCHOWN, unix.SYS_FSETXATTR, unix.SYS_FREMOVEXATTR, unix.SYS_SETXATTRAT, unix.SYS_REMOVEXATTRAT, unix.SYS_FILE_SETATTR) {
 		out = append(out, jump(unix.BPF_JEQ, uint32(call), 0, 1), refuse(unix.EPERM))
 	}
-	for _, call := range append(modeCalls, unix.SYS_FCHMODAT, unix.SYS_FCHMODAT2, unix.SYS_UTIMENSAT) {
+	for _, call := range append(modeCalls, unix.SYS_FCHMOD, unix.SYS_FCHMODAT, unix.SYS_FCHMODAT2, unix.SYS_UTIMENSAT) {
 		out = append(out, jump(unix.BPF_JEQ, uint32(call), 0, 1), refuse(0))
 	}
 	return out
