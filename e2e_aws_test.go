@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,7 +33,9 @@ func newAccount(t *testing.T) *account {
 // newAccountWith is newAccount with variables of the image beside its own.
 func newAccountWith(t *testing.T, env map[string]string) *account {
 	t.Helper()
-	program := awstest.Image{Entrypoint: []string{os.Args[0]}, Env: map[string]string{asLockkeeper: "1"}}
+	program := awstest.Image{Entrypoint: []string{os.Args[0]}, Env: map[string]string{
+		asLockkeeper: "1", jobsWrite: filepath.Join(filepath.Dir(t.TempDir()), "*", "states"), // of every stage of the test
+	}}
 	maps.Copy(program.Env, env)
 	const image = awstest.Account + ".dkr.ecr." + awstest.Region + ".amazonaws.com/lockkeeper"
 	e := awstest.Start(t, awstest.Options{

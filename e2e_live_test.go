@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -103,7 +104,9 @@ func TestT41_PeopleSeeWhatLongJobsPrint(t *testing.T) {
 // What people see of a job in a container is what they see of one on the server.
 func TestT41_PeopleSeeWhatLongJobsPrintOnAWS(t *testing.T) {
 	dir := t.TempDir()
-	a := newAccountWith(t, map[string]string{"PATH": dir + ":" + os.Getenv("PATH")})
+	a := newAccountWith(t, map[string]string{
+		"PATH": dir + ":" + os.Getenv("PATH"), jobsWrite: dir + ":" + filepath.Join(filepath.Dir(dir), "*", "states"),
+	})
 	a.secret(t, "lockkeeper/plan/token", liveToken)
 	a.secret(t, "lockkeeper/apply/token", liveToken)
 	s := &story{newStage(t, a.engine)}

@@ -20,6 +20,10 @@ type jobCmd struct {
 	Memory   int64  `help:"MiB of memory that the container has; left out: not known, and the job may have 4 GiB." env:"LOCKKEEPER_MEMORY,AWS_LAMBDA_FUNCTION_MEMORY_SIZE"`
 }
 
+// jobWrites are directories beside a job's own that its terraform may write. Only
+// tests have some, with states in them: in AWS nothing of a container is kept.
+var jobWrites []string
+
 func (c *jobCmd) Run(ctx context.Context) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -38,7 +42,7 @@ func (c *jobCmd) Run(ctx context.Context) error {
 			b, err := binaries.Binary(ctx, wanted)
 			return b.Path, b.String(), err
 		},
-		Evaluator: evaluator, Dir: cmp.Or(c.Scratch, os.TempDir()), Memory: c.Memory << 20, Function: function,
+		Evaluator: evaluator, Write: jobWrites, Dir: cmp.Or(c.Scratch, os.TempDir()), Memory: c.Memory << 20, Function: function,
 	})
 	if function {
 		container.Serve(job)

@@ -35,6 +35,9 @@ import (
 // its own executable as runner, so that word alone does, too.
 const asLockkeeper = "LOCKKEEPER_TEST_MAIN"
 
+// jobsWrite has patterns of directories that the jobs of the AWS engine may write.
+const jobsWrite = "LOCKKEEPER_TEST_JOBS_WRITE"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(insideUser) != "" {
 		fmt.Fprintln(os.Stderr, enterWorld())
@@ -47,6 +50,10 @@ func TestMain(m *testing.M) {
 		if err := serveMetadata(); err != nil {
 			os.Exit(complain(err))
 		}
+	}
+	for _, pattern := range filepath.SplitList(os.Getenv(jobsWrite)) {
+		dirs, _ := filepath.Glob(pattern)
+		jobWrites = append(jobWrites, dirs...)
 	}
 	if os.Getenv(asLockkeeper) != "" || os.Getenv(handedFD) != "" || len(os.Args) > 1 && (os.Args[1] == "runner" || os.Args[1] == reachWord) {
 		os.Exit(command(os.Args[1:]))
