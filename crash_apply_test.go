@@ -21,6 +21,7 @@ func TestT35KilledDuringAnApplyNothingIsAppliedTwice(t *testing.T) {
 	var shim string
 	s := newStage(t, func(c map[string]any) {
 		shim = filepath.Join(filepath.Dir(c["data_dir"].(string)), "terraform")
+		aScript(c)
 		c["terraform"] = map[string]any{"binaries": []string{shim}}
 	})
 	_, arm := s.terraformThatKills()

@@ -90,7 +90,7 @@ status=$?
 trap_is "after $1"
 exit $status
 `, real, trap, pid)
-	s.check(os.WriteFile(shim, []byte(script), 0o700))
+	s.check(os.WriteFile(shim, []byte(script), 0o755))
 	return shim, func(when, step string) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -105,6 +105,7 @@ exit $status
 func TestKilledAtManyPointsStillOneFinalComment(t *testing.T) {
 	var shim string
 	s := newStage(t, func(c map[string]any) {
+		aScript(c)
 		shim = filepath.Join(filepath.Dir(c["data_dir"].(string)), "terraform")
 		c["terraform"] = map[string]any{"binaries": []string{shim}}
 	})
