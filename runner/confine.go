@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner/jail"
@@ -110,6 +111,8 @@ func (j *job) limitBroken(exit jail.Exit, printed string) *run.Problem {
 	limits := j.options.Limits.WithDefaults()
 	says := func(text string) bool { return strings.Contains(printed, text) }
 	switch {
+	case exit.Signal == int(syscall.SIGSEGV) && exit.Memory >= limits.Memory/8: // a program that got no more of it
+		return memoryExceeded(limits.Memory, printed)
 	case exit.Broke == jail.LimitMemory, exit.Memory >= limits.Memory/10*9, says("annot allocate memory"), says("ut of memory"):
 		return memoryExceeded(limits.Memory, printed)
 	case exit.Broke == jail.LimitProcesses, says("Cannot fork"), says("fork: "), says("fork/exec") && says("temporarily unavailable"), says("failed to create new OS thread"):
