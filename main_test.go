@@ -215,7 +215,7 @@ func (s *stage) poll(what string, cond func() bool) {
 		if time.Now().After(deadline) {
 			s.Fatalf("still waiting for %s: %s; the conversation so far:\n%s", what, s.unfinished(), s.conversation(1))
 		}
-		time.Sleep(2 * time.Millisecond) // between looks; the condition decides
+		time.Sleep(20 * time.Millisecond) // between looks, which cost more than what they wait for; the condition decides
 	}
 }
 
