@@ -136,7 +136,6 @@ func try(ctx context.Context, c Config, l layers, owner user) (*Jail, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = theirs.Close() }()
 	cmd := supervisorCommand(l, groups)
 	if c.Binary != "" {
 		cmd.Path = c.Binary
@@ -145,7 +144,9 @@ func try(ctx context.Context, c Config, l layers, owner user) (*Jail, error) {
 	if owner.held != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, owner.held)
 	}
-	if err := startDumpable(cmd); err != nil {
+	err = startDumpable(cmd)
+	_ = theirs.Close() // else this process would wait for an answer from itself
+	if err != nil {
 		_ = ours.Close()
 		return nil, fmt.Errorf("starting the supervisor: %w", err)
 	}
