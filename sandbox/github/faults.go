@@ -28,6 +28,7 @@ type Faults struct {
 	duplicate int
 	reorder   int
 	delay     time.Duration
+	together  bool
 }
 
 // failure answers the next calls of an operation with something else.
@@ -201,6 +202,16 @@ func (f *Faults) ReorderWebhooks(n int) { f.set(func() { f.reorder = n }) }
 
 // DelayWebhooks sends each delivery that much later by the double's clock; see Advance.
 func (f *Faults) DelayWebhooks(d time.Duration) { f.set(func() { f.delay = d }) }
+
+// SendAtOnce sends up to 64 deliveries at once, each as soon as it is there and in no order, as GitHub does. Off, as at first,
+// each one waits for the answer to the one before.
+func (f *Faults) SendAtOnce(on bool) { f.set(func() { f.together = on }) }
+
+func (f *Faults) atOnce() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.together
+}
 
 // holding tells how many deliveries must be there before any is sent (0: no reordering) and how late each is.
 func (f *Faults) holding() (reorder int, delay time.Duration) {
