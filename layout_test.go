@@ -19,14 +19,17 @@ var layout = map[string][]string{
 	"project":  {},
 	"run":      {"fair"},
 
+	// Where symbolic links of a tree lead.
+	"links": {},
+
 	// Whose turn it is, for whoever has slots to give.
 	"fair": {},
 
 	// Adapters know the domain, never each other.
 	"store":         {"run"},
-	"artifact":      {"run", "artifact"},
+	"artifact":      {"run", "artifact", "links"},
 	"reserve":       {},
-	"pull":          {"project"},
+	"pull":          {"project", "links"},
 	"report":        {"run", "report/markdown", "fair"},
 	"server":        {"run", "policy", "commands", "fair"},
 	"server/config": {},
@@ -35,7 +38,7 @@ var layout = map[string][]string{
 	"prepare": {"run", "policy", "project", "pull"},
 
 	// Inside a job there is no GitHub; the engine starts the runner.
-	"runner":              {"run", "project", "artifact", "runner", "runner/*"},
+	"runner":              {"run", "project", "artifact", "links", "runner", "runner/*"},
 	"backend/local":       {"run", "artifact", "runner", "runner/*", "backend/local/*", "fair"},
 	"backend/backendtest": {"run", "artifact"},
 

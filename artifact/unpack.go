@@ -11,11 +11,13 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/lockkeeper/lockkeeper/links"
 )
 
 // Limits bound what Unpack writes. A zero field means its default.
 type Limits struct {
-	Files     int   // how many files; default 100,000
+	Files     int   // how many files and links; default 100,000
 	FileBytes int64 // of one file; default 256 MiB
 	Bytes     int64 // of all files together; default 1 GiB
 
@@ -23,6 +25,8 @@ type Limits struct {
 	// for nowhere. What it gets is the archive's, whatever happens to the file
 	// afterwards. Nil notes nothing.
 	Note func(name string) io.Writer
+	// NoteLink gets each link and its text. Nil notes nothing.
+	NoteLink func(name, to string)
 }
 
 func (l Limits) orDefault() Limits {
@@ -47,9 +51,12 @@ const maxWindow = 8 << 20
 var ErrUnsafe = errors.New("the source archive is not acceptable")
 
 // Unpack writes the files of a zstd-compressed tar archive below dir, which
-// should be empty. It accepts plain files with clean relative names and nothing
-// else: no links, devices, directories, duplicates or absolute names, no
-// component "..", nothing after the end, and never more than the limits.
+// should be empty. It accepts plain files and symbolic links with clean relative
+// names and nothing else: no hard links, devices, directories, duplicates or
+// absolute names, no component "..", nothing after the end, and never more than
+// the limits. A link may lead to nothing, but never out of dir, whichever links it
+// leads through; links are made when every file is there, and nothing is written
+// through one.
 //
 // It reads r to its end, so that a reader from Dir.Open has compared the digest
 // when Unpack returns nil. After any error the caller throws dir away.
@@ -62,14 +69,14 @@ func Unpack(r io.Reader, dir *os.Root, limits Limits) error {
 	}
 	defer decoder.Close()
 
-	u := unpacker{dir: dir, limits: limits, made: map[string]bool{".": true}}
+	u := unpacker{dir: dir, limits: limits, made: map[string]bool{".": true}, links: links.Set{}}
 	// Headers count too: without this, a small archive could hold endless ones.
 	stream := &boundedReader{r: decoder, left: limits.Bytes + int64(limits.Files)*headerRoom + headerRoom}
 	archive := tar.NewReader(stream)
 	for {
 		header, err := archive.Next()
 		if err == io.EOF {
-			return nothingLeft(stream)
+			return errors.Join(nothingLeft(stream), u.makeLinks())
 		}
 		if err != nil {
 			return fmt.Errorf("reading source archive: %w", err)
@@ -90,21 +97,29 @@ type unpacker struct {
 	files  int
 	bytes  int64
 	made   map[string]bool // directories that exist
+	links  links.Set       // to be made
 }
 
 func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 	if err := u.accept(header); err != nil {
 		return err
 	}
-	if parent := path.Dir(header.Name); !u.made[parent] {
-		if err := u.dir.MkdirAll(parent, 0o755); err != nil {
-			return err
-		}
-		u.made[parent] = true
+	if err := u.makeDir(path.Dir(header.Name)); err != nil {
+		return err
 	}
-	mode := fs.FileMode(0o644)
-	if header.Mode&0o100 != 0 {
+	if header.Typeflag == tar.TypeSymlink {
+		if _, twice := u.links[header.Name]; twice {
+			return fmt.Errorf("%w: it is there twice", ErrUnsafe)
+		}
+		u.links[header.Name] = header.Linkname
+		return nil
+	}
+	var mode fs.FileMode // nobody may read what has none: the archive says that such a file is left out
+	switch {
+	case header.Mode&0o100 != 0:
 		mode = 0o755
+	case header.Mode != 0:
+		mode = 0o644
 	}
 	// O_EXCL refuses a second file of the same name and never follows a link.
 	f, err := u.dir.OpenFile(header.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
@@ -124,13 +139,49 @@ func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 	return errors.Join(err, f.Close())
 }
 
+func (u *unpacker) makeDir(name string) error {
+	if u.made[name] {
+		return nil
+	}
+	if err := u.dir.MkdirAll(name, 0o755); err != nil {
+		return err
+	}
+	u.made[name] = true
+	return nil
+}
+
+// makeLinks makes the links, which are in no file's and in no link's way: no
+// directory that something lies in has the name of one.
+func (u *unpacker) makeLinks() error {
+	for name := range u.links {
+		if err := u.links.Check(name); err != nil {
+			return fmt.Errorf("unpacking %.200q: %w: %w", name, ErrUnsafe, err)
+		}
+	}
+	for name, to := range u.links {
+		err := u.dir.Symlink(to, name)
+		if errors.Is(err, fs.ErrExist) {
+			err = fmt.Errorf("%w: it is there twice", ErrUnsafe)
+		}
+		if err != nil {
+			return fmt.Errorf("unpacking %.200q: %w", name, err)
+		}
+		if u.limits.NoteLink != nil {
+			u.limits.NoteLink(name, to)
+		}
+	}
+	return nil
+}
+
 // accept says whether an entry may be written, and counts it.
 func (u *unpacker) accept(header *tar.Header) error {
 	u.files++
 	u.bytes += max(header.Size, 0)
 	switch {
-	case header.Typeflag != tar.TypeReg:
-		return fmt.Errorf("%w: only plain files are allowed, this is of type %q", ErrUnsafe, header.Typeflag)
+	case header.Typeflag != tar.TypeReg && header.Typeflag != tar.TypeSymlink:
+		return fmt.Errorf("%w: only plain files and symbolic links are allowed, this is of type %q", ErrUnsafe, header.Typeflag)
+	case header.Typeflag == tar.TypeSymlink && header.Size != 0:
+		return fmt.Errorf("%w: a symbolic link has no content", ErrUnsafe)
 	case !fs.ValidPath(header.Name) || header.Name == "." || strings.ContainsRune(header.Name, 0):
 		return fmt.Errorf("%w: the name is not a clean relative path", ErrUnsafe)
 	case header.Size < 0 || header.Size > u.limits.FileBytes:

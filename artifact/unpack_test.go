@@ -123,7 +123,17 @@ func TestT03UnpackRefusesEveryEscape(t *testing.T) {
 		"unclean name":           {file("a/./b//c", "x")},
 		"symlink, then through":  {link(tar.TypeSymlink, "s", ".."), file("s/x", "x")},
 		"symlink to a file":      {link(tar.TypeSymlink, "passwd", "/etc/passwd")},
-		"symlink inside":         {file("a", "x"), link(tar.TypeSymlink, "b", "a")},
+		"symlink out":            {link(tar.TypeSymlink, "d/s", "../../x")},
+		"out through another":    {link(tar.TypeSymlink, "deep", "a/b"), file("a/b/x", "x"), link(tar.TypeSymlink, "s", "deep/../../../x")},
+		"file through a symlink": {file("d/x", "x"), link(tar.TypeSymlink, "s", "d"), file("s/y", "y")},
+		"symlink through one":    {file("d/x", "x"), link(tar.TypeSymlink, "s", "d"), link(tar.TypeSymlink, "s/y", "x")},
+		"through one that comes": {file("d/x", "x"), link(tar.TypeSymlink, "s/y", "x"), link(tar.TypeSymlink, "s", "d")},
+		"symlink twice":          {link(tar.TypeSymlink, "s", "a"), link(tar.TypeSymlink, "s", "b")},
+		"symlink over a file":    {file("a", "x"), link(tar.TypeSymlink, "a", "b")},
+		"file over a symlink":    {link(tar.TypeSymlink, "a", "b"), file("a", "x")},
+		"symlink to no name":     {link(tar.TypeSymlink, "s", "")},
+		"endless symlink":        {link(tar.TypeSymlink, "s", strings.Repeat("a/", 3000))},
+		"hard link to a symlink": {link(tar.TypeSymlink, "s", "a"), link(tar.TypeLink, "h", "s")},
 		"hard link":              {link(tar.TypeLink, "h", "/etc/passwd")},
 		"character device":       {{Typeflag: tar.TypeChar, Name: "null", Devmajor: 1, Devminor: 3}},
 		"named pipe":             {{Typeflag: tar.TypeFifo, Name: "pipe"}},
@@ -142,6 +152,49 @@ func TestT03UnpackRefusesEveryEscape(t *testing.T) {
 				t.Error("accepted")
 			}
 		})
+	}
+}
+
+// Links are as in a checkout, whatever the order of entries is.
+func TestUnpackMakesLinks(t *testing.T) {
+	link := func(name, to string) tar.Header { return tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: to} }
+	noted := map[string]string{}
+	dir, err := unpack(t, archiveOf(t, link("a/file", "../common/x.tf"), link("dir", "common"), link("dangling", "no/where"), link("loop", "loop"),
+		file("common/x.tf", "shared"), link("A/FILE", "file"), file("A/file", "other"), link("chain", "dir/../a/file")),
+		Limits{Files: 8, NoteLink: func(name, to string) { noted[name] = to }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"a/file": "../common/x.tf", "dir": "common", "dangling": "no/where", "loop": "loop", "A/FILE": "file", "chain": "dir/../a/file"}
+	if diff := cmp.Diff(want, noted); diff != "" {
+		t.Errorf("noted (-want +got):\n%s", diff)
+	}
+	for name, to := range want {
+		if got, err := os.Readlink(filepath.Join(dir, name)); err != nil || got != to {
+			t.Errorf("%s leads to %q, %v", name, got, err)
+		}
+	}
+	for name, want := range map[string]string{"a/file": "shared", "dir/x.tf": "shared", "chain": "shared", "A/FILE": "other"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
+			t.Errorf("%s holds %q, %v", name, got, err)
+		}
+	}
+	if _, err := unpack(t, archiveOf(t, link("a", "b"), link("c", "d")), Limits{Files: 1}); err == nil {
+		t.Error("links do not count")
+	}
+}
+
+// What git has and the archive has not is a file that nobody can read: to leave it
+// out would make fileset find fewer files.
+func TestUnpackMakesFilesThatNobodyReads(t *testing.T) {
+	left := file("left-out", "")
+	left.Mode = 0
+	dir, err := unpack(t, archiveOf(t, left), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Lstat(filepath.Join(dir, "left-out")); err != nil || info.Mode() != 0 {
+		t.Errorf("got %v, %v", info, err)
 	}
 }
 
@@ -286,6 +339,8 @@ func TestUnpackNoticesADamagedArtifact(t *testing.T) {
 func FuzzUnpack(f *testing.F) {
 	f.Add(archiveOf(f, file("a", "x"), file("b/c", "y")), true)
 	f.Add(archiveOf(f, file("../a", "x")), true)
+	f.Add(archiveOf(f, file("a/b", "x"), tar.Header{Typeflag: tar.TypeSymlink, Name: "c", Linkname: "a/../a/b"},
+		tar.Header{Typeflag: tar.TypeSymlink, Name: "a/d", Linkname: ".."}, tar.Header{Typeflag: tar.TypeSymlink, Name: "e", Linkname: "a/d/../x"}), true)
 	f.Add([]byte(strings.Repeat("\x00", 1024)), false)
 	limits := Limits{Files: 8, FileBytes: 4 << 10, Bytes: 16 << 10}
 	f.Fuzz(func(t *testing.T, data []byte, compressed bool) {
@@ -302,10 +357,17 @@ func FuzzUnpack(f *testing.F) {
 			if err != nil {
 				return err
 			}
+			files++
+			if info.Mode()&fs.ModeSymlink != 0 {
+				if to, err := filepath.EvalSymlinks(name); err == nil && to != dir && !strings.HasPrefix(to, dir+"/") {
+					t.Errorf("%s leads to %s", name, to)
+				}
+				return nil
+			}
 			if !info.Mode().IsRegular() {
 				t.Errorf("%s is no plain file", name)
 			}
-			files, size = files+1, size+info.Size()
+			size += info.Size()
 			return nil
 		})
 		if err != nil || files > limits.Files || size > limits.Bytes {
