@@ -2,6 +2,7 @@ package pull
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,10 +10,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/lockkeeper/lockkeeper/links"
 	"github.com/lockkeeper/lockkeeper/project"
 )
 
@@ -40,8 +43,13 @@ func (l Limits) orDefault() Limits {
 type Snapshot struct {
 	SHA256 string // of the archive, lower-case hex
 	Size   int64  // of the archive, in bytes
-	Files  int    // in it
+	Files  int    // in it, links and what is left out included
 	Bytes  int64  // of the files, before compression
+
+	// Refused are what Terraform must not be given, or is given in another way than
+	// a checkout shows it, sorted by path: projects that read one of them are not
+	// run. A submodule stands for everything below it.
+	Refused []RefusedError
 }
 
 // RefusedError means that a snapshot cannot be made of these files, whoever
@@ -64,32 +72,64 @@ func (e *RefusedError) Error() string {
 // of it. Equal files give an equal archive. A path that is not in the commit is
 // an fs.ErrNotExist.
 //
-// Symlinks become plain files that hold the link's text, submodules are left
-// out, large-file pointers stay pointers, attributes and filters of the
-// repository have no effect. Files that could change what terraform runs, and
-// archives over the limits, are a RefusedError; w then holds an unusable part.
+// Symbolic links are links; attributes and filters of the repository have no
+// effect, except that the content of Git's large files (LFS), where FetchLarge
+// brought it, is in the place of their pointers. What cannot be had as in a checkout is
+// a file without mode and content, which nobody can read: a link that leaves the
+// commit, a pointer whose content is not here, a submodule, a file over
+// Limits.FileBytes. Those, and names that terraform obeys or no archive can hold,
+// are in Snapshot.Refused.
+//
+// A commit over the limits is a *RefusedError; w then holds an unusable part.
 func (m *Mirror) Snapshot(ctx context.Context, tree *Tree, paths []string, w io.Writer) (Snapshot, error) {
-	all, err := tree.Files(ctx)
+	s, err := m.snapshot(ctx, tree, paths, w)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("archiving source of %s: %w", tree.sha, err)
+	}
+	return s, nil
+}
+
+func (m *Mirror) snapshot(ctx context.Context, tree *Tree, paths []string, w io.Writer) (Snapshot, error) {
+	all, err := tree.list(ctx)
 	if err != nil {
 		return Snapshot{}, err
 	}
 	files, err := selectFiles(all, paths)
-	if err == nil {
-		err = m.limits.check(files)
-	}
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("taking source of %s: %w", tree.sha, err)
+		return Snapshot{}, err
 	}
-	snapshot, err := m.writeArchive(ctx, tree, files, w)
+	if len(files) > m.limits.Files {
+		return Snapshot{}, &RefusedError{Reason: fmt.Sprintf("The commit has %d files, and a source may have %d. %s", len(files), m.limits.Files, narrow)}
+	}
+	set, err := tree.links(ctx, all.files)
 	if err != nil {
-		return Snapshot{}, fmt.Errorf("archiving source of %s: %w", tree.sha, err)
+		return Snapshot{}, err
 	}
-	return snapshot, nil
+	digest := sha256.New()
+	counted := &counter{w: io.MultiWriter(w, digest)}
+	// One goroutine: how the input is cut into blocks then depends on it alone.
+	compressed, err := zstd.NewWriter(counted, zstd.WithEncoderConcurrency(1),
+		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		return Snapshot{}, err
+	}
+	a := archiver{tar: tar.NewWriter(compressed), limits: m.limits, links: set, large: m.large()}
+	if err := a.addAll(ctx, tree, files); err != nil {
+		return Snapshot{}, err
+	}
+	if err := errors.Join(a.tar.Close(), compressed.Close()); err != nil {
+		return Snapshot{}, err
+	}
+	a.done.SHA256, a.done.Size = hex.EncodeToString(digest.Sum(nil)), counted.n
+	return a.done, nil
 }
 
-// selectFiles returns the files that are one of the paths or below one, in
-// their order. It returns an error when a path selects nothing.
-func selectFiles(all []project.File, paths []string) ([]project.File, error) {
+// narrow is what helps where a commit is too large.
+const narrow = "Whoever runs Lockkeeper can set `source: reach` for this repository, so that a job gets only what its project reaches."
+
+// selectFiles returns the files and submodules that are one of the paths or below
+// one, sorted. It returns an error when a path selects nothing.
+func selectFiles(all listing, paths []string) ([]project.File, error) {
 	wanted := make(map[string]bool, len(paths)) // path -> found something
 	for _, path := range paths {
 		if path == "" {
@@ -101,15 +141,20 @@ func selectFiles(all []project.File, paths []string) ([]project.File, error) {
 		wanted[path] = false
 	}
 	var files []project.File
-	for _, file := range all {
-		if markWanted(wanted, file.Path) {
-			files = append(files, file)
+	for _, list := range [][]project.File{all.files, all.submodules} {
+		for _, file := range list {
+			if markWanted(wanted, file.Path) {
+				files = append(files, file)
+			}
 		}
 	}
 	for path, found := range wanted {
 		if !found {
 			return nil, fmt.Errorf("%q: %w", path, fs.ErrNotExist)
 		}
+	}
+	if len(all.submodules) > 0 {
+		slices.SortFunc(files, func(a, b project.File) int { return strings.Compare(a.Path, b.Path) })
 	}
 	return files, nil
 }
@@ -133,60 +178,147 @@ func markWanted(wanted map[string]bool, path string) bool {
 	return found
 }
 
-// check refuses what no archive may hold.
-func (l Limits) check(files []project.File) error {
-	if len(files) > l.Files {
-		return &RefusedError{Reason: fmt.Sprintf("the project reaches %d files, the limit is %d", len(files), l.Files)}
-	}
-	for _, file := range files {
-		if reason := forbidden(file.Path); reason != "" {
-			return &RefusedError{Path: file.Path, Reason: reason}
-		}
-	}
-	return nil
+// links reads every symbolic link of the commit.
+func (t *Tree) links(ctx context.Context, files []project.File) (links.Set, error) {
+	files = slices.DeleteFunc(slices.Clone(files), func(f project.File) bool { return !isLink(f) })
+	set := make(links.Set, len(files))
+	err := t.stream(ctx, files, func(file project.File, _ int64, content io.Reader) error {
+		text, err := io.ReadAll(io.LimitReader(content, links.MaxTarget+1))
+		set[file.Path] = string(text)
+		return err
+	})
+	return set, err
 }
 
-func (m *Mirror) writeArchive(ctx context.Context, tree *Tree, files []project.File, w io.Writer) (Snapshot, error) {
-	digest := sha256.New()
-	counted := &counter{w: io.MultiWriter(w, digest)}
-	// One goroutine: how the input is cut into blocks then depends on it alone.
-	compressed, err := zstd.NewWriter(counted, zstd.WithEncoderConcurrency(1),
-		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
-	if err != nil {
-		return Snapshot{}, err
-	}
-	archive := tar.NewWriter(compressed)
-	snapshot := Snapshot{Files: len(files)}
-	err = tree.Read(ctx, files, func(file project.File, content []byte) error {
-		snapshot.Bytes += int64(len(content))
-		if snapshot.Bytes > m.limits.Bytes {
-			return &RefusedError{Path: file.Path, Reason: fmt.Sprintf("with this file the project's source has more than %d bytes, the limit", m.limits.Bytes)}
+func isLink(f project.File) bool      { return f.Mode == project.ModeSymlink }
+func isSubmodule(f project.File) bool { return f.Mode == project.ModeGitlink }
+
+// archiver writes one archive.
+type archiver struct {
+	tar    *tar.Writer
+	limits Limits
+	links  links.Set // of the whole commit
+	large  largeFiles
+	done   Snapshot
+}
+
+// addAll adds files, sorted, whose content comes from one git process.
+func (a *archiver) addAll(ctx context.Context, tree *Tree, files []project.File) error {
+	hasContent := func(f project.File) bool { return f.Regular() && nameRefused(f.Path) == "" }
+	next := 0
+	until := func(path string) error { // those without content that come first
+		for ; next < len(files) && files[next].Path != path; next++ {
+			if err := a.addOther(files[next]); err != nil {
+				return err
+			}
 		}
-		return writeEntry(archive, file, content)
+		next++
+		return nil
+	}
+	content := slices.DeleteFunc(slices.Clone(files), func(f project.File) bool { return !hasContent(f) })
+	err := tree.stream(ctx, content, func(file project.File, size int64, content io.Reader) error {
+		if err := until(file.Path); err != nil {
+			return err
+		}
+		return a.add(file, size, content)
 	})
 	if err != nil {
-		return Snapshot{}, err
+		return err
 	}
-	if err := errors.Join(archive.Close(), compressed.Close()); err != nil {
-		return Snapshot{}, err
-	}
-	snapshot.SHA256, snapshot.Size = hex.EncodeToString(digest.Sum(nil)), counted.n
-	return snapshot, nil
+	return until("")
 }
 
-func writeEntry(archive *tar.Writer, file project.File, content []byte) error {
+// addOther adds what is no plain file.
+func (a *archiver) addOther(file project.File) error {
+	if reason := nameRefused(file.Path); reason != "" {
+		a.refuse(file.Path, reason)
+		return nil // there is no way to hold it
+	}
+	a.refuseForbidden(file.Path)
+	if isSubmodule(file) {
+		return a.leaveOut(file.Path, "it is a submodule, and Lockkeeper does not fetch those; put its files into this repository, or call the module by its Git address")
+	}
+	err := a.links.Check(file.Path)
+	if err == nil {
+		return a.header(&tar.Header{Typeflag: tar.TypeSymlink, Name: file.Path, Mode: 0o777, Linkname: a.links[file.Path]})
+	}
+	if errors.Is(err, links.ErrLeaves) {
+		return a.leaveOut(file.Path, "it is a symbolic link that leaves the repository, where a job has nothing; let it lead to a file of this repository")
+	}
+	return a.leaveOut(file.Path, "it is a symbolic link whose text is no path; remove it, or make it anew")
+}
+
+// add adds a plain file.
+func (a *archiver) add(file project.File, size int64, content io.Reader) error {
+	a.refuseForbidden(file.Path)
+	if size > a.limits.FileBytes {
+		return a.leaveOut(file.Path, fmt.Sprintf("the file has %d bytes, the limit is %d", size, a.limits.FileBytes))
+	}
+	if size <= maxPointer {
+		text, err := io.ReadAll(content)
+		if err != nil {
+			return err
+		}
+		content = bytes.NewReader(text)
+		if p, isPointer := parsePointer(text); isPointer {
+			return a.addLarge(file, p)
+		}
+	}
+	return a.write(file, size, content)
+}
+
+// addLarge adds the content that a pointer stands for.
+func (a *archiver) addLarge(file project.File, p pointer) error {
+	stored, err := a.large.open(p)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a.leaveOut(file.Path, a.large.missing(p))
+	case err != nil:
+		return fmt.Errorf("%q: %w", file.Path, err)
+	}
+	defer func() { _ = stored.Close() }()
+	return a.write(file, p.size, stored)
+}
+
+func (a *archiver) write(file project.File, size int64, content io.Reader) error {
+	if a.done.Bytes += size; a.done.Bytes > a.limits.Bytes {
+		return &RefusedError{Reason: fmt.Sprintf("The commit has more than %d bytes, which is what a source may have. %s", a.limits.Bytes, narrow)}
+	}
 	mode := int64(0o644)
-	if file.Regular() && file.Mode&0o100 != 0 {
+	if file.Mode&0o100 != 0 {
 		mode = 0o755
 	}
-	err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: file.Path, Mode: mode, Size: int64(len(content))})
-	if err != nil {
-		return fmt.Errorf("%q: %w", file.Path, err)
+	if err := a.header(&tar.Header{Typeflag: tar.TypeReg, Name: file.Path, Mode: mode, Size: size}); err != nil {
+		return err
 	}
-	if _, err := archive.Write(content); err != nil {
-		return fmt.Errorf("%q: %w", file.Path, err)
+	if _, err := io.CopyN(a.tar, content, size); err != nil {
+		return fmt.Errorf("%q: %w", file.Path, endedEarly(err))
 	}
 	return nil
+}
+
+func (a *archiver) header(h *tar.Header) error {
+	a.done.Files++
+	if err := a.tar.WriteHeader(h); err != nil {
+		return fmt.Errorf("%q: %w", h.Name, err)
+	}
+	return nil
+}
+
+// leaveOut puts a file that nobody can read where something cannot be had.
+func (a *archiver) leaveOut(path, reason string) error {
+	a.refuse(path, reason)
+	return a.header(&tar.Header{Typeflag: tar.TypeReg, Name: path})
+}
+
+func (a *archiver) refuse(path, reason string) {
+	a.done.Refused = append(a.done.Refused, RefusedError{path, reason})
+}
+
+func (a *archiver) refuseForbidden(path string) {
+	if project.Forbidden(path) {
+		a.refuse(path, "terraform writes or obeys files of this name, so they may not be committed; remove it")
+	}
 }
 
 // counter counts the bytes that pass.
@@ -201,13 +333,10 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// forbidden says why a file may not be in an archive; empty means that it may.
-func forbidden(path string) string {
-	switch {
-	case !fs.ValidPath(path):
+// nameRefused says why no archive can hold a name; empty means that it can.
+func nameRefused(path string) string {
+	if !fs.ValidPath(path) {
 		return "the name is not a clean path in UTF-8; rename it"
-	case project.Forbidden(path):
-		return "terraform writes or obeys files of this name, so they may not be committed; remove it"
 	}
 	for part := range strings.SplitSeq(strings.ToLower(path), "/") {
 		if part == ".git" || part == "git~1" {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
@@ -110,7 +111,7 @@ func TestSnapshotOfEqualContentIsEqual(t *testing.T) {
 		t.Fatal(err)
 	}
 	second, again, err := snapshot(t, mirror, two, "p")
-	if err != nil || first != second || !bytes.Equal(archive, again) {
+	if err != nil || !cmp.Equal(first, second) || !bytes.Equal(archive, again) {
 		t.Errorf("equal files of two commits: %+v and %+v, %v", first, second, err)
 	}
 	for _, header := range headers(t, archive) {
@@ -131,23 +132,22 @@ func TestT03SnapshotRefusesForbiddenNames(t *testing.T) {
 			u := newUpstream(t)
 			sha := u.commit("main", nil, entry{path: "p/main.tf", content: "x"}, entry{path: name, content: "x"}, entry{path: "q/main.tf", content: "x"})
 			mirror := fetched(t, u, sha)
-			_, _, err := snapshot(t, mirror, sha, "p")
-			var refused *RefusedError
-			if !errors.As(err, &refused) || refused.Path != name || !strings.Contains(err.Error(), fmt.Sprintf("%q", name)) {
-				t.Errorf("got %v, want a refusal that names the file", err)
+			got, archive, err := snapshot(t, mirror, sha, ".")
+			if err != nil || len(got.Refused) != 1 || got.Refused[0].Path != name || !strings.Contains(got.Refused[0].Error(), fmt.Sprintf("%q", name)) {
+				t.Errorf("got %+v, %v, want a refusal that names the file", got, err)
 			}
-			if _, _, err := snapshot(t, mirror, sha, "q"); err != nil {
-				t.Errorf("a project without such a file: %v", err)
+			if held := slices.Contains(names(t, archive), name); held != utf8.ValidString(name) {
+				t.Errorf("the archive holds it: %v", held)
 			}
 		})
 	}
 	for _, name := range []string{".terraform.lock.hcl", ".terraform-version", "p/.github/x", "p/.gitignore", "terraform.tfvars", "my-terraform.tfstate"} {
-		if reason := forbidden(name); reason != "" {
+		if reason := nameRefused(name); reason != "" || project.Forbidden(name) {
 			t.Errorf("%s is refused: %s", name, reason)
 		}
 	}
 	for _, name := range []string{".git/config", "p/.GIT", "p/git~1/x"} {
-		if forbidden(name) == "" {
+		if nameRefused(name) == "" {
 			t.Errorf("%s is allowed", name)
 		}
 	}
@@ -161,9 +161,8 @@ func TestSnapshotLimits(t *testing.T) {
 		text   string // empty: accepted
 	}{
 		"just enough":     {Limits{Files: 2, Bytes: 10, FileBytes: 5}, ""},
-		"too many files":  {Limits{Files: 1}, "the project reaches 2 files, the limit is 1"},
-		"too many bytes":  {Limits{Bytes: 9}, `"b": with this file the project's source has more than 9 bytes`},
-		"too large a one": {Limits{FileBytes: 4}, `"a": the file has 5 bytes, the limit is 4`},
+		"too many files":  {Limits{Files: 1}, "The commit has 2 files, and a source may have 1. Whoever runs Lockkeeper can set `source: reach`"},
+		"too many bytes":  {Limits{Bytes: 9}, "The commit has more than 9 bytes, which is what a source may have. Whoever runs Lockkeeper can set `source: reach`"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mirror := newMirror(t, c.limits)
@@ -179,6 +178,73 @@ func TestSnapshotLimits(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.text)
 			}
 		})
+	}
+}
+
+// What cannot be had as in a checkout is there all the same, and nobody can read it.
+func TestSnapshotLeavesOutByPath(t *testing.T) {
+	u := newUpstream(t)
+	other := u.commit("other", nil, entry{path: "x", content: "x"})
+	oid := strings.Repeat("ab", 32)
+	sha := u.commit("main", nil, entry{path: "a.tf", content: "a"}, entry{path: "live/code.zip", content: pointerVersion + "oid sha256:" + oid + "\nsize 5\n"},
+		entry{path: "live/big", content: strings.Repeat("x", 2000)}, entry{path: "live/not-a-pointer", content: pointerVersion + "oid sha256:x\nsize 5\n"},
+		entry{path: "live/good", content: "../a.tf", mode: "120000"}, entry{path: "live/out", content: "../../x", mode: "120000"},
+		entry{path: "live/through", content: "dir/../../../x", mode: "120000"}, entry{path: "live/dir", content: "../modules/deep", mode: "120000"},
+		entry{path: "live/etc", content: "/etc/hosts", mode: "120000"}, entry{path: "live/text", content: strings.Repeat("../a", 1100), mode: "120000"},
+		entry{path: "modules/deep/main.tf", content: "m", mode: "100755"}, entry{path: "vendor", content: other, mode: "160000"})
+	mirror := newMirror(t, Limits{FileBytes: 1500})
+	if err := mirror.Fetch(t.Context(), u.remote(), sha); err != nil {
+		t.Fatal(err)
+	}
+	got, archive, err := snapshot(t, mirror, sha, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := map[string]string{}
+	for _, r := range got.Refused {
+		refused[r.Path], _, _ = strings.Cut(r.Reason, ",")
+	}
+	want := map[string]string{
+		"live/code.zip": "it is a pointer of Git LFS", "live/big": "the file has 2000 bytes", "live/out": "it is a symbolic link that leaves the repository",
+		"live/through": "it is a symbolic link that leaves the repository", "live/etc": "it is a symbolic link that leaves the repository",
+		"live/text": "it is a symbolic link whose text is no path; remove it", "vendor": "it is a submodule",
+	}
+	if diff := cmp.Diff(want, refused); diff != "" {
+		t.Errorf("refused (-want +got):\n%s", diff)
+	}
+	entries := map[string]string{}
+	for _, h := range headers(t, archive) {
+		entries[h.Name] = fmt.Sprintf("%c %o %d %s", h.Typeflag, h.Mode, h.Size, h.Linkname)
+	}
+	wantEntries := map[string]string{"a.tf": "0 644 1 ", "live/good": "2 777 0 ../a.tf", "live/dir": "2 777 0 ../modules/deep", "modules/deep/main.tf": "0 755 1 ",
+		"live/not-a-pointer": fmt.Sprintf("0 644 %d ", len(pointerVersion)+len("oid sha256:x\nsize 5\n"))}
+	for path := range want {
+		wantEntries[path] = "0 0 0 "
+	}
+	if diff := cmp.Diff(wantEntries, entries); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+	if got := names(t, archive); !slices.IsSorted(got) {
+		t.Errorf("not sorted: %q", got)
+	}
+}
+
+func TestTreeIDIsThatOfTheFiles(t *testing.T) {
+	u := newUpstream(t)
+	one := u.commit("main", nil, entry{path: "a", content: "1"})
+	two := u.commit("main", []string{one}, entry{path: "a", content: "2"})
+	again := u.commit("main", []string{two}, entry{path: "a", content: "1"})
+	mirror := fetched(t, u, again)
+	ids := map[string]string{}
+	for _, sha := range []string{one, two, again} {
+		id, err := tree(t, mirror, sha).ID(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[sha] = id
+	}
+	if ids[one] != ids[again] || ids[one] == ids[two] || len(ids[one]) != 40 {
+		t.Errorf("got %v", ids)
 	}
 }
 
@@ -233,7 +299,8 @@ func TestT50HostileRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compareWithCommit(t, dir, files)
+	left := map[string]bool{"state.lfs": true, "link.txt": true, "out": true} // a pointer, and links that leave
+	compareWithCommit(t, dir, slices.DeleteFunc(slices.Clone(files), func(f project.File) bool { return left[f.Path] }))
 	if _, err := os.Stat(canary); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("something of the repository was run: %v", err)
 	}
@@ -250,11 +317,11 @@ func compareWithCommit(t *testing.T, dir string, files []project.File) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
 		info, err := entry.Info()
+		if err != nil || info.Mode() == 0 {
+			return err // left out
+		}
+		content, err := os.ReadFile(name)
 		if err != nil {
 			return err
 		}

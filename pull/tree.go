@@ -33,50 +33,86 @@ func (m *Mirror) Tree(_ context.Context, sha string) (*Tree, error) {
 // would have to open each). Submodules are not files and not listed. The slice
 // is shared: callers do not change it.
 func (t *Tree) Files(ctx context.Context) ([]project.File, error) {
-	if files := t.mirror.trees.get(*t); files != nil {
-		return files, nil
+	l, err := t.list(ctx)
+	return l.files, err
+}
+
+// list returns everything that the commit has.
+func (t *Tree) list(ctx context.Context) (listing, error) {
+	if kept, there := t.mirror.trees.get(*t); there {
+		return kept, nil
 	}
-	listing, err := output(ctx, git(ctx, t.mirror.dir, "ls-tree", "-r", "-z", "--full-tree", t.sha))
+	printed, err := output(ctx, git(ctx, t.mirror.dir, "ls-tree", "-r", "-z", "--full-tree", t.sha))
 	if err != nil {
-		return nil, fmt.Errorf("listing the files of %s: %w", t.sha, err)
+		return listing{}, fmt.Errorf("listing the files of %s: %w", t.sha, err)
 	}
-	files, err := parseListing(listing)
+	files, submodules, err := parseListing(printed)
 	if err != nil {
-		return nil, fmt.Errorf("listing the files of %s: %w", t.sha, err)
+		return listing{}, fmt.Errorf("listing the files of %s: %w", t.sha, err)
 	}
-	t.mirror.trees.put(*t, files)
-	return files, nil
+	l := listing{*t, files, submodules}
+	t.mirror.trees.put(l)
+	return l, nil
+}
+
+// ID is the object id of the tree: equal for commits that have the same files.
+func (t *Tree) ID(ctx context.Context) (string, error) {
+	printed, err := output(ctx, git(ctx, t.mirror.dir, "rev-parse", "--verify", "--end-of-options", t.sha+"^{tree}"))
+	if err != nil {
+		return "", fmt.Errorf("looking up the tree of %s: %w", t.sha, err)
+	}
+	return strings.TrimSpace(printed), nil
 }
 
 // parseListing reads "<mode> <type> <id>\t<path>\0" repeated. All strings share
 // one copy of the listing: thousands of small allocations would cost more than
 // git takes to print it.
-func parseListing(text string) ([]project.File, error) {
-	files := make([]project.File, 0, strings.Count(text, "\x00"))
+func parseListing(text string) (files, submodules []project.File, err error) {
+	files = make([]project.File, 0, strings.Count(text, "\x00"))
 	for len(text) > 0 {
 		entry, rest, ended := strings.Cut(text, "\x00")
 		meta, path, ok1 := strings.Cut(entry, "\t")
 		mode, meta, ok2 := strings.Cut(meta, " ")
 		kind, blob, ok3 := strings.Cut(meta, " ")
 		if !ended || !ok1 || !ok2 || !ok3 {
-			return nil, fmt.Errorf("git printed an entry that is none: %.200q", entry)
+			return nil, nil, fmt.Errorf("git printed an entry that is none: %.200q", entry)
 		}
+		bits, err := strconv.ParseUint(mode, 8, 32)
+		if err != nil {
+			return nil, nil, fmt.Errorf("git printed the mode %q: %w", mode, err)
+		}
+		file := project.File{Path: path, Blob: blob, Mode: uint32(bits)}
 		if kind == "blob" {
-			bits, err := strconv.ParseUint(mode, 8, 32)
-			if err != nil {
-				return nil, fmt.Errorf("git printed the mode %q: %w", mode, err)
-			}
-			files = append(files, project.File{Path: path, Blob: blob, Mode: uint32(bits)})
+			files = append(files, file)
+		} else {
+			submodules = append(submodules, file)
 		}
 		text = rest
 	}
-	return files, nil
+	return files, submodules, nil
 }
 
 // Read gives the content of each of the files to each, in their order, from one
 // git process. The content is only valid during the call. An error of each ends
 // the reading and is returned. A file over Limits.FileBytes is a RefusedError.
 func (t *Tree) Read(ctx context.Context, files []project.File, each func(file project.File, content []byte) error) error {
+	limit := t.mirror.limits.FileBytes
+	var content []byte
+	return t.stream(ctx, files, func(file project.File, size int64, r io.Reader) error {
+		if size > limit {
+			return &RefusedError{Path: file.Path, Reason: fmt.Sprintf("the file has %d bytes, the limit is %d", size, limit)}
+		}
+		content = slices.Grow(content[:0], int(size))[:size]
+		if _, err := io.ReadFull(r, content); err != nil {
+			return endedEarly(err)
+		}
+		return each(file, content[:size:size])
+	})
+}
+
+// stream gives the content of each of the files to each, in their order, from one
+// git process. What each leaves of it is passed over.
+func (t *Tree) stream(ctx context.Context, files []project.File, each func(file project.File, size int64, content io.Reader) error) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -90,7 +126,7 @@ func (t *Tree) Read(ctx context.Context, files []project.File, each func(file pr
 	cmd := git(ctx, t.mirror.dir, "cat-file", "--batch", "--buffer")
 	cmd.Stdin = strings.NewReader(ask.String())
 	err := stream(ctx, cmd, func(r io.Reader) error {
-		return readBatch(r, files, t.mirror.limits.FileBytes, each)
+		return readBatch(r, files, each)
 	})
 	if err != nil {
 		return fmt.Errorf("reading files of %s: %w", t.sha, err)
@@ -99,23 +135,20 @@ func (t *Tree) Read(ctx context.Context, files []project.File, each func(file pr
 }
 
 // readBatch reads "<id> <type> <size>\n<content>\n" for each file.
-func readBatch(r io.Reader, files []project.File, limit int64, each func(project.File, []byte) error) error {
+func readBatch(r io.Reader, files []project.File, each func(project.File, int64, io.Reader) error) error {
 	in := bufio.NewReaderSize(r, 64<<10)
-	var content []byte
 	for _, file := range files {
 		size, err := readBatchHeader(in, file)
 		if err != nil {
 			return err
 		}
-		if size > limit {
-			return &RefusedError{Path: file.Path, Reason: fmt.Sprintf("the file has %d bytes, the limit is %d", size, limit)}
-		}
-		content = slices.Grow(content[:0], int(size)+1)[:size+1] // with the line feed that follows
-		if _, err := io.ReadFull(in, content); err != nil {
-			return endedEarly(err)
-		}
-		if err := each(file, content[:size:size]); err != nil {
+		content := &io.LimitedReader{R: in, N: size}
+		if err := each(file, size, content); err != nil {
 			return err
+		}
+		left := content.N + 1 // with the line feed that follows
+		if _, err := io.CopyN(io.Discard, in, left); err != nil {
+			return endedEarly(err)
 		}
 	}
 	return nil
@@ -154,25 +187,26 @@ type listings struct {
 }
 
 type listing struct {
-	of    Tree
-	files []project.File
+	of         Tree
+	files      []project.File
+	submodules []project.File // in files' order; their Blob is a commit
 }
 
 const listingsKept = 4
 
-func (l *listings) get(of Tree) []project.File {
+func (l *listings) get(of Tree) (listing, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, kept := range l.kept {
 		if kept.of == of {
-			return kept.files
+			return kept, true
 		}
 	}
-	return nil
+	return listing{}, false
 }
 
-func (l *listings) put(of Tree, files []project.File) {
+func (l *listings) put(of listing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.kept = append([]listing{{of, files}}, l.kept[:min(len(l.kept), listingsKept-1)]...)
+	l.kept = append([]listing{of}, l.kept[:min(len(l.kept), listingsKept-1)]...)
 }

@@ -109,14 +109,14 @@ func TestReadErrors(t *testing.T) {
 func TestListingsAreRememberedPerMirrorAndBounded(t *testing.T) {
 	var kept listings
 	one, other := &Mirror{}, &Mirror{}
-	kept.put(Tree{one, "1"}, []project.File{{Path: "one"}})
-	if kept.get(Tree{other, "1"}) != nil {
+	kept.put(listing{of: Tree{one, "1"}, files: []project.File{{Path: "one"}}})
+	if _, there := kept.get(Tree{other, "1"}); there {
 		t.Error("one repository sees the listing of another")
 	}
 	for i := range listingsKept {
-		kept.put(Tree{one, fmt.Sprint("x", i)}, []project.File{})
+		kept.put(listing{of: Tree{one, fmt.Sprint("x", i)}})
 	}
-	if kept.get(Tree{one, "1"}) != nil || len(kept.kept) != listingsKept {
+	if _, there := kept.get(Tree{one, "1"}); there || len(kept.kept) != listingsKept {
 		t.Errorf("%d listings are kept, want the last %d", len(kept.kept), listingsKept)
 	}
 }
@@ -125,8 +125,8 @@ func FuzzParseListing(f *testing.F) {
 	f.Add("100644 blob 0123\ta/b\x00120000 blob 45\tlink\n\x00160000 commit 67\tsub\x00")
 	f.Add("100644 blob\tx\x00")
 	f.Fuzz(func(t *testing.T, text string) {
-		files, err := parseListing(text)
-		if err == nil && len(files) > strings.Count(text, "\x00") {
+		files, submodules, err := parseListing(text)
+		if err == nil && len(files)+len(submodules) > strings.Count(text, "\x00") {
 			t.Errorf("%d files from %q", len(files), text)
 		}
 	})

@@ -1,0 +1,89 @@
+package pull
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// pointer stands in a commit for a large file (Git LFS specification, "The
+// Pointer").
+type pointer struct {
+	oid  string // SHA-256 of the content, lower-case hex
+	size int64
+}
+
+// maxPointer is what a pointer may have, in bytes ("less than 1024 bytes").
+const maxPointer = 1023
+
+const pointerVersion = "version https://git-lfs.github.com/spec/v1\n"
+
+// parsePointer reads a file that is a pointer. What only looks like one is none:
+// then no object can be meant, and a checkout shows the text.
+func parsePointer(text []byte) (pointer, bool) {
+	rest, ok := bytes.CutPrefix(text, []byte(pointerVersion))
+	if !ok {
+		return pointer{}, false
+	}
+	var p pointer
+	for line := range strings.Lines(string(rest)) {
+		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		switch key {
+		case "oid":
+			p.oid, _ = strings.CutPrefix(value, "sha256:")
+		case "size":
+			n, err := strconv.ParseInt(value, 10, 64)
+			if err != nil {
+				return pointer{}, false
+			}
+			p.size = n
+		}
+	}
+	raw, err := hex.DecodeString(p.oid)
+	return p, err == nil && len(raw) == 32 && p.oid == strings.ToLower(p.oid) && p.size >= 0
+}
+
+// largeFiles is where a mirror keeps the content of large files, laid out as git-lfs
+// does.
+type largeFiles struct {
+	dir   string
+	limit int64 // bytes of one
+}
+
+func (m *Mirror) large() largeFiles {
+	return largeFiles{filepath.Join(m.dir, "lfs", "objects"), m.limits.FileBytes}
+}
+
+func (l largeFiles) path(p pointer) string { return filepath.Join(l.dir, p.oid[:2], p.oid[2:4], p.oid) }
+
+// open opens the content of a pointer; it is fs.ErrNotExist where nobody brought
+// it here.
+func (l largeFiles) open(p pointer) (io.ReadCloser, error) {
+	f, err := os.Open(l.path(p))
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() != p.size {
+		err = fs.ErrNotExist // another size than the pointer of a file that was brought says
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// missing says why the content of a pointer is not in a source.
+func (l largeFiles) missing(p pointer) string {
+	if p.size > l.limit {
+		return fmt.Sprintf("it is a large file (Git LFS) of %d bytes, the limit is %d", p.size, l.limit)
+	}
+	return "it is a pointer of Git LFS, and its content is not fetched; whoever runs Lockkeeper can allow that, or commit the file itself"
+}
