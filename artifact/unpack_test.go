@@ -157,7 +157,9 @@ func TestT03UnpackRefusesEveryEscape(t *testing.T) {
 
 // Links are as in a checkout, whatever the order of entries is.
 func TestUnpackMakesLinks(t *testing.T) {
-	link := func(name, to string) tar.Header { return tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: to} }
+	link := func(name, to string) tar.Header {
+		return tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: to}
+	}
 	noted := map[string]string{}
 	dir, err := unpack(t, archiveOf(t, link("a/file", "../common/x.tf"), link("dir", "common"), link("dangling", "no/where"), link("loop", "loop"),
 		file("common/x.tf", "shared"), link("A/FILE", "file"), file("A/file", "other"), link("chain", "dir/../a/file")),

@@ -36,6 +36,11 @@ type Set map[string]string
 // no links are taken for directories, whether they exist or not. The result is
 // clean and, without an error, inside of the tree.
 func (s Set) Resolve(name string) (string, error) {
+	return Resolve(name, func(at string) (string, bool) { to, isLink := s[at]; return to, isLink })
+}
+
+// Resolve is Set.Resolve for links that are looked up one by one.
+func Resolve(name string, link func(at string) (to string, isLink bool)) (string, error) {
 	var at []string
 	left := strings.Split(name, "/")
 	followed, parts := 0, 0
@@ -56,7 +61,7 @@ func (s Set) Resolve(name string) (string, error) {
 			continue
 		}
 		at = append(at, part)
-		to, isLink := s[strings.Join(at, "/")]
+		to, isLink := link(strings.Join(at, "/"))
 		if !isLink {
 			continue
 		}

@@ -7,45 +7,37 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// documents makes the input of each job, in the order of the projects' names.
-func (p *Preparer) documents(ctx context.Context, r run.Run, facts pull.Facts, f found) ([]run.JobDocument, error) {
+// documents makes the input of each job, in the order of the projects' names, and
+// says which of them must not run.
+func (p *Preparer) documents(ctx context.Context, r run.Run, facts pull.Facts, f found) ([]run.JobDocument, map[string]run.Problem, error) {
 	if len(f.projects) > p.MaxProjects {
-		return nil, &run.Problem{Code: "too_many_projects", Message: fmt.Sprintf(
+		return nil, nil, &run.Problem{Code: "too_many_projects", Message: fmt.Sprintf(
 			"This pull request touches %d projects, and this server plans at most %d at once, so nothing was planned. "+
 				"Name some of them, as in `/plan live-*`, or split the pull request.", len(f.projects), p.MaxProjects)}
 	}
 	if len(f.projects) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	projects := slices.Clone(f.projects)
 	slices.SortFunc(projects, func(a, b project.Project) int { return strings.Compare(a.Name, b.Name) })
 	rules, err := p.rules(ctx, f.mirror, f.configSHA)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	docs := make([]run.JobDocument, len(projects))
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(4) // each is a git process
 	for i, proj := range projects {
-		doc, err := p.document(r, facts, f.graph, proj)
-		if err != nil {
-			return nil, err
+		if docs[i], err = p.document(r, facts, f.graph, proj); err != nil {
+			return nil, nil, err
 		}
-		doc.Policy = rules
-		g.Go(func() (err error) {
-			doc.Source, err = p.source(ctx, f, proj)
-			docs[i] = doc
-			return err
-		})
+		docs[i].Policy = rules
 	}
-	return docs, g.Wait()
+	failed, err := p.sources(ctx, r, f, projects, docs)
+	return docs, failed, err
 }
 
 // document is a project's, without its source.

@@ -37,7 +37,7 @@ func (p *Preparer) plan(ctx context.Context, r run.Run) (run.Preparation, error)
 	if err := p.mayPlan(ctx, rd, found); err != nil {
 		return out, err
 	}
-	if out.Documents, err = p.documents(ctx, r, rd.pull, found); err != nil {
+	if out.Documents, out.Failed, err = p.documents(ctx, r, rd.pull, found); err != nil {
 		return out, err
 	}
 	out.Gate, err = p.foreseen(ctx, rd, found, out.Documents)

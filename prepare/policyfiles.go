@@ -80,8 +80,8 @@ func (p *Preparer) baseRules(ctx context.Context, base project.Tree) (*run.Artif
 		}
 	}
 	key := "rules " + below + " " + fingerprint(chosen)
-	if a, ok := p.sources.get(key, p.Now()); ok {
-		return &a, nil
+	if a, ok := p.archives.get(key, p.Now()); ok {
+		return &a.artifact, nil
 	}
 	if len(chosen) > maxRuleFiles {
 		return nil, p.rulesProblem("policy_refused", fmt.Sprintf("it has %d files, and at most %d are taken. Move what is not for rules elsewhere", len(chosen), maxRuleFiles))
@@ -101,10 +101,19 @@ func (p *Preparer) baseRules(ctx context.Context, base project.Tree) (*run.Artif
 	return p.storeRules(ctx, key, files)
 }
 
+// fingerprint is equal for equal files: git's object ids say so.
+func fingerprint(files []project.File) string {
+	h := sha256.New()
+	for _, f := range files {
+		fmt.Fprintf(h, "%s\x00%s\x00%o\n", f.Path, f.Blob, f.Mode)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
 // storeRules stores rules under their key, unless they were stored lately.
 func (p *Preparer) storeRules(ctx context.Context, key string, files []ruleFile) (*run.Artifact, error) {
-	if a, ok := p.sources.get(key, p.Now()); ok {
-		return &a, nil
+	if a, ok := p.archives.get(key, p.Now()); ok {
+		return &a.artifact, nil
 	}
 	if !slices.ContainsFunc(files, func(f ruleFile) bool { return strings.HasSuffix(f.name, ".rego") }) {
 		return nil, p.rulesProblem("policy_missing", "no rules are there (*.rego). Restore them")
@@ -117,7 +126,7 @@ func (p *Preparer) storeRules(ctx context.Context, key string, files []ruleFile)
 	if err != nil {
 		return nil, fmt.Errorf("storing the rules of plan policy: %w", err)
 	}
-	p.sources.put(key, a, p.Now())
+	p.archives.put(key, archived{artifact: a}, p.Now())
 	return &a, nil
 }
 

@@ -140,8 +140,8 @@ func TestEqualRulesAreStoredOnce(t *testing.T) {
 		}
 		stored = append(stored, f.stored.Load())
 	}
-	if stored[0] != 3 || stored[1] != 3 {
-		t.Errorf("stored %v archives, want two sources and one of rules, once", stored)
+	if stored[0] != 2 || stored[1] != 2 {
+		t.Errorf("stored %v archives, want one source and one of rules, once", stored)
 	}
 }
 

@@ -60,7 +60,7 @@ type Preparer struct {
 	MaxProjects int // of one run
 	Now         func() time.Time
 
-	sources sourceCache
+	archives archiveCache
 }
 
 // Environments is what the server's config says about targets.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -251,7 +252,6 @@ func TestWhatIsRefused(t *testing.T) {
 		{"an environment that the server lacks", double.Files{"lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a, environment: mars}]\n", "a/main.tf": root},
 			double.Files{"a/main.tf": root + "#\n"}, nil, "unknown_environment", "`mars`"},
 		{"too many projects", many, double.Files{"modules/net/main.tf": "#\n"}, nil, "too_many_projects", "8 projects"},
-		{"T03 a forbidden file", twoProjects(), double.Files{"other/main.tf": root + "#\n", "other/.terraform/modules/modules.json": "{}"}, nil, "source", "Remove it"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -373,8 +373,77 @@ func TestPreparingAgainStoresNoSourceAgain(t *testing.T) {
 			t.Errorf("the second differs (-first +second):\n%s", diff)
 		}
 	}
-	if got := f.stored.Load(); got != 2 {
-		t.Errorf("%d sources stored, want 2", got)
+	if got := f.stored.Load(); got != 1 {
+		t.Errorf("%d sources stored, want 1 for both projects", got)
+	}
+}
+
+// One archive serves every project, and every commit that has the same tree.
+func TestOneSourceForEveryCommitOfATree(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	seen := map[string]bool{}
+	n, _ := f.open(double.Files{"modules/net/main.tf": "# one\n"})
+	for _, content := range []string{"", "# two\n", "# one\n"} {
+		if content != "" {
+			if _, err := f.github.As("ana").Push(repository, "topic", "change", double.Files{"modules/net/main.tf": content}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p, err := f.prepare(n)
+		if err != nil || len(p.Documents) != 2 {
+			t.Fatal(p.Documents, err)
+		}
+		for _, doc := range p.Documents {
+			seen[doc.Source.SHA256] = true
+		}
+	}
+	if got := f.stored.Load(); got != 2 || len(seen) != 2 {
+		t.Errorf("%d sources stored, %d seen, want 2", got, len(seen))
+	}
+}
+
+// T03, and links, pointers and submodules: what a job cannot be given as a
+// checkout has it refuses the projects that reach it, by path, and no others.
+func TestWhatASourceCannotHoldRefusesTheProjectsThatReachIt(t *testing.T) {
+	pointer := "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("ab", 32) + "\nsize 9\n"
+	for name, c := range map[string]struct {
+		change double.Files
+		path   string
+		says   string
+		failed []string
+	}{
+		"a forbidden file":      {double.Files{"other/.terraform/modules/modules.json": "{}"}, "other/.terraform/modules/modules.json", "remove it", []string{"other"}},
+		"a pointer":             {double.Files{"other/code.zip": pointer}, "other/code.zip", "Git LFS", []string{"other"}},
+		"one in a module":       {double.Files{"modules/net/code.zip": pointer}, "modules/net/code.zip", "Git LFS", []string{"live-dev", "live-prod"}},
+		"one that nobody reads": {double.Files{"assets/code.zip": pointer, "assets/terraform.tfstate": "{}"}, "", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, twoProjects())
+			all := double.Files{"other/main.tf": root + "# changed\n", "modules/net/main.tf": "# changed\n"}
+			maps.Copy(all, c.change)
+			n, _ := f.open(all)
+			p, err := f.prepare(n)
+			if err != nil || len(p.Documents) != 3 {
+				t.Fatalf("documents %v, %v", names(p), err)
+			}
+			if got := slices.Sorted(maps.Keys(p.Failed)); !slices.Equal(got, c.failed) {
+				t.Errorf("refused are %v, want %v", got, c.failed)
+			}
+			for name, problem := range p.Failed {
+				if problem.Code != "source" || !strings.Contains(problem.Message, "`"+name+"`") || !strings.Contains(problem.Message, "`"+c.path+"`") || !strings.Contains(problem.Detail, c.says) {
+					t.Errorf("problem %+v", problem)
+				}
+			}
+			r := run.Step(run.Run{ID: "r", State: run.StateAccepted, Kind: run.KindPlan}, run.Prepared{At: time.Now(), Preparation: p})
+			for _, j := range r.Run.Jobs {
+				if failed := slices.Contains(c.failed, j.Document.Project.Name); failed != (j.State == run.JobFailed) {
+					t.Errorf("job of %s is %s", j.Document.Project.Name, j.State)
+				}
+			}
+			if started := len(slices.DeleteFunc(r.Effects, func(e run.Effect) bool { return e.Kind != run.EffectStart })); started != 3-len(c.failed) {
+				t.Errorf("%d jobs are started", started)
+			}
+		})
 	}
 }
 

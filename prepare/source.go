@@ -2,92 +2,146 @@ package prepare
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// source stores what a project needs of the head commit and returns where.
-// The same files are archived once.
-func (p *Preparer) source(ctx context.Context, f found, proj project.Project) (run.Artifact, error) {
-	key := fingerprint(f.graph.Files(proj))
-	if a, ok := p.sources.get(key, p.Now()); ok {
+// sources stores the tree of the head commit, once for all projects, tells each
+// document where it is, and says which projects read something that a job cannot
+// be given as a checkout has it.
+func (p *Preparer) sources(ctx context.Context, r run.Run, f found, projects []project.Project, docs []run.JobDocument) (map[string]run.Problem, error) {
+	source, err := p.source(ctx, r, f)
+	if err != nil {
+		return nil, err
+	}
+	failed := map[string]run.Problem{}
+	for i, proj := range projects {
+		docs[i].Source = source.artifact
+		if refused := source.reachedBy(f.graph.Needs(proj)); refused != nil {
+			failed[proj.Name] = sourceRefused(proj, *refused)
+		}
+	}
+	return failed, nil
+}
+
+func sourceRefused(proj project.Project, refused pull.RefusedError) run.Problem {
+	return run.Problem{Code: "source", Detail: refused.Error(), Message: fmt.Sprintf(
+		"Project %s reads %s, which a job cannot be given as a checkout has it, so nothing ran. Correct what it says below, and push.",
+		run.Quote(proj.Name), run.Quote(refused.Path))}
+}
+
+// archived is the archive of a commit's tree.
+type archived struct {
+	artifact run.Artifact
+	refused  []pull.RefusedError
+}
+
+// reachedBy is the first of what is refused that lies in one of the directories or
+// is one of the files, or stands for what one of them is in.
+func (a archived) reachedBy(needs []string) *pull.RefusedError {
+	for i, refused := range a.refused {
+		for _, need := range needs {
+			if isIn(refused.Path, need) || isIn(need, refused.Path) {
+				return &a.refused[i]
+			}
+		}
+	}
+	return nil
+}
+
+// isIn reports whether a path is dir or lies in it.
+func isIn(path, dir string) bool {
+	return dir == "." || path == dir || strings.HasPrefix(path, dir+"/")
+}
+
+// source is the archive of the head commit. Commits with the same tree have the
+// same one, and whoever wants it while it is made waits for it.
+func (p *Preparer) source(ctx context.Context, r run.Run, f found) (archived, error) {
+	tree, err := f.tree.ID(ctx)
+	if err != nil {
+		return archived{}, err
+	}
+	key := fmt.Sprintf("%d %s", r.Repository.ID, tree)
+	if a, ok := p.archives.get(key, p.Now()); ok {
 		return a, nil
 	}
+	made, err, _ := p.archives.making.Do(key, func() (any, error) {
+		a, err := p.archive(ctx, f)
+		if err == nil {
+			p.archives.put(key, a, p.Now())
+		}
+		return a, err
+	})
+	if errors.Is(err, context.Canceled) && ctx.Err() == nil { // of the one who made it
+		made, err = p.archive(ctx, f)
+	}
+	a, _ := made.(archived)
+	return a, err
+}
+
+// archive makes and stores the archive of the head commit.
+func (p *Preparer) archive(ctx context.Context, f found) (archived, error) {
+	var snapshot pull.Snapshot
 	r, w := io.Pipe()
-	snapshot := make(chan error, 1)
+	done := make(chan error, 1)
 	go func() {
-		_, err := f.mirror.Snapshot(ctx, f.tree, existing(f.graph, proj), w)
+		var err error
+		snapshot, err = f.mirror.Snapshot(ctx, f.tree, []string{"."}, w)
 		_ = w.CloseWithError(err) // nil closes with EOF; never fails
-		snapshot <- err
+		done <- err
 	}()
 	a, err := p.PutSource(ctx, r)
 	_ = r.CloseWithError(err) // so that a writer whose reader gave up ends too; never fails
-	if serr := <-snapshot; serr != nil {
-		return run.Artifact{}, fmt.Errorf("archiving the source of %q: %w", proj.Name, serr)
+	if serr := <-done; serr != nil {
+		return archived{}, fmt.Errorf("archiving the source: %w", serr)
 	}
 	if err != nil {
-		return run.Artifact{}, fmt.Errorf("storing the source of %q: %w", proj.Name, err)
+		return archived{}, fmt.Errorf("storing the source: %w", err)
 	}
-	p.sources.put(key, a, p.Now())
-	return a, nil
+	return archived{a, snapshot.Refused}, nil
 }
 
-// existing lists what to archive: the files themselves, because what a project
-// needs may name paths that do not exist, and those are terraform's to report.
-func existing(g *project.Graph, proj project.Project) []string {
-	files := g.Files(proj)
-	paths := make([]string, len(files))
-	for i, f := range files {
-		paths[i] = f.Path
-	}
-	return paths
-}
+// archiveCache remembers the archives of trees. Entries are forgotten long before
+// old artifacts are swept. The zero value is ready to use.
+type archiveCache struct {
+	making singleflight.Group
 
-// fingerprint is equal for equal files: git's object ids say so.
-func fingerprint(files []project.File) string {
-	h := sha256.New()
-	for _, f := range files {
-		fmt.Fprintf(h, "%s\x00%s\x00%o\n", f.Path, f.Blob, f.Mode)
-	}
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// sourceCache remembers which archive holds which files. Entries are forgotten
-// long before old artifacts are swept. The zero value is ready to use.
-type sourceCache struct {
 	mu      sync.Mutex
-	entries map[string]sourceEntry // guarded by mu
+	entries map[string]archiveEntry // guarded by mu
 }
 
-type sourceEntry struct {
-	artifact run.Artifact
-	at       time.Time
+type archiveEntry struct {
+	archived
+	at time.Time
 }
 
 const (
-	sourceCacheFor  = time.Hour
-	sourceCacheSize = 10_000
+	archivesFor  = time.Hour
+	archivesKept = 1_000
 )
 
-func (c *sourceCache) get(key string, now time.Time) (run.Artifact, bool) {
+func (c *archiveCache) get(key string, now time.Time) (archived, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.entries[key]
-	return e.artifact, ok && now.Sub(e.at) < sourceCacheFor
+	return e.archived, ok && now.Sub(e.at) < archivesFor
 }
 
-func (c *sourceCache) put(key string, a run.Artifact, now time.Time) {
+func (c *archiveCache) put(key string, a archived, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.entries == nil || len(c.entries) >= sourceCacheSize {
-		c.entries = make(map[string]sourceEntry)
+	if c.entries == nil || len(c.entries) >= archivesKept {
+		c.entries = make(map[string]archiveEntry)
 	}
-	c.entries[key] = sourceEntry{a, now}
+	c.entries[key] = archiveEntry{a, now}
 }

@@ -18,7 +18,8 @@ type Preparation struct {
 	HeadSHA, BaseRef, BaseSHA string
 	HeadRef                   string // of an apply: the branch whose tip HeadSHA is
 	Behind                    int
-	Documents                 []JobDocument // one per project, in the order of their names
+	Documents                 []JobDocument      // one per project, in the order of their names
+	Failed                    map[string]Problem // of a plan, by the project's name: why its job must not run
 	Notes                     []string
 
 	Unchanged []string // of an apply: names of projects whose plans change nothing; they have no job
@@ -171,6 +172,10 @@ func (r *Run) prepared(e Prepared) {
 	for i, doc := range p.Documents {
 		doc.Version, doc.RunID, doc.JobID = DocumentVersion, r.ID, JobID(r.ID, i)
 		r.Jobs[i] = Job{ID: doc.JobID, Document: doc, State: JobQueued}
+		if problem, failed := p.Failed[doc.Project.Name]; failed {
+			r.Jobs[i].State, r.Jobs[i].FinishedAt = JobFailed, e.At
+			r.Jobs[i].Result = &Result{Outcome: OutcomeFailed, Problem: &problem}
+		}
 	}
 	r.finish(e.At)
 }

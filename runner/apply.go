@@ -150,7 +150,7 @@ func (j *job) install(ctx context.Context, init []string) *run.Problem {
 	}
 	if plan.lock != nil {
 		// Terraform refuses a plan that was made with other versions.
-		if err := os.WriteFile(filepath.Join(j.dir, lockFile), plan.lock, 0o600); err != nil {
+		if err := errors.Join(j.remove(filepath.Join(j.dir, lockFile)), os.WriteFile(filepath.Join(j.dir, lockFile), plan.lock, 0o600)); err != nil { // it may be a link
 			return unexpected(err)
 		}
 		init = append(init, "-lockfile=readonly")

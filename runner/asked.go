@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 )
@@ -25,7 +26,7 @@ func (j *job) asks(list []byte) ([]byte, error) {
 	}
 	lines := map[string]bool{}
 	for _, m := range modules {
-		if err := configuration(filepath.Join(j.dir, m.Dir), func(name string, content []byte) {
+		if err := configuration(j.tree, path.Join(path.Clean(j.doc.Project.Dir), m.Dir), func(name string, content []byte) {
 			if m.Key == "" && mayHoldBackend(name, content) {
 				lines[fmt.Sprintf("%s:%x", name, sha256.Sum256(content))] = true
 			}
@@ -70,18 +71,23 @@ func askedIn(line string) string {
 	return ""
 }
 
-// configuration calls read with each configuration file of a module.
-func configuration(dir string, read func(name string, content []byte)) error {
-	entries, err := os.ReadDir(dir)
+// configuration calls read with each configuration file of a directory, those that
+// are links too.
+func configuration(tree *os.Root, dir string, read func(name string, content []byte)) error {
+	d, err := tree.Open(dir)
 	if err != nil {
+		return err
+	}
+	entries, err := d.ReadDir(-1)
+	if err := errors.Join(err, d.Close()); err != nil {
 		return err
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if !strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json") || !entry.Type().IsRegular() {
+		if !strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json") || entry.IsDir() {
 			continue
 		}
-		content, err := os.ReadFile(filepath.Join(dir, name))
+		content, err := readLinked(tree, path.Join(dir, name))
 		if err != nil {
 			return err
 		}

@@ -16,46 +16,143 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/links"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // commit is what the source archive holds of Terraform: the configuration of
 // every directory, and the project's lock file. It is noted while the archive is
-// unpacked. What lies in the job's directory afterwards, terraform and what it
-// starts may have changed.
+// unpacked, or read from a tree that no job can change. What lies in the job's
+// directory afterwards, terraform and what it starts may have changed.
 type commit struct {
-	dirs map[string]map[string]hash.Hash // by directory from the repository's root, and name
-	lock bytes.Buffer
+	dirs  map[string]moduleFiles // by directory from the repository's root
+	links links.Set
+	lock  bytes.Buffer
+
+	shared *os.Root // the tree that jobs share; nil when the job has one of its own
 }
 
-// note is artifact.Limits.Note. lock is the name of the project's lock file.
-func (c *commit) note(lock string) func(name string) io.Writer {
-	c.dirs = map[string]map[string]hash.Hash{}
-	return func(name string) io.Writer {
-		if name == lock {
-			return &c.lock
-		}
+// noting notes an archive while it is unpacked.
+type noting struct {
+	commit  *commit
+	lock    string // name of the project's lock file
+	digests map[string]hash.Hash
+}
+
+// note is artifact.Limits.Note.
+func (n *noting) note(name string) io.Writer {
+	if name == n.lock {
+		return &n.commit.lock
+	}
+	if !isConfiguration(path.Base(name), true) {
+		return nil
+	}
+	digest := sha256.New()
+	n.digests[name] = digest
+	return digest
+}
+
+// noteLink is artifact.Limits.NoteLink.
+func (n *noting) noteLink(name, to string) { n.commit.links[name] = to }
+
+// done takes over what was noted. source is the tree as it was unpacked, in which
+// nothing has run yet: a link may give a file of another name one of Terraform's.
+func (n *noting) done(source *os.Root) {
+	c := n.commit
+	c.dirs = map[string]moduleFiles{}
+	add := func(name string, digest [sha256.Size]byte) {
 		dir, base := path.Split(name)
-		if !isConfiguration(base, true) {
-			return nil
-		}
 		dir = path.Clean(dir)
 		if c.dirs[dir] == nil {
-			c.dirs[dir] = map[string]hash.Hash{}
+			c.dirs[dir] = moduleFiles{}
 		}
-		digest := sha256.New()
 		c.dirs[dir][base] = digest
-		return digest
+	}
+	for name, digest := range n.digests {
+		add(name, [sha256.Size]byte(digest.Sum(nil)))
+	}
+	for name := range c.links {
+		if name != n.lock && !isConfiguration(path.Base(name), true) {
+			continue
+		}
+		content, err := readLinked(source, name)
+		if err != nil {
+			continue // it leads to no file, so terraform reads none
+		}
+		if name == n.lock {
+			c.lock.Write(content)
+			continue
+		}
+		add(name, sha256.Sum256(content))
 	}
 }
 
-// files is the configuration of one directory.
-func (c *commit) files(dir string) moduleFiles {
-	out := moduleFiles{}
-	for name, digest := range c.dirs[dir] {
-		out[name] = [sha256.Size]byte(digest.Sum(nil))
+// readLinked reads the file behind a name of a tree that holds none but the
+// commit's files.
+func readLinked(tree *os.Root, name string) ([]byte, error) {
+	f, err := tree.Open(name)
+	if err != nil {
+		return nil, err
 	}
-	return out
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errNotPlain
+	case info.Size() > maxPlanConfiguration:
+		return nil, &tooLongError{info.Size(), maxPlanConfiguration}
+	}
+	return io.ReadAll(f)
+}
+
+// resolve follows the links in a path from the root of the commit.
+func (c *commit) resolve(name string) (string, error) {
+	if c.shared == nil {
+		return c.links.Resolve(name)
+	}
+	return links.Resolve(name, func(at string) (string, bool) {
+		to, err := c.shared.Readlink(at)
+		return to, err == nil
+	})
+}
+
+// files is the configuration of one directory, and whether there is one. Links on
+// the way are followed.
+func (c *commit) files(dir string) (moduleFiles, bool) {
+	dir, err := c.resolve(dir)
+	if err != nil {
+		return nil, false
+	}
+	if c.shared != nil {
+		return configurationIn(c.shared, dir)
+	}
+	files, there := c.dirs[dir]
+	return files, there
+}
+
+// configurationIn reads the configuration in a directory of a tree that no job can
+// change.
+func configurationIn(tree *os.Root, dir string) (moduleFiles, bool) {
+	d, err := tree.Open(dir)
+	if err != nil {
+		return nil, false
+	}
+	entries, err := d.ReadDir(-1)
+	if errors.Join(err, d.Close()) != nil {
+		return nil, false
+	}
+	files := moduleFiles{}
+	for _, entry := range entries {
+		if !isConfiguration(entry.Name(), true) {
+			continue
+		}
+		if content, err := readLinked(tree, path.Join(dir, entry.Name())); err == nil {
+			files[entry.Name()] = sha256.Sum256(content)
+		}
+	}
+	return files, len(files) > 0
 }
 
 // initialModules is what init made of the configuration: which module lies
@@ -184,9 +281,11 @@ func (j *job) differs(plan planFile, which func(savedModule) bool) string {
 
 // filesOf is the configuration that a module must have.
 func (j *job) filesOf(m savedModule) moduleFiles {
-	dir := path.Join(path.Clean(j.doc.Project.Dir), m.Dir)
-	if m.inRepository() && (j.fromCommit(m) || j.commit.dirs[dir] != nil) {
-		return j.commit.files(dir)
+	if m.inRepository() {
+		files, there := j.commit.files(path.Join(path.Clean(j.doc.Project.Dir), m.Dir))
+		if there || j.fromCommit(m) {
+			return files
+		}
 	}
 	return j.initial.files[m.Dir]
 }
@@ -213,13 +312,27 @@ func (j *job) misplaced(m savedModule, byKey map[string]savedModule) string {
 	}
 	parent, there := byKey[parentKey]
 	isLocal := strings.HasPrefix(m.Source, "./") || strings.HasPrefix(m.Source, "../")
-	if !there || !isLocal || path.Join(parent.Dir, m.Source) != dir {
+	if !there || !isLocal || !j.leads(path.Join(parent.Dir, m.Source), dir) {
 		return fmt.Sprintf("its source %.200q does not lead to %.200q", m.Source, m.Dir)
 	}
 	if !filepath.IsLocal(path.Join(path.Clean(j.doc.Project.Dir), dir)) {
 		return fmt.Sprintf("%.200q is outside of the repository", m.Dir)
 	}
 	return ""
+}
+
+// leads reports whether a path from the project's directory leads to a directory.
+// Terraform notes where a link leads, and takes what is called there from that place.
+func (j *job) leads(from, to string) bool {
+	if from == to {
+		return true
+	}
+	project, err := j.commit.resolve(path.Clean(j.doc.Project.Dir))
+	if err != nil {
+		return false
+	}
+	real, err := j.commit.resolve(path.Join(project, from))
+	return err == nil && real == path.Join(project, to)
 }
 
 // filesDiffer says in which way what was planned is not what it should be.

@@ -33,6 +33,9 @@ func (j *job) confine(ctx context.Context) *run.Problem {
 	if j.alive != nil {
 		c.Keep = []*os.File{j.alive}
 	}
+	if j.sharing != nil {
+		c.Keep = append(c.Keep, j.sharing)
+	}
 	j.jail, err = jail.Start(ctx, c)
 	var unmet *jail.Unmet
 	switch {
@@ -46,6 +49,9 @@ func (j *job) confine(ctx context.Context) *run.Problem {
 	}
 	for _, p := range j.jail.Missing() {
 		j.missing = append(j.missing, string(p))
+	}
+	if _, err := os.Lstat(j.options.View); err != nil && !j.jail.Renames() {
+		j.options.View = "" // nothing is there to be seen
 	}
 	return nil
 }
@@ -61,6 +67,12 @@ func (j *job) leave() {
 		if f != nil {
 			_ = f.Close()
 		}
+	}
+	if j.tree != nil {
+		_ = j.tree.Close()
+	}
+	if j.sharing != nil {
+		_ = j.sharing.Close()
 	}
 }
 
@@ -83,6 +95,9 @@ func (j *job) box() (jail.Box, error) {
 	}
 	if j.options.Providers != "" && j.options.CLIConfig == "" {
 		b.Read = append(b.Read, filepath.Join(j.options.Providers, packagesDir))
+	}
+	if j.shared != "" {
+		b.Over = &jail.Over{Below: j.shared, At: j.path("source"), Work: j.path("work")}
 	}
 	if j.options.View != "" {
 		b.Names = map[string]string{}

@@ -107,7 +107,7 @@ func (j *job) uses() int64 {
 // that filled the disk then leaves room for its result.
 func (j *job) free() error {
 	var errs []error
-	for _, name := range []string{"home", "source", "fetch"} {
+	for _, name := range []string{"home", "source", "work", "fetch"} {
 		errs = append(errs, os.RemoveAll(j.path(name)))
 	}
 	return errors.Join(errs...)

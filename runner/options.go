@@ -47,6 +47,7 @@ type Options struct {
 	Terraform     string        // the binary for this job, absolute, already checked
 	TerraformName string        // what people call it, such as "Terraform 1.11.4"
 	Providers     string        // directory of provider packages shared by all jobs of this machine, absolute; empty for none
+	Sources       string        // directory of unpacked sources shared by all jobs of this machine, on the file system of Dir, absolute; empty where none can be
 	CLIConfig     string        // terraform's CLI configuration, absolute; empty for one that Lockkeeper writes. With it Providers is not used
 	Pass          []string      // names of environment variables of the runner that terraform gets as they are
 	Grace         time.Duration // 0 is DefaultGrace
@@ -76,6 +77,9 @@ func (o Options) Args() []string {
 	}
 	if o.Providers != "" {
 		args = append(args, "-providers="+o.Providers)
+	}
+	if o.Sources != "" {
+		args = append(args, "-sources="+o.Sources)
 	}
 	if o.CLIConfig != "" {
 		args = append(args, "-cli-config="+o.CLIConfig)
@@ -153,6 +157,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.StringVar(&o.Terraform, "terraform", "", "terraform binary")
 	flags.StringVar(&o.TerraformName, "terraform-name", "", "its name and version")
 	flags.StringVar(&o.Providers, "providers", "", "directory of shared provider packages")
+	flags.StringVar(&o.Sources, "sources", "", "directory of shared sources")
 	flags.StringVar(&o.CLIConfig, "cli-config", "", "terraform CLI configuration")
 	flags.StringVar(&pass, "pass", "", "environment variables to pass on, separated by commas")
 	flags.DurationVar(&o.Grace, "grace", DefaultGrace, "time between interrupt and kill")

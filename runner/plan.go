@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -16,7 +15,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner/summary"
 )
@@ -112,73 +110,6 @@ func (j *job) planArguments() ([]string, *run.Problem) {
 		args = append(args, f)
 	}
 	return args, nil
-}
-
-// unpack lays out the source and finds the project's directory in it.
-func (j *job) unpack(ctx context.Context) *run.Problem {
-	root, err := os.OpenRoot(j.path("source"))
-	if err != nil {
-		return unexpected(err)
-	}
-	defer func() { _ = root.Close() }()
-	archive, err := j.store.Open(ctx, j.doc.Source)
-	if err != nil {
-		return sourceProblem(err)
-	}
-	defer func() { _ = archive.Close() }()
-	lock := path.Join(path.Clean(j.doc.Project.Dir), lockFile)
-	if err := artifact.Unpack(archive, root, artifact.Limits{Note: j.commit.note(lock)}); err != nil {
-		// Bytes that were changed may look like anything; their digest tells.
-		if _, changed := io.Copy(io.Discard, archive); errors.Is(changed, artifact.ErrChanged) {
-			err = changed
-		}
-		return sourceProblem(err)
-	}
-	if p := refuseForbidden(root.FS()); p != nil {
-		return p
-	}
-	dir := path.Clean(j.doc.Project.Dir)
-	if !filepath.IsLocal(dir) {
-		return refusedValue("dir", dir)
-	}
-	if j.doc.Project.FromModule != "" {
-		if err := root.MkdirAll(dir, 0o755); err != nil {
-			return unexpected(err)
-		}
-	}
-	info, err := root.Stat(dir)
-	if err != nil || !info.IsDir() {
-		return directoryMissing(dir)
-	}
-	j.dir = filepath.Join(j.path("source"), dir)
-	return nil
-}
-
-func sourceProblem(err error) *run.Problem {
-	switch {
-	case errors.Is(err, artifact.ErrUnsafe):
-		return sourceRefused(plain(err.Error()))
-	case errors.Is(err, artifact.ErrChanged), errors.Is(err, artifact.ErrNotFound):
-		return sourceChanged(plain(err.Error()))
-	}
-	return unexpected(err)
-}
-
-// refuseForbidden refuses sources with files that make terraform run something
-// else than what a reviewer reads.
-func refuseForbidden(source fs.FS) *run.Problem {
-	var problem *run.Problem
-	err := fs.WalkDir(source, ".", func(name string, _ fs.DirEntry, err error) error {
-		if err == nil && name != "." && forbidden(name) {
-			problem = sourceRefused(plain(name))
-			return fs.SkipAll
-		}
-		return err
-	})
-	if err != nil {
-		return unexpected(fmt.Errorf("looking through the source: %w", err))
-	}
-	return problem
 }
 
 // keep stores what the job made.

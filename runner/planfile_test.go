@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"hash"
 	"io"
 	"maps"
 	"os"
@@ -68,12 +69,13 @@ const localPlan = "\x6a\x2a\x0a\x05local\x12\x18\x0a\x16\x82\xa4path\xc0\xadwork
 func committed(files map[string]string) *job {
 	j := &job{options: Options{TerraformName: "Terraform 1.11.4"}}
 	j.doc.Project.Dir = "app"
-	note := j.commit.note("app/" + lockFile)
+	n := noting{commit: &j.commit, lock: "app/" + lockFile, digests: map[string]hash.Hash{}}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if w := note(name); w != nil {
+		if w := n.note(name); w != nil {
 			_, _ = io.WriteString(w, files[name])
 		}
 	}
+	n.done(nil)
 	return j
 }
 

@@ -169,7 +169,7 @@ const resource = "resource \"terraform_data\" \"a\" {\n  input = \"x\"\n}\n"
 
 func TestOptionsAreTheirArguments(t *testing.T) {
 	want := Options{
-		Dir: "/d", View: "/v", Artifacts: "/a b", Terraform: "/t", TerraformName: "Terraform 1", Providers: "/p",
+		Dir: "/d", View: "/v", Artifacts: "/a b", Terraform: "/t", TerraformName: "Terraform 1", Providers: "/p", Sources: "/s",
 		CLIConfig: "/c", Pass: []string{"A", "B"}, Grace: time.Minute, AliveFD: 3, TurnFD: 4, Threads: 2, Evaluator: "/e", Salvage: true,
 		Isolation: jail.BestEffort, Read: []string{"/r", "/s"}, Write: []string{"/w"}, Given: []string{"/g"}, Users: jail.Users{First: 5000, Last: 5999},
 		Limits: jail.Limits{Memory: 1, Processes: 2, Files: 3, FileSize: 4},
@@ -244,7 +244,7 @@ func TestProblems(t *testing.T) {
 		"a reference to nothing":       {map[string]string{"app/main.tf": "output \"x\" {\n  value = local.nope\n}\n"}, nil, "", "plan_failed", "local.nope"},
 		"a variable without a value":   {map[string]string{"app/main.tf": "variable \"nope\" {}\n"}, nil, "", "plan_failed", "nope"},
 		"T03 committed modules.json":   {map[string]string{"app/.terraform/modules/modules.json": "{}"}, nil, "", "source_refused", "app/.terraform"},
-		"T03 committed state":          {map[string]string{"app/main.tf": resource, "x/Terraform.tfstate.backup": ""}, nil, "", "source_refused", "x/Terraform.tfstate.backup"},
+		"T03 committed state":          {map[string]string{"app/main.tf": resource, "app/Terraform.tfstate.backup": ""}, nil, "", "source_refused", "app/Terraform.tfstate.backup"},
 		"T03 a directory outside":      {map[string]string{"app/main.tf": resource}, func(s *setup) { s.doc.Project.Dir = "../../etc" }, "", "document_refused", ""},
 		"T10 a variable file outside":  {map[string]string{"app/main.tf": resource}, func(s *setup) { s.doc.Project.VarFiles = []string{"../../x"} }, "", "document_refused", ""},
 		"T10 an absolute file":         {map[string]string{"app/main.tf": resource}, func(s *setup) { s.doc.Project.VarFiles = []string{"/etc/passwd"} }, "", "document_refused", ""},

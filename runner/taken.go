@@ -139,5 +139,8 @@ func (j *job) lock() ([]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if errors.Is(err, errNotPlain) && len(j.commit.lock.Bytes()) > 0 {
+		return j.commit.lock.Bytes(), nil // a link of the commit: terraform replaces it when it has something to change
+	}
 	return content, err
 }

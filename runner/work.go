@@ -51,6 +51,9 @@ type job struct {
 	masked    bool // secrets has what the plan marks as sensitive, too
 	cliConfig string
 	commit    commit            // what the source holds of Terraform
+	tree      *os.Root          // the source: nothing that is read in it lies outside; nil before it is laid out
+	shared    string            // the directory that is below the job's own of the source; empty for none
+	sharing   *os.File          // says that it is used
 	initial   initialModules    // what init made of it
 	backend   []byte            // backendRecord, as init left it
 	planned   [sha256.Size]byte // digest of the plan that was taken

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ type Artifacts interface {
 // patience is how long the suite waits for something that has to happen.
 const patience = 20 * time.Second
 
-// Source stores files as a source archive.
+// Source stores files as a source archive. "-> x" is a symbolic link to x.
 func Source(t testing.TB, a Artifacts, files map[string]string) run.Artifact {
 	t.Helper()
 	ref, err := a.PutContent(t.Context(), "sources", bytes.NewReader(Archive(t, files)))
@@ -125,10 +126,14 @@ func Archive(t testing.TB, files map[string]string) []byte {
 	w := tar.NewWriter(compressed)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(files[name])), Mode: 0o644}
+		content := files[name]
+		if to, isLink := strings.CutPrefix(content, "-> "); isLink {
+			h.Typeflag, h.Linkname, h.Size, content = tar.TypeSymlink, to, 0, ""
+		}
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := io.WriteString(w, files[name]); err != nil {
+		if _, err := io.WriteString(w, content); err != nil {
 			t.Fatal(err)
 		}
 	}

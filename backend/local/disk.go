@@ -27,6 +27,7 @@ func (e *Engine) Short(ctx context.Context, short bool) {
 		e.awake()
 		return
 	}
+	e.sweepSources(ctx, 0, 0)
 	if j := nextToEnd(running); j != nil {
 		j.makeRoom(ctx, noRoomSays)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/fair"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // Engine implements run.Backend. Make one with New.
@@ -29,6 +30,7 @@ type Engine struct {
 	jobs  map[string]*job // guarded by mu: taken, and not delivered yet
 	queue []*job          // guarded by mu: not started, in the order in which they were taken
 	short bool            // guarded by mu: the disk has no room for more jobs
+	offer jail.Offer      // guarded by mu: set at the beginning of Run
 
 	shares *fair.Shares // guarded by mu: who has turns
 
@@ -91,8 +93,10 @@ func New(o Options) (*Engine, error) {
 // is root, each job has a user id of its own, which has to come through to what is
 // the job's.
 func makeDirs(o Options) error {
-	if err := os.MkdirAll(filepath.Join(o.Dir, viewsDir), 0o700); err != nil {
-		return err
+	for _, dir := range []string{viewsDir, sourcesDir} {
+		if err := os.MkdirAll(filepath.Join(o.Dir, dir), 0o700); err != nil {
+			return err
+		}
 	}
 	if os.Geteuid() != 0 {
 		return nil

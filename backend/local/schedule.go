@@ -42,6 +42,9 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 	if err != nil {
 		return fmt.Errorf("looking for jobs: %w", err)
 	}
+	if err := e.lookAround(ctx); err != nil {
+		return fmt.Errorf("finding out how jobs can be laid out: %w", err)
+	}
 	if err := e.sweepViews(); err != nil {
 		return fmt.Errorf("looking for views of old jobs: %w", err)
 	}
@@ -99,15 +102,22 @@ func (e *Engine) fair() int {
 	if len(e.queue) == 0 || e.short || turns+writers > 2*e.o.Parallel || turns > e.o.Parallel {
 		return -1
 	}
-	keys := make([]fair.Key, len(e.queue))
+	var keys []fair.Key
+	var may []int // indexes of those that keys are of
 	for i, j := range e.queue {
-		keys[i] = j.key()
+		if !e.viewTaken(j) {
+			keys, may = append(keys, j.key()), append(may, i)
+		}
 	}
-	i := e.shares.Next(keys)
+	if len(keys) == 0 {
+		return -1
+	}
+	chosen := e.shares.Next(keys)
+	i := may[chosen]
 	if turns < e.o.Parallel && turns+writers < 2*e.o.Parallel {
 		return i
 	}
-	if _, mine := e.shares.Held(keys[i]); mine > 0 || !e.oneRepository() {
+	if _, mine := e.shares.Held(keys[chosen]); mine > 0 || !e.oneRepository() {
 		return -1
 	}
 	return i
@@ -259,6 +269,7 @@ func (e *Engine) sweep(ctx context.Context) {
 	for _, entry := range entries {
 		e.removeOld(ctx, entry.Name())
 	}
+	e.sweepSources(ctx, sourcesKept, sourcesFor)
 }
 
 // removeOld removes a job that ended, was told of, and is older than Keep; and

@@ -24,8 +24,18 @@ type Box struct {
 	Given []string          // files and directories that are for this jail alone, which it only reads; their content may come later. Of a directory the caller lets everybody read what is in it, and nobody else comes in
 	Write []string          // files and directories that it shares with others and may write
 	Names map[string]string // further names: what to see there, by the name. Without a mount namespace these are links that the caller made
+	Over  *Over             // nil for none; a jail with one needs a mount namespace
 
 	Limits Limits
+}
+
+// Over lays one directory over another: at At the programs see everything that is
+// in Below and in At, and what they change is kept in At alone. Nothing in a jail
+// reaches Below itself.
+type Over struct {
+	Below string // a directory that does not change as long as the jail stands
+	At    string // one of Box.Own
+	Work  string // an empty directory of the caller's beside At, which is thrown away afterwards
 }
 
 // Limits of everything in a jail. Zero is the default of each.

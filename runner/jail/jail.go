@@ -120,6 +120,9 @@ func try(ctx context.Context, c Config, l layers, owner user) (*Jail, error) {
 	if l.UID == 0 {
 		owner.id = 0
 	}
+	if c.Box.Over != nil && !l.Mount {
+		return nil, errors.New("without a mount namespace no directory is laid over another")
+	}
 	if err := owner.give(c.Box.Own); err != nil {
 		return nil, err
 	}
@@ -190,7 +193,9 @@ func supervisorCommand(l layers, groups []int) *exec.Cmd {
 	attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}}
 	attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}}
 	if l.UID == 0 {
-		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
+		// Those of files are for a directory that is laid over another: the system
+		// works in it with the rights of who laid it.
+		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_CHOWN}
 		return cmd
 	}
 	attr.GidMappingsEnableSetgroups = true
@@ -330,6 +335,10 @@ func (j *Jail) Close() error {
 	}
 	return err
 }
+
+// Renames reports whether Box.Names are seen in the jail although nothing is there
+// outside.
+func (j *Jail) Renames() bool { return j.layers.Mount }
 
 // Missing are the properties that nothing holds.
 func (j *Jail) Missing() []Property {

@@ -61,9 +61,14 @@ func (b Box) mountPoints() []mountPoint {
 
 // newRoot makes the mount points of a box everything that this process, and what
 // it starts, can see. The process must be in a mount namespace of its own.
-func newRoot(points []mountPoint) error {
+func newRoot(points []mountPoint, over *Over) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making the mounts private: %w", err)
+	}
+	if over != nil {
+		if err := over.mount(); err != nil {
+			return fmt.Errorf("laying %s over %s: %w", over.At, over.Below, err)
+		}
 	}
 	trees, err := openTrees(points)
 	defer func() {
@@ -86,6 +91,17 @@ func newRoot(points []mountPoint) error {
 		return fmt.Errorf("closing the new root: %w", err)
 	}
 	return nil
+}
+
+// mount lays At over Below, at At: what is opened there afterwards is both.
+func (o Over) mount() error {
+	for _, path := range []string{o.Below, o.At, o.Work} {
+		if strings.ContainsAny(path, ",:\\") { // which the options of the mount are made of
+			return fmt.Errorf("%q has a character that no mount takes", path)
+		}
+	}
+	return unix.Mount("overlay", o.At, "overlay", unix.MS_NOSUID|unix.MS_NODEV,
+		"lowerdir="+o.Below+",upperdir="+o.At+",workdir="+o.Work+",userxattr")
 }
 
 // enterEmptyRoot replaces the root by an empty one.

@@ -95,7 +95,7 @@ func (s *supervisor) prepare() error {
 		}
 	}
 	if s.Layers.Mount {
-		if err := newRoot(s.Box.mountPoints()); err != nil {
+		if err := newRoot(s.Box.mountPoints(), s.Box.Over); err != nil {
 			return err
 		}
 	}

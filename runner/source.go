@@ -1,0 +1,114 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"hash"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/links"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// unpack lays out the source and finds the project's directory in it.
+func (j *job) unpack(ctx context.Context) *run.Problem {
+	dir := path.Clean(j.doc.Project.Dir)
+	if !filepath.IsLocal(dir) {
+		return refusedValue("dir", dir)
+	}
+	if err := j.layOut(ctx, dir); err != nil {
+		return sourceProblem(err)
+	}
+	if p := j.refuseForbidden(dir); p != nil {
+		return p
+	}
+	root, err := os.OpenRoot(j.path("source"))
+	if err != nil {
+		return unexpected(err)
+	}
+	defer func() { _ = root.Close() }()
+	if j.doc.Project.FromModule != "" {
+		if err := root.MkdirAll(dir, 0o755); err != nil {
+			return unexpected(err)
+		}
+	}
+	info, err := root.Stat(dir)
+	if err != nil || !info.IsDir() {
+		return directoryMissing(dir)
+	}
+	j.dir = filepath.Join(j.path("source"), dir)
+	return nil
+}
+
+// layOut lays out the tree of the commit: over the one that jobs share, or unpacked
+// for this job alone.
+func (j *job) layOut(ctx context.Context, dir string) error {
+	if shared, err := j.share(ctx, dir); shared || err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(j.path("source"))
+	if err != nil {
+		return err
+	}
+	j.tree = root
+	n := noting{commit: &j.commit, lock: path.Join(dir, lockFile), digests: map[string]hash.Hash{}}
+	j.commit.links = links.Set{}
+	if err := j.unpackInto(ctx, root, artifact.Limits{Note: n.note, NoteLink: n.noteLink}); err != nil {
+		return err
+	}
+	n.done(root)
+	return nil
+}
+
+func (j *job) unpackInto(ctx context.Context, root *os.Root, limits artifact.Limits) error {
+	archive, err := j.store.Open(ctx, j.doc.Source)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = archive.Close() }()
+	err = artifact.Unpack(archive, root, limits)
+	if err != nil {
+		// Bytes that were changed may look like anything; their digest tells.
+		if _, changed := io.Copy(io.Discard, archive); errors.Is(changed, artifact.ErrChanged) {
+			err = changed
+		}
+	}
+	return err
+}
+
+func sourceProblem(err error) *run.Problem {
+	switch {
+	case errors.Is(err, artifact.ErrUnsafe):
+		return sourceRefused(plain(err.Error()))
+	case errors.Is(err, artifact.ErrChanged), errors.Is(err, artifact.ErrNotFound):
+		return sourceChanged(plain(err.Error()))
+	}
+	return problemOf(err)
+}
+
+// refuseForbidden refuses a project with files that make terraform run something
+// else than what a reviewer reads. Terraform obeys those in the directory that it
+// runs in, and no others; the source holds other projects' directories, too.
+func (j *job) refuseForbidden(dir string) *run.Problem {
+	if forbidden(dir) {
+		return sourceRefused(plain(dir))
+	}
+	d, err := j.tree.Open(dir)
+	if err != nil {
+		return nil // it is missing, which is told otherwise
+	}
+	names, err := d.Readdirnames(-1)
+	if errors.Join(err, d.Close()) != nil {
+		return nil // it is no directory, which is told otherwise
+	}
+	for _, name := range names {
+		if forbidden(name) {
+			return sourceRefused(plain(path.Join(dir, name)))
+		}
+	}
+	return nil
+}
