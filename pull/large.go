@@ -85,5 +85,5 @@ func (l largeFiles) missing(p pointer) string {
 	if p.size > l.limit {
 		return fmt.Sprintf("it is a large file (Git LFS) of %d bytes, the limit is %d", p.size, l.limit)
 	}
-	return "it is a pointer of Git LFS, and its content is not fetched; whoever runs Lockkeeper can allow that, or commit the file itself"
+	return "it is a pointer of Git LFS, and Lockkeeper does not fetch what those stand for; commit the file itself"
 }

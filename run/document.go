@@ -22,7 +22,7 @@ type JobDocument struct {
 
 	Project     JobProject     `json:"project"`
 	Environment JobEnvironment `json:"environment"`
-	Source      Artifact       `json:"source"`           // tar.zst of the directories that the project can reach
+	Source      Artifact       `json:"source"`           // tar.zst of the whole tree of the commit
 	Plan        *JobPlan       `json:"plan,omitempty"`   // what an apply applies, or an approval is about
 	Policy      *Artifact      `json:"policy,omitempty"` // tar.zst of Rego rules that a plan is judged by
 	Flags       []string       `json:"flags,omitempty"`
