@@ -59,7 +59,7 @@ func TestATerraformJobIsACheckout(t *testing.T) {
 		"modules/places/main.tf": "variable \"dir\" {}\nresource \"terraform_data\" \"place\" {\n  for_each = fileset(var.dir, \"*.json\")\n  input    = each.key\n}\n",
 	})
 	s.quiet()
-	s.tells(n, `"small"`, `allow`, `"module"`, `"alpha.json"`, "4 to add")
+	s.tells(n, `"small"`, `allow`, `"module"`, `"alpha.json"`)
 	if strings.Contains(s.conversation(n), "../../shared") || strings.Contains(s.conversation(n), "failed") {
 		t.Errorf("a link is a text:\n%s", s.conversation(n))
 	}

@@ -32,7 +32,7 @@ type crew struct {
 
 // Its last step takes a moment in any case, so that a process too many is seen.
 const crewTerraform = `#!/bin/sh
-job=${PWD%/source/app} job=${job##*/} control=CONTROL
+job=${HOME%/home} job=${job##*/} control=CONTROL
 echo "+ $job $1" >> $control/trace
 for last; do case "$last" in -out=*) cp PLAN "${last#-out=}" ;; esac; done
 if [ "$1" = show ]; then
