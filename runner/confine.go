@@ -82,7 +82,10 @@ func (j *job) box() (jail.Box, error) {
 		Write: j.options.Write, Limits: j.options.Limits,
 	}
 	if j.options.Providers != "" && j.options.CLIConfig == "" {
-		b.Read = append(b.Read, filepath.Join(j.options.Providers, packagesDir))
+		b.Given = append(b.Given, j.path(mirrorDir))
+		for _, rel := range j.offered {
+			b.Read = append(b.Read, j.sharedPackages().path(packagesDir, rel))
+		}
 	}
 	if j.options.View != "" {
 		b.Names = map[string]string{}
