@@ -40,6 +40,7 @@ test: vet browser
 # As root and as the image's user, and as root without namespaces and Landlock.
 test-long:
 	LOCKKEEPER_TEST_LONG=1 $(GO) test -tags long -timeout 60m -run '^(TestAttacks|TestHostile|TestAThousandPlans)' .
+	LOCKKEEPER_TEST_LONG=1 $(GO) test -timeout 20m ./runner/jail
 
 check: format vet staticcheck aws-lint browser race
 
