@@ -14,7 +14,7 @@ import (
 // in the base commit that the head deletes.
 func discover(ctx context.Context, base Tree, files []File, head *Graph) ([]string, error) {
 	dirs := head.roots()
-	if !slices.ContainsFunc(terraformFiles(files), func(f File) bool { return head.nodes[path.Dir(f.Path)] == nil }) {
+	if !slices.ContainsFunc(configurationFiles(files), func(f File) bool { return isTerraform(f.Path) && !head.holds(path.Dir(f.Path)) }) {
 		return dirs, nil
 	}
 	before, err := head.index.Graph(ctx, base)
@@ -22,7 +22,7 @@ func discover(ctx context.Context, base Tree, files []File, head *Graph) ([]stri
 		return nil, err
 	}
 	for _, dir := range before.roots() {
-		if head.nodes[dir] == nil {
+		if !head.holds(dir) {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -31,11 +31,11 @@ func discover(ctx context.Context, base Tree, files []File, head *Graph) ([]stri
 }
 
 // roots returns the directories that are root modules, sorted: those with a backend or cloud block, and
-// those that no directory calls as a module and whose path does not say that they are one, or an example.
+// those that no directory calls as a module; but not those whose path sets them apart.
 func (g *Graph) roots() []string {
 	var dirs []string
 	for dir, n := range g.nodes {
-		if n.root || (!n.called && !kept(dir)) {
+		if n.mayBeRoot() && apart(dir) == "" && (n.root || !kept(dir)) {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -43,10 +43,33 @@ func (g *Graph) roots() []string {
 	return dirs
 }
 
-// kept tells that a directory's path sets it apart from what people apply.
+// mayBeRoot tells that a directory is a root module if its path does not say otherwise. Without a block that makes or reads something
+// there is nothing to plan; without a backend there is no state from which something could have to be destroyed.
+func (n *node) mayBeRoot() bool {
+	return !n.linked && (n.root || (n.makes && !n.called))
+}
+
+// holds tells that a directory has something to plan.
+func (g *Graph) holds(dir string) bool {
+	n := g.nodes[dir]
+	return n != nil && (n.root || n.makes)
+}
+
+// apart returns the part of a directory's path that says that it is nothing people apply, whatever is in it; "" for none.
+func apart(dir string) string {
+	for part := range strings.SplitSeq(dir, "/") {
+		switch part {
+		case "test", "tests", "testdata", "fixtures", "templates", "examples", "deprecated":
+			return part
+		}
+	}
+	return ""
+}
+
+// kept tells that a directory's path sets it apart from what people apply, unless it has a backend.
 func kept(dir string) bool {
 	for part := range strings.SplitSeq(dir, "/") {
-		if part == "modules" || part == "examples" || (part != "." && strings.HasPrefix(part, ".")) {
+		if part == "modules" || (part != "." && strings.HasPrefix(part, ".")) {
 			return true
 		}
 	}
@@ -68,7 +91,7 @@ func named(dirs []string) []Project {
 		if plain[name] > 1 || !isName(name) || hashedForm.MatchString(name) {
 			name = hashedName(name, dir)
 		}
-		projects[i] = Project{Name: name, Dir: dir, Workspace: DefaultWorkspace, Apply: BeforeMerge}
+		projects[i] = Project{Name: name, Dir: dir, Workspace: DefaultWorkspace, Apply: BeforeMerge, Found: true}
 	}
 	return projects
 }
