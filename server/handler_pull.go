@@ -17,7 +17,7 @@ type pullRequest struct{ *Base }
 
 func (*pullRequest) Handles() []string { return []string{"pull_request"} }
 
-func (h *pullRequest) Handle(ctx context.Context, eventType, _ string, payload []byte) error {
+func (h *pullRequest) Handle(ctx context.Context, eventType, delivery string, payload []byte) error {
 	var e github.PullRequestEvent
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return unreadable(eventType, err)
@@ -60,9 +60,13 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, _ string, payload [
 		return nil // T07: nothing runs, and nobody asked
 	}
 	// Two deliveries of one event are one run, whatever their GUIDs (T26); a
-	// branch that goes back to an old commit is planned again.
-	r := h.newRun(repo, pr.GetNumber(), run.TriggerPush, e.GetSender().GetLogin(),
-		fmt.Sprintf("pull/%d/%d/%s/%s/%s", repo.ID, pr.GetNumber(), e.GetAction(), sha, pr.GetUpdatedAt().UTC().Format(time.RFC3339)))
+	// branch that goes back to an old commit is planned again. GitHub's clock has
+	// seconds, and a base that is changed and changed back within one is two events.
+	key := fmt.Sprintf("pull/%d/%d/%s/%s/%s", repo.ID, pr.GetNumber(), e.GetAction(), sha, pr.GetUpdatedAt().UTC().Format(time.RFC3339))
+	if e.GetAction() == "edited" {
+		key += "/" + delivery
+	}
+	r := h.newRun(repo, pr.GetNumber(), run.TriggerPush, e.GetSender().GetLogin(), key)
 	r.HeadSHA = sha
 	return h.autoplan(ctx, r, pr.GetDraft())
 }

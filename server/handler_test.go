@@ -350,3 +350,18 @@ func TestReadinessIsLoggedWhenItChanges(t *testing.T) {
 		t.Errorf("got %s, want %s", log.String(), want)
 	}
 }
+
+// GitHub's clock has seconds. A base that is changed and changed back within one
+// is planned for what it is at the end.
+func TestABaseThatIsChangedTwiceInASecondIsPlannedTwice(t *testing.T) {
+	f := newFixture(t)
+	for i, from := range []string{"main", "dev", "main"} {
+		body := pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": from}}} })
+		f.deliver(fmt.Sprint("edit", i), "pull_request", body)
+		f.deliver(fmt.Sprint("edit", i), "pull_request", body) // GitHub sends it again
+	}
+	f.settle()
+	if got := len(f.pullRuns()); got != 3 {
+		t.Errorf("%d runs, want one for each change", got)
+	}
+}
