@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -104,11 +105,14 @@ func (f *flood) ask(commands, people int) (overtook int, took time.Duration) {
 	began := time.Now()
 	_, err := s.world.GitHub.As("zoe").Comment(quietRepository, f.quiet, "/plan")
 	s.check(err)
-	s.until("the plan of the quiet repository", func() bool {
+	ctx, cancel := context.WithTimeout(s.Context(), 10*time.Minute) // the order decides, not how fast this machine is
+	defer cancel()
+	if err := s.world.GitHub.Wait(ctx, func() bool {
 		v, err := s.world.GitHub.Pull(quietRepository, f.quiet)
-		s.check(err)
-		return slices.ContainsFunc(v.Checks, func(c github.CheckView) bool { return c.Name == "lockkeeper/plan" && c.Conclusion == "success" })
-	})
+		return err == nil && slices.ContainsFunc(v.Checks, func(c github.CheckView) bool { return c.Name == "lockkeeper/plan" && c.Conclusion == "success" })
+	}); err != nil {
+		s.Fatalf("still waiting for the plan of the quiet repository: %s", s.unfinished())
+	}
 	took = time.Since(began)
 	for _, n := range f.loud {
 		for _, r := range s.runs(n) {
