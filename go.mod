@@ -45,7 +45,10 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require filippo.io/hpke v0.4.0 // indirect
+require (
+	filippo.io/hpke v0.4.0 // indirect
+	github.com/gosimple/unidecode v1.0.1 // indirect
+)
 
 require (
 	github.com/fatih/color v1.18.0 // indirect

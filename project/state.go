@@ -42,6 +42,18 @@ func (g *Graph) State(p Project, backendConfig map[string]string) string {
 	return fmt.Sprintf("%s:%x", kind, digest[:16])
 }
 
+// cloudName is the name that the cloud block of a directory gives its workspace; "" when it gives none.
+func (n *node) cloudName(tofu bool) string {
+	if n == nil {
+		return ""
+	}
+	b, ok := merged(n.configuration(tofu))
+	if !ok || b.Type != "cloud" {
+		return ""
+	}
+	return b.Values["workspaces.name"]
+}
+
 // configuration is the files that Terraform loads from the directory, or OpenTofu, which prefers x.tofu to x.tf
 // (OpenTofu language, "Files and Directories").
 func (n *node) configuration(tofu bool) []source {

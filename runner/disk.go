@@ -103,6 +103,23 @@ func (j *job) uses() int64 {
 	return total
 }
 
+// hasFileOf reports whether a file of the job has that many bytes.
+func (j *job) hasFileOf(size int64) (found bool) {
+	files := 0
+	_ = filepath.WalkDir(j.options.Dir, func(_ string, entry fs.DirEntry, err error) error {
+		if files++; found || files > maxWalked {
+			return fs.SkipAll
+		}
+		if err != nil || !entry.Type().IsRegular() {
+			return nil // what cannot be read was just removed
+		}
+		info, err := entry.Info()
+		found = err == nil && info.Size() >= size
+		return nil
+	})
+	return found
+}
+
 // free removes what only terraform needed, once no terraform runs any more. A job
 // that filled the disk then leaves room for its result.
 func (j *job) free() error {
