@@ -37,10 +37,12 @@ test: vet browser
 	$(GO) test -timeout 20m ./...
 	@$(SKIPPED)
 
-# As root and as the image's user, and as root without namespaces and Landlock.
+# As root and as the image's user, with and without namespaces and Landlock, and in
+# a container of engine aws.
 test-long:
 	LOCKKEEPER_TEST_LONG=1 $(GO) test -tags long -timeout 60m -run '^(TestAttacks|TestHostile|TestAThousandPlans)' .
 	LOCKKEEPER_TEST_LONG=1 $(GO) test -timeout 20m ./runner/jail
+	LOCKKEEPER_TEST_LONG=1 $(GO) test -timeout 30m -run '^TestHostile' ./backend/aws/container
 
 check: format vet staticcheck aws-lint browser race
 

@@ -17,7 +17,7 @@ type Expression struct {
 	some  bool // something may be got, as long as no secret is in it
 }
 
-// Walls reports whether only namespaces or Landlock stop it: a user id of the
+// Walls reports whether only namespaces stop it: Landlock and a user id of the
 // job's own hides what is in a file, not that it is there.
 func (e Expression) Walls() bool { return e.Name == "hcl-fileexists" }
 
