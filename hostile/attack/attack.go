@@ -65,6 +65,8 @@ func (a Attack) Open(without string, root bool) bool {
 	switch a.Name {
 	case "abstract-sockets":
 		return !landlock
+	case "list-directories": // those on the way to its own files
+		return namespaces && !landlock
 	case "unix-sockets":
 		return !namespaces && !root
 	case "fill-shared-memory":
