@@ -123,6 +123,8 @@ func handled(t *testing.T, event string, payload []byte) []string {
 		Pressed: func(_ context.Context, _, _ string, _ []byte, received time.Time) (time.Time, error) {
 			return received, nil
 		},
+		Sent:     func(context.Context, string, string, []byte, time.Time) error { return nil },
+		Reviewed: func(context.Context, run.Repository, int, int64, string) (bool, error) { return true, nil },
 		PullNow: func(context.Context, run.Repository, int, time.Time, time.Time) (PullNow, bool, error) {
 			return PullNow{Closed: true, HeadSHA: "aaa", BaseRef: "main"}, true, nil
 		},
