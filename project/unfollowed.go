@@ -85,7 +85,7 @@ func (g *Graph) Lost(p Project, settings map[string]string) (why Problem, ok boo
 		return Problem{}, false
 	}
 	return Problem{File: b.File, Line: b.Line, Message: fmt.Sprintf(
-		"the local backend of %s keeps its state in the job's own directory, where it would be lost; name another backend, or an absolute %s that the server may write", quote(p.Dir), key)}, true
+		"the local backend of %s has no absolute %s, here or from the server's config, so its state would be lost with each job; give it one, or name another backend", quote(p.Dir), key)}, true
 }
 
 // Shared lists the projects of several directories that have one state, each list in the order of projects. settings is as of [Graph.State].
