@@ -319,7 +319,7 @@ func (f *finder) projects() []Project {
 	for _, p := range f.found {
 		if !p.known && !environments[p.Environment] {
 			f.left = append(f.left, Problem{File: f.cfg.Source, Line: f.cfg.lines["discover"], Key: "discover", Message: fmt.Sprintf(
-				"%s is for environment %s, which nothing on the base branch is for; it is planned once it is merged", quote(p.Dir), quote(p.Environment))})
+				"%s is for environment %s, which the base branch does not have; it is planned after the merge", quote(p.Dir), quote(p.Environment))})
 			continue
 		}
 		out = append(out, p.Project)

@@ -83,10 +83,12 @@ func merged(sources []source) (b backend, ok bool) {
 		if s.Mistake != "" {
 			return backend{}, false
 		}
-		if isOverride(s.path) {
-			override = append(override, s.Backends...)
-		} else {
-			normal = append(normal, s.Backends...)
+		for _, b := range s.Backends {
+			if b.File = s.path; isOverride(s.path) {
+				override = append(override, b)
+			} else {
+				normal = append(normal, b)
+			}
 		}
 	}
 	switch {
@@ -108,7 +110,7 @@ func isOverride(name string) bool {
 
 // with is b with the settings of -backend-config, which win.
 func (b backend) with(settings map[string]string) backend {
-	out := backend{Type: b.Type, Values: map[string]string{}, Unknown: slices.Clone(b.Unknown)}
+	out := backend{Type: b.Type, Values: map[string]string{}, Unknown: slices.Clone(b.Unknown), Line: b.Line, File: b.File}
 	for k, v := range b.Values {
 		out.Values[k] = v
 	}
