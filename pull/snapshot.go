@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -134,6 +135,9 @@ func selectFiles(all listing, paths []string) ([]project.File, error) {
 	for _, path := range paths {
 		if path == "" {
 			path = "."
+		}
+		if !utf8.ValidString(path) {
+			return nil, &RefusedError{Path: path, Reason: nameRefused(path)}
 		}
 		if !fs.ValidPath(path) {
 			return nil, fmt.Errorf("%q is not a clean path inside the repository", path)

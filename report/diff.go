@@ -78,7 +78,7 @@ func worthAFold(g group) bool {
 // fold is one group's diff in at most room bytes, with a count of the resources
 // that did not fit.
 func fold(g group, room int) string {
-	summary := "<b>" + g.names(htmlName) + "</b>"
+	summary := "<b>" + g.names(htmlName) + "</b>" + g.where(htmlName)
 	if len(g.standings) > 1 {
 		summary += ", each"
 	}

@@ -25,8 +25,9 @@ func (j *job) asks(list []byte) ([]byte, error) {
 		return nil, err
 	}
 	lines := map[string]bool{}
+	left := int64(maxPlanConfiguration)
 	for _, m := range modules {
-		if err := configuration(j.tree, path.Join(path.Clean(j.doc.Project.Dir), m.Dir), func(name string, content []byte) {
+		if err := configuration(j.tree, path.Join(path.Clean(j.doc.Project.Dir), m.Dir), &left, func(name string, content []byte) {
 			if m.Key == "" && mayHoldBackend(name, content) {
 				lines[fmt.Sprintf("%s:%x", name, sha256.Sum256(content))] = true
 			}
@@ -72,8 +73,9 @@ func askedIn(line string) string {
 }
 
 // configuration calls read with each configuration file of a directory, those that
-// are links too.
-func configuration(tree *os.Root, dir string, read func(name string, content []byte)) error {
+// are links too. After an init programs of the project may have written there, so
+// what is read is bounded, a plain file at last, and inside of the tree.
+func configuration(tree *os.Root, dir string, left *int64, read func(name string, content []byte)) error {
 	d, err := tree.Open(dir)
 	if err != nil {
 		return err
@@ -87,11 +89,29 @@ func configuration(tree *os.Root, dir string, read func(name string, content []b
 		if !strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json") || entry.IsDir() {
 			continue
 		}
-		content, err := readLinked(tree, path.Join(dir, name))
+		content, err := readLinked(tree, path.Join(dir, name), *left)
 		if err != nil {
 			return err
 		}
+		*left -= int64(len(content))
 		read(name, content)
 	}
 	return nil
+}
+
+// mayRunPrograms reports a backend that may have init run a program of the project:
+// exec of kubernetes, credential_process of files that s3 names. Such a program can
+// write what init leaves, for this plan and, if it were remembered, for others.
+func (j *job) mayRunPrograms(arguments []string) (bool, error) {
+	words := []string{"kubernetes", "exec", "shared_config_file", "shared_credentials_file", "profile"}
+	runs := func(text string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
+	}
+	found, left := slices.ContainsFunc(arguments, runs), int64(maxPlanConfiguration)
+	err := configuration(j.tree, path.Clean(j.doc.Project.Dir), &left, func(name string, content []byte) {
+		if mayHoldBackend(name, content) && (runs(string(content)) || strings.HasSuffix(name, ".json")) {
+			found = true
+		}
+	})
+	return found, err
 }

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -15,7 +14,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
+	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/links"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -27,10 +28,25 @@ import (
 type commit struct {
 	dirs  map[string]moduleFiles // by directory from the repository's root
 	links links.Set
-	lock  bytes.Buffer
+	lock  bounded
 
 	shared *os.Root // the tree that jobs share; nil when the job has one of its own
 }
+
+// bounded takes at most maxLockFile bytes of a lock file.
+type bounded struct{ content []byte }
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if len(b.content)+len(p) > maxLockFile {
+		return 0, fmt.Errorf("%w: the lock file is larger than %s", artifact.ErrUnsafe, megabytes(maxLockFile))
+	}
+	b.content = append(b.content, p...)
+	return len(p), nil
+}
+
+// Bytes is what was taken.
+func (b *bounded) Bytes() []byte { return b.content }
 
 // noting notes an archive while it is unpacked.
 type noting struct {
@@ -57,7 +73,7 @@ func (n *noting) noteLink(name, to string) { n.commit.links[name] = to }
 
 // done takes over what was noted. source is the tree as it was unpacked, in which
 // nothing has run yet: a link may give a file of another name one of Terraform's.
-func (n *noting) done(source *os.Root) {
+func (n *noting) done(source *os.Root) error {
 	c := n.commit
 	c.dirs = map[string]moduleFiles{}
 	add := func(name string, digest [sha256.Size]byte) {
@@ -75,22 +91,23 @@ func (n *noting) done(source *os.Root) {
 		if name != n.lock && !isConfiguration(path.Base(name), true) {
 			continue
 		}
-		content, err := readLinked(source, name)
+		content, err := readLinked(source, name, maxPlanConfiguration)
 		if err != nil {
 			continue // it leads to no file, so terraform reads none
 		}
-		if name == n.lock {
-			c.lock.Write(content)
-			continue
+		if name != n.lock {
+			add(name, sha256.Sum256(content))
+		} else if _, err := c.lock.Write(content); err != nil {
+			return err
 		}
-		add(name, sha256.Sum256(content))
 	}
+	return nil
 }
 
-// readLinked reads the file behind a name of a tree that holds none but the
-// commit's files.
-func readLinked(tree *os.Root, name string) ([]byte, error) {
-	f, err := tree.Open(name)
+// readLinked reads the plain file behind a name, in a tree out of which no link
+// leads it.
+func readLinked(tree *os.Root, name string, limit int64) ([]byte, error) {
+	f, err := tree.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO is not waited for
 	if err != nil {
 		return nil, err
 	}
@@ -101,10 +118,10 @@ func readLinked(tree *os.Root, name string) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, errNotPlain
-	case info.Size() > maxPlanConfiguration:
-		return nil, &tooLongError{info.Size(), maxPlanConfiguration}
+	case info.Size() > limit:
+		return nil, &tooLongError{info.Size(), limit}
 	}
-	return io.ReadAll(f)
+	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 // resolve follows the links in a path from the root of the commit.
@@ -148,7 +165,7 @@ func configurationIn(tree *os.Root, dir string) (moduleFiles, bool) {
 		if !isConfiguration(entry.Name(), true) {
 			continue
 		}
-		if content, err := readLinked(tree, path.Join(dir, entry.Name())); err == nil {
+		if content, err := readLinked(tree, path.Join(dir, entry.Name()), maxPlanConfiguration); err == nil {
 			files[entry.Name()] = sha256.Sum256(content)
 		}
 	}

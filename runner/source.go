@@ -60,8 +60,7 @@ func (j *job) layOut(ctx context.Context, dir string) error {
 	if err := j.unpackInto(ctx, root, artifact.Limits{Note: n.note, NoteLink: n.noteLink}); err != nil {
 		return err
 	}
-	n.done(root)
-	return nil
+	return n.done(root)
 }
 
 func (j *job) unpackInto(ctx context.Context, root *os.Root, limits artifact.Limits) error {

@@ -50,6 +50,7 @@ type job struct {
 	secrets   *redactor
 	masked    bool // secrets has what the plan marks as sensitive, too
 	cliConfig string
+	offered   []string          // packages of the shared directory that the job may use, by their names there
 	commit    commit            // what the source holds of Terraform
 	tree      *os.Root          // the source: nothing that is read in it lies outside; nil before it is laid out
 	shared    string            // the directory that is below the job's own of the source; empty for none

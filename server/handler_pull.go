@@ -59,6 +59,11 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, delivery string, pa
 	if fork(pr) {
 		return nil // T07: nothing runs, and nobody asked
 	}
+	if h.Autoplan && h.PlansLimited { // who did it decides what is planned
+		if ok, err := h.sent(ctx, eventType, delivery, payload); !ok || err != nil {
+			return err
+		}
+	}
 	// Two deliveries of one event are one run, whatever their GUIDs (T26); a
 	// branch that goes back to an old commit is planned again. GitHub's clock has
 	// seconds, and a base that is changed and changed back within one is two events.
@@ -90,7 +95,8 @@ func (h *pullRequest) supersede(ctx context.Context, repo run.Repository, pr *gi
 	return err
 }
 
-// rebased stops what was approved for another base.
+// rebased stops what was approved for another base. A run that is judged now has
+// read none or an older one; it is told.
 func (h *pullRequest) rebased(ctx context.Context, repo run.Repository, pr *github.PullRequest) error {
 	mutating, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.Kind.Mutating() })
 	if err != nil || !mutating {
@@ -104,7 +110,7 @@ func (h *pullRequest) rebased(ctx context.Context, repo run.Repository, pr *gith
 	if err != nil || !other {
 		return err
 	}
-	return h.Runs.Object(ctx, repo.ID, pr.GetNumber(), run.ObjectionBase, "")
+	return h.Runs.Object(ctx, repo.ID, pr.GetNumber(), run.ObjectionBase, now.BaseRef)
 }
 
 // active reports whether the pull request of an event has such a run that is not
