@@ -72,9 +72,8 @@ func TestNotesOfAPlan(t *testing.T) {
 func TestNamesThatAreNotUTF8(t *testing.T) {
 	f := newFixture(t, double.Files{"a/main.tf": root})
 	n, _ := f.open(double.Files{"a/caf\xe9.txt": "x\n"})
-	_, err := f.prepare(n)
-	problem, ok := errors.AsType[*run.Problem](err)
-	if !ok || problem.Code != "source" || !strings.Contains(problem.Detail, "UTF-8; rename it") {
-		t.Errorf("error is %v, want a refusal", err)
+	p, err := f.prepare(n)
+	if problem := p.Failed["a"]; err != nil || problem.Code != "source" || !strings.Contains(problem.Detail, "UTF-8; rename it") {
+		t.Errorf("error is %v, problems are %v, want a refusal", err, p.Failed)
 	}
 }

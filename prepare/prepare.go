@@ -53,8 +53,11 @@ type Preparer struct {
 	Branches func(repository string) []string
 	// Pushes lists who is known to have pushed these commits. KeepPushes keeps what
 	// GitHub told about others; nil keeps nothing.
-	Pushes      func(ctx context.Context, repositoryID int64, shas []string) ([]run.Push, error)
-	KeepPushes  func(ctx context.Context, pushes []run.Push) error
+	Pushes     func(ctx context.Context, repositoryID int64, shas []string) ([]run.Push, error)
+	KeepPushes func(ctx context.Context, pushes []run.Push) error
+	// Reach reports whether the jobs of a repository (owner/name) get only what their
+	// project reaches; nil is no repository.
+	Reach       func(repository string) bool
 	LockAtApply bool // plans take no locks
 	Tofu        bool // a project that asks for no version is planned by OpenTofu
 	Limits      run.JobLimits

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -399,6 +400,52 @@ func TestOneSourceForEveryCommitOfATree(t *testing.T) {
 	}
 	if got := f.stored.Load(); got != 2 || len(seen) != 2 {
 		t.Errorf("%d sources stored, %d seen, want 2", got, len(seen))
+	}
+}
+
+// With source: reach a job gets what its project reaches, links and what is behind
+// them included, and what cannot be followed refuses.
+func TestSourceReachRefusesWhatItCannotFollow(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	f.preparer.Reach = func(repository string) bool { return repository == "acme/infra" }
+	n, _ := f.open(double.Files{
+		"modules/net/main.tf": "# changed\n", "assets/large.txt": "x",
+		"other/main.tf":     root + "variable \"dir\" {}\nlocals {\n  x = fileset(var.dir, \"*\")\n}\n",
+		"live/dev/link.txt": double.Symlink("../../shared/text"), "shared/text": "behind the link\n",
+	})
+	p, err := f.prepare(n)
+	if err != nil || len(p.Documents) != 3 {
+		t.Fatal(names(p), err)
+	}
+	problem, failed := p.Failed["other"]
+	if !failed || len(p.Failed) != 1 || problem.Code != "source" || !strings.Contains(problem.Message, "`source: reach`") || !strings.Contains(problem.Message, "`other/main.tf`") {
+		t.Errorf("refused are %+v", p.Failed)
+	}
+	for _, doc := range p.Documents {
+		if doc.Project.Name != "live-dev" {
+			continue
+		}
+		r, err := f.artifacts.Open(t.Context(), doc.Source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		dir, err := os.OpenRoot(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer dir.Close()
+		if err := artifact.Unpack(r, dir, artifact.Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		if content, err := dir.ReadFile("live/dev/link.txt"); err != nil || string(content) != "behind the link\n" {
+			t.Errorf("behind the link is %q, %v", content, err)
+		}
+		for _, name := range []string{"assets/large.txt", "other/main.tf"} {
+			if _, err := dir.Lstat(name); err == nil {
+				t.Errorf("%s is in the source", name)
+			}
+		}
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/lockkeeper/lockkeeper/project"
@@ -16,26 +18,62 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// sources stores the tree of the head commit, once for all projects, tells each
-// document where it is, and says which projects read something that a job cannot
-// be given as a checkout has it.
+// sources stores what the jobs of the head commit get, tells each document where it
+// is, and says which projects read something that a job cannot be given as a
+// checkout has it.
 func (p *Preparer) sources(ctx context.Context, r run.Run, f found, projects []project.Project, docs []run.JobDocument) (map[string]run.Problem, error) {
-	source, err := p.source(ctx, r, f)
-	if err != nil {
-		return nil, err
-	}
-	failed := map[string]run.Problem{}
-	for i, proj := range projects {
+	failed := make([]*run.Problem, len(projects))
+	one := func(i int, source archived) {
 		docs[i].Source = source.artifact
-		if refused := source.reachedBy(f.graph.Needs(proj)); refused != nil {
-			failed[proj.Name] = sourceRefused(proj, *refused)
+		if refused := source.reachedBy(f.graph.Needs(projects[i])); refused != nil {
+			failed[i] = sourceRefused(projects[i], *refused)
 		}
 	}
-	return failed, nil
+	if p.Reach != nil && p.Reach(r.Repository.FullName()) {
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(4) // each is a git process
+		for i, proj := range projects {
+			if unfollowed := f.graph.Unfollowed(proj); len(unfollowed) > 0 {
+				failed[i] = notFollowed(proj, unfollowed)
+				continue
+			}
+			g.Go(func() error {
+				source, err := p.reached(ctx, r, f, proj)
+				one(i, source)
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return nil, err
+		}
+	} else {
+		source, err := p.source(ctx, r, f)
+		if err != nil {
+			return nil, err
+		}
+		for i := range projects {
+			one(i, source)
+		}
+	}
+	out := map[string]run.Problem{}
+	for i, problem := range failed {
+		if problem != nil {
+			out[projects[i].Name] = *problem
+		}
+	}
+	return out, nil
 }
 
-func sourceRefused(proj project.Project, refused pull.RefusedError) run.Problem {
-	return run.Problem{Code: "source", Detail: refused.Error(), Message: fmt.Sprintf(
+// notFollowed refuses a project of which nobody knows what it reads, where a job
+// gets only that.
+func notFollowed(proj project.Project, unfollowed project.Problems) *run.Problem {
+	return &run.Problem{Code: "source", Detail: unfollowed.Error(), Message: fmt.Sprintf(
+		"Jobs of this repository get only what their project reaches (`source: reach` in the server's config), and the path of a file that project %s reads cannot be followed, so nothing ran. "+
+			"Begin the path with a constant, in %s on line %d.", run.Quote(proj.Name), run.Quote(unfollowed[0].File), unfollowed[0].Line)}
+}
+
+func sourceRefused(proj project.Project, refused pull.RefusedError) *run.Problem {
+	return &run.Problem{Code: "source", Detail: refused.Error(), Message: fmt.Sprintf(
 		"Project %s reads %s, which a job cannot be given as a checkout has it, so nothing ran. Correct what it says below, and push.",
 		run.Quote(proj.Name), run.Quote(refused.Path))}
 }
@@ -65,38 +103,63 @@ func isIn(path, dir string) bool {
 }
 
 // source is the archive of the head commit. Commits with the same tree have the
-// same one, and whoever wants it while it is made waits for it.
+// same one.
 func (p *Preparer) source(ctx context.Context, r run.Run, f found) (archived, error) {
 	tree, err := f.tree.ID(ctx)
 	if err != nil {
 		return archived{}, err
 	}
-	key := fmt.Sprintf("%d %s", r.Repository.ID, tree)
+	return p.once(ctx, fmt.Sprintf("%d %s", r.Repository.ID, tree), f, []string{"."})
+}
+
+// reached is the archive of what a project reaches, the same one for the same files.
+// What it may name and the commit has not is terraform's to report.
+func (p *Preparer) reached(ctx context.Context, r run.Run, f found, proj project.Project) (archived, error) {
+	files := f.graph.Files(proj)
+	paths := make([]string, len(files))
+	for i, file := range files {
+		paths[i] = file.Path
+	}
+	submodules, err := f.tree.Submodules(ctx)
+	if err != nil {
+		return archived{}, err
+	}
+	for _, s := range submodules {
+		if slices.ContainsFunc(f.graph.Needs(proj), func(need string) bool { return isIn(s, need) || isIn(need, s) }) {
+			paths = append(paths, s)
+		}
+	}
+	return p.once(ctx, fmt.Sprintf("%d %s %q", r.Repository.ID, fingerprint(files), paths[len(files):]), f, paths)
+}
+
+// once is an archive that was made before, or is made now; whoever wants it
+// meanwhile waits for it.
+func (p *Preparer) once(ctx context.Context, key string, f found, paths []string) (archived, error) {
 	if a, ok := p.archives.get(key, p.Now()); ok {
 		return a, nil
 	}
 	made, err, _ := p.archives.making.Do(key, func() (any, error) {
-		a, err := p.archive(ctx, f)
+		a, err := p.archive(ctx, f, paths)
 		if err == nil {
 			p.archives.put(key, a, p.Now())
 		}
 		return a, err
 	})
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil { // of the one who made it
-		made, err = p.archive(ctx, f)
+		return p.archive(ctx, f, paths)
 	}
 	a, _ := made.(archived)
 	return a, err
 }
 
-// archive makes and stores the archive of the head commit.
-func (p *Preparer) archive(ctx context.Context, f found) (archived, error) {
+// archive makes and stores an archive of the head commit.
+func (p *Preparer) archive(ctx context.Context, f found, paths []string) (archived, error) {
 	var snapshot pull.Snapshot
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		snapshot, err = f.mirror.Snapshot(ctx, f.tree, []string{"."}, w)
+		snapshot, err = f.mirror.Snapshot(ctx, f.tree, paths, w)
 		_ = w.CloseWithError(err) // nil closes with EOF; never fails
 		done <- err
 	}()

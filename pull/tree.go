@@ -55,6 +55,16 @@ func (t *Tree) list(ctx context.Context) (listing, error) {
 	return l, nil
 }
 
+// Submodules are the paths of the commit's submodules, sorted.
+func (t *Tree) Submodules(ctx context.Context) ([]string, error) {
+	l, err := t.list(ctx)
+	paths := make([]string, len(l.submodules))
+	for i, s := range l.submodules {
+		paths[i] = s.Path
+	}
+	return paths, err
+}
+
 // ID is the object id of the tree: equal for commits that have the same files.
 func (t *Tree) ID(ctx context.Context) (string, error) {
 	printed, err := output(ctx, git(ctx, t.mirror.dir, "rev-parse", "--verify", "--end-of-options", t.sha+"^{tree}"))

@@ -12,6 +12,21 @@ type Repository struct {
 	Name string `yaml:"name"`
 	// Branches may be the base of its pull requests; empty: as for all.
 	Branches []string `yaml:"branches"`
+	// Source is what its jobs get: SourceCommit, also where it is empty, or SourceReach.
+	Source string `yaml:"source"`
+}
+
+// What Repository.Source may be.
+const (
+	SourceCommit = "commit" // the whole commit
+	SourceReach  = "reach"  // the directories and files that the project reaches
+)
+
+// ReachOf reports whether the jobs of a repository get only what their project
+// reaches. The entry of the repository wins over the one of its owner.
+func (c Config) ReachOf(repository string) bool {
+	e := c.entry(repository)
+	return e != nil && e.Source == SourceReach
 }
 
 // BranchesOf are the branches that may be the base of a repository's pull
@@ -62,6 +77,7 @@ func (v *validator) repositories(c *Config) {
 		v.check(!seen[strings.ToLower(r.Name)] || r.Name == "", named, "stands there twice; keep one entry")
 		seen[strings.ToLower(r.Name)] = true
 		v.branches(at+".branches", r.Branches)
+		v.check(r.Source == "" || r.Source == SourceCommit || r.Source == SourceReach, at+".source", "must be commit or reach")
 	}
 }
 

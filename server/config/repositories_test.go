@@ -29,3 +29,12 @@ repositories:
 		t.Errorf("names %v, want %v", cfg.RepositoryNames(), want)
 	}
 }
+
+func TestReachIsByRepository(t *testing.T) {
+	c := Config{Repositories: []Repository{{Name: "acme/*", Source: SourceReach}, {Name: "acme/small"}, {Name: "other/infra", Source: SourceCommit}}}
+	for repository, want := range map[string]bool{"acme/monorepo": true, "ACME/monorepo": true, "acme/small": false, "other/infra": false, "third/one": false} {
+		if got := c.ReachOf(repository); got != want {
+			t.Errorf("%s: %v", repository, got)
+		}
+	}
+}
