@@ -2,7 +2,7 @@
 #             (make run LISTEN=127.0.0.1:9000 serves it at another address)
 # make once   the same scenario in the terminal, without a person
 # make test   all tests
-# make test-long  hostile configurations in every world, and a thousand plans at once; make test has parts of both
+# make test-long  hostile configurations in every world, a thousand plans at once, and diffs against terraform's own; make test has parts of all
 # make check  what a change must pass: format, vet, staticcheck, cfn-lint and asl-validator, tests with the race detector
 # make bench  how much Lockkeeper adds to bare terraform; writes bench.json
 # make build  bin/lockkeeper, bin/lockkeeper-runner and bin/lockkeeper-evaluator
@@ -40,6 +40,7 @@ test: vet browser
 # As root and as the image's user, and as root without namespaces and Landlock.
 test-long:
 	LOCKKEEPER_TEST_LONG=1 $(GO) test -tags long -timeout 60m -run '^(TestAttacks|TestHostile|TestAThousandPlans)' .
+	LOCKKEEPER_TEST_LONG=1 $(GO) test -timeout 30m -run '^TestTerraformShows' ./runner/summary
 
 check: format vet staticcheck aws-lint browser race
 
@@ -65,7 +66,7 @@ bench: build
 
 # Rewrites golden files; read the difference before you commit it.
 update:
-	$(GO) test . ./commands ./deploy/aws ./policy ./policy/rego ./project ./report ./sandbox/markdown ./server/config -update
+	$(GO) test . ./commands ./deploy/aws ./policy ./policy/rego ./project ./report ./runner/summary ./sandbox/markdown ./server/config -update
 
 fuzz:
 	@set -e; for pkg in $$($(GO) list ./...); do \
