@@ -81,13 +81,13 @@ type leafCounts [2]map[string]int
 
 func newLeafCounts() leafCounts { return leafCounts{map[string]int{}, map[string]int{}} }
 
-// total counts all but what is empty: whether an empty list that is filled
-// counts as one that goes is a matter of taste.
+// total counts all but what says little. Terraform compares objects of one
+// place in their order, however different, and hides what they share of that.
 func (l leafCounts) total() int {
 	n := 0
 	for _, side := range l {
 		for k, c := range side {
-			if k != "{}" && k != "[]" {
+			if !slices.Contains([]string{"{}", "[]", "null", "false", `""`}, k) {
 				n += c
 			}
 		}

@@ -5,8 +5,8 @@ import (
 	"reflect"
 )
 
-// parts is what an element of a list is known by: its attributes or elements,
-// as text, with how often each is there.
+// parts is what an element of a list is known by: the plain values in it, with
+// the path to each, and how often each is there.
 type parts struct {
 	kind   reflect.Type
 	counts map[string]int
@@ -16,41 +16,23 @@ type parts struct {
 // partsOf leaves out what says little: nulls, false, empty texts and lists.
 func partsOf(v any) parts {
 	p := parts{kind: reflect.TypeOf(v), counts: map[string]int{}}
-	add := func(key string, v any) {
-		switch v := v.(type) {
-		case nil:
-			return
-		case bool:
-			if !v {
-				return
-			}
-		case string:
-			if v == "" {
-				return
-			}
-		case []any:
-			if len(v) == 0 {
-				return
-			}
-		case map[string]any:
-			if len(v) == 0 {
-				return
-			}
-		}
-		p.counts[quote(key)+" "+canonical(v)]++
-		p.n++
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		for k, e := range v {
-			add(k, e)
-		}
-	case []any:
-		for _, e := range v {
-			add("", e)
-		}
+	switch v.(type) {
+	case map[string]any, []any:
+		p.add("", v)
 	}
 	return p
+}
+
+func (p *parts) add(path string, v any) {
+	switch v := v.(type) {
+	case map[string]any, []any:
+		each(v, nil, path, func(part, _ any, path string) { p.add(path, part) })
+	default:
+		if v != nil && v != false && v != "" {
+			p.counts[path+" "+canonical(v)]++
+			p.n++
+		}
+	}
 }
 
 // similarity is the share of parts that are equal, from 0 to 1. Plain values
