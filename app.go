@@ -15,6 +15,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/reserve"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
@@ -29,6 +30,7 @@ type app struct {
 	lost     *server.Lost
 	comments *server.Comments
 	worker   *run.Worker
+	sender   *report.Sender
 	closers  []func() error // in the order of opening
 }
 
@@ -51,6 +53,7 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		return nil, err
 	}
 	sender := w.sender()
+	a.sender = sender
 	preparer := newPreparer(cfg, w.clients, w.kept)
 	a.worker = w.worker(preparer, sender.Wake)
 	sender.Live = a.worker.Live

@@ -80,7 +80,7 @@ var metadata = []string{"169.254.169.254:80", "169.254.170.2:80", "[fd00:ec2::25
 // job needs the network for its providers.
 const (
 	doMetadata = "give this machine no role that a pull request may not have; in a container ask for IMDSv2 with a hop limit of 1; under systemd, IPAddressDeny=169.254.0.0/16 fd00:ec2::/32 in the unit, when the server needs no role either"
-	doOwn      = "a job can post to the server as anybody can; what it posts counts only with the webhook secret. Under systemd, IPAddressDeny=localhost in the unit of a proxy on another machine; else a firewall rule for the user ids of jobs"
+	doOwn      = "a job can post to the server as anybody can; what it posts counts only with the webhook secret. To cut it off: a firewall rule for the user ids of jobs; or, under systemd and only when the proxy in front of the server is on another machine, IPAddressDeny=localhost in the unit of the server"
 	doPrivate  = "cut off what is not for pull requests: a firewall or network policy for this machine or container, IPAddressDeny= in the unit, and a password on every service of this machine"
 )
 

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/go-github/v60/github"
@@ -69,6 +71,19 @@ func withoutTerraform(err error) error {
 	return fmt.Errorf("no terraform and no tofu on the PATH, and Terraform %s cannot be fetched (%w): install one of them, or name it with terraform.binaries in the config", toolchain.Pinned, err)
 }
 
+// tofuByDefault tells that the first program of the local engine is OpenTofu.
+func tofuByDefault(cfg config.Config) bool {
+	if cfg.Engine == "aws" {
+		return false
+	}
+	if listed := cfg.Terraform.Binaries; len(listed) > 0 {
+		return strings.HasPrefix(filepath.Base(listed[0]), "tofu")
+	}
+	_, noTerraform := exec.LookPath("terraform")
+	_, noTofu := exec.LookPath("tofu")
+	return noTerraform != nil && noTofu == nil
+}
+
 // runnerCommand is what starts a job: the small runner beside this executable
 // when it is there, else this executable.
 func runnerCommand() ([]string, error) {
@@ -111,7 +126,7 @@ func newPreparer(cfg config.Config, clients githubapp.ClientCreator, k kept) *pr
 			return k.db.PullRuns(ctx, repositoryID, number, judgedRuns)
 		},
 		Branches: cfg.BranchesOf, Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
-		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply",
+		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply", Tofu: tofuByDefault(cfg),
 		Environments: environments, Rules: rules,
 		PlanPolicy:  prepare.PlanPolicy{Dir: cfg.PlanPolicy.Dir, Server: cfg.PlanPolicy.ServerDir},
 		Limits:      run.JobLimits{Seconds: int(cfg.Limits.JobTimeout.Seconds()), PlanBytes: int64(cfg.Limits.PlanFileBytes)},

@@ -26,20 +26,21 @@ func attacks(t *testing.T, program string) {
 	w := newHostileWorld(t, program, rules("dev", map[string]any{"apply": []string{rui}}))
 	approved := w.plan("approved", "terraform {\n  backend \"local\" {}\n}\nresource \"terraform_data\" \"approved\" {}\n") // what everybody read
 	w.begin()
+	batch := w.openBatch()
 	for _, tt := range []struct {
 		name string
 		do   func(w *hostileWorld)
 	}{
 		{"the language alone reads the private key", (*hostileWorld).languageAlone},
-		{"a provider reads the server's environment", func(w *hostileWorld) { w.carriedOut("environ-of-others", "own-environ", "files-of-others") }},
-		{"a provider reads keys, the database and other jobs", func(w *hostileWorld) { w.carriedOut("read-secrets", "list-directories", "walk-the-machine") }},
-		{"a provider reads the server's memory", func(w *hostileWorld) { w.carriedOut("proc-mem", "process-vm-readv", "ptrace") }},
+		{"a provider reads the server's environment", func(w *hostileWorld) { w.inBatch(batch, "environ-of-others", "own-environ", "files-of-others") }},
+		{"a provider reads keys, the database and other jobs", func(w *hostileWorld) { w.inBatch(batch, "read-secrets", "list-directories", "walk-the-machine") }},
+		{"a provider reads the server's memory", func(w *hostileWorld) { w.inBatch(batch, "proc-mem", "process-vm-readv", "ptrace") }},
 		{"t_forge: a stolen secret signs a press of the apply button", func(w *hostileWorld) { w.forge(approved) }},
-		{"t_daemon: a plan leaves processes behind", (*hostileWorld).daemon},
-		{"t_poison: a plan changes the provider that others run", func(w *hostileWorld) { w.carriedOut("poison-providers") }},
+		{"t_daemon: a plan leaves processes behind", func(w *hostileWorld) { w.inBatch(batch, daemons()...) }},
+		{"t_poison: a plan changes the provider that others run", func(w *hostileWorld) { w.inBatch(batch, "poison-providers") }},
 		{"N1: a plan file is changed after the plan", (*hostileWorld).changedPlan},
 		{"t_swap: another pull request's approved plan is exchanged", func(w *hostileWorld) { w.swap(approved) }},
-		{"t_kill: a plan kills the server", func(w *hostileWorld) { w.carriedOut("kill-others", "kill-all") }},
+		{"t_kill: a plan kills the server", func(w *hostileWorld) { w.inBatch(batch, "kill-others", "kill-all") }},
 	} {
 		ok := t.Run(tt.name, func(t *testing.T) { tt.do(w.of(t)) })
 		t.Logf("%s: %t", tt.name, ok)
@@ -93,14 +94,42 @@ func (w *hostileWorld) carriedOut(names ...string) (number int, printed string) 
 	return n, printed
 }
 
-func (w *hostileWorld) daemon() {
-	var names []string
+// daemons are the attacks that leave a process behind.
+func daemons() (names []string) {
 	for _, a := range attack.All() {
 		if strings.HasPrefix(a.Name, "daemon-") {
 			names = append(names, a.Name)
 		}
 	}
-	w.carriedOut(names...)
+	return names
+}
+
+// openBatch carries out attacks that do not disturb each other in one pull request,
+// which is much faster than one for each; those that may end their job have one of
+// their own.
+func (w *hostileWorld) openBatch() int {
+	w.Helper()
+	together := slices.Concat([]string{
+		"environ-of-others", "own-environ", "files-of-others", "read-secrets", "list-directories", "walk-the-machine", "proc-mem", "process-vm-readv", "ptrace", "poison-providers",
+	}, daemons())
+	return w.opens(map[string]string{
+		"together": w.attacking(w.target, together...), "kill-others": w.attacking(w.target, "kill-others"), "kill-all": w.attacking(w.target, "kill-all"),
+	})
+}
+
+// inBatch judges attacks of the batch.
+func (w *hostileWorld) inBatch(number int, names ...string) {
+	w.Helper()
+	w.settles(number)
+	for _, a := range attack.All() {
+		switch {
+		case slices.Contains(names, a.Name) && a.Alone:
+			w.judgeOne(a, w.printed(number, w.project(a.Name)))
+		case slices.Contains(names, a.Name):
+			w.judgeOne(a, w.printed(number, w.project("together")))
+		}
+	}
+	w.unharmed(number)
 }
 
 // forge lets a plan sign the press of somebody who may apply.

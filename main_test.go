@@ -38,6 +38,10 @@ const asLockkeeper = "LOCKKEEPER_TEST_MAIN"
 // jobsWrite has patterns of directories that the jobs of the AWS engine may write.
 const jobsWrite = "LOCKKEEPER_TEST_JOBS_WRITE"
 
+// longTests reports whether tests are to go through everything (make test-long),
+// and not a choice of it.
+func longTests() bool { return os.Getenv("LOCKKEEPER_TEST_LONG") != "" }
+
 func TestMain(m *testing.M) {
 	if os.Getenv(insideUser) != "" {
 		fmt.Fprintln(os.Stderr, enterWorld())
@@ -215,7 +219,7 @@ func (s *stage) poll(what string, cond func() bool) {
 		if time.Now().After(deadline) {
 			s.Fatalf("still waiting for %s: %s; the conversation so far:\n%s", what, s.unfinished(), s.conversation(1))
 		}
-		time.Sleep(2 * time.Millisecond) // between looks; the condition decides
+		time.Sleep(20 * time.Millisecond) // between looks, which cost more than what they wait for; the condition decides
 	}
 }
 

@@ -40,11 +40,12 @@ type renewingTransport struct {
 
 	mu      sync.Mutex
 	current http.RoundTripper // guarded by mu
+	renewed int               // guarded by mu; how often current was replaced
 }
 
 func (t *renewingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.mu.Lock()
-	used := t.current
+	used, renewed := t.current, t.renewed
 	t.mu.Unlock()
 	resp, err := used.RoundTrip(r)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || r.Body != nil && r.GetBody == nil {
@@ -56,7 +57,7 @@ func (t *renewingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, nil // the answer that there is
 		}
 	}
-	fresh, err := t.renew(used)
+	fresh, err := t.renew(renewed)
 	if err != nil {
 		return nil, fmt.Errorf("getting a new token: %w", err)
 	}
@@ -65,16 +66,18 @@ func (t *renewingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return fresh.RoundTrip(again)
 }
 
-// renew drops what was used, unless another call did so meanwhile.
-func (t *renewingTransport) renew(used http.RoundTripper) (http.RoundTripper, error) {
+// renew replaces what was used when that was the renewed-th, unless another call
+// did so meanwhile. Transports can be functions, which cannot be compared.
+func (t *renewingTransport) renew(renewed int) (http.RoundTripper, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.current != used {
+	if t.renewed != renewed {
 		return t.current, nil
 	}
 	fresh, err := t.make()
 	if err == nil {
 		t.current = fresh
+		t.renewed++
 	}
 	return fresh, err
 }

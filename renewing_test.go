@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -67,5 +68,52 @@ func TestFinding9ASecond401InARowDoesNotLoop(t *testing.T) {
 	resp, err := transport.RoundTrip(r)
 	if err != nil || resp.StatusCode != 401 || made != 1 || ended.calls != 1 {
 		t.Errorf("%v, %v after %d new tokens and %d calls", resp, err, made, ended.calls)
+	}
+}
+
+// tripper is a round tripper that is a function, as those of go-githubapp are.
+type tripper func(*http.Request) (*http.Response, error)
+
+func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// Many calls that meet the end of one token ask for one new one.
+func TestFinding9CallsAtOnceAskForOneNewToken(t *testing.T) {
+	ended, good := &answering{status: 401}, &answering{status: 200}
+	var mu sync.Mutex
+	made, here := 0, make(chan struct{})
+	arrived := 0
+	const calls = 8
+	guarded := func(to *answering, wait func()) tripper {
+		return func(r *http.Request) (*http.Response, error) {
+			wait()
+			mu.Lock()
+			defer mu.Unlock()
+			return to.RoundTrip(r)
+		}
+	}
+	together := func() { // all of them have the old one
+		mu.Lock()
+		if arrived++; arrived == calls {
+			close(here)
+		}
+		mu.Unlock()
+		<-here
+	}
+	transport := &renewingTransport{current: guarded(ended, together), make: func() (http.RoundTripper, error) {
+		made++
+		return guarded(good, func() {}), nil
+	}}
+	all(calls, func(int) {
+		r, err := http.NewRequest("GET", "http://x/", nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if resp, err := transport.RoundTrip(r); err != nil || resp.StatusCode != 200 {
+			t.Errorf("%v, %v", resp, err)
+		}
+	})
+	if made != 1 || ended.calls != calls || good.calls != calls {
+		t.Errorf("%d new tokens, %d and %d calls", made, ended.calls, good.calls)
 	}
 }

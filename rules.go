@@ -65,6 +65,16 @@ func withoutButtons(cfg config.Config) map[string]bool {
 	return out
 }
 
+// plansLimited reports whether some environment names who may plan.
+func plansLimited(cfg config.Config) bool {
+	for _, env := range cfg.Environments {
+		if len(env.Policy.Plan) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // requiredChecks are the names of all checks that some environment asks for.
 func requiredChecks(cfg config.Config) []string {
 	var names []string

@@ -27,7 +27,7 @@ func (c *validateCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := validate(ctx, pull.WorkTree{Dir: dir})
+	cfg, warnings, err := validate(ctx, pull.WorkTree{Dir: dir})
 	if err != nil {
 		return err
 	}
@@ -35,8 +35,14 @@ func (c *validateCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := listProjects(os.Stdout, cfg); err != nil || rules == "" {
+	if err := listProjects(os.Stdout, cfg); err != nil {
 		return err
+	}
+	if len(warnings) > 0 {
+		fmt.Printf("\n%s:\n%s\n", count(len(warnings), "warning"), warnings)
+	}
+	if rules == "" {
+		return nil
 	}
 	_, err = fmt.Println("\n" + rules)
 	return err
@@ -83,24 +89,24 @@ func repositoryRoot(ctx context.Context, dir string) (string, error) {
 	return top, nil
 }
 
-// validate loads the projects and checks them against the files.
-func validate(ctx context.Context, tree project.Tree) (project.Config, error) {
+// validate loads the projects and checks them against the files. What is no mistake but surprises people comes back as warnings.
+func validate(ctx context.Context, tree project.Tree) (cfg project.Config, warnings project.Problems, err error) {
 	graph, err := (&project.Index{CheckAll: true}).Graph(ctx, tree)
 	if err != nil {
-		return project.Config{}, err
+		return cfg, nil, err
 	}
-	cfg, err := project.Load(ctx, tree, graph, project.LoadOptions{})
+	cfg, err = project.Load(ctx, tree, graph, project.LoadOptions{})
 	if problems, ok := errors.AsType[project.Problems](err); ok {
-		return project.Config{}, mistakes(len(problems), problems, "validate again: directories, files and modules are checked after "+project.ConfigFile+".")
+		return cfg, nil, mistakes(len(problems), problems, "validate again: directories, files and modules are checked after "+project.ConfigFile+".")
 	}
 	if err != nil {
-		return project.Config{}, err
+		return cfg, nil, err
 	}
 	err = project.Validate(cfg, graph)
 	if problems, ok := errors.AsType[project.Problems](err); ok {
-		return project.Config{}, mistakes(len(problems), problems, "validate again.")
+		return cfg, nil, mistakes(len(problems), problems, "validate again.")
 	}
-	return cfg, err
+	return cfg, project.Warnings(cfg, graph), err
 }
 
 // hasRules reports whether a file of rules is somewhere in a directory.

@@ -50,12 +50,13 @@ func (w wiring) worker(p *prepare.Preparer, notify func()) *run.Worker {
 }
 
 func (w wiring) base(ctx context.Context, p *prepare.Preparer, worker *run.Worker, notify func()) *server.Base {
+	presses := &server.Presses{App: w.clients.NewAppClient, RetryAfter: pull.RetryAfter, Now: time.Now}
+	pulls := &server.Pulls{Client: w.clients.NewInstallationClient, RetryAfter: pull.RetryAfter, Now: time.Now}
 	return &server.Base{
 		Runs: worker, Store: w.db, Facts: p.Facts, Why: why(p), Notify: notify, Now: time.Now, AppID: w.cfg.GitHub.AppID,
 		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: w.status(ctx),
 		RequiredChecks: requiredChecks(w.cfg), NoButtons: withoutButtons(w.cfg), Written: p.Written,
-		PullNow: (&server.Pulls{Client: w.clients.NewInstallationClient, RetryAfter: pull.RetryAfter, Now: time.Now}).Confirm,
-		Pressed: (&server.Presses{App: w.clients.NewAppClient, RetryAfter: pull.RetryAfter, Now: time.Now}).Confirm,
+		PullNow: pulls.Confirm, Reviewed: pulls.Reviewed, Pressed: presses.Confirm, Sent: presses.Sent, PlansLimited: plansLimited(w.cfg),
 	}
 }
 

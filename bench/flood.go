@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -14,7 +15,8 @@ import (
 const quietRepository = "quiet/infra"
 
 // flood measures when the plan of a repository begins behind a thousand commands
-// of 50 people on 40 pull requests of another organisation.
+// of 50 people on 40 pull requests of another organisation, and how long GitHub
+// waits for its answers meanwhile.
 func (b *bencher) flood(ctx context.Context) ([]row, error) {
 	const commands, people, pulls = 1000, 50, 40
 	w, err := b.start(ctx, projects(1, "before"), "")
@@ -43,6 +45,8 @@ func (b *bencher) flood(ctx context.Context) ([]row, error) {
 			return nil, err
 		}
 	}
+	w.github.Faults().SendAtOnce(true)
+	before := len(w.github.Deliveries())
 	errs := make([]error, commands)
 	var all sync.WaitGroup
 	for i := range commands {
@@ -60,8 +64,37 @@ func (b *bencher) flood(ctx context.Context) ([]row, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	err = w.github.Wait(limited, func() bool { return w.planning(quiet) })
-	return []row{measured("/plan of a quiet repository behind 1,000 of a loud one, until it begins", time.Since(began).Seconds(), "s", 5, "")}, err
+	if err := w.github.Wait(limited, func() bool { return w.planning(quiet) }); err != nil {
+		return nil, err
+	}
+	until := time.Since(began)
+	answers, err := w.answers(limited, before)
+	if err != nil {
+		return nil, err
+	}
+	return []row{
+		measured("/plan of a quiet repository behind 1,000 of a loud one, until it begins", until.Seconds(), "s", 5, ""),
+		measured("POST to 200 under that load, p99", ms(answers[len(answers)*99/100]), "ms", 25, fmt.Sprintf("median %.1f ms of %d", median(answers), len(answers))),
+	}, nil
+}
+
+// answers is how long each delivery after the first few was on its way, shortest
+// first.
+func (w *world) answers(ctx context.Context, after int) (out []time.Duration, err error) {
+	done := func() bool {
+		return !slices.ContainsFunc(w.github.Deliveries(), func(d github.Delivery) bool { return !d.Done })
+	}
+	if err := w.github.Wait(ctx, done); err != nil {
+		return nil, err
+	}
+	for _, d := range w.github.Deliveries()[after:] {
+		if d.StatusCode != http.StatusOK {
+			return nil, fmt.Errorf("a delivery of the flood was answered %d %s", d.StatusCode, d.Status)
+		}
+		out = append(out, d.Duration)
+	}
+	slices.Sort(out)
+	return out, nil
 }
 
 // quiet is a draft of another organisation, which is not planned by itself.

@@ -27,15 +27,15 @@ func parse(body string, isAvailable func(Spec) bool) Outcome {
 	}
 	line, rest, _ := strings.Cut(body, "\n")
 	line = strings.TrimSuffix(line, "\r")
-	if problem := checkShape(body, line, rest); problem != "" {
+	words, plain := splitLine(line)
+	if problem := checkShape(body, plain, rest); problem != "" {
 		return spec.refuse(problem)
 	}
 	if !isAvailable(spec) {
 		return spec.unavailable()
 	}
 	c := &Command{Name: spec.Name, Line: line}
-	words := strings.Fields(line)[1:]
-	if problem := spec.read(c, words); problem != "" {
+	if problem := spec.read(c, words[1:]); problem != "" {
 		return spec.refuse(problem)
 	}
 	return Outcome{Command: c}
@@ -52,6 +52,57 @@ func leadingWord(line string) (word string, isSlash bool) {
 		tail = tail[:end]
 	}
 	return tail, true
+}
+
+// splitLine returns the words of a line, and the line without the addresses in it, which may hold any character: a key of a
+// resource goes on to its quote, whatever is in it. Nothing here reaches a shell: each word is one argument of terraform.
+func splitLine(line string) (words []string, plain string) {
+	var b strings.Builder
+	for rest := line; ; {
+		trimmed := strings.TrimLeft(rest, " ")
+		b.WriteString(rest[:len(rest)-len(trimmed)])
+		if rest = trimmed; rest == "" {
+			return words, b.String()
+		}
+		end := wordEnd(rest)
+		word := rest[:end]
+		words, rest = append(words, word), rest[end:]
+		if isAddressFlag(words) {
+			name, _, _ := strings.Cut(word, "=")
+			word = name + "="
+		}
+		b.WriteString(word)
+	}
+}
+
+// isAddressFlag tells that the last word is a terraform flag whose value is an address.
+func isAddressFlag(words []string) bool {
+	last := len(words) - 1
+	name, value, _ := strings.Cut(words[last], "=")
+	return slices.Contains(words[:last], "--") && (name == "-target" || name == "-replace") && isAddress(value)
+}
+
+// wordEnd is where a word ends: at a space that is not in a key.
+func wordEnd(text string) int {
+	inKey := false
+	for i := 0; i < len(text); i++ {
+		switch {
+		case inKey && text[i] == '\\':
+			i++
+		case inKey && text[i] == '"':
+			inKey = false
+		case !inKey && text[i] == '"' && strings.HasSuffix(text[:i], "["):
+			inKey = true
+		case !inKey && text[i] == ' ':
+			return i
+		}
+	}
+	if inKey { // never closed, so it is no key
+		if end := strings.IndexByte(text, ' '); end >= 0 {
+			return end
+		}
+	}
+	return len(text)
 }
 
 // checkShape tests what holds for every command, whatever its grammar.

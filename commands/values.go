@@ -5,7 +5,9 @@ import (
 	"path"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // value is the type of an argument: a test, and a noun phrase for messages.
@@ -37,12 +39,18 @@ var (
 	isNumber    = atMost(3, `^[1-9][0-9]*$`)
 	// isAddress is a resource or module address: names joined by dots,
 	// each with an optional index in brackets (Terraform documentation,
-	// "Resource address reference"). Index keys stay free of quotes, escapes
-	// and spaces.
-	isAddress = atMost(512, `^`+addressStep+`(?:\.`+addressStep+`)*$`)
+	// "Resource address reference").
+	isAddressForm = atMost(512, `^`+addressStep+`(?:\.`+addressStep+`)*$`)
 )
 
-const addressStep = `[A-Za-z_][A-Za-z0-9_-]*(?:\[(?:[0-9]{1,9}|"[^"\\]+")\])?`
+// addressStep is a name in any script and an index: a number, or a key in which \" and \\ stand for themselves.
+const addressStep = `[\pL_][\pL\pM\pN_-]*(?:\[(?:[0-9]{1,9}|"(?:[^"\\]|\\["\\])+")\])?`
+
+// isAddress keeps out what does not print, and what HCL would take for the beginning of a template.
+func isAddress(s string) bool {
+	return isAddressForm(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || strings.ContainsRune("$`\uFFFD", r) }) &&
+		!strings.Contains(s, "%{")
+}
 
 // atMost reports texts of up to that many bytes that a pattern describes. Bounds
 // inside of patterns would make each hundred times as large.

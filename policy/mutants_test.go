@@ -54,15 +54,16 @@ func TestEachPredicateIsNeeded(t *testing.T) {
 func TestEachPredicateOfTheOtherGatesIsNeeded(t *testing.T) {
 	f := applicable()
 	worse := map[string]func(*Facts){
-		"open":            func(f *Facts) { f.Open = false },
-		"same_repository": func(f *Facts) { f.Fork = true },
-		"trusted_base":    func(f *Facts) { f.BaseRef = "evil" },
-		"asked":           func(f *Facts) { f.Asked = false },
-		"may_write":       func(f *Facts) { f.Permission = "read" },
-		"any_project":     func(f *Facts) { f.Projects = nil },
-		"may_plan":        func(f *Facts) { f.Projects[0].Rules.Plan = []string{"@eve"} },
-		"buttons":         func(f *Facts) { f.Button, f.Projects[0].Rules.NoButtons = true, true },
-		"may_unlock":      func(f *Facts) { f.Projects[0].Rules.Unlock = nil },
+		"open":              func(f *Facts) { f.Open = false },
+		"same_repository":   func(f *Facts) { f.Fork = true },
+		"trusted_base":      func(f *Facts) { f.BaseRef = "evil" },
+		"asked":             func(f *Facts) { f.Asked = false },
+		"may_write":         func(f *Facts) { f.Permission = "read" },
+		"any_project":       func(f *Facts) { f.Projects = nil },
+		"comment_unchanged": func(f *Facts) { f.CommentChanged = true },
+		"may_plan":          func(f *Facts) { f.Projects[0].Rules.Plan = []string{"@eve"} },
+		"buttons":           func(f *Facts) { f.Button, f.Projects[0].Rules.NoButtons = true, true },
+		"may_unlock":        func(f *Facts) { f.Projects[0].Rules.Unlock = nil },
 	}
 	for name, g := range map[string]gate{"plan": planGate(), "unlock": unlockGate(false), "unlock own": unlockGate(true), "cancel": cancelGate()} {
 		if !g.judge(f).Allowed {

@@ -48,7 +48,7 @@ func Plan(f Facts) Verdict { return planGate().judge(f) }
 
 func planGate() gate {
 	return gate{
-		pull:    []func(Facts) Reason{pullRequestOpen, sameRepository, TrustedBase, mayWrite},
+		pull:    []func(Facts) Reason{pullRequestOpen, sameRepository, TrustedBase, mayWrite, commentUnchanged},
 		project: []func(Facts, Project) Reason{mayPlan},
 	}
 }

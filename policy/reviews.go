@@ -87,7 +87,7 @@ const mayHavePushed = "may have pushed it"
 // pushed the head. Another approval would not help.
 func pushedByAnybody(predicate string, f Facts, not []discounted) (r Reason, denies bool) {
 	unknown := slices.ContainsFunc(not, func(d discounted) bool { return d.why == mayHavePushed })
-	return bad(predicate, fmt.Sprintf("No approval of %s counts, because neither a webhook nor GitHub's activity of the branch says who pushed it, and that may be "+
+	return bad(predicate, fmt.Sprintf("No approval of %s counts, because nothing in GitHub's activity of the branch says who pushed it, and that may be "+
 		"who approves: have its author push a new commit, which may be empty, and have that one approved.", sha(f.HeadSHA))), unknown
 }
 

@@ -76,7 +76,10 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts, c comm
 	if note := p.rulesChanged(changed); note != "" {
 		f.notes = append(f.notes, note)
 	}
-	return f, f.choose(cfg, changed, r, facts.BaseRef)
+	if err := f.choose(cfg, changed, r, facts.BaseRef, p.Tofu); err != nil {
+		return f, err
+	}
+	return f, f.surprises(ctx, p, r, cfg, changed)
 }
 
 func paths(changes []pull.Change) []string {
@@ -89,14 +92,15 @@ func paths(changes []pull.Change) []string {
 
 // choose keeps the projects that were named, or those that the pull request
 // touches, and notes what people would wonder about.
-func (f *found) choose(cfg project.Config, changed []string, r run.Run, baseRef string) error {
+func (f *found) choose(cfg project.Config, changed []string, r run.Run, baseRef string, tofu bool) error {
 	if project.ConfigChanged(changed) {
 		f.notes = append(f.notes, "This pull request changes `lockkeeper.yml`. The change takes effect when it is merged; "+
 			"until then the file on the base branch counts.")
 	}
 	f.touched = map[string]bool{}
 	missing := map[string]bool{}
-	for _, m := range project.Affected(cfg, f.graph, changed, baseRef) {
+	matches := project.Affected(cfg, f.graph, changed, baseRef)
+	for _, m := range matches {
 		missing[m.Project.Name], f.touched[m.Project.Name] = m.Missing, !m.Missing
 		if len(r.Selectors) == 0 {
 			f.projects = append(f.projects, m.Project)
@@ -110,6 +114,9 @@ func (f *found) choose(cfg project.Config, changed []string, r run.Run, baseRef 
 		f.projects = named
 	}
 	f.dropMissing(missing)
+	if err := f.elsewhere(cfg, changed, matches, tofu); err != nil {
+		return err
+	}
 	return f.refused()
 }
 
@@ -136,7 +143,7 @@ func (f *found) dropMissing(missing map[string]bool) {
 			present = append(present, p)
 			continue
 		}
-		f.notes = append(f.notes, fmt.Sprintf("%s is not planned: its directory %s no longer exists at this commit. "+
+		f.notes = append(f.notes, fmt.Sprintf("%s is not planned: its directory %s no longer exists, or holds nothing to plan, at this commit. "+
 			"Deleting the directory destroys nothing; what it manages stays in its state. To destroy it, remove the "+
 			"resources from the code first and apply that.", run.Quote(p.Name), run.Quote(p.Dir)))
 	}

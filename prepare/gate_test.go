@@ -441,7 +441,7 @@ func TestThePlanForeseesWhatItsApplyNeeds(t *testing.T) {
 		t.Errorf("gate %+v", gate)
 	}
 	w.review("rui", n, "APPROVE")
-	gate = prepare(pulls, reviews, list, all)
+	gate = prepare(pulls, reviews, list, all, activity) // the first approval of a head costs a call more
 	if gate.Allowed || len(gate.Missing) != 1 {
 		t.Errorf("gate %+v", gate)
 	}
@@ -519,4 +519,34 @@ func TestAPlanOfEverythingLeavesTheApplyToWhatThePullRequestChanges(t *testing.T
 	if later, err = w.preparer.Judge(t.Context(), other); err != nil || len(later.Missing) == 0 || !strings.Contains(later.Missing[0], "does not change") {
 		t.Errorf("of nothing but that: %v, %v", later, err)
 	}
+}
+
+// A stolen webhook secret makes up comments. Where it matters who asks for a
+// plan, the comment is read again.
+func TestAForgedCommandPlansNothingWherePlansAreLimited(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", func(r *policy.Rules) { r.Plan = []string{"rui"} })
+	n, _ := w.open(change("other/main.tf"))
+	by := func(login string) run.Run {
+		r := w.commented(n, by(login))
+		r.Kind = run.KindPlan
+		return r
+	}
+	prepare := func(r run.Run) (run.Preparation, error) { return w.preparer.Prepare(t.Context(), r) }
+	p, err := prepare(by("rui"))
+	w.allowed(p, err, "other")
+	p, err = prepare(by("ana"))
+	w.refused(p, err, "may_plan", "Only `rui`")
+	forged := by("ana")
+	forged.Actor = "rui"
+	p, err = prepare(forged)
+	w.refused(p, err, "comment_unchanged")
+	forged = by("rui")
+	forged.CommentID += 1000
+	p, err = prepare(forged)
+	w.refused(p, err, "comment_unchanged")
+	forged = by("rui")
+	forged.Comment = "another"
+	p, err = prepare(forged)
+	w.refused(p, err, "comment_unchanged")
 }

@@ -115,7 +115,8 @@ func (p *Preparer) heardRefusal(ctx context.Context, rd *reading, refused error)
 }
 
 // mayPlan asks policy again, now that the projects and with them the rules of
-// their environments are known.
+// their environments are known. Where it matters who asks, the comment is read
+// again, as that of an apply: a webhook may have been made up.
 func (p *Preparer) mayPlan(ctx context.Context, rd *reading, f found) error {
 	facts := p.facts(rd, pull.Authors{})
 	var names []string
@@ -134,6 +135,10 @@ func (p *Preparer) mayPlan(ctx context.Context, rd *reading, f found) error {
 	if err := rd.readMembers(ctx, names); err != nil {
 		return err
 	}
+	if err := rd.readComment(ctx); err != nil {
+		return err
+	}
+	facts.CommentChanged = rd.commentChanged
 	if err := p.actorOfTurn(ctx, rd.run, &facts); err != nil {
 		return err
 	}

@@ -56,6 +56,7 @@ type Preparer struct {
 	Pushes      func(ctx context.Context, repositoryID int64, shas []string) ([]run.Push, error)
 	KeepPushes  func(ctx context.Context, pushes []run.Push) error
 	LockAtApply bool // plans take no locks
+	Tofu        bool // a project that asks for no version is planned by OpenTofu
 	Limits      run.JobLimits
 	MaxProjects int // of one run
 	Now         func() time.Time

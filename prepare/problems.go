@@ -84,24 +84,19 @@ func couldNotRead(e *pull.ReadError, nothing string) *run.Problem {
 
 func unknownProject(r run.Run, e *project.UnknownError, nothing string) *run.Problem {
 	message := "No project is called " + run.Quote(e.Selector) + ", so " + nothing + ". "
-	switch len(e.Close) {
-	case 0:
+	switch {
+	case len(e.Close) == 0:
 		message += "This repository has no projects at this commit."
+	case e.Total == 1:
+		message += "There is 1 project here: " + run.Quote(e.Close[0]) + "."
 	default:
-		message += fmt.Sprintf("There are %s here, such as:", projects(e.Total))
+		message += fmt.Sprintf("There are %d projects here, such as:", e.Total)
 		for _, name := range e.Close {
 			message += "\n- " + run.Quote(name)
 		}
-		message += "\n\nType the exact name, or a pattern such as `/" + string(r.Kind) + " " + globExample(e.Close[0]) + "`."
+		message += "\n\nType the exact name, the directory, or a pattern such as `/" + string(r.Kind) + " " + globExample(e.Close[0]) + "`."
 	}
 	return &run.Problem{Code: "unknown_project", Message: message}
-}
-
-func projects(n int) string {
-	if n == 1 {
-		return "1 project"
-	}
-	return fmt.Sprintf("%d projects", n)
 }
 
 // globExample makes a pattern from a project name, whose characters

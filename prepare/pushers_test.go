@@ -1,11 +1,11 @@
 package prepare
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -101,27 +101,147 @@ func (x without) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// The pull request brings h on c on b; g was never there or is not any more.
 func TestWhoAnActivityTellsOf(t *testing.T) {
-	a := func(after, login string, id int64) pull.Activity {
-		return pull.Activity{After: after, Login: login, UserID: id}
+	ids := map[string]int64{"ana": 1, "ben": 2, "eve": 3}
+	a := func(before, after, login string) pull.Activity {
+		return pull.Activity{Before: before, After: after, Login: login, UserID: ids[login]}
 	}
-	push := func(sha, login string, id int64) run.Push { return run.Push{SHA: sha, Login: login, UserID: id} }
+	forced := func(before, after, login string) pull.Activity {
+		out := a(before, after, login)
+		out.Forced = true
+		return out
+	}
+	const none = "0000"
 	for name, tt := range map[string]struct {
-		activity []pull.Activity
-		commits  []string
-		want     []run.Push
+		activity []pull.Activity // newest first
+		more     bool            // GitHub keeps more
+		want     string          // by commit; empty when it is not enough
 	}{
-		"nothing":                              {nil, []string{"h", "c"}, nil},
-		"the head":                             {[]pull.Activity{a("h", "ana", 1)}, []string{"h"}, []run.Push{push("h", "ana", 1)}},
-		"the head twice":                       {[]pull.Activity{a("h", "ben", 2), a("x", "eve", 3), a("h", "ana", 1)}, []string{"h"}, []run.Push{push("h", "ben", 2), push("h", "ana", 1)}},
-		"a commit that came with some push":    {[]pull.Activity{a("h", "ben", 2), a("x", "ana", 1)}, []string{"c"}, []run.Push{push("c", "ben", 2), push("c", "ana", 1)}},
-		"a head that came with none":           {[]pull.Activity{a("x", "ana", 1)}, []string{"h"}, nil},
-		"a push of an account that is gone":    {[]pull.Activity{a("h", "", 0), a("h", "ana", 1)}, []string{"h"}, nil},
-		"a commit with one of such an account": {[]pull.Activity{a("h", "ana", 1), a("x", "", 0)}, []string{"h", "c"}, []run.Push{push("h", "ana", 1)}},
+		"nothing":                                {nil, false, "h: c: b:"},
+		"nothing, and there is more":             {nil, true, ""},
+		"one push of everything":                 {[]pull.Activity{a("base", "h", "ana")}, false, "h:ana c:ana b:ana"},
+		"a push each":                            {[]pull.Activity{a("c", "h", "ana"), a("b", "c", "ben"), a("base", "b", "eve")}, false, "h:ana c:ben b:eve"},
+		"what came before they are here":         {[]pull.Activity{a("base", "h", "ana"), a("older", "base", "eve")}, true, "h:ana c:ana b:ana"},
+		"the head again":                         {[]pull.Activity{a("g", "h", "ben"), a("base", "h", "ana")}, false, "h:ben,ana c:ben,ana b:ben,ana"},
+		"went back to it":                        {[]pull.Activity{a("b", "h", "ben"), forced("h", "b", "eve"), a("base", "h", "ana")}, false, "h:ben,ana c:ben,ana b:eve,ana"},
+		"the head came with none":                {[]pull.Activity{a("base", "g", "ana")}, false, "h: c:ana b:ana"},
+		"the head came with none, and it may":    {[]pull.Activity{a("base", "g", "ana")}, true, ""},
+		"the beginning is further back":          {[]pull.Activity{a("c", "h", "ana")}, true, ""},
+		"the beginning is not kept":              {[]pull.Activity{a("c", "h", "ana"), a("x", "y", "ben")}, false, "h:ana c:ana,ben b:ana,ben"},
+		"thrown away":                            {[]pull.Activity{forced("g", "h", "ana"), a("f", "g", "ben"), a(none, "f", "eve")}, false, "h:ana c:ana,ben,eve b:ana,ben,eve"},
+		"thrown away in an earlier branch":       {[]pull.Activity{forced("g", "h", "ana"), a(none, "g", "ben"), a("x", none, "eve"), a(none, "x", "eve")}, false, "h:ana c:ana,ben b:ana,ben"},
+		"thrown away, and a commit is named":     {[]pull.Activity{forced("g", "h", "ana"), a("c", "g", "ben"), a("base", "c", "ana")}, false, "h:ana c:ana b:ana,ben"},
+		"a push of an account that is gone":      {[]pull.Activity{a("c", "h", ""), a("base", "h", "ana")}, false, "h: c:ana b:ana"},
+		"a commit by such an account and others": {[]pull.Activity{a("c", "h", "ana"), a("base", "c", ""), a("base", "c", "ben")}, false, "h:ana c:ben b:ben"},
 	} {
-		if diff := cmp.Diff(tt.want, toldBy(tt.activity, tt.commits, "h")); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
+		brought := []pull.Commit{{SHA: "h", Parents: []string{"c"}}, {SHA: "c", Parents: []string{"b", "base"}}, {SHA: "b", Parents: []string{"base"}}}
+		told, enough := toldBy(tt.activity, !tt.more, brought, "h")
+		var got []string
+		for _, c := range brought {
+			var logins []string
+			for _, p := range told {
+				if p.SHA == c.SHA {
+					logins = append(logins, p.Login)
+				}
+			}
+			got = append(got, c.SHA+":"+strings.Join(logins, ","))
 		}
+		if !enough {
+			got = nil
+		}
+		if text := strings.Join(got, " "); text != tt.want {
+			t.Errorf("%s: %q, want %q", name, text, tt.want)
+		}
+	}
+}
+
+// Somebody who knows the webhook secret tells that eve pushed what ben did, and
+// GitHub's own webhook of it never came.
+func TestAForgedPushMakesNoCommitKnown(t *testing.T) {
+	for name, under := range map[string]bool{"the head": false, "a commit under the head": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newGateWorld(t, twoProjects())
+			w.rules("dev", approvals(1))
+			n, _ := w.open(change("other/main.tf"))
+			sha, err := w.github.As("ben").PushSigned(repository, "topic", "by ana, it says", double.Signed{Author: "ana"}, change("other/more.tf"))
+			w.check(err)
+			forged := []string{sha}
+			if under {
+				sha, err = w.github.As("ana").Push(repository, "topic", "on top", change("other/third.tf"))
+				w.check(err)
+				forged = append(forged, sha)
+			}
+			for _, sha := range forged {
+				for _, ref := range []string{"topic", "elsewhere"} {
+					w.pushes = append(w.pushes, run.Push{RepositoryID: w.repositoryID(), SHA: sha, Ref: "refs/heads/" + ref, Login: "eve", UserID: 666, New: true})
+				}
+			}
+			w.plan(n, nil)
+			w.review("ben", n, "APPROVE")
+			for range 2 {
+				p, err := w.apply(n)
+				w.refused(p, err, "approvals", "`ben` pushed commits of it")
+			}
+			w.review("rui", n, "APPROVE")
+			p, err := w.apply(n)
+			w.allowed(p, err, "other")
+			if got := w.github.Requests()[activity]; got != 1 {
+				t.Errorf("GitHub was asked %d times, want once", got)
+			}
+		})
+	}
+}
+
+// pagesOf lets GitHub give a few entries at a time.
+type pagesOf int
+
+func (n pagesOf) RoundTrip(r *http.Request) (*http.Response, error) {
+	if q := r.URL.Query(); q.Has("per_page") && strings.HasSuffix(r.URL.Path, "/activity") {
+		r = r.Clone(r.Context())
+		q.Set("per_page", fmt.Sprint(int(n)))
+		r.URL.RawQuery = q.Encode()
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// A branch that moved often is looked at page by page, and not without end: what
+// may be further back is unknown, whoever a webhook named.
+func TestWhatIsFurtherBackThanIsReadIsUnknown(t *testing.T) {
+	for name, tt := range map[string]struct {
+		page  pagesOf
+		calls int
+		words []string // of the refusal
+	}{
+		"one page":         {4, 1, nil},
+		"two pages":        {2, 2, nil},
+		"one page further": {1, 2, []string{"approvals", "says who pushed it"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newGateWorld(t, twoProjects())
+			w.rules("dev", approvals(1))
+			n, first := w.open(change("other/main.tf"))
+			second, err := w.github.As("ana").Push(repository, "topic", "second", change("other/second.tf"))
+			w.check(err)
+			third, err := w.github.As("ana").Push(repository, "topic", "third", change("other/third.tf"))
+			w.check(err)
+			for _, sha := range []string{first, second, third} {
+				w.pushes = append(w.pushes, run.Push{RepositoryID: w.repositoryID(), SHA: sha, Ref: "refs/heads/topic", Login: "ana", UserID: 1, New: true})
+			}
+			w.plan(n, nil)
+			w.review("rui", n, "APPROVE")
+			w.transport = tt.page
+			w.github.ResetRequests()
+			p, err := w.apply(n)
+			if tt.words == nil {
+				w.allowed(p, err, "other")
+			} else {
+				w.refused(p, err, tt.words...)
+			}
+			if got := w.github.Requests()[activity]; got != tt.calls {
+				t.Errorf("GitHub was asked %d times, want %d", got, tt.calls)
+			}
+		})
 	}
 }
 

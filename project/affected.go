@@ -12,7 +12,7 @@ import (
 type Match struct {
 	Project Project
 	Reason  string // the first changed path that touches it
-	Missing bool   // its directory holds no Terraform file in the head commit (any more)
+	Missing bool   // its directory holds no Terraform file, or nothing to plan, in the head commit (any more)
 }
 
 // Affected returns the projects of cfg that the changed paths touch, in the order of cfg.
@@ -21,7 +21,8 @@ type Match struct {
 //
 // Without when_changed, a project is touched by a change in its directory, in a local module it calls, or
 // of a path that these refer to. A directory below with Terraform files of its own is a module or a project
-// for itself and only counts if something refers to it.
+// for itself and only counts if something refers to it; neither do documents count that nothing reads. A symbolic link inside of the
+// commit changes with what it leads to.
 func Affected(cfg Config, graph *Graph, changed []string, baseBranch string) []Match {
 	w := newWatch(graph)
 	for i, p := range cfg.Projects {
@@ -70,15 +71,18 @@ func (g *Graph) Reached(p Project, changed []string, n int) []string {
 	return out
 }
 
-// missing tells that p has no root module in the commit. One that comes from a module source needs none.
-func (g *Graph) missing(p Project) bool { return p.FromModule == "" && g.nodes[p.Dir] == nil }
+// missing tells that p has no root module in the commit (any more). One that comes from a module source needs none.
+func (g *Graph) missing(p Project) bool {
+	return p.FromModule == "" && (g.nodes[p.Dir] == nil || (p.Found && !g.holds(p.Dir)))
+}
 
 // watch finds projects by a path, or by a directory above a path. This way round 10,000 projects and
 // 50,000 changed files cost one walk up per file, not a comparison of each with each.
 type watch struct {
 	graph   *Graph
 	owners  map[string]bool // directories of projects, which bound what lies above them
-	own     watchers        // project directories and modules: changes in nested modules do not count
+	own     watchers        // project directories and modules: changes in nested modules do not count, nor do those of documents
+	read    watchers        // those of own for which documents count, too
 	all     watchers        // everything below counts
 	reasons map[int]string  // project -> first path that touched it
 }
@@ -92,7 +96,7 @@ type watcher struct {
 }
 
 func newWatch(g *Graph) *watch {
-	return &watch{graph: g, owners: map[string]bool{}, own: watchers{}, all: watchers{}, reasons: map[int]string{}}
+	return &watch{graph: g, owners: map[string]bool{}, own: watchers{}, read: watchers{}, all: watchers{}, reasons: map[int]string{}}
 }
 
 func (w *watch) add(i int, p Project) {
@@ -104,22 +108,35 @@ func (w *watch) add(i int, p Project) {
 		}
 		return
 	}
-	r := w.graph.reach(p.Dir)
+	r := w.graph.reachOf(p)
 	for _, dir := range r.modules {
 		w.own[dir] = append(w.own[dir], watcher{i, when})
+		if r.unknown || slices.Contains(r.reads, dir) {
+			w.read[dir] = append(w.read[dir], watcher{i, when})
+		}
 	}
-	for _, path := range append(r.paths, varFiles(p)...) {
+	for _, path := range r.paths {
 		w.all[path] = append(w.all[path], watcher{i, when})
 	}
 }
 
-// touch walks up from a changed path.
+// touch finds who waits for a changed path, under all of its names.
 func (w *watch) touch(changed string) {
-	nested := false
-	for at := changed; at != "/"; at = path.Dir(at) {
-		w.fire(w.all, at, changed)
+	for _, name := range w.graph.links.aliases(changed) {
+		w.walk(name, changed)
+	}
+}
+
+// walk goes up from a name of a changed path.
+func (w *watch) walk(name, changed string) {
+	nested, own := false, w.own
+	if isDocument(name) {
+		own = w.read
+	}
+	for at := name; at != "/"; at = path.Dir(at) {
+		w.fire(w.all, at, name, changed)
 		if !nested {
-			w.fire(w.own, at, changed)
+			w.fire(own, at, name, changed)
 		}
 		if at == "." {
 			return
@@ -129,7 +146,7 @@ func (w *watch) touch(changed string) {
 }
 
 // fire notes the projects that wait at a path, and lets those go that need to know no more.
-func (w *watch) fire(list watchers, at, changed string) {
+func (w *watch) fire(list watchers, at, name, changed string) {
 	waiting := list[at]
 	if len(waiting) == 0 {
 		return
@@ -138,7 +155,7 @@ func (w *watch) fire(list watchers, at, changed string) {
 		if _, done := w.reasons[x.project]; done {
 			return true
 		}
-		if x.when != nil && !x.when.match(changed) {
+		if x.when != nil && !x.when.match(name) {
 			return false
 		}
 		w.reasons[x.project] = changed

@@ -18,11 +18,13 @@ type backend struct {
 	Type    string            // "cloud" for a cloud block
 	Values  map[string]string // constant ones that are not null
 	Unknown []string          // names of the others
+	Line    int               // of the block
+	File    string            // that it is in; known once a directory's files are merged
 }
 
 // hclBackend reads a block of Terraform's native syntax.
 func hclBackend(block *hclsyntax.Block) backend {
-	b := backend{Type: block.Type, Values: map[string]string{}}
+	b := backend{Type: block.Type, Values: map[string]string{}, Line: block.TypeRange.Start.Line}
 	if block.Type == "backend" && len(block.Labels) == 1 {
 		b.Type = block.Labels[0]
 	}

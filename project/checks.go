@@ -202,6 +202,25 @@ func within(dir, rel string) (string, bool) {
 	return p, p != ".." && !strings.HasPrefix(p, "../")
 }
 
+// elsewhere is what the keys of other tools' files are called here, or who decides it.
+var elsewhere = map[string]string{
+	"autoplan": "when_changed", "terraform_version": "terraform", "opentofu_version": "tofu", "depends_on": "after", "execution_order_group": "after",
+	"directory": "dir", "path": "dir", "var_file": "var_files", "tfvars": "var_files", "ignore_paths": "exclude", "autodiscover": "discover",
+	"apply_requirements": "", "plan_requirements": "", "import_requirements": "", "automerge": "", "delete_source_branch_on_merge": "", "repo_locks": "", "custom_policy_check": "",
+	"workflow": "", "workflows": "", "allowed_regexp_prefixes": "", "parallel_plan": "", "parallel_apply": "", "policy_check": "", "silence_pr_comments": "", "abort_on_execution_order_fail": "",
+}
+
+// hint is suggest, but for the keys that people bring from other tools.
+func hint(typed string, known []string) string {
+	switch here, foreign := elsewhere[typed]; {
+	case foreign && here == "":
+		return "the server's config decides that (docs/server-config.md); remove it"
+	case foreign && slices.Contains(known, here):
+		return "did you mean " + here + "?"
+	}
+	return suggest(typed, known)
+}
+
 // suggest names the known word closest to what was typed, or all of them.
 func suggest(typed string, known []string) string {
 	if c := closest(typed, known, 1); len(c) > 0 {

@@ -6,8 +6,10 @@ const ConfigFile = "lockkeeper.yml"
 // Config is the projects of a repository.
 type Config struct {
 	Version  int       `json:"version" yaml:"version"`
-	Projects []Project `json:"projects" yaml:"projects"` // in the order of the file; by directory when discovered
-	Source   string    `json:"-" yaml:"-"`               // the file's name, or "" when the projects were discovered
+	Discover *Discover `json:"discover,omitempty" yaml:"discover,omitempty"` // nil: the file names all projects
+	Projects []Project `json:"projects" yaml:"projects"`                     // in the order of the file, then those that were found, by directory
+	Source   string    `json:"-" yaml:"-"`                                   // the file's name, or "" when there is none
 
 	lines map[string]int // key path -> line of Source, for what Validate finds
+	left  Problems       // what discover does not take although it matches
 }

@@ -13,6 +13,10 @@ type Graph struct {
 	index *Index
 	files []File
 	nodes map[string]*node // every directory with a Terraform file of its own
+	links linked
+
+	values map[string]*facts   // files of variables' values, by path
+	auto   map[string][]string // those that terraform loads by itself, by directory
 }
 
 // node is one directory that Terraform could load as a module.
@@ -20,56 +24,125 @@ type node struct {
 	dir     string
 	sources []source
 	root    bool // has a backend or cloud block
+	makes   bool // has a resource, data or module block
 	called  bool // some directory calls it as a local module
+	linked  bool // lies below a symbolic link; the same directory is there under another name
 
 	// What its files refer to, from the repository's root and inside of it.
 	modules []string
 	paths   []string
 	// The same for paths that Terraform takes from the root module's directory, as they were written.
 	rootPaths []string
+	// Texts that look like paths from the root module's directory; they count if they lead to something.
+	mayPaths []string
+
+	readsSelf bool // some path stands for the directory as a whole, so that everything in it may be read
+	readsRoot bool // the same for the root module's directory
+	unknown   []located
+}
+
+// located is a path that is not known, and in which file.
+type located struct {
+	file string
+	unknownPath
 }
 
 type source struct {
-	path string
+	path, blob string
 	*facts
 }
 
-func newGraph(ix *Index, files, sources []File, found []*facts) *Graph {
-	g := &Graph{index: ix, files: files, nodes: map[string]*node{}}
+func newGraph(ix *Index, files []File, links linked, sources []File, found []*facts) *Graph {
+	g := &Graph{index: ix, files: files, links: links, nodes: map[string]*node{}, values: map[string]*facts{}, auto: map[string][]string{}}
 	var n *node
 	for i, f := range sources {
-		if dir := path.Dir(f.Path); n == nil || n.dir != dir {
+		dir := path.Dir(f.Path)
+		if isValues(f.Path) {
+			g.values[f.Path] = found[i]
+			if isAuto(path.Base(f.Path)) {
+				g.auto[dir] = append(g.auto[dir], f.Path)
+			}
+			continue
+		}
+		if n == nil || n.dir != dir {
 			if n = g.nodes[dir]; n == nil {
 				n = &node{dir: dir}
 				g.nodes[dir] = n
 			}
 		}
-		n.sources = append(n.sources, source{f.Path, found[i]})
+		n.sources = append(n.sources, source{f.Path, f.Blob, found[i]})
 		n.root = n.root || found[i].Root
+		n.makes = n.makes || found[i].Makes
 	}
+	g.linkDirectories()
 	for _, n := range g.nodes {
 		n.eachRef(func(_ source, r ref) { g.resolve(n, r) })
+		g.resolveUnknown(n)
 	}
 	return g
 }
 
 // resolve adds a reference to its node, unless it leaves the repository.
 func (g *Graph) resolve(n *node, r ref) {
-	if r.Kind == rootRef {
-		n.rootPaths = append(n.rootPaths, r.Path)
+	if r.Kind == rootRef || r.Kind == thereRef {
+		switch {
+		case r.Path == ".":
+			n.readsRoot = true
+		case r.Kind == rootRef:
+			n.rootPaths = append(n.rootPaths, r.Path)
+		default:
+			n.mayPaths = append(n.mayPaths, r.Path)
+		}
 		return
 	}
 	to, ok := within(n.dir, r.Path)
 	switch {
 	case !ok:
-	case r.Kind == pathRef:
+	case to == n.dir:
+		n.readsSelf = n.readsSelf || r.Kind != moduleRef
+	case r.Kind == pathRef, r.Kind == hereRef && g.leads(to):
 		n.paths = append(n.paths, to)
-	case to != n.dir:
+	case r.Kind == moduleRef:
 		n.modules = append(n.modules, to)
 		if called := g.nodes[to]; called != nil {
 			called.called = true
 		}
+		if real, ok := g.links.real(to); ok && real != to {
+			n.paths = append(n.paths, to) // the links on the way may change, too
+			if called := g.nodes[real]; called != nil {
+				called.called = true
+			}
+		}
 	}
+}
+
+// resolveUnknown follows paths that begin with a constant local value, and keeps the others.
+func (g *Graph) resolveUnknown(n *node) {
+	locals := map[string]ref{}
+	for _, s := range n.sources {
+		for name, r := range s.Locals {
+			locals[name] = r
+		}
+	}
+	for _, s := range n.sources {
+		for _, u := range s.Unknown {
+			if at, ok := locals[u.Local]; ok && u.Local != "" {
+				at.Path = path.Clean(path.Join(at.Path, u.Rest))
+				g.resolve(n, at)
+				continue
+			}
+			n.unknown = append(n.unknown, located{s.path, u})
+		}
+	}
+}
+
+// leads tells that a path leads to a file or a directory of the commit.
+func (g *Graph) leads(p string) bool {
+	if p == "." || len(g.at(p)) > 0 {
+		return true
+	}
+	real, ok := g.links.real(p)
+	return ok && real != p && (real == "." || len(g.at(real)) > 0)
 }
 
 func (n *node) eachRef(f func(source, ref)) {
@@ -84,6 +157,8 @@ func (n *node) eachRef(f func(source, ref)) {
 type reach struct {
 	modules []string // its own directory and those of the local modules it calls, in the order of discovery
 	paths   []string // files and directories that they refer to
+	reads   []string // those of modules in which every file may be read, documents too
+	unknown bool     // some path is not known, so that any file may be read
 }
 
 // reach follows module calls from dir; a directory is visited once, so cycles end.
@@ -107,6 +182,51 @@ func (g *Graph) reach(dir string) reach {
 				r.paths = append(r.paths, to)
 			}
 		}
+		r.paths = g.appendLeading(r.paths, dir, n.mayPaths)
+		if n.readsSelf {
+			r.reads = append(r.reads, n.dir)
+		}
+		if n.readsRoot {
+			r.reads = append(r.reads, dir)
+		}
+		r.unknown = r.unknown || len(n.unknown) > 0
+	}
+	for _, name := range g.auto[dir] {
+		r.paths = g.appendValues(r.paths, dir, name)
+	}
+	return r
+}
+
+// appendLeading adds those of the paths that lead to something when taken from dir.
+func (g *Graph) appendLeading(paths []string, dir string, may []string) []string {
+	for _, p := range may {
+		if to, ok := within(dir, p); ok && to != dir && g.leads(to) {
+			paths = append(paths, to)
+		}
+	}
+	return paths
+}
+
+// appendValues adds the paths in a file of values, taken from the root module's directory.
+func (g *Graph) appendValues(paths []string, dir, name string) []string {
+	f := g.values[name]
+	if f == nil {
+		return paths
+	}
+	for _, r := range f.Refs {
+		if r.Kind == thereRef {
+			paths = g.appendLeading(paths, dir, []string{r.Path})
+		}
+	}
+	return paths
+}
+
+// reachOf is reach of a project: its variable files count, too.
+func (g *Graph) reachOf(p Project) reach {
+	r := g.reach(p.Dir)
+	for _, name := range varFiles(p) {
+		r.paths = append(r.paths, name)
+		r.paths = g.appendValues(r.paths, p.Dir, name)
 	}
 	return r
 }
@@ -116,17 +236,18 @@ func (g *Graph) reach(dir string) reach {
 // files that it or they refer to. Sorted, clean, without entries that another covers; "." is the
 // whole repository. Paths that do not exist (any more) are in it too.
 //
-// Only constant paths, and constant beginnings of paths, are followed; what a variable names is not
-// known before Terraform runs.
+// Constant paths are followed, and constant beginnings of paths, also where they are passed as an argument or stand in a
+// file of values (then they begin with ./ or ../ and lead to something); symbolic links inside of the commit are.
+// What else a variable names is not known before Terraform runs; see [Graph.Unfollowed].
 func (g *Graph) Reach(dir string) []string {
 	r := g.reach(dir)
-	return uncovered(append(r.modules, r.paths...))
+	return uncovered(g.behindLinks(append(r.modules, r.paths...)))
 }
 
 // Needs is Reach of the project's directory and its variable files, those for ephemeral copies included.
 func (g *Graph) Needs(p Project) []string {
-	r := g.reach(p.Dir)
-	return uncovered(slices.Concat(r.modules, r.paths, varFiles(p)))
+	r := g.reachOf(p)
+	return uncovered(g.behindLinks(append(r.modules, r.paths...)))
 }
 
 // varFiles returns the paths of a project's variable files from the repository's root.
@@ -198,6 +319,9 @@ func (g *Graph) Problems() Problems {
 	var ps Problems
 	for _, n := range g.nodes {
 		for _, s := range n.sources {
+			if n.linked {
+				continue // told where the file is
+			}
 			if s.Mistake != "" {
 				ps = append(ps, Problem{File: s.path, Line: s.Line, Message: s.Mistake})
 			}
@@ -219,6 +343,8 @@ func (g *Graph) Problems() Problems {
 func (g *Graph) wrong(n *node, r ref) string {
 	to, inside := within(n.dir, r.Path)
 	switch {
+	case r.Kind == hereRef || r.Kind == thereRef:
+		return "" // it may be no path at all
 	case r.Kind == rootRef && n.called && !path.IsAbs(r.Path):
 		return "" // where it leads depends on the root module that calls this one
 	case !inside:

@@ -94,7 +94,8 @@ func TestReferenceForms(t *testing.T) {
 		{"JSON, a dynamic source", "a.tf.json", `{"module": {"x": {"source": "../c/${var.x}"}}}`, "a/b a/c"},
 		{"OpenTofu", "a.tofu", `module "x" { source = "../c" }`, "a/b a/c"},
 		{"not a Terraform file", "a.txt", `module "x" { source = "../c" }`, "a/b"},
-		{"a symlink is not followed", "a.tf", `-> ../c/main.tf`, "a/b"},
+		{"a symlink that leads nowhere", "a.tf", `-> ../c/main.tf`, "a/b a/c/main.tf"},
+		{"a text that is a path but leads nowhere", "a.tf", `locals { x = "../c" }`, "a/b"},
 		{"broken after the module", "a.tf", "module \"x\" {\n source = \"../c\"\n}\nlocals {", "a/b a/c"},
 	}
 	for _, tt := range tests {

@@ -55,15 +55,19 @@ func (c *collector) diagnose(diags hcl.Diagnostics, before int) {
 
 func (c *collector) block(block *hclsyntax.Block) {
 	switch block.Type {
+	case "resource", "data":
+		c.Makes = true
 	case "module":
-		if source, ok := block.Body.Attributes["source"]; ok {
-			if len(block.Labels) == 1 {
-				c.moduleSource(block.Labels[0], source.Expr, source.SrcRange.Start.Line)
-			}
-			p := constantPath(source.Expr)
-			if p.base == fromText {
-				c.module(p.text, p.dynamic, source.SrcRange.Start.Line)
-			}
+		c.Makes = true
+		c.moduleCall(block)
+	case "locals":
+		for name, attr := range block.Body.Attributes {
+			c.local(name, attr.Expr)
+		}
+	case "variable":
+		value, ok := block.Body.Attributes["default"]
+		if ok && len(block.Labels) == 1 && isPath(constantPath(value.Expr)) {
+			c.Paths = append(c.Paths, block.Labels[0])
 		}
 	case "terraform":
 		for _, inner := range block.Body.Blocks {
@@ -75,18 +79,48 @@ func (c *collector) block(block *hclsyntax.Block) {
 	}
 }
 
-// expressions notes the paths below node: arguments of the functions that read files, and every template
-// in which a path begins with ${path.module} or the like, whatever it is used for.
+func (c *collector) moduleCall(block *hclsyntax.Block) {
+	source, ok := block.Body.Attributes["source"]
+	if !ok {
+		return
+	}
+	if len(block.Labels) == 1 {
+		c.moduleSource(block.Labels[0], source.Expr, source.SrcRange.Start.Line)
+	}
+	p := constantPath(source.Expr)
+	if p.base != fromText {
+		return
+	}
+	c.module(p.text, p.dynamic, source.SrcRange.Start.Line)
+	for name, attr := range block.Body.Attributes {
+		if name != "source" {
+			c.argument(p.text, name, attr.Expr, attr.SrcRange.Start.Line)
+		}
+	}
+	delete(block.Body.Attributes, "source") // is no argument; nobody looks at it again
+}
+
+// expressions notes the paths below node: arguments of the functions that read files, every template
+// in which a path begins with ${path.module} or the like, whatever it is used for, and every text that is a relative path.
 func (c *collector) expressions(node hclsyntax.Node, before int) {
+	told := map[hclsyntax.Expression]bool{} // parts of a template that was looked at as a whole
 	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
 		switch n := n.(type) {
 		case *hclsyntax.FunctionCallExpr:
 			c.call(n, before)
+		case *hclsyntax.ScopeTraversalExpr:
+			if base := pathBase(n); base != unknownBase && !told[n] {
+				c.found(pathExpr{base: base}, before+n.SrcRange.Start.Line)
+			}
 		case *hclsyntax.TemplateExpr:
 			for i, part := range n.Parts {
 				if base := pathBase(part); base != fromText && base != unknownBase {
+					told[part] = true
 					c.found(pathFrom(base, n.Parts[i+1:]), before+n.SrcRange.Start.Line)
 				}
+			}
+			if p := pathFrom(fromText, n.Parts); isPathText(p.text) {
+				c.pathText(p.text, p.dynamic, before+n.SrcRange.Start.Line)
 			}
 		}
 		return nil
@@ -100,6 +134,10 @@ func (c *collector) call(call *hclsyntax.FunctionCallExpr, before int) {
 		return
 	}
 	p := constantPath(call.Args[0])
+	if p.base == unknownBase {
+		c.unknown(name, call.Args[0], before+call.NameRange.Start.Line)
+		return
+	}
 	if name == "fileset" && len(call.Args) > 1 && !p.dynamic {
 		if pattern := constantPath(call.Args[1]); pattern.base == fromText {
 			dir, rest := doublestar.SplitPattern(pattern.text)

@@ -41,41 +41,74 @@ func (ix *Index) Graph(ctx context.Context, tree Tree) (*Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the files of a commit: %w", err)
 	}
-	sources := terraformFiles(files)
-	found, missing := ix.lookUp(sources)
-	if len(missing) > 0 {
-		fresh, err := ix.read(ctx, tree, missing)
-		if err != nil {
-			return nil, err
-		}
-		for i, f := range sources {
-			if found[i] == nil {
-				found[i] = fresh[factsKey(f)]
-			}
-		}
-		ix.remember(fresh, sources, found)
+	links, err := ix.links(ctx, tree, files)
+	if err != nil {
+		return nil, err
 	}
-	return newGraph(ix, files, sources, found), nil
+	sources := withLinked(configurationFiles(files), files, links)
+	found, err := ix.facts(ctx, tree, sources)
+	if err != nil {
+		return nil, err
+	}
+	return newGraph(ix, files, links, sources, found), nil
 }
 
-// terraformFiles returns the regular files that Terraform or OpenTofu would load as configuration.
-func terraformFiles(files []File) []File {
+// facts returns what the files say, in their order, and reads those that are new.
+func (ix *Index) facts(ctx context.Context, tree Tree, sources []File) ([]*facts, error) {
+	found, missing := ix.lookUp(sources)
+	if len(missing) == 0 {
+		return found, nil
+	}
+	fresh, err := ix.read(ctx, tree, missing)
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range sources {
+		if found[i] == nil {
+			found[i] = fresh[factsKey(f)]
+		}
+	}
+	ix.remember(fresh, sources, found)
+	return found, nil
+}
+
+// configurationFiles returns the regular files that Terraform or OpenTofu would load as configuration or as values of variables.
+func configurationFiles(files []File) []File {
 	var sources []File
 	for _, f := range files {
-		if f.Regular() && isTerraform(f.Path) && !Forbidden(f.Path) {
+		if f.Regular() && isConfiguration(f.Path) && !Forbidden(f.Path) {
 			sources = append(sources, f)
 		}
 	}
 	return sources
 }
 
+func isConfiguration(name string) bool { return isTerraform(name) || isValues(name) }
+
 func isTerraform(name string) bool {
 	name = strings.TrimSuffix(name, ".json")
 	return strings.HasSuffix(name, ".tf") || strings.HasSuffix(name, ".tofu")
 }
 
+// isValues tells files of variables' values.
+func isValues(name string) bool {
+	return strings.HasSuffix(strings.TrimSuffix(name, ".json"), ".tfvars")
+}
+
+// isAuto tells those that terraform loads by itself from the root module's directory (Terraform language, "Variable Definitions Files").
+func isAuto(base string) bool {
+	base = strings.TrimSuffix(base, ".json")
+	return base == "terraform.tfvars" || strings.HasSuffix(base, ".auto.tfvars")
+}
+
 // factsKey tells blobs apart that are read in different syntaxes.
 func factsKey(f File) string {
+	switch {
+	case f.Mode&modeTypes == ModeSymlink:
+		return f.Blob + "l"
+	case isValues(f.Path):
+		return f.Blob + "v" + strings.TrimPrefix(path.Ext(f.Path), ".tfvars")
+	}
 	if path.Ext(f.Path) == ".json" {
 		return f.Blob + "j"
 	}
@@ -105,7 +138,13 @@ func (ix *Index) lookUp(sources []File) (found []*facts, missing []File) {
 func (ix *Index) read(ctx context.Context, tree Tree, missing []File) (map[string]*facts, error) {
 	fresh := make(map[string]*facts, len(missing))
 	err := tree.Read(ctx, missing, func(f File, data []byte) error {
-		got := readFacts(f.Path, data, ix.CheckAll)
+		got := facts{}
+		switch {
+		case f.Regular():
+			got = readFacts(f.Path, data, ix.CheckAll)
+		case len(data) <= maxLinkBytes:
+			got.Link = string(data)
+		}
 		fresh[factsKey(f)] = &got
 		return ctx.Err()
 	})

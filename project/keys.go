@@ -1,7 +1,10 @@
 package project
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -16,13 +19,19 @@ func (r *reader) config(n ast.Node) Config {
 			}
 			cfg.Version = 1
 		},
+		"discover": func(n ast.Node, key string) {
+			cfg.Discover = r.discover(n, key)
+		},
 		"projects": func(n ast.Node, key string) {
 			r.items(n, key, maxProjects, func(item ast.Node, key string) {
 				cfg.Projects = append(cfg.Projects, r.project(item, key))
 			})
 		},
 	})
-	r.require(n, "", "version", "projects")
+	r.require(n, "", "version")
+	if cfg.Discover == nil {
+		r.require(n, "", "projects")
+	}
 	return cfg
 }
 
@@ -57,6 +66,140 @@ func (r *reader) project(n ast.Node, key string) Project {
 	}
 	r.pathsStay(key, p)
 	return p
+}
+
+// everyDirectory is what include is when it is not given.
+var everyDirectory = Include{Dir: "**", Apply: BeforeMerge}
+
+func (r *reader) discover(n ast.Node, key string) *Discover {
+	d := &Discover{}
+	r.mapping(n, key, map[string]readKey{
+		"include": func(n ast.Node, key string) {
+			d.Include = []Include{}
+			r.items(n, key, maxListItems, func(item ast.Node, key string) {
+				d.Include = append(d.Include, r.include(item, key))
+			})
+		},
+		"exclude": r.texts(&d.Exclude, checkExclude),
+	})
+	if d.Include == nil {
+		d.Include = []Include{everyDirectory}
+	}
+	return d
+}
+
+// include reads an entry, which may be the pattern alone.
+func (r *reader) include(n ast.Node, key string) Include {
+	in := Include{Apply: BeforeMerge}
+	if _, ok := scalarOf(n); ok {
+		r.text(&in.Dir, checkPattern)(n, key)
+		return in
+	}
+	apply := string(in.Apply)
+	r.mapping(n, key, map[string]readKey{
+		"dir":            r.text(&in.Dir, checkPattern),
+		"each":           r.each(&in.Each),
+		"each_file":      r.text(&in.EachFile, checkPattern),
+		"cloud":          r.text(&in.Cloud, checkCloud),
+		"name":           r.text(&in.Name, checkFilled(checkName)),
+		"workspace":      r.text(&in.Workspace, checkFilled(checkWorkspace)),
+		"environment":    r.text(&in.Environment, checkFilled(checkEnvironment)),
+		"var_files":      r.texts(&in.VarFiles, checkFilled(checkPath)),
+		"backend_config": r.scalars(&in.BackendConfig, checkIdentifier, checkFilled(checkPlainText)),
+		"branch":         r.text(&in.Branch, checkBranch),
+		"terraform":      r.text(&in.Terraform, checkVersion),
+		"tofu":           r.text(&in.Tofu, checkVersion),
+		"when_changed":   r.texts(&in.WhenChanged, checkGlob),
+		"apply":          r.text(&apply, checkApply),
+	})
+	r.require(n, key, "dir")
+	in.Apply = Apply(apply)
+	if in.Terraform != "" && in.Tofu != "" {
+		r.note(r.lines[join(key, "tofu")], join(key, "tofu"), "cannot stand together with terraform; keep one of them")
+	}
+	r.placeholders(key, in)
+	return in
+}
+
+// each reads the values of placeholders.
+func (r *reader) each(to *map[string][]string) readKey {
+	return func(n ast.Node, key string) {
+		values := map[string]*[]string{"name": {}, "workspace": {}, "environment": {}}
+		r.mapping(n, key, map[string]readKey{
+			"name":        r.texts(values["name"], checkName),
+			"workspace":   r.texts(values["workspace"], checkWorkspace),
+			"environment": r.texts(values["environment"], checkEnvironment),
+		})
+		*to = map[string][]string{}
+		for name, list := range values {
+			if at := join(key, name); r.lines[at] != 0 {
+				(*to)[name] = *list
+				if len(*list) == 0 {
+					r.note(r.lines[at], at, "is empty; give at least one value")
+				}
+			}
+		}
+	}
+}
+
+// placeholders notes those that nothing binds, that are bound twice, and those without which projects would share a workspace.
+func (r *reader) placeholders(key string, in Include) {
+	note := func(name, format string, args ...any) {
+		at := join(key, name)
+		r.note(cmp.Or(r.lines[at], r.lines[key]), at, format, args...)
+	}
+	binds := slices.Concat(held(in.Dir), held(in.Cloud), held(in.EachFile))
+	for name := range in.Each {
+		if slices.Contains(binds, name) {
+			note("each."+name, "{%s} comes from a pattern already", name)
+		}
+		binds = append(binds, name)
+	}
+	uses := map[string]string{"name": in.Name, "workspace": in.Workspace, "environment": in.Environment}
+	for i, text := range in.VarFiles {
+		uses[fmt.Sprintf("var_files[%d]", i)] = text
+	}
+	for name, text := range in.BackendConfig {
+		uses["backend_config."+name] = text
+	}
+	for _, at := range slices.Sorted(maps.Keys(uses)) {
+		for _, hold := range held(uses[at]) {
+			if !slices.Contains(binds, hold) {
+				note(at, "nothing says what {%s} stands for; dir, each, each_file or cloud can", hold)
+			}
+		}
+	}
+	workspace := cmp.Or(in.Workspace, "{workspace}")
+	for _, hold := range slices.Concat(slices.Sorted(maps.Keys(in.Each)), held(in.EachFile)) {
+		if !slices.Contains(held(in.Dir), hold) && !slices.Contains(held(in.Cloud), hold) && !slices.Contains(held(workspace), hold) {
+			note("workspace", "does not contain {%s}, so all projects of a directory would have one state; a directory and workspace belong to one project", hold)
+		}
+	}
+}
+
+// checkFilled checks a text with placeholders as if they stood for letters.
+func checkFilled(ok check) check {
+	return func(v string) string {
+		if wrong := checkHolds(v); wrong != "" {
+			return wrong
+		}
+		return ok(placeholder.ReplaceAllString(v, "x"))
+	}
+}
+
+// checkCloud accepts how the name of an HCP Terraform workspace is made.
+func checkCloud(v string) string {
+	switch names := held(v); {
+	case checkHolds(v) != "":
+		return checkHolds(v)
+	case len(names) == 0:
+		return "has no placeholder"
+	case !isWorkspace(placeholder.ReplaceAllString(v, "x")):
+		return "is no name of a workspace with placeholders"
+	case len(slices.Compact(slices.Sorted(slices.Values(names)))) < len(names):
+		return "has a placeholder twice"
+	}
+	return ""
 }
 
 func (r *reader) ephemeral(n ast.Node, key string) *Ephemeral {

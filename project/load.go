@@ -18,8 +18,8 @@ type LoadOptions struct {
 func ConfigChanged(changed []string) bool { return slices.Contains(changed, ConfigFile) }
 
 // Load returns the projects of a repository: from lockkeeper.yml of the base commit,
-// or, where the base has no such file, every root module found in the head commit
-// (and those that the head commit deletes).
+// with the root modules of the head commit (and those that the head commit deletes) that its
+// discover takes; or, where the base has no such file, every one of them.
 // The head's own lockkeeper.yml never counts. Mistakes in the file come back as [Problems].
 func Load(ctx context.Context, base Tree, head *Graph, opts LoadOptions) (Config, error) {
 	files, err := base.Files(ctx)
@@ -41,7 +41,13 @@ func Load(ctx context.Context, base Tree, head *Graph, opts LoadOptions) (Config
 
 func load(ctx context.Context, base Tree, files []File, head *Graph) (Config, error) {
 	if f, ok := fileAt(files, ConfigFile); ok {
-		return loadFile(ctx, base, f, head.index)
+		cfg, err := loadFile(ctx, base, f, head.index)
+		if err != nil || cfg.Discover == nil {
+			return cfg, err
+		}
+		found, left, err := cfg.find(ctx, base, files, head)
+		cfg.Projects, cfg.left = slices.Concat(cfg.Projects, found), left
+		return cfg, err
 	}
 	// Silence about a slip in the file's name would mean other projects, environments and rules than those written down.
 	for _, slip := range []string{"lockkeeper.yaml", ".lockkeeper.yml", ".lockkeeper.yaml"} {
@@ -49,11 +55,9 @@ func load(ctx context.Context, base Tree, files []File, head *Graph) (Config, er
 			return Config{}, Problems{{File: slip, Message: "is not read; rename it to " + ConfigFile}}
 		}
 	}
-	dirs, err := discover(ctx, base, files, head)
-	if err != nil {
-		return Config{}, err
-	}
-	return Config{Version: 1, Projects: named(dirs)}, nil
+	everything := Config{Version: 1, Discover: &Discover{Include: []Include{everyDirectory}}}
+	found, _, err := everything.find(ctx, base, files, head)
+	return Config{Version: 1, Projects: found}, err
 }
 
 func fileAt(files []File, name string) (File, bool) {

@@ -95,29 +95,43 @@ func TestLoadRefusesWhatIsNotThePlainFile(t *testing.T) {
 }
 
 func TestDiscoverFindsRootModules(t *testing.T) {
+	const something = `resource "terraform_data" "x" {}`
 	head := newTree(map[string]string{
-		"main.tf":                         "locals {}",
+		"main.tf":                         something,
 		"infra/App/main.tf":               `module "vpc" { source = "../vpc" }`,
-		"infra/vpc/main.tf":               "locals {}", // called, so no root
+		"infra/vpc/main.tf":               something, // called, so no root
 		"infra/called/main.tf":            "terraform {\n  backend \"s3\" {}\n}",
 		"infra/caller/main.tf":            `module "x" { source = "../called" }`,
-		"modules/a/main.tf":               "locals {}",
+		"modules/a/main.tf":               something,
 		"modules/live/main.tf":            "terraform {\n  cloud {}\n}",
-		"x/examples/y/main.tf":            "locals {}",
-		".github/x/main.tf":               "locals {}",
+		"x/examples/y/main.tf":            something,
+		"live/test/main.tf":               "terraform {\n  backend \"s3\" {}\n}",
+		"templates/app/main.tf":           "terraform {\n  backend \"local\" {}\n}",
+		"live/tests/setup/main.tf":        something,
+		"test/fixtures/full/main.tf":      something,
+		"testdata/main.tf":                something,
+		"deprecated/x/main.tf":            something,
+		"live/testing/main.tf":            something,
+		"variables/common.tf":             `variable "common" {}`,
+		"versions/main.tf":                "terraform {\n  required_providers {}\n}\nprovider \"aws\" {}\n",
+		"outputs/main.tf":                 `output "x" { value = 1 }`,
+		"emptied/main.tf":                 "locals {}",
+		"reads/main.tf":                   `data "aws_region" "x" {}`,
+		"calls/main.tf.json":              `{"module": {"x": {"source": "hashicorp/x/aws"}}}`,
+		".github/x/main.tf":               something,
 		"a/.terraform/modules/m/x.tf":     "terraform {\n  backend \"s3\" {}\n}",
 		"json/main.tf.json":               `{"terraform": [{"backend": {"s3": {}}}]}`,
-		"tofu/main.tofu":                  "locals {}",
+		"tofu/main.tofu":                  something,
 		"self/main.tf":                    `module "self" { source = "./" }`,
 		"docs/readme.md":                  "terraform",
 		"link/main.tf":                    "-> ../main.tf",
-		"a-b/c/main.tf":                   "locals {}",
-		"a/b-c/main.tf":                   "locals {}",
-		strings.Repeat("l", 70) + "/x.tf": "locals {}",
-		"ünï/main.tf":                     "locals {}",
-		"a-b-c-0123456789ab/main.tf":      "locals {}",
+		"a-b/c/main.tf":                   something,
+		"a/b-c/main.tf":                   something,
+		strings.Repeat("l", 70) + "/x.tf": something,
+		"ünï/main.tf":                     something,
+		"a-b-c-0123456789ab/main.tf":      something,
 	})
-	base := newTree(map[string]string{"gone/main.tf": "locals {}", "modules/gone/main.tf": "locals {}", "main.tf": "locals {}"})
+	base := newTree(map[string]string{"gone/main.tf": something, "emptied/main.tf": something, "modules/gone/main.tf": something, "main.tf": something})
 	var got []string
 	for _, p := range mustLoad(t, base, head).Projects {
 		got = append(got, fmt.Sprintf("%s %s", p.Dir, p.Name))
@@ -126,8 +140,10 @@ func TestDiscoverFindsRootModules(t *testing.T) {
 		}
 	}
 	golden(t, "testdata/discovered.golden", strings.Join(got, "\n")+"\n")
-	if m := Affected(mustLoad(t, base, head), graphOf(t, head), []string{"gone/main.tf"}, "main"); len(m) != 1 || !m[0].Missing {
-		t.Errorf("deleted directory: %+v", m)
+	for _, changed := range []string{"gone/main.tf", "emptied/main.tf"} {
+		if m := Affected(mustLoad(t, base, head), graphOf(t, head), []string{changed}, "main"); len(m) != 1 || !m[0].Missing {
+			t.Errorf("%s deleted: %+v", changed, m)
+		}
 	}
 }
 

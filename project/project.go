@@ -24,6 +24,7 @@ type Project struct {
 	FromModule    string            `json:"from_module,omitempty" yaml:"from_module,omitempty"` // module source of the root (terraform init -from-module)
 	Ephemeral     *Ephemeral        `json:"ephemeral,omitempty" yaml:"ephemeral,omitempty"`     // nil: no ephemeral copies of this project
 	Build         *Build            `json:"build,omitempty" yaml:"build,omitempty"`             // nil: nothing to build first
+	Found         bool              `json:"-" yaml:"-"`                                         // by discovery, not named by the file
 }
 
 // Apply says when a project is applied.

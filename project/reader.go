@@ -43,7 +43,7 @@ func (r *reader) mapping(n ast.Node, key string, known map[string]readKey) {
 		read, ok := known[name]
 		switch {
 		case !ok:
-			r.note(line, path, "is not a key; %s", suggest(name, slices.Sorted(maps.Keys(known))))
+			r.note(line, path, "is not a key; %s", hint(name, slices.Sorted(maps.Keys(known))))
 			continue
 		case seen[name] > 0:
 			r.note(line, path, "is given twice, first on line %d", seen[name])

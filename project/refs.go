@@ -9,19 +9,28 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // facts is what one Terraform file says about other files. It depends on nothing but the
 // bytes of the file, so it is kept per blob. The fields are exported for gob, which saves them.
 type facts struct {
-	Refs []ref
-	Root bool // has a backend or cloud block, so its directory is a root module
+	Refs  []ref
+	Root  bool // has a backend or cloud block, so its directory is a root module
+	Makes bool // has a resource, data or module block, so there is something to plan
 	// Backends are the backend and cloud blocks, in the order of the file.
 	Backends []backend
 	Disk     []moduleCall // calls of modules that lie on the machine on which terraform runs
-	Skipped  bool         // nothing in it can be a reference, so it was not parsed
-	Line     int          // of the first mistake
-	Mistake  string       // the first reason why the file could not be read in full; "" is fine
+	Unknown  []unknownPath
+	Locals   map[string]ref // locals that are a path by themselves
+	Paths    []string       // names of variables that have such a path: as a default, or in a file of values
+	Given    []given        // names of variables that get such a path in a module call
+	Link     string         // of a symbolic link, where it leads; all else is then empty
+	Skipped  bool           // nothing in it can be a reference, so it was not parsed
+	Line     int            // of the first mistake
+	Mistake  string         // the first reason why the file could not be read in full; "" is fine
 }
 
 // ref is one reference by a constant path, or by the constant beginning of a path.
@@ -37,7 +46,23 @@ const (
 	moduleRef refKind = iota // a local module call; from the directory of the file
 	pathRef                  // a file or a directory; from the directory of the file
 	rootRef                  // a file or a directory; from the root module's directory, where terraform runs
+	hereRef                  // text that looks like a path, which counts if it leads to something; from the directory of the file
+	thereRef                 // the same; from the root module's directory
 )
+
+// unknownPath is a function that reads files and whose path does not begin with a constant.
+type unknownPath struct {
+	Call       string // for people, such as file(var.policy)
+	Local, Var string // what the path begins with, when that is local.x or var.x
+	Rest       string // the constant text behind it
+	Line       int
+}
+
+// given is a path that is passed to a local module.
+type given struct {
+	Module   string // as its source says, clean
+	Variable string
+}
 
 // maxTerraformBytes is the longest Terraform file that is searched for references.
 const maxTerraformBytes = 4 << 20
@@ -50,8 +75,10 @@ func readFacts(name string, data []byte, all bool) facts {
 	}
 	c := &collector{data: data}
 	switch {
-	case !all && !mayRefer(data):
-		return facts{Skipped: true}
+	case isValues(name) && !mayHoldPath(data), !all && !mayRefer(data):
+		return facts{Skipped: !isValues(name)}
+	case isValues(name):
+		c.values(name, data)
 	case strings.HasSuffix(name, ".json"):
 		c.json(data)
 	default:
@@ -61,6 +88,13 @@ func readFacts(name string, data []byte, all bool) facts {
 	slices.SortFunc(c.Refs, func(a, b ref) int {
 		return cmp.Or(int(a.Kind)-int(b.Kind), strings.Compare(a.Path, b.Path), a.Line-b.Line)
 	})
+	slices.SortFunc(c.Unknown, func(a, b unknownPath) int {
+		return cmp.Or(a.Line-b.Line, strings.Compare(a.Call, b.Call), strings.Compare(a.Rest, b.Rest))
+	})
+	slices.SortFunc(c.Given, func(a, b given) int {
+		return cmp.Or(strings.Compare(a.Module, b.Module), strings.Compare(a.Variable, b.Variable))
+	})
+	slices.Sort(c.Paths)
 	c.Refs = slices.CompactFunc(c.Refs, func(a, b ref) bool { return a.Kind == b.Kind && a.Path == b.Path })
 	return c.facts
 }
@@ -69,7 +103,17 @@ func readFacts(name string, data []byte, all bool) facts {
 // an escape can hide a dot. A source put together from pieces, "${"."}/x", gets past it: the
 // job then misses that module and terraform says so, nothing is planned wrongly.
 func mayRefer(data []byte) bool {
-	for _, word := range [...]string{`"./`, `"../`, "module", "path", "file", "backend", "cloud", `\u`, `\U`} {
+	for _, word := range [...]string{`"./`, `"../`, "module", "path", "file", "backend", "cloud", "resource", "data", `\u`, `\U`} {
+		if bytes.Contains(data, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayHoldPath is the same for a file of values.
+func mayHoldPath(data []byte) bool {
+	for _, word := range [...]string{`"./`, `"../`, `\u`, `\U`} {
 		if bytes.Contains(data, []byte(word)) {
 			return true
 		}
@@ -84,11 +128,7 @@ type collector struct {
 }
 
 func (c *collector) add(kind refKind, p string, line int) {
-	p = path.Clean(p)
-	// A path to the file's own directory adds nothing: all of it is reached already.
-	if kind == moduleRef || p != "." {
-		c.Refs = append(c.Refs, ref{Kind: kind, Path: p, Line: line})
-	}
+	c.Refs = append(c.Refs, ref{Kind: kind, Path: path.Clean(p), Line: line})
 }
 
 func (c *collector) mistake(line int, message string) {
@@ -122,14 +162,52 @@ func (c *collector) json(data []byte) {
 		return
 	}
 	eachNamed(doc["module"], "", func(name string, body map[string]any) {
-		if source, ok := body["source"].(string); ok {
-			line := c.lineOf(source)
-			c.disk(name, source, line)
-			c.module(source, strings.Contains(source, "${"), line)
+		source, ok := body["source"].(string)
+		if !ok {
+			return
 		}
+		line := c.lineOf(source)
+		c.disk(name, source, line)
+		c.module(source, strings.Contains(source, "${"), line)
+		for variable, value := range body {
+			if text, ok := value.(string); ok && variable != "source" {
+				c.argument(source, variable, jsonExpression(text), c.lineOf(text))
+			}
+		}
+		delete(body, "source") // is no argument
 	})
 	eachBody(doc["terraform"], 0, c.jsonSettings)
+	c.Makes = doc["resource"] != nil || doc["data"] != nil || doc["module"] != nil
+	c.jsonVariables(doc)
 	c.jsonTemplates(doc)
+}
+
+// jsonVariables notes the locals and variables that are a path, as hclVariables does.
+func (c *collector) jsonVariables(doc map[string]any) {
+	eachBody(doc["locals"], 0, func(body map[string]any) {
+		for name, value := range body {
+			if text, ok := value.(string); ok {
+				c.local(name, jsonExpression(text))
+			}
+		}
+	})
+	eachNamed(doc["variable"], "", func(name string, body map[string]any) {
+		if text, ok := body["default"].(string); ok && isPathText(text) {
+			c.Paths = append(c.Paths, name)
+		}
+	})
+}
+
+// jsonExpression is a string of the JSON syntax, which is a template; nil for one that is none.
+func jsonExpression(text string) hclsyntax.Expression {
+	if tooDeep([]byte(text), hclsyntax.LexTemplate) {
+		return nil
+	}
+	expr, diags := hclsyntax.ParseTemplate([]byte(text), "", hcl.InitialPos)
+	if diags.HasErrors() {
+		return nil
+	}
+	return expr
 }
 
 // jsonSettings reads a terraform block.
@@ -193,8 +271,11 @@ func (c *collector) jsonTemplates(value any) {
 			c.jsonTemplates(item)
 		}
 	case string:
-		if strings.Contains(v, "${") {
+		switch {
+		case strings.Contains(v, "${"):
 			c.template(v, c.lineOf(v))
+		case isPathText(v):
+			c.pathText(v, false, c.lineOf(v))
 		}
 	}
 }

@@ -46,6 +46,8 @@ func TestSchemaHasTheKeysOfTheStructs(t *testing.T) {
 		typ    reflect.Type
 	}{
 		{"top", schema, reflect.TypeFor[Config]()},
+		{"discover", schema.Properties["discover"], reflect.TypeFor[Discover]()},
+		{"include", schema.Properties["discover"].Properties["include"].Items2020.AnyOf[1].Ref, reflect.TypeFor[Include]()},
 		{"project", project, reflect.TypeFor[Project]()},
 		{"ephemeral", project.Properties["ephemeral"], reflect.TypeFor[Ephemeral]()},
 		{"build", project.Properties["build"], reflect.TypeFor[Build]()},
@@ -79,6 +81,7 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 	const head = "version: 1\nprojects:\n- {name: a, dir: a, "
 	good := map[string]string{
 		"every key": everyKey, "the documented example": documented(t), "no projects": "version: 1\nprojects: []\n",
+		"discover alone": "version: 1\ndiscover: {}", "nothing is discovered": "version: 1\ndiscover: {include: []}\nprojects: []", "every key of include": everyIncludeKey,
 		"an empty from_module": head + `from_module: ""}`, "a var file beside": head + "var_files: [../x.tfvars]}",
 	}
 	for name, text := range good {
@@ -103,6 +106,16 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 		"ephemeral: {environment: a, default_ttl: 4}", "ephemeral: {environment: a, var_files: [~]}", "build: {codebuild_project: a1}", "build: {codebuild_project: a1, image_variable: 1x}", "build: {codebuild_project: '?', image_variable: x}",
 	} {
 		bad = append(bad, head+rest+"}")
+	}
+	for _, rest := range []string{
+		"x: 1", "include: a", "include: [1]", "include: ['']", "include: [/a]", "include: [a/]", "include: [../a]", "include: ['a[b]']", "include: ['{dir}']", "include: ['{name']", "include: [{}]",
+		"include: [{dir: a, dirs: b}]", "include: [{dir: a, each: [x]}]", "include: [{dir: a, each: {region: [x]}}]", "include: [{dir: a, each: {environment: []}, workspace: '{environment}'}]",
+		"include: [{dir: a, each: {environment: ['a b']}, workspace: '{environment}'}]", "include: [{dir: a, each_file: /x}]", "include: [{dir: a, name: '{x}'}]", "include: [{dir: a, workspace: ''}]",
+		"include: [{dir: a, var_files: ['/{name}']}]", "include: [{dir: a, terraform: latest}]", "include: [{dir: a, terraform: 1.11.4, tofu: 1.10.0}]", "include: [{dir: a, apply: never}]",
+		"include: [{dir: a, when_changed: [/a]}]", "include: [{dir: a, after: [b]}]", "include: [{dir: a, backend_config: {'a b': c}}]", "include: [{dir: a, branch: ''}]",
+		"exclude: a", "exclude: [1]", "exclude: ['{name}']", "exclude: [a, a]", "exclude: [/a]",
+	} {
+		bad = append(bad, "version: 1\ndiscover: {"+rest+"}\n")
 	}
 	for _, text := range bad {
 		if _, err := Parse(ConfigFile, []byte(text)); err == nil {
@@ -136,10 +149,13 @@ func TestDocsNameEveryKey(t *testing.T) {
 	}
 	example := documented(t)
 	mustParse(t, example)
-	for _, typ := range []reflect.Type{reflect.TypeFor[Project](), reflect.TypeFor[Ephemeral](), reflect.TypeFor[Build]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[Project](), reflect.TypeFor[Ephemeral](), reflect.TypeFor[Build](), reflect.TypeFor[Discover](), reflect.TypeFor[Include]()} {
 		for _, key := range keysOf(typ) {
 			if !strings.Contains(string(text), "`"+key+"`") {
 				t.Errorf("the reference does not explain %s", key)
+			}
+			if typ == reflect.TypeFor[Include]() || typ == reflect.TypeFor[Discover]() {
+				continue // their examples are run by TestDiscoverOfTheDocuments
 			}
 			if !strings.Contains(example, key+":") {
 				t.Errorf("the full example does not show %s", key)

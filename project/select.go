@@ -10,7 +10,7 @@ import (
 // UnknownError says that a selector names no project.
 type UnknownError struct {
 	Selector string
-	Close    []string // names that look alike, best first; otherwise the first of all names; at most 5
+	Close    []string // names, or directories if the selector is one, that look alike, best first; otherwise the first of all names; at most 5
 	Total    int      // number of projects that could have been named
 }
 
@@ -22,23 +22,29 @@ func (e *UnknownError) Error() string {
 }
 
 // Select returns the projects that the selectors name, in the order of cfg, each once.
-// A selector is an exact name, or a glob with *, ? or [ ] (path.Match). Nothing falls back to some
+// A selector is an exact name, or a glob with *, ? or [ ] (path.Match). The same of a directory selects every project that
+// is in it: one with a slash is a directory, another one is if no project has the name. Nothing falls back to some
 // project: a selector without a match is an *UnknownError, and no selector selects nothing.
 func Select(cfg Config, selectors []string) ([]Project, error) {
 	wanted := make([]bool, len(cfg.Projects))
 	for _, selector := range selectors {
-		found, isGlob := false, strings.ContainsAny(selector, "*?[")
-		for i, p := range cfg.Projects {
-			ok := selector == p.Name
-			if isGlob {
-				var err error
-				if ok, err = path.Match(selector, p.Name); err != nil {
-					return nil, fmt.Errorf("reading %s as a project name or glob: %w", quote(selector), err)
+		matches, err := matcher(selector)
+		if err != nil {
+			return nil, err
+		}
+		found := false
+		mark := func(of func(Project) string) {
+			for i, p := range cfg.Projects {
+				if matches(of(p)) {
+					wanted[i], found = true, true
 				}
 			}
-			if ok {
-				wanted[i], found = true, true
-			}
+		}
+		if !strings.Contains(selector, "/") {
+			mark(func(p Project) string { return p.Name })
+		}
+		if !found {
+			mark(func(p Project) string { return p.Dir })
 		}
 		if !found {
 			return nil, unknown(cfg, selector)
@@ -53,11 +59,38 @@ func Select(cfg Config, selectors []string) ([]Project, error) {
 	return selected, nil
 }
 
+// matcher tells what a selector means. ./ in front and / at the end, as shells complete directories, do not matter.
+func matcher(selector string) (func(string) bool, error) {
+	clean := selector
+	if strings.Contains(selector, "/") {
+		clean = path.Clean(selector)
+	}
+	if !strings.ContainsAny(clean, "*?[") {
+		return func(text string) bool { return text == clean }, nil
+	}
+	if _, err := path.Match(clean, ""); err != nil {
+		return nil, fmt.Errorf("reading %s as a project name or glob: %w", quote(selector), err)
+	}
+	return func(text string) bool {
+		ok, _ := path.Match(clean, text) // its pattern was tried
+		return ok
+	}, nil
+}
+
 func unknown(cfg Config, selector string) *UnknownError {
 	const most = 5
+	typed := selector
 	names := make([]string, len(cfg.Projects))
 	for i, p := range cfg.Projects {
 		names[i] = p.Name
+	}
+	if strings.Contains(selector, "/") {
+		selector = strings.Trim(path.Clean(selector), "/")
+		for i, p := range cfg.Projects {
+			names[i] = p.Dir
+		}
+		slices.Sort(names)
+		names = slices.Compact(names)
 	}
 	near := closest(selector, names, most)
 	for _, name := range names {
@@ -68,7 +101,7 @@ func unknown(cfg Config, selector string) *UnknownError {
 	if len(near) == 0 {
 		near = names[:min(most, len(names))]
 	}
-	return &UnknownError{Selector: selector, Close: near, Total: len(names)}
+	return &UnknownError{Selector: typed, Close: near, Total: len(cfg.Projects)}
 }
 
 // CycleError says that projects wait for each other.

@@ -19,6 +19,32 @@ func cfgOf(names ...string) Config {
 	return cfg
 }
 
+// A directory is accepted where a project's name is; people who know other tools type it, and shells complete it.
+func TestSelectByDirectory(t *testing.T) {
+	cfg := Config{Projects: []Project{
+		{Name: "network-dev", Dir: "infra/network"}, {Name: "network-prod", Dir: "infra/network", Workspace: "prod"}, {Name: "db", Dir: "infra/db"},
+		{Name: "top", Dir: "top-level"}, {Name: "app", Dir: "elsewhere"}, {Name: "other", Dir: "app"}, {Name: "root", Dir: "."},
+	}}
+	for selector, want := range map[string]string{
+		"infra/network": "network-dev network-prod", "./infra/network": "network-dev network-prod", "infra/network/": "network-dev network-prod", "./infra//network/": "network-dev network-prod",
+		"infra/*": "network-dev network-prod db", "./infra/d*": "db", "top-level": "top", "app": "app", "./app": "other", "app/": "other", ".": "root", "./": "root",
+		"infra": "", "infra/networ": "", "network/": "", "../infra/db": "", "/infra/db": "", "infra/db/main.tf": "", "Infra/Network": "",
+	} {
+		selected, err := Select(cfg, []string{selector})
+		var names []string
+		for _, p := range selected {
+			names = append(names, p.Name)
+		}
+		if got := strings.Join(names, " "); got != want || (err == nil) != (want != "") {
+			t.Errorf("%s selects %q, error %v; want %q", selector, got, err, want)
+		}
+	}
+	_, err := Select(cfg, []string{"infra/networ"})
+	if want := `no project is named "infra/networ"; of 7 projects the closest names are: infra/network`; err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+}
+
 func TestSelect(t *testing.T) { // T17
 	cfg := cfgOf("network-prod", "network-dev", "vpc-prod", "app")
 	tests := []struct {
@@ -39,7 +65,7 @@ func TestSelect(t *testing.T) { // T17
 		{"one good, one unknown", []string{"app", "zzzzzzzzz"}, `no project is named "zzzzzzzzz"; of 4 projects the closest names are: network-prod, network-dev, vpc-prod, app`},
 		{"a glob without match", []string{"x*"}, `no project is named "x*"; of 4 projects the closest names are: network-prod, network-dev, vpc-prod, app`},
 		{"a broken glob", []string{"[a"}, `reading "[a" as a project name or glob: syntax error in pattern`},
-		{"a path", []string{"../app"}, `no project is named "../app"; of 4 projects the closest names are: network-prod, network-dev, vpc-prod, app`},
+		{"a path", []string{"../app"}, `no project is named "../app"; of 4 projects the closest names are: d0, d1, d2, d3`},
 		{"an escaped name", []string{`\app`}, `no project is named "\\app"; of 4 projects the closest names are: app`},
 	}
 	for _, tt := range tests {

@@ -42,6 +42,18 @@ func (g *Graph) State(p Project, backendConfig map[string]string) string {
 	return fmt.Sprintf("%s:%x", kind, digest[:16])
 }
 
+// cloudName is the name that the cloud block of a directory gives its workspace; "" when it gives none.
+func (n *node) cloudName(tofu bool) string {
+	if n == nil {
+		return ""
+	}
+	b, ok := merged(n.configuration(tofu))
+	if !ok || b.Type != "cloud" {
+		return ""
+	}
+	return b.Values["workspaces.name"]
+}
+
 // configuration is the files that Terraform loads from the directory, or OpenTofu, which prefers x.tofu to x.tf
 // (OpenTofu language, "Files and Directories").
 func (n *node) configuration(tofu bool) []source {
@@ -71,10 +83,12 @@ func merged(sources []source) (b backend, ok bool) {
 		if s.Mistake != "" {
 			return backend{}, false
 		}
-		if isOverride(s.path) {
-			override = append(override, s.Backends...)
-		} else {
-			normal = append(normal, s.Backends...)
+		for _, b := range s.Backends {
+			if b.File = s.path; isOverride(s.path) {
+				override = append(override, b)
+			} else {
+				normal = append(normal, b)
+			}
 		}
 	}
 	switch {
@@ -96,7 +110,7 @@ func isOverride(name string) bool {
 
 // with is b with the settings of -backend-config, which win.
 func (b backend) with(settings map[string]string) backend {
-	out := backend{Type: b.Type, Values: map[string]string{}, Unknown: slices.Clone(b.Unknown)}
+	out := backend{Type: b.Type, Values: map[string]string{}, Unknown: slices.Clone(b.Unknown), Line: b.Line, File: b.File}
 	for k, v := range b.Values {
 		out.Values[k] = v
 	}

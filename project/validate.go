@@ -53,12 +53,13 @@ func (v *validation) project(i int, p Project) {
 func (v *validation) files(key string, p Project, names []string) {
 	for i, name := range names {
 		to, _ := within(p.Dir, name)
-		f, ok := fileAt(v.graph.files, to)
+		real, _ := v.graph.links.real(to)
+		f, ok := fileAt(v.graph.files, real)
 		switch at := fmt.Sprintf("%s[%d]", key, i); {
 		case !ok:
 			v.note(at, "%s is not there; it is looked for at %s", quote(name), quote(to))
 		case !f.Regular():
-			v.note(at, "%s is a symlink or submodule; these are not followed", quote(name))
+			v.note(at, "%s is no file", quote(name))
 		}
 	}
 }

@@ -91,8 +91,8 @@ func TestCommitsOfGitAreAllThatTheHeadHasAndTheBaseLacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Commit{
-		{SHA: head, Author: stranger("c d@x"), Message: "\n"},
-		{SHA: first, Author: stranger("a@x"), Committer: stranger("b@x"), Message: "first\n\nCo-authored-by: G <g@h.i>\n\n"},
+		{SHA: head, Parents: []string{first}, Author: stranger("c d@x"), Message: "\n"},
+		{SHA: first, Parents: []string{base}, Author: stranger("a@x"), Committer: stranger("b@x"), Message: "first\n\nCo-authored-by: G <g@h.i>\n\n"},
 	}
 	for i := range got {
 		got[i].Message = strings.TrimRight(got[i].Message, "\n")

@@ -12,6 +12,7 @@ import (
 // Commit is what is known of who made one commit of a pull request.
 type Commit struct {
 	SHA               string
+	Parents           []string // as git knows them; none of those that GitHub listed
 	Author, Committer Signature
 	Message           string
 }
@@ -63,7 +64,7 @@ func (m *Mirror) Commits(ctx context.Context, base, head string) ([]Commit, erro
 		return nil, fmt.Errorf("listing commits: %w", err)
 	}
 	printed, err := output(ctx, git(ctx, m.dir, "log", "-z", "--no-show-signature", fmt.Sprintf("--max-count=%d", maxCommits+1),
-		"--format=%H%n%ae%n%ce%n%B", head, "^"+base, "--"))
+		"--format=%H%n%P%n%ae%n%ce%n%B", head, "^"+base, "--"))
 	if err == nil && strings.Count(printed, "\x00") > maxCommits {
 		err = fmt.Errorf("there are more than %d", maxCommits)
 	}
@@ -75,12 +76,12 @@ func (m *Mirror) Commits(ctx context.Context, base, head string) ([]Commit, erro
 		if entry == "" {
 			continue
 		}
-		fields := strings.SplitN(entry, "\n", 4)
-		if len(fields) != 4 || checkSHA(fields[0]) != nil {
+		fields := strings.SplitN(entry, "\n", 5)
+		if len(fields) != 5 || checkSHA(fields[0]) != nil {
 			return nil, fmt.Errorf("listing commits: git printed a commit that is none: %.200q", entry)
 		}
 		commits = append(commits, Commit{
-			SHA: fields[0], Author: Signature{Email: fields[1]}, Committer: Signature{Email: fields[2]}, Message: fields[3],
+			SHA: fields[0], Parents: strings.Fields(fields[1]), Author: Signature{Email: fields[2]}, Committer: Signature{Email: fields[3]}, Message: fields[4],
 		})
 	}
 	return commits, nil

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -94,6 +95,9 @@ func selectFiles(all []project.File, paths []string) ([]project.File, error) {
 	for _, path := range paths {
 		if path == "" {
 			path = "."
+		}
+		if !utf8.ValidString(path) {
+			return nil, &RefusedError{Path: path, Reason: forbidden(path)}
 		}
 		if !fs.ValidPath(path) {
 			return nil, fmt.Errorf("%q is not a clean path inside the repository", path)

@@ -39,9 +39,9 @@ func (t WorkTree) Files(ctx context.Context) ([]project.File, error) {
 		if info.Mode()&os.ModeSymlink != 0 {
 			f.Mode = project.ModeSymlink
 		}
-		content, err := os.ReadFile(filepath.Join(t.Dir, path))
-		if err != nil && f.Mode != project.ModeSymlink {
-			return nil, fmt.Errorf("reading %q: %w", path, err)
+		content, err := t.content(f)
+		if err != nil {
+			return nil, err
 		}
 		sum := sha256.Sum256(content)
 		f.Blob = hex.EncodeToString(sum[:])
@@ -54,13 +54,30 @@ func (t WorkTree) Files(ctx context.Context) ([]project.File, error) {
 // Read gives the content of files.
 func (t WorkTree) Read(_ context.Context, files []project.File, each func(project.File, []byte) error) error {
 	for _, f := range files {
-		content, err := os.ReadFile(filepath.Join(t.Dir, f.Path))
+		content, err := t.content(f)
 		if err != nil {
-			return fmt.Errorf("reading %q: %w", f.Path, err)
+			return err
 		}
 		if err := each(f, content); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// content is what git stores: of a symbolic link, where it leads.
+func (t WorkTree) content(f project.File) ([]byte, error) {
+	name := filepath.Join(t.Dir, f.Path)
+	if f.Mode == project.ModeSymlink {
+		target, err := os.Readlink(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading the link %q: %w", f.Path, err)
+		}
+		return []byte(target), nil
+	}
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", f.Path, err)
+	}
+	return content, nil
 }

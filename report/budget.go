@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/run"
@@ -123,7 +124,8 @@ func (b *budget) spend(r run.Repository, c class, now time.Time) (count stored, 
 	}
 	key := stored{r.InstallationID, r.ID, now.Unix() / 60}
 	if b.ahead[key] == 0 {
-		b.ahead = map[stored]int{} // those of earlier minutes are of no use
+		// Those of earlier minutes are of no use; others may still use theirs.
+		maps.DeleteFunc(b.ahead, func(k stored, _ int) bool { return k.minute != key.minute })
 		b.ahead[key], count = countedAhead, key
 	}
 	b.ahead[key]--

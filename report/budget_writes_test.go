@@ -82,6 +82,28 @@ func TestBudgetStaysBelowGitHubsLimits(t *testing.T) {
 	}
 }
 
+// Whoever writes in turn with others costs no more commits than alone.
+func TestWhoeverWritesLeavesToOthersWhatIsCountedAhead(t *testing.T) {
+	for name, others := range map[string]run.Repository{"of the same installation": repoOf(1, 11), "of another one": repoOf(2, 20)} {
+		t.Run(name, func(t *testing.T) {
+			b, counts := newBudget(perMinute, perHour), 0
+			for range 2 * countedAhead {
+				for _, r := range []run.Repository{repoOf(1, 10), others} {
+					if count, _ := b.spend(r, mustSay, noon); count != (stored{}) {
+						counts++
+					}
+				}
+			}
+			if counts != 4 {
+				t.Errorf("%d commits for %d writes of each of two, want 2 of each", counts, 2*countedAhead)
+			}
+			if _, _ = b.spend(others, mustSay, noon.Add(time.Minute)); len(b.ahead) != 1 {
+				t.Errorf("counted ahead a minute later: %v", b.ahead)
+			}
+		})
+	}
+}
+
 func TestAfterARestartTheBudgetIsNotFullAgain(t *testing.T) {
 	b := newBench(t)
 	for n := range 10 {

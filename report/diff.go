@@ -81,7 +81,7 @@ func worthAFold(g group) bool {
 // fold is one group's diff in at most room bytes, with a count of the resources
 // that did not fit.
 func fold(g group, room int) string {
-	summary := "<b>" + g.names(htmlName) + "</b>"
+	summary := "<b>" + g.names(htmlName) + "</b>" + g.where(htmlName)
 	if len(g.standings) > 1 {
 		summary += ", each"
 	}
@@ -195,7 +195,7 @@ func attributeLines(c run.Change) string {
 	var b strings.Builder
 	for _, a := range c.Diff {
 		if c.Action == run.ActionForget {
-			b.WriteString(signed(" ", attributeIndent+path(a)+" = ", a.Before, ""))
+			b.WriteString(signed(" ", attributeIndent+pathOf(a)+" = ", a.Before, ""))
 			continue
 		}
 		b.WriteString(attribute(attributeIndent, a))
@@ -205,11 +205,11 @@ func attributeLines(c run.Change) string {
 
 const attributeIndent = "    "
 
-func path(a run.Attribute) string { return oneLine(markdown.Limit(a.Path, shownAddress)) }
+func pathOf(a run.Attribute) string { return oneLine(markdown.Limit(a.Path, shownAddress)) }
 
 // attribute writes what changes in a part of a value, and why that matters.
 func attribute(indent string, a run.Attribute) string {
-	what, remark := indent+path(a), ""
+	what, remark := indent+pathOf(a), ""
 	if a.ForcesReplace {
 		remark = "  # forces replacement"
 	}

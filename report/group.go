@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -79,6 +80,26 @@ func (g group) names(write func(string) string) string {
 		out = append(out, s.Project)
 	}
 	return fewNames(out, write)
+}
+
+// where is the directories of a group's projects whose names do not say them, in parentheses with a space in front; empty for none.
+func (g group) where(write func(string) string) string {
+	var dirs []string
+	for _, s := range g.standings {
+		dir := s.Plan.Document.Project.Dir
+		if !saysDir(s.Project, dir) && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	if len(dirs) == 0 {
+		return ""
+	}
+	return " (" + fewNames(dirs, write) + ")"
+}
+
+// saysDir reports whether a project's name tells people its directory.
+func saysDir(project, dir string) bool {
+	return dir == "" || dir == "." || strings.Contains(project, strings.ToLower(path.Base(dir)))
 }
 
 // fewNames writes names; all but a few are counted when there are many.

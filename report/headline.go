@@ -110,7 +110,7 @@ func applyHeadline(p picked, groups []group) string {
 // subject names what was planned, as far as that is short.
 func subject(p picked, groups []group) string {
 	if len(p.standings) == 1 {
-		return groups[0].names(name) + " in " + groups[0].environments()
+		return groups[0].names(name) + groups[0].where(nameCode) + " in " + groups[0].environments()
 	}
 	if len(groups) == 1 && len(p.standings) <= groupNames {
 		return many(len(p.standings), "project") + ": " + groups[0].names(name)

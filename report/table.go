@@ -61,9 +61,9 @@ func cell(show bool, text string) string {
 
 func projectCell(g group) string {
 	if len(g.standings) > 1 && !g.counts.Empty() {
-		return g.names(name) + " (same change)"
+		return g.names(name) + g.where(nameCode) + " (same change)"
 	}
-	return g.names(name)
+	return g.names(name) + g.where(nameCode)
 }
 
 func countCells(g group) string {

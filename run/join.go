@@ -12,6 +12,7 @@ type Asker struct {
 	Trigger   Trigger   `json:"trigger"`
 	Actor     string    `json:"actor"`
 	CommentID int64     `json:"comment_id,omitempty"`
+	Comment   string    `json:"comment,omitempty"` // SHA-256 of its body
 	Line      string    `json:"line,omitempty"`
 	At        time.Time `json:"at"`
 }
@@ -41,7 +42,7 @@ func (r *Run) joins(waiting *Run) bool {
 // WithAsker is the run with one more who asked for it.
 func (r Run) WithAsker(other Run) Run {
 	r.Joined = append(slices.Clone(r.Joined), Asker{
-		Key: other.Key, Trigger: other.Trigger, Actor: other.Actor, CommentID: other.CommentID, Line: other.Line, At: other.CreatedAt,
+		Key: other.Key, Trigger: other.Trigger, Actor: other.Actor, CommentID: other.CommentID, Comment: other.Comment, Line: other.Line, At: other.CreatedAt,
 	})
 	return r
 }
@@ -67,7 +68,7 @@ func left(r Run, e Event, now time.Time) (next Run, ok bool) {
 	first := askers[0]
 	return Run{
 		ID: NewID(now), Key: first.Key, Repository: r.Repository, PullRequest: r.PullRequest, Kind: r.Kind,
-		Selectors: r.Selectors, Flags: r.Flags, Line: first.Line, Trigger: first.Trigger, Actor: first.Actor, CommentID: first.CommentID,
+		Selectors: r.Selectors, Flags: r.Flags, Line: first.Line, Trigger: first.Trigger, Actor: first.Actor, CommentID: first.CommentID, Comment: first.Comment,
 		State: StateAccepted, CreatedAt: now, Joined: askers[1:],
 	}, true
 }

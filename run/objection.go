@@ -25,29 +25,52 @@ type Objected struct {
 	At        time.Time
 	Objection Objection
 	Commit    string // that the approval was of; empty when it is about every commit, or nobody knows
+	Base      string // that the pull request has now, when its base was changed
 }
 
 func (Objected) event() {}
 
-// Object tells the active applies of a pull request about an objection. It is
-// idempotent.
-func (w *Worker) Object(ctx context.Context, repositoryID int64, pull int, o Objection, commit string) error {
-	_, err := w.tell(ctx, repositoryID, pull, Objected{At: w.Now(), Objection: o, Commit: commit})
+// Object tells the active applies of a pull request about an objection, and what
+// it is about: the commit that an approval was of, or the base that there is now.
+// It is idempotent.
+func (w *Worker) Object(ctx context.Context, repositoryID int64, pull int, o Objection, about string) error {
+	e := Objected{At: w.Now(), Objection: o, Commit: about}
+	if o == ObjectionBase {
+		e.Commit, e.Base = "", about
+	}
+	_, err := w.tell(ctx, repositoryID, pull, e)
 	return err
 }
 
 // objected ends a mutating run. One that is not judged yet is refused: it may
-// have read the reviews before.
+// have read the reviews before. Which base it has read is seen when it is judged.
 func (r *Run) objected(e Objected) {
 	otherCommit := e.Commit != "" && r.HeadSHA != "" && e.Commit != r.HeadSHA
 	switch {
 	case !r.Kind.Mutating() || otherCommit: // an approval of another commit never counted
+	case e.Base != "" && r.State == StateAccepted:
+		r.BaseNow = e.Base
+	case e.Base != "" && e.Base == r.BaseRef: // it was judged for that one
 	case r.State == StateAccepted:
-		r.refused(Refused{At: e.At, Problem: Problem{Code: string(e.Objection), Message: e.Objection.happened() +
-			" while this was judged, so nothing was applied. `/why` says what is missing; when nothing is, comment `/apply` again."}})
+		r.refused(Refused{At: e.At, Problem: e.Objection.whileJudged()})
 	default:
 		r.end(e.At, func() { r.Objection = e.Objection })
 	}
+}
+
+// onBaseNow is an event, or the refusal of an apply that was judged for another
+// base than the pull request has.
+func (r *Run) onBaseNow(e Event) Event {
+	p, prepared := e.(Prepared)
+	if !prepared || r.State != StateAccepted || r.BaseNow == "" || r.BaseNow == p.Preparation.BaseRef {
+		return e
+	}
+	return Refused{At: p.At, Problem: ObjectionBase.whileJudged(), HeadSHA: p.Preparation.HeadSHA}
+}
+
+func (o Objection) whileJudged() Problem {
+	return Problem{Code: string(o), Message: o.happened() +
+		" while this was judged, so nothing was applied. `/why` says what is missing; when nothing is, comment `/apply` again."}
 }
 
 // notBegun is what is said of a job that did not begin because of an objection.

@@ -9,6 +9,7 @@ import (
 
 func TestAnObjectionStopsWhatHasNotBegun(t *testing.T) {
 	r, prepared := chain()
+	prepared.Preparation.BaseRef = "main"
 	plan := accepted()
 	button := r
 	button.Trigger, button.HeadSHA = TriggerButton, "aaa"
@@ -40,6 +41,11 @@ func TestAnObjectionStopsWhatHasNotBegun(t *testing.T) {
 		{"an apply that is being judged is refused, with an answer", r, []Event{dismissed}, StateRefused, nil, []NoticeKind{NoticeReply}},
 		{"and does not go on when it was judged", r, []Event{dismissed, prepared}, StateRefused, nil, nil},
 		{"but not for an approval of another commit than the button's", button, []Event{other}, StateAccepted, nil, nil},
+		{"a change of the base is remembered while it is judged", r, []Event{Objected{At: noon, Objection: ObjectionBase, Base: "dev"}}, StateAccepted, nil, nil},
+		{"one that was judged for the base that there is goes on", r, []Event{prepared, Objected{At: noon, Objection: ObjectionBase, Base: "main"}},
+			StateRunning, nil, nil},
+		{"one that was judged for another base stops", r, []Event{prepared, Objected{At: noon, Objection: ObjectionBase, Base: "dev"}},
+			StateRunning, effects(EffectWithdraw, 0, 1, 2, 3), nil},
 		{"a plan goes on", plan, []Event{Prepared{At: noon, Preparation: preparation(1)}, dismissed}, StateRunning, nil, nil},
 		{"a plan that is not prepared goes on", plan, []Event{changes}, StateAccepted, nil, nil},
 		{"an apply that has ended stays as it is", r, []Event{Refused{At: noon}, dismissed}, StateRefused, nil, nil},
@@ -91,6 +97,24 @@ func TestAnObjectionKeepsAnApplyFromMerging(t *testing.T) {
 		merges := slices.ContainsFunc(n.Notices, func(x Notice) bool { return x.Kind == NoticeMerge })
 		if n.Run.State != StateSucceeded || merges == objected {
 			t.Errorf("objected %t: state %s, merges %t", objected, n.Run.State, merges)
+		}
+	}
+}
+
+// A change of the base that comes while an apply is judged counts if the apply
+// was judged for the old one, and a made-up one does not.
+func TestAnApplyThatIsJudgedForAnotherBaseIsRefused(t *testing.T) {
+	w := &Worker{Now: func() time.Time { return noon }}
+	for base, want := range map[string]State{"main": StateRunning, "dev": StateRefused} {
+		r, prepared := chain()
+		prepared.Preparation.BaseRef = "main"
+		n, _ := w.stepLocked(r, Objected{At: noon, Objection: ObjectionBase, Base: base}, &Locks{})
+		n, _ = w.stepLocked(n.Run, prepared, &Locks{})
+		if n.Run.State != want && (want == StateRefused || n.Run.Problem.Code == string(ObjectionBase)) {
+			t.Errorf("the base is %s now: state %s, %+v", base, n.Run.State, n.Run.Problem)
+		}
+		if want == StateRefused && (n.Run.Problem == nil || n.Run.Problem.Code != string(ObjectionBase) || len(n.Run.Jobs) > 0) {
+			t.Errorf("the base is %s now: %d jobs, %+v", base, len(n.Run.Jobs), n.Run.Problem)
 		}
 	}
 }

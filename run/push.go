@@ -11,5 +11,6 @@ type Push struct {
 	New          bool   // the repository did not have it before
 	Login        string // of who pushed
 	UserID       int64  // of the account; survives renames
+	Confirmed    bool   // by GitHub's activity of the branch, not by a webhook alone
 	At           time.Time
 }

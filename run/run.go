@@ -102,7 +102,7 @@ type Run struct {
 	Trigger   Trigger `json:"trigger"`
 	Actor     string  `json:"actor"`
 	CommentID int64   `json:"comment_id,omitempty"` // of the command; 0 when nobody typed one
-	Comment   string  `json:"comment,omitempty"`    // SHA-256 (hex) of the comment's body as delivered; a mutating run compares (T14)
+	Comment   string  `json:"comment,omitempty"`    // SHA-256 (hex) of the comment's body as delivered; what depends on who asked compares (T14)
 
 	HeadSHA string `json:"head_sha,omitempty"` // pinned when prepared; a push's own commit before that
 	HeadRef string `json:"head_ref,omitempty"` // branch of the pull request, whose tip is looked at again before an apply
@@ -134,6 +134,9 @@ type Run struct {
 	// Objection is why an apply stops before what has not begun; set as soon as
 	// stopping begins.
 	Objection Objection `json:"objection,omitempty"`
+	// BaseNow is the base that GitHub said a pull request has while its apply was
+	// judged; empty when it was not changed.
+	BaseNow string `json:"base_now,omitempty"`
 
 	// Joined are those who asked for the same before the run began; its result is
 	// their answer, too.

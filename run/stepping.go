@@ -12,6 +12,7 @@ import (
 // back. Like Step it is pure but for l, and takes every event in every state.
 func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
 	before := l.view()
+	e = r.onBaseNow(e)
 	_, prepared := e.(Prepared)
 	if prepared && r.State == StateAccepted && !l.Reopen(r.Holder(), r.CreatedAt) {
 		e, prepared = PullClosed{At: w.Now()}, false // while it was prepared

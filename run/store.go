@@ -65,7 +65,7 @@ type Store interface {
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]Run, error)
 
 	// PutPushes keeps who pushed which commits where. One that is there is left as
-	// it is, but for New, which stays true.
+	// it is, but for New and Confirmed, which become and stay true.
 	PutPushes(ctx context.Context, pushes []Push) error
 	// Pushes lists who is known to have pushed these commits to a repository.
 	Pushes(ctx context.Context, repositoryID int64, shas []string) ([]Push, error)

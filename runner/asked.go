@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,8 +26,9 @@ func (j *job) asks(list []byte) ([]byte, error) {
 		return nil, err
 	}
 	lines := map[string]bool{}
+	left := int64(maxPlanConfiguration)
 	for _, m := range modules {
-		if err := configuration(filepath.Join(j.dir, m.Dir), func(name string, content []byte) {
+		if err := j.configuration(m.Dir, &left, func(name string, content []byte) {
 			if m.Key == "" && mayHoldBackend(name, content) {
 				lines[fmt.Sprintf("%s:%x", name, sha256.Sum256(content))] = true
 			}
@@ -70,9 +73,16 @@ func askedIn(line string) string {
 	return ""
 }
 
-// configuration calls read with each configuration file of a module.
-func configuration(dir string, read func(name string, content []byte)) error {
-	entries, err := os.ReadDir(dir)
+// configuration calls read with each configuration file of a module. After an init
+// programs of the project may have written there, so what is read is bounded, plain
+// and below the job's directory.
+func (j *job) configuration(dir string, left *int64, read func(name string, content []byte)) error {
+	root, rel, err := j.below(filepath.Join(j.dir, dir))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	entries, err := fs.ReadDir(root.FS(), filepath.ToSlash(rel))
 	if err != nil {
 		return err
 	}
@@ -81,11 +91,33 @@ func configuration(dir string, read func(name string, content []byte)) error {
 		if !strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json") || !entry.Type().IsRegular() {
 			continue
 		}
-		content, err := os.ReadFile(filepath.Join(dir, name))
+		f, err := openPlain(root, filepath.Join(rel, name), *left)
 		if err != nil {
 			return err
 		}
+		content, err := io.ReadAll(io.LimitReader(f, *left))
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		*left -= int64(len(content))
 		read(name, content)
 	}
 	return nil
+}
+
+// mayRunPrograms reports a backend that may have init run a program of the project:
+// exec of kubernetes, credential_process of files that s3 names. Such a program can
+// write what init leaves, for this plan and, if it were remembered, for others.
+func (j *job) mayRunPrograms(arguments []string) (bool, error) {
+	words := []string{"kubernetes", "exec", "shared_config_file", "shared_credentials_file", "profile"}
+	runs := func(text string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
+	}
+	found, left := slices.ContainsFunc(arguments, runs), int64(maxPlanConfiguration)
+	err := j.configuration(".", &left, func(name string, content []byte) {
+		if mayHoldBackend(name, content) && (runs(string(content)) || strings.HasSuffix(name, ".json")) {
+			found = true
+		}
+	})
+	return found, err
 }

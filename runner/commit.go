@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -25,8 +25,23 @@ import (
 // starts may have changed.
 type commit struct {
 	dirs map[string]map[string]hash.Hash // by directory from the repository's root, and name
-	lock bytes.Buffer
+	lock bounded
 }
+
+// bounded takes at most maxLockFile bytes of a lock file.
+type bounded struct{ content []byte }
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if len(b.content)+len(p) > maxLockFile {
+		return 0, fmt.Errorf("%w: the lock file is larger than %s", artifact.ErrUnsafe, megabytes(maxLockFile))
+	}
+	b.content = append(b.content, p...)
+	return len(p), nil
+}
+
+// Bytes is what was taken.
+func (b *bounded) Bytes() []byte { return b.content }
 
 // note is artifact.Limits.Note. lock is the name of the project's lock file.
 func (c *commit) note(lock string) func(name string) io.Writer {

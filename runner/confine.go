@@ -82,7 +82,10 @@ func (j *job) box() (jail.Box, error) {
 		Write: j.options.Write, Limits: j.options.Limits,
 	}
 	if j.options.Providers != "" && j.options.CLIConfig == "" {
-		b.Read = append(b.Read, filepath.Join(j.options.Providers, packagesDir))
+		b.Given = append(b.Given, j.path(mirrorDir))
+		for _, rel := range j.offered {
+			b.Read = append(b.Read, j.sharedPackages().path(packagesDir, rel))
+		}
 	}
 	if j.options.View != "" {
 		b.Names = map[string]string{}
@@ -106,20 +109,24 @@ func (j *job) certificates() []string {
 
 // limitBroken is the problem of a command that came to one of its limits, nil
 // when it ended for another reason. The system tells a program which one it was,
-// and nobody else, so what it printed counts, too.
+// and nobody else. A program may print whatever it likes, so what it printed counts
+// only when it was seen to be near that limit.
 func (j *job) limitBroken(exit jail.Exit, printed string) *run.Problem {
 	limits := j.options.Limits.WithDefaults()
-	says := func(text string) bool { return strings.Contains(printed, text) }
+	says := func(texts ...string) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(printed, text) })
+	}
+	noMemory := exit.Signal == int(syscall.SIGSEGV) || says("annot allocate memory", "ut of memory")
+	noProcess := says("Cannot fork", "fork: ", "failed to create new OS thread") || says("fork/exec") && says("temporarily unavailable")
 	switch {
-	case exit.Signal == int(syscall.SIGSEGV) && exit.Memory >= limits.Memory/8: // a program that got no more of it
+	case exit.Broke == jail.LimitMemory, exit.Memory >= limits.Memory,
+		noMemory && (exit.Memory >= limits.Memory/2 || exit.Asked >= limits.Memory/4*3):
 		return memoryExceeded(limits.Memory, printed)
-	case exit.Broke == jail.LimitMemory, exit.Memory >= limits.Memory/10*9, says("annot allocate memory"), says("ut of memory"):
-		return memoryExceeded(limits.Memory, printed)
-	case exit.Broke == jail.LimitProcesses, says("Cannot fork"), says("fork: "), says("fork/exec") && says("temporarily unavailable"), says("failed to create new OS thread"):
+	case exit.Broke == jail.LimitProcesses, noProcess && exit.Processes >= limits.Processes/2:
 		return processesExceeded(limits.Processes, printed)
-	case says("too many open files"), says("Too many open files"):
+	case says("too many open files", "Too many open files") && exit.Files >= limits.Files/2:
 		return filesExceeded(limits.Files, printed)
-	case says("file too large"), says("File too large"), says("File size limit exceeded"), exit.Signal == fileTooLarge:
+	case exit.Signal == fileTooLarge, says("file too large", "File too large", "File size limit exceeded") && j.hasFileOf(limits.FileSize):
 		return fileSizeExceeded(limits.FileSize, printed)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper/run"
@@ -69,7 +70,7 @@ func TestT44_LimitsOfAJobAreNamed(t *testing.T) {
 		limits       jail.Limits
 	}{
 		"processes": {"while :; do sleep 60 & done\n", "processes_exceeded", jail.Limits{Processes: 50}},
-		"files":     {"echo 'open x: too many open files' >&2; exit 1\n", "files_exceeded", jail.Limits{Files: 64}},
+		"files":     {"exec bash -c 'while exec {f}</dev/null; do :; done; exec 10<&- 11<&- 12<&- 13<&- 14<&-; sleep 2; exit 1'\n", "files_exceeded", jail.Limits{Files: 100}},
 		"file size": {"head -c 3000000 /dev/zero > \"$HOME/large\" || exit 1\n", "file_size_exceeded", jail.Limits{FileSize: 1 << 20}},
 		"memory":    {"x=$(head -c 300000000 /dev/zero | tr '\\0' x); sleep 60\n", "memory_exceeded", jail.Limits{Memory: 128 << 20}},
 	} {
@@ -82,6 +83,55 @@ func TestT44_LimitsOfAJobAreNamed(t *testing.T) {
 			wantProblem(t, r, c.code, "")
 		})
 	}
+}
+
+// What a program prints names no limit that it was not near.
+func TestWordsAloneNameNoLimit(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	limits := jail.Limits{Memory: 1000 * mib, Processes: 100, Files: 100, FileSize: mib}
+	for _, tt := range []struct {
+		name, printed string
+		exit          jail.Exit
+		code          string
+	}{
+		{"memory in words", "fatal error: out of memory", jail.Exit{Code: 2, Memory: 300 * mib, Asked: 400 * mib}, ""},
+		{"a crash", "", jail.Exit{Signal: int(syscall.SIGSEGV), Memory: 300 * mib}, ""},
+		{"processes in words", "sh: 1: Cannot fork", jail.Exit{Code: 2, Processes: 5}, ""},
+		{"files in words", "open x: too many open files", jail.Exit{Code: 1, Files: 32}, ""},
+		{"a file in words", "write x: file too large", jail.Exit{Code: 1}, ""},
+		{"memory in words, and near it", "cannot allocate memory", jail.Exit{Code: 2, Memory: 800 * mib}, "memory_exceeded"},
+		{"memory in words, and asked for", "cannot allocate memory", jail.Exit{Code: 2, Memory: 100 * mib, Asked: 1200 * mib}, "memory_exceeded"},
+		{"much memory, in silence", "", jail.Exit{Code: 1, Memory: 1100 * mib}, "memory_exceeded"},
+		{"memory that was seen", "", jail.Exit{Signal: int(syscall.SIGKILL), Broke: jail.LimitMemory}, "memory_exceeded"},
+		{"a crash of one that got no more", "", jail.Exit{Signal: int(syscall.SIGSEGV), Memory: 800 * mib}, "memory_exceeded"},
+		{"processes in words, and seen", "sh: 1: Cannot fork", jail.Exit{Code: 2, Processes: 90}, "processes_exceeded"},
+		{"processes that were seen", "", jail.Exit{Signal: int(syscall.SIGKILL), Broke: jail.LimitProcesses}, "processes_exceeded"},
+		{"files in words, and seen", "open x: too many open files", jail.Exit{Code: 1, Files: 128}, "files_exceeded"},
+		{"a large file", "", jail.Exit{Signal: int(syscall.SIGXFSZ)}, "file_size_exceeded"},
+	} {
+		j := job{options: Options{Dir: t.TempDir(), Limits: limits}}
+		got := ""
+		if p := j.limitBroken(tt.exit, tt.printed); p != nil {
+			got = p.Code
+		}
+		if got != tt.code {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.code)
+		}
+	}
+	j := job{options: Options{Dir: t.TempDir(), Limits: limits}}
+	check(t, os.WriteFile(j.path("large"), make([]byte, mib), 0o600))
+	if p := j.limitBroken(jail.Exit{Code: 1}, "write x: file too large"); p == nil || p.Code != "file_size_exceeded" {
+		t.Errorf("a file that is as large as it may be: %+v", p)
+	}
+}
+
+// The same in a job: nothing in it comes near a limit.
+func TestAJobThatOnlyPrintsWordsBrokeNoLimit(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": resource})
+	s.script(t, "echo 'fork: out of memory, Cannot fork, too many open files, file too large' >&2; exit 1\n")
+	wantProblem(t, s.run(t), "init_failed", "out of memory")
 }
 
 // Nothing that a step left behind is alive when the result is there.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // Bounds of the disk, in bytes, where an engine names none.
@@ -20,27 +21,27 @@ const (
 	defaultReserve = 512 << 20 // of what stays free for results, the store and webhooks
 )
 
+// maxFiles is how many files a job may have, its source among them: one that is
+// empty takes an inode, and a file system has only so many.
+const maxFiles = 150_000
+
 // walkEvery is after how many looks a job's files are added up, when the free
 // space does not tell that it is worth while earlier.
 const walkEvery = 40
 
-// maxWalked bounds how many files are added up: a job that has more has a limit
-// broken, too.
-const maxWalked = 1_000_000
-
 // diskWatch looks after what a job takes of the disk.
 type diskWatch struct {
-	looks    int
-	freeThen int64 // when its files were added up last
+	looks int
+	then  room // when its files were added up last
 }
+
+// room is what of a file system is free, or what a job takes of it.
+type room struct{ bytes, files int64 }
 
 // watchDisk begins to look, before a step does.
 func (j *job) watchDisk() *diskWatch {
-	free, err := freeBelow(j.options.Dir)
-	if err != nil {
-		free = 0
-	}
-	return &diskWatch{freeThen: free}
+	free, _ := freeBelow(j.options.Dir) // zero has files added up when some are free again
+	return &diskWatch{then: free}
 }
 
 // broken is the problem of a job that takes more of the disk than it may. Asking
@@ -51,16 +52,19 @@ func (w *diskWatch) broken(j *job) *run.Problem {
 	if err != nil {
 		return nil
 	}
-	if free < reserve && j.uses() > 0 {
+	if free.bytes < reserve && j.uses().bytes > 0 {
 		return diskFull(reserve)
 	}
 	w.looks++
-	if w.looks%walkEvery != 0 && w.freeThen-free < limit/8 {
+	if w.looks%walkEvery != 0 && w.then.bytes-free.bytes < limit/8 && w.then.files-free.files < maxFiles/8 {
 		return nil
 	}
-	w.freeThen = free
-	if j.uses() > limit {
+	w.then = free
+	switch used := j.uses(); {
+	case used.bytes > limit:
 		return diskExceeded(limit)
+	case used.files > maxFiles:
+		return diskFilesExceeded()
 	}
 	return nil
 }
@@ -76,31 +80,48 @@ func (j *job) diskLimits() (limit, reserve int64) {
 	return limit, reserve
 }
 
-func freeBelow(dir string) (int64, error) {
+func freeBelow(dir string) (room, error) {
 	var at unix.Statfs_t
 	if err := unix.Statfs(dir, &at); err != nil {
-		return 0, err
+		return room{}, err
 	}
-	return int64(at.Bavail) * int64(at.Bsize), nil //nolint:unconvert // the types differ between systems
+	return room{int64(at.Bavail) * int64(at.Bsize), int64(at.Ffree)}, nil //nolint:unconvert // the types differ between systems
 }
 
-// uses adds up the blocks of everything in the job's directory. What cannot be
-// read was just removed.
-func (j *job) uses() int64 {
-	var total int64
-	files := 0
+// uses adds up the blocks of everything in the job's directory, and of what its
+// programs have open that is in no directory any more. What cannot be read was
+// just removed.
+func (j *job) uses() room {
+	bytes, nameless := jail.Nameless(os.Getpid())
+	total := room{bytes, int64(nameless)}
 	_ = filepath.WalkDir(j.options.Dir, func(name string, _ fs.DirEntry, err error) error {
-		if files++; files > maxWalked {
-			total = 1 << 62
+		if total.files++; total.files > maxFiles {
 			return fs.SkipAll
 		}
 		var at unix.Stat_t
 		if err == nil && unix.Lstat(name, &at) == nil {
-			total += at.Blocks * 512
+			total.bytes += at.Blocks * 512
 		}
 		return nil
 	})
 	return total
+}
+
+// hasFileOf reports whether a file of the job has that many bytes.
+func (j *job) hasFileOf(size int64) (found bool) {
+	files := 0
+	_ = filepath.WalkDir(j.options.Dir, func(_ string, entry fs.DirEntry, err error) error {
+		if files++; found || files > maxFiles {
+			return fs.SkipAll
+		}
+		if err != nil || !entry.Type().IsRegular() {
+			return nil // what cannot be read was just removed
+		}
+		info, err := entry.Info()
+		found = err == nil && info.Size() >= size
+		return nil
+	})
+	return found
 }
 
 // free removes what only terraform needed, once no terraform runs any more. A job
@@ -142,7 +163,7 @@ func (j *job) writeResultAtLast(r run.Result) error {
 // makeRoom frees the disk when that is why a plan ended, so that the rest of the
 // job finds room.
 func (j *job) makeRoom(p *run.Problem) {
-	if p.Code != "disk_exceeded" && p.Code != "disk_full" {
+	if p.Code != "disk_exceeded" && p.Code != "disk_files_exceeded" && p.Code != "disk_full" {
 		return
 	}
 	if err := j.free(); err != nil {
@@ -153,6 +174,11 @@ func (j *job) makeRoom(p *run.Problem) {
 func diskExceeded(limit int64) *run.Problem {
 	return &run.Problem{Code: "disk_exceeded", Message: fmt.Sprintf(
 		"The job wrote more than the %s that the server allows to the disk, and was ended. Look for a program that writes without end or large downloads, or have the limit raised; then comment `/plan` again.", megabytes(limit))}
+}
+
+func diskFilesExceeded() *run.Problem {
+	return &run.Problem{Code: "disk_files_exceeded", Message: fmt.Sprintf(
+		"The job made more than the %d files that the server allows on the disk, and was ended. Look for a program that makes files without end; then comment `/plan` again.", maxFiles)}
 }
 
 func diskFull(reserve int64) *run.Problem {

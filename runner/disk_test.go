@@ -98,3 +98,14 @@ func TestAPlanThatFillsTheDiskLeavesItFree(t *testing.T) {
 		})
 	}
 }
+
+// A flood of empty files takes no bytes, and every inode of the disk.
+func TestAFloodOfEmptyFilesEndsItsJob(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": resource})
+	s.script(t, `mkdir "$HOME/flood" && cd "$HOME/flood" || exit 1
+seq 200000 | xargs touch
+sleep 600
+`)
+	wantProblem(t, s.run(t), "disk_files_exceeded", "")
+}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -97,12 +98,21 @@ func (j *job) fetch(ctx context.Context, names []string) error {
 func (j *job) fetcher(names []string) (*job, error) {
 	f := newJob(j.options, j.store)
 	f.options.Dir, f.options.View, f.options.Given = j.path("fetch"), "", nil
-	f.doc.JobID, f.alive, f.live, f.cliConfig = j.doc.JobID, j.alive, nil, j.cliConfig
-	f.doc.Limits = j.doc.Limits
+	f.doc.JobID, f.alive, f.live, f.offered = j.doc.JobID, j.alive, nil, j.offered
+	f.doc.Limits, f.cliConfig = j.doc.Limits, f.path("terraform.rc")
 	if err := errors.Join(os.RemoveAll(f.options.Dir), os.Mkdir(f.options.Dir, 0o700)); err != nil {
 		return nil, err
 	}
 	if err := f.lay(); err != nil {
+		return nil, err
+	}
+	config, err := os.ReadFile(j.cliConfig)
+	if err != nil {
+		return nil, err
+	}
+	// Files that are given to a jail are those of its user alone.
+	config = bytes.ReplaceAll(config, []byte(j.path(mirrorDir)), []byte(f.path(mirrorDir)))
+	if err := errors.Join(f.layMirror(), os.WriteFile(f.cliConfig, config, 0o600)); err != nil {
 		return nil, err
 	}
 	f.dir = f.path("source")

@@ -55,6 +55,10 @@ func (j *job) initAndPlan(ctx context.Context, init, plan []string) *run.Problem
 		}
 	}
 	j.recalled, j.steps = false, nil
+	// Asked before init, which may run what changes the answer.
+	if runs, err := j.mayRunPrograms(init); runs || err != nil {
+		remembered = ""
+	}
 	if err := j.remove(filepath.Join(j.dir, ".terraform")); err != nil {
 		return unexpected(err)
 	}

@@ -219,3 +219,29 @@ func TestADamagedMemoryOfAnInit(t *testing.T) {
 		})
 	}
 }
+
+// A program that the project has init run can write the record of the backend. It
+// is not remembered: a plan of somebody else would take another state for its own.
+func TestAnInitThatRunsProgramsOfTheProjectIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"s3 with files of its own": "terraform {\n  backend \"s3\" {\n    shared_config_files = [\"aws.cfg\"]\n  }\n}\n",
+		"kubernetes":               "terraform {\n  backend \"kubernetes\" {}\n}\n",
+	} {
+		p := plansInTurn(t)
+		p.options.TerraformName = "Terraform 1"
+		p.doc.Project.BackendConfig = nil
+		p.script(t, "if [ \"$1\" = init ]; then mkdir -p .terraform && echo '{\"backend\": {\"type\": \"s3\"}}' > .terraform/terraform.tfstate; fi\n")
+		p.plan(t, map[string]string{"app/main.tf": text})
+		if found := p.remembered(t); len(found) > 0 {
+			t.Errorf("%s: what it left is remembered", name)
+		}
+		p = plansInTurn(t)
+		p.options.TerraformName = "Terraform 1"
+		p.script(t, "if [ \"$1\" = init ]; then mkdir -p .terraform && echo '{\"backend\": {\"type\": \"s3\"}}' > .terraform/terraform.tfstate; fi\n")
+		p.plan(t, map[string]string{"app/main.tf": "terraform {\n  backend \"s3\" {\n    bucket = \"b\"\n  }\n}\n"})
+		if len(p.remembered(t)) != 1 {
+			t.Errorf("%s: of one that runs none nothing is remembered, so this shows nothing", name)
+		}
+	}
+}

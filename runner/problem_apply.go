@@ -83,14 +83,15 @@ func beforeApply(p *run.Problem) *run.Problem {
 // says that terraform did not end in time after it was asked to.
 func duringApply(p *run.Problem, killed bool) *run.Problem {
 	why := map[string]string{
-		"cancelled":          "The apply was interrupted, because it was cancelled.",
-		"timed_out":          "The apply took longer than the server allows and was interrupted.",
-		"output_too_large":   "The apply printed too much and was interrupted.",
-		"disk_exceeded":      "The apply wrote more to the disk than the server allows and was interrupted.",
-		"disk_full":          "The server's disk is nearly full, and the apply was interrupted.",
-		"memory_exceeded":    "The apply took more memory than the server allows and was ended.",
-		"processes_exceeded": "The apply started more processes than the server allows and was ended.",
-		"terraform_killed":   "The apply was ended from outside, most likely because the server ran out of memory.",
+		"cancelled":           "The apply was interrupted, because it was cancelled.",
+		"timed_out":           "The apply took longer than the server allows and was interrupted.",
+		"output_too_large":    "The apply printed too much and was interrupted.",
+		"disk_exceeded":       "The apply wrote more to the disk than the server allows and was interrupted.",
+		"disk_files_exceeded": "The apply made more files than the server allows and was interrupted.",
+		"disk_full":           "The server's disk is nearly full, and the apply was interrupted.",
+		"memory_exceeded":     "The apply took more memory than the server allows and was ended.",
+		"processes_exceeded":  "The apply started more processes than the server allows and was ended.",
+		"terraform_killed":    "The apply was ended from outside, most likely because the server ran out of memory.",
 	}[p.Code]
 	if why == "" {
 		return p

@@ -17,7 +17,9 @@ import (
 // behavior in environments with multiple terraform init calls is undefined"
 // (developer.hashicorp.com/terraform/cli/config/config-file, provider plugin
 // cache), and it writes packages again over those that another plan executes.
-// Here terraform gets the directory as a filesystem mirror.
+// Here terraform gets a filesystem mirror: a directory of the job's own with links
+// to the packages that it may use. The shared directory can be passed through and
+// not be listed, so a job does not see what others use.
 //
 // What a job's own init downloaded stays that job's: the configuration of a
 // project makes init run programs (credential_process of a backend's AWS profile,
@@ -64,14 +66,16 @@ func (j *job) installation() error {
 		if err != nil {
 			return err
 		}
-		packages := filepath.Join(j.options.Providers, packagesDir)
-		if err := os.MkdirAll(packages, 0o755); err != nil {
-			return fmt.Errorf("making the directory of providers: %w", err)
-		}
-		if err := j.sharedPackages().sift(); err != nil {
+		there, err := j.sharedPackages().sift()
+		if err != nil {
 			return fmt.Errorf("looking at the packages of providers: %w", err)
 		}
-		config = j.mirrorConfig(packages, locked)
+		here, elsewhere := j.whereLocked(locked)
+		j.offered = offered(there, here, elsewhere)
+		if err := j.layMirror(); err != nil {
+			return fmt.Errorf("making the mirror of providers: %w", err)
+		}
+		config = mirrorConfig(j.path(mirrorDir), here, elsewhere)
 	}
 	if err := os.WriteFile(j.cliConfig, []byte(config), 0o600); err != nil {
 		return fmt.Errorf("writing terraform's CLI configuration: %w", err)
@@ -79,21 +83,66 @@ func (j *job) installation() error {
 	return nil
 }
 
-// mirrorConfig says for each locked provider where it comes from: the mirror
-// when it has exactly that package, else the registry. Providers that are not
-// locked may come from either.
-func (j *job) mirrorConfig(packages string, locked []lockedProvider) string {
-	var here, elsewhere []string
+// mirrorDir is the mirror of a job, in its directory.
+const mirrorDir = "mirror"
+
+// whereLocked says for each locked provider where it comes from: here when the
+// shared directory has exactly that package, else from the registry.
+func (j *job) whereLocked(locked []lockedProvider) (here, elsewhere []lockedProvider) {
 	for _, p := range locked {
 		hash, err := j.sharedPackages().hash(p.path())
 		if err == nil && slices.Contains(p.hashes, hash) {
-			here = append(here, fmt.Sprintf("%q", p.source))
+			here = append(here, p)
 		} else {
-			elsewhere = append(elsewhere, fmt.Sprintf("%q", p.source))
+			elsewhere = append(elsewhere, p)
 		}
 	}
+	return here, elsewhere
+}
+
+// offered are those of the packages that a job may use: of a locked provider the
+// one that is locked, and of the others all.
+func offered(there []string, here, elsewhere []lockedProvider) (out []string) {
+	for _, rel := range there {
+		of := func(p lockedProvider) bool { return strings.HasPrefix(rel, filepath.FromSlash(p.source)+"/") }
+		exactly := func(p lockedProvider) bool { return rel == p.path() }
+		if slices.ContainsFunc(here, exactly) || !slices.ContainsFunc(here, of) && !slices.ContainsFunc(elsewhere, of) {
+			out = append(out, rel)
+		}
+	}
+	return out
+}
+
+// layMirror makes the job's mirror. The links in it are for everybody whom the
+// jail lets into the directory.
+func (j *job) layMirror() error {
+	if err := os.MkdirAll(j.path(mirrorDir), 0o700); err != nil {
+		return err
+	}
+	for _, rel := range j.offered {
+		link := filepath.Join(j.path(mirrorDir), rel)
+		if err := makePassable(j.path(mirrorDir), filepath.Dir(rel), 0o755); err != nil {
+			return err
+		}
+		if err := os.Symlink(j.sharedPackages().path(packagesDir, rel), link); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mirrorConfig says where terraform gets providers. Those that are not locked may
+// come from either place.
+func mirrorConfig(mirror string, here, elsewhere []lockedProvider) string {
+	quoted := func(list []lockedProvider) string {
+		var out []string
+		for _, p := range list {
+			out = append(out, fmt.Sprintf("%q", p.source))
+		}
+		return strings.Join(out, ", ")
+	}
 	return fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path    = %q\n    exclude = [%s]\n  }\n  direct {\n    exclude = [%s]\n  }\n}\n",
-		packages, strings.Join(elsewhere, ", "), strings.Join(here, ", "))
+		mirror, quoted(elsewhere), quoted(here))
 }
 
 // lockedProvider is one entry of .terraform.lock.hcl.

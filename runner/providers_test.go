@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -333,6 +334,62 @@ func zipHash(t *testing.T, mirror string) string {
 		t.Fatal(err)
 	}
 	return "zh:" + sha256Hex(content)
+}
+
+// A job sees the packages that it may use, of a locked provider that one, and others
+// of the machine list none.
+func TestAJobSeesNoPackagesOfOthers(t *testing.T) {
+	t.Parallel()
+	mirror, providers := zipMirror(t), t.TempDir()
+	first, err := initJob(t, "run-0", providers, mirror, "")
+	check(t, err)
+	lock, err := os.ReadFile(filepath.Join(first.dir, lockFile))
+	check(t, err)
+	fake, other := filepath.Join(fakeSource, fakeVersion, platform), filepath.Join(fakeSource, "1.0.0", platform)
+	from := filepath.Join(t.TempDir(), "package")
+	check(t, errors.Join(os.Mkdir(from, 0o755), os.WriteFile(filepath.Join(from, "terraform-provider-fake_v1.0.0"), []byte("#!/bin/sh\n"), 0o755)))
+	check(t, first.sharedPackages().add(from, other))
+	for name, row := range map[string]struct {
+		lock string
+		want []string
+	}{"locked": {string(lock), []string{fake}}, "not locked": {"", []string{fake, other}}} {
+		j, err := initJob(t, "run-1", providers, t.TempDir(), row.lock)
+		check(t, err)
+		seen, err := filepath.Glob(j.path(mirrorDir) + "/*/*/*/*/*")
+		check(t, err)
+		box, err := j.box()
+		check(t, err)
+		for _, rel := range []string{fake, other} {
+			wants := slices.Contains(row.want, rel)
+			if slices.Contains(seen, filepath.Join(j.path(mirrorDir), rel)) != wants || slices.Contains(box.Read, filepath.Join(providers, packagesDir, rel)) != wants {
+				t.Errorf("%s: %s is seen: %v, %v", name, rel, seen, box.Read)
+			}
+		}
+		if slices.Contains(box.Read, filepath.Join(providers, packagesDir)) {
+			t.Errorf("%s: all packages can be read", name)
+		}
+	}
+	for dir := filepath.Dir(filepath.Join(providers, packagesDir, fake)); len(dir) >= len(providers); dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		check(t, err)
+		if info.Mode().Perm() != passable {
+			t.Errorf("%s has the mode %v", dir, info.Mode().Perm())
+		}
+	}
+}
+
+// What one jail is given another one takes away: a job that fetched packages still
+// has its own configuration.
+func TestAJobThatFetchedPackagesKeepsItsConfiguration(t *testing.T) {
+	t.Parallel()
+	j, err := initJob(t, "run-0", t.TempDir(), zipMirror(t), "")
+	check(t, err)
+	if p := j.terraform(t.Context(), "plan", "version"); p != nil {
+		t.Fatal(p, p.Detail)
+	}
+	if said := j.said(j.wrote["plan"][1]); said != "" {
+		t.Errorf("the next command says:\n%s", said)
+	}
 }
 
 // T01: a provider program inside the repository.

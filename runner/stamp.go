@@ -31,23 +31,54 @@ func (p packages) hash(rel string) (string, error) {
 	return string(hash), err
 }
 
-// sift removes every package that is not what was fetched.
-func (p packages) sift() error {
+// sift removes every package that is not what was fetched, and returns the names
+// of the others.
+func (p packages) sift() (there []string, err error) {
+	if err := makePassable(p.dir, packagesDir, passable); err != nil {
+		return nil, err
+	}
 	found, err := filepath.Glob(p.path(packagesDir, "*/*/*/*/*"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, dir := range found {
 		rel, err := filepath.Rel(p.path(packagesDir, ""), dir)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := p.check(rel); err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = p.check(rel)
+		if err == nil {
+			err = makePassable(p.path(packagesDir, ""), filepath.Dir(rel), passable)
+			there = append(there, rel)
+		}
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			continue
-		} else {
-			fmt.Fprintf(os.Stderr, "removing the provider package %s: %v\n", rel, err)
 		}
+		fmt.Fprintf(os.Stderr, "removing the provider package %s: %v\n", rel, err)
 		if err := os.RemoveAll(dir); err != nil {
+			return nil, err
+		}
+	}
+	return there, nil
+}
+
+// passable is the mode of directories through which the users of jobs come to what
+// they know by name.
+const passable = fs.FileMode(0o711)
+
+// makePassable makes a directory below another one, and gives both and what is
+// between them a mode, whatever the process takes from new ones.
+func makePassable(dir, rel string, mode fs.FileMode) error {
+	at := filepath.Join(dir, rel)
+	if err := os.MkdirAll(at, mode); err != nil {
+		return err
+	}
+	for ; len(at) >= len(dir); at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		if err == nil && info.Mode().Perm() != mode {
+			err = os.Chmod(at, mode)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -100,7 +131,7 @@ func (p packages) add(from, rel string) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(p.write(hashesDir, rel, []byte(hash)), p.write(stampsDir, rel, stamp), os.MkdirAll(filepath.Dir(to), 0o755))
+	err = errors.Join(p.write(hashesDir, rel, []byte(hash)), p.write(stampsDir, rel, stamp), makePassable(p.path(packagesDir, ""), filepath.Dir(rel), passable))
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -56,5 +57,26 @@ func TestOnlyPlainFilesOfAJobAreRead(t *testing.T) {
 				t.Errorf("not looked at: %v", err)
 			}
 		})
+	}
+}
+
+// The lock file of an archive, and what a program of init left in place of the
+// configuration, are read with a bound.
+func TestLockFilesAndConfigurationAreReadWithABound(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": resource, "app/.terraform.lock.hcl": strings.Repeat("#", maxLockFile+1)})
+	wantProblem(t, s.run(t), "source_refused", "lock file is larger")
+
+	j := &job{options: Options{Dir: t.TempDir()}}
+	j.dir = j.path("source")
+	large := filepath.Join(j.dir, "large.tf")
+	check(t, errors.Join(os.Mkdir(j.dir, 0o700), os.WriteFile(large, nil, 0o600), os.Truncate(large, maxPlanConfiguration+1)))
+	if _, err := j.asks(nil); err == nil {
+		t.Error("configuration of any size is read")
+	}
+	outside := []byte(`{"Modules": [{"Key": "", "Dir": "."}, {"Key": "m", "Dir": "../../../../../../../../etc"}]}`)
+	check(t, os.Remove(large))
+	if _, err := j.asks(outside); err == nil {
+		t.Error("a directory outside is read")
 	}
 }

@@ -50,6 +50,7 @@ type job struct {
 	secrets   *redactor
 	masked    bool // secrets has what the plan marks as sensitive, too
 	cliConfig string
+	offered   []string          // packages of the shared directory that the job may use, by their names there
 	commit    commit            // what the source holds of Terraform
 	initial   initialModules    // what init made of it
 	backend   []byte            // backendRecord, as init left it

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,13 +27,18 @@ type Base struct {
 	// Why is the answer to /why: what stands for and against an apply of the
 	// actor, or what is wrong with the question.
 	Why func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (string, error)
-	// Pressed confirms at GitHub that a button was pressed: Presses.Confirm.
-	Pressed func(ctx context.Context, guid string, payload []byte, received time.Time) (time.Time, error)
+	// Pressed confirms at GitHub that a button was pressed: Presses.Confirm. Sent
+	// confirms that GitHub sent any other event: Presses.Sent.
+	Pressed func(ctx context.Context, event, guid string, payload []byte, received time.Time) (time.Time, error)
+	Sent    func(ctx context.Context, event, guid string, payload []byte, received time.Time) error
 	// Written reports whether a comment stands at GitHub, written by login and with
 	// a body of this SHA-256, and never edited.
 	Written func(ctx context.Context, repo run.Repository, pull int, comment int64, login, sha256 string) (bool, error)
 	// PullNow asks GitHub how a pull request stands: Pulls.Confirm.
 	PullNow func(ctx context.Context, repo run.Repository, pull int, updated, received time.Time) (now PullNow, ok bool, err error)
+	// Reviewed reports whether a review stands at GitHub in this state, such as
+	// DISMISSED: Pulls.Reviewed.
+	Reviewed func(ctx context.Context, repo run.Repository, pull int, review int64, state string) (bool, error)
 	// NoButtons are environments that no button changes anything of.
 	NoButtons    map[string]bool
 	Notify       func() // called after notices were written
@@ -41,6 +47,7 @@ type Base struct {
 	Repositories []string // allowed: owner/name or owner/*; empty allows every installation
 	Autoplan     bool
 	Drafts       bool // plan drafts by themselves, too
+	PlansLimited bool // some environment names who may plan
 	// RequiredChecks are the names of other Apps' checks that a rule asks for.
 	RequiredChecks []string
 	Status         func(latest []run.Run, locks run.Locks, now time.Time) string
@@ -127,6 +134,17 @@ func (b *Base) autoplan(ctx context.Context, r run.Run, draft bool) error {
 	}
 	_, err := b.Runs.Submit(ctx, r)
 	return err
+}
+
+// sent reports whether GitHub sent an event. What it did not send was made up by
+// somebody who knows the webhook secret, and nothing follows from it.
+func (b *Base) sent(ctx context.Context, event, guid string, payload []byte) (bool, error) {
+	err := b.Sent(ctx, event, guid, payload, received(ctx))
+	if not, ok := errors.AsType[*NotPressed](err); ok {
+		zerolog.Ctx(ctx).Warn().Err(not.Err).Bool("forged", not.Forged).Msg("GitHub does not confirm an event, so nothing follows from it")
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (b *Base) say(ctx context.Context, notices ...run.Notice) error {

@@ -55,22 +55,26 @@ func (h *checkRun) Handle(ctx context.Context, eventType, delivery string, paylo
 	a := asked{repo: repo, pull: before.PullRequest, actor: e.GetSender().GetLogin(),
 		key: fmt.Sprintf("button/%s/%d", delivery, before.PullRequest), head: before.HeadSHA}
 	ctx = logged(ctx, repo, a.pull)
+	if button != buttonPlan { // a plan is offered always, and Re-run is GitHub's own
+		err = h.offered(ctx, a, button, e.GetCheckRun())
+	}
+	if err == nil {
+		_, err = h.Pressed(ctx, eventType, delivery, payload, received(ctx))
+	}
+	if err != nil {
+		return h.unpressed(ctx, a, err)
+	}
 	if flooding, err := h.flooding(ctx, a); flooding || err != nil {
 		return err
 	}
 	if button == buttonPlan {
 		return h.again(ctx, a, before)
 	}
-	if err := h.confirm(ctx, a, button, delivery, &e, payload); err != nil {
-		return h.unpressed(ctx, a, err)
-	}
 	return h.press(ctx, a, button)
 }
 
-// confirm makes sure of a press that changes something: that we posted this
-// check run with this button, and that GitHub says that it was pressed.
-func (h *checkRun) confirm(ctx context.Context, a asked, button, delivery string, e *github.CheckRunEvent, payload []byte) error {
-	check := e.GetCheckRun()
+// offered makes sure that we posted this check run with this button.
+func (h *checkRun) offered(ctx context.Context, a asked, button string, check *github.CheckRun) error {
 	posted, err := h.Store.Posted(ctx, run.PostedCheck(a.repo.ID, a.head, check.GetName()))
 	if err != nil && !errors.Is(err, run.ErrNotFound) {
 		return err
@@ -81,8 +85,7 @@ func (h *checkRun) confirm(ctx context.Context, a asked, button, delivery string
 	if a.head == "" || check.GetHeadSHA() != a.head || posted.ID != check.GetID() || !posted.Offers(button) {
 		return h.notOffered(ctx)
 	}
-	_, err = h.Pressed(ctx, delivery, payload, received(ctx))
-	return err
+	return nil
 }
 
 // errNoPress: the event lacks what every press has.
@@ -100,8 +103,9 @@ func (h *checkRun) notOffered(ctx context.Context) error {
 	return &NotPressed{Err: err, Text: "This check run does not offer that button any more, so nothing was done. Look again, or comment the command."}
 }
 
-// unpressed tells who pressed why it does not count.
-func (h *checkRun) unpressed(ctx context.Context, a asked, err error) error {
+// unpressed tells who pressed why it does not count. Nobody knows who that was,
+// so it counts for nobody how often it is told.
+func (b *Base) unpressed(ctx context.Context, a asked, err error) error {
 	var not *NotPressed
 	if errors.Is(err, errNoPress) {
 		return nil
@@ -110,7 +114,11 @@ func (h *checkRun) unpressed(ctx context.Context, a asked, err error) error {
 		return err
 	}
 	zerolog.Ctx(ctx).Warn().Err(not.Err).Str("actor", a.actor).Bool("forged", not.Forged).Msg("a press of a button does not count")
-	return h.answer(ctx, a, "", not.Text)
+	a.actor = ""
+	if flooding, err := b.flooding(ctx, a); flooding || err != nil {
+		return err
+	}
+	return b.answer(ctx, a, "", not.Text)
 }
 
 // wants is the identifier of the button that an event is about, or empty.
@@ -183,6 +191,9 @@ func (h *checkSuite) Handle(ctx context.Context, eventType, delivery string, pay
 	if !ok || suite == nil || e.GetAction() != "rerequested" || !person(e.GetSender()) || suite.GetApp().GetID() != h.AppID {
 		return nil
 	}
+	if ok, err := h.pressed(ctx, eventType, delivery, payload); !ok || err != nil {
+		return err
+	}
 	for _, pr := range suite.PullRequests {
 		if pr.GetNumber() <= 0 {
 			continue
@@ -197,6 +208,17 @@ func (h *checkSuite) Handle(ctx context.Context, eventType, delivery string, pay
 		}
 	}
 	return nil
+}
+
+// pressed reports whether somebody pressed "Re-run all checks". Of which pull
+// request is not known otherwise, so nobody is told.
+func (h *checkSuite) pressed(ctx context.Context, event, guid string, payload []byte) (bool, error) {
+	_, err := h.Pressed(ctx, event, guid, payload, received(ctx))
+	if not, ok := errors.AsType[*NotPressed](err); ok {
+		zerolog.Ctx(ctx).Warn().Err(not.Err).Bool("forged", not.Forged).Msg("a press of Re-run does not count")
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // ignored takes the events that GitHub sends every App and that need nothing.

@@ -109,9 +109,9 @@ func (h *issueComment) carryOut(ctx context.Context, a asked, c *commands.Comman
 // asRun is the run that a command asks for.
 func (h *issueComment) asRun(a asked, c *commands.Command, body string) run.Run {
 	r := h.newRun(a.repo, a.pull, run.TriggerComment, a.actor, a.key)
-	r.Selectors, r.Flags, r.Line, r.CommentID = c.Projects, c.Flags, c.Line, a.comment
+	r.Selectors, r.Flags, r.Line, r.CommentID, r.Comment = c.Projects, c.Flags, c.Line, a.comment, digest(body)
 	if c.Name == commands.NameApply {
-		r.Kind, r.Comment = run.KindApply, digest(body)
+		r.Kind = run.KindApply
 		r.Confirm, r.Override = c.Confirm(), c.Override()
 	}
 	return r

@@ -17,7 +17,7 @@ type pullRequest struct{ *Base }
 
 func (*pullRequest) Handles() []string { return []string{"pull_request"} }
 
-func (h *pullRequest) Handle(ctx context.Context, eventType, _ string, payload []byte) error {
+func (h *pullRequest) Handle(ctx context.Context, eventType, delivery string, payload []byte) error {
 	var e github.PullRequestEvent
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return unreadable(eventType, err)
@@ -59,10 +59,19 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, _ string, payload [
 	if fork(pr) {
 		return nil // T07: nothing runs, and nobody asked
 	}
+	if h.Autoplan && h.PlansLimited { // who did it decides what is planned
+		if ok, err := h.sent(ctx, eventType, delivery, payload); !ok || err != nil {
+			return err
+		}
+	}
 	// Two deliveries of one event are one run, whatever their GUIDs (T26); a
-	// branch that goes back to an old commit is planned again.
-	r := h.newRun(repo, pr.GetNumber(), run.TriggerPush, e.GetSender().GetLogin(),
-		fmt.Sprintf("pull/%d/%d/%s/%s/%s", repo.ID, pr.GetNumber(), e.GetAction(), sha, pr.GetUpdatedAt().UTC().Format(time.RFC3339)))
+	// branch that goes back to an old commit is planned again. GitHub's clock has
+	// seconds, and a base that is changed and changed back within one is two events.
+	key := fmt.Sprintf("pull/%d/%d/%s/%s/%s", repo.ID, pr.GetNumber(), e.GetAction(), sha, pr.GetUpdatedAt().UTC().Format(time.RFC3339))
+	if e.GetAction() == "edited" {
+		key += "/" + delivery
+	}
+	r := h.newRun(repo, pr.GetNumber(), run.TriggerPush, e.GetSender().GetLogin(), key)
 	r.HeadSHA = sha
 	return h.autoplan(ctx, r, pr.GetDraft())
 }
@@ -86,7 +95,8 @@ func (h *pullRequest) supersede(ctx context.Context, repo run.Repository, pr *gi
 	return err
 }
 
-// rebased stops what was approved for another base.
+// rebased stops what was approved for another base. A run that is judged now has
+// read none or an older one; it is told.
 func (h *pullRequest) rebased(ctx context.Context, repo run.Repository, pr *github.PullRequest) error {
 	mutating, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.Kind.Mutating() })
 	if err != nil || !mutating {
@@ -100,7 +110,7 @@ func (h *pullRequest) rebased(ctx context.Context, repo run.Repository, pr *gith
 	if err != nil || !other {
 		return err
 	}
-	return h.Runs.Object(ctx, repo.ID, pr.GetNumber(), run.ObjectionBase, "")
+	return h.Runs.Object(ctx, repo.ID, pr.GetNumber(), run.ObjectionBase, now.BaseRef)
 }
 
 // active reports whether the pull request of an event has such a run that is not

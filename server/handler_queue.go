@@ -24,7 +24,7 @@ func (*mergeGroup) Handles() []string { return []string{"merge_group"} }
 // (GitHub documentation, "Managing a merge queue").
 var groupRef = regexp.MustCompile(`^(?:refs/heads/)?gh-readonly-queue/.+/pr-([1-9][0-9]{0,8})-[0-9a-f]{40,64}$`)
 
-func (h *mergeGroup) Handle(ctx context.Context, eventType, _ string, payload []byte) error {
+func (h *mergeGroup) Handle(ctx context.Context, eventType, delivery string, payload []byte) error {
 	var e github.MergeGroupEvent
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return unreadable(eventType, err)
@@ -36,6 +36,11 @@ func (h *mergeGroup) Handle(ctx context.Context, eventType, _ string, payload []
 		return nil
 	}
 	ctx = logged(ctx, repo, pull)
+	// The event alone says which commits the queue is about, and those get green
+	// checks without an apply.
+	if ok, err := h.sent(ctx, eventType, delivery, payload); !ok || err != nil {
+		return err
+	}
 	switch e.GetAction() {
 	case "checks_requested":
 		return h.plan(ctx, repo, pull, group, e.GetSender().GetLogin())

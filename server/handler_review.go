@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/google/go-github/v60/github"
@@ -40,17 +41,42 @@ func (h *review) Handle(ctx context.Context, eventType, _ string, payload []byte
 	return nil
 }
 
-// objection stops what has not begun, if the event is one. The payload does not
+// objection stops what has not begun, if the event is one and GitHub shows the
+// review so; while GitHub does not answer, it does. The payload does not
 // say what a dismissed review was, so a request for changes that is dismissed
 // stops an apply, too; one that counted would not have let it begin.
 func (h *review) objection(ctx context.Context, repo run.Repository, number int, action string, v *github.PullRequestReview) error {
+	state := strings.ToUpper(v.GetState())
+	if action != "dismissed" && (action != "submitted" || state != "CHANGES_REQUESTED") {
+		return nil
+	}
+	stands, err := h.stands(ctx, repo, number, v.GetID(), state)
 	switch {
+	case err != nil || !stands:
+		return err
 	case action == "dismissed":
 		return h.Runs.Object(ctx, repo.ID, number, run.ObjectionDismissed, v.GetCommitID())
-	case action == "submitted" && strings.EqualFold(v.GetState(), "changes_requested") && h.heard(ctx, repo, number, v.GetUser().GetLogin()):
+	case h.heard(ctx, repo, number, v.GetUser().GetLogin()):
 		return h.Runs.Object(ctx, repo.ID, number, run.ObjectionChanges, "")
 	}
 	return nil
+}
+
+// stands reports whether a review is at GitHub as an event says, when that
+// matters: something could be stopped.
+func (h *review) stands(ctx context.Context, repo run.Repository, number int, id int64, state string) (bool, error) {
+	runs, err := h.Store.ActiveRuns(ctx)
+	if err != nil || !slices.ContainsFunc(runs, func(r run.Run) bool {
+		return r.Repository.ID == repo.ID && r.PullRequest == number && r.Kind.Mutating()
+	}) {
+		return false, err
+	}
+	stands, err := h.Reviewed(ctx, repo, number, id, state)
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("reading a review that may stop an apply")
+		return true, nil
+	}
+	return stands, nil
 }
 
 // heard reports whether a person's request for changes counts; when nobody can

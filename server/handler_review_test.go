@@ -40,6 +40,10 @@ func TestWhatAReviewLeadsTo(t *testing.T) {
 		{"changes that somebody who may only read wants", reviewEvent(t, "submitted", "changes_requested", "sam"), judged},
 		{"changes that somebody wants of whom nobody knows what he may do", reviewEvent(t, "submitted", "changes_requested", "liz"),
 			`object 7/3 changes_requested of "",` + judged},
+		{"t_forge: a dismissal that GitHub does not show", reviewEvent(t, "dismissed", "dismissed", "rui", func(e m) { e["review"].(m)["id"] = 2 }), judged},
+		{"t_forge: a request that GitHub does not show", reviewEvent(t, "submitted", "changes_requested", "rui", func(e m) { e["review"].(m)["id"] = 2 }), judged},
+		{"a dismissal while GitHub does not answer", reviewEvent(t, "dismissed", "dismissed", "rui", func(e m) { e["review"].(m)["id"] = 3 }),
+			`object 7/3 dismissed of "aaa",` + judged},
 		{"another repository", reviewEvent(t, "dismissed", "dismissed", "rui", func(e m) {
 			e["repository"] = m{"id": 8, "name": "x", "owner": m{"login": "evil"}}
 		}), ""},
@@ -48,6 +52,12 @@ func TestWhatAReviewLeadsTo(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t, func(b *Base) {
 				b.Repositories = []string{"acme/*"}
+				b.Reviewed = func(_ context.Context, _ run.Repository, pull int, id int64, state string) (bool, error) {
+					if id == 3 {
+						return false, errors.New("GitHub is away")
+					}
+					return pull == 3 && id == 1 && (state == "DISMISSED" || state == "CHANGES_REQUESTED"), nil
+				}
 				b.Facts = func(_ context.Context, _ run.Repository, _ int, login string, _ ...string) (policy.Facts, error) {
 					if login == "liz" {
 						return policy.Facts{}, errors.New("GitHub is away")
@@ -55,6 +65,7 @@ func TestWhatAReviewLeadsTo(t *testing.T) {
 					return policy.Facts{Permission: map[string]string{"rui": "write", "sam": "read"}[login]}, nil
 				}
 			})
+			f.applying()
 			f.deliver("g", "pull_request_review", tt.body)
 			f.settle()
 			if got := strings.Join(f.runs.asked, ","); got != tt.want {
@@ -62,4 +73,27 @@ func TestWhatAReviewLeadsTo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Nothing that an objection could stop is under way, so GitHub is not asked.
+func TestAReviewCostsNothingWhileNothingIsApplied(t *testing.T) {
+	asked := 0
+	f := newFixture(t, func(b *Base) {
+		b.Reviewed = func(context.Context, run.Repository, int, int64, string) (bool, error) { asked++; return true, nil }
+	})
+	f.deliver("g", "pull_request_review", reviewEvent(t, "dismissed", "dismissed", "rui"))
+	f.settle()
+	if got := strings.Join(f.runs.asked, ","); got != "judge 7/3" || asked != 0 {
+		t.Errorf("asked for %q, GitHub %d times", got, asked)
+	}
+}
+
+// applying lets an apply of the pull request be under way.
+func (f *fixture) applying() run.Run {
+	f.Helper()
+	r := run.Run{ID: "applying", Key: "applying", Kind: run.KindApply, Repository: run.Repository{ID: 7}, PullRequest: 3, State: run.StateRunning, HeadSHA: "aaa", BaseRef: "main"}
+	if _, err := f.store.CreateRun(f.Context(), r, nil); err != nil {
+		f.Fatal(err)
+	}
+	return r
 }

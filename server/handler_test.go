@@ -84,7 +84,7 @@ func TestAPlanKeepsWhatWasTyped(t *testing.T) {
 	f.settle()
 	r := f.pullRuns()[0]
 	want := run.Run{
-		ID: r.ID, Key: "comment/7/99", Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "rui", CommentID: 99,
+		ID: r.ID, Key: "comment/7/99", Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "rui", CommentID: 99, Comment: digest("/plan net-* -- -refresh=false\r\nthanks"),
 		Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: 3,
 		Selectors: []string{"net-*"}, Flags: []string{"-refresh=false"}, Line: "/plan net-* -- -refresh=false",
 		State: run.StateAccepted, CreatedAt: noon,
@@ -117,8 +117,8 @@ func TestWhatAPullRequestEventLeadsTo(t *testing.T) {
 		{"pushed to again since", pullEvent(t, "synchronize"), PullNow{HeadSHA: "newer"}, older, 1, "supersede 7/3 newer"},
 		{"ready for review", pullEvent(t, "ready_for_review"), open, run.Run{}, 1, ""},
 		{"reopened", pullEvent(t, "reopened"), open, run.Run{}, 1, ""},
-		{"another base", edited("base"), open, apply("dev"), 1, `object 7/3 base_changed of ""`},
-		{"another base, and an apply is being judged", edited("base"), open, apply(""), 1, `object 7/3 base_changed of ""`},
+		{"another base", edited("base"), open, apply("dev"), 1, `object 7/3 base_changed of "main"`},
+		{"another base, and an apply is being judged", edited("base"), open, apply(""), 1, `object 7/3 base_changed of "main"`},
 		{"another base, and nothing is applied", edited("base"), open, older, 1, ""},
 		{"another title", edited("title"), open, apply("dev"), 0, ""},
 		{"a draft", pullEvent(t, "opened", pr(func(p m) { p["draft"] = true })), open, run.Run{}, 0, ""},
@@ -348,5 +348,20 @@ func TestReadinessIsLoggedWhenItChanges(t *testing.T) {
 	const want = `{"level":"error","error":"the disk is full","message":"not ready"}` + "\n" + `{"level":"info","message":"ready again"}` + "\n"
 	if log.String() != want {
 		t.Errorf("got %s, want %s", log.String(), want)
+	}
+}
+
+// GitHub's clock has seconds. A base that is changed and changed back within one
+// is planned for what it is at the end.
+func TestABaseThatIsChangedTwiceInASecondIsPlannedTwice(t *testing.T) {
+	f := newFixture(t)
+	for i, from := range []string{"main", "dev", "main"} {
+		body := pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": from}}} })
+		f.deliver(fmt.Sprint("edit", i), "pull_request", body)
+		f.deliver(fmt.Sprint("edit", i), "pull_request", body) // GitHub sends it again
+	}
+	f.settle()
+	if got := len(f.pullRuns()); got != 3 {
+		t.Errorf("%d runs, want one for each change", got)
 	}
 }

@@ -120,9 +120,11 @@ func handled(t *testing.T, event string, payload []byte) []string {
 		Facts: func(context.Context, run.Repository, int, string, ...string) (policy.Facts, error) {
 			return policy.Facts{Asked: true, Open: true, Permission: "write", HeadSHA: "aaa"}, nil
 		},
-		Pressed: func(_ context.Context, _ string, _ []byte, received time.Time) (time.Time, error) {
+		Pressed: func(_ context.Context, _, _ string, _ []byte, received time.Time) (time.Time, error) {
 			return received, nil
 		},
+		Sent:     func(context.Context, string, string, []byte, time.Time) error { return nil },
+		Reviewed: func(context.Context, run.Repository, int, int64, string) (bool, error) { return true, nil },
 		PullNow: func(context.Context, run.Repository, int, time.Time, time.Time) (PullNow, bool, error) {
 			return PullNow{Closed: true, HeadSHA: "aaa", BaseRef: "main"}, true, nil
 		},

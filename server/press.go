@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/google/go-github/v60/github"
@@ -13,9 +14,9 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// Presses finds out at GitHub whether a button was pressed. A webhook's
-// signature says only that its sender knows the secret; GitHub keeps what it
-// sent itself, and gives it to nobody but the App.
+// Presses finds out at GitHub whether it sent a delivery, such as of a button
+// that was pressed. A webhook's signature says only that its sender knows the
+// secret; GitHub keeps what it sent itself, and gives it to nobody but the App.
 type Presses struct {
 	App func() (*github.Client, error) // authenticated as the App
 	// RetryAfter tells whether an error of a GitHub call is temporary, and the
@@ -50,15 +51,34 @@ var errNotListed = errors.New("GitHub does not list the delivery")
 // Confirm returns when a button was pressed, by GitHub's clock, if GitHub sent
 // the delivery with this GUID and this content. A *NotPressed is final, a *Later
 // asks to call again; received is when the delivery came.
-func (p *Presses) Confirm(ctx context.Context, guid string, payload []byte, received time.Time) (time.Time, error) {
-	at, err := p.look(ctx, guid, payload)
+func (p *Presses) Confirm(ctx context.Context, event, guid string, payload []byte, received time.Time) (time.Time, error) {
+	return p.confirm(ctx, sending{event, guid, payload, received, true})
+}
+
+// Sent returns an error, as Confirm does, unless GitHub sent the delivery,
+// however long ago for the first time.
+func (p *Presses) Sent(ctx context.Context, event, guid string, payload []byte, received time.Time) error {
+	_, err := p.confirm(ctx, sending{event, guid, payload, received, false})
+	return err
+}
+
+// sending is a delivery as it came.
+type sending struct {
+	event, guid string
+	payload     []byte
+	received    time.Time
+	fresh       bool // what it tells of may not be long ago
+}
+
+func (p *Presses) confirm(ctx context.Context, s sending) (time.Time, error) {
+	at, err := p.look(ctx, s)
 	var final *NotPressed
 	if err == nil || errors.As(err, &final) || ctx.Err() != nil {
 		return at, err
 	}
 	wait, temporary := p.RetryAfter(err, p.Now())
 	missing := errors.Is(err, errNotListed)
-	waited := p.Now().Sub(received)
+	waited := p.Now().Sub(s.received)
 	wait = max(wait, min(waited, 15*time.Second), time.Second)
 	switch {
 	case (missing || temporary) && waited+wait <= pressPatience:
@@ -88,12 +108,12 @@ func unconfirmed(err error) *NotPressed {
 }
 
 // look asks GitHub once.
-func (p *Presses) look(ctx context.Context, guid string, payload []byte) (time.Time, error) {
+func (p *Presses) look(ctx context.Context, s sending) (time.Time, error) {
 	client, err := p.App()
 	if err != nil {
 		return time.Time{}, fmt.Errorf("getting the App's client: %w", err)
 	}
-	sent, err := p.find(ctx, client, guid)
+	sent, err := p.find(ctx, client, s)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -101,11 +121,11 @@ func (p *Presses) look(ctx context.Context, guid string, payload []byte) (time.T
 	if err != nil {
 		return time.Time{}, fmt.Errorf("reading delivery %d: %w", sent.GetID(), err)
 	}
-	if err := same(guid, payload, full); err != nil {
+	if err := same(s, full); err != nil {
 		return time.Time{}, &NotPressed{Forged: true, Err: err, Text: "What reached Lockkeeper of this press is not what GitHub sent, so nothing was done. " +
 			"Press again, or comment the command, and tell whoever runs Lockkeeper: somebody else may know its webhook secret."}
 	}
-	if p.Now().Sub(sent.GetDeliveredAt().Time) > run.FreshFor {
+	if s.fresh && p.Now().Sub(sent.GetDeliveredAt().Time) > run.FreshFor {
 		return time.Time{}, tooLate()
 	}
 	return sent.GetDeliveredAt().Time, nil
@@ -118,9 +138,15 @@ func tooLate() *NotPressed {
 
 // find looks for the first attempt at a delivery: what GitHub sends again has
 // the same GUID, and says nothing of when it happened. One whose first attempt
-// is older than a press may be is too late.
-func (p *Presses) find(ctx context.Context, client *github.Client, guid string) (*github.HookDelivery, error) {
+// is older than a press may be is too late. Of other events any attempt will do;
+// the one that came is no older than its receipt.
+func (p *Presses) find(ctx context.Context, client *github.Client, s sending) (*github.HookDelivery, error) {
 	again := false
+	oldest := p.Now()
+	if !s.fresh {
+		oldest = s.received
+	}
+	oldest = oldest.Add(-run.FreshFor - pressPatience)
 	opts := &github.ListCursorOptions{PerPage: 100}
 	for range pressPages {
 		page, resp, err := client.Apps.ListHookDeliveries(ctx, opts)
@@ -129,12 +155,12 @@ func (p *Presses) find(ctx context.Context, client *github.Client, guid string) 
 		}
 		for _, d := range page {
 			switch {
-			case d.GetGUID() == guid && !d.GetRedelivery():
+			case d.GetGUID() == s.guid && (!d.GetRedelivery() || !s.fresh):
 				return d, nil
-			case d.GetGUID() == guid:
+			case d.GetGUID() == s.guid:
 				again = true
 			}
-			if p.Now().Sub(d.GetDeliveredAt().Time) > run.FreshFor+pressPatience {
+			if d.GetDeliveredAt().Time.Before(oldest) {
 				return nil, absent(again)
 			}
 		}
@@ -153,12 +179,15 @@ func absent(again bool) error {
 	return errNotListed
 }
 
-// pressed is what counts of a press. GitHub gives back what it sent as JSON of
-// its own making, so the bytes differ.
-type pressed struct {
+// told is what counts of an event. GitHub gives back what it sent as JSON of its
+// own making, so the bytes differ.
+type told struct {
 	Action       string `json:"action"`
 	Requested    button `json:"requested_action"`
 	CheckRun     check  `json:"check_run"`
+	CheckSuite   suite  `json:"check_suite"`
+	MergeGroup   group  `json:"merge_group"`
+	PullRequest  pulled `json:"pull_request"`
 	Sender       sender `json:"sender"`
 	Repository   id     `json:"repository"`
 	Installation id     `json:"installation"`
@@ -175,6 +204,30 @@ type (
 		ExternalID string `json:"external_id"`
 		App        id     `json:"app"`
 	}
+	suite struct {
+		ID           int64    `json:"id"`
+		App          id       `json:"app"`
+		PullRequests []number `json:"pull_requests"`
+	}
+	group struct {
+		HeadSHA string `json:"head_sha"`
+		HeadRef string `json:"head_ref"`
+		BaseSHA string `json:"base_sha"`
+		BaseRef string `json:"base_ref"`
+	}
+	pulled struct {
+		Number int    `json:"number"`
+		Draft  bool   `json:"draft"`
+		Head   branch `json:"head"`
+		Base   branch `json:"base"`
+	}
+	branch struct {
+		SHA string `json:"sha"`
+		Ref string `json:"ref"`
+	}
+	number struct {
+		Number int `json:"number"`
+	}
 	sender struct {
 		ID    int64  `json:"id"`
 		Login string `json:"login"`
@@ -186,18 +239,18 @@ type (
 )
 
 // same reports an error unless a delivery of GitHub's is the one that came.
-func same(guid string, payload []byte, sent *github.HookDelivery) error {
-	var came, went pressed
-	if err := json.Unmarshal(payload, &came); err != nil {
+func same(s sending, sent *github.HookDelivery) error {
+	var came, went told
+	if err := json.Unmarshal(s.payload, &came); err != nil {
 		return err
 	}
-	if sent.GetGUID() != guid || sent.GetEvent() != "check_run" || sent.Request == nil || sent.Request.RawPayload == nil {
+	if sent.GetGUID() != s.guid || sent.GetEvent() != s.event || sent.Request == nil || sent.Request.RawPayload == nil {
 		return errors.New("GitHub's answer is about something else")
 	}
 	if err := json.Unmarshal(*sent.Request.RawPayload, &went); err != nil {
 		return fmt.Errorf("reading what GitHub sent: %w", err)
 	}
-	if came != went {
+	if !reflect.DeepEqual(came, went) {
 		return fmt.Errorf("it says %+v, and GitHub sent %+v", came, went)
 	}
 	return nil

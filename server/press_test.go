@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ type sent struct {
 	at      time.Time
 	again   bool
 	payload []byte
+	event   string // check_run when it is empty
 }
 
 // deliveriesAPI answers the two calls about deliveries, newest first, in pages
@@ -46,7 +48,7 @@ func (a *deliveriesAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	item := func(i int) m {
 		d := a.list[i]
-		return m{"id": i + 1, "guid": d.guid, "delivered_at": d.at.Format(time.RFC3339), "redelivery": d.again, "event": "check_run", "status_code": 200}
+		return m{"id": i + 1, "guid": d.guid, "delivered_at": d.at.Format(time.RFC3339), "redelivery": d.again, "event": cmp.Or(d.event, "check_run"), "status_code": 200}
 	}
 	var i int
 	if _, err := fmt.Sscanf(r.URL.Path, "/api/v3/app/hook/deliveries/%d", &i); err == nil {
@@ -114,15 +116,15 @@ func TestWhatGitHubSaysOfAPress(t *testing.T) {
 		{name: "T29 15:01 ago", api: deliveriesAPI{list: pressedAt(15*time.Minute + time.Second)}, want: "more than 15 minutes"},
 		{name: "not listed yet", api: deliveriesAPI{list: filler(1)}, want: "later"},
 		{name: "t_forge: never sent", api: deliveriesAPI{list: filler(3)}, waited: pressPatience, want: "does not list this press", forged: true},
-		{name: "another presser", api: deliveriesAPI{list: []sent{{"g", noon, false, other(func(e m) { e["sender"] = user("rui") })}}}, want: "not what GitHub sent", forged: true},
-		{name: "another button", api: deliveriesAPI{list: []sent{{"g", noon, false, other(func(e m) { e["requested_action"] = m{"identifier": "plan"} })}}}, want: "not what GitHub sent", forged: true},
-		{name: "another check run", api: deliveriesAPI{list: []sent{{"g", noon, false, other(func(e m) { e["check_run"].(m)["id"] = 2 })}}}, want: "not what GitHub sent", forged: true},
-		{name: "another commit", api: deliveriesAPI{list: []sent{{"g", noon, false, other(func(e m) { e["check_run"].(m)["head_sha"] = "bbb" })}}}, want: "not what GitHub sent", forged: true},
-		{name: "another repository", api: deliveriesAPI{list: []sent{{"g", noon, false, other(func(e m) { e["repository"] = m{"id": 8} })}}}, want: "not what GitHub sent", forged: true},
-		{name: "what does not matter differs", api: deliveriesAPI{list: []sent{{"g", noon, false, other(func(e m) { e["more"] = m{"x": 1} })}}}},
-		{name: "an old press sent again", api: deliveriesAPI{list: []sent{{"g", noon, true, body}, {"g", noon.Add(-20 * time.Minute), false, body}}}, want: "more than 15 minutes"},
-		{name: "a press sent again soon", api: deliveriesAPI{list: []sent{{"g", noon, true, body}, {"g", noon.Add(-2 * time.Minute), false, body}}}},
-		{name: "sent again, and its beginning is not listed", api: deliveriesAPI{list: []sent{{"g", noon, true, body}}}, want: "more than 15 minutes"},
+		{name: "another presser", api: deliveriesAPI{list: []sent{{guid: "g", at: noon, payload: other(func(e m) { e["sender"] = user("rui") })}}}, want: "not what GitHub sent", forged: true},
+		{name: "another button", api: deliveriesAPI{list: []sent{{guid: "g", at: noon, payload: other(func(e m) { e["requested_action"] = m{"identifier": "plan"} })}}}, want: "not what GitHub sent", forged: true},
+		{name: "another check run", api: deliveriesAPI{list: []sent{{guid: "g", at: noon, payload: other(func(e m) { e["check_run"].(m)["id"] = 2 })}}}, want: "not what GitHub sent", forged: true},
+		{name: "another commit", api: deliveriesAPI{list: []sent{{guid: "g", at: noon, payload: other(func(e m) { e["check_run"].(m)["head_sha"] = "bbb" })}}}, want: "not what GitHub sent", forged: true},
+		{name: "another repository", api: deliveriesAPI{list: []sent{{guid: "g", at: noon, payload: other(func(e m) { e["repository"] = m{"id": 8} })}}}, want: "not what GitHub sent", forged: true},
+		{name: "what does not matter differs", api: deliveriesAPI{list: []sent{{guid: "g", at: noon, payload: other(func(e m) { e["more"] = m{"x": 1} })}}}},
+		{name: "an old press sent again", api: deliveriesAPI{list: []sent{{guid: "g", at: noon, again: true, payload: body}, {guid: "g", at: noon.Add(-20 * time.Minute), payload: body}}}, want: "more than 15 minutes"},
+		{name: "a press sent again soon", api: deliveriesAPI{list: []sent{{guid: "g", at: noon, again: true, payload: body}, {guid: "g", at: noon.Add(-2 * time.Minute), payload: body}}}},
+		{name: "sent again, and its beginning is not listed", api: deliveriesAPI{list: []sent{{guid: "g", at: noon, again: true, payload: body}}}, want: "more than 15 minutes"},
 		{name: "the API is not there", api: deliveriesAPI{status: 404}, want: "does not tell its Apps"},
 		{name: "401", api: deliveriesAPI{status: 401}, want: "it answered 401"},
 		{name: "403", api: deliveriesAPI{status: 403}, want: "it answered 403"},
@@ -133,7 +135,7 @@ func TestWhatGitHubSaysOfAPress(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := tt.api.presses(t, func() time.Time { return noon })
-			at, err := p.Confirm(t.Context(), "g", body, noon.Add(-tt.waited))
+			at, err := p.Confirm(t.Context(), "check_run", "g", body, noon.Add(-tt.waited))
 			var later *Later
 			var not *NotPressed
 			switch {
@@ -155,8 +157,8 @@ func TestWhatGitHubSaysOfAPress(t *testing.T) {
 // A press costs two calls however many deliveries there are, if it is new.
 func TestAPressCostsTwoCalls(t *testing.T) {
 	body := checkEvent(t, "requested_action", "run", appID, "apply")
-	api := &deliveriesAPI{list: []sent{{"g", noon, false, body}, {"x", noon, false, body}, {"y", noon, false, body}}}
-	if _, err := api.presses(t, func() time.Time { return noon }).Confirm(t.Context(), "g", body, noon); err != nil || api.calls != 2 {
+	api := &deliveriesAPI{list: []sent{{guid: "g", at: noon, payload: body}, {guid: "x", at: noon, payload: body}, {guid: "y", at: noon, payload: body}}}
+	if _, err := api.presses(t, func() time.Time { return noon }).Confirm(t.Context(), "check_run", "g", body, noon); err != nil || api.calls != 2 {
 		t.Errorf("%d calls, %v", api.calls, err)
 	}
 }
@@ -166,7 +168,10 @@ func pressing(t *testing.T, api *deliveriesAPI) (f *fixture, now *time.Time) {
 	t.Helper()
 	now = new(noon)
 	clock := func() time.Time { return *now }
-	f = newFixture(t, func(b *Base) { b.Now, b.Pressed = clock, api.presses(t, clock).Confirm })
+	f = newFixture(t, func(b *Base) {
+		p := api.presses(t, clock)
+		b.Now, b.Pressed, b.Sent = clock, p.Confirm, p.Sent
+	})
 	return f, now
 }
 
@@ -202,7 +207,7 @@ func TestADeliveryThatIsListedLateStillCounts(t *testing.T) {
 		t.Fatal("applied before GitHub confirmed it")
 	}
 	*now = now.Add(40 * time.Second)
-	api.list = []sent{{"g", noon, false, body}}
+	api.list = []sent{{guid: "g", at: noon, payload: body}}
 	f.act(*now)
 	f.act(*now)
 	if f.applies() != 1 || len(f.said()) != 1 { // the reaction to the plan
@@ -232,7 +237,7 @@ func TestAnOldGUIDWithAnotherPayloadDoesNothing(t *testing.T) {
 	f, now := pressing(t, api)
 	before := f.planned()
 	apply := checkEvent(t, "requested_action", before, appID, "apply")
-	api.list = []sent{{"g", noon, false, apply}}
+	api.list = []sent{{guid: "g", at: noon, payload: apply}}
 	for _, body := range [][]byte{apply, checkEvent(t, "requested_action", before, appID, "apply", func(e m) { e["sender"] = user("root") })} {
 		f.deliver("g", "check_run", body)
 		f.act(*now)
@@ -258,7 +263,7 @@ func TestOnlyAButtonThatWasPostedCounts(t *testing.T) {
 			asked := 0
 			f := newFixture(t, func(b *Base) {
 				b.Now = func() time.Time { return now }
-				b.Pressed = func(context.Context, string, []byte, time.Time) (time.Time, error) { asked++; return now, nil }
+				b.Pressed = func(context.Context, string, string, []byte, time.Time) (time.Time, error) { asked++; return now, nil }
 			})
 			body := checkEvent(t, "requested_action", f.planned(), appID, "apply", tt.change)
 			f.posted(tt.buttons)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/go-github/v60/github"
@@ -57,6 +59,22 @@ func (p *Pulls) Confirm(ctx context.Context, repo run.Repository, number int, up
 	}
 	zerolog.Ctx(ctx).Warn().Err(err).Msg("GitHub does not confirm what a webhook says of a pull request, so nothing follows from it")
 	return PullNow{}, false, nil
+}
+
+// Reviewed reports whether a review stands at GitHub in this state.
+func (p *Pulls) Reviewed(ctx context.Context, repo run.Repository, number int, review int64, state string) (bool, error) {
+	client, err := p.Client(repo.InstallationID)
+	if err != nil {
+		return false, fmt.Errorf("getting the client of installation %d: %w", repo.InstallationID, err)
+	}
+	v, resp, err := client.PullRequests.GetReview(ctx, repo.Owner, repo.Name, number, review)
+	if resp != nil && resp.StatusCode == http.StatusNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading review %d of %s#%d: %w", review, repo.FullName(), number, err)
+	}
+	return v.GetID() == review && strings.EqualFold(v.GetState(), state), nil
 }
 
 func (p *Pulls) read(ctx context.Context, repo run.Repository, number int) (PullNow, error) {

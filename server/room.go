@@ -55,13 +55,15 @@ type pool struct {
 	used    int64    // guarded by mu
 	most    int64    // guarded by mu; the most that was ever used, for tests
 	inside  []*guest // guarded by mu; oldest first
-	waiting []*guest // guarded by mu; smallest first, then oldest
+	waiting []*guest // guarded by mu; oldest first
+	byAge   bool     // guarded by mu; the last one was let in for its age
 }
 
 // guest is one body. Its fields are guarded by the pool's mu.
 type guest struct {
 	pool    *pool
 	n       int64
+	since   time.Time     // when it came
 	entered chan struct{} // closed when it may be read
 	cut     func()
 	late    time.Time // when it can be told to make way
@@ -70,16 +72,10 @@ type guest struct {
 }
 
 func (p *pool) enter(ctx context.Context, n int64, cut func()) (*guest, error) {
-	g := &guest{pool: p, n: n, entered: make(chan struct{}), cut: cut}
+	g := &guest{pool: p, n: n, since: time.Now(), entered: make(chan struct{}), cut: cut}
 	p.mu.Lock()
-	i, _ := slices.BinarySearchFunc(p.waiting, n, func(o *guest, n int64) int {
-		if o.n <= n {
-			return -1
-		}
-		return 1
-	})
-	p.waiting = slices.Insert(p.waiting, i, g)
-	p.settle(time.Now())
+	p.waiting = append(p.waiting, g)
+	p.settle(g.since)
 	p.mu.Unlock()
 	look := time.NewTicker(bodyGrace / 4)
 	defer look.Stop()
@@ -98,22 +94,50 @@ func (p *pool) enter(ctx context.Context, n int64, cut func()) (*guest, error) {
 	}
 }
 
+// bodyTurn is how long smaller bodies may go before one that waits: a quarter of
+// bodyWait, so that it also has time to get its room.
+const bodyTurn = bodyWait / 4
+
+// next is the index in waiting of who is let in next: the smallest, of equals the
+// oldest, and every other time the oldest of all when it has waited for long.
+// Else nobody large would ever come in among many small ones; and many who are
+// large and wait for long hold up nobody small.
+func (p *pool) next(now time.Time) (i int, byAge bool) {
+	if !p.byAge && now.Sub(p.waiting[0].since) >= bodyTurn {
+		return 0, true
+	}
+	best := 0
+	for i, g := range p.waiting {
+		if g.n < p.waiting[best].n {
+			best = i
+		}
+	}
+	return best, false
+}
+
 // settle lets in whom there is room for, and makes room for who is next. It is
 // called with mu held.
 func (p *pool) settle(now time.Time) {
-	for len(p.waiting) > 0 && p.used+p.waiting[0].n <= p.size {
-		g := p.waiting[0]
-		p.waiting = p.waiting[1:]
+	for len(p.waiting) > 0 {
+		i, byAge := p.next(now)
+		g := p.waiting[i]
+		if p.used+g.n > p.size {
+			p.makeRoom(now, p.used+g.n-p.size)
+			return
+		}
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+		p.byAge = byAge
 		p.used += g.n
 		p.most = max(p.most, p.used)
 		p.inside = append(p.inside, g)
 		g.late = now.Add(bodyGrace + time.Duration(g.n)*time.Second/bodyRate)
 		close(g.entered)
 	}
-	if len(p.waiting) == 0 {
-		return
-	}
-	missing := p.used + p.waiting[0].n - p.size
+}
+
+// makeRoom tells those that are late to make way, oldest first, until that many
+// bytes are on their way out. It is called with mu held.
+func (p *pool) makeRoom(now time.Time, missing int64) {
 	for _, g := range p.inside {
 		if missing <= 0 {
 			return

@@ -253,3 +253,73 @@ func TestWhoMakesWayAndWhoWaits(t *testing.T) {
 		}
 	})
 }
+
+// However many small bodies keep coming, one that is as large as the room comes
+// in, and smaller ones go first only for a while.
+func TestALargeBodyComesInAmongManySmallOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pool{size: 100}
+		over := make(chan struct{})
+		for range 3 { // at each moment two of them are inside, and another one waits
+			go func() {
+				for {
+					g, err := p.enter(context.Background(), 40, func() {})
+					if err != nil {
+						return
+					}
+					g.keep()
+					time.Sleep(100 * time.Millisecond) // in the clock of the test
+					g.leave()
+					select {
+					case <-over:
+						return
+					default:
+					}
+				}
+			}()
+		}
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), bodyWait)
+		defer cancel()
+		began := time.Now()
+		g, err := p.enter(ctx, 100, func() {})
+		if waited := time.Since(began); err != nil || waited < bodyTurn {
+			t.Errorf("%v after %s, want that it comes in, but not before smaller ones had %s", err, waited, bodyTurn)
+		}
+		close(over)
+		if err == nil {
+			g.leave()
+		}
+		synctest.Wait()
+		time.Sleep(time.Second)
+		if p.used != 0 || len(p.waiting) != 0 || p.most > p.size {
+			t.Errorf("%d bytes used, at most %d, %d wait", p.used, p.most, len(p.waiting))
+		}
+	})
+}
+
+func TestWhoOfThoseThatWaitIsNext(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	ago := func(wait time.Duration) time.Time { return now.Add(-wait) }
+	for name, tt := range map[string]struct {
+		byAge   bool    // the last one
+		waiting []guest // oldest first
+		want    int
+	}{
+		"the smallest":              {false, []guest{{n: 30, since: ago(bodyTurn / 2)}, {n: 20, since: now}}, 1},
+		"of equals the oldest":      {false, []guest{{n: 30, since: ago(bodyTurn / 2)}, {n: 20, since: ago(1)}, {n: 20, since: now}}, 1},
+		"who has waited for long":   {false, []guest{{n: 30, since: ago(bodyTurn)}, {n: 20, since: now}}, 0},
+		"of several such the first": {false, []guest{{n: 30, since: ago(2 * bodyTurn)}, {n: 20, since: ago(bodyTurn)}}, 0},
+		"then the smallest again":   {true, []guest{{n: 30, since: ago(bodyTurn)}, {n: 20, since: now}}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &pool{size: 100, byAge: tt.byAge}
+			for i := range tt.waiting {
+				p.waiting = append(p.waiting, &tt.waiting[i])
+			}
+			if got, _ := p.next(now); got != tt.want {
+				t.Errorf("number %d, want %d", got, tt.want)
+			}
+		})
+	}
+}

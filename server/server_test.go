@@ -134,9 +134,11 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 			}
 			return facts, nil
 		},
-		Pressed: func(_ context.Context, _ string, _ []byte, received time.Time) (time.Time, error) {
+		Pressed: func(_ context.Context, _, _ string, _ []byte, received time.Time) (time.Time, error) {
 			return received, nil
 		},
+		Sent:     func(context.Context, string, string, []byte, time.Time) error { return nil },
+		Reviewed: func(context.Context, run.Repository, int, int64, string) (bool, error) { return true, nil },
 		PullNow: func(context.Context, run.Repository, int, time.Time, time.Time) (PullNow, bool, error) {
 			return *now, true, nil
 		},

@@ -17,8 +17,9 @@ func (s *SQLite) PutPushes(ctx context.Context, pushes []run.Push) error {
 	}
 	err := s.tx(ctx, func(tx *sql.Tx) error {
 		for _, p := range pushes {
-			_, err := tx.ExecContext(ctx, `INSERT INTO pushes (repository_id, sha, user_id, login, ref, new, at) VALUES (?, ?, ?, ?, ?, ?, ?)
-				ON CONFLICT DO UPDATE SET new = max(new, excluded.new)`, p.RepositoryID, p.SHA, p.UserID, p.Login, p.Ref, p.New, millis(p.At))
+			_, err := tx.ExecContext(ctx, `INSERT INTO pushes (repository_id, sha, user_id, login, ref, new, confirmed, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+				ON CONFLICT DO UPDATE SET new = max(new, excluded.new), confirmed = max(confirmed, excluded.confirmed)`,
+				p.RepositoryID, p.SHA, p.UserID, p.Login, p.Ref, p.New, p.Confirmed, millis(p.At))
 			if err != nil {
 				return err
 			}
@@ -42,7 +43,7 @@ func (s *SQLite) Pushes(ctx context.Context, repositoryID int64, shas []string) 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT sha, user_id, login, ref, new, at FROM pushes
+	rows, err := s.read.QueryContext(ctx, `SELECT sha, user_id, login, ref, new, confirmed, at FROM pushes
 		WHERE repository_id = ? AND sha IN (SELECT value FROM json_each(?)) ORDER BY sha, user_id, ref`, repositoryID, string(list))
 	if err != nil {
 		return nil, err
@@ -50,7 +51,7 @@ func (s *SQLite) Pushes(ctx context.Context, repositoryID int64, shas []string) 
 	defer rows.Close()
 	for rows.Next() {
 		p, at := run.Push{RepositoryID: repositoryID}, int64(0)
-		if err := rows.Scan(&p.SHA, &p.UserID, &p.Login, &p.Ref, &p.New, &at); err != nil {
+		if err := rows.Scan(&p.SHA, &p.UserID, &p.Login, &p.Ref, &p.New, &p.Confirmed, &at); err != nil {
 			return nil, err
 		}
 		p.At = time.UnixMilli(at).UTC()

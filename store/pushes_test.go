@@ -51,7 +51,11 @@ func TestWhoPushedIsKeptOnceAndForgotten(t *testing.T) {
 func TestWhoPushedIsASetThatOnlyGrows(t *testing.T) {
 	s, ctx := fresh(t), t.Context()
 	ben := run.Push{RepositoryID: 7, SHA: "aaa", UserID: 12, Login: "ben", Ref: "refs/heads/topic", New: true, At: noon}
+	ben.Confirmed = true
 	forged := []run.Push{ben, ben, ben, ben}
+	for i := range forged {
+		forged[i].Confirmed = false
+	}
 	forged[0].New = false
 	forged[1].UserID, forged[1].Login = 13, "ana"
 	forged[2].Login, forged[2].New = "somebody-else", false
@@ -62,6 +66,24 @@ func TestWhoPushedIsASetThatOnlyGrows(t *testing.T) {
 		}
 		if got := must[[]run.Push](t)(s.Pushes(ctx, 7, []string{"aaa"})); !slices.Contains(got, ben) {
 			t.Errorf("after %+v ben did not push: %+v", p, got)
+		}
+	}
+}
+
+// What a webhook told is confirmed when GitHub tells the same.
+func TestAPushIsConfirmedLater(t *testing.T) {
+	s, ctx := fresh(t), t.Context()
+	p := run.Push{RepositoryID: 7, SHA: "aaa", UserID: 12, Login: "ben", Ref: "refs/heads/topic", New: true, At: noon}
+	for _, confirmed := range []bool{false, true} {
+		told := p
+		told.Confirmed, told.New = confirmed, !confirmed
+		if err := s.PutPushes(ctx, []run.Push{told}); err != nil {
+			t.Fatal(err)
+		}
+		want := p
+		want.Confirmed = confirmed
+		if got := must[[]run.Push](t)(s.Pushes(ctx, 7, []string{"aaa"})); len(got) != 1 || got[0] != want {
+			t.Errorf("%+v, want %+v", got, want)
 		}
 	}
 }

@@ -53,7 +53,8 @@ type Artifacts interface {
 	ReadAll(ctx context.Context, ref run.Artifact, max int64) ([]byte, error)
 }
 
-// patience is how long the suite waits for something that has to happen.
+// patience is how long the suite waits for something that has to happen, and of
+// many things for the next one.
 const patience = 20 * time.Second
 
 // Source stores files as a source archive.
@@ -198,10 +199,12 @@ func (i *Inbox) Of(jobID string) []run.Message {
 	return slices.DeleteFunc(slices.Clone(i.all), func(m run.Message) bool { return m.JobID != jobID })
 }
 
-// Await waits for the n-th message of one kind about a job.
+// Await waits for the n-th message of one kind about a job. As long as messages
+// of other jobs come, its turn may be still to come.
 func (i *Inbox) Await(t testing.TB, jobID string, kind run.MessageKind, n int) run.Message {
 	t.Helper()
-	timeout := time.After(patience)
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
 	for {
 		i.mu.Lock()
 		grew, seen := i.grew, 0
@@ -216,7 +219,8 @@ func (i *Inbox) Await(t testing.TB, jobID string, kind run.MessageKind, n int) r
 		i.mu.Unlock()
 		select {
 		case <-grew:
-		case <-timeout:
+			timeout.Reset(patience)
+		case <-timeout.C:
 			t.Fatalf("message %q number %d of job %s did not come; there are %+v", kind, n, jobID, i.Of(jobID))
 		}
 	}

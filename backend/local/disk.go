@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // Short tells the engine that the disk has become short of room, or has room
@@ -53,7 +54,7 @@ func nextToEnd(running []*job) (most *job) {
 			}
 			continue
 		}
-		if used := diskUse(string(j.files)); used > top {
+		if used := j.diskUse(); used > top {
 			most, top = j, used
 		}
 	}
@@ -77,6 +78,21 @@ func (j *job) makeRoom(ctx context.Context, why string) {
 	zerolog.Ctx(ctx).Warn().Str("job", j.id).Str("why", why).Msg("ending a job")
 }
 
+// diskUse is what a job takes of the disk, also by files that are open and in no
+// directory any more.
+func (j *job) diskUse() int64 {
+	used := diskUse(string(j.files))
+	if pid := j.files.pid(); pid != 0 {
+		bytes, files := jail.Nameless(pid)
+		used += bytes + int64(files)*leastFile
+	}
+	return used
+}
+
+// leastFile is what a file counts in bytes, however little is in it: it takes one
+// of the file system's inodes.
+const leastFile = 4096
+
 // diskUse is what the files below a directory take, in bytes. What vanishes
 // meanwhile takes nothing; where nobody may look, it is more than anything.
 func diskUse(dir string) (used int64) {
@@ -90,7 +106,7 @@ func diskUse(dir string) (used int64) {
 		}
 		if info, err := entry.Info(); err == nil {
 			if s, ok := info.Sys().(*syscall.Stat_t); ok {
-				used += s.Blocks * 512
+				used += max(s.Blocks*512, leastFile)
 			}
 		}
 		return nil

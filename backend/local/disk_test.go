@@ -107,6 +107,66 @@ func TestShortOfRoomTheLargestJobEnds(t *testing.T) {
 	cancel(t, e, inbox, "small-0", "late-0")
 }
 
+// nameless is a terraform that keeps files in no directory.
+const nameless = `#!/bin/sh
+trap '' INT TERM
+[ "$1" = plan ] || exit 0
+exec 3> "$HOME/kept" && rm "$HOME/kept"
+dd if=/dev/zero bs=1M count=SIZE >&3 2> /dev/null
+echo written > "$HOME/written"
+while :; do sleep 1; done
+`
+
+// hides makes one of the terraforms hide what it keeps.
+func (c choice) hides(t *testing.T, id, mib string) {
+	t.Helper()
+	if err := os.WriteFile(c[id], []byte(strings.ReplaceAll(nameless, "SIZE", mib)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Files without a name count: the job that hides what it took is the one that ends.
+func TestShortOfRoomAJobThatHidesItsFilesEnds(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	terraforms := greedyBy(t, map[string]string{"small-0": "4", "large-0": "0"})
+	terraforms.hides(t, "large-0", "16")
+	f.options.Terraform, f.options.Parallel = terraforms, 2
+	e, inbox := f.open(t), backendtest.NewInbox()
+	backendtest.Serve(t, e, inbox)
+	f.plans(t, e, "small-0")
+	f.plans(t, e, "large-0")
+	until(t, "both to have written", func() bool {
+		info, err := os.Stat(filepath.Join(f.options.Dir, "small-0", "home", "kept"))
+		_, hidden := os.Stat(filepath.Join(f.options.Dir, "large-0", "home", "written"))
+		return err == nil && info.Size() == 4<<20 && hidden == nil
+	})
+	e.(*local.Engine).Short(t.Context(), true)
+	if r := inbox.Finished(t, "large-0"); r.Problem == nil || r.Problem.Code != "disk_full" {
+		t.Errorf("the one that hides its files ended with %+v", r)
+	}
+	if told := inbox.Of("small-0"); len(told) > 1 {
+		t.Errorf("the innocent one has ended, too: %+v", told)
+	}
+	e.(*local.Engine).Short(t.Context(), false)
+	cancel(t, e, inbox, "small-0")
+}
+
+// The limit of one job sees them, too.
+func TestAJobThatHidesItsFilesIsEnded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	terraforms := greedyBy(t, map[string]string{"large-0": "0"})
+	terraforms.hides(t, "large-0", "64")
+	f.options.Terraform, f.options.Disk = terraforms, 32<<20
+	e, inbox := f.open(t), backendtest.NewInbox()
+	backendtest.Serve(t, e, inbox)
+	f.plans(t, e, "large-0")
+	if r := inbox.Finished(t, "large-0"); r.Problem == nil || r.Problem.Code != "disk_exceeded" {
+		t.Errorf("it ended with %+v, %+v", r, r.Problem)
+	}
+}
+
 // choice has a terraform for each version.
 type choice map[string]string
 

@@ -54,8 +54,25 @@ type Attack struct {
 	Tries string // in one line, what it tries
 	Holds string // and what must hold
 	Alone bool   // it may end its job, so it needs one of its own
-	Walls bool   // only namespaces or Landlock stop it: a user id of the job's own does not
 	carry func(r *Report, t Target)
+}
+
+// Open reports whether an attack succeeds where a kernel or a container lacks parts,
+// "namespaces" or "landlock": Lockkeeper's docs/security.md says so, too. root is
+// whether the server is root's, whose jobs have a user id of their own.
+func (a Attack) Open(without string, root bool) bool {
+	namespaces, landlock := !strings.Contains(without, "namespaces"), !strings.Contains(without, "landlock")
+	switch a.Name {
+	case "abstract-sockets":
+		return !landlock
+	case "list-directories": // those on the way to its own files
+		return namespaces && !landlock
+	case "unix-sockets":
+		return !namespaces && !root
+	case "fill-shared-memory":
+		return !namespaces && !landlock
+	}
+	return false
 }
 
 // All are the attacks of a program, in the order in which they are carried out.

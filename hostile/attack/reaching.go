@@ -23,7 +23,7 @@ import (
 var reaching = []Attack{
 	{Name: "unix-sockets", Tries: "connects to sockets of the server's side by path", Holds: "none answers",
 		carry: func(r *Report, t Target) { r.connect(t.Sockets) }},
-	{Name: "abstract-sockets", Tries: "connects to sockets of the server's side by abstract name", Holds: "none answers", Walls: true,
+	{Name: "abstract-sockets", Tries: "connects to sockets of the server's side by abstract name", Holds: "none answers",
 		carry: func(r *Report, t Target) { r.connect([]string{"@" + t.Abstract}) }},
 	{Name: "forge-a-webhook", Tries: "signs a button press of somebody else with every secret that it finds, and posts it to the server", Holds: "no secret is found, and the server takes none",
 		carry: forge},

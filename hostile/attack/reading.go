@@ -50,7 +50,7 @@ var reading = []Attack{
 				r.look(link)
 			}
 		}},
-	{Name: "list-directories", Tries: "lists the data directory, the jobs, the artifacts, the mirrors and the shared providers", Holds: "nothing is listed", Walls: true,
+	{Name: "list-directories", Tries: "lists the data directory, the jobs, the artifacts, the mirrors and the shared providers", Holds: "nothing is listed",
 		carry: func(r *Report, t Target) {
 			for _, dir := range t.Places {
 				entries, err := os.ReadDir(dir)

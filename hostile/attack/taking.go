@@ -52,7 +52,7 @@ var taking = []Attack{
 				r.fill(filepath.Join(dir, "fill-"+t.Mark), t.Much.Disk)
 			}
 		}},
-	{Name: "fill-shared-memory", Tries: "fills /dev/shm, /tmp and /var/tmp", Holds: "nothing of it stays", Alone: true, Walls: true,
+	{Name: "fill-shared-memory", Tries: "fills /dev/shm, /tmp and /var/tmp", Holds: "nothing of it stays", Alone: true,
 		carry: func(r *Report, t Target) {
 			for _, dir := range []string{"/dev/shm", "/tmp", "/var/tmp"} {
 				r.fill(filepath.Join(dir, "fill-"+t.Mark), min(t.Much.Disk, 64<<20))

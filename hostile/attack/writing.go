@@ -52,10 +52,11 @@ var writing = []Attack{
 	{Name: "remove", Tries: "removes, truncates and unlocks files of the server", Holds: "none is changed",
 		carry: func(r *Report, t Target) {
 			for _, name := range t.Files {
-				if err := os.Chmod(name, 0o777); err == nil {
+				// Some of these calls succeed and do nothing.
+				if err := os.Chmod(name, 0o777); err == nil && changed(name, func(now os.FileInfo) bool { return now.Mode().Perm() == 0o777 }) {
 					r.Broke("changed the mode of %s", name)
 				}
-				if err := os.Chtimes(name, time.Time{}, time.Unix(1, 0)); err == nil {
+				if err := os.Chtimes(name, time.Time{}, time.Unix(1, 0)); err == nil && changed(name, func(now os.FileInfo) bool { return now.ModTime().Unix() == 1 }) {
 					r.Broke("changed the time of %s", name)
 				}
 				if err := unix.Setxattr(name, "user.hostile", []byte(t.Mark), 0); err == nil {
@@ -134,4 +135,10 @@ var writing = []Attack{
 				r.Broke("opened %s", name)
 			}
 		}},
+}
+
+// changed looks at a file again; one that cannot be seen might be.
+func changed(name string, is func(now os.FileInfo) bool) bool {
+	now, err := os.Stat(name)
+	return err != nil || is(now)
 }

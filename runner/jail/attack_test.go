@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -75,6 +76,25 @@ func attack(name string, args []string) error {
 	}
 	return a(args)
 }
+
+// nextAttack is between the attacks that each carries out.
+const nextAttack = "--"
+
+// each carries out several attacks and tells the numbers of those that succeeded.
+func each(args []string) error {
+	for n := 0; len(args) > 0; n++ {
+		end := slices.Index(args, nextAttack)
+		if err := attack(args[0], args[1:end]); err == nil {
+			fmt.Printf("succeeded: %d\n", n)
+		} else {
+			fmt.Println(args[:end], err)
+		}
+		args = args[end+1:]
+	}
+	return nil
+}
+
+func init() { attacks["each"] = each } // it looks into the table itself
 
 var attacks = map[string]func(args []string) error{
 	"nothing": func([]string) error { return nil },
@@ -253,8 +273,8 @@ var attacks = map[string]func(args []string) error{
 	},
 	"allocate": func([]string) error {
 		var all [][]byte
-		for range 64 {
-			b := make([]byte, 64<<20)
+		for range 1024 {
+			b := make([]byte, 4<<20)
 			for i := 0; i < len(b); i += 4096 {
 				b[i] = 1
 			}
@@ -264,7 +284,7 @@ var attacks = map[string]func(args []string) error{
 		return nil
 	},
 	"allocateshared": func([]string) error {
-		b, err := unix.Mmap(-1, 0, 600<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+		b, err := unix.Mmap(-1, 0, 200<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
 		for i := 0; i < len(b); i += 4096 {
 			b[i] = 1
 		}

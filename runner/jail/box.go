@@ -84,6 +84,13 @@ type Exit struct {
 	Killed bool  // it did not end in time after it was interrupted
 	Broke  Limit // the limit that was seen to be broken, and for which it was killed
 	Memory int64 // bytes that the largest of its processes had, at most
+
+	// What was seen of its processes while they ran, ten times a second: the most
+	// that one of them asked for, used or not, in bytes; that there were at once, with
+	// their threads, or that it left; and for how many open files one had room.
+	Asked     int64
+	Processes int
+	Files     int
 }
 
 // Success reports a command that ended by itself and well.

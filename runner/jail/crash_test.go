@@ -3,7 +3,9 @@ package jail
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -157,6 +159,18 @@ func TestInJailKilledSupervisors(t *testing.T) {
 	eventually(t, "the command is gone", func() bool { return len(named(s.own+"/up")) == 0 })
 	if there(s.own + "/done") {
 		t.Error("the command went on")
+	}
+}
+
+// A supervisor that is killed before the jail stands is noticed at once: nobody
+// waits for the answer of a process that is gone.
+func TestSupervisorsThatEndBeforeTheJailStands(t *testing.T) {
+	j, err := Start(t.Context(), Config{Binary: "/bin/true", Mode: Off, Stdout: os.Stdout, Stderr: os.Stderr})
+	if err == nil {
+		t.Fatal("it stands", j.Close())
+	}
+	if !errors.Is(err, io.EOF) && !errors.Is(err, unix.EPIPE) && !errors.Is(err, unix.ECONNRESET) {
+		t.Error(err)
 	}
 }
 

@@ -136,7 +136,6 @@ func try(ctx context.Context, c Config, l layers, owner user) (*Jail, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = theirs.Close() }()
 	cmd := supervisorCommand(l, groups)
 	if c.Binary != "" {
 		cmd.Path = c.Binary
@@ -145,7 +144,9 @@ func try(ctx context.Context, c Config, l layers, owner user) (*Jail, error) {
 	if owner.held != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, owner.held)
 	}
-	if err := startDumpable(cmd); err != nil {
+	err = startDumpable(cmd)
+	_ = theirs.Close() // else this process would wait for an answer from itself
+	if err != nil {
 		_ = ours.Close()
 		return nil, fmt.Errorf("starting the supervisor: %w", err)
 	}
@@ -267,19 +268,20 @@ func (j *Jail) Run(ctx context.Context, c Command) (Exit, error) {
 		return Exit{}, ErrGone
 	}
 	over := make(chan struct{})
-	watched := make(chan Exit)
+	watched := make(chan seen)
 	go func() { watched <- j.watch(ctx, c.Grace, over) }()
 	var a answer
 	err := j.answers.Decode(&a)
 	close(over)
-	seen := <-watched
+	w := <-watched
 	switch {
 	case err != nil:
 		return Exit{}, j.gone()
 	case a.Error != "":
 		return Exit{}, errors.New(a.Error)
 	}
-	a.Exit.Killed, a.Exit.Broke = seen.Killed, seen.Broke
+	a.Exit.Killed, a.Exit.Broke = w.killed, w.broke
+	a.Exit.Asked, a.Exit.Processes, a.Exit.Files = w.asked, max(a.Exit.Processes, w.tasks), w.files
 	return *a.Exit, nil
 }
 
@@ -292,27 +294,35 @@ func (j *Jail) gone() error {
 	return ErrGone
 }
 
+// seen is what was seen of a command from outside.
+type seen struct {
+	killed bool  // because it did not end in time
+	broke  Limit // for which it was killed
+	use          // the most
+}
+
 // watch interrupts and kills a command, and looks after limits, until it is over.
-// It returns what it saw.
-func (j *Jail) watch(ctx context.Context, grace time.Duration, over <-chan struct{}) (seen Exit) {
+func (j *Jail) watch(ctx context.Context, grace time.Duration, over <-chan struct{}) (w seen) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	asked, late := ctx.Done(), (<-chan time.Time)(nil)
 	for {
 		select {
 		case <-over:
-			return seen
+			return w
 		case <-asked:
 			asked, late = nil, time.After(grace)
 			_ = j.orders.Encode(order{Signal: interrupt}) // it has ended otherwise
 		case <-late:
-			seen.Killed = true
+			w.killed = true
 			_ = j.orders.Encode(order{Signal: kill})
 		case <-look.C:
-			if seen.Broke != "" {
+			if w.broke != "" {
 				continue
 			}
-			if seen.Broke = j.limits.broken(useBelow(j.process.Process.Pid)); seen.Broke != "" {
+			now := useBelow(j.process.Process.Pid)
+			w.use = w.most(now)
+			if w.broke = j.limits.broken(now); w.broke != "" {
 				_ = j.orders.Encode(order{Signal: kill})
 			}
 		}

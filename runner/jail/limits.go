@@ -39,10 +39,14 @@ func (s *supervisor) setLimits() error {
 }
 
 // limitMemory bounds the memory of a command that was just started, and of each
-// process that it starts. The supervisor itself may need more than a small limit.
-// The filter of the thread that starts commands refuses it.
+// process that it starts, until the next look at them: half more than they may
+// have. The system counts what a process asked for, used or not, and runtimes ask
+// for tens of megabytes at a time, so a bound at the limit itself would end
+// programs that are not near it, and nothing that can be measured would say why.
+// The supervisor itself may need more than a small limit. The filter of the thread
+// that starts commands refuses it.
 func (s *supervisor) limitMemory(pid int) {
-	limit := uint64(s.Box.Limits.Memory)
+	limit := uint64(s.Box.Limits.Memory) / 2 * 3
 	_ = s.elsewhere(func() error { // an error means that it has ended
 		return unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: limit, Max: limit}, nil)
 	})
@@ -64,6 +68,18 @@ const lookEvery = 100 * time.Millisecond
 type use struct {
 	memory int64 // bytes that are not of files; what several share counts for each
 	tasks  int   // processes and their threads
+	asked  int64 // bytes that one of them asked for and may not have used, at most
+	files  int   // for which one of them has had room, at most: no fewer than it has open
+}
+
+// add is this and what another process takes.
+func (u use) add(o use) use {
+	return use{u.memory + o.memory, u.tasks + o.tasks, max(u.asked, o.asked), max(u.files, o.files)}
+}
+
+// most is the larger one of each.
+func (u use) most(o use) use {
+	return use{max(u.memory, o.memory), max(u.tasks, o.tasks), max(u.asked, o.asked), max(u.files, o.files)}
 }
 
 // useBelow measures everything that a process started, from outside.
@@ -71,9 +87,7 @@ func useBelow(pid int) use {
 	var total use
 	pids := childrenOf(pid)
 	for i := 0; i < len(pids); i++ {
-		u := useOf(pids[i])
-		total.memory += u.memory
-		total.tasks += u.tasks
+		total = total.add(useOf(pids[i]))
 		pids = append(pids, childrenOf(pids[i])...)
 	}
 	return total
@@ -86,9 +100,17 @@ func useOf(pid int) use {
 	if content, err := os.ReadFile(base + "/status"); err == nil {
 		for line := range strings.Lines(string(content)) {
 			fields := strings.Fields(line)
-			if len(fields) > 1 && (fields[0] == "RssAnon:" || fields[0] == "RssShmem:") {
-				kib, _ := strconv.ParseInt(fields[1], 10, 64)
-				u.memory += kib << 10
+			if len(fields) < 2 {
+				continue
+			}
+			n, _ := strconv.ParseInt(fields[1], 10, 64)
+			switch fields[0] {
+			case "RssAnon:", "RssShmem:":
+				u.memory += n << 10
+			case "VmData:":
+				u.asked = n << 10
+			case "FDSize:":
+				u.files = int(n)
 			}
 		}
 	}

@@ -46,6 +46,7 @@ func (s *supervisor) reap(command int) (Exit, error) {
 			if pid == 0 {
 				break
 			}
+			exit.Processes++
 		}
 		time.Sleep(pause) // the kernel is about to end them
 	}

@@ -27,9 +27,10 @@ type Access int
 
 // Each level includes the one before.
 const (
-	None  Access = iota // not even learn that the repository exists
-	Read                // fetch
-	Write               // push
+	Unknown Access = iota - 1 // nobody has these credentials
+	None                      // not even learn that the repository exists
+	Read                      // fetch
+	Write                     // push
 )
 
 // Server answers /{owner}/{repo}.git/… and /{owner}/{repo}/… for the bare
@@ -132,6 +133,9 @@ func (s *Server) authorized(w http.ResponseWriter, r *http.Request, c call) bool
 	switch {
 	case access >= needed:
 		return true
+	case access == Unknown && hasCredentials:
+		w.Header().Set("WWW-Authenticate", `Basic realm="GitHub"`)
+		http.Error(w, "Invalid username or token. Password authentication is not supported for Git operations.", http.StatusUnauthorized)
 	case !hasCredentials:
 		w.Header().Set("WWW-Authenticate", `Basic realm="GitHub"`)
 		http.Error(w, "Authentication required.", http.StatusUnauthorized)

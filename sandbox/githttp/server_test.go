@@ -54,7 +54,7 @@ func newWorld(t *testing.T) *world {
 	w.server = &Server{
 		Root: root,
 		Allow: func(_ context.Context, user, password, repo string) Access {
-			return map[string]Access{"reader": Read, "writer": Write}[password]
+			return map[string]Access{"reader": Read, "writer": Write, "ended": Unknown}[password]
 		},
 		OnPush: func(_ context.Context, repo string, before, after map[string]string) {
 			w.mu.Lock()
@@ -306,6 +306,7 @@ func TestAnswersWithoutAccess(t *testing.T) {
 		"reader":                       {"GET", "/octo/infra.git" + refsOf, "reader", 200},
 		"no credentials":               {"GET", "/octo/infra.git" + refsOf, "", 401},
 		"unknown token":                {"GET", "/octo/infra.git" + refsOf, "nobody", 404},
+		"a token that ended":           {"GET", "/octo/infra.git" + refsOf, "ended", 401},
 		"reader who wants to push":     {"GET", "/octo/infra.git/info/refs?service=git-receive-pack", "reader", 403},
 		"reader who pushes":            {"POST", "/octo/infra.git/git-receive-pack", "reader", 403},
 		"no such repository, no token": {"GET", "/octo/nothing.git" + refsOf, "", 401},

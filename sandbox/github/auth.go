@@ -77,10 +77,11 @@ func (c *call) authenticate(jwtToo bool) error {
 
 // useToken finds a valid token.
 func (d *Double) useToken(value string) (*token, error) {
+	refused := d.faults.refusesTokens()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t := d.tokens[value]
-	if t == nil || !t.expires.IsZero() && !d.now().Before(t.expires) {
+	if t == nil || t.install != nil && refused || !t.expires.IsZero() && !d.now().Before(t.expires) {
 		return nil, &Error{Status: http.StatusUnauthorized, Message: "Bad credentials"}
 	}
 	if t.install != nil && d.installs[t.install.id] == nil {

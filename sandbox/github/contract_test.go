@@ -112,6 +112,12 @@ func (c contract) callRepository(t *testing.T) {
 		return err
 	})
 	try(t, "environments", func() error { _, _, err := c.bot.Repositories.ListEnvironments(ctx, o, r, nil); return err })
+	try(t, "activity", func() error { // go-github v60 does not know it
+		req, err := c.bot.NewRequest("GET", "repos/"+testRepo+"/activity?per_page=100", nil)
+		must(t, err)
+		_, err = c.bot.Do(ctx, req, nil)
+		return err
+	})
 	try(t, "status", func() error {
 		_, _, err := c.bot.Repositories.CreateStatus(ctx, o, r, c.head, &gh.RepoStatus{State: gh.String("success"), Context: gh.String("build")})
 		return err

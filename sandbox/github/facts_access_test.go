@@ -379,3 +379,28 @@ func TestRenamedRepositoriesRedirect(t *testing.T) {
 		t.Errorf("a stranger learned of the rename: %d", resp.StatusCode)
 	}
 }
+
+func TestTokensThatGitHubTakesBack(t *testing.T) {
+	w := newWorld(t)
+	refused := func(client *gh.Client) bool {
+		t.Helper()
+		_, resp, err := client.Repositories.Get(t.Context(), "acme", "infra")
+		return err != nil && resp != nil && resp.StatusCode == http.StatusUnauthorized
+	}
+	old := w.withToken(nil)
+	if refused(old) {
+		t.Error("a fresh token is refused")
+	}
+	w.Faults().RevokeTokens()
+	if fresh := w.withToken(nil); !refused(old) || refused(fresh) {
+		t.Error("the old token must be refused, and a new one taken")
+	}
+	w.Faults().RefuseTokens(true)
+	if fresh := w.withToken(nil); !refused(fresh) {
+		t.Error("a new token is taken")
+	}
+	w.Faults().RefuseTokens(false)
+	if refused(w.withToken(nil)) {
+		t.Error("a new token is refused after that")
+	}
+}

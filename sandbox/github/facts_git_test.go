@@ -90,7 +90,7 @@ func TestGitAsksForRights(t *testing.T) {
 		"a narrowed token pushes":   {narrow.GetToken(), "refs/heads/x", "403"},
 		"a stranger pushes":         {w.As("stranger").Token(), "refs/heads/x", "not found"},
 		"a writer pushes refs/pull": {w.As("alice").Token(), "refs/pull/1/head", "deny updating a hidden ref"},
-		"a wrong token":             {"nonsense", "refs/heads/x", "not found"},
+		"a wrong token":             {"nonsense", "refs/heads/x", "Authentication failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := git(t, dir, "push", w.remote(testRepo, c.token), "FETCH_HEAD:"+c.ref)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -166,6 +167,34 @@ func TestWebhookDisorder(t *testing.T) {
 		}
 		f.DelayWebhooks(0)
 	})
+}
+
+func TestWebhooksAreSentAtOnceWhenAskedFor(t *testing.T) {
+	w := newWorld(t)
+	together := make(chan struct{})
+	var mu sync.Mutex
+	inside := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		mu.Lock()
+		if inside++; inside == 3 {
+			close(together)
+		}
+		mu.Unlock()
+		<-together // answered when three are here
+	}))
+	t.Cleanup(srv.Close)
+	n := w.open()
+	w.settle()
+	w.SetWebhook(srv.URL, testSecret)
+	w.Faults().SendAtOnce(true)
+	for _, body := range []string{"a", "b", "c"} {
+		_, err := w.As("bob").Comment(testRepo, n, body)
+		must(t, err)
+	}
+	w.settle()
+	if last := w.Deliveries(); last[len(last)-1].StatusCode != http.StatusOK {
+		t.Errorf("answered %d", last[len(last)-1].StatusCode)
+	}
 }
 
 func TestOnlySubscribedEventsOfInstalledRepositoriesAreSent(t *testing.T) {

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -28,6 +29,8 @@ type Faults struct {
 	duplicate int
 	reorder   int
 	delay     time.Duration
+	together  bool
+	noTokens  bool
 }
 
 // failure answers the next calls of an operation with something else.
@@ -201,6 +204,33 @@ func (f *Faults) ReorderWebhooks(n int) { f.set(func() { f.reorder = n }) }
 
 // DelayWebhooks sends each delivery that much later by the double's clock; see Advance.
 func (f *Faults) DelayWebhooks(d time.Duration) { f.set(func() { f.delay = d }) }
+
+// RevokeTokens takes all tokens of installations back before they expire, as GitHub does when an installation changes. New ones
+// are good.
+func (f *Faults) RevokeTokens() {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	maps.DeleteFunc(f.d.tokens, func(_ string, t *token) bool { return t.install != nil })
+}
+
+// RefuseTokens answers 401 to every token of an installation, also to one that was just given out, until it is called with false.
+func (f *Faults) RefuseTokens(on bool) { f.set(func() { f.noTokens = on }) }
+
+func (f *Faults) refusesTokens() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.noTokens
+}
+
+// SendAtOnce sends up to 64 deliveries at once, each as soon as it is there and in no order, as GitHub does. Off, as at first,
+// each one waits for the answer to the one before.
+func (f *Faults) SendAtOnce(on bool) { f.set(func() { f.together = on }) }
+
+func (f *Faults) atOnce() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.together
+}
 
 // holding tells how many deliveries must be there before any is sent (0: no reordering) and how late each is.
 func (f *Faults) holding() (reorder int, delay time.Duration) {

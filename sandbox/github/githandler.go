@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"path"
 	"strings"
@@ -46,14 +47,14 @@ func (d *Double) allowGit(ctx context.Context, _, password, repo string) githttp
 	anonymous := r != nil && !r.private
 	exact := r != nil && r.fullName() == repo
 	d.mu.Unlock()
-	if !exact {
-		return githttp.None
-	}
 	t, err := d.useToken(password)
-	if err != nil {
-		if anonymous && password == "" {
-			return githttp.Read
-		}
+	var refusal *Error
+	switch {
+	case exact && anonymous && password == "":
+		return githttp.Read
+	case password != "" && errors.As(err, &refusal) && refusal.Status == http.StatusUnauthorized:
+		return githttp.Unknown
+	case err != nil || !exact:
 		return githttp.None
 	}
 	by := d.tokenActor(t)

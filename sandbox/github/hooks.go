@@ -38,12 +38,14 @@ type Delivery struct {
 // hookTimeout is how long GitHub waits for an answer.
 const hookTimeout = 10 * time.Second
 
-// hookQueue sends deliveries one after the other, in the order of events.
+// hookQueue sends deliveries one after the other, in the order of events, unless
+// Faults.SendAtOnce says otherwise.
 type hookQueue struct {
 	d      *Double
 	client *http.Client
 	signal chan struct{}  // capacity 1: something changed
-	worker sync.WaitGroup // the one sending goroutine
+	worker sync.WaitGroup // the goroutine that begins to send
+	slots  chan struct{}  // one token for each delivery that is on its way; capacity of mostAtOnce
 
 	mu          sync.Mutex // guards everything below
 	url, secret string
@@ -53,7 +55,7 @@ type hookQueue struct {
 }
 
 func newHookQueue(d *Double, url, secret string) *hookQueue {
-	q := &hookQueue{d: d, client: &http.Client{}, signal: make(chan struct{}, 1), url: url, secret: secret, timeout: hookTimeout}
+	q := &hookQueue{d: d, client: &http.Client{}, signal: make(chan struct{}, 1), slots: make(chan struct{}, mostAtOnce), url: url, secret: secret, timeout: hookTimeout}
 	q.worker.Add(1)
 	go q.run()
 	return q
@@ -96,7 +98,7 @@ func (q *hookQueue) run() {
 				break
 			}
 			for _, x := range batch {
-				q.deliver(x)
+				q.begin(x)
 			}
 		}
 		timer := time.NewTimer(wait)
@@ -130,6 +132,22 @@ func (q *hookQueue) take() (batch []*Delivery, wait time.Duration) {
 		q.d.faults.released()
 	}
 	return batch, 0
+}
+
+// mostAtOnce is the most deliveries that can be on their way at once.
+const mostAtOnce = 64
+
+// begin sends a delivery, and waits for its end when no other one may be on its way.
+func (q *hookQueue) begin(x *Delivery) {
+	if !q.d.faults.atOnce() {
+		q.deliver(x)
+		return
+	}
+	q.slots <- struct{}{}
+	q.worker.Go(func() {
+		defer func() { <-q.slots }()
+		q.deliver(x)
+	})
 }
 
 // deliver sends one delivery as the faults will have it.

@@ -27,6 +27,7 @@ const (
 	itsBucket   = "LOCKKEEPER_TEST_BUCKET"
 	itsProgram  = "LOCKKEEPER_TEST_PROGRAM"
 	itsEndpoint = "LOCKKEEPER_TEST_ENDPOINT"
+	itsMemory   = "LOCKKEEPER_TEST_MEMORY" // in MiB
 	asFunction  = "LOCKKEEPER_TEST_FUNCTION"
 )
 
@@ -54,9 +55,10 @@ func TestMain(m *testing.M) {
 // contained is a container that does one job.
 func contained(key string) error {
 	e := &awstest.Emulator{Endpoint: os.Getenv(itsEndpoint)}
+	memory, _ := strconv.ParseInt(os.Getenv(itsMemory), 10, 64) // 0 is not known
 	return New(Options{
 		Config: e.Config("job"), Bucket: os.Getenv(itsBucket), Attempt: "1", ExternalID: os.Getenv("LOCKKEEPER_EXTERNAL_ID"),
-		Dir: os.TempDir(), Function: os.Getenv(asFunction) != "",
+		Dir: os.TempDir(), Function: os.Getenv(asFunction) != "", Memory: memory << 20,
 		Terraform: func(context.Context, string) (string, string, error) {
 			return os.Getenv(itsProgram), "Terraform 1", nil
 		},

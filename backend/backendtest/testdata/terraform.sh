@@ -13,8 +13,11 @@ wait_for_go() {
 		trap ': > "$signals/interrupted"; echo "Interrupt received." >&2; exit 1' INT
 	fi
 	echo $$ >> "$signals/running"
+	looks=0
 	while [ ! -e "$signals/go" ]; do
-		sleep 0.02
+		# Each look costs a process, and many steps may wait for long.
+		looks=$((looks + 1))
+		if [ $looks -lt 25 ]; then sleep 0.02; else sleep 0.2; fi
 	done
 }
 

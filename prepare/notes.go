@@ -1,0 +1,178 @@
+package prepare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// codeElsewhere is the problem of a change that only another tool plans.
+const codeElsewhere = "planned_elsewhere"
+
+// maxNamed is how many places one note names.
+const maxNamed = 3
+
+// surprises notes what people would wonder about when they see the plans.
+func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg project.Config, changed []string) error {
+	base, err := f.config.Files(ctx)
+	if err != nil {
+		return err
+	}
+	if project.ConfigChanged(changed) {
+		if err := f.afterMerge(ctx, cfg); err != nil {
+			return err
+		}
+	} else if unnamed := project.Unnamed(cfg, f.graph, base, changed); len(unnamed) > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("Nothing plans %s: no project is there. To have it planned, name it in `lockkeeper.yml`.", some(unnamed)))
+	}
+	for i, left := range cfg.Left() {
+		if i == maxNamed {
+			break
+		}
+		f.notes = append(f.notes, "Left out by `lockkeeper.yml`: "+run.Quote(left.Message)+".")
+	}
+	f.unfollowed()
+	f.shared(p, r, cfg)
+	return nil
+}
+
+// unfollowed notes once what the graph cannot follow.
+func (f *found) unfollowed() {
+	var places []string
+	for _, p := range f.projects {
+		for _, at := range f.graph.Unfollowed(p) {
+			place := fmt.Sprintf("%s:%d", at.File, at.Line)
+			if !slices.Contains(places, place) {
+				places = append(places, place)
+			}
+		}
+	}
+	if len(places) > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("Which file is read at %s depends on a variable, so a change of that file alone plans nothing. "+
+			"Name it by `when_changed`, or pass its path as a constant that begins with `./` or `../`.", some(places)))
+	}
+}
+
+// shared notes projects whose state is that of another directory, too.
+func (f *found) shared(p *Preparer, r run.Run, cfg project.Config) {
+	if len(f.projects) == 0 {
+		return
+	}
+	settings := func(proj project.Project) map[string]string {
+		env, err := p.environment(proj)
+		if err != nil {
+			return proj.BackendConfig // said when it is its turn
+		}
+		return backendConfig(r.Repository, proj, env)
+	}
+	for _, group := range f.graph.Shared(cfg.Projects, settings) {
+		ours := func(x project.Project) bool {
+			return slices.ContainsFunc(f.projects, func(y project.Project) bool { return x.Name == y.Name })
+		}
+		if slices.ContainsFunc(group, ours) {
+			f.notes = append(f.notes, fmt.Sprintf("**%d projects share one state** in workspace %s, so a plan of one may destroy what another made: %s. "+
+				"Name workspaces in `lockkeeper.yml`, or give each a key of its own.", len(group), run.Quote(group[0].Workspace), some(called(group))))
+		}
+	}
+}
+
+func called(projects []project.Project) []string {
+	out := make([]string, len(projects))
+	for i, p := range projects {
+		out[i] = p.Name
+	}
+	return out
+}
+
+// afterMerge notes the projects that the pull request's own lockkeeper.yml adds or takes away, or its mistakes.
+func (f *found) afterMerge(ctx context.Context, now project.Config) error {
+	next, err := project.Load(ctx, f.tree, f.graph, project.LoadOptions{})
+	if problems, ok := errors.AsType[project.Problems](err); ok {
+		f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` of this pull request has %s, the first on line %d: %s. Until it is corrected nothing will be planned after the merge.",
+			mistakes(len(problems)), problems[0].Line, run.Quote(problems[0].Key+" "+problems[0].Message)))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if added := lacking(called(next.Projects), called(now.Projects)); len(added) > 0 {
+		f.notes = append(f.notes, "After the merge there will also be "+some(added)+".")
+	}
+	if gone := lacking(called(now.Projects), called(next.Projects)); len(gone) > 0 {
+		f.notes = append(f.notes, "After the merge there will no longer be "+some(gone)+".")
+	}
+	return nil
+}
+
+func mistakes(n int) string {
+	if n == 1 {
+		return "a mistake"
+	}
+	return fmt.Sprintf("%d mistakes", n)
+}
+
+// lacking returns those of all that are not among others.
+func lacking(all, others []string) []string {
+	has := make(map[string]bool, len(others))
+	for _, name := range others {
+		has[name] = true
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return has[name] })
+}
+
+// some quotes a few of the texts and counts the rest.
+func some(texts []string) string {
+	var out []string
+	for i, text := range texts {
+		if i == maxNamed && len(texts) > maxNamed+1 {
+			return strings.Join(out, ", ") + fmt.Sprintf(" and %d more", len(texts)-i)
+		}
+		out = append(out, run.Quote(text))
+	}
+	return strings.Join(out, ", ")
+}
+
+// elsewhere says what another tool plans. Where nothing else is planned it is a problem: a check that passes would say that nothing changes.
+func (f *found) elsewhere(cfg project.Config, changed []string, matches []project.Match, tofu bool) error {
+	all := project.ForeignChanges(cfg, f.graph, changed, matches, tofu)
+	isTofu := func(x project.Foreign) bool { return x.Tool == "OpenTofu" }
+	if dropped := f.dropTofu(tofu); len(dropped) > 0 && !slices.ContainsFunc(all, isTofu) {
+		all = append(all, project.Foreign{Tool: "OpenTofu", Path: dropped[0].Dir})
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	var said []string
+	for _, x := range all {
+		said = append(said, x.Tool+" ("+run.Quote(x.Path)+")")
+	}
+	text := "This pull request changes files of " + strings.Join(said, " and of ") + ", which Lockkeeper does not plan here. "
+	if slices.ContainsFunc(all, isTofu) {
+		text += "Give the project a `tofu:` version in `lockkeeper.yml` on the base branch, or plan and apply them elsewhere"
+	} else {
+		text += "Plan and apply them elsewhere"
+	}
+	text += "; name their directory under `discover: exclude:` in `lockkeeper.yml` to say that this is done."
+	if len(f.projects) == 0 {
+		return &run.Problem{Code: codeElsewhere, Message: text}
+	}
+	f.notes = append(f.notes, text)
+	return nil
+}
+
+// dropTofu leaves out projects in whose directory Terraform would find nothing, and returns them.
+func (f *found) dropTofu(tofu bool) (dropped []project.Project) {
+	f.projects = slices.DeleteFunc(slices.Clone(f.projects), func(p project.Project) bool {
+		drop := p.Tofu == "" && (p.Terraform != "" || !tofu) && f.graph.OnlyTofu(p)
+		if drop {
+			dropped = append(dropped, p)
+		}
+		return drop
+	})
+	return dropped
+}

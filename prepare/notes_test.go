@@ -1,0 +1,80 @@
+package prepare
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/run"
+	double "github.com/lockkeeper/lockkeeper/sandbox/github"
+)
+
+// What a change holds beside plans is told; a change that only another tool plans never passes as "no project is touched".
+func TestNotesOfAPlan(t *testing.T) {
+	const s3 = "terraform {\n  backend \"s3\" {\n    bucket = \"x\"\n    key = \"one\"\n  }\n}\n"
+	tests := []struct {
+		name         string
+		base, head   double.Files
+		code         string   // of the problem; "" for none
+		words, plans []string // that the notes or the problem hold; the projects
+	}{
+		{name: "Terragrunt alone", base: double.Files{"live/terragrunt.hcl": "# 1\n"}, head: double.Files{"live/terragrunt.hcl": "# 2\n"},
+			code: codeElsewhere, words: []string{"Terragrunt (`live/terragrunt.hcl`)", "does not plan here"}},
+		{name: "Terragrunt beside a project", base: double.Files{"a/main.tf": root}, head: double.Files{"live/terragrunt.hcl": "# 2\n", "a/main.tf": root + "#\n"},
+			words: []string{"Terragrunt (`live/terragrunt.hcl`)"}, plans: []string{"a"}},
+		{name: "tofu without tofu", base: double.Files{"a/main.tofu": root}, head: double.Files{"a/main.tofu": root + "#\n"},
+			code: codeElsewhere, words: []string{"OpenTofu (`a/main.tofu`)", "`tofu:` version"}},
+		{name: "a value of what only tofu plans", base: double.Files{"a/main.tofu": root}, head: double.Files{"a/x.auto.tfvars": "x = 1\n"},
+			code: codeElsewhere, words: []string{"OpenTofu (`a`)"}},
+		{name: "a root module that nobody names", base: double.Files{"lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a}]\n", "a/main.tf": root},
+			head: double.Files{"b/main.tf": root}, words: []string{"Nothing plans `b`", "name it in `lockkeeper.yml`"}},
+		{name: "an entry of the same pull request", base: double.Files{"lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a}]\n", "a/main.tf": root},
+			head:  double.Files{"b/main.tf": root, "lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a}, {name: two, dir: b}]\n"},
+			words: []string{"After the merge there will also be `two`"}},
+		{name: "a mistake in it", base: double.Files{"lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a}]\n", "a/main.tf": root},
+			head:  double.Files{"lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a, x: 1}]\n"},
+			words: []string{"has a mistake, the first on line 2"}},
+		{name: "a path that depends on a variable", base: double.Files{"a/main.tf": root}, head: double.Files{"a/main.tf": root + "locals { x = file(var.x) }\n"},
+			words: []string{"read at `a/main.tf:"}, plans: []string{"a"}},
+		{name: "one state", base: double.Files{"a/main.tf": s3, "b/main.tf": s3}, head: double.Files{"a/main.tf": s3 + "#\n"},
+			words: []string{"**2 projects share one state**", "`a`, `b`"}, plans: []string{"a"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t, tt.base)
+			n, _ := f.open(tt.head)
+			p, err := f.prepare(n)
+			said := strings.Join(p.Notes, "\n")
+			problem, refused := errors.AsType[*run.Problem](err)
+			switch {
+			case refused != (tt.code != ""):
+				t.Fatalf("error is %v", err)
+			case refused && problem.Code != tt.code:
+				t.Errorf("the problem is %s", problem.Code)
+			case refused:
+				said = problem.Message
+			case err != nil:
+				t.Fatal(err)
+			}
+			for _, word := range tt.words {
+				if !strings.Contains(said, word) {
+					t.Errorf("it does not say %q:\n%s", word, said)
+				}
+			}
+			if got := strings.Join(names(p), " "); got != strings.Join(tt.plans, " ") {
+				t.Errorf("plans %q, want %q", got, tt.plans)
+			}
+		})
+	}
+}
+
+// A name that is not UTF-8 is the person's mistake, not the server's.
+func TestNamesThatAreNotUTF8(t *testing.T) {
+	f := newFixture(t, double.Files{"a/main.tf": root})
+	n, _ := f.open(double.Files{"a/caf\xe9.txt": "x\n"})
+	_, err := f.prepare(n)
+	problem, ok := errors.AsType[*run.Problem](err)
+	if !ok || problem.Code != "source" || !strings.Contains(problem.Detail, "UTF-8; rename it") {
+		t.Errorf("error is %v, want a refusal", err)
+	}
+}

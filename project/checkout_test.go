@@ -1,0 +1,183 @@
+package project
+
+import (
+	"strings"
+	"testing"
+)
+
+// touches tells which directories the changed path touches when every one of them is a project.
+func touches(t *testing.T, tree *memTree, changed string, dirs ...string) string {
+	t.Helper()
+	var cfg Config
+	for _, dir := range dirs {
+		cfg.Projects = append(cfg.Projects, Project{Name: dir, Dir: dir})
+	}
+	return touched(Affected(cfg, graphOf(t, tree), []string{changed}, "main"))
+}
+
+const passesDirectory = `
+-- environments/alpha.json --
+{}
+-- live/dev/network/environments.tf --
+module "environments" {
+  source                = "../../../modules/environments"
+  environment_directory = "../../../environments"
+}
+-- live/dev/database/main.tf --
+resource "terraform_data" "x" {}
+-- modules/environments/main.tf --
+variable "environment_directory" { type = string }
+locals {
+  definitions = [for f in fileset(var.environment_directory, "*.json") : jsondecode(file("${var.environment_directory}/${f}"))]
+}
+`
+
+// A directory that is passed as an argument was neither in the job's source nor watched: the plan destroyed everything.
+func TestDirectoryAsArgument(t *testing.T) {
+	tree := txtarTree(passesDirectory)
+	if got := touches(t, tree, "environments/gamma.json", "live/dev/network", "live/dev/database"); got != "live/dev/network" {
+		t.Errorf("a new file in the directory touches %q", got)
+	}
+	if got := strings.Join(graphOf(t, tree).Reach("live/dev/network"), " "); got != "environments live/dev/network modules/environments" {
+		t.Errorf("reach is %s", got)
+	}
+}
+
+func TestPathsThatArePassedOn(t *testing.T) {
+	tests := []struct{ name, files, changed, want string }{
+		{"by a local", "-- a/b/main.tf --\nlocals { dir = \"../c\" }", "a/c/x.json", "a/b"},
+		{"with a changing end", "-- a/b/main.tf --\nlocals { dir = \"../c/${var.x}.json\" }", "a/c/new.json", "a/b"},
+		{"by a default", "-- a/b/main.tf --\nvariable \"dir\" { default = \"../c\" }", "a/c/x.json", "a/b"},
+		{"in the syntax of JSON", "-- a/b/main.tf.json --\n{\"module\": {\"m\": {\"source\": \"x/y/z\", \"dir\": \"../c\"}}}", "a/c/x.json", "a/b"},
+		{"in a file of values", "-- a/b/main.tf --\nvariable \"dir\" {}\n-- a/b/terraform.tfvars --\ndir = \"../c\"", "a/c/x.json", "a/b"},
+		{"in one that is loaded by itself", "-- a/b/main.tf --\nvariable \"dir\" {}\n-- a/b/x.auto.tfvars.json --\n{\"dirs\": [\"../c\"]}", "a/c/x.json", "a/b"},
+		{"in one that nothing loads", "-- a/b/main.tf --\nvariable \"dir\" {}\n-- a/b/other.tfvars --\ndir = \"../c\"", "a/c/x.json", ""},
+		{"in one of another project", "-- a/b/main.tf --\nvariable \"dir\" {}\n-- a/d/terraform.tfvars --\ndir = \"../c\"", "a/c/x.json", ""},
+		{"from the root module's directory, in a module", "-- a/b/main.tf --\nmodule \"m\" { source = \"../../m/n\" }\n-- m/n/main.tf --\nlocals { x = \"../c\" }", "a/c/x.json", "a/b"},
+		{"from the module's directory", "-- a/b/main.tf --\nmodule \"m\" { source = \"../../m/n\" }\n-- m/n/main.tf --\nlocals { x = \"../c\" }\n-- m/c/x.json --\n1", "m/c/x.json", "a/b"},
+		{"from the called module's directory", "-- a/b/main.tf --\nmodule \"m\" {\n source = \"../../m/n\"\n dir = \"../c\"\n}\n-- m/n/main.tf --\nlocals { x = file(\"${path.module}/${var.dir}/x\") }\n-- m/c/x.json --\n1", "m/c/x.json", "a/b"},
+		{"a file through a local", "-- a/b/main.tf --\nlocals {\n dir = \"data\"\n x = file(\"${local.dir}/../../c/x.json\")\n}", "a/c/x.json", "a/b"},
+		{"a local in another file", "-- a/b/main.tf --\nlocals { dir = \"${path.module}/../c\" }\n-- a/b/x.tf --\nlocals { x = fileset(local.dir, \"*\") }", "a/c/x.json", "a/b"},
+		{"nothing is there", "-- a/b/main.tf --\nlocals { dir = \"../d\" }", "a/d/x.json", ""},
+		{"in a comment", "-- a/b/main.tf --\n# dir = \"../c\"\nlocals { x = 1 }", "a/c/x.json", ""},
+		{"the source of a module is no directory that is read", "-- a/b/main.tf --\nmodule \"m\" { source = \"../c\" }\n-- a/c/nested/main.tf --\nlocals {}", "a/c/nested/main.tf", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := touches(t, txtarTree(tt.files+"\n-- a/c/x.json --\n{}\n"), tt.changed, "a/b"); got != tt.want {
+				t.Errorf("%s touches %q, want %q", tt.changed, got, tt.want)
+			}
+		})
+	}
+}
+
+// A change of the file behind a link passed unplanned: "No project is touched by this change."
+func TestSymbolicLinks(t *testing.T) {
+	const files = `
+-- common/variables-common.tf --
+variable "common" { type = string }
+locals { policy = file("../../shared/policy.json") }
+-- live/network/main.tf --
+resource "terraform_data" "x" {}
+module "m" { source = "./linked" }
+-- live/network/variables-common.tf --
+-> ../../common/variables-common.tf
+-- live/network/linked --
+-> ../../vendor/m
+-- live/network/data.json --
+-> ../chain.json
+-- live/chain.json --
+-> ../shared/data.json
+-- live/values/main.tf --
+variable "dir" {}
+-- live/values/terraform.tfvars --
+-> ../../common/all.tfvars
+-- common/all.tfvars --
+dir = "../../passed"
+-- passed/x --
+-- shared/data.json --
+{}
+-- vendor/m/main.tf --
+module "beside" { source = "../beside" }
+-- live/network/beside/main.tf --
+locals {}
+-- live/loop/main.tf --
+resource "terraform_data" "x" {}
+-- live/loop/self --
+-> ../loop
+-- live/loop/a --
+-> b
+-- live/loop/b --
+-> a
+-- live/out/main.tf --
+resource "terraform_data" "x" {}
+-- live/out/hosts --
+-> /etc/hosts
+`
+	tree := txtarTree(files)
+	for changed, want := range map[string]string{
+		"common/variables-common.tf":        "live/network",
+		"shared/policy.json":                "live/network", // read by the linked file, from the directory of the link
+		"shared/data.json":                  "live/network", // through two links
+		"vendor/m/main.tf":                  "live/network",
+		"vendor/m/x/template.tpl":           "live/network",
+		"live/network/beside/main.tf":       "live/network", // Terraform takes .. from the path with the link in it
+		"live/network/variables-common.tf":  "live/network",
+		"common/all.tfvars":                 "live/values",
+		"passed/new":                        "live/values",
+		"live/loop/x":                       "live/loop",
+		"live/loop/a":                       "live/loop",
+		"live/out/main.tf":                  "live/out",
+		"etc/hosts":                         "",
+		"vendor/other/main.tf":              "",
+		"common/variables-common.tf/nested": "live/network",
+	} {
+		if got := touches(t, tree, changed, "live/network", "live/values", "live/loop", "live/out"); got != want {
+			t.Errorf("%s touches %q, want %q", changed, got, want)
+		}
+	}
+	want := "common/variables-common.tf live/chain.json live/network shared/data.json shared/policy.json vendor/m"
+	if got := strings.Join(graphOf(t, tree).Reach("live/network"), " "); got != want {
+		t.Errorf("reach is %s, want %s", got, want)
+	}
+}
+
+// Documents beside the code planned projects: 59 of 106 pull requests that planned in one library of modules.
+func TestDocumentsTouchNothingThatDoesNotReadThem(t *testing.T) {
+	const files = `
+-- plain/main.tf --
+resource "terraform_data" "x" { input = templatefile("${path.module}/x.tpl", {}) }
+-- reads/main.tf --
+locals { x = file("README.md") }
+-- all/main.tf --
+locals { x = fileset(path.module, "**/*.md") }
+-- dynamic/main.tf --
+locals { x = file("${path.module}/${var.x}") }
+-- unknown/main.tf --
+locals { x = file(var.x) }
+-- zip/main.tf --
+data "archive_file" "x" { source_dir = path.module }
+-- calls/main.tf --
+module "m" { source = "../all" }
+-- root/main.tf --
+module "m" { source = "../readsroot" }
+-- readsroot/main.tf --
+locals { x = fileset(path.root, "*.md") }
+`
+	tree := txtarTree(files)
+	dirs := []string{"plain", "reads", "all", "dynamic", "unknown", "zip", "calls", "root"}
+	for _, tt := range []struct{ changed, want string }{
+		{"plain/README.md", ""}, {"plain/docs/a.PNG", ""}, {"plain/CODEOWNERS", ""}, {"plain/LICENSE.txt", ""}, {"plain/licence", ""},
+		{"plain/notes.txt", "plain"}, {"plain/x.tpl", "plain"}, {"plain/license.json", "plain"}, {"plain/md", "plain"},
+		{"reads/README.md", "reads"}, {"reads/OTHER.md", ""},
+		{"all/README.md", "all calls"}, {"dynamic/x.md", "dynamic"}, {"unknown/x.md", "unknown"}, {"zip/x.png", "zip"}, {"root/x.md", "root"}, {"readsroot/x.md", ""},
+	} {
+		if got := touches(t, tree, tt.changed, dirs...); got != tt.want {
+			t.Errorf("%s touches %q, want %q", tt.changed, got, tt.want)
+		}
+	}
+	named := projects(Project{Name: "a", Dir: "plain", WhenChanged: []string{"**/*.md"}})
+	if got := touched(Affected(named, graphOf(t, tree), []string{"plain/README.md"}, "main")); got != "a" {
+		t.Errorf("when_changed names it, but it touches %q", got)
+	}
+}

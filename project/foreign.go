@@ -1,0 +1,135 @@
+package project
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// Foreign is a changed file that another tool would plan.
+type Foreign struct {
+	Tool string // Terragrunt, CDKTF or OpenTofu
+	Path string
+}
+
+// tools are the files by which a directory is told to be for a tool that is not run here.
+var tools = map[string]string{
+	"terragrunt.hcl": "Terragrunt", "root.hcl": "Terragrunt", "terragrunt.stack.hcl": "Terragrunt", "terragrunt.values.hcl": "Terragrunt",
+	"cdktf.json": "CDKTF", "cdk.tf.json": "CDKTF",
+}
+
+// ForeignChanges lists the changed files that only another tool plans, the first of each tool: those of Terragrunt and CDKTF, and what lies in
+// their directories outside of projects; .tofu files of directories that are not planned by OpenTofu. tofu says that a project that asks
+// for no version is. What discover excludes is left out: something else plans it. touched are the matches of the same paths.
+func ForeignChanges(cfg Config, g *Graph, changed []string, touched []Match, tofu bool) []Foreign {
+	f := foreign{cfg: cfg, graph: g, tofu: tofu, dirs: map[string]string{}, planned: map[string]bool{}}
+	for _, file := range g.files {
+		if tool := tools[path.Base(file.Path)]; tool != "" {
+			f.dirs[path.Dir(file.Path)] = tool
+		}
+	}
+	for _, p := range cfg.Projects {
+		f.planned[p.Dir] = true
+	}
+	var out []Foreign
+	for _, c := range changed {
+		if cfg.Discover != nil && excluded(cfg.Discover.Exclude, path.Dir(c)) || apart(path.Dir(c)) != "" {
+			continue
+		}
+		tool := f.tool(c, len(touched) == 0)
+		if tool != "" && !slices.ContainsFunc(out, func(x Foreign) bool { return x.Tool == tool }) {
+			out = append(out, Foreign{tool, c})
+		}
+	}
+	return out
+}
+
+type foreign struct {
+	cfg     Config
+	graph   *Graph
+	tofu    bool
+	dirs    map[string]string // directories of other tools
+	planned map[string]bool   // directories of projects
+}
+
+// tool names what would plan a changed file; "" for nothing else. alone says that no project is touched.
+func (f foreign) tool(changed string, alone bool) string {
+	if tool := tools[path.Base(changed)]; tool != "" {
+		return tool
+	}
+	if strings.HasSuffix(strings.TrimSuffix(changed, ".json"), ".tofu") && !f.tofuPlans(path.Dir(changed)) {
+		return "OpenTofu"
+	}
+	if isDocument(changed) || !alone {
+		return ""
+	}
+	for dir := path.Dir(changed); ; dir = path.Dir(dir) {
+		switch tool := f.dirs[dir]; {
+		case f.planned[dir]:
+			return ""
+		case tool == "CDKTF", tool != "" && (dir == path.Dir(changed) || isConfiguration(changed)):
+			return tool // a CDKTF project is written in any language
+		case dir == "." || dir == "/":
+			return f.moduleOfTerragrunt(changed)
+		}
+	}
+}
+
+// moduleOfTerragrunt: where units of Terragrunt are and no project reaches a Terraform file, it is most likely a module of theirs.
+func (f foreign) moduleOfTerragrunt(changed string) string {
+	if isConfiguration(changed) {
+		for _, tool := range f.dirs {
+			if tool == "Terragrunt" {
+				return tool
+			}
+		}
+	}
+	return ""
+}
+
+// tofuPlans tells that OpenTofu plans a project that reads this directory, or that none reads it.
+func (f foreign) tofuPlans(dir string) bool {
+	reads := false
+	for _, p := range f.cfg.Projects {
+		if p.Dir != dir && !slices.Contains(f.graph.reach(p.Dir).modules, dir) {
+			continue
+		}
+		if reads = true; f.plansWithTofu(p) {
+			return true
+		}
+	}
+	return !reads
+}
+
+func (f foreign) plansWithTofu(p Project) bool { return p.Tofu != "" || (p.Terraform == "" && f.tofu) }
+
+// OnlyTofu tells that the directory of p holds nothing that Terraform reads.
+func (g *Graph) OnlyTofu(p Project) bool {
+	n := g.nodes[p.Dir]
+	return n != nil && p.FromModule == "" && len(n.configuration(false)) == 0
+}
+
+// Unnamed lists the directories with changed files that look like root modules and are no projects, as far as that is news to people:
+// those that the base does not have, and those with a backend that their path sets apart.
+func Unnamed(cfg Config, g *Graph, base []File, changed []string) []string {
+	var out []string
+	for _, c := range changed {
+		dir := path.Dir(c)
+		n := g.nodes[dir]
+		if !isTerraform(c) || n == nil || !n.mayBeRoot() || slices.Contains(out, dir) {
+			continue
+		}
+		if slices.ContainsFunc(cfg.Projects, func(p Project) bool { return p.Dir == dir }) || (cfg.Discover != nil && excluded(cfg.Discover.Exclude, dir)) {
+			continue
+		}
+		isNew := !slices.ContainsFunc(n.sources, func(s source) bool { _, ok := fileAt(base, s.path); return ok })
+		found := apart(dir) == "" && (n.root || !kept(dir))
+		if (isNew && found) || (apart(dir) != "" && n.root) {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+// Left lists the directories that match what discover includes but are not taken, and why.
+func (cfg Config) Left() Problems { return cfg.left }

@@ -1,0 +1,391 @@
+package project
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gosimple/unidecode"
+)
+
+// Discover says which of the root modules that are found are projects.
+type Discover struct {
+	Include []Include `json:"include" yaml:"include"`                     // the first that matches a directory counts
+	Exclude []string  `json:"exclude,omitempty" yaml:"exclude,omitempty"` // patterns of directories that are left out, with all below
+}
+
+// Include makes projects of directories that are found. In texts with placeholders {name}, {workspace} and {environment}
+// are replaced by what Dir, Each, EachFile and Cloud found.
+type Include struct {
+	Dir           string              `json:"dir" yaml:"dir"`                                           // pattern of directories, with placeholders
+	Each          map[string][]string `json:"each,omitempty" yaml:"each,omitempty"`                     // placeholder -> values: one project of each
+	EachFile      string              `json:"each_file,omitempty" yaml:"each_file,omitempty"`           // pattern of files from the repository's root, with placeholders: one project of each
+	Cloud         string              `json:"cloud,omitempty" yaml:"cloud,omitempty"`                   // what the name of the cloud block's workspace is made of
+	Name          string              `json:"name,omitempty" yaml:"name,omitempty"`                     // with placeholders; "": {name} or the directory, and what tells its projects apart
+	Workspace     string              `json:"workspace,omitempty" yaml:"workspace,omitempty"`           // with placeholders; "": {workspace}, or default
+	Environment   string              `json:"environment,omitempty" yaml:"environment,omitempty"`       // with placeholders; "": {environment}, or the server's default
+	VarFiles      []string            `json:"var_files,omitempty" yaml:"var_files,omitempty"`           // with placeholders
+	BackendConfig map[string]string   `json:"backend_config,omitempty" yaml:"backend_config,omitempty"` // values with placeholders
+	Branch        string              `json:"branch,omitempty" yaml:"branch,omitempty"`                 // the following as in Project
+	Terraform     string              `json:"terraform,omitempty" yaml:"terraform,omitempty"`
+	Tofu          string              `json:"tofu,omitempty" yaml:"tofu,omitempty"`
+	WhenChanged   []string            `json:"when_changed,omitempty" yaml:"when_changed,omitempty"`
+	Apply         Apply               `json:"apply" yaml:"apply"`
+}
+
+// maxFound is how many projects one lockkeeper.yml can make of a commit.
+const maxFound = maxProjects
+
+// finder makes projects of the directories of a commit.
+type finder struct {
+	cfg   Config
+	head  *Graph
+	base  []File
+	found []foundProject
+	named map[string]bool // directories that the file names, which are left to it
+	left  Problems
+}
+
+// foundProject is a project that was found.
+type foundProject struct {
+	Project
+	known bool // the base has it, too, so that nothing of it was chosen by the pull request
+}
+
+// find returns the projects of discover, by directory, and what is not taken although it matches.
+func (cfg Config) find(ctx context.Context, base Tree, files []File, head *Graph) ([]Project, Problems, error) {
+	all, err := candidates(ctx, base, files, head)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := &finder{cfg: cfg, head: head, base: files, named: map[string]bool{}}
+	for _, p := range cfg.Projects {
+		f.named[p.Dir] = true
+	}
+	includes := make([]*including, len(cfg.Discover.Include))
+	for i, in := range cfg.Discover.Include {
+		includes[i] = newIncluding(in, head.files)
+	}
+	for _, c := range all {
+		if f.named[c.dir] || excluded(cfg.Discover.Exclude, c.dir) {
+			continue
+		}
+		for i, in := range includes {
+			if b, ok := in.takes(c.node); ok {
+				f.take(i, in, c, b)
+				break
+			}
+		}
+		if len(f.found) > maxFound {
+			return nil, nil, Problems{{File: cfg.Source, Line: cfg.lines["discover"], Key: "discover", Message: fmt.Sprintf("finds more than %d projects", maxFound)}}
+		}
+	}
+	return f.projects(), f.left, nil
+}
+
+// candidate is a directory that is a root module if a pattern takes it.
+type candidate struct {
+	*node
+	deleted bool // the head has it no more; the node is the base's
+}
+
+// candidates returns those of the head commit, and those of the base that the head deletes, by directory.
+func candidates(ctx context.Context, base Tree, files []File, head *Graph) ([]candidate, error) {
+	all := head.candidates()
+	if slices.ContainsFunc(files, func(f File) bool { return isTerraform(f.Path) && !head.holds(path.Dir(f.Path)) }) {
+		before, err := head.index.Graph(ctx, base)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range before.candidates() {
+			if !head.holds(c.dir) {
+				c.deleted = true
+				all = append(all, c)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b candidate) int { return strings.Compare(a.dir, b.dir) })
+	return all, nil
+}
+
+func (g *Graph) candidates() []candidate {
+	var all []candidate
+	for _, n := range g.nodes {
+		if n.mayBeRoot() {
+			all = append(all, candidate{node: n})
+		}
+	}
+	return all
+}
+
+// including is an entry of include that is ready to be compared.
+type including struct {
+	Include
+	dir, cloud pattern
+	files      []matchedFile
+}
+
+type matchedFile struct {
+	path string
+	bound
+}
+
+func newIncluding(in Include, files []File) *including {
+	out := &including{Include: in, dir: newPattern(in.Dir), cloud: newPattern(in.Cloud)}
+	if in.EachFile != "" {
+		p := newPattern(in.EachFile)
+		for _, f := range files {
+			if b, ok := p.match(f.Path); ok {
+				out.files = append(out.files, matchedFile{f.Path, b})
+			}
+		}
+	}
+	return out
+}
+
+// takes tells that the entry is about a directory. One that its path sets apart has to be named.
+func (in *including) takes(n *node) (bound, bool) {
+	b, ok := in.dir.match(n.dir)
+	if !ok {
+		return nil, false
+	}
+	if apart(n.dir) == "" && (n.root || !kept(n.dir)) {
+		return b, true
+	}
+	for part := range strings.SplitSeq(n.dir, "/") {
+		if (apart(part) != "" || (kept(part) && !n.root)) && !in.dir.names(part) {
+			return nil, false
+		}
+	}
+	return b, true
+}
+
+// variant is one of the projects of a directory.
+type variant struct {
+	bound
+	known bool // see foundProject
+}
+
+// take makes the projects of one directory.
+func (f *finder) take(i int, in *including, c candidate, b bound) {
+	if in.Cloud != "" {
+		name := c.cloudName(in.Tofu != "")
+		more, matches := in.cloud.match(name)
+		joined, agrees := b.with(more)
+		switch b = joined; {
+		case name == "" || !matches:
+			f.leave(i, c.dir, "has no cloud block that names a workspace like %s", quote(in.Cloud))
+			return
+		case !agrees:
+			f.leave(i, c.dir, "says something else than its cloud block, whose workspace is %s", quote(name))
+			return
+		}
+	}
+	for _, v := range in.variants(variant{b, f.inBase(c, in.Cloud != "")}, f.base) {
+		p := in.project(c.dir, v.bound)
+		if wrong := checkFound(p); wrong != "" {
+			f.leave(i, c.dir, "%s", wrong)
+			continue
+		}
+		f.found = append(f.found, foundProject{p, v.known})
+	}
+}
+
+// variants multiplies by the values of each and by the files of each_file.
+func (in *including) variants(first variant, base []File) []variant {
+	all := []variant{first}
+	for _, hold := range slices.Sorted(maps.Keys(in.Each)) {
+		var next []variant
+		for _, v := range all {
+			for _, value := range in.Each[hold] {
+				joined, _ := v.with(bound{hold: value}) // nothing else binds it
+				next = append(next, variant{joined, v.known})
+			}
+		}
+		all = next
+	}
+	if in.EachFile == "" {
+		return all
+	}
+	var next []variant
+	for _, v := range all {
+		for _, file := range in.files {
+			joined, ok := v.with(file.bound)
+			_, known := fileAt(base, file.path)
+			switch i := slices.IndexFunc(next, func(other variant) bool { return maps.Equal(other.bound, joined) }); {
+			case !ok:
+			case i >= 0:
+				next[i].known = next[i].known || (known && v.known)
+			default:
+				next = append(next, variant{joined, known && v.known})
+			}
+		}
+	}
+	return next
+}
+
+// inBase tells that the base has the directory, with the same contents where these matter.
+func (f *finder) inBase(c candidate, contents bool) bool {
+	found := c.deleted
+	for _, s := range c.sources {
+		file, ok := fileAt(f.base, s.path)
+		if contents && (!ok || file.Blob != s.blob) {
+			return false
+		}
+		found = found || ok
+	}
+	return found
+}
+
+func (f *finder) leave(i int, dir, format string, args ...any) {
+	key := fmt.Sprintf("discover.include[%d]", i)
+	f.left = append(f.left, Problem{File: f.cfg.Source, Line: f.cfg.lines[key], Key: key, Message: quote(dir) + " " + fmt.Sprintf(format, args...)})
+}
+
+// project fills an entry in.
+func (in *including) project(dir string, b bound) Project {
+	p := Project{
+		Name: in.name(dir, b), Dir: dir, Workspace: b.fill(cmp.Or(in.Workspace, b["workspace"], DefaultWorkspace)), Environment: b.fill(cmp.Or(in.Environment, b["environment"])),
+		Branch: in.Branch, Terraform: in.Terraform, Tofu: in.Tofu, WhenChanged: in.WhenChanged, Apply: in.Apply, Found: true,
+	}
+	for _, name := range in.VarFiles {
+		p.VarFiles = append(p.VarFiles, b.fill(name))
+	}
+	for key, value := range in.BackendConfig {
+		if p.BackendConfig == nil {
+			p.BackendConfig = map[string]string{}
+		}
+		p.BackendConfig[key] = b.fill(value)
+	}
+	return p
+}
+
+// name is made as the entry says, or of the directory and of what tells its projects apart.
+func (in *including) name(dir string, b bound) string {
+	if in.Name != "" {
+		return plainName(b.fill(in.Name))
+	}
+	name := dir
+	for _, hold := range placeholders {
+		switch value, known := b[hold]; {
+		case !known:
+		case hold == "name":
+			name = value
+		case b["name"] != "" || !slices.Contains(in.dir.holds, hold):
+			name += "-" + value
+		}
+	}
+	return plainName(name)
+}
+
+// checkFound says why a project cannot be what placeholders made of it.
+func checkFound(p Project) string {
+	if wrong := checkWorkspace(p.Workspace); wrong != "" {
+		return "is left out: " + quote(p.Workspace) + " " + wrong
+	}
+	if wrong := checkEnvironment(p.Environment); p.Environment != "" && wrong != "" {
+		return "is left out: " + quote(p.Environment) + " " + wrong
+	}
+	for _, name := range p.VarFiles {
+		if _, ok := within(p.Dir, name); !ok || checkPath(name) != "" {
+			return "is left out: the variable file " + quote(name) + " is no path inside of the repository"
+		}
+	}
+	for _, value := range p.BackendConfig {
+		if wrong := checkPlainText(value); wrong != "" {
+			return "is left out: a value of backend_config " + wrong
+		}
+	}
+	return ""
+}
+
+// projects gives those that were found their names. A pull request chooses names of directories and files, so it must not choose an
+// environment by them that the base does not have.
+func (f *finder) projects() []Project {
+	environments := map[string]bool{}
+	for _, p := range f.cfg.Projects {
+		environments[p.Environment] = true
+	}
+	for _, p := range f.found {
+		environments[p.Environment] = environments[p.Environment] || p.known
+	}
+	var out []Project
+	for _, p := range f.found {
+		if !p.known && !environments[p.Environment] {
+			f.left = append(f.left, Problem{File: f.cfg.Source, Line: f.cfg.lines["discover"], Key: "discover", Message: fmt.Sprintf(
+				"%s is for environment %s, which the base branch does not have; it is planned after the merge", quote(p.Dir), quote(p.Environment))})
+			continue
+		}
+		out = append(out, p.Project)
+	}
+	var taken []string
+	for _, p := range f.cfg.Projects {
+		taken = append(taken, p.Name)
+	}
+	unique(out, taken)
+	return out
+}
+
+var hashedForm = regexp.MustCompile(`(^|-)[0-9a-f]{12}$`)
+
+// named makes a project of each directory.
+func named(dirs []string) []Project {
+	projects := make([]Project, len(dirs))
+	for i, dir := range dirs {
+		projects[i] = Project{Name: plainName(dir), Dir: dir, Workspace: DefaultWorkspace, Apply: BeforeMerge, Found: true}
+	}
+	unique(projects, nil)
+	return projects
+}
+
+// unique changes names that several projects have, that are taken, or that are none.
+func unique(projects []Project, taken []string) {
+	plain := make(map[string]int, len(projects))
+	for _, name := range taken {
+		plain[name]++
+	}
+	for _, p := range projects {
+		plain[p.Name]++
+	}
+	for i, p := range projects {
+		// A name that looks hashed is hashed too, so that nobody can take another project's name by naming a directory like it.
+		if plain[p.Name] > 1 || !isName(p.Name) || hashedForm.MatchString(p.Name) {
+			projects[i].Name = hashedName(p)
+		}
+	}
+}
+
+// plainName is a path as a project name, which two directories may share: other scripts are written in Latin letters.
+func plainName(dir string) string {
+	if dir == "." {
+		return "root"
+	}
+	if strings.ContainsFunc(dir, func(c rune) bool { return c >= 0x80 }) {
+		dir = strings.ReplaceAll(unidecode.Unidecode(dir), " /", "/") // a space follows each Chinese character
+	}
+	name := strings.Map(func(c rune) rune {
+		if c < 0x80 && strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789._-", c) {
+			return c
+		}
+		return '-'
+	}, strings.ToLower(strings.TrimSpace(dir)))
+	return strings.Trim(name, "._-")
+}
+
+// hashedName tells projects apart whose plain names are equal or too long. It depends on the
+// project alone, so its name does not change when others come and go.
+func hashedName(p Project) string {
+	const most = 50
+	identity := p.Dir
+	if p.Workspace != DefaultWorkspace {
+		identity += "\x00" + p.Workspace
+	}
+	sum := sha256.Sum256([]byte(identity))
+	return strings.TrimLeft(fmt.Sprintf("%s-%x", p.Name[:min(len(p.Name), most)], sum[:6]), "-")
+}

@@ -1,0 +1,162 @@
+package project
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Unfollowed lists the places that p reaches where a file is read whose path cannot be followed: a change of that file touches
+// no project. A path that begins with a variable is followed where every call gives the variable one that begins with ./ or ../
+// or a directory such as path.module.
+func (g *Graph) Unfollowed(p Project) Problems {
+	r := g.reach(p.Dir)
+	var out Problems
+	for _, dir := range r.modules {
+		n := g.nodes[dir]
+		if n == nil {
+			continue
+		}
+		for _, u := range n.unknown {
+			if u.Var != "" && g.isGiven(p, r, n, u.Var) {
+				continue
+			}
+			out = append(out, Problem{File: u.file, Line: u.Line, Message: fmt.Sprintf(
+				"the path of %s cannot be followed, so a change of what it reads touches no project; begin the path with a constant, pass it as one that begins with ./ or ../, or name the files by when_changed", clip(u.Call))})
+		}
+	}
+	sortProblems(out)
+	return slices.Compact(out)
+}
+
+// isGiven tells that a variable of a module always has a path that is followed.
+func (g *Graph) isGiven(p Project, r reach, n *node, variable string) bool {
+	byDefault := slices.ContainsFunc(n.sources, func(s source) bool { return slices.Contains(s.Paths, variable) })
+	if n.dir == p.Dir {
+		for _, name := range slices.Concat(g.auto[p.Dir], varFiles(p)) {
+			if f := g.values[name]; f != nil && slices.Contains(f.Paths, variable) {
+				return true
+			}
+		}
+		return byDefault
+	}
+	for _, dir := range r.modules {
+		caller := g.nodes[dir]
+		if caller == nil || !slices.Contains(caller.modules, n.dir) {
+			continue
+		}
+		// Of several calls in one directory, one that passes another kind of path makes it unknown; that is seen where it is made.
+		gives := slices.ContainsFunc(caller.sources, func(s source) bool {
+			return slices.ContainsFunc(s.Given, func(x given) bool {
+				return x.Variable == variable && path.Join(caller.dir, x.Module) == n.dir
+			})
+		})
+		if !gives && !byDefault {
+			return false
+		}
+	}
+	return true
+}
+
+// Lost tells why the state of p would be lost with the job that writes it, as far as the commit and settings (what terraform init gets as
+// -backend-config) tell: it has no backend, or a local one whose path is not absolute. ok is false when nothing is known against it.
+func (g *Graph) Lost(p Project, settings map[string]string) (why Problem, ok bool) {
+	n := g.nodes[p.Dir]
+	if n == nil || p.FromModule != "" {
+		return Problem{}, false
+	}
+	sources := n.configuration(p.Tofu != "")
+	b, found := merged(sources)
+	if !found {
+		if len(sources) == 0 || slices.ContainsFunc(sources, func(s source) bool { return s.Mistake != "" || len(s.Backends) > 0 }) {
+			return Problem{}, false // terraform will refuse it
+		}
+		return Problem{File: sources[0].path, Message: fmt.Sprintf("%s names no backend, so its state would be lost with each job; add a backend or cloud block", quote(p.Dir))}, true
+	}
+	if b.Type != "local" {
+		return Problem{}, false
+	}
+	key := "path"
+	if p.Workspace != DefaultWorkspace && p.Workspace != "" {
+		key = "workspace_dir" // path is for the default workspace alone (Terraform language, backend "local")
+	}
+	if path.IsAbs(b.with(settings).Values[key]) {
+		return Problem{}, false
+	}
+	return Problem{File: b.File, Line: b.Line, Message: fmt.Sprintf(
+		"the local backend of %s has no absolute %s, here or from the server's config, so its state would be lost with each job; give it one, or name another backend", quote(p.Dir), key)}, true
+}
+
+// Shared lists the projects of several directories that have one state, each list in the order of projects. settings is as of [Graph.State].
+func (g *Graph) Shared(projects []Project, settings func(Project) map[string]string) [][]Project {
+	byState := map[string][]Project{}
+	var order []string
+	for _, p := range projects {
+		state := g.State(p, settings(p))
+		if state == "" {
+			continue
+		}
+		if byState[state] == nil {
+			order = append(order, state)
+		}
+		byState[state] = append(byState[state], p)
+	}
+	var out [][]Project
+	for _, state := range order {
+		if slices.ContainsFunc(byState[state], func(p Project) bool { return p.Dir != byState[state][0].Dir }) {
+			out = append(out, byState[state])
+		}
+	}
+	return out
+}
+
+// Warnings lists what is no mistake but surprises people: paths that cannot be followed, states that several projects share
+// or that would be lost, root modules that are left out.
+func Warnings(cfg Config, g *Graph) Problems {
+	ps := slices.Clone(cfg.left)
+	own := func(p Project) map[string]string { return p.BackendConfig }
+	for _, group := range g.Shared(cfg.Projects, own) {
+		names := make([]string, len(group))
+		for i, p := range group {
+			names[i] = p.Name
+		}
+		const most = 5
+		more := ""
+		if len(names) > most {
+			more = fmt.Sprintf(" and %d more", len(names)-most)
+		}
+		b, _ := merged(g.nodes[group[0].Dir].configuration(group[0].Tofu != ""))
+		ps = append(ps, Problem{File: b.File, Line: b.Line, Message: fmt.Sprintf("%d projects share one state in workspace %s, so each would destroy what the others made; give them workspaces or keys of their own in %s: %s%s",
+			len(group), clip(group[0].Workspace), ConfigFile, strings.Join(names[:min(most, len(names))], ", "), more)})
+	}
+	for _, p := range cfg.Projects {
+		ps = append(ps, g.Unfollowed(p)...)
+		if why, lost := g.Lost(p, p.BackendConfig); lost {
+			ps = append(ps, why)
+		}
+	}
+	ps = append(ps, g.apart(cfg)...)
+	sortProblems(ps)
+	return slices.Compact(ps)
+}
+
+// apart lists the directories with a backend that are no projects because their path sets them apart.
+func (g *Graph) apart(cfg Config) Problems {
+	var ps Problems
+	for dir, n := range g.nodes {
+		part := apart(dir)
+		if part == "" || !n.root || n.linked || cfg.names(dir) {
+			continue
+		}
+		ps = append(ps, Problem{File: n.sources[0].path, Message: fmt.Sprintf(
+			"%s has a backend but is no project, because of the directory %s in its path; name it in %s if it is one", quote(dir), quote(part), ConfigFile)})
+	}
+	return ps
+}
+
+// names tells that a directory is that of a project, or left out on purpose.
+func (cfg Config) names(dir string) bool {
+	return slices.ContainsFunc(cfg.Projects, func(p Project) bool { return p.Dir == dir }) ||
+		(cfg.Discover == nil && cfg.Source != "") || (cfg.Discover != nil && excluded(cfg.Discover.Exclude, dir))
+}

@@ -1,0 +1,152 @@
+package project
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestUnfollowed(t *testing.T) {
+	tests := []struct{ name, files, want string }{
+		{"a variable", "-- a/main.tf --\nvariable \"x\" {}\nlocals { y = file(var.x) }", "a/main.tf:2 file(var.x)"},
+		{"a variable with an end", "-- a/main.tf --\nlocals { y = file(\"${var.x}/y\") }", `a/main.tf:1 file("${var.x}…")`},
+		{"a computed local", "-- a/main.tf --\nlocals {\n x = lower(var.y)\n y = templatefile(local.x, {})\n}", "a/main.tf:3 templatefile(local.x)"},
+		{"a constant local", "-- a/main.tf --\nlocals {\n x = \"x.json\"\n y = file(local.x)\n}", ""},
+		{"an iteration", "-- a/main.tf --\nlocals { y = [for f in var.all : file(f)] }", "a/main.tf:1 file(…)"},
+		{"an iteration below a constant", "-- a/main.tf --\nlocals { y = [for f in var.all : file(\"${path.module}/${f}\")] }", ""},
+		{"a module that is not reached", "-- a/main.tf --\nlocals {}\n-- m/main.tf --\nlocals { y = file(var.x) }", ""},
+		{"a module that gets a path", "-- a/main.tf --\nmodule \"m\" {\n source = \"../m\"\n x = \"./x\"\n}\n-- m/main.tf --\nlocals { y = file(var.x) }", ""},
+		{"a module that gets one below path.module", "-- a/main.tf --\nmodule \"m\" {\n source = \"../m\"\n x = \"${path.module}/x\"\n}\n-- m/main.tf --\nlocals { y = file(var.x) }", ""},
+		{"a module that gets a name", "-- a/main.tf --\nmodule \"m\" {\n source = \"../m\"\n x = \"x\"\n}\n-- m/main.tf --\nlocals { y = file(var.x) }", "m/main.tf:1 file(var.x)"},
+		{"a default that is a path", "-- a/main.tf --\nvariable \"x\" { default = \"./x\" }\nlocals { y = file(var.x) }", ""},
+		{"a value that is a path", "-- a/main.tf --\nlocals { y = file(var.x) }\n-- a/a.auto.tfvars --\nx = \"./x\"", ""},
+		{"the syntax of JSON", "-- a/main.tf.json --\n{\"locals\": {\"y\": \"${file(var.x)}\"}}", "a/main.tf.json:1 file(var.x)"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, p := range graphOf(t, txtarTree(tt.files+"\n")).Unfollowed(Project{Dir: "a"}) {
+				_, call, _ := strings.Cut(p.Message, "the path of ")
+				call, _, _ = strings.Cut(call, " cannot")
+				got = append(got, fmt.Sprintf("%s:%d %s", p.File, p.Line, call))
+			}
+			if diff := cmp.Diff(tt.want, strings.Join(got, "\n")); diff != "" {
+				t.Errorf("unfollowed (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// State that is written into the job's directory is gone with the job.
+func TestLostStateIsSeenBefore(t *testing.T) {
+	backend := func(text string) string { return "terraform {\n  backend " + text + "\n}\n" }
+	tests := []struct {
+		name, text string
+		project    Project
+		settings   map[string]string
+		want       string // file:line; "" when nothing is lost
+	}{
+		{"no backend", makes, Project{}, nil, "a/main.tf:0"},
+		{"a remote one", backend(`"s3" {}`), Project{}, nil, ""},
+		{"a cloud block", "terraform {\n cloud {}\n}", Project{}, nil, ""},
+		{"local without a path", backend(`"local" {}`), Project{}, nil, "a/main.tf:2"},
+		{"local with a relative path", backend(`"local" { path = "../states/x" }`), Project{}, nil, "a/main.tf:2"},
+		{"local with an absolute path", backend(`"local" { path = "/states/x" }`), Project{}, nil, ""},
+		{"the server gives the path", backend(`"local" {}`), Project{}, map[string]string{"path": "/states/x"}, ""},
+		{"the server's path is relative", backend(`"local" { path = "/x" }`), Project{}, map[string]string{"path": "x"}, "a/main.tf:2"},
+		{"another workspace has its own directory", backend(`"local" { path = "/states/x" }`), Project{Workspace: "prod"}, nil, "a/main.tf:2"},
+		{"which is absolute", backend(`"local" { workspace_dir = "/states" }`), Project{Workspace: "prod"}, nil, ""},
+		{"a file with a mistake", "resource {", Project{}, nil, ""},
+		{"two backends", backend(`"s3" {}`) + backend(`"s3" {}`), Project{}, nil, ""},
+		{"a root from elsewhere", makes, Project{FromModule: "git::https://example.com/x"}, nil, ""},
+		{"another directory", makes, Project{Dir: "b"}, nil, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.project.Dir == "" {
+				tt.project.Dir = "a"
+			}
+			got := ""
+			if why, lost := graphOf(t, newTree(map[string]string{"a/main.tf": tt.text})).Lost(tt.project, tt.settings); lost {
+				got = fmt.Sprintf("%s:%d", why.File, why.Line)
+			}
+			if got != tt.want {
+				t.Errorf("lost because of %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	files := map[string]string{"lost/main.tf": makes, "reads/main.tf": "terraform {\n  backend \"s3\" {}\n}\nlocals { x = file(var.x) }", "live/test/main.tf": "terraform {\n  backend \"s3\" {}\n}\n"}
+	for _, dir := range []string{"a", "b", "c"} {
+		files[dir+"/main.tf"] = "terraform {\n  backend \"s3\" {\n    bucket = \"x\"\n    key = \"terraform.tfstate\"\n    workspace_key_prefix = \"" + dir + "\"\n  }\n}\n"
+	}
+	tree := newTree(files)
+	golden(t, "testdata/warnings.golden", Warnings(mustLoad(t, tree, tree), graphOf(t, tree)).Error()+"\n")
+	named := mustParse(t, "version: 1\nprojects: [{name: a, dir: a, workspace: x}, {name: b, dir: b, workspace: x}, {name: a2, dir: a, workspace: y}]\n")
+	if got := Warnings(named, graphOf(t, tree)); len(got) != 0 {
+		t.Errorf("projects with workspaces of their own: %v", got)
+	}
+}
+
+// Keys that people bring from other tools are told what they are called here.
+func TestKeysOfOtherTools(t *testing.T) {
+	_, err := Parse(ConfigFile, []byte("version: 1\nautomerge: true\nprojects:\n- name: a\n  dir: a\n  autoplan: {when_modified: [x]}\n  terraform_version: v1.5.0\n  apply_requirements: [approved]\n  depends_on: [b]\n"))
+	want := `lockkeeper.yml:2: automerge: is not a key; the server's config decides that (docs/server-config.md); remove it
+lockkeeper.yml:6: projects[0].autoplan: is not a key; did you mean when_changed?
+lockkeeper.yml:7: projects[0].terraform_version: is not a key; did you mean terraform?
+lockkeeper.yml:8: projects[0].apply_requirements: is not a key; the server's config decides that (docs/server-config.md); remove it
+lockkeeper.yml:9: projects[0].depends_on: is not a key; did you mean after?`
+	if err == nil || err.Error() != want {
+		t.Errorf("mistakes:\n%v\nwant\n%s", err, want)
+	}
+}
+
+func TestForeignChanges(t *testing.T) {
+	files := map[string]string{
+		"live/terragrunt.hcl": "", "live/inputs.yml": "", "mods/x/main.tf": makes, "tfroot/main.tf": makes, "root.hcl": "", "app/cdktf.json": "{}", "app/src/main.ts": "",
+		"tofu/main.tofu": makes, "both/main.tf": makes, "both/more.tofu": makes, "tests/x/terragrunt.hcl": "",
+	}
+	cfg := Config{Projects: []Project{{Name: "tfroot", Dir: "tfroot"}, {Name: "tofu", Dir: "tofu"}, {Name: "both", Dir: "both"}}}
+	withTofu := Config{Projects: []Project{{Name: "tofu", Dir: "tofu", Tofu: "1.10.x"}}}
+	excludes := Config{Discover: &Discover{Exclude: []string{"live", "app"}}}
+	tests := []struct {
+		name    string
+		cfg     Config
+		changed string
+		tofu    bool
+		want    string
+	}{
+		{"a unit", cfg, "live/terragrunt.hcl", false, "Terragrunt"},
+		{"the root", cfg, "root.hcl", false, "Terragrunt"},
+		{"a file beside a unit", cfg, "live/inputs.yml", false, "Terragrunt"},
+		{"a document beside a unit", cfg, "live/README.md", false, ""},
+		{"a module of units", Config{}, "mods/x/main.tf", false, "Terragrunt"},
+		{"a project", cfg, "tfroot/main.tf", false, ""},
+		{"something else", cfg, "docs/x.txt", false, ""},
+		{"CDKTF in any language", cfg, "app/src/main.ts", false, "CDKTF"},
+		{"what something else plans", excludes, "live/terragrunt.hcl", false, ""},
+		{"and CDKTF", excludes, "app/cdktf.json", false, ""},
+		{"a fixture", cfg, "tests/x/terragrunt.hcl", false, ""},
+		{"tofu without tofu", cfg, "tofu/main.tofu", false, "OpenTofu"},
+		{"beside Terraform", cfg, "both/more.tofu", false, "OpenTofu"},
+		{"a version of tofu", withTofu, "tofu/main.tofu", false, ""},
+		{"a server of tofu", cfg, "tofu/main.tofu", true, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			g := graphOf(t, newTree(files))
+			changed := []string{tt.changed}
+			got := ""
+			for _, f := range ForeignChanges(tt.cfg, g, changed, Affected(tt.cfg, g, changed, "main"), tt.tofu) {
+				got += f.Tool
+			}
+			if got != tt.want {
+				t.Errorf("%s is for %q, want %q", tt.changed, got, tt.want)
+			}
+		})
+	}
+}

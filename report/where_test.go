@@ -1,0 +1,29 @@
+package report
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// A directory in another script has a name in Latin letters; people see the directory beside it.
+func TestDirectoryIsShownWhereTheNameDoesNotSayIt(t *testing.T) {
+	of := func(name, dir string) group {
+		s := run.Standing{Project: name}
+		s.Plan.Document.Project = run.JobProject{Name: name, Dir: dir}
+		return group{standings: []run.Standing{s}}
+	}
+	for _, tt := range []struct{ name, dir, want string }{
+		{"dong-jing", "東京", "dong-jing (`東京`)"}, {"infra-set", "инфра/сеть", "infra-set (`инфра/сеть`)"}, {"network-prod", "infra/network", "network-prod"}, {"root", ".", "root"},
+		{"infra-app", "infra/App", "infra-app"}, {"orders", "services/shop/infra", "orders (`services/shop/infra`)"},
+	} {
+		g := of(tt.name, tt.dir)
+		if got := g.names(name) + g.where(nameCode); got != tt.want {
+			t.Errorf("%s in %s is %q, want %q", tt.name, tt.dir, got, tt.want)
+		}
+	}
+	if got := of("x", "<b>`a`").where(htmlName); strings.Contains(got, "<b>") {
+		t.Errorf("a directory is written raw: %s", got)
+	}
+}

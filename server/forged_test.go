@@ -1,0 +1,143 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// forgedEvents are what somebody who knows the webhook secret may make up: all
+// that a handler takes, in the name of somebody who may do everything. run is
+// that of the check runs' buttons.
+func forgedEvents(t *testing.T, run string) map[string][]byte {
+	out := map[string][]byte{
+		"ping zen": payload(t, m{"zen": "x"}), "push to the branch": pushEvent(t),
+		"issue_comment edited": comment(t, "/apply", func(e m) { e["action"] = "edited" }),
+		"pull_request edited":  pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": "dev"}}} }),
+		"pull_request merged":  pullEvent(t, "closed", func(e m) { e["pull_request"].(m)["merged"] = true }),
+		"pull_request pushed": pullEvent(t, "synchronize", func(e m) {
+			e["pull_request"].(m)["head"].(m)["sha"] = "other"
+		}),
+		"check_run completed":          checkEvent(t, "completed", "", 15368, ""),
+		"pull_request_review requests": reviewEvent(t, "submitted", "changes_requested", "rui"),
+		"check_suite rerequested":      suiteEvent(t, "rerequested", appID),
+	}
+	for _, line := range []string{"/plan", "/apply", "/unlock", "/unlock a reason=x", "/cancel", "/status", "/why", "/help", "/nope x=y"} {
+		out["issue_comment "+line] = comment(t, line)
+	}
+	for _, action := range []string{"opened", "reopened", "ready_for_review", "synchronize", "closed", "labeled"} {
+		out["pull_request "+action] = pullEvent(t, action)
+	}
+	for _, action := range []string{"submitted", "edited", "dismissed"} {
+		out["pull_request_review "+action] = reviewEvent(t, action, "dismissed", "rui")
+	}
+	for _, action := range []string{"checks_requested", "destroyed"} {
+		out["merge_group "+action] = groupEvent(t, action)
+	}
+	for _, button := range []string{"plan", "apply", "unlock"} {
+		out["check_run "+button] = checkEvent(t, "requested_action", run, appID, button)
+	}
+	out["check_run rerequested"] = checkEvent(t, "rerequested", run, appID, "")
+	for _, event := range []string{"installation", "installation_repositories"} {
+		for _, action := range []string{"created", "deleted", "removed", "suspend"} {
+			out[event+" "+action] = payload(t, m{"action": action, "sender": user("rui")})
+		}
+	}
+	return out
+}
+
+// A valid signature and nothing behind it at GitHub: nothing is released, ended
+// or stopped, and what becomes a run is one that reads again who asked, or that a
+// push makes anyway.
+func TestForgeNoEventChangesAnything(t *testing.T) {
+	taken := map[string]bool{}
+	for name, body := range forgedEvents(t, "planned") {
+		event, _, _ := strings.Cut(name, " ")
+		taken[event] = true
+		for _, limited := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s limited %t", name, limited), func(t *testing.T) { forged(t, event, body, limited) })
+		}
+	}
+	for _, h := range (&Base{}).Handlers() {
+		for _, event := range h.Handles() {
+			if !taken[event] {
+				t.Errorf("no %s is made up here", event)
+			}
+		}
+	}
+}
+
+func forged(t *testing.T, event string, body []byte, limited bool) {
+	now := noon
+	clock := func() time.Time { return now }
+	api := &deliveriesAPI{list: []sent{{guid: "another", at: noon, payload: body, event: event}}}
+	f := newFixture(t, func(b *Base) {
+		p := api.presses(t, clock)
+		b.Now, b.Pressed, b.Sent, b.PlansLimited = clock, p.Confirm, p.Sent, limited
+		b.Written = func(context.Context, run.Repository, int, int64, string, string) (bool, error) { return false, nil }
+		b.Reviewed = func(context.Context, run.Repository, int, int64, string) (bool, error) { return false, nil }
+	})
+	f.locks.Locks = []run.Lock{locked("a", 3)}
+	f.posted("plan apply unlock")
+	there := []run.Run{
+		f.applying(),
+		{ID: "planned", Key: "planned", Kind: run.KindPlan, State: run.StateSucceeded, HeadSHA: "aaa", BaseRef: "main"},
+		{ID: "queued", Key: "queued", Kind: run.KindPlan, Trigger: run.TriggerQueue, State: run.StateRunning, HeadSHA: "aaa", BaseRef: "main"},
+	}
+	for _, r := range there[1:] {
+		r.Repository, r.PullRequest = run.Repository{ID: 7}, 3
+		if _, err := f.store.CreateRun(t.Context(), r, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.deliver("g", event, body)
+	for range 40 { // longer than GitHub is given to confirm
+		f.act(now)
+		now = now.Add(5 * time.Second)
+	}
+	for _, asked := range f.runs.asked {
+		if asked != "judge 7/3" && asked != "supersede 7/3 aaa" { // both go by what GitHub says now
+			t.Errorf("asked for %q", asked)
+		}
+	}
+	for _, r := range f.pullRuns() {
+		switch {
+		case slices.ContainsFunc(there, func(x run.Run) bool { return x.ID == r.ID }):
+		case r.Trigger == run.TriggerComment && r.CommentID != 0 && r.Comment != "": // read again when it is prepared
+		case r.Trigger == run.TriggerPush && r.Kind == run.KindPlan && r.HeadSHA != "" && !limited: // of the head that there is, or not at all
+		default:
+			t.Errorf("a %s by %s of %s is a run: %s", r.Kind, r.Trigger, r.Actor, r.Key)
+		}
+	}
+	for _, said := range f.said() {
+		if said == "reaction +1" || strings.HasPrefix(said, "reply Released") {
+			t.Errorf("said %q", said)
+		}
+	}
+}
+
+// What GitHub did send is acted on, the first time and when it sends it again
+// because the server was away.
+func TestWhatGitHubSentIsConfirmed(t *testing.T) {
+	body := groupEvent(t, "checks_requested")
+	for name, list := range map[string][]sent{
+		"once":           {{guid: "g", at: noon, payload: body, event: "merge_group"}},
+		"again, later":   {{guid: "g", at: noon, again: true, payload: body, event: "merge_group"}, {guid: "g", at: noon.Add(-time.Hour), payload: body, event: "merge_group"}},
+		"again, alone":   {{guid: "g", at: noon, again: true, payload: body, event: "merge_group"}},
+		"of other facts": {{guid: "g", at: noon, payload: groupEvent(t, "checks_requested", func(g m) { g["base_sha"] = "other" }), event: "merge_group"}},
+		"another event":  {{guid: "g", at: noon, payload: body, event: "pull_request"}},
+	} {
+		api := &deliveriesAPI{list: list}
+		err := api.presses(t, func() time.Time { return noon }).Sent(t.Context(), "merge_group", "g", body, noon)
+		not, refused := errors.AsType[*NotPressed](err)
+		if want := strings.HasPrefix(name, "o") && name != "once" || name == "another event"; refused != want || refused && !not.Forged || !refused && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
