@@ -207,6 +207,14 @@ discover:
 	golden(t, "testdata/discover/mistakes.golden", err.Error()+"\n")
 }
 
+func TestValidateOfWhatWasFound(t *testing.T) {
+	tree := newTree(map[string]string{ConfigFile: "version: 1\ndiscover:\n  include:\n  - {dir: a/*, var_files: [x.tfvars]}\n", "a/b/main.tf": makes})
+	err := Validate(mustLoad(t, tree, tree), graphOf(t, tree))
+	if want := `lockkeeper.yml:2: discover.var_files[0]: "x.tfvars" is not there; it is looked for at "a/b/x.tfvars"`; err == nil || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+}
+
 // A pattern without placeholders matches what the library that exclude uses matches.
 func TestPatternsAgreeWithGlobs(t *testing.T) {
 	part := rapid.SampledFrom([]string{"a", "b", "ab", "*", "a*", "?", "**"})

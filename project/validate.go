@@ -38,6 +38,9 @@ type validation struct {
 
 func (v *validation) project(i int, p Project) {
 	at := fmt.Sprintf("projects[%d]", i)
+	if p.Found {
+		at = "discover"
+	}
 	if v.graph.missing(p) {
 		v.note(at+".dir", "%s holds no Terraform file", quote(p.Dir))
 	}
@@ -65,7 +68,11 @@ func (v *validation) files(key string, p Project, names []string) {
 }
 
 func (v *validation) note(key, format string, args ...any) {
-	v.problems = append(v.problems, Problem{File: v.cfg.Source, Line: v.cfg.lines[key], Key: key, Message: fmt.Sprintf(format, args...)})
+	line := v.cfg.lines[key]
+	if line == 0 {
+		line = v.cfg.lines["discover"] // what was found has no line of its own
+	}
+	v.problems = append(v.problems, Problem{File: v.cfg.Source, Line: line, Key: key, Message: fmt.Sprintf(format, args...)})
 }
 
 // reaches tells that a Terraform file is loaded by one of the projects.

@@ -73,6 +73,31 @@ func TestEachLineOfADiffHasItsSign(t *testing.T) {
 	}
 }
 
+func TestEachLineOfATextHasItsSign(t *testing.T) {
+	s := changes(change(run.ActionUpdate, "a", run.Attribute{Path: "p\nq", Lines: "-a\u2028b\n c\u2029+ d\n\n#e\n+f"}, run.Attribute{Path: "r", Note: "n\n+ m"}))
+	text, _ := diff(&s, 10_000)
+	const want = "! a will be changed\n" +
+		"      p q = <<EOT\n-         a\n-         b\n          c\n          + d\n\n#         e\n+         f\n      EOT\n" +
+		"#     r: n + m\n"
+	if got := markdown.Clean(text); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// A resource that is forgotten stays, so nothing of it is red.
+func TestWhatIsForgottenIsNotShownAsDestroyed(t *testing.T) {
+	s := changes(change(run.ActionForget, "a.b", run.Attribute{Path: "name", Before: "<<EOT\nx\nEOT"}, run.Attribute{Path: "size", Before: "1"}))
+	text, _ := diff(&s, 10_000)
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "-") || strings.HasPrefix(line, "+") {
+			t.Errorf("%q in:\n%s", line, text)
+		}
+	}
+	if !strings.Contains(text, "forgotten, not destroyed") || !strings.Contains(text, "      size = 1\n") {
+		t.Errorf("got:\n%s", text)
+	}
+}
+
 func TestRowsThatDoNotFitAreAddedUp(t *testing.T) {
 	f := newFixture("rt")
 	for i := range 900 {

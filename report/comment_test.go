@@ -49,6 +49,30 @@ func eight() *fixture {
 	return f.planned("data-prod", "prod", run.Summary{Changes: []run.Change{service}, Counts: run.Counts{Import: 1, Move: 2}})
 }
 
+// parts1 has changes in parts of values.
+func parts1() *fixture {
+	rules := change(run.ActionUpdate, "aws_security_group.web",
+		run.Attribute{Path: "ingress[1].from_port", Before: "443", After: "9443"}, run.Attribute{Path: "ingress[1].to_port", Before: "443", After: "9443"},
+		run.Attribute{Path: "ingress[4]", Before: "{\n  cidr_blocks = [\"10.2.0.0/16\"]\n  description = \"admin\"\n  from_port = 8080\n}"})
+	policy := change(run.ActionUpdate, "aws_iam_policy.deploy",
+		run.Attribute{Path: "jsondecode(policy).Statement[1]", Note: `Sid = "Buckets"`},
+		run.Attribute{Path: "jsondecode(policy).Statement[1].Action", Before: `["s3:GetObject"]`, After: `["s3:*"]`},
+		run.Attribute{Path: "jsondecode(policy).Statement[10]", Note: `Sid = "Queues"`},
+		run.Attribute{Path: "jsondecode(policy).Statement[10].Resource", Before: `"arn:aws:sqs:::jobs"`, After: `"*"`})
+	listener := change(run.ActionUpdate, "aws_lb_listener.https",
+		run.Attribute{Path: "default_action", Note: "1 element is at another place: [2] → [0]"},
+		run.Attribute{Path: "rules_json", Note: "the same JSON value, written in another way"})
+	instance := run.Change{Address: "aws_instance.worker", Type: "aws_instance", Action: run.ActionReplace, Reason: "a changed attribute cannot be updated in place",
+		Diff: []run.Attribute{{Path: "user_data", ForcesReplace: true,
+			Lines: " #!/bin/sh\n set -eu\n-apt-get install -y docker\n+apt-get install -y docker containerd\n systemctl enable docker\n \n # the agent\n#(48 unchanged lines)\n . /etc/agent\n-exec agent --verbose\n+exec agent"}}}
+	forgotten := change(run.ActionForget, "aws_s3_bucket.archive", run.Attribute{Path: "bucket", Before: `"acme-archive"`}, run.Attribute{Path: "tags.team", Before: `"data"`})
+	return newFixture("rp").planned("network-prod", "prod", run.Summary{
+		Version: run.SummaryVersion, Changes: []run.Change{instance, policy, listener, rules, forgotten},
+		Outputs: []run.OutputChange{{Name: "zones", Action: run.ActionUpdate, Diff: []run.Attribute{{Path: "output.zones[3]", After: `"eu-west-1d"`}}}},
+		Checks:  []run.CheckFinding{{Address: "check.certificate", Status: "unknown"}, {Address: "check.health", Status: "error", Message: "The name does not resolve."}},
+	})
+}
+
 func running() *fixture {
 	f := newFixture("r2").planned("app-dev", "dev", changes(queue))
 	f.run.State, f.run.FinishedAt = run.StateRunning, time.Time{}
@@ -106,9 +130,11 @@ func withText(s string) *fixture {
 		Changes: []run.Change{
 			{Address: "a" + s, Action: run.ActionDestroy, Reason: s, MovedFrom: s, Diff: []run.Attribute{{Path: s, Before: "b" + s}}},
 			{Address: "a" + s, Action: run.ActionUpdate, Diff: []run.Attribute{{Path: "a", Before: "1\n```\n</details>", After: s, ForcesReplace: true}}},
+			{Address: "a" + s, Action: run.ActionUpdate, Diff: []run.Attribute{{Path: s, Lines: "-" + s + "\n " + s + "\n" + s}, {Path: s, Note: s, ForcesReplace: true}, {Note: s}}},
+			{Address: "a" + s, Action: run.ActionForget, Diff: []run.Attribute{{Path: s, Before: s}}},
 			{Address: "a" + s, Action: run.Action(s)},
 		},
-		Outputs:  []run.OutputChange{{Name: s, Before: s, After: s}},
+		Outputs:  []run.OutputChange{{Name: s, Before: s, After: s}, {Name: s, Diff: []run.Attribute{{Path: s, Lines: "+" + s}, {Path: s, Note: s}}}},
 		Warnings: []string{s}, Drift: []string{s}, Checks: []run.CheckFinding{{Address: s, Status: s, Message: s}}, Digest: "d" + s,
 	})
 	f.outputs[f.run.Jobs[0].ID] = "o" + s
@@ -142,6 +168,7 @@ func goldenViews() map[string]View {
 	return map[string]View{
 		"no_op":           newFixture("rn").planned("app-dev", "dev", noChange).planned("app-prod", "prod", noChange).view(),
 		"no_op_one":       newFixture("rn").planned("app-dev", "dev", noChange).view(),
+		"parts":           parts1().view(),
 		"one":             newFixture("ro").planned("network-prod", "prod", changes(balancer, service, queue)).view(),
 		"eight":           eight().view(),
 		"equal":           newFixture("re").planned("app-dev", "dev", changes(queue)).planned("app-qa", "qa", changes(queue)).planned("app-prod", "prod", changes(queue, topic)).view(),

@@ -16,6 +16,9 @@ const (
 	shownFindings = 10    // checks, warnings and drifted addresses of a project
 )
 
+// checkUnknown is the status of a check block that reads what an apply makes.
+const checkUnknown = "unknown"
+
 // diffs folds the diff of each group into the budget. When not all fit, those
 // of the later groups are left out as a whole; of the others, long ones are cut
 // between two resources. Either is counted.
@@ -135,7 +138,7 @@ func diff(s *run.Summary, room int) (text string, left int) {
 		b.WriteString(attributes)
 	}
 	for _, o := range s.Outputs {
-		lines := valueLines("output."+o.Name, o.Before, o.After, "")
+		lines := outputLines(o)
 		if b.Len()+len(lines) > room {
 			b.WriteString("# the rest of the outputs is left out for size\n")
 			break
@@ -143,6 +146,17 @@ func diff(s *run.Summary, room int) (text string, left int) {
 		b.WriteString(lines)
 	}
 	return b.String(), 0
+}
+
+func outputLines(o run.OutputChange) string {
+	if len(o.Diff) == 0 {
+		return valueLines(oneLine("output."+o.Name), o.Before, o.After, "")
+	}
+	var b strings.Builder
+	for _, a := range o.Diff {
+		b.WriteString(attribute("", a))
+	}
+	return b.String()
 }
 
 // resourceLine says what happens to a resource. GitHub colours a line of a diff
@@ -180,37 +194,79 @@ func attributeLines(c run.Change) string {
 	}
 	var b strings.Builder
 	for _, a := range c.Diff {
-		after := ""
-		if a.ForcesReplace {
-			after = "  # forces replacement"
+		if c.Action == run.ActionForget {
+			b.WriteString(signed(" ", attributeIndent+pathOf(a)+" = ", a.Before, ""))
+			continue
 		}
-		b.WriteString(valueLines("    "+oneLine(markdown.Limit(a.Path, shownAddress)), a.Before, a.After, after))
+		b.WriteString(attribute(attributeIndent, a))
 	}
+	return b.String()
+}
+
+const attributeIndent = "    "
+
+func pathOf(a run.Attribute) string { return oneLine(markdown.Limit(a.Path, shownAddress)) }
+
+// attribute writes what changes in a part of a value, and why that matters.
+func attribute(indent string, a run.Attribute) string {
+	what, remark := indent+pathOf(a), ""
+	if a.ForcesReplace {
+		remark = "  # forces replacement"
+	}
+	switch {
+	case a.Note != "" && a.Path == "":
+		return signed("#", indent, oneLine(a.Note), "")
+	case a.Note != "":
+		return signed("#", what+": ", oneLine(a.Note), remark)
+	case a.Lines != "":
+		return textLines(indent, what, a.Lines, remark)
+	}
+	return valueLines(what, a.Before, a.After, remark)
+}
+
+// textLines writes the changed lines of a text with those around them.
+func textLines(indent, what, lines, remark string) string {
+	var b strings.Builder
+	b.WriteString("  " + what + " = <<EOT" + remark + "\n")
+	for line := range strings.SplitSeq(strings.TrimSuffix(markdown.Limit(lines, shownValue), "\n"), "\n") {
+		sign := " "
+		if line != "" && strings.Contains("-+# ", line[:1]) {
+			sign, line = line[:1], line[1:]
+		}
+		for part := range strings.SplitSeq(markdown.Clean(line), "\n") {
+			b.WriteString(signed(sign, indent+attributeIndent, part, ""))
+		}
+	}
+	b.WriteString("  " + indent + "EOT\n")
 	return b.String()
 }
 
 // valueLines writes a value before and after, each line with its sign.
 func valueLines(what, before, after, remark string) string {
-	var b strings.Builder
-	add := func(sign, value, remark string) {
-		if value == "" {
-			return
-		}
-		lines := strings.Split(markdown.Clean(markdown.Limit(value, shownValue)), "\n")
-		lines[0] = what + " = " + lines[0]
-		lines[len(lines)-1] += remark
-		for i, l := range lines {
-			if i > 0 {
-				l = "    " + l
-			}
-			b.WriteString(strings.TrimRight(sign+" "+l, " ") + "\n")
-		}
-	}
+	was, is := "", ""
 	if after == "" {
-		add("-", before, remark)
+		was = remark
 	} else {
-		add("-", before, "")
-		add("+", after, remark)
+		is = signed("+", what+" = ", after, remark)
+	}
+	if before == "" {
+		return is
+	}
+	return signed("-", what+" = ", before, was) + is
+}
+
+// signed writes a text so that each of its lines has a sign. GitHub colours a
+// line of a diff by it.
+func signed(sign, what, text, remark string) string {
+	lines := strings.Split(markdown.Clean(markdown.Limit(text, shownValue)), "\n")
+	lines[0] = what + lines[0]
+	lines[len(lines)-1] += remark
+	var b strings.Builder
+	for i, l := range lines {
+		if i > 0 {
+			l = attributeIndent + l
+		}
+		b.WriteString(strings.TrimRight(sign+" "+l, " ") + "\n")
 	}
 	return b.String()
 }
@@ -222,8 +278,7 @@ func aside(g group, room int) string {
 		policy = append(policy, markdown.Text(markdown.Limit(w, shownNote)))
 	}
 	for _, c := range g.summary.Checks {
-		checks = append(checks, markdown.Code(markdown.Limit(c.Address, shownAddress))+" "+
-			name(c.Status)+": "+markdown.Text(markdown.Limit(c.Message, shownNote)))
+		checks = append(checks, checked(c))
 	}
 	for _, w := range g.summary.Warnings {
 		warnings = append(warnings, markdown.Text(markdown.Limit(w, shownNote)))
@@ -252,6 +307,25 @@ func aside(g group, room int) string {
 		}
 	}
 	return b.String()
+}
+
+// checked says in a sentence what came of a check block or a condition.
+func checked(c run.CheckFinding) string {
+	what := markdown.Code(markdown.Limit(c.Address, shownAddress))
+	switch c.Status {
+	case checkUnknown:
+		what = "whether " + what + " holds is known only after apply"
+	case "fail":
+		what += " failed"
+	case "error":
+		what += " could not be checked"
+	default:
+		what += " " + name(c.Status)
+	}
+	if c.Message != "" {
+		what += ": " + markdown.Text(markdown.Limit(c.Message, shownNote))
+	}
+	return what
 }
 
 func htmlName(s string) string { return markdown.HTML(markdown.Limit(s, shownName)) }

@@ -117,9 +117,15 @@ func findings(g group) string {
 	if g.summary == nil {
 		return ""
 	}
+	unknown := 0
+	for _, c := range g.summary.Checks {
+		if c.Status == checkUnknown {
+			unknown++
+		}
+	}
 	var out []string
 	for _, part := range []part{
-		{len(g.summary.Checks), "failed check"}, {len(g.summary.Warnings), "warning"}, {len(g.summary.Drift), "drifted resource"},
+		{len(g.summary.Checks) - unknown, "failed check"}, {unknown, "unknown check"}, {len(g.summary.Warnings), "warning"}, {len(g.summary.Drift), "drifted resource"},
 	} {
 		if part.n > 0 {
 			out = append(out, many(part.n, part.text))

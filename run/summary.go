@@ -69,23 +69,29 @@ type Change struct {
 	Omitted   bool        `json:"omitted,omitempty"` // Diff was left out for size
 }
 
-// Attribute is one changed attribute of a resource. Before and After are
-// HCL-like renderings: "(sensitive value)" for what is masked, "(known after
-// apply)" for what is not known, empty for what does not exist on that side.
-// They may hold line breaks.
+// Attribute is one changed attribute of a resource, or a part of one. It has
+// Before and After, or Lines, or Note.
+//
+// Before and After are HCL-like renderings: "(sensitive value)" for what is
+// masked, "(known after apply)" for what is not known, empty for what does not
+// exist on that side. They may hold line breaks.
 type Attribute struct {
 	Path          string `json:"path"`
 	Before        string `json:"before,omitempty"`
 	After         string `json:"after,omitempty"`
+	Lines         string `json:"lines,omitempty"` // of a text: each begins with - before, + after, a blank for both, # for what is left out
+	Note          string `json:"note,omitempty"`  // what there is to say of it in words, where no value changes
 	ForcesReplace bool   `json:"forces_replace,omitempty"`
 }
 
-// OutputChange is one changed output value of the root module.
+// OutputChange is one changed output value of the root module. What changes is
+// in Diff where only a part of the value does.
 type OutputChange struct {
-	Name   string `json:"name"`
-	Action Action `json:"action"`
-	Before string `json:"before,omitempty"`
-	After  string `json:"after,omitempty"`
+	Name   string      `json:"name"`
+	Action Action      `json:"action"`
+	Before string      `json:"before,omitempty"`
+	After  string      `json:"after,omitempty"`
+	Diff   []Attribute `json:"diff,omitempty"` // paths begin with output.<name>
 }
 
 // CheckFinding is a failed or unknown check block or condition.

@@ -3,6 +3,7 @@ package summary
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/run"
@@ -56,6 +57,9 @@ func (p *projector) resource(rc resourceChange) error {
 		Address: rc.Address, Type: rc.Type, Action: action,
 		Reason: reasons[rc.ActionReason], Importing: importing,
 	}
+	if action == run.ActionReplace && slices.Contains(rc.Change.Actions, "forget") {
+		c.Reason = strings.TrimPrefix(c.Reason+"; the old object is forgotten, not destroyed", "; ")
+	}
 	if rc.Deposed != "" {
 		c.Address += " (deposed " + rc.Deposed + ")"
 	}
@@ -64,11 +68,12 @@ func (p *projector) resource(rc resourceChange) error {
 	}
 	p.count(c)
 	if p.withValues {
-		diff, err := p.diff(rc.Change)
+		diff, sum, err := p.diff(location{}, rc.Change)
 		if err != nil {
 			return fmt.Errorf("%s: %w", rc.Address, err)
 		}
 		c.Diff = diff
+		p.whole[c.Address] = sum
 	} else {
 		c.Omitted = action != run.ActionNone
 	}
@@ -111,13 +116,16 @@ func (p *projector) outputs(d *json.Decoder) error {
 		if action == run.ActionNone {
 			continue
 		}
-		n, err := decode(c)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
 		out := run.OutputChange{Name: name, Action: action}
 		if p.withValues {
-			out.Before, out.After = renderer{p.text}.pair(n)
+			diff, sum, err := p.diff(location{}.key("output").key(name), c)
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			out.Diff, p.whole["output."+name] = diff, sum
+			if len(diff) == 1 && diff[0].Lines == "" && diff[0].Note == "" && diff[0].Path == "output."+name {
+				out.Before, out.After, out.Diff = diff[0].Before, diff[0].After, nil
+			}
 		}
 		p.sum.Outputs = append(p.sum.Outputs, out)
 		p.sum.Counts.Outputs++

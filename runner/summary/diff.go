@@ -3,7 +3,6 @@ package summary
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -19,6 +18,8 @@ type node struct {
 	before, after                   any
 	beforeSensitive, afterSensitive any
 	unknown                         any
+	gone, added                     bool // not there after, not there before: more than null
+	kept                            bool // there on both sides, if only as null
 }
 
 func decode(c change) (node, error) {
@@ -45,56 +46,61 @@ func decode(c change) (node, error) {
 	return n, nil
 }
 
-func (p *projector) diff(c change) ([]run.Attribute, error) {
+// diff lists what changes at root, and the digest of all of it.
+func (p *projector) diff(root location, c change) ([]run.Attribute, string, error) {
 	n, err := decode(c)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	d := differ{render: renderer{p.text}, replace: c.ReplacePaths}
-	d.walk(nil, n)
-	return d.out, nil
+	d := newDiffer(renderer{p.text}, c.ReplacePaths)
+	d.walk(root, n.withMarksShared())
+	d.finish()
+	return d.out, d.sum(), nil
 }
 
-// differ collects the changed attributes of one resource.
-type differ struct {
-	render  renderer
-	replace [][]any
-	out     []run.Attribute
-}
+// maxDepth is how far down values are compared part by part. What lies deeper
+// is compared as a whole.
+const maxDepth = 32
 
 // walk goes down to the smallest parts that differ and can be told by path, in
 // the order of their names.
-func (d *differ) walk(at []any, n node) {
-	masked := isTrue(n.beforeSensitive) || isTrue(n.afterSensitive)
+func (d *differ) walk(at location, n node) {
 	if n.same() {
+		d.marking(at, n)
 		return
 	}
-	if !masked && !isTrue(n.unknown) {
-		if keys, ok := n.keys(len(at) == 0); ok {
-			for _, k := range keys {
-				d.walk(append(slices.Clone(at), k), n.key(k))
-			}
-			return
-		}
-		if size, ok := n.length(); ok {
-			for i := range size {
-				d.walk(append(slices.Clone(at), json.Number(strconv.Itoa(i))), n.index(i))
-			}
-			return
-		}
+	if !n.masked() && !isTrue(n.unknown) && len(at.after) < maxDepth && (d.object(at, n) || d.list(at, n) || d.text(at, n)) {
+		return
 	}
-	a := run.Attribute{Path: d.render.path(at), ForcesReplace: d.forces(at)}
-	a.Before, a.After = d.render.pair(n)
-	d.out = append(d.out, a)
+	d.value(at, n)
 }
 
 // same reports that nothing changes here, as far as one can know.
 func (n node) same() bool {
-	return reflect.DeepEqual(n.before, n.after) && !anyTrue(n.unknown)
+	return reflect.DeepEqual(n.before, n.after) && n.gone == n.added && !anyTrue(n.unknown)
 }
 
-// keys lists the keys of an object that can be told apart key by key: it is
-// there on both sides, or is the resource itself.
+// masked reports that both sides are secret: the value is the same secret
+// whether or not one side says so.
+func (n node) masked() bool { return isTrue(n.beforeSensitive) || isTrue(n.afterSensitive) }
+
+// object compares key by key what is an object on both sides, or is the
+// resource itself.
+func (d *differ) object(at location, n node) bool {
+	keys, ok := n.keys(len(at.after) == 0)
+	if !ok {
+		return false
+	}
+	for _, k := range keys {
+		child := n.key(k)
+		if len(at.after) == 0 {
+			child.gone, child.added, child.kept = false, false, false // a schema's attributes are always there
+		}
+		d.walk(at.key(k), child)
+	}
+	return true
+}
+
 func (n node) keys(top bool) ([]string, bool) {
 	before, ok1 := n.before.(map[string]any)
 	after, ok2 := n.after.(map[string]any)
@@ -113,38 +119,90 @@ func (n node) keys(top bool) ([]string, bool) {
 }
 
 func (n node) key(k string) node {
+	before, _ := n.before.(map[string]any)
+	after, _ := n.after.(map[string]any)
+	_, was := before[k]
+	_, is := after[k]
+	unknown := child(n.unknown, k)
 	return node{
-		before: child(n.before, k), after: child(n.after, k),
+		before: before[k], after: after[k],
 		beforeSensitive: child(n.beforeSensitive, k), afterSensitive: child(n.afterSensitive, k),
-		unknown: child(n.unknown, k),
+		unknown: unknown,
+		gone:    !is && !anyTrue(unknown), added: !was, kept: was && is,
 	}
 }
 
-// length is that of a list of objects or lists that has the same length on both
-// sides. Other lists are told as a whole: by index, one inserted element would
-// look as if everything after it changed.
-func (n node) length() (int, bool) {
-	before, ok1 := n.before.([]any)
-	after, ok2 := n.after.([]any)
-	if !ok1 || !ok2 || len(before) != len(after) || len(before) == 0 {
-		return 0, false
+// element is the before's i-th and the after's j-th element, either of which
+// may be -1 for none.
+func (n node) element(i, j int) node {
+	return node{
+		before: element(n.before, i), after: element(n.after, j),
+		beforeSensitive: element(n.beforeSensitive, i), afterSensitive: element(n.afterSensitive, j),
+		unknown: element(n.unknown, j),
+		gone:    j < 0, added: i < 0, kept: i >= 0 && j >= 0,
 	}
-	for _, v := range before {
-		switch v.(type) {
-		case map[string]any, []any:
-		default:
-			return 0, false
+}
+
+// text compares two strings: JSON documents by their parts, and others by their
+// lines where there are several.
+func (d *differ) text(at location, n node) bool {
+	before, ok1 := n.before.(string)
+	after, ok2 := n.after.(string)
+	if !ok1 || !ok2 {
+		return false
+	}
+	before, after = d.render.text(before), d.render.text(after)
+	if before == after { // only what is redacted differs
+		d.add(at, run.Attribute{Before: sensitive, After: sensitive}, "")
+		return true
+	}
+	a, ok1 := jsonDocument(before)
+	b, ok2 := jsonDocument(after)
+	switch {
+	case ok1 && ok2 && reflect.DeepEqual(a, b):
+		d.add(at, run.Attribute{Note: "the same JSON value, written in another way"}, after)
+	case ok1 && ok2 && reflect.TypeOf(a) == reflect.TypeOf(b):
+		d.walk(at.document(), node{before: a, after: b})
+	case !ok1 && !ok2 && (severalLines(before) || severalLines(after)):
+		lines, whole := changedLines(before, after)
+		d.add(at, run.Attribute{Lines: lines}, whole)
+	default:
+		return false
+	}
+	return true
+}
+
+// marking tells that a value which stays the same becomes a secret or stops
+// being one, which is a change to Terraform.
+func (d *differ) marking(at location, n node) {
+	if n.before == nil || n.after == nil {
+		return
+	}
+	was, is := isTrue(n.beforeSensitive), isTrue(n.afterSensitive)
+	switch {
+	case was && is:
+	case is:
+		d.add(at, run.Attribute{Note: "becomes sensitive, the value stays the same"}, "")
+	case was:
+		d.add(at, run.Attribute{Note: "is no longer sensitive, the value stays the same"}, "")
+	case !anyTrue(n.beforeSensitive) && !anyTrue(n.afterSensitive) || len(at.after) >= maxDepth:
+	default:
+		switch v := n.before.(type) {
+		case map[string]any:
+			for _, k := range slices.Sorted(maps.Keys(v)) {
+				d.marking(at.key(k), n.key(k))
+			}
+		case []any:
+			for i := range v {
+				d.marking(at.index(i, i), n.element(i, i))
+			}
 		}
 	}
-	return len(before), true
 }
 
-func (n node) index(i int) node {
-	return node{
-		before: element(n.before, i), after: element(n.after, i),
-		beforeSensitive: element(n.beforeSensitive, i), afterSensitive: element(n.afterSensitive, i),
-		unknown: element(n.unknown, i),
-	}
+func (d *differ) value(at location, n node) {
+	before, after := d.render.pair(n)
+	d.add(at, run.Attribute{Before: before.shown, After: after.shown}, before.whole+"\n"+after.whole)
 }
 
 // child is one attribute of a value or of a mark, which is false or a tree.
@@ -155,7 +213,7 @@ func child(v any, key string) any {
 
 func element(v any, i int) any {
 	l, _ := v.([]any)
-	if i >= len(l) {
+	if i < 0 || i >= len(l) {
 		return nil
 	}
 	return l[i]
@@ -180,37 +238,4 @@ func anyTrue(mark any) bool {
 	return false
 }
 
-// forces reports that a path which makes Terraform replace the resource is
-// this one, inside it, or around it.
-func (d *differ) forces(at []any) bool {
-	return slices.ContainsFunc(d.replace, func(p []any) bool {
-		for i := range min(len(p), len(at)) {
-			if fmt.Sprint(p[i]) != fmt.Sprint(at[i]) {
-				return false
-			}
-		}
-		return true
-	})
-}
-
-// path writes a path as Terraform does: tags["a b"], ingress[0].port.
-func (r renderer) path(at []any) string {
-	var b bytes.Buffer
-	for i, step := range at {
-		switch step := step.(type) {
-		case json.Number:
-			fmt.Fprintf(&b, "[%s]", step)
-		case string:
-			step = r.text(step)
-			switch {
-			case !identifier(step):
-				fmt.Fprintf(&b, "[%s]", quote(step))
-			case i == 0:
-				b.WriteString(step)
-			default:
-				b.WriteString("." + step)
-			}
-		}
-	}
-	return b.String()
-}
+func number(i int) json.Number { return json.Number(strconv.Itoa(i)) }

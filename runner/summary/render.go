@@ -14,34 +14,97 @@ import (
 const (
 	sensitive = "(sensitive value)"
 	unknown   = "(known after apply)"
+	null      = "null"
 )
 
-// maxValue bounds one rendered value, in bytes.
-const maxValue = 4 << 10
+// Bounds of what is shown of one value, and of one path to it, in bytes.
+const (
+	maxValue = 4 << 10
+	maxPath  = 300
+	maxPlain = 400 // a text on one line
+)
 
 // renderer writes values in the way of HCL. text filters every string that
 // comes from the plan.
 type renderer struct{ text func(string) string }
 
-// pair renders both sides of a change. What is long is cut down to the lines
-// that differ.
-func (r renderer) pair(n node) (before, after string) {
-	before = r.side(n.before, n.beforeSensitive, nil)
-	after = r.side(n.after, n.afterSensitive, n.unknown)
-	if isTrue(n.beforeSensitive) != isTrue(n.afterSensitive) {
-		// The value is the same secret whether or not one side says so.
-		if before != "" {
-			before = sensitive
-		}
-		if after != "" {
-			after = sensitive
+// rendered is a value as it is shown, and in full.
+type rendered struct{ shown, whole string }
+
+// pair renders both sides of a change.
+func (r renderer) pair(n node) (before, after rendered) {
+	if b, a, ok := r.longTexts(n); ok {
+		return b, a
+	}
+	before.whole, after.whole = r.side(n.before, n.beforeSensitive, nil), r.side(n.after, n.afterSensitive, n.unknown)
+	if before.whole == "" && (n.kept || n.gone && !n.added) {
+		before.whole = null
+	}
+	if after.whole == "" && (n.kept || n.added && !n.gone) {
+		after.whole = null
+	}
+	if n.masked() || anyTrue(n.beforeSensitive) != anyTrue(n.afterSensitive) && n.before != nil && n.after != nil {
+		for _, side := range []*rendered{&before, &after} {
+			if side.whole != "" {
+				side.whole = sensitive
+			}
 		}
 	}
-	if after == unknown && strings.Contains(before, "\n") {
-		return hint(n.before), after
+	before.shown, after.shown = cut(before.whole, maxValue), cut(after.whole, maxValue)
+	if after.whole == unknown && strings.Contains(before.whole, "\n") {
+		before.shown = hint(n.before)
 	}
-	before, after = onlyChangedLines(before, after)
-	return cut(before), cut(after)
+	return before, after
+}
+
+// longTexts shows of two long texts on one line the part that differs.
+func (r renderer) longTexts(n node) (before, after rendered, ok bool) {
+	b, ok1 := n.before.(string)
+	a, ok2 := n.after.(string)
+	if !ok1 || !ok2 || anyTrue(n.beforeSensitive) || anyTrue(n.afterSensitive) || anyTrue(n.unknown) {
+		return before, after, false
+	}
+	b, a = r.text(b), r.text(a)
+	if max(len(b), len(a)) <= maxPlain || severalLines(b) || severalLines(a) {
+		return before, after, false
+	}
+	return rendered{part(b, a), b}, rendered{part(a, b), a}, true
+}
+
+func part(s, other string) string {
+	from, to := window(s, other, maxPlain)
+	shown := quote(s[from:to])
+	if from > 0 {
+		shown = "(" + count(from, "equal byte") + ") … " + shown
+	}
+	if to < len(s) {
+		shown += " … (" + count(len(s)-to, "more byte") + ")"
+	}
+	return shown
+}
+
+// window is the part of a text, of about size bytes, that shows where it begins
+// to differ from the other one.
+func window(s, other string, size int) (from, to int) {
+	const before = 40
+	if len(s) <= size {
+		return 0, len(s)
+	}
+	if other != "" {
+		for from < len(s) && from < len(other) && s[from] == other[from] {
+			from++
+		}
+	}
+	if from -= before; from < before {
+		from = 0
+	}
+	for from > 0 && !utf8.RuneStart(s[from]) {
+		from--
+	}
+	for to = min(from+size, len(s)); to < len(s) && !utf8.RuneStart(s[to]); {
+		to--
+	}
+	return from, to
 }
 
 // hint stands for a value of several lines whose new value is not known yet:
@@ -98,7 +161,7 @@ func (r renderer) write(b *strings.Builder, v, marks, unknowns any, depth int) {
 			b.WriteString(unknown)
 			return
 		}
-		b.WriteString("null")
+		b.WriteString(null)
 	case string:
 		r.string(b, v, depth)
 	case map[string]any:
@@ -142,39 +205,63 @@ func (r renderer) object(b *strings.Builder, v map[string]any, marks any, unknow
 
 // list writes short lists of plain values on one line.
 func (r renderer) list(b *strings.Builder, v []any, marks, unknowns any, depth int) {
-	var parts []string
-	length, plain := 0, true
-	for i, e := range v {
-		var part strings.Builder
-		r.write(&part, e, element(marks, i), element(unknowns, i), depth+1)
-		parts = append(parts, part.String())
-		length += part.Len() + len(", ")
-		plain = plain && !strings.Contains(part.String(), "\n")
-	}
-	if plain && length < 80 {
-		b.WriteString("[" + strings.Join(parts, ", ") + "]")
+	if line, ok := r.inline(v, marks, unknowns); ok {
+		b.WriteString(line)
 		return
 	}
 	b.WriteString("[\n")
-	for _, part := range parts {
+	for i, e := range v {
 		indent(b, depth+1)
-		b.WriteString(part + ",\n")
+		r.write(b, e, element(marks, i), element(unknowns, i), depth+1)
+		b.WriteString(",\n")
 	}
 	indent(b, depth)
 	b.WriteByte(']')
 }
 
+// inline writes a value on one line, if it is short and plain.
+func (r renderer) inline(v, marks, unknowns any) (string, bool) {
+	const longest = 80
+	list, ok := v.([]any)
+	if !ok || isTrue(marks) || isTrue(unknowns) {
+		return r.plain(v, marks, unknowns, longest)
+	}
+	var b strings.Builder
+	for i, e := range list {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		line, ok := r.inline(e, element(marks, i), element(unknowns, i))
+		if b.WriteString(line); !ok || b.Len() > longest {
+			return "", false
+		}
+	}
+	return "[" + b.String() + "]", true
+}
+
+func (r renderer) plain(v, marks, unknowns any, longest int) (string, bool) {
+	masked := isTrue(marks) || isTrue(unknowns)
+	if s, ok := v.(string); ok && !masked && len(s) > longest {
+		return "", false
+	}
+	if o, ok := v.(map[string]any); ok && !masked && (len(o) > 0 || anyTrue(unknowns)) {
+		return "", false
+	}
+	var b strings.Builder
+	r.write(&b, v, marks, unknowns, 0)
+	return b.String(), !strings.Contains(b.String(), "\n")
+}
+
 // string writes JSON documents and texts of several lines so that their lines
 // can be compared.
 func (r renderer) string(b *strings.Builder, s string, depth int) {
-	clean := r.text(s)
-	if document, ok := jsonDocument(s); ok && clean == s {
+	s = r.text(s)
+	if document, ok := jsonDocument(s); ok {
 		b.WriteString("jsonencode(")
 		r.write(b, document, nil, nil, depth)
 		b.WriteByte(')')
 		return
 	}
-	s = clean
 	if !strings.Contains(strings.TrimSuffix(s, "\n"), "\n") {
 		b.WriteString(quote(s))
 		return
@@ -191,24 +278,11 @@ func (r renderer) string(b *strings.Builder, s string, depth int) {
 	b.WriteString("EOT")
 }
 
-// jsonDocument decodes a string that holds a JSON object or array, such as an
-// IAM policy.
-func jsonDocument(s string) (any, bool) {
-	trimmed := strings.TrimSpace(s)
-	if len(trimmed) < 2 || trimmed[0] != '{' && trimmed[0] != '[' {
-		return nil, false
-	}
-	d := json.NewDecoder(strings.NewReader(trimmed))
-	d.UseNumber()
-	var v any
-	if d.Decode(&v) != nil || d.More() {
-		return nil, false
-	}
-	return v, true
-}
+// maxIndent keeps what is nested very deep from being mostly blanks.
+const maxIndent = 40
 
 func indent(b *strings.Builder, depth int) {
-	for range depth {
+	for range min(depth, maxIndent) {
 		b.WriteString("  ")
 	}
 }
@@ -234,58 +308,12 @@ func quote(s string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{").Replace(q)
 }
 
-// contextLines is how many unchanged lines are kept around the changed ones.
-const contextLines = 3
-
-// onlyChangedLines leaves out what two texts have in common at their beginnings
-// and ends, but for a little context.
-func onlyChangedLines(a, b string) (string, string) {
-	if !strings.Contains(a, "\n") || !strings.Contains(b, "\n") {
-		return a, b
-	}
-	la, lb := strings.Split(a, "\n"), strings.Split(b, "\n")
-	shorter := min(len(la), len(lb))
-	head := 0
-	for head < shorter && la[head] == lb[head] {
-		head++
-	}
-	tail := 0
-	for tail < shorter-head && la[len(la)-1-tail] == lb[len(lb)-1-tail] {
-		tail++
-	}
-	return middle(la, head-contextLines, tail-contextLines), middle(lb, head-contextLines, tail-contextLines)
-}
-
-// middle keeps the first and the last line: they say what kind of value it is.
-func middle(lines []string, head, tail int) string {
-	head, tail = max(head, 0), max(tail, 0)
-	var out []string
-	switch head {
-	case 0:
-	case 1:
-		out = append(out, lines[0])
-	default:
-		out = append(out, lines[0], left(head-1))
-	}
-	out = append(out, lines[head:len(lines)-tail]...)
-	switch tail {
-	case 0:
-	case 1:
-		out = append(out, lines[len(lines)-1])
-	default:
-		out = append(out, left(tail-1), lines[len(lines)-1])
-	}
-	return strings.Join(out, "\n")
-}
-
-func left(n int) string { return "# (" + count(n, "unchanged line") + ")" }
-
 // cut bounds a rendered value.
-func cut(s string) string {
-	if len(s) <= maxValue {
+func cut(s string, size int) string {
+	if len(s) <= size {
 		return s
 	}
-	end := maxValue
+	end := size
 	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--
 	}

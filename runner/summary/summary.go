@@ -50,7 +50,7 @@ func Read(r io.Reader, size int64, o Options) (run.Summary, error) {
 	o.ValuesBytes = cmp.Or(o.ValuesBytes, defaultValuesBytes)
 	o.Bytes = cmp.Or(o.Bytes, defaultBytes)
 
-	p := projector{text: o.Redact, withValues: size <= o.ValuesBytes, raw: sha256.New()}
+	p := projector{text: o.Redact, withValues: size <= o.ValuesBytes, raw: sha256.New(), whole: map[string]string{}}
 	if err := readParts(io.TeeReader(r, p.raw), p.part); err != nil {
 		return run.Summary{}, fmt.Errorf("reading the plan's JSON: %w", err)
 	}
@@ -68,14 +68,15 @@ func Read(r io.Reader, size int64, o Options) (run.Summary, error) {
 type projector struct {
 	text       func(string) string
 	withValues bool
-	raw        hash.Hash // of the plan's JSON
+	raw        hash.Hash         // of the plan's JSON
+	whole      map[string]string // digests of all that changes, by address; diffs show a part of it
 	sum        run.Summary
 }
 
 // digest names what the plan does. Without values two different plans would
 // look the same, so then the plan's own bytes count.
 func (p *projector) digest() error {
-	content, err := json.Marshal([]any{p.sum.Changes, p.sum.Outputs})
+	content, err := json.Marshal([]any{p.sum.Changes, p.sum.Outputs, p.whole})
 	if err != nil {
 		return err
 	}
@@ -112,6 +113,10 @@ func shrink(s *run.Summary, max int) error {
 		c.Diff = nil
 		frame.Changes[i] = c
 	}
+	frame.Outputs = slices.Clone(s.Outputs)
+	for i := range frame.Outputs {
+		frame.Outputs[i].Diff = nil
+	}
 	content, err := json.Marshal(frame)
 	if err != nil {
 		return err
@@ -133,6 +138,24 @@ func shrink(s *run.Summary, max int) error {
 			left = 0 // everything that follows is less important
 			c.Diff, c.Omitted = nil, true
 			s.DiffOmitted++
+			continue
+		}
+		left -= len(diff)
+	}
+	return shrinkOutputs(s, left)
+}
+
+// shrinkOutputs does the same with what is left.
+func shrinkOutputs(s *run.Summary, left int) error {
+	for i := range s.Outputs {
+		o := &s.Outputs[i]
+		diff, err := json.Marshal(o.Diff)
+		if err != nil {
+			return err
+		}
+		if len(o.Diff) > 0 && len(diff) > left {
+			left = 0
+			o.Diff = []run.Attribute{{Path: "output." + o.Name, Note: "changes, its value is left out for size"}}
 			continue
 		}
 		left -= len(diff)

@@ -103,17 +103,15 @@ var diffs = map[string]struct {
 	},
 	"texts of several lines": {
 		object{"actions": list{"update"}, "before": object{"t": "a\nb\n"}, "after": object{"t": "a\nc\n"}},
-		[]run.Attribute{{Path: "t", Before: "<<EOT\na\nb\nEOT", After: "<<EOT\na\nc\nEOT"}},
+		[]run.Attribute{{Path: "t", Lines: " a\n-b\n+c"}},
 	},
 	"long texts only where they differ": {
-		object{"actions": list{"update"}, "before": object{"t": "1\n2\n3\n4\n5\nold\n7\n8\n9\n0\n"}, "after": object{"t": "1\n2\n3\n4\n5\nnew\n7\n8\n9\n0\n"}},
-		[]run.Attribute{{Path: "t",
-			Before: "<<EOT\n# (2 unchanged lines)\n3\n4\n5\nold\n7\n8\n9\n# (1 unchanged line)\nEOT",
-			After:  "<<EOT\n# (2 unchanged lines)\n3\n4\n5\nnew\n7\n8\n9\n# (1 unchanged line)\nEOT"}},
+		object{"actions": list{"update"}, "before": object{"t": "1\n2\n3\n4\n5\nold\n7\n8\n9\n0\n1\n"}, "after": object{"t": "1\n2\n3\n4\n5\nnew\n7\n8\n9\n0\n1\n"}},
+		[]run.Attribute{{Path: "t", Lines: "#(2 unchanged lines)\n 3\n 4\n 5\n-old\n+new\n 7\n 8\n 9\n#(2 unchanged lines)"}},
 	},
 	"documents in JSON": {
-		object{"actions": list{"update"}, "before": object{"policy": `{"Action":"a"}`}, "after": object{"policy": `{"Action":"b"}`}},
-		[]run.Attribute{{Path: "policy", Before: "jsonencode({\n  Action = \"a\"\n})", After: "jsonencode({\n  Action = \"b\"\n})"}},
+		object{"actions": list{"update"}, "before": object{"policy": `{"Action":"a","Effect":"Allow"}`}, "after": object{"policy": `{"Effect":"Allow","Action":"b"}`}},
+		[]run.Attribute{{Path: "jsondecode(policy).Action", Before: `"a"`, After: `"b"`}},
 	},
 	"what becomes unknown is named in one line": {
 		object{"actions": list{"update"},
