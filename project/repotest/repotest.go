@@ -44,20 +44,20 @@ func (r Repository) Write(dir string) error {
 	return nil
 }
 
-// Changeable are the paths of files whose content a change may replace by Change,
-// sorted.
-func (r Repository) Changeable() []string {
+// Changes are paths that Change takes: of files that are there, and of new ones beside
+// them, sorted.
+func (r Repository) Changes() []string {
 	var out []string
 	for name, content := range r.Files {
 		if ext := path.Ext(name); (ext == ".txt" || ext == ".tpl" || ext == ".tfvars") && !strings.HasPrefix(content, Link) {
-			out = append(out, name)
+			out = append(out, name, path.Dir(name)+"/new.txt")
 		}
 	}
 	slices.Sort(out)
-	return out
+	return slices.Compact(out)
 }
 
-// Change is the repository with another content of one file.
+// Change is the repository with another content of one file, or with a new one.
 func (r Repository) Change(name string) Repository {
 	files := maps.Clone(r.Files)
 	if path.Ext(name) == ".tfvars" {

@@ -1,0 +1,85 @@
+package project
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/project/repotest"
+)
+
+// What a change touches is at least what it changes: terraform plans each project
+// of a generated repository before and after, and whoever has another plan must be
+// touched.
+func TestAChangeTouchesWhatItChanges(t *testing.T) {
+	t.Parallel()
+	seeds, changes := 4, 2
+	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+		seeds, changes = 500, 6
+	}
+	changed := 0
+	for seed := range seeds {
+		repository := repotest.Generate(uint64(seed))
+		before := plansOf(t, repository)
+		names := repository.Changes()
+		rand.New(rand.NewPCG(uint64(seed), 1)).Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		for _, name := range names[:min(changes, len(names))] {
+			after := repository.Change(name)
+			touched := strings.Fields(touches(t, newTree(after.Files), name, repository.Projects...))
+			for dir, plan := range plansOf(t, after) {
+				if bytes.Equal(plan, before[dir]) {
+					continue
+				}
+				changed++
+				if !slices.Contains(touched, dir) {
+					t.Errorf("seed %d: %s changes the plan of %s, and touches only %q", seed, name, dir, touched)
+				}
+			}
+		}
+	}
+	if changed == 0 {
+		t.Error("no change changed a plan: nothing was tried")
+	}
+}
+
+// plansOf is what terraform plans in each project, without when.
+func plansOf(t *testing.T, r repotest.Repository) map[string][]byte {
+	t.Helper()
+	root := t.TempDir()
+	if err := r.Write(root); err != nil {
+		t.Fatal(err)
+	}
+	plans := map[string][]byte{}
+	for _, dir := range r.Projects {
+		run := func(args ...string) []byte {
+			cmd := exec.CommandContext(t.Context(), "terraform", args...)
+			cmd.Dir = filepath.Join(root, dir)
+			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + root, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1"}
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("terraform %v in %s: %v\n%s%s", args, dir, err, out, &stderr)
+			}
+			return out
+		}
+		run("init", "-input=false", "-backend-config=path="+filepath.Join(root, "state"))
+		run("plan", "-input=false", "-lock=false", "-out="+filepath.Join(root, "plan"))
+		var shown map[string]any
+		if err := json.Unmarshal(run("show", "-json", filepath.Join(root, "plan")), &shown); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := json.Marshal([]any{shown["resource_changes"], shown["output_changes"], shown["variables"]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plans[dir] = plan
+	}
+	return plans
+}
