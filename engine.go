@@ -125,7 +125,7 @@ func newPreparer(cfg config.Config, clients githubapp.ClientCreator, k kept) *pr
 		Runs: func(ctx context.Context, repositoryID int64, number int) ([]run.Run, error) {
 			return k.db.PullRuns(ctx, repositoryID, number, judgedRuns)
 		},
-		Branches: cfg.BranchesOf, Reach: cfg.ReachOf, Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
+		Branches: cfg.BranchesOf, Reach: cfg.ReachOf, Large: cfg.LFSOf, Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
 		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply", Tofu: tofuByDefault(cfg),
 		Environments: environments, Rules: rules,
 		PlanPolicy:  prepare.PlanPolicy{Dir: cfg.PlanPolicy.Dir, Server: cfg.PlanPolicy.ServerDir},

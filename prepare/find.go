@@ -21,6 +21,7 @@ type commits struct {
 // found is what the commits of a pull request hold.
 type found struct {
 	mirror    *pull.Mirror
+	remote    pull.Remote
 	tree      *pull.Tree // of the head
 	config    *pull.Tree // of configSHA
 	configSHA string
@@ -42,10 +43,11 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts, c comm
 	if err != nil {
 		return found{}, fmt.Errorf("opening the mirror: %w", err)
 	}
-	if err := mirror.Fetch(ctx, p.remote(r.Repository, facts.CloneURL), c.head, c.base, c.config); err != nil {
+	remote := p.remote(r.Repository, facts.CloneURL)
+	if err := mirror.Fetch(ctx, remote, c.head, c.base, c.config); err != nil {
 		return found{}, err
 	}
-	f := found{mirror: mirror, configSHA: c.config}
+	f := found{mirror: mirror, remote: remote, configSHA: c.config}
 	var changed []string
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {

@@ -57,7 +57,10 @@ type Preparer struct {
 	KeepPushes func(ctx context.Context, pushes []run.Push) error
 	// Reach reports whether the jobs of a repository (owner/name) get only what their
 	// project reaches; nil is no repository.
-	Reach       func(repository string) bool
+	Reach func(repository string) bool
+	// Large reports whether the content of a repository's large files (Git LFS) is
+	// fetched; nil is of no repository.
+	Large       func(repository string) bool
 	LockAtApply bool // plans take no locks
 	Tofu        bool // a project that asks for no version is planned by OpenTofu
 	Limits      run.JobLimits

@@ -109,7 +109,7 @@ func (p *Preparer) source(ctx context.Context, r run.Run, f found) (archived, er
 	if err != nil {
 		return archived{}, err
 	}
-	return p.once(ctx, fmt.Sprintf("%d %s", r.Repository.ID, tree), f, []string{"."})
+	return p.once(ctx, r, fmt.Sprintf("%d %s", r.Repository.ID, tree), f, []string{"."})
 }
 
 // reached is the archive of what a project reaches, the same one for the same files.
@@ -129,31 +129,40 @@ func (p *Preparer) reached(ctx context.Context, r run.Run, f found, proj project
 			paths = append(paths, s)
 		}
 	}
-	return p.once(ctx, fmt.Sprintf("%d %s %q", r.Repository.ID, fingerprint(files), paths[len(files):]), f, paths)
+	return p.once(ctx, r, fmt.Sprintf("%d %s %q", r.Repository.ID, fingerprint(files), paths[len(files):]), f, paths)
 }
 
 // once is an archive that was made before, or is made now; whoever wants it
 // meanwhile waits for it.
-func (p *Preparer) once(ctx context.Context, key string, f found, paths []string) (archived, error) {
+func (p *Preparer) once(ctx context.Context, r run.Run, key string, f found, paths []string) (archived, error) {
 	if a, ok := p.archives.get(key, p.Now()); ok {
 		return a, nil
 	}
 	made, err, _ := p.archives.making.Do(key, func() (any, error) {
-		a, err := p.archive(ctx, f, paths)
-		if err == nil {
+		a, err := p.archive(ctx, r, f, paths)
+		if err == nil && (len(a.refused) == 0 || !p.fetchesLarge(r)) { // else content may be pushed later
 			p.archives.put(key, a, p.Now())
 		}
 		return a, err
 	})
 	if errors.Is(err, context.Canceled) && ctx.Err() == nil { // of the one who made it
-		return p.archive(ctx, f, paths)
+		return p.archive(ctx, r, f, paths)
 	}
 	a, _ := made.(archived)
 	return a, err
 }
 
+func (p *Preparer) fetchesLarge(r run.Run) bool {
+	return p.Large != nil && p.Large(r.Repository.FullName())
+}
+
 // archive makes and stores an archive of the head commit.
-func (p *Preparer) archive(ctx context.Context, f found, paths []string) (archived, error) {
+func (p *Preparer) archive(ctx context.Context, of run.Run, f found, paths []string) (archived, error) {
+	if p.fetchesLarge(of) {
+		if err := f.mirror.FetchLarge(ctx, f.remote, f.tree); err != nil {
+			return archived{}, err
+		}
+	}
 	var snapshot pull.Snapshot
 	r, w := io.Pipe()
 	done := make(chan error, 1)

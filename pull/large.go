@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // pointer stands in a commit for a large file (Git LFS specification, "The
@@ -77,6 +78,8 @@ func (l largeFiles) open(p pointer) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	now := time.Now()
+	_ = os.Chtimes(f.Name(), now, now) // else it is fetched once more some day
 	return f, nil
 }
 
@@ -85,5 +88,5 @@ func (l largeFiles) missing(p pointer) string {
 	if p.size > l.limit {
 		return fmt.Sprintf("it is a large file (Git LFS) of %d bytes, the limit is %d", p.size, l.limit)
 	}
-	return "it is a pointer of Git LFS, and Lockkeeper does not fetch what those stand for; commit the file itself"
+	return "it is a pointer of Git LFS whose content is not here; commit the file itself, or push its content and have whoever runs Lockkeeper set `lfs: true` for this repository"
 }

@@ -72,6 +72,9 @@ func (m *Mirror) tidy(ctx context.Context, now time.Time) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, tidyLimit)
 	defer cancel()
+	if err := m.large().sweep(now.Add(-largeKept)); err != nil {
+		return fmt.Errorf("large files: %w", err)
+	}
 	for _, args := range [][]string{
 		{"-c", "pack.threads=1", "repack", "--geometric=2", "-d", "-n", "-q"}, // one processor of those that plans need
 		{"pack-refs", "--all"},

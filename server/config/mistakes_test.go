@@ -66,7 +66,7 @@ var mistakes = []struct{ name, text, says string }{
 	{"repository in a mapping", minimal + "repositories: [{name: '*/b'}]", "repositories[0].name: must be owner/name"},
 	{"repository without a name", minimal + "repositories: [{branches: [main]}]", "repositories[0]: must be owner/name"},
 	{"repository twice", minimal + "repositories: [a/b, {name: A/B, branches: [main]}]", "repositories[1].name: stands there twice"},
-	{"unknown key of a repository", minimal + "repositories: [{name: a/b, branch: main}]", "repositories[0].branch: is not a key here; known are branches, name, source"},
+	{"unknown key of a repository", minimal + "repositories: [{name: a/b, branch: main}]", "repositories[0].branch: is not a key here; known are branches, lfs, name, source"},
 	{"unknown source", minimal + "repositories: [{name: a/b, source: all}]", "repositories[0].source: must be commit or reach"},
 	{"no branches", minimal + "branches: []", "branches: names no branch"},
 	{"one branch as text", minimal + "branches: main", "branches: must be a list"},

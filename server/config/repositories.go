@@ -14,6 +14,8 @@ type Repository struct {
 	Branches []string `yaml:"branches"`
 	// Source is what its jobs get: SourceCommit, also where it is empty, or SourceReach.
 	Source string `yaml:"source"`
+	// LFS has the content of its large files (Git LFS) fetched.
+	LFS bool `yaml:"lfs"`
 }
 
 // What Repository.Source may be.
@@ -38,6 +40,12 @@ func (c Config) BranchesOf(repository string) []string {
 		return e.Branches
 	}
 	return c.Branches
+}
+
+// LFSOf reports whether the content of a repository's large files is fetched.
+func (c Config) LFSOf(repository string) bool {
+	e := c.entry(repository)
+	return e != nil && e.LFS
 }
 
 // RepositoryNames are those of the entries: owner/name or owner/*.

@@ -31,10 +31,13 @@ repositories:
 }
 
 func TestReachIsByRepository(t *testing.T) {
-	c := Config{Repositories: []Repository{{Name: "acme/*", Source: SourceReach}, {Name: "acme/small"}, {Name: "other/infra", Source: SourceCommit}}}
+	c := Config{Repositories: []Repository{{Name: "acme/*", Source: SourceReach}, {Name: "acme/small"}, {Name: "other/infra", Source: SourceCommit, LFS: true}}}
 	for repository, want := range map[string]bool{"acme/monorepo": true, "ACME/monorepo": true, "acme/small": false, "other/infra": false, "third/one": false} {
 		if got := c.ReachOf(repository); got != want {
 			t.Errorf("%s: %v", repository, got)
+		}
+		if got := c.LFSOf(repository); got != (repository == "other/infra") {
+			t.Errorf("large files of %s: %v", repository, got)
 		}
 	}
 }
