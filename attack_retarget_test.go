@@ -14,7 +14,7 @@ import (
 func TestARetargetedPullRequestIsNotGreenForWhatItWas(t *testing.T) {
 	s := newStory(t)
 	s.pushes(ana, "evil", github.Files{"evil.md": "x\n"})
-	n := s.open("a", github.Files{"live/dev/network/notes.md": "nothing to apply\n"})
+	n := s.open("a", github.Files{"live/dev/network/notes.tf": "# nothing to apply\n"})
 	s.quiet()
 	if c := s.check1(n, "lockkeeper/apply"); c.Conclusion != "success" {
 		t.Fatalf("before, the check is %s %s", c.Status, c.Title)
@@ -63,7 +63,7 @@ func TestABranchPerEnvironmentWorksWhenItIsListed(t *testing.T) {
 	s.pushes(ana, "release/prod", github.Files{"release.md": "x\n"})
 	s.pushes(ana, "a", github.Files{"live/main.tf": rootModule("y")})
 	n := s.asks(ana, "a", "release/prod")
-	s.wants(s.last(n), "**prod in prod", "1 to add")
+	s.wants(s.last(n), "**prod (`live`) in prod", "1 to add")
 	s.check(s.world.GitHub.As(ana).EditBase(sandbox.Repository, n, "main"))
 	s.quiet()
 	s.wants(s.last(n), "on `main`", "dev", "1 to add")

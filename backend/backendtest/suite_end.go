@@ -157,7 +157,7 @@ func withdraw(t *testing.T, b run.Backend, id string) {
 func wantWithdrawn(t *testing.T, r run.Result) {
 	t.Helper()
 	if r.Outcome != run.OutcomeCancelled || r.Problem == nil || r.Problem.Code != "cancelled" && r.Problem.Code != "withdrawn" {
-		t.Fatalf("want it withdrawn, got %+v, problem %+v", r, r.Problem)
+		t.Fatalf("want it withdrawn, got %+v, problem %#v", r, r.Problem)
 	}
 	wantBegan(t, r, false)
 }
