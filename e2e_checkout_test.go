@@ -46,7 +46,7 @@ func (s *story) tells(n int, texts ...string) {
 // Cases 06-symlinks and directory-as-argument: links were texts, and a directory that
 // is passed as an argument was empty, so that everything in it would be destroyed.
 func TestATerraformJobIsACheckout(t *testing.T) {
-	s := repositoryOf(t, github.Files{"README.md": "x\n"})
+	s := repositoryOf(t, github.Files{"before/main.tf": keeping("\"before\"")})
 	n := s.open("links", github.Files{
 		"shared/vars.tf":     "variable \"size\" {\n  default = \"small\"\n}\n",
 		"shared/policy.json": "{\"allow\":\"nobody\"}\n",
@@ -68,7 +68,7 @@ func TestATerraformJobIsACheckout(t *testing.T) {
 // Case 08-lfs-pointer: the pointer's text was hashed, planned and applied. Its
 // project is refused, and the other goes on.
 func TestAPointerOfAFileRefusesItsProject(t *testing.T) {
-	s := repositoryOf(t, github.Files{"README.md": "x\n"})
+	s := repositoryOf(t, github.Files{"before/main.tf": keeping("\"before\"")})
 	n := s.open("lfs", github.Files{
 		"live/main.tf":  keeping("filebase64sha256(\"${path.module}/code.zip\")"),
 		"live/code.zip": "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("a", 64) + "\nsize 2000000\n",
@@ -91,7 +91,7 @@ func TestAPointerOfAFileRefusesItsProject(t *testing.T) {
 
 // Case 11-absolute-paths: every plan changed them, and the check never got green.
 func TestAbsolutePathsAreTheSameInEachJob(t *testing.T) {
-	s := repositoryOf(t, github.Files{"README.md": "x\n"})
+	s := repositoryOf(t, github.Files{"before/main.tf": keeping("\"before\"")})
 	n := s.open("paths", github.Files{"cwd/main.tf": keeping("path.cwd"), "abs/main.tf": keeping("abspath(\"${path.module}/x\")")})
 	s.quiet()
 	s.tells(n, "2 to add")

@@ -68,6 +68,7 @@ func (j *job) leave() {
 			_ = f.Close()
 		}
 	}
+	Removable(j.options.Dir)
 	if j.tree != nil {
 		_ = j.tree.Close()
 	}
@@ -100,7 +101,7 @@ func (j *job) box() (jail.Box, error) {
 		}
 	}
 	if j.shared != "" {
-		b.Over = &jail.Over{Below: j.shared, At: j.path("source"), Work: j.path("work")}
+		b.Over = &jail.Over{Below: j.shared, At: j.path("source"), Work: j.path(overDir)}
 	}
 	if j.options.View != "" {
 		b.Names = map[string]string{}

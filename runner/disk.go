@@ -127,8 +127,9 @@ func (j *job) hasFileOf(size int64) (found bool) {
 // free removes what only terraform needed, once no terraform runs any more. A job
 // that filled the disk then leaves room for its result.
 func (j *job) free() error {
+	Removable(j.options.Dir)
 	var errs []error
-	for _, name := range []string{"home", "source", "work", "fetch"} {
+	for _, name := range []string{"home", "source", overDir, "fetch"} {
 		errs = append(errs, os.RemoveAll(j.path(name)))
 	}
 	return errors.Join(errs...)

@@ -57,10 +57,20 @@ func (j *job) share(ctx context.Context, dir string) (bool, error) {
 			return false, err
 		}
 	}
-	if err := errors.Join(os.Mkdir(j.path("work"), 0o700), j.copyProject(dir)); err != nil {
+	if err := errors.Join(os.Mkdir(j.path(overDir), 0o700), j.copyProject(dir)); err != nil {
 		return false, fmt.Errorf("laying out the project: %w", err)
 	}
 	return true, nil
+}
+
+// overDir is where the system keeps what it needs to lay the job's own directory of
+// the source over a shared one.
+const overDir = "work"
+
+// Removable lets a job's directory be removed by a user that is not root, who may not
+// look into what the system made there.
+func Removable(dir string) {
+	_ = os.Chmod(filepath.Join(dir, overDir, "work"), 0o700) // it is not there unless a source was shared
 }
 
 // plainDirectory reports whether no part of a path is a link.

@@ -148,6 +148,7 @@ func (f files) delivered() error {
 // tidy removes everything but what says where the job stands. The rest holds
 // secrets (the plan, its JSON) and is worth nothing once artifacts are stored.
 func (f files) tidy() error {
+	runner.Removable(string(f))
 	entries, err := os.ReadDir(string(f))
 	if err != nil {
 		return err

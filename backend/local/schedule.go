@@ -283,6 +283,7 @@ func (e *Engine) removeOld(ctx context.Context, name string) {
 	default:
 		return
 	}
+	runner.Removable(string(f))
 	if err := os.RemoveAll(string(f)); err != nil {
 		zerolog.Ctx(ctx).Error().Err(err).Str("job", name).Msg("removing an old job")
 	}
