@@ -81,7 +81,7 @@ func worthAFold(g group) bool {
 // fold is one group's diff in at most room bytes, with a count of the resources
 // that did not fit.
 func fold(g group, room int) string {
-	summary := "<b>" + g.names(htmlName) + "</b>" + g.where(htmlName)
+	summary := "<b>" + g.names(htmlName) + "</b>" + g.where(htmlCode)
 	if len(g.standings) > 1 {
 		summary += ", each"
 	}
@@ -329,6 +329,7 @@ func checked(c run.CheckFinding) string {
 }
 
 func htmlName(s string) string { return markdown.HTML(markdown.Limit(s, shownName)) }
+func htmlCode(s string) string { return markdown.HTMLCode(markdown.Limit(s, shownName)) }
 
 // oneLine is s without line ends, for a line of a fence.
 func oneLine(s string) string { return strings.Join(strings.Fields(markdown.Clean(s)), " ") }

@@ -45,7 +45,16 @@ func HTML(s string) string {
 	return words(s, func(word string, _ bool) (string, bool) {
 		_, ok := plain(word, false)
 		return html.EscapeString(word), ok
-	}, func(word string) string { return "<code>" + html.EscapeString(word) + "</code>" })
+	}, HTMLCode)
+}
+
+// HTMLCode writes s as a code element on one line, all of it: a directory may be
+// named like a sentence of ours.
+func HTMLCode(s string) string {
+	if s = line(s); s == "" {
+		s = "?"
+	}
+	return "<code>" + html.EscapeString(s) + "</code>"
 }
 
 // Fence writes s as a fenced code block. Language is one of our own words. The
