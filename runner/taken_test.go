@@ -71,6 +71,10 @@ func TestLockFilesAndConfigurationAreReadWithABound(t *testing.T) {
 	j.dir = j.path("source")
 	large := filepath.Join(j.dir, "large.tf")
 	check(t, errors.Join(os.Mkdir(j.dir, 0o700), os.WriteFile(large, nil, 0o600), os.Truncate(large, maxPlanConfiguration+1)))
+	var err error
+	j.tree, err = os.OpenRoot(j.dir)
+	check(t, err)
+	t.Cleanup(j.leave)
 	if _, err := j.asks(nil); err == nil {
 		t.Error("configuration of any size is read")
 	}
