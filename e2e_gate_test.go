@@ -145,18 +145,21 @@ func TestT24ABaseThatMovedHoldsAnApplyBack(t *testing.T) {
 }
 
 func TestAReadThatFailsIsNoPermission(t *testing.T) {
-	for _, operation := range []string{"/reviews", "/commits", "/collaborators", "GET /repos/{owner}/{repo}/issues/comments/"} {
-		t.Run(operation, func(t *testing.T) {
-			s := newStory(t, approvals(1))
-			n := s.planned("a")
-			s.approve(rui, n)
-			s.world.GitHub.Faults().FailNext(1000, 404, operation)
-			s.says(ana, n, "/apply")
-			s.untouched(n)
-			if got := len(s.applies(n)); got != 1 {
-				t.Errorf("%d applies", got)
-			}
-		})
+	s := newStory(t, approvals(1))
+	n := s.planned("a")
+	s.approve(rui, n)
+	for i, operation := range []string{"/reviews", "/commits", "/collaborators", "GET /repos/{owner}/{repo}/issues/comments/"} {
+		s.world.GitHub.Faults().FailNext(1000, 404, operation)
+		s.says(ana, n, "/apply")
+		s.untouched(n)
+		if got := len(s.applies(n)); got != i+1 {
+			t.Errorf("%s: %d applies, want %d", operation, got, i+1)
+		}
+		s.world.GitHub.Faults().FailNoMore()
+	}
+	s.says(ana, n, "/apply")
+	if !s.applied("a") {
+		t.Errorf("when everything can be read, it is not applied:\n%s", s.conversation(n))
 	}
 }
 

@@ -92,6 +92,9 @@ func (f *Faults) FailNext(n, status int, match string) {
 	})
 }
 
+// FailNoMore takes back what FailNext and the limits of the next calls asked for and has not happened.
+func (f *Faults) FailNoMore() { f.set(func() { f.failures = nil }) }
+
 // LimitNext answers the next n matching calls as when the hourly (primary) limit is used up; status is 403 or 429.
 func (f *Faults) LimitNext(n, status int, reset time.Duration, match string) {
 	f.failing(n, match, func(now time.Time) *Error {
