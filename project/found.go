@@ -55,7 +55,7 @@ type finder struct {
 // foundProject is a project that was found.
 type foundProject struct {
 	Project
-	known bool // the base has it, too, so that nothing of it was chosen by the pull request
+	known bool // the base has it, too, or its file alone says the environment, so the pull request did not choose that
 }
 
 // find returns the projects of discover, by directory, and what is not taken although it matches.
@@ -193,8 +193,18 @@ func (f *finder) take(i int, in *including, c candidate, b bound) {
 			f.leave(i, c.dir, "%s", wrong)
 			continue
 		}
-		f.found = append(f.found, foundProject{p, v.known})
+		f.found = append(f.found, foundProject{p, v.known || in.saysEnvironment(v.bound)})
 	}
+}
+
+// saysEnvironment tells that the environment of a project is written down in the entry: no name of a directory, of a file or of
+// a cloud workspace is in it.
+func (in *including) saysEnvironment(b bound) bool {
+	text := in.Environment
+	if _, bound := b["environment"]; bound && text == "" {
+		text = "{environment}"
+	}
+	return !slices.ContainsFunc(held(text), func(hold string) bool { return in.Each[hold] == nil })
 }
 
 // variants multiplies by the values of each and by the files of each_file.

@@ -163,6 +163,11 @@ func TestHeadChoosesNoNewEnvironment(t *testing.T) {
 			map[string]string{"a/main.tf": cloud("x-prod"), "b/main.tf": cloud("y-qa"), "c/main.tf": cloud("z-qa")}, "y-qa b default qa\nz-qa c default qa"},
 		{"one of projects is known", "include: ['live/{environment}/{name}']}\nprojects: [{name: p, dir: p, environment: prod}]\n#", map[string]string{},
 			map[string]string{"live/prod/a/main.tf": makes}, "p p default prod\na-prod live/prod/a default prod"},
+		{"the first project of all is of the server's default", "include: ['**']", map[string]string{}, map[string]string{"live/main.tf": makes}, "live live default"},
+		{"the entry says it", "include: [{dir: 'live/{name}', environment: prod}]", map[string]string{}, map[string]string{"live/a/main.tf": makes}, "a live/a default prod"},
+		{"each says it", "include: [{dir: 'live/{name}', each: {environment: [dev, prod]}, workspace: '{environment}'}]", map[string]string{}, map[string]string{"live/a/main.tf": makes},
+			"a-dev live/a dev dev\na-prod live/a prod prod"},
+		{"the entry says it by a name", "include: [{dir: 'live/{name}', environment: '{name}'}]", map[string]string{}, map[string]string{"live/a/main.tf": makes}, ""},
 		{"what is deleted is known", "include: ['live/{environment}/{name}']", map[string]string{"live/prod/a/main.tf": makes, "live/prod/b/main.tf": makes},
 			map[string]string{"live/prod/b/main.tf": makes}, "a-prod live/prod/a default prod\nb-prod live/prod/b default prod"},
 	}
