@@ -99,6 +99,8 @@ dir = "../../passed"
 {}
 -- vendor/m/main.tf --
 module "beside" { source = "../beside" }
+-- vendor/beside/main.tf --
+locals {}
 -- live/network/beside/main.tf --
 locals {}
 -- live/loop/main.tf --
@@ -121,7 +123,7 @@ resource "terraform_data" "x" {}
 		"shared/data.json":                  "live/network", // through two links
 		"vendor/m/main.tf":                  "live/network",
 		"vendor/m/x/template.tpl":           "live/network",
-		"live/network/beside/main.tf":       "live/network", // Terraform takes .. from the path with the link in it
+		"vendor/beside/main.tf":             "live/network", // Terraform takes .. from where the link leads
 		"live/network/variables-common.tf":  "live/network",
 		"common/all.tfvars":                 "live/values",
 		"passed/new":                        "live/values",
@@ -136,7 +138,7 @@ resource "terraform_data" "x" {}
 			t.Errorf("%s touches %q, want %q", changed, got, want)
 		}
 	}
-	want := "common/variables-common.tf live/chain.json live/network shared/data.json shared/policy.json vendor/m"
+	want := "common/variables-common.tf live/chain.json live/network shared/data.json shared/policy.json vendor/beside vendor/m"
 	if got := strings.Join(graphOf(t, tree).Reach("live/network"), " "); got != want {
 		t.Errorf("reach is %s, want %s", got, want)
 	}

@@ -103,13 +103,16 @@ func (g *Graph) resolve(n *node, r ref) {
 	case r.Kind == pathRef, r.Kind == hereRef && g.leads(to):
 		n.paths = append(n.paths, to)
 	case r.Kind == moduleRef:
-		n.modules = append(n.modules, to)
-		if called := g.nodes[to]; called != nil {
-			called.called = true
-		}
-		if real, ok := g.links.real(to); ok && real != to {
+		// Terraform follows links first: what a module calls with .. lies beside the target.
+		real, ok := g.links.real(to)
+		if ok && real != to {
 			n.paths = append(n.paths, to) // the links on the way may change, too
-			if called := g.nodes[real]; called != nil {
+		} else {
+			real = to
+		}
+		n.modules = append(n.modules, real)
+		for _, dir := range []string{to, real} {
+			if called := g.nodes[dir]; called != nil {
 				called.called = true
 			}
 		}
