@@ -34,7 +34,7 @@ sbom: build
 	$(GO) run ./deploy/sbom bin/lockkeeper bin/lockkeeper-runner bin/lockkeeper-evaluator > bin/sbom.cdx.json
 
 test: vet browser
-	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout 40m ./...
 	@$(SKIPPED)
 
 # With LOCKKEEPER_TEST_LONG tests go through everything of which they otherwise try a part.
