@@ -122,10 +122,17 @@ exec `+a.options.Terraform+` "$@"
 	}
 }
 
-func TestAnApplyInAWorkspace(t *testing.T) {
+// Init with TF_WORKSPACE refuses a new workspace when the backend has others, and
+// so every second environment of a project failed for ever.
+func TestAnApplyInANewWorkspaceBesideOthers(t *testing.T) {
 	t.Parallel()
 	a := plans(t, map[string]string{"app/main.tf": ledger})
 	states := a.shared(t)
+	for _, other := range []string{"green", "red"} {
+		if err := os.Mkdir(filepath.Join(states, other), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
 	a.doc.Project.Workspace = "blue"
 	a.doc.Project.BackendConfig["workspace_dir"] = states
 	a.planAgain(t, "plan-1")

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -30,11 +31,6 @@ func (j *job) environment(lookup func(string) (string, bool)) []string {
 		"GOGC":               "400",
 		"GOMEMLIMIT":         "1GiB",
 	}
-	// Terraform selects it, and plans against an empty state when it does not
-	// exist yet, without creating it: that is what an apply would start from.
-	if w := j.doc.Project.Workspace; w != "" && w != "default" {
-		env["TF_WORKSPACE"] = w
-	}
 	for _, name := range append([]string{"PATH"}, j.options.Pass...) {
 		if v, ok := lookup(name); ok {
 			if _, ours := env[name]; !ours {
@@ -51,6 +47,33 @@ func (j *job) environment(lookup func(string) (string, bool)) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// workspace is what tells a step which workspace is meant. Plan and apply select one
+// that does not exist yet as an empty one, without creating it before the apply.
+// Init refuses it as soon as its backend has others, and does not need it: every
+// backend has the workspace "default", except those that are told which
+// workspaces are theirs (a cloud block, backend "remote").
+func (j *job) workspace(step string) []string {
+	w := j.doc.Project.Workspace
+	if w == "" || w == "default" || step == "init" && !j.hasNoDefault() {
+		return nil
+	}
+	return []string{"TF_WORKSPACE=" + w}
+}
+
+// ownWorkspaces begins a block of a backend that may have no workspace "default".
+var ownWorkspaces = []string{"cloud{", `backend"remote"`, `"cloud"`, `"remote":`}
+
+// hasNoDefault reports whether the project's backend may be one of those. To be
+// wrong about it costs a new workspace an init, and a message that says so.
+func (j *job) hasNoDefault() bool {
+	left, found := int64(maxPlanConfiguration), false
+	_ = configuration(j.tree, path.Clean(j.doc.Project.Dir), &left, func(name string, content []byte) { // what cannot be read Terraform refuses
+		text := strings.NewReplacer(" ", "", "\t", "").Replace(string(content))
+		found = found || mayHoldBackend(name, content) && slices.ContainsFunc(ownWorkspaces, func(block string) bool { return strings.Contains(text, block) })
+	})
+	return found
 }
 
 // isName reports ASCII letters, digits and underscores, not beginning with a

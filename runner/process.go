@@ -85,7 +85,7 @@ func (j *job) command(step string, args []string) jail.Command {
 		Last: step == "apply", // what it has begun to change it ends
 	}
 	// Go programs and shells take the name from PWD when the directory has several.
-	c.Env = append(slices.Clone(j.env), "PWD="+c.Dir)
+	c.Env = slices.Concat(j.env, []string{"PWD=" + c.Dir}, j.workspace(step))
 	if n := j.threads(step); n > 0 {
 		c.Env = append(c.Env, "GOMAXPROCS="+strconv.Itoa(n))
 	}

@@ -301,7 +301,7 @@ func TestEnvironmentOfTerraform(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"app/main.tf": resource})
 	seen := filepath.Join(s.shared(t), "env")
-	s.script(t, "env | sort > "+seen+"\nexit 1\n")
+	s.script(t, "env | sort > "+seen+".$1\n[ $1 = init ]\n")
 	s.doc.Project.Workspace = "blue"
 	s.options.Pass = []string{"HTTPS_PROXY", "NOT_SET", "TF_DATA_DIR"}
 	s.env = append(s.env,
@@ -310,16 +310,11 @@ func TestEnvironmentOfTerraform(t *testing.T) {
 		SecretPrefix+"TF_VAR_token=t0ken-value", SecretPrefix+"AWS_ACCESS_KEY_ID=id",
 	)
 	s.run(t)
-	content, err := os.ReadFile(seen)
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := s.options.Dir
 	want := []string{
 		"AWS_ACCESS_KEY_ID=id",
 		"CHECKPOINT_DISABLE=1",
 		"GOGC=400",
-		"GOMAXPROCS=1", // the last step is show
 		"GOMEMLIMIT=1GiB",
 		"HOME=" + dir + "/home",
 		"HTTPS_PROXY=http://proxy",
@@ -331,14 +326,42 @@ func TestEnvironmentOfTerraform(t *testing.T) {
 		"TF_INPUT=0",
 		"TF_IN_AUTOMATION=1",
 		"TF_VAR_token=t0ken-value",
-		"TF_WORKSPACE=blue",
 		"TMPDIR=" + dir + "/home",
 	}
-	got := strings.Split(strings.TrimSpace(string(content)), "\n")
-	slices.Sort(got)
-	slices.Sort(want)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	for step, only := range map[string]string{"init": "GOMAXPROCS=1", "plan": "TF_WORKSPACE=blue"} {
+		content, err := os.ReadFile(seen + "." + step)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Split(strings.TrimSpace(string(content)), "\n")
+		want := append(slices.Clone(want), only)
+		slices.Sort(got)
+		slices.Sort(want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step, diff)
+		}
+	}
+}
+
+func TestInitIsToldTheWorkspaceWhereThereMayBeNoDefault(t *testing.T) {
+	for text, want := range map[string]bool{
+		"terraform {\n  cloud {\n  }\n}": true, "terraform {\n\tbackend \"remote\" {\n  }\n}": true,
+		"terraform {\n  backend \"s3\" {}\n}\ndata \"terraform_remote_state\" \"x\" {}": false, "resource \"google_cloud_run\" \"x\" {}": false,
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tree, err := os.OpenRoot(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := newJob(Options{}, nil)
+		j.tree, j.doc.Project = tree, run.JobProject{Dir: ".", Workspace: "blue"}
+		if got := len(j.workspace("init")) == 1; got != want || len(j.workspace("plan")) != 1 {
+			t.Errorf("%q: %v", text, got)
+		}
+		_ = tree.Close()
 	}
 }
 
