@@ -1,11 +1,13 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -229,13 +231,33 @@ func AppliedKey(doc run.JobDocument) string {
 }
 
 // applyArguments are those of terraform apply. Of the plan's flags one is for
-// the apply; the others are in the plan.
+// the apply; the others are in the plan. The values of ephemeral variables are in
+// no plan, so whatever gave the plan its variables gives them again: Terraform
+// refuses a value that is another one than in the plan (Terraform language,
+// "Ephemeral values in resources").
 func (j *job) applyArguments() []string {
 	args := []string{"apply", "-input=false", "-no-color", "-lock-timeout=" + lockTimeout}
+	again := j.hasEphemeral()
+	if again {
+		for _, v := range j.doc.Project.VarFiles {
+			args = append(args, "-var-file="+v)
+		}
+	}
 	for _, f := range j.doc.Flags {
-		if run.Parallelism(f) {
+		name, _, _ := strings.Cut(strings.TrimLeft(f, "-"), "=")
+		if run.Parallelism(f) || again && name == "var" {
 			args = append(args, f)
 		}
 	}
 	return append(args, j.path(run.ArtifactPlan))
+}
+
+// hasEphemeral reports whether the root module may have ephemeral variables. Older
+// versions of Terraform take no variables with a plan, and know no such word.
+func (j *job) hasEphemeral() bool {
+	left, found := int64(maxPlanConfiguration), false
+	_ = configuration(j.tree, path.Clean(j.doc.Project.Dir), &left, func(_ string, content []byte) { // terraform says what cannot be read
+		found = found || bytes.Contains(content, []byte("variable")) && bytes.Contains(content, []byte("ephemeral"))
+	})
+	return found
 }

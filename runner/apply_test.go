@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,5 +160,55 @@ func TestArgumentsOfAnApply(t *testing.T) {
 	want := []string{"apply", "-input=false", "-no-color", "-lock-timeout=30s", "-parallelism=3", filepath.Join(a.options.Dir, run.ArtifactPlan), ""}
 	if diff := cmp.Diff(want, strings.Split(string(content), "\n")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+const ephemeral = `
+terraform {
+  backend "local" {}
+}
+variable "token" {
+  type      = string
+  ephemeral = true
+}
+variable "size" {}
+resource "terraform_data" "a" {
+  input = var.size
+  provisioner "local-exec" {
+    command = "test \"$TOKEN\" = abcdefgh"
+    environment = { TOKEN = var.token }
+  }
+}
+`
+
+// A saved plan holds no ephemeral values, so an apply that gets fewer variables
+// than its plan could never be carried out.
+func TestEphemeralVariablesAreGivenAgain(t *testing.T) {
+	t.Parallel()
+	a := plans(t, map[string]string{"app/main.tf": ephemeral, "app/terraform.tfvars": "size = 1\ntoken = \"abcdefgh\"\n"})
+	if r := a.run(t); r.Outcome != run.OutcomeSucceeded {
+		t.Errorf("by terraform.tfvars: %+v", r.Problem)
+	}
+	a = &applying{setup: newSetup(t, map[string]string{"app/main.tf": ephemeral, "prod.tfvars": "size = 1\n"})}
+	a.doc.Project.BackendConfig = map[string]string{"path": filepath.Join(a.shared(t), "state")}
+	a.doc.Project.VarFiles, a.doc.Flags = []string{"../prod.tfvars"}, []string{"-var=token=abcdefgh"}
+	a.planAgain(t, a.doc.JobID)
+	if r := a.run(t); r.Outcome != run.OutcomeSucceeded {
+		t.Errorf("by a file and a flag: %+v", r.Problem)
+	}
+}
+
+// What Terraform refuses before it begins changed nothing.
+func TestAnApplyThatTerraformRefusesDidNotBegin(t *testing.T) {
+	t.Parallel()
+	a := &applying{setup: newSetup(t, map[string]string{"app/main.tf": ephemeral, "app/terraform.tfvars": "size = 1\n"})}
+	a.doc.Project.BackendConfig = map[string]string{"path": filepath.Join(a.shared(t), "state")}
+	a.env = append(a.env, SecretPrefix+"TF_VAR_token=abcdefgh")
+	a.planAgain(t, a.doc.JobID)
+	a.env = slices.DeleteFunc(a.env, func(v string) bool { return strings.HasPrefix(v, SecretPrefix) })
+	r := a.run(t)
+	wantProblem(t, r, "apply_refused", "No value for required variable")
+	if r.Began {
+		t.Error("it is said to have begun")
 	}
 }

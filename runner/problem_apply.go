@@ -123,6 +123,9 @@ func refusedByTerraform(printed, errors string) *run.Problem {
 		return &run.Problem{Code: "plan_stale", Detail: errors, Message: "The state changed since the plan, so nothing was applied. Comment `/plan`, look at what is different now, then `/apply`."}
 	case "Error: Error acquiring the state lock":
 		return stateLocked(errors)
+	case "Error: No value for required variable", "Error: Can't change variable when applying a saved plan", "Error: Failed to read variables file",
+		"Error: Inconsistent dependency lock file", "Error: Required plugins are not installed":
+		return &run.Problem{Code: "apply_refused", Detail: errors, Message: "Terraform refused to begin, so nothing was applied. Correct what it says below, then comment `/plan` and `/apply`."}
 	}
 	return nil
 }
