@@ -1,18 +1,9 @@
 package awstest
 
 import (
-	"bufio"
-	"cmp"
 	"context"
 	"embed"
-	"encoding/json"
-	"fmt"
-	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -57,75 +48,15 @@ func Start(t testing.TB, o Options) *Emulator {
 	if os.Getenv("LOCKKEEPER_SKIP_AWS") == "1" {
 		t.Skip("LOCKKEEPER_SKIP_AWS=1")
 	}
-	python, err := found()
+	f, err := shared()
 	if err != nil {
-		t.Fatalf("the tests of the AWS engine need Python with moto %s: %v (LOCKKEEPER_SKIP_AWS=1 skips them)", motoVersion, err)
-	}
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, program); err != nil {
 		t.Fatal(err)
 	}
-	e, err := start(t, python, dir, o)
+	e, err := f.start(t, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
-}
-
-func start(t testing.TB, python, dir string, o Options) (*Emulator, error) {
-	images, err := json.Marshal(o.Images)
-	if err != nil {
-		return nil, err
-	}
-	file := filepath.Join(dir, "images.json")
-	if err := os.WriteFile(file, images, 0o600); err != nil {
-		return nil, err
-	}
-	grace := o.StopGrace
-	if grace == 0 {
-		grace = 30 * time.Second
-	}
-	log, err := os.Create(filepath.Join(dir, "emulator.log"))
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(python, filepath.Join(dir, "emulator"), "--images", file, "--short-timeouts", "--stop-grace", fmt.Sprint(grace.Seconds()),
-		"--max-jobs", fmt.Sprint(cmp.Or(o.MaxJobs, 1000)))
-	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "PYTHONDONTWRITEBYTECODE=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Stderr = log
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		_ = cmd.Wait()
-		_ = log.Close()
-	})
-	e := &Emulator{log: log.Name()}
-	port, err := ready(out, log)
-	if err != nil {
-		return nil, err
-	}
-	e.Endpoint = "http://127.0.0.1:" + port
-	return e, nil
-}
-
-// ready waits for the line "ready PORT" and copies what follows to the log.
-func ready(out io.Reader, log *os.File) (string, error) {
-	lines := bufio.NewReader(out)
-	line, err := lines.ReadString('\n')
-	port, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
-	if err != nil || !ok {
-		text, _ := os.ReadFile(log.Name()) // best effort: it says why
-		return "", fmt.Errorf("the emulator did not start: %s%s", line, text)
-	}
-	go func() { _, _ = io.Copy(log, lines) }()
-	return port, nil
 }
 
 // Config is how a principal reaches the emulator. The principal is recorded

@@ -21,6 +21,12 @@ def client(service: str, region: str, principal: str = "emulator"):
     )
 
 
+def prepare() -> None:
+    """Reads what each emulator would read anew: botocore's models of the services that the emulator calls itself."""
+    for service in ("batch", "cloudwatch", "codebuild", "ec2", "lambda", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"):
+        boto3.client(service, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+
+
 def image(uri: str) -> dict:
     for key in (uri, uri.split("@")[0], uri.rsplit(":", 1)[0]):
         if key in images:

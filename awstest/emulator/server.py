@@ -160,7 +160,9 @@ def answer(start, status: int, value, code: str = ""):
     return [body]
 
 
-def serve(port: int, ready) -> None:
-    httpd = make_server("127.0.0.1", port, Application(), threaded=True)
-    ready()
+def serve(begin, ready) -> None:
+    """Serves at a port that is free. begin is told of it before somebody calls, and ready when somebody may."""
+    httpd = make_server("127.0.0.1", 0, Application(), threaded=True)
+    begin(httpd.server_port)
+    ready(httpd.server_port)
     httpd.serve_forever()

@@ -20,6 +20,8 @@ NAMES = {
     "moto.stepfunctions.responses": ["StepFunctionResponse.stop_execution", "StepFunctionResponse.send_task_failure"],
     "moto.stepfunctions.parser.models": ["StepFunctionsParserBackend.start_execution"],
     "moto.stepfunctions.parser.backend.execution": ["Execution.start", "BaseExecutionWorkerCommunication.terminated"],
+    "moto.stepfunctions.parser.asl.component.common.path.result_path": ["parse"],
+    "moto.stepfunctions.parser.asl.utils.json_path": ["parse"],
     "moto.stepfunctions.parser.asl.utils.boto_client": ["boto_client_for"],
     "moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service": [
         "StateTaskService._normalise_parameters",
