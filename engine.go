@@ -46,7 +46,7 @@ func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, err
 	if err != nil && cfg.PlanPolicy != (config.PlanPolicy{}) {
 		return nil, fmt.Errorf("plan_policy is set in the config, and %w", err)
 	}
-	return local.New(local.Options{
+	return local.New(ctx, local.Options{
 		Dir: filepath.Join(cfg.DataDir, "jobs"), Artifacts: filepath.Join(cfg.DataDir, "artifacts"),
 		Keys: k.keys, Executable: runner, Evaluator: evaluator, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
 		Secrets: func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {

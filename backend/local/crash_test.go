@@ -20,7 +20,7 @@ import (
 // engineProcess is an engine in a process of its own, which can be killed. It
 // takes everything that it delivers.
 func engineProcess(dir, artifacts, fake, shared string) {
-	e, err := local.New(local.Options{
+	e, err := local.New(context.Background(), local.Options{
 		Dir: dir, Artifacts: artifacts, Executable: []string{os.Args[0], "runner"},
 		Terraform: binaries{fake: fake}, Parallel: 1, Grace: time.Second, Pass: []string{"GORACE"},
 		Directories: func(run.JobEnvironment) local.Directories { return local.Directories{Write: []string{shared}} },

@@ -30,7 +30,7 @@ type Engine struct {
 	jobs  map[string]*job // guarded by mu: taken, and not delivered yet
 	queue []*job          // guarded by mu: not started, in the order in which they were taken
 	short bool            // guarded by mu: the disk has no room for more jobs
-	offer jail.Offer      // guarded by mu: set at the beginning of Run
+	offer jail.Offer      // set by New
 
 	shares *fair.Shares // guarded by mu: who has turns
 
@@ -77,8 +77,10 @@ func (j *job) askedToEnd() bool {
 	}
 }
 
-// New checks the options and prepares the directory. Nothing runs before Run.
-func New(o Options) (*Engine, error) {
+// New checks the options, prepares the directory and finds out what jails can do
+// here. For that a process without rights has to open itself to its neighbours for
+// a moment, so call it before anything hostile may run; no job does before Run.
+func New(ctx context.Context, o Options) (*Engine, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
@@ -86,7 +88,11 @@ func New(o Options) (*Engine, error) {
 	if err := makeDirs(o); err != nil {
 		return nil, fmt.Errorf("making the directory of jobs: %w", err)
 	}
-	return &Engine{o: o, jobs: map[string]*job{}, shares: fair.New(fair.Limits{}), wake: make(chan struct{}, 1)}, nil
+	e := &Engine{o: o, jobs: map[string]*job{}, shares: fair.New(fair.Limits{}), wake: make(chan struct{}, 1)}
+	if e.offer, err = jail.Offers(ctx, e.sources(), o.Isolation, o.Users); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // makeDirs makes the directories of the engine, for its own user alone. When that

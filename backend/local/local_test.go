@@ -81,7 +81,7 @@ func newFixture(t testing.TB) *fixture {
 
 func (f *fixture) open(t testing.TB) run.Backend {
 	t.Helper()
-	e, err := local.New(f.options)
+	e, err := local.New(t.Context(), f.options)
 	if err != nil {
 		t.Fatal(err)
 	}

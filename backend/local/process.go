@@ -146,7 +146,7 @@ func (e *Engine) command(j *job, o runner.Options, binary toolchain.Binary, aliv
 	o.Providers, o.CLIConfig, o.Pass, o.Evaluator = e.o.Providers, e.o.CLIConfig, e.o.Pass, e.o.Evaluator
 	o.Isolation, o.Users, o.Limits = e.o.Isolation, e.o.Users, e.o.Limits
 	o.Disk, o.DiskReserve = e.o.Disk, e.o.Reserve
-	if e.offers().Over {
+	if e.offer.Over {
 		o.Sources = e.sources()
 	}
 	if e.o.Directories != nil {

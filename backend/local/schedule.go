@@ -42,8 +42,8 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 	if err != nil {
 		return fmt.Errorf("looking for jobs: %w", err)
 	}
-	if err := e.lookAround(ctx); err != nil {
-		return fmt.Errorf("finding out how jobs can be laid out: %w", err)
+	if err := e.dropBroken(ctx); err != nil {
+		return fmt.Errorf("looking for sources of earlier jobs: %w", err)
 	}
 	if err := e.sweepViews(); err != nil {
 		return fmt.Errorf("looking for views of old jobs: %w", err)

@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/runner"
-	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // sourcesDir holds the unpacked sources that jobs share (package runner makes
@@ -32,15 +31,9 @@ const (
 
 func (e *Engine) sources() string { return filepath.Join(e.o.Dir, sourcesDir) }
 
-// lookAround finds out what jails can do here, and throws away what may be broken.
-func (e *Engine) lookAround(ctx context.Context) error {
-	offer, err := jail.Offers(ctx, e.sources(), e.o.Isolation, e.o.Users)
-	if err != nil {
-		return err
-	}
-	e.mu.Lock()
-	e.offer = offer
-	e.mu.Unlock()
+// dropBroken throws away the trees that an earlier boot of the machine may have left
+// half written, and those that are not used any more.
+func (e *Engine) dropBroken(ctx context.Context) error {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		boot = nil // then no tree outlives a start of the server

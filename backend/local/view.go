@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // Terraform sees a job at the same place in each of its jobs: absolute paths
@@ -25,7 +23,7 @@ const (
 
 // view makes the name under which terraform sees a job.
 func (e *Engine) view(j *job) (string, error) {
-	if name := seenName(j.doc.Repository); e.offers().Names && name != "" {
+	if name := seenName(j.doc.Repository); e.offer.Names && name != "" {
 		return name, nil
 	}
 	e.views.Lock()
@@ -39,13 +37,6 @@ func (e *Engine) view(j *job) (string, error) {
 		return "", fmt.Errorf("linking the directory of job %s: %w", j.id, err)
 	}
 	return link, nil
-}
-
-// offers is what jails of this machine can do.
-func (e *Engine) offers() jail.Offer {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.offer
 }
 
 // seenName is where the jobs of a repository (owner/name) are seen; empty when it

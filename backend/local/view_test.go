@@ -19,7 +19,7 @@ func (noBinaries) Binary(context.Context, string) (b toolchain.Binary, err error
 
 func engineThatStartsNothing(t *testing.T) *Engine {
 	t.Helper()
-	e, err := New(Options{Dir: t.TempDir(), Artifacts: t.TempDir(), Executable: []string{"/nowhere"}, Terraform: noBinaries{}, Parallel: 4})
+	e, err := New(t.Context(), Options{Dir: t.TempDir(), Artifacts: t.TempDir(), Executable: []string{"/nowhere"}, Terraform: noBinaries{}, Parallel: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
