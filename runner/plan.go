@@ -123,7 +123,7 @@ func (j *job) unpack(ctx context.Context) *run.Problem {
 	defer func() { _ = root.Close() }()
 	archive, err := j.store.Open(ctx, j.doc.Source)
 	if err != nil {
-		return sourceProblem(err)
+		return sourceProblem(ctx, err)
 	}
 	defer func() { _ = archive.Close() }()
 	lock := path.Join(path.Clean(j.doc.Project.Dir), lockFile)
@@ -132,7 +132,7 @@ func (j *job) unpack(ctx context.Context) *run.Problem {
 		if _, changed := io.Copy(io.Discard, archive); errors.Is(changed, artifact.ErrChanged) {
 			err = changed
 		}
-		return sourceProblem(err)
+		return sourceProblem(ctx, err)
 	}
 	if p := refuseForbidden(root.FS()); p != nil {
 		return p
@@ -154,7 +154,12 @@ func (j *job) unpack(ctx context.Context) *run.Problem {
 	return nil
 }
 
-func sourceProblem(err error) *run.Problem {
+// sourceProblem says why the source cannot be had. A job that has to end reads
+// none to its end, whatever the store says of that.
+func sourceProblem(ctx context.Context, err error) *run.Problem {
+	if p := ended(ctx); p != nil {
+		return p
+	}
 	switch {
 	case errors.Is(err, artifact.ErrUnsafe):
 		return sourceRefused(plain(err.Error()))
