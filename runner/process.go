@@ -54,6 +54,9 @@ func (j *job) terraform(ctx context.Context, step string, args ...string) *run.P
 	<-watched
 	_ = live.end() // what nobody could read meanwhile is in the output
 	if err != nil && !errors.Is(err, jail.ErrGone) {
+		if cause != nil { // it did not run, and would not have to
+			return cause
+		}
 		return unexpected(fmt.Errorf("starting %s: %w", j.options.TerraformName, err))
 	}
 	j.steps = append(j.steps, run.StepTime{Name: step, Milliseconds: time.Since(began).Milliseconds()})

@@ -21,7 +21,7 @@ func (j *job) unpack(ctx context.Context) *run.Problem {
 		return refusedValue("dir", dir)
 	}
 	if err := j.layOut(ctx, dir); err != nil {
-		return sourceProblem(err)
+		return sourceProblem(ctx, err)
 	}
 	if p := j.refuseForbidden(dir); p != nil {
 		return p
@@ -79,7 +79,12 @@ func (j *job) unpackInto(ctx context.Context, root *os.Root, limits artifact.Lim
 	return err
 }
 
-func sourceProblem(err error) *run.Problem {
+// sourceProblem says why the source cannot be had. A job that has to end reads
+// none to its end, whatever the store says of that.
+func sourceProblem(ctx context.Context, err error) *run.Problem {
+	if p := ended(ctx); p != nil {
+		return p
+	}
 	switch {
 	case errors.Is(err, artifact.ErrUnsafe):
 		return sourceRefused(plain(err.Error()))

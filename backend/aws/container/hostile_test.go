@@ -72,7 +72,8 @@ func carriedOut(t *testing.T, e *awstest.Emulator, c *Job, program []byte, witho
 	base := t.TempDir()
 	scratch, secret, terraform := filepath.Join(base, "scratch"), filepath.Join(base, "secret"), filepath.Join(base, "terraform")
 	bait := string(attack.Bait()) + "in-aws"
-	must(t, os.Chmod(filepath.Dir(base), 0o755), os.Mkdir(scratch, 0o777), os.Chmod(scratch, 0o777), os.WriteFile(secret, []byte(bait), 0o600),
+	must(t, os.Chmod(filepath.Dir(base), 0o755), os.Chmod(base, 0o711), // as what Lockkeeper makes
+		os.Mkdir(scratch, 0o777), os.Chmod(scratch, 0o777), os.WriteFile(secret, []byte(bait), 0o600),
 		os.WriteFile(terraform, []byte(attacking), 0o755))
 	mark := fmt.Sprintf("mark-%d", time.Now().UnixNano())
 	victim := exec.CommandContext(t.Context(), "/bin/sleep", "600")
