@@ -70,11 +70,11 @@ func (j *job) makeRoom(ctx context.Context, why string) {
 		j.ended.Store(&why)
 		j.ask()
 	} else {
-		pid := j.files.pid()
-		if pid == 0 || syscall.Kill(pid, syscall.SIGKILL) != nil {
+		j.ended.Store(&why) // before its end can be seen
+		if pid := j.files.pid(); pid == 0 || syscall.Kill(pid, syscall.SIGKILL) != nil {
+			j.ended.Store(nil)
 			return
 		}
-		j.ended.Store(&why)
 	}
 	zerolog.Ctx(ctx).Warn().Str("job", j.id).Str("why", why).Msg("ending a job")
 }
