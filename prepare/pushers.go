@@ -69,9 +69,10 @@ func confirmed(known []run.Push, ref string, shas ...string) bool {
 	return !slices.ContainsFunc(shas, func(sha string) bool { return !pushed[sha] })
 }
 
-// activityPages is how many pages of a branch's activity are read at most: an
-// apply has its share of GitHub's calls.
-const activityPages = 2
+// activityPages is how many pages of a branch's activity are read at most, once for
+// each head. One is enough for a branch with a hundred pushes, and keeps an apply
+// within its share of GitHub's calls; a branch with more costs more, once.
+const activityPages = 5
 
 // askWhoPushed asks GitHub's activity of the branch who pushed the commits that
 // the pull request brings. It is not enough when that cannot be had or goes

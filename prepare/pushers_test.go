@@ -213,19 +213,21 @@ func TestWhatIsFurtherBackThanIsReadIsUnknown(t *testing.T) {
 		calls int
 		words []string // of the refusal
 	}{
-		"one page":         {4, 1, nil},
-		"two pages":        {2, 2, nil},
-		"one page further": {1, 2, []string{"approvals", "says who pushed it"}},
+		"one page":         {6, 1, nil},
+		"three pages":      {2, 3, nil},
+		"one page further": {1, activityPages, []string{"approvals", "says who pushed it"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newGateWorld(t, twoProjects())
 			w.rules("dev", approvals(1))
 			n, first := w.open(change("other/main.tf"))
-			second, err := w.github.As("ana").Push(repository, "topic", "second", change("other/second.tf"))
-			w.check(err)
-			third, err := w.github.As("ana").Push(repository, "topic", "third", change("other/third.tf"))
-			w.check(err)
-			for _, sha := range []string{first, second, third} {
+			shas := []string{first}
+			for i := range activityPages {
+				sha, err := w.github.As("ana").Push(repository, "topic", "more", change(fmt.Sprintf("other/%d.tf", i)))
+				w.check(err)
+				shas = append(shas, sha)
+			}
+			for _, sha := range shas {
 				w.pushes = append(w.pushes, run.Push{RepositoryID: w.repositoryID(), SHA: sha, Ref: "refs/heads/topic", Login: "ana", UserID: 1, New: true})
 			}
 			w.plan(n, nil)

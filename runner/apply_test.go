@@ -190,7 +190,8 @@ func TestEphemeralVariablesAreGivenAgain(t *testing.T) {
 		t.Errorf("by terraform.tfvars: %+v", r.Problem)
 	}
 	a = &applying{setup: newSetup(t, map[string]string{"app/main.tf": ephemeral, "prod.tfvars": "size = 1\n"})}
-	a.doc.Project.BackendConfig = map[string]string{"path": filepath.Join(a.shared(t), "state")}
+	a.ledger = filepath.Join(a.shared(t), "ledger")
+	a.doc.Project.BackendConfig = map[string]string{"path": a.ledger + ".state"}
 	a.doc.Project.VarFiles, a.doc.Flags = []string{"../prod.tfvars"}, []string{"-var=token=abcdefgh"}
 	a.planAgain(t, a.doc.JobID)
 	if r := a.run(t); r.Outcome != run.OutcomeSucceeded {
@@ -202,7 +203,8 @@ func TestEphemeralVariablesAreGivenAgain(t *testing.T) {
 func TestAnApplyThatTerraformRefusesDidNotBegin(t *testing.T) {
 	t.Parallel()
 	a := &applying{setup: newSetup(t, map[string]string{"app/main.tf": ephemeral, "app/terraform.tfvars": "size = 1\n"})}
-	a.doc.Project.BackendConfig = map[string]string{"path": filepath.Join(a.shared(t), "state")}
+	a.ledger = filepath.Join(a.shared(t), "ledger")
+	a.doc.Project.BackendConfig = map[string]string{"path": a.ledger + ".state"}
 	a.env = append(a.env, SecretPrefix+"TF_VAR_token=abcdefgh")
 	a.planAgain(t, a.doc.JobID)
 	a.env = slices.DeleteFunc(a.env, func(v string) bool { return strings.HasPrefix(v, SecretPrefix) })
