@@ -21,7 +21,8 @@ func TestAttacksAsTheImagesUser(t *testing.T) {
 }
 
 // attacks are those that were seen to succeed against a server without a jail.
-// They share a world; the last one would end it.
+// They share a world; the last one would end it. What is judged first waits for
+// the batch, whose daemons are nobody else's.
 func attacks(t *testing.T, program string) {
 	w := newHostileWorld(t, program, rules("dev", map[string]any{"apply": []string{rui}}))
 	approved := w.plan("approved", "terraform {\n  backend \"local\" {}\n}\nresource \"terraform_data\" \"approved\" {}\n") // what everybody read
@@ -31,8 +32,8 @@ func attacks(t *testing.T, program string) {
 		name string
 		do   func(w *hostileWorld)
 	}{
-		{"the language alone reads the private key", (*hostileWorld).languageAlone},
 		{"a provider reads the server's environment", func(w *hostileWorld) { w.inBatch(batch, "environ-of-others", "own-environ", "files-of-others") }},
+		{"the language alone reads the private key", (*hostileWorld).languageAlone},
 		{"a provider reads keys, the database and other jobs", func(w *hostileWorld) { w.inBatch(batch, "read-secrets", "list-directories", "walk-the-machine") }},
 		{"a provider reads the server's memory", func(w *hostileWorld) { w.inBatch(batch, "proc-mem", "process-vm-readv", "ptrace") }},
 		{"t_forge: a stolen secret signs a press of the apply button", func(w *hostileWorld) { w.forge(approved) }},
@@ -104,7 +105,7 @@ func daemons() (names []string) {
 	return names
 }
 
-// openBatch carries out attacks that do not disturb each other in one pull request,
+// openBatch begins to carry out attacks that do not disturb each other in one pull request,
 // which is much faster than one for each; those that may end their job have one of
 // their own.
 func (w *hostileWorld) openBatch() int {
