@@ -205,7 +205,7 @@ func TestSnapshotLeavesOutByPath(t *testing.T) {
 		refused[r.Path], _, _ = strings.Cut(r.Reason, ",")
 	}
 	want := map[string]string{
-		"live/code.zip": "it is a pointer of Git LFS", "live/big": "the file has 2000 bytes", "live/out": "it is a symbolic link that leaves the repository",
+		"live/code.zip": "it is a pointer of Git LFS whose content is not here; commit the file itself", "live/big": "the file has 2000 bytes", "live/out": "it is a symbolic link that leaves the repository",
 		"live/through": "it is a symbolic link that leaves the repository", "live/etc": "it is a symbolic link that leaves the repository",
 		"live/text": "it is a symbolic link whose text is no path; remove it", "vendor": "it is a submodule",
 	}
