@@ -153,6 +153,7 @@ func doctor(config string) (string, error) {
 }
 
 func TestDoctorAWS(t *testing.T) {
+	long(t) // most of its minute it waits for containers
 	a := newAccount(t)
 	s := newStage(t, a.engine, func(c map[string]any) { c["environments"].(map[string]any)["dev"].(map[string]any)["lambda"] = true })
 	out, err := doctor(s.config)

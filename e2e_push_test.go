@@ -71,6 +71,9 @@ func TestT18APushBetweenTheCommentAndItsWebhookWins(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "a force push" {
+				long(t)
+			}
 			s := newStory(t)
 			n := s.planned("a")
 			faults := s.world.GitHub.Faults()

@@ -27,6 +27,9 @@ func TestT38TroubleWhileAnApplyIsReportedLosesNothing(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.name != "403" {
+				long(t)
+			}
 			s := newStory(t)
 			n := s.planned("a")
 			writes := s.logWrites()

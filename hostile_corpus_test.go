@@ -44,11 +44,11 @@ const fillTheDisk = "fill-the-disk"
 
 // costly are attacks that take seconds of the machine that runs the tests. What
 // stops them is the same for every user, so make test has them as root alone; so it
-// has sources of the machine's disk, and what is carried out by an apply.
+// has sources of the machine's disk. What an apply carries out is in test-long.
 var costly = []string{"memory-bomb", "fill-shared-memory", "take-all-inodes", "open-all-files", "flood-the-output"}
 
 // everything reports that nothing is left out for want of time.
-func everything() bool { return os.Geteuid() == root || isLong() }
+func everything() bool { return os.Geteuid() == root || longTests() }
 
 // left are the attacks that are not for this world.
 func left(a attack.Attack) bool {
@@ -96,6 +96,8 @@ func corpus(t *testing.T, program string) {
 	w.unharmed(n)
 	if everything() {
 		w.judgeSources(sources)
+	}
+	if longTests() {
 		w.atApply(together)
 	}
 	w.endInnocent()
@@ -133,7 +135,7 @@ var ofEveryKind = []string{"read-secrets", "environ-of-others", "process-vm-read
 // is destroyed.
 func (w *hostileWorld) atApply(names []string) {
 	w.Helper()
-	if !isLong() {
+	if !longTests() {
 		names = ofEveryKind
 	}
 	const dir = "apply"

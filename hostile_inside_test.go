@@ -69,12 +69,10 @@ func inside(t *testing.T, user int, body func(t *testing.T, program string), wit
 // long skips a test that make test-long runs.
 func long(t *testing.T) {
 	t.Helper()
-	if !isLong() && os.Getenv(insideProgram) == "" {
+	if !longTests() && os.Getenv(insideProgram) == "" {
 		t.Skip("make test-long runs this")
 	}
 }
-
-func isLong() bool { return os.Getenv("LOCKKEEPER_TEST_LONG") != "" }
 
 // place is where all worlds of a test process find their programs.
 type place struct{ path, program string }
