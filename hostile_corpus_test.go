@@ -58,6 +58,7 @@ func left(a attack.Attack) bool {
 // A disk that a job fills has room again when the job has ended, and what came
 // meanwhile is answered.
 func TestAFullDiskHealsWhenItsJobEnds(t *testing.T) {
+	long(t)
 	inside(t, root, func(t *testing.T, program string) {
 		w := newHostileWorld(t, program)
 		w.begin()
