@@ -49,7 +49,7 @@ func TestS1RunsThatWaitForARateLimitHoldNoSlot(t *testing.T) {
 			t.Fatalf("the plan of another organisation is %s", got)
 		}
 		first := f.run(loud[0].ID)
-		if first.State != run.StateAccepted || first.RetryAt.Sub(time.Now()) != 9*time.Minute || first.Tries != 1 {
+		if first.State != run.StateAccepted || time.Until(first.RetryAt) != 9*time.Minute || first.Tries != 1 {
 			t.Errorf("the run that waits is %s, tried %d times, and goes on in %s", first.State, first.Tries, time.Until(first.RetryAt))
 		}
 		f.stop()

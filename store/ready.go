@@ -46,7 +46,7 @@ func (s *SQLite) Ready(ctx context.Context) error {
 		return sql.ErrConnDone
 	default:
 	}
-	err, probe := s.ready.last(s.Now(), s.try)
+	probe, err := s.ready.last(s.Now(), s.try)
 	if probe == nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (s *SQLite) Ready(ctx context.Context) error {
 }
 
 // last is the answer that is known, or the one probe that finds it.
-func (r *readiness) last(now time.Time, try func(size int) error) (error, *probe) {
+func (r *readiness) last(now time.Time, try func(size int) error) (*probe, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	lasts, size := readyFor, 0
@@ -67,7 +67,7 @@ func (r *readiness) last(now time.Time, try func(size int) error) (error, *probe
 		lasts, size = notReadyFor, sizeOfDelivery
 	}
 	if since := now.Sub(r.at); since >= 0 && since < lasts { // a clock that was set back says nothing
-		return r.err, nil
+		return nil, r.err
 	}
 	if r.probe == nil {
 		p := &probe{done: make(chan struct{})}
@@ -80,7 +80,7 @@ func (r *readiness) last(now time.Time, try func(size int) error) (error, *probe
 			close(p.done)
 		}()
 	}
-	return nil, r.probe
+	return r.probe, nil
 }
 
 // try writes a row with a filler of that many bytes.

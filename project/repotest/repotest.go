@@ -117,7 +117,7 @@ func (g *generator) makeModules() {
 			dir = fmt.Sprintf("modules/group/nested/m%d", i)
 		}
 		body := "variable \"dir\" {\n  default = \"\"\n}\n"
-		body += fmt.Sprintf("locals {\n  here = file(\"${path.module}/own.txt\")\n  there = var.dir == \"\" ? toset([]) : fileset(var.dir, \"**/*.txt\")\n}\n")
+		body += "locals {\n  here = file(\"${path.module}/own.txt\")\n  there = var.dir == \"\" ? toset([]) : fileset(var.dir, \"**/*.txt\")\n}\n"
 		body += "resource \"terraform_data\" \"file\" {\n  for_each = local.there\n  input    = file(\"${var.dir}/${each.key}\")\n}\n"
 		outputs := "here = local.here, there = local.there"
 		if len(g.modules) > 0 && g.IntN(2) == 0 {

@@ -216,7 +216,7 @@ func TestDigestsSeeWhatIsCutOff(t *testing.T) {
 	if digest("a") == digest("b") {
 		t.Error("two plans have one digest")
 	}
-	if digest("a") != digest("a") {
+	if first, again := digest("a"), digest("a"); first != again {
 		t.Error("one plan has two digests")
 	}
 }
