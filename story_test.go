@@ -378,6 +378,7 @@ func TestT31AProjectIsFoundAfter3001Files(t *testing.T) {
 }
 
 func TestT44APlanOf50MBIsCutNotLost(t *testing.T) {
+	long(t)
 	s := newStory(t)
 	// 400 copies of 128 KiB in the plan of a few lines.
 	n := s.open("huge", github.Files{"live/dev/network/huge.tf": `

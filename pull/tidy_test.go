@@ -165,7 +165,7 @@ func TestAMirrorCanBeReadAndFetchedIntoWhileItIsTidied(t *testing.T) {
 		})
 	}
 	parents := slices.Clone(shas[5:])
-	for i := range 10 {
+	for i := range 5 {
 		parents = []string{u.commit("main", parents, files(100+i)...)}
 		var fetch sync.WaitGroup
 		fetch.Go(func() {

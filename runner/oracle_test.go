@@ -19,7 +19,7 @@ import (
 // more than anybody waits for.
 func oracleSeeds() int {
 	if os.Getenv("LOCKKEEPER_TEST_LONG") == "" {
-		return 6
+		return 4
 	}
 	if n, err := strconv.Atoi(os.Getenv("LOCKKEEPER_TEST_SEEDS")); err == nil {
 		return n
