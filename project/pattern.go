@@ -31,7 +31,8 @@ type pattern struct {
 func newPattern(text string) pattern {
 	p := pattern{text: text}
 	var b strings.Builder
-	for i, part := range strings.Split(text, "/") {
+	parts := slices.CompactFunc(strings.Split(text, "/"), func(a, b string) bool { return a == "**" && b == "**" }) // two say no more than one
+	for i, part := range parts {
 		switch {
 		case part == "**" && i == 0:
 			b.WriteString(`(?:[^/]+(?:/|$))*`) // with the slash that follows
