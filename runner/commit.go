@@ -91,17 +91,31 @@ func (n *noting) done(source *os.Root) error {
 		if name != n.lock && !isConfiguration(path.Base(name), true) {
 			continue
 		}
-		content, err := readLinked(source, name, maxPlanConfiguration)
-		if err != nil {
-			continue // it leads to no file, so terraform reads none
+		if name == n.lock {
+			if err := c.readLock(source, name); err != nil {
+				return err
+			}
+			continue
 		}
-		if name != n.lock {
+		if content, err := readLinked(source, name, maxPlanConfiguration); err == nil { // else it leads to no file, so terraform reads none
 			add(name, sha256.Sum256(content))
-		} else if _, err := c.lock.Write(content); err != nil {
-			return err
 		}
 	}
 	return nil
+}
+
+// readLock takes the lock file from a tree that no job can change. Without one a plan
+// may have any providers, so one that cannot be read is not taken for none.
+func (c *commit) readLock(tree *os.Root, name string) error {
+	content, err := readLinked(tree, name, maxLockFile+1)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w: the lock file: %w", artifact.ErrUnsafe, err)
+	}
+	_, err = c.lock.Write(content)
+	return err
 }
 
 // readLinked reads the plain file behind a name, in a tree out of which no link

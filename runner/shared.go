@@ -52,10 +52,8 @@ func (j *job) share(ctx context.Context, dir string) (bool, error) {
 		return false, tree.Close()
 	}
 	j.tree, j.commit.shared, j.shared = tree, tree, at
-	if content, err := readLinked(tree, path.Join(dir, lockFile), maxPlanConfiguration); err == nil {
-		if _, err := j.commit.lock.Write(content); err != nil {
-			return false, err
-		}
+	if err := j.commit.readLock(tree, path.Join(dir, lockFile)); err != nil {
+		return false, err
 	}
 	if err := errors.Join(os.Mkdir(j.path(overDir), 0o700), j.copyProject(dir)); err != nil {
 		return false, fmt.Errorf("laying out the project: %w", err)

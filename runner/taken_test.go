@@ -66,6 +66,11 @@ func TestLockFilesAndConfigurationAreReadWithABound(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"app/main.tf": resource, "app/.terraform.lock.hcl": strings.Repeat("#", maxLockFile+1)})
 	wantProblem(t, s.run(t), "source_refused", "lock file is larger")
+	for _, size := range []int{maxLockFile + 1, maxPlanConfiguration + 1} { // of a shared tree it is read and not noted
+		s = newSetup(t, large(map[string]string{"app/main.tf": resource, "app/.terraform.lock.hcl": strings.Repeat("#", size)}))
+		s.options.Sources = sharing(t)
+		wantProblem(t, s.run(t), "source_refused", "lock file")
+	}
 
 	j := &job{options: Options{Dir: t.TempDir()}}
 	j.dir = j.path("source")
