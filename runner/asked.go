@@ -86,7 +86,7 @@ func configuration(tree *os.Root, dir string, left *int64, read func(name string
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if !isConfiguration(name, true) || entry.IsDir() {
+		if !strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json") || entry.IsDir() {
 			continue
 		}
 		content, err := readLinked(tree, path.Join(dir, name), *left)

@@ -349,7 +349,7 @@ func TestInitIsToldTheWorkspaceWhereThereMayBeNoDefault(t *testing.T) {
 		"terraform {\n  backend \"s3\" {}\n}\ndata \"terraform_remote_state\" \"x\" {}": false, "resource \"google_cloud_run\" \"x\" {}": false,
 	} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "main.tofu"), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		tree, err := os.OpenRoot(dir)
