@@ -63,7 +63,9 @@ func uncounted(f Facts, p Project, r Review) string {
 		return "is no person"
 	case f.HeadSHA == "" || r.Commit != f.HeadSHA:
 		return "approved another commit"
-	case f.Author == "" || strings.EqualFold(r.Login, f.Author):
+	case f.Author == "":
+		return "may have opened the pull request, whose author has no account any more"
+	case strings.EqualFold(r.Login, f.Author):
 		return "opened the pull request"
 	case contains(f.Pushers, r.Login):
 		return "pushed commits of it"

@@ -476,6 +476,23 @@ func TestOnlyRequestsForChangesByThoseWhoMayWriteCount(t *testing.T) {
 	w.refused(p, err, "no_changes_requested", "`rui`")
 }
 
+// GitHub then says that the user ghost opened it. What that person wrote and pushed has no account any more; here somebody else did both.
+func TestAPullRequestOutlivesItsAuthor(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", approvals(1))
+	g := w.github
+	w.check(g.SetPermission(repository, "leaver", "write"))
+	_, err := g.As("ana").PushSigned(repository, "topic", "change", double.Signed{Author: "ana", Committer: "ana"}, change("other/main.tf"))
+	w.check(err)
+	n, err := g.As("leaver").OpenPull(repository, "topic", "main", "change", "", false)
+	w.check(err)
+	w.plan(n, nil)
+	w.review("rui", n, "APPROVE")
+	w.check(g.DeleteUser("leaver"))
+	p, err := w.apply(n, by("rui"))
+	w.allowed(p, err, "other")
+}
+
 func TestT32APlanOfAnEarlierGrantOfTheLockIsNotApplied(t *testing.T) {
 	w := newGateWorld(t, twoProjects())
 	n, _ := w.open(change("other/main.tf"))

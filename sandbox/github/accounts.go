@@ -92,7 +92,8 @@ func (d *Double) AddTeam(org, slug string, members ...string) error {
 	return nil
 }
 
-// DeleteUser deletes a person's account. Reviews and comments stay and have no user then.
+// DeleteUser deletes a person's account. Reviews and comments stay and have no user
+// then, and the user ghost has opened the pull requests.
 func (d *Double) DeleteUser(login string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -56,6 +56,19 @@ func TestReviewsOutliveTheirAuthor(t *testing.T) {
 	wantStatus(t, err, 404)
 }
 
+func TestPullRequestsOutliveTheirAuthor(t *testing.T) {
+	w := newWorld(t)
+	n := w.open()
+	pull, _, err := w.bot().PullRequests.Get(ctx, "acme", "infra", n)
+	must(t, err)
+	must(t, w.DeleteUser(pull.GetUser().GetLogin()))
+	pull, _, err = w.bot().PullRequests.Get(ctx, "acme", "infra", n)
+	must(t, err)
+	if pull.GetUser().GetLogin() != "ghost" {
+		t.Errorf("opened by %v, want the user ghost", pull.User)
+	}
+}
+
 func TestCommitsNameWhomTheyClaim(t *testing.T) {
 	w := newWorld(t)
 	n := w.open()

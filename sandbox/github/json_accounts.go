@@ -11,6 +11,15 @@ func (d *Double) userJSON(a *account) raw {
 	return a.json
 }
 
+// authorJSON renders who opened a pull request. When the account is deleted, GitHub
+// names the account that stands for all such. Callers hold d.mu.
+func (d *Double) authorJSON(a *account) raw {
+	if a.gone {
+		return render(d.userObject(&account{login: "ghost", id: 10137, kind: kindUser}))
+	}
+	return d.userJSON(a)
+}
+
 func (d *Double) userObject(a *account) object {
 	u := d.api("/users/%s", a.login)
 	return object{

@@ -16,7 +16,7 @@ func (d *Double) pullJSON(p *pull) object {
 		"url": u, "id": p.id, "node_id": nodeID("PR", p.id), "html_url": web, "diff_url": web + ".diff", "patch_url": web + ".patch",
 		"issue_url": issue, "commits_url": u + "/commits", "review_comments_url": u + "/comments", "review_comment_url": comments,
 		"comments_url": issue + "/comments", "statuses_url": statuses, "number": p.number, "state": p.state(), "locked": false,
-		"active_lock_reason": nil, "title": p.title, "user": d.userJSON(p.author), "body": orNull(p.body), "created_at": stamp(p.created),
+		"active_lock_reason": nil, "title": p.title, "user": d.authorJSON(p.author), "body": orNull(p.body), "created_at": stamp(p.created),
 		"updated_at": stamp(p.updated), "closed_at": stamp(p.closedAt), "merged_at": mergedAt, "merge_commit_sha": p.mergeCommit(),
 		"assignee": nil, "assignees": []any{}, "requested_reviewers": []any{}, "requested_teams": []any{}, "labels": d.labelsJSON(p),
 		"milestone": nil, "draft": p.draft, "auto_merge": nil, "author_association": p.repo.association(p.author.login),
@@ -121,7 +121,7 @@ func (d *Double) issueJSON(p *pull) object {
 	return object{
 		"url": u, "repository_url": d.api("/repos/%s", repo), "labels_url": u + "/labels{/name}", "comments_url": u + "/comments",
 		"events_url": u + "/events", "timeline_url": u + "/timeline", "html_url": web, "id": p.issueID, "node_id": nodeID("PR", p.id),
-		"number": p.number, "title": p.title, "user": d.userJSON(p.author), "labels": d.labelsJSON(p), "state": p.state(), "locked": false,
+		"number": p.number, "title": p.title, "user": d.authorJSON(p.author), "labels": d.labelsJSON(p), "state": p.state(), "locked": false,
 		"assignee": nil, "assignees": []any{}, "milestone": nil, "comments": len(p.comments), "created_at": stamp(p.created),
 		"updated_at": stamp(p.updated), "closed_at": stamp(p.closedAt), "author_association": p.repo.association(p.author.login),
 		"active_lock_reason": nil, "body": orNull(p.body), "draft": p.draft, "performed_via_github_app": nil, "state_reason": nil,
