@@ -101,8 +101,10 @@ func readParts(r io.Reader, part func(d *json.Decoder, key string) error) error 
 	if _, err := d.Token(); err != nil {
 		return err
 	}
-	_, err := io.Copy(io.Discard, r)
-	return err
+	if _, err := d.Token(); err != io.EOF {
+		return errors.Join(errors.New("something follows the object"), err)
+	}
+	return nil
 }
 
 func (p *projector) part(d *json.Decoder, key string) error {

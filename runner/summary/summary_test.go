@@ -195,6 +195,7 @@ func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
 		"an array":     `[]`,
 		"cut off":      `{"format_version":"1.2","resource_changes":[`,
 		"nothing":      ``,
+		"two plans":    `{"format_version":"1.2"}{"format_version":"1.2"}`,
 		"wrong shapes": `{"format_version":"1.2","resource_changes":{"a":1}}`,
 	} {
 		if s, err := Read(strings.NewReader(plan), int64(len(plan)), Options{}); err == nil {
