@@ -108,7 +108,7 @@ var refusals = []struct{ reason, flags string }{
 	{"it belongs to `/plan`", "-target -replace -refresh -refresh-only"},
 	{"versions come from the commit", "-upgrade -update"},
 	{"every job installs its modules by itself", "-get"},
-	{"type `/destroy`", "-destroy"},
+	{"remove from the configuration what is to be destroyed, and the plan destroys it", "-destroy"},
 	{"its output can hold secrets", "-raw -json -show-sensitive -verbose"},
 	{"nobody can answer questions there", "-input"},
 	{"name what to plan with `-target`", "-exclude"},
