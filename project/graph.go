@@ -253,6 +253,13 @@ func (g *Graph) Needs(p Project) []string {
 	return uncovered(g.behindLinks(append(r.modules, r.paths...)))
 }
 
+// needed tells that one of the projects reads a file.
+func (g *Graph) needed(projects []Project, file string) bool {
+	return slices.ContainsFunc(projects, func(p Project) bool {
+		return slices.ContainsFunc(g.Needs(p), func(dir string) bool { return dir == "." || file == dir || strings.HasPrefix(file, dir+"/") })
+	})
+}
+
 // varFiles returns the paths of a project's variable files from the repository's root.
 func varFiles(p Project) []string {
 	names := p.VarFiles

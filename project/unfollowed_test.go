@@ -92,6 +92,20 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+func TestNamesOfTerraformAreMistakesWhereAProjectReadsThem(t *testing.T) {
+	root := "terraform {\n  backend \"s3\" {}\n}\n"
+	for at, mistake := range map[string]bool{"a": true, "a/below": true, "lib": true, "testdata": false} {
+		tree := newTree(map[string]string{"a/main.tf": root + "module \"lib\" {\n  source = \"../lib\"\n}\n", "lib/main.tf": makes, at + "/terraform.tfstate": "{}"})
+		cfg := mustLoad(t, tree, tree)
+		if err := Validate(cfg, graphOf(t, tree)); (err != nil) != mistake {
+			t.Errorf("%s: mistakes: %v", at, err)
+		}
+		if got := Warnings(cfg, graphOf(t, tree)).Error(); strings.Contains(got, at+"/terraform.tfstate") == mistake {
+			t.Errorf("%s: warnings: %s", at, got)
+		}
+	}
+}
+
 // Keys that people bring from other tools are told what they are called here.
 func TestKeysOfOtherTools(t *testing.T) {
 	_, err := Parse(ConfigFile, []byte("version: 1\nautomerge: true\nprojects:\n- name: a\n  dir: a\n  autoplan: {when_modified: [x]}\n  terraform_version: v1.5.0\n  apply_requirements: [approved]\n  depends_on: [b]\n"))
