@@ -26,6 +26,7 @@ func policyRules(p config.Policy) policy.Rules {
 		MaxPlanAge:         time.Duration(p.MaxPlanAge),
 		Drafts:             p.AllowDraft,
 		NoApply:            !p.AllowApply,
+		Unrefreshed:        p.UnrefreshedPlans,
 		NoButtons:          !p.Buttons,
 	}
 }

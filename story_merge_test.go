@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -32,6 +33,43 @@ func TestT37WhatIsAppliedIsMergedWhenTheServerWantsIt(t *testing.T) {
 	if got := s.holders(); len(got) > 0 {
 		t.Errorf("locks %v after the merge", got)
 	}
+}
+
+// What was looked at or applied in part is not the whole: no check turns green for
+// it, and nothing is merged.
+func TestAPartialPlanIsNeverTheWhole(t *testing.T) {
+	s := automerge(t, map[string]string{"contents": "write"})
+	files := aChange("a")
+	files["live/dev/network/more.tf"] = "resource \"terraform_data\" \"more\" {\n  input = \"b\"\n}\n"
+	n := s.open("a", files)
+	s.quiet()
+	for _, flag := range []string{"-refresh-only", "-refresh=false", "-target=terraform_data.nothing"} {
+		s.says(ana, n, "/plan -- "+flag)
+		s.waits(n, "Partial plan: ", flag)
+	}
+	s.says(ana, n, "/plan -- -target=terraform_data.extra")
+	s.says(ana, n, "/apply")
+	if !s.applied("a") {
+		t.Fatalf("the partial plan was not applied:\n%s", s.conversation(n))
+	}
+	s.waits(n, "Partial plan: ", "Applied in part")
+	s.says(ana, n, "/plan")
+	s.shown(n, "1 to add")
+	s.says(ana, n, "/apply")
+	if !s.pull(n).Merged {
+		t.Errorf("all is applied and not merged:\n%s", s.conversation(n))
+	}
+}
+
+// waits wants a pull request to wait for a plan of everything, and to say so.
+func (s *story) waits(number int, title, text string) {
+	s.Helper()
+	plan, apply := s.check1(number, "lockkeeper/plan"), s.check1(number, "lockkeeper/apply")
+	if !strings.HasPrefix(plan.Title, title) || apply.Status != "queued" || s.pull(number).Merged {
+		s.Errorf("%q, %s %s %q, merged %t", plan.Title, apply.Status, apply.Conclusion, apply.Title, s.pull(number).Merged)
+	}
+	s.shown(number, "**Partial plan**")
+	s.shown(number, text)
 }
 
 func TestT37AMergeThatGitHubRefusesIsSaidOnce(t *testing.T) {

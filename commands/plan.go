@@ -13,7 +13,8 @@ func plan() Spec {
 		},
 		Details: "A plan changes nothing and takes the locks of its projects, so that nobody else changes them before you apply. When " +
 			"another pull request has them, you wait in line and are planned again when it is your turn. " +
-			"A new push cancels the plans of older commits and plans again by itself.",
+			"A new push cancels the plans of older commits and plans again by itself. " +
+			"A plan with `-target`, `-refresh-only` or `-refresh=false` is a partial one: it can be applied, and `lockkeeper/apply` waits for a whole plan.",
 
 		Available: true,
 		flags:     planFlags(),

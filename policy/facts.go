@@ -160,5 +160,6 @@ type Rules struct {
 	MaxPlanAge         time.Duration // 0: no limit
 	Drafts             bool          // drafts may be applied
 	NoApply            bool          // nothing is applied from pull requests
+	Unrefreshed        bool          // a plan with -refresh=false is taken for a whole one
 	NoButtons          bool          // what changes something is asked for in a comment, not with a button
 }

@@ -34,6 +34,9 @@ func (p *Preparer) plan(ctx context.Context, r run.Run) (run.Preparation, error)
 		return out, err
 	}
 	out.Behind, out.Notes, out.Untouched = found.behind, found.notes, found.untouched()
+	if out.Unrefreshed, err = p.unrefreshed(r, found); err != nil {
+		return out, err
+	}
 	if err := p.mayPlan(ctx, rd, found); err != nil {
 		return out, err
 	}
@@ -42,6 +45,24 @@ func (p *Preparer) plan(ctx context.Context, r run.Run) (run.Preparation, error)
 	}
 	out.Gate, err = p.foreseen(ctx, rd, found, out.Documents)
 	return out, err
+}
+
+// unrefreshed lists the projects of which a plan with -refresh=false is whole.
+func (p *Preparer) unrefreshed(r run.Run, f found) ([]string, error) {
+	if !slices.ContainsFunc(r.Flags, run.NotRefreshed) {
+		return nil, nil
+	}
+	var out []string
+	for _, proj := range f.projects {
+		env, err := p.environment(proj)
+		if err != nil {
+			return nil, err
+		}
+		if p.Rules[env.Job.Name].Unrefreshed {
+			out = append(out, proj.Name)
+		}
+	}
+	return out, nil
 }
 
 // readForPlan reads the pull request and, when some environment asks for it,

@@ -104,7 +104,7 @@ func (l loss) total() run.Counts {
 
 // alert is the kind of the alert: what is over needs no caution.
 func alert(all []loss) string {
-	if slices.ContainsFunc(all, func(l loss) bool { return l.group.status != statusApplied }) {
+	if slices.ContainsFunc(all, func(l loss) bool { return l.group.status != statusApplied && l.group.status != statusPart }) {
 		return "> [!CAUTION]\n"
 	}
 	return "> [!NOTE]\n"
@@ -114,7 +114,7 @@ func alert(all []loss) string {
 func (l loss) verbs() [2]string {
 	n := len(l.group.standings)
 	switch l.group.status {
-	case statusApplied:
+	case statusApplied, statusPart:
 		return [2]string{"destroyed", "replaced"}
 	case statusApplying:
 		return [2]string{plural(n, "is", "are") + " destroying", plural(n, "is", "are") + " replacing"}

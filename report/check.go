@@ -149,10 +149,14 @@ func checkTitle(p picked, groups []group) string {
 	}
 	denied := sentenceOf("%s denied by plan policy", of(deniedPlans(groups), len(p.standings)))
 	title := nonEmpty(outcomesPlain(p), denied, countWords(parts(p.counts())))
-	if len(title) == 0 {
-		return "No changes"
+	text := "No changes"
+	if len(title) > 0 {
+		text = strings.Join(title, " · ")
 	}
-	return strings.Join(title, " · ")
+	if p.some(run.Standing.Partial) {
+		return "Partial plan: " + strings.ToLower(text[:1]) + text[1:]
+	}
+	return text
 }
 
 // of writes "2 of 3 projects", "all 3 projects"; empty for none.

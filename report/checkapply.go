@@ -75,6 +75,12 @@ func (p picked) applyVerdict() Check {
 	}
 	waiting := func(title string) Check { return Check{Status: checkQueued, Title: title} }
 	mine, left, applied := p.applicable()
+	partial := 0
+	for _, s := range p.standings {
+		if p.narrowed(s) && !p.later(s) {
+			partial++
+		}
+	}
 	switch stage := p.stage(); {
 	case stage == applying:
 		return Check{Status: checkInProgress, Title: "Applying " + many(len(p.apply.Jobs), "project")}
@@ -86,6 +92,8 @@ func (p picked) applyVerdict() Check {
 		return concluded("failure", p.what()+" "+of(p.having(statusFailed)+p.having(statusInterrupted), len(p.standings)))
 	case stage == applyStopped:
 		return concluded("cancelled", p.what()+" "+of(p.having(statusCancelled)+p.having(statusSkipped), len(p.standings)))
+	case left > 0 && left == partial:
+		return waiting("Waiting for a whole plan of " + many(partial, "project"))
 	case left > 0:
 		return waiting("Waiting to be applied: " + many(left, "project"))
 	case !p.complete:
@@ -146,7 +154,7 @@ func (p picked) queueVerdict() Check {
 func (p picked) unmerged() []string {
 	var out []string
 	for _, s := range p.standings {
-		if !p.later(s) && s.Plan.State == run.JobSucceeded && !s.Empty() {
+		if !p.later(s) && s.Plan.State == run.JobSucceeded && (!s.Empty() || s.Partial()) {
 			out = append(out, s.Project)
 		}
 	}
@@ -191,6 +199,11 @@ func (v CheckView) waitingSummary(p picked) string {
 		}
 	}
 	some := ""
+	if names := p.namesOf(p.narrowed); len(names) > 0 && len(names) == len(left) {
+		return paragraphs(
+			sentenceOf("**Waiting for a whole plan** of %s: what was planned there looked at less than everything. Comment `/plan`.\n", fewNames(names, name)),
+			next(p, planHints(p), "", ""))
+	}
 	if !p.complete {
 		some = "**Only named projects were planned.** Comment `/plan` to plan everything that this commit changes.\n"
 	}

@@ -42,7 +42,7 @@ type page struct {
 
 // compose writes what is known of p and groups, with tail at the end.
 func (v View) compose(p picked, groups []group, tail string, in page) string {
-	head := title(p) + "\n" + headline(p, groups) + "\n"
+	head := title(p) + "\n" + headline(p, groups) + "\n" + v.flagLines(p)
 	budget := in.budget - len(head) - len(tail) - 6
 
 	broken := notApplied(p, min(failureBudget, budget/2))

@@ -69,6 +69,23 @@ func (f *fixture) planned(project, environment string, s run.Summary) *fixture {
 	return f
 }
 
+// flagged is the same plan, made with flags of Terraform.
+func (f *fixture) flagged(flags ...string) *fixture {
+	f.run.Flags, f.run.Line = flags, f.run.Line+" -- "+strings.Join(flags, " ")
+	for i := range f.run.Jobs {
+		f.run.Jobs[i].Document.Flags = flags
+	}
+	return f
+}
+
+// later is the same some minutes later.
+func (f *fixture) later(minutes int) *fixture {
+	for _, at := range []*time.Time{&f.run.CreatedAt, &f.run.PreparedAt, &f.run.FinishedAt} {
+		*at = at.Add(time.Duration(minutes) * time.Minute)
+	}
+	return f
+}
+
 func (f *fixture) failed(project, environment string, p run.Problem) *fixture {
 	f.job(project, environment, run.JobFailed).Result = &run.Result{Outcome: run.OutcomeFailed, Problem: &p}
 	if f.run.State.Final() {

@@ -43,9 +43,15 @@ func (p picked) what() string {
 	case applyStopped:
 		return "Apply stopped:"
 	case partlyApplied:
+		if !p.has(statusOpen, statusNoPlan) {
+			return "Applied in part:"
+		}
 		return fmt.Sprintf("Applied %s of %s:", number(p.having(statusApplied)), number(len(p.standings)-p.having(statusNoChanges)))
 	case allApplied:
 		return "Applied:"
+	}
+	if p.some(run.Standing.Partial) {
+		return "Partial plan for"
 	}
 	return "Plan for"
 }

@@ -50,24 +50,30 @@ const (
 	statusStopping    status = "stopping"
 	statusWaiting     status = "waiting"
 	statusApplied     status = "applied"
+	statusPart        status = "applied in part"
 	statusOpen        status = "not applied"
 	statusNoPlan      status = "not planned"
 	statusLater       status = "left for the merge"
 	statusNoApply     status = "not applied here"
 	statusUntouched   status = "not changed here"
+	statusPartOnly    status = "planned in part"
 	statusNoChanges   status = "no changes"
 )
 
 // statuses lists every status, the one that needs a person most first.
 var statuses = []status{statusInterrupted, statusFailed, statusCancelled, statusSkipped, statusApplying, statusStopping, statusWaiting,
-	statusApplied, statusOpen, statusNoPlan, statusLater, statusNoApply, statusUntouched, statusNoChanges}
+	statusApplied, statusPart, statusOpen, statusNoPlan, statusLater, statusNoApply, statusUntouched, statusPartOnly, statusNoChanges}
 
 func (p picked) status(s run.Standing) status {
 	switch {
+	case s.Partial() && s.Done():
+		return statusPart
 	case s.Apply != nil:
 		return p.applyStatus(*s.Apply)
 	case s.Plan.State != run.JobSucceeded:
 		return statusNoPlan
+	case s.Empty() && s.Partial():
+		return statusPartOnly
 	case s.Empty():
 		return statusNoChanges
 	case s.Untouched():
@@ -110,6 +116,11 @@ func (p picked) applyStatus(j run.Job) status {
 // nobody from here.
 func (p picked) later(s run.Standing) bool {
 	return s.Untouched() || s.Plan.Document.Project.AfterMerge || p.noApply[s.Plan.Document.Environment.Name]
+}
+
+// narrowed reports whether nothing is left to do but a whole plan.
+func (p picked) narrowed(s run.Standing) bool {
+	return p.status(s) == statusPart || p.status(s) == statusPartOnly
 }
 
 // open reports whether /apply may take the plan, if the gate lets it.

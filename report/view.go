@@ -94,6 +94,17 @@ func (p picked) plansOnly() picked {
 	return p
 }
 
+// namesOf lists the projects that are for /apply and of which something holds.
+func (p picked) namesOf(is func(run.Standing) bool) []string {
+	var out []string
+	for _, s := range p.standings {
+		if !p.later(s) && is(s) {
+			out = append(out, s.Project)
+		}
+	}
+	return out
+}
+
 // count is how many plans are in a state.
 func (p picked) count(s run.JobState) int {
 	n := 0

@@ -54,8 +54,9 @@ type Result struct {
 
 	Decision *Decision `json:"decision,omitempty"` // of a job that waited for approval and was answered
 
-	Counts    *Counts             `json:"counts,omitempty"` // of a plan, from its JSON; of an apply, the plan's when it succeeded
-	Policy    *PolicyResult       `json:"policy,omitempty"` // of a plan that was judged by rules
+	Counts    *Counts             `json:"counts,omitempty"`  // of a plan, from its JSON; of an apply, the plan's when it succeeded
+	Partial   bool                `json:"partial,omitempty"` // of a plan: terraform says that it left something out
+	Policy    *PolicyResult       `json:"policy,omitempty"`  // of a plan that was judged by rules
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
 	Terraform string              `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
 	Steps     []StepTime          `json:"steps,omitempty"`

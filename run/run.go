@@ -117,6 +117,9 @@ type Run struct {
 
 	Unchanged []string `json:"unchanged,omitempty"` // of an apply: projects whose plans change nothing, which counts as applied
 	Untouched []string `json:"untouched,omitempty"` // of a plan: projects that were named and that the pull request does not change
+	// Unrefreshed are, of a plan, the projects whose environment takes a plan with
+	// -refresh=false for a whole one.
+	Unrefreshed []string `json:"unrefreshed,omitempty"`
 
 	// Blocked is set for a speculative plan: the locks of its projects were not
 	// free, so it cannot be applied and is made again when they are.

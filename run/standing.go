@@ -19,14 +19,17 @@ func (s Standing) Empty() bool {
 	return s.Plan.State == JobSucceeded && r != nil && r.Counts != nil && r.Counts.Empty()
 }
 
-// Applied reports whether nothing is left to apply: the plan was applied with
-// success, or changes nothing and is not speculative.
+// Applied reports whether nothing is left to apply: the plan is whole and was
+// applied with success, or changes nothing and is not speculative.
 func (s Standing) Applied() bool {
-	if s.Apply != nil {
-		return s.Apply.State == JobSucceeded
+	if s.Partial() {
+		return false
 	}
-	return s.Empty() && !s.Speculative()
+	return s.Done() || s.Apply == nil && s.Empty() && !s.Speculative()
 }
+
+// Done reports whether the plan was applied with success.
+func (s Standing) Done() bool { return s.Apply != nil && s.Apply.State == JobSucceeded }
 
 // Speculative reports whether the plan was made without the locks.
 func (s Standing) Speculative() bool { return len(s.PlanRun.Blocked) > 0 }

@@ -25,6 +25,8 @@ type Preparation struct {
 	Unchanged []string // of an apply: names of projects whose plans change nothing; they have no job
 	Untouched []string // of a plan: names of projects that somebody named and the pull request does not change
 	Gate      *Gate    // of a plan: what stands between it and its apply, as far as is known
+
+	Unrefreshed []string // of a plan: names of projects for which -refresh=false leaves it a whole plan
 }
 
 // PutOff says that what the run needs cannot be read yet, and when to try again.
@@ -166,7 +168,7 @@ func (r *Run) prepared(e Prepared) {
 	}
 	p := e.Preparation
 	r.HeadSHA, r.BaseRef, r.BaseSHA, r.Behind, r.Notes = p.HeadSHA, p.BaseRef, p.BaseSHA, p.Behind, p.Notes
-	r.HeadRef, r.Gate, r.Unchanged, r.Untouched = p.HeadRef, p.Gate, p.Unchanged, p.Untouched
+	r.HeadRef, r.Gate, r.Unchanged, r.Untouched, r.Unrefreshed = p.HeadRef, p.Gate, p.Unchanged, p.Untouched, p.Unrefreshed
 	r.State, r.PreparedAt = StateRunning, e.At
 	r.Jobs = make([]Job, len(p.Documents))
 	for i, doc := range p.Documents {

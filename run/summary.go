@@ -8,6 +8,7 @@ package run
 type Summary struct {
 	Version     int            `json:"version"`
 	Counts      Counts         `json:"counts"`
+	Partial     bool           `json:"partial,omitempty"` // its JSON says "complete": false
 	Changes     []Change       `json:"changes,omitempty"` // destroys, replacements, changes, adds, then the rest; by address within each
 	Outputs     []OutputChange `json:"outputs,omitempty"`
 	Drift       []string       `json:"drift,omitempty"` // addresses changed outside of Terraform since the last apply

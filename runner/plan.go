@@ -138,7 +138,7 @@ func (j *job) keep(ctx context.Context) *run.Problem {
 	if err != nil {
 		return unexpected(err)
 	}
-	j.counts = &s.Counts
+	j.counts, j.partial = &s.Counts, s.Partial
 	return nil
 }
 

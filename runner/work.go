@@ -68,6 +68,7 @@ type job struct {
 	recalled  bool               // the plan needed no init
 	artifacts map[string]run.Artifact
 	counts    *run.Counts
+	partial   bool
 	policy    *run.PolicyResult // nil when no rules judged
 	jail      *jail.Jail        // in which terraform runs; nil before it is needed
 	outputs   [2]*os.File       // that it prints to
@@ -267,7 +268,7 @@ func problemOf(err error) *run.Problem {
 
 func (j *job) result(problem *run.Problem) run.Result {
 	r := run.Result{
-		Outcome: run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Policy: j.policy,
+		Outcome: run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Partial: j.partial, Policy: j.policy,
 		Artifacts: j.artifacts, Terraform: j.options.TerraformName, Steps: j.steps, Began: j.began,
 	}
 	if mode := j.options.Isolation; j.jail != nil && (mode == jail.BestEffort || mode == jail.Off) {

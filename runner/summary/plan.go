@@ -118,6 +118,11 @@ func (p *projector) part(d *json.Decoder, key string) error {
 			return fmt.Errorf("version %q is not known here", v)
 		}
 		return nil
+	case "complete": // since Terraform 1.8
+		complete := true
+		err := d.Decode(&complete)
+		p.sum.Partial = !complete
+		return err
 	case "resource_changes":
 		return elements(d, p.resourceElement)
 	case "resource_drift":

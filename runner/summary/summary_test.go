@@ -204,6 +204,19 @@ func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
 	}
 }
 
+func TestWhatTerraformLeftOutIsToldApart(t *testing.T) {
+	for plan, partial := range map[string]bool{
+		`{"format_version":"1.2"}`:                  false, // before Terraform 1.8
+		`{"format_version":"1.2","complete":true}`:  false,
+		`{"format_version":"1.2","complete":false}`: true,
+	} {
+		s, err := Read(strings.NewReader(plan), int64(len(plan)), Options{})
+		if err != nil || s.Partial != partial {
+			t.Errorf("%s: partial %t, %v", plan, s.Partial, err)
+		}
+	}
+}
+
 func TestEqualChangesHaveEqualDigests(t *testing.T) {
 	a := change1(t, object{"actions": list{"update"}, "before": object{"a": 1}, "after": object{"a": 2}})
 	same := strings.Replace(a, `"format_version":"1.2"`, `"timestamp":"later","format_version":"1.2","variables":{"x":{"value":"other"}}`, 1)

@@ -23,7 +23,8 @@ type Policy struct {
 	MaxPlanAge             Period   `yaml:"max_plan_age"`
 	AllowDraft             bool     `yaml:"allow_draft"`
 	AllowApply             bool     `yaml:"allow_apply"`
-	Buttons                bool     `yaml:"buttons"` // check runs offer what changes something
+	Buttons                bool     `yaml:"buttons"`           // check runs offer what changes something
+	UnrefreshedPlans       bool     `yaml:"unrefreshed_plans"` // a plan with -refresh=false is taken for a whole one
 }
 
 // setDefaults gives an environment what the file leaves out: what a small team
