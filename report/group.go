@@ -23,7 +23,7 @@ type group struct {
 // groups sorts what is to be shown: what was not applied first, then what loses
 // something, then failed plans, other changes, what is still to come, and no
 // changes last; by name within each. Planned projects with equal digests share
-// a row.
+// a row, when their plans warn of the same.
 func (v View) groups(p picked) []group {
 	byKey := map[string]int{}
 	var out []group
@@ -33,7 +33,7 @@ func (v View) groups(p picked) []group {
 		}
 		key := ""
 		if summary, ok := v.Summaries[s.Plan.ID]; ok && g.state == run.JobSucceeded {
-			g.summary, key = &summary, fmt.Sprintf("%s %s %v %q", summary.Digest, g.status, g.counts, findingsOf(g.policy))
+			g.summary, key = &summary, fmt.Sprintf("%s %s %v %q %q %q %q", summary.Digest, g.status, g.counts, findingsOf(g.policy), summary.Warnings, summary.Checks, summary.Drift)
 		}
 		if at, ok := byKey[key]; ok && key != "" {
 			out[at].standings = append(out[at].standings, s)
