@@ -62,14 +62,17 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asLockkeeper) != "" || os.Getenv(handedFD) != "" || len(os.Args) > 1 && (os.Args[1] == "runner" || os.Args[1] == reachWord) {
 		os.Exit(command(os.Args[1:]))
 	}
-	if err := buildRunner(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if os.Getenv(insideProgram) == "" { // else it came along
+		if err := buildRunner(); err != nil {
+			os.Exit(complain(err))
+		}
 	}
 	code := m.Run()
 	leaveWorlds()
 	os.Exit(code)
 }
+
+const smallRunner = "lockkeeper-runner"
 
 // buildRunner puts the small runner beside the tests' own binary, where a server
 // finds it: as a runner that binary takes five times as long to start.
@@ -78,7 +81,7 @@ func buildRunner() error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(filepath.Dir(executable), "lockkeeper-runner"), "./runner/lockkeeper-runner")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(filepath.Dir(executable), smallRunner), "./runner/"+smallRunner)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the runner: %w\n%s", err, out)
