@@ -88,8 +88,10 @@ var makeWorlds = sync.OnceValue(func() (err error) {
 	if err := os.Chmod(worlds.path, 0o755); err != nil {
 		return err
 	}
-	if err := copyProgram(filepath.Join(worlds.path, "lockkeeper.test"), os.Args[0]); err != nil {
-		return err
+	for name, from := range map[string]string{"lockkeeper.test": os.Args[0], smallRunner: filepath.Join(filepath.Dir(os.Args[0]), smallRunner)} {
+		if err := copyProgram(filepath.Join(worlds.path, name), from); err != nil {
+			return err
+		}
 	}
 	worlds.program, err = hostile.Build(context.Background(), worlds.path)
 	return err

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"sync"
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
@@ -62,7 +63,7 @@ type site struct {
 	people       []Person
 	suggestions  []Suggestion
 	now          func() time.Time
-	views        map[string]*template.Template // by page name
+	views        func() map[string]*template.Template // by page name; parsed when the first page is asked for
 }
 
 // New returns the pages. They live at the root: "/", "/{owner}/{repo}/pull/…"
@@ -74,7 +75,7 @@ func New(double *github.Double, o Options) http.Handler {
 		double: double, reader: &reader{double: double, clients: map[string]*gh.Client{}}, markdown: markdown.New(),
 		repositories: o.Repositories, people: o.People, suggestions: o.Suggestions, now: o.Now,
 	}
-	s.views = s.parseViews()
+	s.views = sync.OnceValue(s.parseViews)
 	return guard(o.Hosts, s.routes())
 }
 
@@ -160,7 +161,7 @@ func (s *site) frame(r *http.Request, title string) frame {
 // render writes a whole page or, if its template is at fault, none of it.
 func (s *site) render(w http.ResponseWriter, r *http.Request, status int, view string, data any) {
 	var page bytes.Buffer
-	if err := s.views[view].ExecuteTemplate(&page, "layout", data); err != nil {
+	if err := s.views()[view].ExecuteTemplate(&page, "layout", data); err != nil {
 		zerolog.Ctx(r.Context()).Error().Err(err).Str("view", view).Msg("page not rendered")
 		http.Error(w, "The sandbox could not show this page; its log says why.", http.StatusInternalServerError)
 		return
