@@ -11,6 +11,7 @@ func approve() Spec {
 		},
 		Details: "This answers a waiting job. It is not a review of the pull request.",
 
+		elsewhere: true, // Prow's approve plugin
 		// An approved job applies, so the answer passes the same gate.
 		Mutating: true,
 	}

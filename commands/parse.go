@@ -19,7 +19,7 @@ func Parse(body string) Outcome {
 func parse(body string, isAvailable func(Spec) bool) Outcome {
 	word, isSlash := leadingWord(body)
 	if !isSlash {
-		return Outcome{}
+		return nearly(body, isAvailable)
 	}
 	spec, known := find(Name(word))
 	if !known {
@@ -28,11 +28,11 @@ func parse(body string, isAvailable func(Spec) bool) Outcome {
 	line, rest, _ := strings.Cut(body, "\n")
 	line = strings.TrimSuffix(line, "\r")
 	words, plain := splitLine(line)
-	if problem := checkShape(body, plain, rest); problem != "" {
-		return spec.refuse(problem)
-	}
 	if !isAvailable(spec) {
 		return spec.unavailable()
+	}
+	if problem := checkShape(body, plain, rest, isAvailable); problem != "" {
+		return spec.refuse(problem)
 	}
 	c := &Command{Name: spec.Name, Line: line}
 	if problem := spec.read(c, words[1:]); problem != "" {
@@ -106,7 +106,7 @@ func wordEnd(text string) int {
 }
 
 // checkShape tests what holds for every command, whatever its grammar.
-func checkShape(body, line, rest string) (problem string) {
+func checkShape(body, line, rest string, isAvailable func(Spec) bool) (problem string) {
 	if len(body) > maxComment {
 		return "the comment is longer than 4 KiB. Write the command in a comment of its own"
 	}
@@ -117,7 +117,7 @@ func checkShape(body, line, rest string) (problem string) {
 	}
 	for _, other := range strings.FieldsFunc(rest, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		word, isSlash := leadingWord(other)
-		if _, known := find(Name(word)); isSlash && known {
+		if other, known := find(Name(word)); isSlash && known && (isAvailable(other) || !other.elsewhere) {
 			return "only one command per comment, and " + quote("/"+word) + " is a second one. Write each in a comment of its own"
 		}
 	}

@@ -76,20 +76,15 @@ func TestT12ParseStaysSilent(t *testing.T) {
 		"a slash":                   "/",
 		"a slash and a space":       "/ plan",
 		"prose":                     "please /plan",
-		"a leading space":           " /plan",
-		"a leading newline":         "\n/plan",
 		"a leading tab":             "\t/plan",
-		"a byte order mark":         "\ufeff/plan",
-		"a zero-width space":        "\u200b/plan",
-		"a right-to-left override":  "\u202e/plan",
-		"a full-width slash":        "／plan",
 		"two slashes":               "//plan",
 		"a quote":                   "> /apply",
 		"a fenced code block":       "```\n/apply\n```",
 		"an indented code block":    "    /apply",
-		"a code span":               "`/apply`",
 		"a suggestion":              "```suggestion\n/apply\n```",
-		"a list":                    "- /apply",
+		"a mention of somebody":     "@bob /plan",
+		"a list of prose":           "- /apply it when you like",
+		"a heading":                 "# /plan",
 		"an HTML comment":           "<!--\n/apply\n-->",
 		"a Cyrillic look-alike":     "/\u0430pply",
 		"a command that has a tail": "/applyfoo",
@@ -104,6 +99,47 @@ func TestT12ParseStaysSilent(t *testing.T) {
 				t.Errorf("Parse(%q) = %+v, want silence", body, got)
 			}
 		})
+	}
+}
+
+// T12: what stands in front of a command keeps it from running, and people are told.
+func TestT12ParseSaysWhatStandsInFront(t *testing.T) {
+	for name, body := range map[string]string{
+		"a space":                  " /plan",
+		"a line feed":              "\n/plan",
+		"empty lines":              "\r\n\r\n/plan\r\n",
+		"a byte order mark":        "\ufeff/plan",
+		"a zero-width space":       "\u200b/plan",
+		"a no-break space":         "\u00a0/plan",
+		"a right-to-left override": "\u202e/plan",
+		"a full-width slash":       "／plan",
+		"a bullet":                 "- /plan",
+		"a star":                   "* /plan",
+		"a number":                 "1. /plan",
+		"code marks":               "`/plan`",
+		"bold":                     "**/plan**",
+		"quotation marks":          "“/plan”",
+		"the App":                  "@lockkeeper /plan",
+		"the App's account":        "@lockkeeper-acme[bot], /plan",
+		"a quotation":              "> what do you think?\n> /apply\n\n/plan\n",
+		"a bullet in code marks":   "- `/plan`",
+	} {
+		got := parseAll(body)
+		if got.Command != nil || !strings.Contains(got.Reply, "Nothing was done") || !strings.Contains(got.Reply, "Write `/plan` in a new comment") {
+			t.Errorf("%s: Parse(%q) = %+v", name, body, got)
+		}
+	}
+}
+
+// Words of Prow belong to it for as long as they mean nothing here.
+func TestWordsOfOtherBotsAreTheirs(t *testing.T) {
+	for _, body := range []string{"/approve", "/approve no-issue", "/lgtm\n/approve", "- /approve", "/hold", "/retest", "/test all", "/close"} {
+		if got := Parse(body); !got.Ignored() {
+			t.Errorf("Parse(%q) = %+v, want silence", body, got)
+		}
+	}
+	if got := Parse("/plan\n/approve"); got.Command == nil || got.Command.Name != NamePlan {
+		t.Errorf("a plan and a word of another bot: %+v", got)
 	}
 }
 
@@ -162,7 +198,7 @@ func TestParseAnswersWhatIsNotAvailable(t *testing.T) {
 	for _, s := range All() {
 		line := "/" + string(s.Name)
 		got := Parse(line + " --no such thing")
-		if s.Available == strings.Contains(got.Reply, "`"+line+"` is not available on this server yet.") {
+		if (s.Available || s.elsewhere) == strings.Contains(got.Reply, "`"+line+"` is not available on this server yet.") {
 			t.Errorf("available %t, but %s replies %q", s.Available, line, got.Reply)
 		}
 		if got.Command != nil {

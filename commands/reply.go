@@ -42,8 +42,11 @@ func (s Spec) refuse(problem string) Outcome {
 }
 
 // unavailable answers a command that this version of the server does not
-// carry out yet.
+// carry out yet; what other bots carry out is theirs.
 func (s Spec) unavailable() Outcome {
+	if s.elsewhere {
+		return Outcome{}
+	}
 	return Outcome{Reply: "`/" + string(s.Name) + "` is not available on this server yet. " +
 		"Nothing was done. Type `/help` to see the commands that are.\n"}
 }

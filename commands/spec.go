@@ -19,6 +19,8 @@ type Spec struct {
 	// by subcommand, see Command.Mutating.
 	Mutating bool
 
+	elsewhere bool // a word of other bots, which have it while it is not available here
+
 	takes positional
 	keys  []key
 	flags []terraformFlag

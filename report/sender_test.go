@@ -231,6 +231,43 @@ func TestASupersededCommitGetsNoApplyCheck(t *testing.T) {
 	}
 }
 
+// In a large repository most pull requests touch no project.
+func TestAPullRequestThatTouchesNothingGetsNoComment(t *testing.T) {
+	push := newFixture("r1").run
+	push.PullRequest, push.Trigger, push.Line = 1, run.TriggerPush, ""
+	noted := push
+	noted.ID, noted.PullRequest, noted.Notes = "r2", 2, []string{"`infra/new` is a root module that no project covers."}
+	asked := newFixture("r3").run
+	asked.PullRequest = 3
+	failed := push
+	failed.ID, failed.PullRequest, failed.HeadSHA, failed.State, failed.Problem = "r4", 4, oldHead, run.StateFailed, configProblem
+
+	b := newBench(t)
+	for _, r := range []run.Run{push, noted, asked, failed} {
+		b.store.setRun(r, atEnd(r)...)
+	}
+	b.drain()
+	for pull, want := range map[int]int{1: 0, 2: 1, 3: 1, 4: 1} {
+		if got := len(b.github.bodies(pull)); got != want {
+			t.Errorf("pull request %d has %d comments, want %d", pull, got, want)
+		}
+	}
+	if got := b.github.checkStates(); !slices.Contains(got, "lockkeeper/apply completed neutral") {
+		t.Errorf("checks %v", got)
+	}
+	planned := b.planned(1) // the next push touches one, and the one after it none again
+	planned.Trigger, planned.CreatedAt = run.TriggerPush, noon.Add(time.Minute)
+	b.store.setRun(planned, atEnd(planned)...)
+	b.drain()
+	again := push
+	again.ID, again.CreatedAt = "r9", noon.Add(2*time.Minute)
+	b.store.setRun(again, atEnd(again)...)
+	b.drain()
+	if got := b.github.bodies(1); len(got) != 1 || !strings.Contains(got[0], "No project is touched") {
+		t.Errorf("comments %q", got)
+	}
+}
+
 func TestRepliesAreSentOnceAndInOrder(t *testing.T) {
 	b := newBench(t)
 	refused := newFixture("rr").run

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,15 @@ func (d delivery) comment(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
+	name := fmt.Sprintf("comment/%d/%d", n.Repository.ID, n.PullRequest)
+	if untold(p, runs) {
+		switch _, err := d.Store.Posted(ctx, name); {
+		case errors.Is(err, run.ErrNotFound):
+			return nil
+		case err != nil:
+			return storeError{err}
+		}
+	}
 	if v.Summaries, err = d.summaries(ctx, p); err != nil {
 		return err
 	}
@@ -49,13 +59,22 @@ func (d delivery) comment(ctx context.Context) error {
 	}
 	body := Comment(v) + "\n" + markComment + "\n"
 	return d.put(ctx, object{
-		name: fmt.Sprintf("comment/%d/%d", n.Repository.ID, n.PullRequest), digest: digest(body),
+		name: name, digest: digest(body),
 		create: func(ctx context.Context) (int64, error) { return d.createComment(ctx, body) },
 		edit:   func(ctx context.Context, id int64) error { return d.editComment(ctx, id, body) },
 		find: func(ctx context.Context, since time.Time) (int64, error) {
 			return d.findComment(ctx, markComment, since)
 		},
 	})
+}
+
+// untold reports whether there is nothing that a comment would be written for: no
+// project is touched, as far as is known, there is nothing to note, and nobody asked.
+// Checks say it. A comment that is there is brought up to date all the same.
+func untold(p picked, runs []run.Run) bool {
+	quiet := p.run.State == run.StateAccepted || p.run.State == run.StateRunning || p.run.State == run.StateSucceeded
+	return quiet && len(p.standings) == 0 && p.run.Problem == nil && len(p.run.Notes) == 0 &&
+		!slices.ContainsFunc(runs, func(r run.Run) bool { return r.Trigger.Asked() })
 }
 
 // reply answers in a new comment, once.

@@ -3,12 +3,14 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/commands"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -36,9 +38,26 @@ func (h *review) Handle(ctx context.Context, eventType, _ string, payload []byte
 		if err := h.objection(ctx, repo, number, e.GetAction(), e.GetReview()); err != nil {
 			return err
 		}
+		if err := h.commandInside(ctx, repo, number, e); err != nil {
+			return err
+		}
 		return h.Runs.Judge(ctx, repo.ID, number)
 	}
 	return nil
+}
+
+// commandInside tells a person whose review begins with a command that it is not
+// carried out. GitHub shows a review's text like a comment, and has no reaction to it.
+func (h *review) commandInside(ctx context.Context, repo run.Repository, number int, e github.PullRequestReviewEvent) error {
+	v := e.GetReview()
+	if e.GetAction() != "submitted" || !person(e.GetSender()) || v.GetUser().GetLogin() != e.GetSender().GetLogin() || commands.Parse(v.GetBody()).Ignored() {
+		return nil
+	}
+	a := asked{repo: repo, pull: number, actor: v.GetUser().GetLogin(), key: fmt.Sprintf("review/%d/%d", repo.ID, v.GetID())}
+	if flooding, err := h.flooding(ctx, a); flooding || err != nil {
+		return err
+	}
+	return h.answer(ctx, a, "", "Nothing was done: a command in the text of a review is not carried out. Write it in a comment of its own.")
 }
 
 // objection stops what has not begun, if the event is one and GitHub shows the

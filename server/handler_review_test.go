@@ -75,6 +75,31 @@ func TestWhatAReviewLeadsTo(t *testing.T) {
 	}
 }
 
+// Nobody learned why nothing happened.
+func TestACommandInAReviewIsAnswered(t *testing.T) {
+	for _, tt := range []struct {
+		action, body, login string
+		answered            bool
+	}{
+		{"submitted", "/apply", "rui", true},
+		{"submitted", "/plan network-dev\n\nplease", "rui", true},
+		{"submitted", "- /plan", "rui", true},
+		{"submitted", "Looks good, /apply it", "rui", false},
+		{"submitted", "/lgtm", "rui", false},
+		{"submitted", "", "rui", false},
+		{"edited", "/apply", "rui", false},
+		{"dismissed", "/apply", "rui", false},
+		{"submitted", "/apply", "robot", false}, // not who sent it
+	} {
+		f := newFixture(t)
+		f.deliver("g", "pull_request_review", reviewEvent(t, tt.action, "commented", tt.login, func(e m) { e["review"].(m)["body"] = tt.body }))
+		f.settle()
+		if got := f.said(); (len(got) == 1 && strings.Contains(got[0], "in the text of a review")) != tt.answered || len(got) > 1 {
+			t.Errorf("%s %q by %s: replies %q", tt.action, tt.body, tt.login, got)
+		}
+	}
+}
+
 // Nothing that an objection could stop is under way, so GitHub is not asked.
 func TestAReviewCostsNothingWhileNothingIsApplied(t *testing.T) {
 	asked := 0
