@@ -378,25 +378,6 @@ func TestProjectsThatChangeNothingAreAppliedWithoutAJob(t *testing.T) {
 	}
 }
 
-func TestWhatTheMergeAppliesIsNotApplied(t *testing.T) {
-	files := twoProjects()
-	files["lockkeeper.yml"] = "version: 1\nprojects: [{name: now, dir: live/dev}, {name: later, dir: live/prod, apply: after_merge}]\n"
-	w := newGateWorld(t, files)
-	n, _ := w.open(double.Files{"modules/net/main.tf": "# changed\n"})
-	if plan := w.plan(n, nil); !plan.Jobs[0].Document.Project.AfterMerge || plan.Jobs[1].Document.Project.AfterMerge {
-		t.Error("the documents do not say what the merge applies")
-	}
-	p, err := w.apply(n)
-	w.allowed(p, err, "now")
-	p, err = w.apply(n, naming("later"))
-	w.refused(p, err, "before_merge")
-	alone := newGateWorld(t, files)
-	n, _ = alone.open(change("live/prod/main.tf"))
-	alone.plan(n, nil)
-	p, err = alone.apply(n)
-	alone.refused(p, err, "before_merge")
-}
-
 func TestWhatPolicyLeftToSomebodyIsTold(t *testing.T) {
 	w := newGateWorld(t, twoProjects())
 	w.rules("dev", func(r *policy.Rules) { r.Protected, r.Override = []string{"aws_db_*"}, []string{"acme/production"} })

@@ -249,6 +249,7 @@ func TestWhatIsRefused(t *testing.T) {
 		{"T17 a project in another case", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, typed("OTHER"), "unknown_project", "- `other`"},
 		{"somebody who may only read", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, by("sam"), "may_write", "write access"},
 		{"a stranger", twoProjects(), double.Files{"other/main.tf": root + "#\n"}, by("stranger"), "may_write", "write access"},
+		{"config that asks for what is not built", double.Files{"lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a, apply: after_merge}]\n", "a/main.tf": root}, double.Files{"a/main.tf": root + "#\n"}, nil, "config", "lockkeeper validate"},
 		{"config with mistakes", double.Files{"lockkeeper.yml": "version: 1\nprojekts: []\n", "a/main.tf": root}, double.Files{"a/main.tf": root + "#\n"}, nil, "config", "lockkeeper validate"},
 		{"an environment that the server lacks", double.Files{"lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a, environment: mars}]\n", "a/main.tf": root},
 			double.Files{"a/main.tf": root + "#\n"}, nil, "unknown_environment", "`mars`"},

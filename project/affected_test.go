@@ -58,7 +58,6 @@ func TestAffected(t *testing.T) {
 		{"the root project", []Project{{Name: "root", Dir: "."}}, "docs/readme.txt", "root"},
 		{"two workspaces of one directory", []Project{app, {Name: "b", Dir: "infra/app", Workspace: "b"}}, "infra/app/x.tf", "app b"},
 		{"a var file elsewhere", []Project{{Name: "a", Dir: "infra/app", VarFiles: []string{"../../vars/a.tfvars"}}}, "vars/a.tfvars", "a"},
-		{"an ephemeral var file elsewhere", []Project{{Name: "a", Dir: "infra/app", Ephemeral: &Ephemeral{VarFiles: []string{"../../vars/e.tfvars"}}}}, "vars/e.tfvars", "a"},
 		{"this branch", []Project{{Name: "a", Dir: "infra/app", Branch: "main"}}, "infra/app/x.tf", "a"},
 		{"another branch", []Project{{Name: "a", Dir: "infra/app", Branch: "dev"}}, "infra/app/x.tf", ""},
 		{"when_changed hits", []Project{{Name: "a", Dir: "infra/app", WhenChanged: []string{"**/*.tf"}}}, "infra/app/x/y.tf", "a"},

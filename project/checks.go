@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -19,8 +18,6 @@ const DefaultWorkspace = "default"
 const (
 	maxPathBytes = 1024
 	maxGlobBytes = 256
-	minTTL       = time.Minute
-	maxTTL       = 365 * 24 * time.Hour
 )
 
 var (
@@ -30,8 +27,6 @@ var (
 	isVersion     = atMost(40, `^[0-9]{1,4}\.[0-9]{1,4}\.([0-9]{1,4}(-[a-z0-9.]{1,20})?|x)$`)
 	isIdentifier  = atMost(128, `^[A-Za-z_][A-Za-z0-9_-]*$`)
 	isBranch      = atMost(244, `^[^\x00-\x20\x7f~^:?*\[\\/.-][^\x00-\x20\x7f~^:?*\[\\]*$`)
-	// CodeBuild API reference, CreateProject, name.
-	isCodebuild = atMost(150, `^[A-Za-z0-9][A-Za-z0-9_-]+$`)
 )
 
 // atMost reports texts of up to that many bytes that a pattern describes. Bounds
@@ -70,10 +65,6 @@ func checkIdentifier(v string) string {
 	return form(isIdentifier, "is no identifier: letters, digits, dashes and underscores, beginning with a letter or underscore")(v)
 }
 
-func checkCodebuildProject(v string) string {
-	return form(isCodebuild, "is no CodeBuild project name")(v)
-}
-
 // checkBranch follows git-check-ref-format(1) where it matters here.
 func checkBranch(v string) string {
 	if !isBranch(v) || strings.Contains(v, "..") || strings.Contains(v, "@{") || strings.Contains(v, "//") ||
@@ -84,10 +75,13 @@ func checkBranch(v string) string {
 }
 
 func checkApply(v string) string {
-	if v == string(BeforeMerge) || v == string(AfterMerge) {
+	switch Apply(v) {
+	case BeforeMerge:
 		return ""
+	case AfterMerge:
+		return "is not available yet; remove it, and apply with /apply before the merge"
 	}
-	return "must be before_merge or after_merge"
+	return "must be before_merge"
 }
 
 // checkPlainText accepts what may stand behind -backend-config: one line of text.
@@ -172,19 +166,6 @@ func checkGlob(v string) string {
 
 func globOf(pattern string) string { return strings.TrimPrefix(pattern, "!") }
 
-func checkTTL(v string) string {
-	d, err := parseTTL(v)
-	switch {
-	case err != nil:
-		return `is no duration; write it as "4h" or "90m"`
-	case time.Duration(d) < minTTL || time.Duration(d) > maxTTL:
-		return "must be between 1m and 8760h"
-	}
-	return ""
-}
-
-func parseTTL(v string) (d Duration, err error) { return d, d.UnmarshalText([]byte(v)) }
-
 // cleanDir gives a checked dir its one spelling, so that equal directories compare equal.
 func cleanDir(dir string) string {
 	if dir == "" {
@@ -210,8 +191,15 @@ var elsewhere = map[string]string{
 	"workflow": "", "workflows": "", "allowed_regexp_prefixes": "", "parallel_plan": "", "parallel_apply": "", "policy_check": "", "silence_pr_comments": "", "abort_on_execution_order_fail": "",
 }
 
-// hint is suggest, but for the keys that people bring from other tools.
+// notYet are keys that later versions will have.
+var notYet = []string{"ephemeral", "build"}
+
+// hint is suggest, but for the keys that people bring from other tools, and those
+// that come later.
 func hint(typed string, known []string) string {
+	if slices.Contains(notYet, typed) && slices.Contains(known, "var_files") {
+		return "it is not available yet; remove it"
+	}
 	switch here, foreign := elsewhere[typed]; {
 	case foreign && here == "":
 		return "the server's config decides that (docs/server-config.md); remove it"

@@ -26,7 +26,7 @@ discover:
     branch: main
     terraform: 1.11.4
     when_changed: ["**"]
-    apply: after_merge
+    apply: before_merge
   - {dir: hcp/*, cloud: "{name}-{environment}", tofu: 1.10.x}
   - deep/**
   exclude: [live/old-*]

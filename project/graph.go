@@ -247,7 +247,7 @@ func (g *Graph) Reach(dir string) []string {
 	return uncovered(g.behindLinks(append(r.modules, r.paths...)))
 }
 
-// Needs is Reach of the project's directory and its variable files, those for ephemeral copies included.
+// Needs is Reach of the project's directory and its variable files.
 func (g *Graph) Needs(p Project) []string {
 	r := g.reachOf(p)
 	return uncovered(g.behindLinks(append(r.modules, r.paths...)))
@@ -263,9 +263,6 @@ func (g *Graph) needed(projects []Project, file string) bool {
 // varFiles returns the paths of a project's variable files from the repository's root.
 func varFiles(p Project) []string {
 	names := p.VarFiles
-	if p.Ephemeral != nil {
-		names = slices.Concat(names, p.Ephemeral.VarFiles)
-	}
 	var paths []string
 	for _, name := range names {
 		if to, ok := within(p.Dir, name); ok {

@@ -52,12 +52,6 @@ func (r *reader) project(n ast.Node, key string) Project {
 		"after":          r.texts(&p.After, checkName),
 		"apply":          r.text(&apply, checkApply),
 		"from_module":    r.text(&p.FromModule, checkModuleSource),
-		"ephemeral": func(n ast.Node, key string) {
-			p.Ephemeral = r.ephemeral(n, key)
-		},
-		"build": func(n ast.Node, key string) {
-			p.Build = r.build(n, key)
-		},
 	})
 	r.require(n, key, "name", "dir")
 	p.Dir, p.Apply = cleanDir(p.Dir), Apply(apply)
@@ -202,46 +196,12 @@ func checkCloud(v string) string {
 	return ""
 }
 
-func (r *reader) ephemeral(n ast.Node, key string) *Ephemeral {
-	e := &Ephemeral{}
-	r.mapping(n, key, map[string]readKey{
-		"environment": r.text(&e.Environment, checkEnvironment),
-		"var_files":   r.texts(&e.VarFiles, checkPath),
-		"default_ttl": r.duration(&e.DefaultTTL),
-	})
-	r.require(n, key, "environment")
-	return e
-}
-
-func (r *reader) build(n ast.Node, key string) *Build {
-	b := &Build{}
-	r.mapping(n, key, map[string]readKey{
-		"codebuild_project": r.text(&b.CodebuildProject, checkCodebuildProject),
-		"image_variable":    r.text(&b.ImageVariable, checkIdentifier),
-	})
-	r.require(n, key, "codebuild_project", "image_variable")
-	return b
-}
-
-func (r *reader) duration(to *Duration) readKey {
-	return func(n ast.Node, key string) {
-		var value string
-		r.text(&value, checkTTL)(n, key)
-		if value != "" {
-			*to, _ = parseTTL(value)
-		}
-	}
-}
-
 // pathsStay notes paths that, taken from the project's directory, leave the repository.
 func (r *reader) pathsStay(key string, p Project) {
 	if p.Dir == "" {
 		return // already noted
 	}
 	lists := map[string][]string{"var_files": p.VarFiles, "when_changed": p.WhenChanged}
-	if p.Ephemeral != nil {
-		lists["ephemeral.var_files"] = p.Ephemeral.VarFiles
-	}
 	for name, paths := range lists {
 		for i, path := range paths {
 			if _, ok := within(p.Dir, globOf(path)); !ok {

@@ -28,8 +28,7 @@ func TestLoadIgnoresTheHeadsConfig(t *testing.T) {
 	evil := map[string]string{
 		"name": "name: evil", "dir": "dir: evil", "workspace": "workspace: evil", "environment": "environment: prod", "branch": "branch: evil",
 		"terraform": `terraform: "0.11.1"`, "tofu": `tofu: "1.6.0"`, "var_files": "var_files: [evil.tfvars]", "backend_config": "backend_config: {bucket: evil}",
-		"when_changed": `when_changed: ["nothing"]`, "after": "after: [b]", "apply": "apply: after_merge", "from_module": "from_module: git::https://evil.example",
-		"ephemeral": "ephemeral: {environment: prod}", "build": "build: {codebuild_project: evil, image_variable: x}",
+		"when_changed": `when_changed: ["nothing"]`, "after": "after: [b]", "apply": "apply: never", "from_module": "from_module: git::https://evil.example",
 	}
 	baseTree := newTree(map[string]string{ConfigFile: base, "a/main.tf": "locals {}"})
 	want := mustLoad(t, baseTree, baseTree)
@@ -193,7 +192,6 @@ projects:
   - name: b
     dir: b
     var_files: [b.tfvars, gone.tfvars, ../link.tfvars]
-    ephemeral: {environment: sandbox, var_files: [e.tfvars]}
   - {name: c, dir: nowhere}
   - {name: remote, dir: nowhere-else, from_module: "git::https://example.com/x"}
 `)

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
@@ -34,10 +33,8 @@ projects:
     backend_config: {key: network/prod.tfstate, encrypt: true, port: 5432}
     when_changed: ["**/*.tf", "!**/*.md", "../../modules/**"]
     after: [vpc-prod]
-    apply: after_merge
+    apply: before_merge
     from_module: git::https://example.com/network.git?ref=v1
-    ephemeral: {environment: sandbox, var_files: [ephemeral.tfvars], default_ttl: 4h}
-    build: {codebuild_project: app-image, image_variable: app_image}
   - {name: tofu-one, dir: ., tofu: 1.10.x}
 `
 
@@ -49,10 +46,8 @@ func TestParseReadsEveryKey(t *testing.T) {
 			VarFiles:      []string{"prod.tfvars", "../shared.tfvars"},
 			BackendConfig: map[string]string{"key": "network/prod.tfstate", "encrypt": "true", "port": "5432"},
 			WhenChanged:   []string{"**/*.tf", "!**/*.md", "../../modules/**"},
-			After:         []string{"vpc-prod"}, Apply: AfterMerge,
+			After:         []string{"vpc-prod"}, Apply: BeforeMerge,
 			FromModule: "git::https://example.com/network.git?ref=v1",
-			Ephemeral:  &Ephemeral{Environment: "sandbox", VarFiles: []string{"ephemeral.tfvars"}, DefaultTTL: Duration(4 * time.Hour)},
-			Build:      &Build{CodebuildProject: "app-image", ImageVariable: "app_image"},
 		},
 		{Name: "tofu-one", Dir: ".", Workspace: "default", Tofu: "1.10.x", Apply: BeforeMerge},
 	}}
@@ -204,14 +199,16 @@ func TestParseAllowsOneProjectPerBranch(t *testing.T) {
 	}
 }
 
-func TestDurationReadsWhatItPrints(t *testing.T) {
-	for text, want := range map[string]string{"4h": "4h", "90m": "1h30m", "1h0m30s": "1h30s", "0s": "0s", "45s": "45s"} {
-		var d Duration
-		if err := d.UnmarshalText([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if d.String() != want {
-			t.Errorf("%s prints as %s, want %s", text, d, want)
+// What later versions carry out is refused, not taken for done.
+func TestWhatIsNotBuiltIsRefused(t *testing.T) {
+	for rest, want := range map[string]string{
+		"apply: after_merge": "lockkeeper.yml:2: projects[0].apply: \"after_merge\" is not available yet; remove it, and apply with /apply before the merge",
+		"build: {codebuild_project: a, image_variable: b}": "lockkeeper.yml:2: projects[0].build: is not a key; it is not available yet; remove it",
+		"ephemeral: {environment: sandbox}":                "lockkeeper.yml:2: projects[0].ephemeral: is not a key; it is not available yet; remove it",
+	} {
+		_, err := Parse(ConfigFile, []byte("version: 1\nprojects: [{name: a, dir: a, "+rest+"}]\n"))
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", rest, err, want)
 		}
 	}
 }

@@ -45,9 +45,6 @@ func (v *validation) project(i int, p Project) {
 		v.note(at+".dir", "%s holds no Terraform file", quote(p.Dir))
 	}
 	v.files(at+".var_files", p, p.VarFiles)
-	if p.Ephemeral != nil {
-		v.files(at+".ephemeral.var_files", p, p.Ephemeral.VarFiles)
-	}
 	for _, dir := range v.graph.reach(p.Dir).modules {
 		v.reached[dir] = true
 	}
