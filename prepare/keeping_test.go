@@ -1,6 +1,8 @@
 package prepare
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,69 +12,71 @@ import (
 	double "github.com/lockkeeper/lockkeeper/sandbox/github"
 )
 
-// State that would be lost is said with the plan, and nothing is applied.
+// State that would be lost is said with the plan, beside the project, and it is not
+// applied. One environment has a file of this machine for the state, the other names none.
 func TestAStateThatWouldBeLostIsNotApplied(t *testing.T) {
 	const makes = "resource \"terraform_data\" \"x\" {}\n"
-	local := func(path string) string {
-		return "terraform {\n  backend \"local\" {\n    path = " + path + "\n  }\n}\n" + makes
-	}
-	none := func(w *gateWorld) {
-		w.preparer.Environments.ByName["dev"] = Environment{Job: run.JobEnvironment{Name: "dev"}}
-	}
-	tofu := func(w *gateWorld) { none(w); w.preparer.Tofu = true }
-	for _, tt := range []struct {
-		name     string
-		files    double.Files
-		world    func(*gateWorld)
-		claims   run.Keeping
-		foreseen string // what the plan's line about applying says
-		refused  string // what the apply is refused with; "" when it is allowed
+	block := func(text string) string { return "terraform {\n  backend " + text + "\n}\n" + makes }
+	local := func(path string) string { return block("\"local\" {\n    path = " + path + "\n  }") }
+	tests := []struct {
+		name              string // of the project
+		files             double.Files
+		settings          string // further keys of lockkeeper.yml
+		claims            run.Keeping
+		foreseen, refused string // "" where nothing is said, where it is allowed
 	}{
-		{name: "no backend", files: double.Files{"a/main.tf": makes}, foreseen: "names no backend", refused: "names no backend"},
-		{name: "no backend, and the job says it has one", files: double.Files{"a/main.tf": makes}, claims: run.StateKept, foreseen: "names no backend", refused: "names no backend"},
-		{name: "a path in the job's directory", files: double.Files{"a/main.tf": local(`"../x.tfstate"`)}, world: none, foreseen: "no absolute `path`", refused: "no absolute `path`"},
-		{name: "an absolute path", files: double.Files{"a/main.tf": local(`"/states/x"`)}, world: none},
-		{name: "an absolute path from the server", files: double.Files{"a/main.tf": local(`"x"`)}},
-		{name: "an absolute path of a machine that is the job's", files: double.Files{"a/main.tf": local(`"/states/x"`)},
-			world: func(w *gateWorld) { w.preparer.JobsMachines = true }, foreseen: "each job has a machine", refused: "each job has a machine"},
-		{name: "a path of the project", files: double.Files{"a/main.tf": local("null"), "lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a, backend_config: {path: /states/a}}]\n"}, world: none},
-		{name: "a relative path of the project", files: double.Files{"a/main.tf": local(`"/states/x"`), "lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a, backend_config: {path: a}}]\n"}, world: none,
-			foreseen: "no absolute `path`", refused: "no absolute `path`"},
-		{name: "a backend that keeps nothing", files: double.Files{"a/main.tf": "terraform {\n  backend \"inmem\" {}\n}\n" + makes}, foreseen: "keeps nothing", refused: "keeps nothing"},
-		{name: "an override", files: double.Files{"a/main.tf": "terraform {\n  backend \"s3\" {}\n}\n" + makes, "a/override.tf": local("null")}, world: none, foreseen: "no absolute", refused: "no absolute"},
-		{name: "a backend of OpenTofu", files: double.Files{"a/main.tf": makes, "a/backend.tofu": "terraform {\n  backend \"s3\" {}\n}\n"}, world: tofu},
-		{name: "the job says that it is lost", files: double.Files{"a/main.tf": local("null")}, claims: run.StateLost, refused: "The backend of the plan"},
-		{name: "the job says a word that is none", files: double.Files{"a/main.tf": local("null")}, claims: "fine", refused: "The backend of the plan"},
-		{name: "the commit does not tell, and the job does", files: double.Files{"a/main.tf": local("var.x")}, world: tofu, claims: run.StateKept},
-		{name: "the commit does not tell, and the job says that it is lost", files: double.Files{"a/main.tf": local("var.x")}, world: tofu, claims: run.StateLost, refused: "The backend of the plan"},
-		{name: "nobody tells", files: double.Files{"a/main.tf": local("var.x")}, world: tofu, refused: "comment `/plan`"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			w := newGateWorld(t, tt.files)
-			if tt.world != nil {
-				tt.world(w)
-			}
-			n, _ := w.open(double.Files{"a/more.tf": "# changed\n"})
-			r := w.plan(n, map[string]planned{"a": {Counts: run.Counts{Add: 1}, keeping: tt.claims}})
-			said := ""
-			if r.Gate != nil {
-				said = strings.Join(r.Gate.Missing, "\n")
-			}
-			if (tt.foreseen == "") != (said == "") || !strings.Contains(said, tt.foreseen) {
-				t.Errorf("with the plan it says %q, want %q", said, tt.foreseen)
-			}
-			p, err := w.apply(n)
-			if tt.refused == "" {
-				w.allowed(p, err, "a")
-				return
-			}
-			w.refused(p, err, "state_kept", tt.refused)
-			gate, err := w.preparer.Judge(t.Context(), r)
-			w.check(err)
-			if gate.Allowed || !strings.Contains(strings.Join(gate.Missing, "\n"), tt.refused) {
-				t.Errorf("judged again: %+v", gate)
-			}
-		})
+		{name: "bare", files: double.Files{"main.tf": makes}, foreseen: "names no backend", refused: "names no backend"},
+		{name: "bare-in-prod", files: double.Files{"main.tf": makes}, settings: "environment: prod", claims: run.StateKept, foreseen: "names no backend", refused: "names no backend"},
+		{name: "below", files: double.Files{"main.tf": local(`"../x.tfstate"`)}, foreseen: "no absolute `path`", refused: "no absolute `path`"},
+		{name: "absolute", files: double.Files{"main.tf": local(`"/states/x"`)}},
+		{name: "of-the-server", files: double.Files{"main.tf": local(`"x"`)}, settings: "environment: prod"},
+		{name: "of-the-project", files: double.Files{"main.tf": local("null")}, settings: "backend_config: {path: /states/a}"},
+		{name: "below-by-config", files: double.Files{"main.tf": local(`"/states/x"`)}, settings: "backend_config: {path: a}", foreseen: "no absolute `path`", refused: "no absolute `path`"},
+		{name: "memory", files: double.Files{"main.tf": block(`"inmem" {}`)}, foreseen: "keeps nothing", refused: "keeps nothing"},
+		{name: "override", files: double.Files{"main.tf": block(`"s3" {}`), "override.tf": local("null")}, foreseen: "no absolute `path`", refused: "no absolute `path`"},
+		{name: "tofu", files: double.Files{"main.tf": makes, "backend.tofu": block(`"s3" {}`)}, settings: "tofu: 1.10.x"},
+		{name: "lost-by-the-job", files: double.Files{"main.tf": local(`"/states/y"`)}, claims: run.StateLost, refused: "The backend of the plan"},
+		{name: "no-word-of-the-job", files: double.Files{"main.tf": local(`"/states/z"`)}, claims: "fine", refused: "The backend of the plan"},
+		{name: "told-by-the-job", files: double.Files{"main.tf": local("var.x")}, settings: "tofu: 1.10.x", claims: run.StateKept},
+		{name: "lost-as-told", files: double.Files{"main.tf": local("var.x")}, settings: "tofu: 1.10.x", claims: run.StateLost, refused: "The backend of the plan"},
+		{name: "told-by-nobody", files: double.Files{"main.tf": local("var.x")}, settings: "tofu: 1.10.x", refused: "comment `/plan`"},
+	}
+	files, changes, plans, config := double.Files{}, double.Files{}, map[string]planned{}, "version: 1\nprojects:\n"
+	for _, tt := range tests {
+		for name, text := range tt.files {
+			files[tt.name+"/"+name] = text
+		}
+		changes[tt.name+"/more.txt"] = "x\n"
+		plans[tt.name] = planned{Counts: run.Counts{Add: 1}, keeping: tt.claims}
+		config += fmt.Sprintf("  - {name: %s, dir: %s, %s}\n", tt.name, tt.name, cmp.Or(tt.settings, "workspace: default"))
+	}
+	files["lockkeeper.yml"] = config
+	w := newGateWorld(t, files)
+	w.preparer.MaxProjects = len(tests)
+	w.preparer.Environments.ByName["dev"] = Environment{Job: run.JobEnvironment{Name: "dev"}}
+	n, _ := w.open(changes)
+	r := w.plan(n, plans)
+	if r.Gate == nil {
+		t.Fatal("nothing is said with the plan")
+	}
+	judged, err := w.preparer.Judge(t.Context(), r)
+	w.check(err)
+	said := func(gate run.Gate, project, words string) bool {
+		return slices.ContainsFunc(gate.Missing, func(m string) bool { return strings.Contains(m, "`"+project+"`") && strings.Contains(m, words) })
+	}
+	for _, tt := range tests {
+		if said(*r.Gate, tt.name, tt.foreseen) != (tt.foreseen != "") {
+			t.Errorf("%s: with the plan it says %q, want %q", tt.name, r.Gate.Missing, tt.foreseen)
+		}
+		if said(judged, tt.name, tt.refused) != (tt.refused != "") {
+			t.Errorf("%s: judged again it says %q, want %q", tt.name, judged.Missing, tt.refused)
+		}
+		p, err := w.apply(n, naming(tt.name))
+		if tt.refused == "" {
+			w.allowed(p, err, tt.name)
+			continue
+		}
+		w.refused(p, err, "state_kept", tt.refused)
 	}
 }
 

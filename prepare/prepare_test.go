@@ -94,7 +94,7 @@ func newFixture(t *testing.T, files double.Files) *fixture {
 			return artifacts.PutContent(ctx, "sources", r)
 		},
 		Environments: Environments{Default: "dev", ByName: map[string]Environment{
-			"dev":  {Job: run.JobEnvironment{Name: "dev"}, BackendConfig: map[string]string{"path": "/states/{owner}/{repo}/{project}-{workspace}"}},
+			"dev":  {Job: run.JobEnvironment{Name: "dev"}, BackendConfig: map[string]string{"path": "/states/{owner}/{repo}/{project}-{workspace}", "workspace_dir": "/states/dev"}},
 			"prod": {Job: run.JobEnvironment{Name: "prod", Account: "1234"}, BackendConfig: map[string]string{"path": "/states/prod/{project}", "workspace_dir": "/states/prod"}},
 		}},
 		Locks:  func(context.Context) (run.Locks, error) { return run.Locks{}, nil },
@@ -225,7 +225,7 @@ func TestT04TheServerSaysWhereStateIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"path": "/states/acme/infra/net-dev-default", "other": "kept"}
+	want := map[string]string{"path": "/states/acme/infra/net-dev-default", "workspace_dir": "/states/dev", "other": "kept"}
 	if diff := cmp.Diff(want, p.Documents[0].Project.BackendConfig); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
