@@ -37,6 +37,8 @@ func newAccountWith(t *testing.T, env map[string]string) *account {
 		asLockkeeper: "1", jobsWrite: filepath.Join(filepath.Dir(t.TempDir()), "*", "states"), // of every stage of the test
 	}}
 	maps.Copy(program.Env, env)
+	jobWrites = []string{program.Env[jobsWrite]} // a container is a process here, and what it writes there is kept
+	t.Cleanup(func() { jobWrites = nil })
 	const image = awstest.Account + ".dkr.ecr." + awstest.Region + ".amazonaws.com/lockkeeper"
 	e := awstest.Start(t, awstest.Options{
 		Images: map[string]awstest.Image{image: program},

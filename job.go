@@ -21,7 +21,7 @@ type jobCmd struct {
 }
 
 // jobWrites are directories beside a job's own that its terraform may write. Only
-// tests have some, with states in them: in AWS nothing of a container is kept.
+// tests have some, with states that are kept: in AWS nothing of a container is kept.
 var jobWrites []string
 
 func (c *jobCmd) Run(ctx context.Context) error {

@@ -93,12 +93,18 @@ type Project struct {
 	// base branch since the pull request last took it in; at most 20.
 	BaseChanged []string
 
-	Plan    *StoredPlan // newest at the head; nil when there is none
-	Held    bool        // the pull request holds the project's locks as it did at the plan; where an apply takes them, nobody else does
-	HeldBy  int         // pull request that holds them otherwise; 0 when nobody does
-	Place   int         // of this pull request in the line of those who wait; 0 when it does not
-	Busy    bool        // an apply of the project is under way
-	Applied bool        // the newest plan is applied, or changes nothing
+	// Keeping says, by the commit alone, whether the state outlives a job.
+	Keeping Keeping
+
+	Plan   *StoredPlan // newest at the head; nil when there is none
+	Held   bool        // the pull request holds the project's locks as it did at the plan; where an apply takes them, nobody else does
+	HeldBy int         // pull request that holds them otherwise; 0 when nobody does
+	Place  int         // of this pull request in the line of those who wait; 0 when it does not
+	Busy   bool        // an apply of the project is under way
+	Astray bool        // what an earlier apply made is in no backend
+	// AstrayIn is a file with it, below the server's data directory; empty when none is known.
+	AstrayIn string
+	Applied  bool // the newest plan is applied, or changes nothing
 	// Before lists projects that come first (after: in lockkeeper.yml), are changed
 	// and planned in this pull request, not applied, and not part of the command.
 	Before  []string
@@ -119,7 +125,8 @@ type StoredPlan struct {
 	Changes     []Change  // that destroy or replace
 	Denied      []string  // plan policy's messages, plain text
 	Warned      []string
-	Judged      bool // plan policy judged it, or there is none
+	Keeping     Keeping // whether its state outlives the job of its apply, as its own job says
+	Judged      bool    // plan policy judged it, or there is none
 }
 
 // Change is a resource that a plan destroys or replaces.

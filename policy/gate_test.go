@@ -35,8 +35,8 @@ func applicable() Facts {
 
 func applicableProject(name string) Project {
 	return Project{
-		Name: name, Dir: "infra/" + name, Environment: "prod", Owners: []string{"@acme/net"}, Touched: true, Held: true,
-		Plan: &StoredPlan{HeadSHA: headSHA, BaseSHA: baseSHA, At: noon.Add(-time.Hour), Complete: true, Judged: true},
+		Name: name, Dir: "infra/" + name, Environment: "prod", Owners: []string{"@acme/net"}, Touched: true, Held: true, Keeping: StateKept,
+		Plan: &StoredPlan{HeadSHA: headSHA, BaseSHA: baseSHA, At: noon.Add(-time.Hour), Complete: true, Judged: true, Keeping: StateKept},
 		Rules: Rules{
 			Approvals: 2, CodeOwners: true, ApprovedBy: []string{"acme/platform"}, Plan: []string{"@ana"}, Apply: []string{"acme/Platform"},
 			Unlock: []string{"@ana"}, Override: []string{"acme/platform"}, Current: CurrentStrict, RequiredChecks: []string{"build"},
@@ -88,13 +88,16 @@ func TestApplyAllowsWhatIsComplete(t *testing.T) {
 			f.review("eve", "CHANGES_REQUESTED", headSHA, "write")
 			f.review("eve", "APPROVED", oldSHA, "write")
 		},
-		"policy overridden by the team":        func(f *Facts, p *Project) { f.Override, p.Plan.Denied = true, []string{"no public buckets"} },
-		"a protected type, confirmed":          func(f *Facts, p *Project) { f.Confirm, p.Plan.Changes = p.Name, destroysDatabase },
-		"a protected type, well approved":      func(_ *Facts, p *Project) { p.Plan.Changes, p.Rules.ProtectedApprovals = destroysDatabase, 2 },
-		"a type that is not protected":         func(_ *Facts, p *Project) { p.Plan.Changes = []Change{{Address: "x_aws_db.a", Type: "x_aws_db"}} },
-		"a plan of any age, when nobody cares": func(_ *Facts, p *Project) { p.Plan.At, p.Rules.MaxPlanAge = time.Time{}, 0 },
-		"T21 flags, approved afterwards":       func(f *Facts, p *Project) { p.Plan.Flags = []string{"-replace=aws_lb.public"} },
-		"an owner by login":                    func(_ *Facts, p *Project) { p.Owners = []string{"@DORA"} },
+		"policy overridden by the team":                           func(f *Facts, p *Project) { f.Override, p.Plan.Denied = true, []string{"no public buckets"} },
+		"a protected type, confirmed":                             func(f *Facts, p *Project) { f.Confirm, p.Plan.Changes = p.Name, destroysDatabase },
+		"a protected type, well approved":                         func(_ *Facts, p *Project) { p.Plan.Changes, p.Rules.ProtectedApprovals = destroysDatabase, 2 },
+		"a type that is not protected":                            func(_ *Facts, p *Project) { p.Plan.Changes = []Change{{Address: "x_aws_db.a", Type: "x_aws_db"}} },
+		"a plan of any age, when nobody cares":                    func(_ *Facts, p *Project) { p.Plan.At, p.Rules.MaxPlanAge = time.Time{}, 0 },
+		"T21 flags, approved afterwards":                          func(f *Facts, p *Project) { p.Plan.Flags = []string{"-replace=aws_lb.public"} },
+		"a state that the commit tells of, and the plan does not": func(_ *Facts, p *Project) { p.Plan.Keeping = KeepingUnknown },
+		"a state that only the plan tells of":                     func(_ *Facts, p *Project) { p.Keeping = KeepingUnknown },
+		"a state that would be lost, of a plan without changes":   func(_ *Facts, p *Project) { p.Keeping, p.Plan.Empty = NoBackend, true },
+		"an owner by login":                                       func(_ *Facts, p *Project) { p.Owners = []string{"@DORA"} },
 		"an apply that failed for another project and was good for this": func(_ *Facts, p *Project) {
 			p.Applied, p.Plan.Used, p.Plan.At = true, true, noon.AddDate(0, 0, -9)
 		},

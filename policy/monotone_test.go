@@ -64,6 +64,9 @@ var worsening = map[string]func(random *rand.Rand, f *Facts, p *Project){
 	"lose the lock":      func(_ *rand.Rand, _ *Facts, p *Project) { p.Held = false },
 	"begin an apply":     func(_ *rand.Rand, _ *Facts, p *Project) { p.Busy = true },
 	"begin a plan":       func(_ *rand.Rand, _ *Facts, p *Project) { p.Running = []string{"/plan"} },
+	"lose the state":     func(_ *rand.Rand, _ *Facts, p *Project) { p.Keeping = NoBackend },
+	"plan a lost state":  func(_ *rand.Rand, _ *Facts, p *Project) { p.plan().Keeping = StateLost },
+	"leave a state":      func(_ *rand.Rand, _ *Facts, p *Project) { p.Astray = true },
 	"want more approval": func(_ *rand.Rand, _ *Facts, p *Project) { p.Rules.Approvals++ },
 }
 

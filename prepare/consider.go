@@ -194,7 +194,8 @@ func (p *Preparer) detail(ctx context.Context, c *considered, authors pull.Autho
 	for _, x := range c.projects {
 		facts := policy.Project{
 			Name: x.Name, Dir: x.Dir, Environment: x.doc.Environment.Name, AfterMerge: x.doc.Project.AfterMerge, Rules: x.rules,
-			Owners: asked.owners[x.Name], Touched: c.found.touched[x.Name], BaseChanged: asked.baseChanged[x.Name], Before: c.before(x.Project),
+			Keeping: p.keeping(c.found.graph, x.Project, x.doc),
+			Owners:  asked.owners[x.Name], Touched: c.found.touched[x.Name], BaseChanged: asked.baseChanged[x.Name], Before: c.before(x.Project),
 		}
 		if err := p.planFacts(ctx, c, &facts, x.doc); err != nil {
 			return err
@@ -218,6 +219,9 @@ func (p *Preparer) planFacts(ctx context.Context, c *considered, facts *policy.P
 		facts.Applied = st.Applied()
 	}
 	c.stored.lockFacts(facts, locked, p.LockAtApply)
+	if facts.Astray = c.stored.astray(locked) || c.stored.astray(fresh); facts.Astray {
+		facts.AstrayIn = c.stored.astrayIn(facts.Name)
+	}
 	facts.Running = c.stored.running(facts.Name, c.rd.pull.HeadSHA)
 	return nil
 }

@@ -2,6 +2,7 @@ package prepare
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -85,20 +86,27 @@ func anybody(f *policy.Facts) {
 
 // foreseen is the line about applying below a plan that is not made yet: what is
 // missing if the plan succeeds and everything else stays as it is. It is nil
-// when no environment of the projects asks for approvals or checks.
+// when no environment of the projects asks for approvals or checks, and no state
+// would be lost or is astray.
 func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []run.JobDocument) (*run.Gate, error) {
-	c := &considered{rd: rd, found: f}
-	untouched := f.untouched()
-	for _, proj := range f.projects {
-		if len(untouched) < len(f.projects) && slices.Contains(untouched, proj.Name) {
-			continue // an apply is about the others
-		}
-		i := slices.IndexFunc(docs, func(d run.JobDocument) bool { return d.Project.Name == proj.Name })
-		if rules := p.Rules[docs[i].Environment.Name]; gated(rules) {
-			c.projects = append(c.projects, candidate{proj, docs[i], rules})
+	if rd.run.Trigger == run.TriggerQueue {
+		return nil, nil
+	}
+	c := &considered{rd: rd, found: f, projects: p.candidates(f, docs)}
+	locks, err := p.Locks(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the locks: %w", err)
+	}
+	c.stored = stored{locks: locks, holder: rd.run.Holder()}
+	if slices.ContainsFunc(docs, c.stored.astray) {
+		if c.stored, err = p.stored(ctx, rd.run, ""); err != nil { // no plan of it counts: one is being made
+			return nil, err
 		}
 	}
-	if rd.run.Trigger == run.TriggerQueue || len(c.projects) == 0 {
+	if !slices.ContainsFunc(c.projects, func(x candidate) bool { return p.loses(c, x) }) { // of them all, or of none
+		c.projects = slices.DeleteFunc(c.projects, func(x candidate) bool { return !gated(x.rules) })
+	}
+	if len(c.projects) == 0 {
 		return nil, nil
 	}
 	approving, _ := rd.deciding()
@@ -122,9 +130,10 @@ func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []ru
 				checks = append(checks, name)
 			}
 		}
-		proj.Rules.RequiredChecks, proj.Held = nil, true
+		proj.Rules.RequiredChecks = nil
+		proj.Held, proj.HeldBy, proj.Place, proj.Busy, proj.Running = true, 0, 0, false, nil // other lines say what is so now
 		proj.Plan = &policy.StoredPlan{
-			HeadSHA: rd.pull.HeadSHA, BaseSHA: rd.pull.BaseSHA, At: p.Now(), Complete: true, Judged: true,
+			HeadSHA: rd.pull.HeadSHA, BaseSHA: rd.pull.BaseSHA, At: p.Now(), Complete: true, Judged: true, Keeping: policy.StateKept,
 			Flags: slices.DeleteFunc(slices.Clone(rd.run.Flags), run.Parallelism),
 		}
 	}
@@ -134,6 +143,34 @@ func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []ru
 		gate.Missing = append(gate.Missing, "Required checks have to be green: "+quoted(checks)+".")
 	}
 	return &gate, nil
+}
+
+// candidates are the projects of a plan that an apply is about: those that the pull
+// request changes, or all that were named when it changes none of them.
+func (p *Preparer) candidates(f found, docs []run.JobDocument) []candidate {
+	untouched := f.untouched()
+	if len(untouched) == len(f.projects) {
+		untouched = nil
+	}
+	var out []candidate
+	for _, proj := range f.projects {
+		if slices.Contains(untouched, proj.Name) {
+			continue
+		}
+		i := slices.IndexFunc(docs, func(d run.JobDocument) bool { return d.Project.Name == proj.Name })
+		out = append(out, candidate{proj, docs[i], p.Rules[docs[i].Environment.Name]})
+	}
+	return out
+}
+
+// loses reports whether it is known before a plan that the state of its project
+// would be lost, or that what is in it is not all.
+func (p *Preparer) loses(c *considered, x candidate) bool {
+	switch p.keeping(c.found.graph, x.Project, x.doc) {
+	case policy.StateKept, policy.KeepingUnknown:
+		return c.stored.astray(x.doc)
+	}
+	return true
 }
 
 func quoted(names []string) string {

@@ -335,7 +335,7 @@ func TestLocksOfOthersStandInTheWay(t *testing.T) {
 	w.check(w.locks.Begin(w.holder(second), "r", p.Documents, time.Now()))
 	p, err = w.apply(second)
 	w.refused(p, err, "not_busy", "under way")
-	w.locks.End("r", nil, nil, time.Now())
+	w.locks.End("r", nil, nil, nil, time.Now())
 	w.locks.Release(w.holder(second), nil)
 	w.plan(second, nil, naming("other"))
 	p, err = w.apply(second)

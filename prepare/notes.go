@@ -70,14 +70,29 @@ func (f *found) shared(p *Preparer, r run.Run, cfg project.Config) {
 		}
 		return backendConfig(r.Repository, proj, env)
 	}
-	for _, group := range f.graph.Shared(cfg.Projects, settings) {
-		ours := func(x project.Project) bool {
-			return slices.ContainsFunc(f.projects, func(y project.Project) bool { return x.Name == y.Name })
+	ours := make(map[string]bool, len(f.projects))
+	for _, x := range f.projects {
+		ours[x.Name] = true
+	}
+	groups := slices.DeleteFunc(f.graph.Shared(cfg.Projects, settings), func(group []project.Project) bool {
+		return !slices.ContainsFunc(group, func(x project.Project) bool { return ours[x.Name] })
+	})
+	const cure = "Name workspaces in `lockkeeper.yml`, or give each a key of its own."
+	switch len(groups) {
+	case 0:
+	case 1:
+		f.notes = append(f.notes, fmt.Sprintf("**%d projects share one state** in workspace %s, so a plan of one may destroy what another made: %s. "+cure,
+			len(groups[0]), run.Quote(groups[0][0].Workspace), some(called(groups[0]))))
+	default:
+		var said []string
+		for _, group := range groups[:min(len(groups), maxNamed)] {
+			said = append(said, fmt.Sprintf("%d in workspace %s (%s)", len(group), run.Quote(group[0].Workspace), some(called(group))))
 		}
-		if slices.ContainsFunc(group, ours) {
-			f.notes = append(f.notes, fmt.Sprintf("**%d projects share one state** in workspace %s, so a plan of one may destroy what another made: %s. "+
-				"Name workspaces in `lockkeeper.yml`, or give each a key of its own.", len(group), run.Quote(group[0].Workspace), some(called(group))))
+		more := ""
+		if rest := len(groups) - len(said); rest > 0 {
+			more = fmt.Sprintf(" and those of %d more states", rest)
 		}
+		f.notes = append(f.notes, fmt.Sprintf("**Projects share %d states**, so a plan of one may destroy what another made: %s%s. "+cure, len(groups), strings.Join(said, ", "), more))
 	}
 }
 

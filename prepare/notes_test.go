@@ -2,6 +2,8 @@ package prepare
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +67,46 @@ func TestNotesOfAPlan(t *testing.T) {
 				t.Errorf("plans %q, want %q", got, tt.plans)
 			}
 		})
+	}
+}
+
+// A repository that tells its projects apart by workspaces, before anybody named
+// them: 123 of its 128 directories have one state.
+func TestManyProjectsOfOneStateAreOneNote(t *testing.T) {
+	state := func(key string) string {
+		return "terraform {\n  backend \"s3\" {\n    bucket = \"x\"\n    key = \"" + key + "\"\n  }\n}\n"
+	}
+	files := double.Files{}
+	for i := range 128 {
+		key := "terraform.tfstate"
+		if i >= 123 {
+			key = fmt.Sprint(i)
+		}
+		files[fmt.Sprintf("live/p%03d/main.tf", i)] = state(key)
+	}
+	shared := func(f *fixture, n int) []string {
+		p, err := f.prepare(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(p.Notes, func(note string) bool { return !strings.Contains(note, "share") })
+	}
+	f := newFixture(t, files)
+	n, _ := f.open(double.Files{"live/p007/more.tf": "#\n", "live/p008/more.tf": "#\n"})
+	want := "**123 projects share one state** in workspace `default`, so a plan of one may destroy what another made: " +
+		"`live-p000`, `live-p001`, `live-p002` and 120 more. Name workspaces in `lockkeeper.yml`, or give each a key of its own."
+	if got := shared(f, n); len(got) != 1 || got[0] != want {
+		t.Errorf("notes %q, want %q", got, want)
+	}
+
+	// The same with five workspaces for each: one note, too.
+	files["lockkeeper.yml"] = "version: 1\ndiscover: {include: [{dir: \"live/{name}\", each: {workspace: [w1, w2, w3, w4, w5]}, when_changed: [all]}]}\n"
+	f = newFixture(t, files)
+	f.preparer.MaxProjects = 1000
+	n, _ = f.open(double.Files{"live/p007/all": "#\n"})
+	want = "**Projects share 5 states**, so a plan of one may destroy what another made: 123 in workspace `w1` (`p000-w1`, `p001-w1`, `p002-w1` and 120 more), "
+	if got := shared(f, n); len(got) != 1 || !strings.HasPrefix(got[0], want) || !strings.Contains(got[0], " and those of 2 more states. ") {
+		t.Errorf("notes %q, want %q…", got, want)
 	}
 }
 

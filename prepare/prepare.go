@@ -62,10 +62,12 @@ type Preparer struct {
 	// fetched; nil is of no repository.
 	Large       func(repository string) bool
 	LockAtApply bool // plans take no locks
-	Tofu        bool // a project that asks for no version is planned by OpenTofu
-	Limits      run.JobLimits
-	MaxProjects int // of one run
-	Now         func() time.Time
+	// JobsMachines says that each job has a machine of its own, whose files end with it.
+	JobsMachines bool
+	Tofu         bool // a project that asks for no version is planned by OpenTofu
+	Limits       run.JobLimits
+	MaxProjects  int // of one run
+	Now          func() time.Time
 
 	archives archiveCache
 }

@@ -94,9 +94,10 @@ func newFixture(t *testing.T, files double.Files) *fixture {
 			return artifacts.PutContent(ctx, "sources", r)
 		},
 		Environments: Environments{Default: "dev", ByName: map[string]Environment{
-			"dev":  {Job: run.JobEnvironment{Name: "dev"}, BackendConfig: map[string]string{"path": "/states/{owner}/{repo}/{project}-{workspace}"}},
-			"prod": {Job: run.JobEnvironment{Name: "prod", Account: "1234"}},
+			"dev":  {Job: run.JobEnvironment{Name: "dev"}, BackendConfig: map[string]string{"path": "/states/{owner}/{repo}/{project}-{workspace}", "workspace_dir": "/states/dev"}},
+			"prod": {Job: run.JobEnvironment{Name: "prod", Account: "1234"}, BackendConfig: map[string]string{"path": "/states/prod/{project}", "workspace_dir": "/states/prod"}},
 		}},
+		Locks:  func(context.Context) (run.Locks, error) { return run.Locks{}, nil },
 		Limits: run.JobLimits{Seconds: 60, PlanBytes: 1 << 20}, MaxProjects: 5, Now: time.Now,
 	}
 	return f
@@ -203,7 +204,7 @@ func TestTheDocumentCarriesTheConfigOfTheBaseBranch(t *testing.T) {
 	want := run.JobDocument{
 		Command: run.KindPlan, Repository: repository, RepositoryID: d.RepositoryID, Commit: sha, BaseCommit: p.BaseSHA, PullRequest: n, Actor: "ana",
 		Project: run.JobProject{Name: "net-prod", Dir: "live/prod", Workspace: "blue", Terraform: "1.11.4",
-			VarFiles: []string{"prod.tfvars"}, BackendConfig: map[string]string{}, After: []string{"net-dev"}},
+			VarFiles: []string{"prod.tfvars"}, BackendConfig: map[string]string{"path": "/states/prod/net-prod", "workspace_dir": "/states/prod"}, After: []string{"net-dev"}},
 		Environment: run.JobEnvironment{Name: "prod", Account: "1234"}, Source: d.Source,
 		Limits: run.JobLimits{Seconds: 60, PlanBytes: 1 << 20},
 	}
@@ -224,7 +225,7 @@ func TestT04TheServerSaysWhereStateIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"path": "/states/acme/infra/net-dev-default", "other": "kept"}
+	want := map[string]string{"path": "/states/acme/infra/net-dev-default", "workspace_dir": "/states/dev", "other": "kept"}
 	if diff := cmp.Diff(want, p.Documents[0].Project.BackendConfig); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -81,6 +81,7 @@ func (p *Preparer) storedPlan(ctx context.Context, st run.Standing) (*policy.Sto
 	if st.Plan.State != run.JobSucceeded || result == nil || result.Counts == nil {
 		return out, nil
 	}
+	out.Keeping = asPlanned(result.Keeping)
 	if result.Policy != nil {
 		out.Judged = true
 		out.Denied, out.Warned = messages(result.Policy.Denied), messages(result.Policy.Warned)

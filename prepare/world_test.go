@@ -93,7 +93,7 @@ func (w *gateWorld) plan(n int, changes map[string]planned, change ...func(*run.
 	for _, j := range r.Jobs {
 		c, known := changes[j.Document.Project.Name]
 		if !known {
-			c = planned{Counts: run.Counts{Add: 1}}
+			c = planned{Counts: run.Counts{Add: 1}, keeping: run.StateKept}
 		}
 		r = w.finish(r, j, c)
 	}
@@ -108,6 +108,7 @@ type planned struct {
 	policy  *run.PolicyResult
 	fails   bool
 	runs    bool // it is not over
+	keeping run.Keeping
 }
 
 func (w *gateWorld) finish(r run.Run, j run.Job, c planned) run.Run {
@@ -115,7 +116,7 @@ func (w *gateWorld) finish(r run.Run, j run.Job, c planned) run.Run {
 	if c.runs {
 		return r
 	}
-	result := run.Result{Outcome: run.OutcomeSucceeded, Counts: &c.Counts, Terraform: "Terraform 1.11.4", Artifacts: map[string]run.Artifact{}, Policy: c.policy}
+	result := run.Result{Outcome: run.OutcomeSucceeded, Counts: &c.Counts, Terraform: "Terraform 1.11.4", Artifacts: map[string]run.Artifact{}, Policy: c.policy, Keeping: c.keeping}
 	if c.fails {
 		result = run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{Code: "x", Message: "x"}}
 	} else {

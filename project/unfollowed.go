@@ -59,35 +59,6 @@ func (g *Graph) isGiven(p Project, r reach, n *node, variable string) bool {
 	return true
 }
 
-// Lost tells why the state of p would be lost with the job that writes it, as far as the commit and settings (what terraform init gets as
-// -backend-config) tell: it has no backend, or a local one whose path is not absolute. ok is false when nothing is known against it.
-func (g *Graph) Lost(p Project, settings map[string]string) (why Problem, ok bool) {
-	n := g.nodes[p.Dir]
-	if n == nil || p.FromModule != "" {
-		return Problem{}, false
-	}
-	sources := n.configuration(p.Tofu != "")
-	b, found := merged(sources)
-	if !found {
-		if len(sources) == 0 || slices.ContainsFunc(sources, func(s source) bool { return s.Mistake != "" || len(s.Backends) > 0 }) {
-			return Problem{}, false // terraform will refuse it
-		}
-		return Problem{File: sources[0].path, Message: fmt.Sprintf("%s names no backend, so its state would be lost with each job; add a backend or cloud block", quote(p.Dir))}, true
-	}
-	if b.Type != "local" {
-		return Problem{}, false
-	}
-	key := "path"
-	if p.Workspace != DefaultWorkspace && p.Workspace != "" {
-		key = "workspace_dir" // path is for the default workspace alone (Terraform language, backend "local")
-	}
-	if path.IsAbs(b.with(settings).Values[key]) {
-		return Problem{}, false
-	}
-	return Problem{File: b.File, Line: b.Line, Message: fmt.Sprintf(
-		"the local backend of %s has no absolute %s, here or from the server's config, so its state would be lost with each job; give it one, or name another backend", quote(p.Dir), key)}, true
-}
-
 // Shared lists the projects of several directories that have one state, each list in the order of projects. settings is as of [Graph.State].
 func (g *Graph) Shared(projects []Project, settings func(Project) map[string]string) [][]Project {
 	byState := map[string][]Project{}
@@ -132,8 +103,8 @@ func Warnings(cfg Config, g *Graph) Problems {
 	}
 	for _, p := range cfg.Projects {
 		ps = append(ps, g.Unfollowed(p)...)
-		if why, lost := g.Lost(p, p.BackendConfig); lost {
-			ps = append(ps, why)
+		if _, lost := g.Keeping(p, p.BackendConfig, p.Tofu != ""); lost.Message != "" {
+			ps = append(ps, lost)
 		}
 	}
 	ps = append(ps, g.apart(cfg)...)

@@ -39,46 +39,6 @@ func TestUnfollowed(t *testing.T) {
 	}
 }
 
-// State that is written into the job's directory is gone with the job.
-func TestLostStateIsSeenBefore(t *testing.T) {
-	backend := func(text string) string { return "terraform {\n  backend " + text + "\n}\n" }
-	tests := []struct {
-		name, text string
-		project    Project
-		settings   map[string]string
-		want       string // file:line; "" when nothing is lost
-	}{
-		{"no backend", makes, Project{}, nil, "a/main.tf:0"},
-		{"a remote one", backend(`"s3" {}`), Project{}, nil, ""},
-		{"a cloud block", "terraform {\n cloud {}\n}", Project{}, nil, ""},
-		{"local without a path", backend(`"local" {}`), Project{}, nil, "a/main.tf:2"},
-		{"local with a relative path", backend(`"local" { path = "../states/x" }`), Project{}, nil, "a/main.tf:2"},
-		{"local with an absolute path", backend(`"local" { path = "/states/x" }`), Project{}, nil, ""},
-		{"the server gives the path", backend(`"local" {}`), Project{}, map[string]string{"path": "/states/x"}, ""},
-		{"the server's path is relative", backend(`"local" { path = "/x" }`), Project{}, map[string]string{"path": "x"}, "a/main.tf:2"},
-		{"another workspace has its own directory", backend(`"local" { path = "/states/x" }`), Project{Workspace: "prod"}, nil, "a/main.tf:2"},
-		{"which is absolute", backend(`"local" { workspace_dir = "/states" }`), Project{Workspace: "prod"}, nil, ""},
-		{"a file with a mistake", "resource {", Project{}, nil, ""},
-		{"two backends", backend(`"s3" {}`) + backend(`"s3" {}`), Project{}, nil, ""},
-		{"a root from elsewhere", makes, Project{FromModule: "git::https://example.com/x"}, nil, ""},
-		{"another directory", makes, Project{Dir: "b"}, nil, ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if tt.project.Dir == "" {
-				tt.project.Dir = "a"
-			}
-			got := ""
-			if why, lost := graphOf(t, newTree(map[string]string{"a/main.tf": tt.text})).Lost(tt.project, tt.settings); lost {
-				got = fmt.Sprintf("%s:%d", why.File, why.Line)
-			}
-			if got != tt.want {
-				t.Errorf("lost because of %q, want %q", got, tt.want)
-			}
-		})
-	}
-}
-
 func TestWarnings(t *testing.T) {
 	files := map[string]string{"lost/main.tf": makes, "reads/main.tf": "terraform {\n  backend \"s3\" {}\n}\nlocals { x = file(var.x) }", "live/test/main.tf": "terraform {\n  backend \"s3\" {}\n}\n"}
 	for _, dir := range []string{"a", "b", "c"} {
@@ -103,6 +63,24 @@ func TestNamesOfTerraformAreMistakesWhereAProjectReadsThem(t *testing.T) {
 		if got := Warnings(cfg, graphOf(t, tree)).Error(); strings.Contains(got, at+"/terraform.tfstate") == mistake {
 			t.Errorf("%s: warnings: %s", at, got)
 		}
+	}
+}
+
+// Where 123 of 128 directories have one state, validate says it once.
+func TestManyProjectsOfOneStateAreOneWarning(t *testing.T) {
+	files := map[string]string{}
+	for i := range 128 {
+		key := "terraform.tfstate"
+		if i >= 123 {
+			key = fmt.Sprint(i)
+		}
+		files[fmt.Sprintf("live/p%03d/main.tf", i)] = "terraform {\n  backend \"s3\" {\n    bucket = \"x\"\n    key = \"" + key + "\"\n  }\n}\n"
+	}
+	tree := newTree(files)
+	got := Warnings(mustLoad(t, tree, tree), graphOf(t, tree))
+	if len(got) != 1 || !strings.HasPrefix(got[0].Message, "123 projects share one state in workspace default, ") ||
+		!strings.HasSuffix(got[0].Message, ": live-p000, live-p001, live-p002, live-p003, live-p004 and 118 more") {
+		t.Errorf("%v", got)
 	}
 }
 

@@ -58,7 +58,7 @@ func (f *fixture) because(project string, p run.Problem) *fixture {
 	for i, j := range f.run.Jobs {
 		if projectOf(j) == project {
 			result := *j.Result
-			result.Problem = &p
+			result.Problem, result.Began = &p, true
 			f.run.Jobs[i].Result = &result
 		}
 	}
@@ -89,7 +89,7 @@ var (
 		"Nobody knows how far it got, and it was not repeated. Read what Terraform printed until then, and comment `/plan`: it shows what is left to do."}
 	notSaved = run.Problem{Code: "state_not_saved", Message: "The apply made changes but could not write the state. **Do not apply this project again before its " +
 		"state is repaired.** What has to be in the state is kept as `artifacts/runs/r9/r9-0/errored.tfstate`. Copy it from the server into the directory " +
-		"`live/network-prod`, then run there, in the workspace `default`, `terraform init` and `terraform state push errored.tfstate`. Then comment `/plan`.",
+		"`live/network-prod`, then run there, in the workspace `default`, `terraform init` and `terraform state push errored.tfstate`. Then comment `/unlock` and `/plan`.",
 		Detail: "Error: Failed to save state\n\nError saving state: failed to upload state: AccessDenied: Access Denied"}
 )
 

@@ -23,6 +23,12 @@ func applyViews() map[string]View {
 	merged.run.Merged = true
 	dirty := locking{}.held(12, "network-prod").wants(4015, "network-prod")
 	dirty.each(func(l *run.Lock) { l.Dirty = true })
+	astray := locking{}.held(12, "network-prod").wants(4015, "network-prod")
+	astray.each(func(l *run.Lock) { l.Dirty, l.Astray = true, true })
+	repair := newFixture("r6").planned("network-prod", "prod", changes(database, queue)).gate("What an earlier apply made stands only in the server's file " +
+		"`artifacts/runs/r9/r9-0.errored.tfstate`, so no plan knows of it and an apply would make it again: run `terraform init` and `terraform state push` with that file " +
+		"where the project has a backend, then comment `/unlock` and `/plan`.")
+	repair.run.CreatedAt, repair.run.FinishedAt = noon.Add(2*time.Hour), noon.Add(2*time.Hour+8*time.Second)
 	again := newFixture("r6").planned("network-prod", "prod", changes(queue))
 	again.run.CreatedAt, again.run.FinishedAt = noon.Add(2*time.Hour), noon.Add(2*time.Hour+8*time.Second)
 	busy := locking{}.held(12, "network-prod")
@@ -45,6 +51,7 @@ func applyViews() map[string]View {
 		"apply_failed_one":      one.then(one.apply("r9", "network-prod failed")),
 		"apply_interrupted":     one.then(one.apply("r9", "network-prod failed").because("network-prod", killed)),
 		"apply_state_not_saved": one.then(one.apply("r9", "network-prod failed").because("network-prod", notSaved)),
+		"apply_state_astray":    withLocks(one.apply("r9", "network-prod failed").because("network-prod", notSaved).then(repair), astray),
 		"apply_stopped":         plan.then(stopped),
 		"apply_partly":          plan.then(plan.apply("r9", "app-prod")),
 		"apply_nothing":         unchanged.then(nothing),

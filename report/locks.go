@@ -165,16 +165,22 @@ func standsBefore(list []wanted, h run.Holder) []string {
 // heldLines says who waits for what h holds, and what is special about it.
 func (v View) heldLines(p picked, h run.Holder) string {
 	locks := held(v.Locks, h)
-	var dirty, busy []string
+	var astray, dirty, busy []string
 	free := "That is free after a merge, a close or `/unlock`."
 	for _, lock := range locks {
-		if lock.Dirty && len(lock.waiting) > 0 {
+		switch {
+		case len(lock.waiting) == 0:
+		case lock.Astray:
+			free = "That is free after `/unlock`."
+		case lock.Dirty:
 			free = "That is free when it is applied and merged, or after `/unlock`."
 		}
 		switch {
 		case p.some(func(s run.Standing) bool { return s.Project == lock.Project && s.Apply != nil }): // its status says it
 		case lock.Busy != "":
 			busy = append(busy, lock.Project)
+		case lock.Astray:
+			astray = append(astray, lock.Project)
 		case lock.Dirty:
 			dirty = append(dirty, lock.Project)
 		}
@@ -182,6 +188,8 @@ func (v View) heldLines(p picked, h run.Holder) string {
 	return paragraphs(
 		sentenceOf("**In line**: %s. "+free+"\n", strings.Join(whoWaits(locks, h), "; ")),
 		sentenceOf("**An apply of an earlier commit is under way**: %s. `/status` says how far it is.\n", fewNames(busy, name)),
+		sentenceOf("**What an earlier apply made is in no backend**: %s. Nothing is applied there, and the lock stays, until somebody repairs the state and "+
+			"comments `/unlock`.\n", fewNames(astray, name)),
 		sentenceOf("**An earlier apply did not end well**: %s. The lock stays, also after a merge, until an apply succeeds or somebody "+
 			"comments `/unlock`.\n", fewNames(dirty, name)),
 	)

@@ -98,7 +98,7 @@ func hints(p picked) []string {
 	case p.active():
 		return planHints(p)
 	case p.some(stateNotSaved):
-		return []string{"repair the state as said above, then `/plan`", hintStatus}
+		return []string{"repair the state as said above, then `/unlock` and `/plan`", hintStatus}
 	case stage == applyFailed:
 		return []string{"when that is mended, see what is left `/plan`, then `/apply`", hintStatus}
 	case stage == applyStopped:
@@ -128,7 +128,7 @@ func stateNotSaved(s run.Standing) bool {
 		return false
 	}
 	_, kept := artifactOf(*s.Apply, run.ArtifactErroredState)
-	return kept || s.Apply.State == run.JobFailed && problemOf(*s.Apply).Code == "state_not_saved"
+	return kept || s.Apply.Astray()
 }
 
 // planHints are the commands that fit, apart from applies.

@@ -96,6 +96,8 @@ func lockStatus(locks run.Locks, h run.Holder, now time.Time) string {
 		switch {
 		case l.Busy != "":
 			text += ", an apply is under way"
+		case l.Astray:
+			text += ", what the last apply made is in no backend"
 		case l.Dirty:
 			text += ", the last apply did not end well"
 		}

@@ -30,6 +30,8 @@ func TestStatusOfAppliesAndLocks(t *testing.T) {
 			l.Busy = "r9"
 		case "vpc-prod":
 			l.Dirty = true
+		case "app-prod":
+			l.Dirty, l.Astray = true, true
 		}
 	})
 	waits := locking{}.held(4012, "network-prod").wants(4011, "app-prod").wants(12, "app-prod", "network-prod")

@@ -104,7 +104,7 @@ const judged = 20
 // judge carries out EffectJudge.
 func (w *Worker) judge(ctx context.Context, id string) error {
 	r, err := w.Store.Run(ctx, id)
-	if err != nil {
+	if err != nil || w.JudgeGate == nil {
 		return err
 	}
 	gate, err := w.JudgeGate(ctx, r)

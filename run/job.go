@@ -33,6 +33,21 @@ type Job struct {
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 }
 
+// CodeStateNotSaved and CodeStateNotRemote are the problems of an apply that changed
+// something and left its state in a file beside the backend, or without one.
+const (
+	CodeStateNotSaved  = "state_not_saved"
+	CodeStateNotRemote = "state_not_remote"
+)
+
+// Astray reports whether what a job made is in no state that the next plan sees.
+func (j Job) Astray() bool {
+	if j.State == JobSucceeded || j.Result == nil || !j.Result.Began || j.Result.Problem == nil {
+		return false
+	}
+	return j.Result.Problem.Code == CodeStateNotSaved || j.Result.Problem.Code == CodeStateNotRemote
+}
+
 // Outcome is how a job ended.
 type Outcome string
 
@@ -57,6 +72,7 @@ type Result struct {
 	Counts    *Counts             `json:"counts,omitempty"`  // of a plan, from its JSON; of an apply, the plan's when it succeeded
 	Partial   bool                `json:"partial,omitempty"` // of a plan: terraform says that it left something out
 	Policy    *PolicyResult       `json:"policy,omitempty"`  // of a plan that was judged by rules
+	Keeping   Keeping             `json:"keeping,omitempty"` // of a plan
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
 	Terraform string              `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
 	Steps     []StepTime          `json:"steps,omitempty"`
@@ -66,6 +82,16 @@ type Result struct {
 	Isolation string   `json:"isolation,omitempty"`
 	Missing   []string `json:"missing,omitempty"`
 }
+
+// Keeping is whether the state that an apply of a plan writes outlives its job, by
+// the backend in the plan file. It is empty when nobody looked.
+type Keeping string
+
+// The answers that exist. Any other means the second one.
+const (
+	StateKept Keeping = "kept"
+	StateLost Keeping = "lost"
+)
 
 // IsolationFunction is the Isolation of what ran in a Lambda function, where
 // nothing can be kept apart.

@@ -33,6 +33,7 @@ type Lock struct {
 	Busy     string    // id of the run whose mutating step is under way; such a lock is never released
 	Closing  bool      // the pull request is over: released as soon as it is neither busy nor dirty
 	Dirty    bool      // the last apply under it failed or was interrupted: a merge does not release it
+	Astray   bool      // what an apply under it made is in no backend: only a person or a close releases it, and nothing is applied before
 	Applied  bool      // something was applied under it that is not merged yet: only a merge, a close or a person releases it
 }
 
@@ -41,7 +42,7 @@ func (l Lock) Free() bool { return l.Holder.PullRequest == 0 }
 
 // used reports whether something was or is being changed under the lock, so
 // that its holder keeps it without asking for it again.
-func (l Lock) used() bool { return l.Busy != "" || l.Dirty || l.Applied }
+func (l Lock) used() bool { return l.Busy != "" || l.Dirty || l.Astray || l.Applied }
 
 func (l *Lock) free() { *l = Lock{Key: l.Key, Fence: l.Fence} }
 

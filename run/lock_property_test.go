@@ -239,7 +239,7 @@ func (m *lockMachine) end(t *rapid.T) {
 	h := m.runs[id]
 	delete(m.runs, id)
 	failed := rapid.SliceOf(rapid.SampledFrom([]string{"a", "b", "c", "d", "e"})).Draw(t, "failed")
-	m.step(t, h, func() { m.l.End(id, []string{"a", "b", "c", "d", "e"}, failed, m.now) })
+	m.step(t, h, func() { m.l.End(id, []string{"a", "b", "c", "d", "e"}, failed, nil, m.now) })
 	if slices.ContainsFunc(m.l.Locks, func(l Lock) bool { return l.Busy == id }) {
 		t.Fatalf("%s ended and is busy", id)
 	}

@@ -91,9 +91,11 @@ func (s *lockStory) do(line string) string {
 	case "begins":
 		return s.begin(number, words[0], strings.Join(words[1:], " "))
 	case "applied":
-		s.End(words[0], words[1:], nil, s.now)
+		s.End(words[0], words[1:], nil, nil, s.now)
 	case "failed":
-		s.End(words[0], nil, words[1:], s.now)
+		s.End(words[0], nil, words[1:], nil, s.now)
+	case "strays":
+		s.End(words[0], nil, words[1:], words[1:], s.now)
 	case "unlocks":
 		released, busy := s.Release(pull(number), words)
 		return fmt.Sprintf("freed %v, busy %v", released, busy)
@@ -123,7 +125,7 @@ func (s *lockStory) held() string {
 			continue
 		}
 		text := fmt.Sprintf("%s=%d#%d", strings.NewReplacer("dir:7:", "", "//default", "").Replace(l.Key), l.Holder.PullRequest, l.Fence)
-		for mark, set := range map[string]bool{"busy": l.Busy != "", "closing": l.Closing, "dirty": l.Dirty, "applied": l.Applied} {
+		for mark, set := range map[string]bool{"busy": l.Busy != "", "closing": l.Closing, "dirty": l.Dirty, "astray": l.Astray, "applied": l.Applied} {
 			if set {
 				text += "," + mark
 			}
@@ -349,6 +351,22 @@ func TestLockStories(t *testing.T) {
 			1 closes
 			= a=1#1,closing,dirty
 			1 unlocks -> freed [a], busy []`,
+		"a state that went astray stays locked until a person says otherwise": `
+			1 plans a@s b -> granted
+			1 begins r1 a@s b -> begun
+			0 strays r1 a
+			= a=1#1,astray,dirty b=1#1 state:s=1#1,astray,dirty
+			1 plans -> granted
+			= a=1#1,astray,dirty state:s=1#1,astray,dirty
+			1 plans a@s -> granted
+			1 begins r2 a@s -> begun
+			0 applied r2 a
+			1 merges
+			= a=1#1,applied,astray,closing,dirty state:s=1#1,applied,astray,closing,dirty
+			1 unlocks -> freed [a], busy []
+			1 reopens -> true
+			1 plans a@s -> granted
+			= a=1#2 state:s=1#2`,
 		"what failed and was merged is not applied again": `
 			1 plans a -> granted
 			1 begins r1 a -> begun

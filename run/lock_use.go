@@ -36,10 +36,10 @@ func (l *Locks) Begin(h Holder, runID string, docs []JobDocument, now time.Time)
 }
 
 // End ends what Begin began; dirty names the projects whose apply failed or was
-// interrupted after it began, clean those that were applied. Locks that are
-// Closing and not dirty become free. Nothing else ends what is busy, and ending
-// it twice is no error.
-func (l *Locks) End(runID string, clean, dirty []string, now time.Time) {
+// interrupted after it began, astray those of them that left their state in no
+// backend, clean those that were applied. Locks that are Closing and not dirty
+// become free. Nothing else ends what is busy, and ending it twice is no error.
+func (l *Locks) End(runID string, clean, dirty, astray []string, now time.Time) {
 	for i := range l.Locks {
 		lock := &l.Locks[i]
 		if runID == "" || lock.Busy != runID {
@@ -49,8 +49,9 @@ func (l *Locks) End(runID string, clean, dirty []string, now time.Time) {
 		switch {
 		case slices.Contains(dirty, lock.Project):
 			lock.Dirty = true
+			lock.Astray = lock.Astray || slices.Contains(astray, lock.Project)
 		case slices.Contains(clean, lock.Project):
-			lock.Dirty, lock.Applied = false, true
+			lock.Dirty, lock.Applied = lock.Astray, true
 		}
 		if lock.Closing && !lock.Dirty {
 			lock.free()

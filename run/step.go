@@ -1,6 +1,9 @@
 package run
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Event is something that happened to a run. The set is closed: Prepared,
 // PutOff, Refused, Messaged, CancelAsked, PullClosed, NewerCommit, Objected.
@@ -122,7 +125,19 @@ func Step(r Run, e Event) Next {
 	case Objected:
 		next.objected(e)
 	}
-	return Next{Run: next, Effects: added(Pending(r), Pending(next)), Notices: notices(before, next, e)}
+	effects := added(Pending(r), Pending(next))
+	if next.State.Final() && !before.Final() && next.losesState() {
+		effects = append(effects, Effect{Kind: EffectJudge, RunID: next.ID})
+	}
+	return Next{Run: next, Effects: effects, Notices: notices(before, next, e)}
+}
+
+// losesState reports whether a plan that may be applied found that the state would
+// be lost: what stands in its way may be more than was foreseen.
+func (r *Run) losesState() bool {
+	return r.Kind == KindPlan && r.Trigger != TriggerQueue && !r.Ending() && slices.ContainsFunc(r.Jobs, func(j Job) bool {
+		return j.State == JobSucceeded && j.Result.Keeping != "" && j.Result.Keeping != StateKept
+	})
 }
 
 // Pending is everything that must be under way for a run in its present state.

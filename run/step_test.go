@@ -45,6 +45,8 @@ func play(r Run, events ...Event) Next {
 func TestStep(t *testing.T) {
 	prepared := Prepared{At: noon, Preparation: preparation(2)}
 	started, ok0, ok1 := message(0, 1, MessageStarted, ""), message(0, 2, MessageFinished, OutcomeSucceeded), message(1, 1, MessageFinished, OutcomeSucceeded)
+	lost := message(0, 1, MessageFinished, OutcomeSucceeded)
+	lost.Message.Result.Keeping = StateLost
 	byPush := accepted()
 	byPush.Trigger, byPush.HeadSHA = TriggerPush, "aaa"
 
@@ -78,6 +80,10 @@ func TestStep(t *testing.T) {
 		{"news of the commit being planned change nothing", accepted(), []Event{prepared, NewerCommit{At: noon, SHA: "aaa"}}, StateRunning, nil, nil},
 		{"a typed command not pinned yet goes on to the newer commit", accepted(), []Event{NewerCommit{At: noon, SHA: "ccc"}}, StateAccepted, nil, nil},
 		{"an older push not prepared yet ends silently", byPush, []Event{NewerCommit{At: noon, SHA: "ccc"}}, StateSuperseded, nil, nil},
+		{"a plan that would lose its state is judged by what it found", accepted(), []Event{prepared, lost, ok1}, StateSucceeded,
+			[]Effect{{Kind: EffectJudge, RunID: "r1"}}, []NoticeKind{NoticeComment, NoticeCheck}},
+		{"but not when it is over before its time", accepted(), []Event{prepared, lost, CancelAsked{At: noon, By: "rui"}, message(1, 1, MessageFinished, OutcomeCancelled)},
+			StateCancelled, nil, []NoticeKind{NoticeComment, NoticeCheck}},
 		{"a message of another fence is ignored", accepted(), []Event{prepared, Messaged{Message{JobID: "r1-0", Fence: 9, Seq: 1, Kind: MessageFinished}}}, StateRunning, nil, nil},
 	}
 	for _, tt := range tests {

@@ -26,7 +26,7 @@ func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
 			next = Step(r, Refused{At: w.Now(), Problem: *problem, HeadSHA: next.Run.HeadSHA})
 		}
 	case next.Run.Kind.Mutating() && next.Run.State.Final() && !r.State.Final():
-		l.End(r.ID, next.Run.applied(), next.Run.halfDone(), w.Now())
+		l.End(r.ID, next.Run.applied(), next.Run.halfDone(), next.Run.astray(), w.Now())
 		if w.Merge && next.Run.State == StateSucceeded && next.Run.Objection == "" {
 			next.Notices = append(next.Notices, MergePull(next.Run))
 		}
@@ -113,6 +113,9 @@ func (r *Run) applied() []string {
 func (r *Run) halfDone() []string {
 	return r.projects(func(j Job) bool { return j.State != JobSucceeded && j.Result != nil && j.Result.Began })
 }
+
+// astray are those of them whose state is in no backend.
+func (r *Run) astray() []string { return r.projects(Job.Astray) }
 
 func (r *Run) projects(is func(Job) bool) []string {
 	var out []string

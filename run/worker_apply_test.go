@@ -276,3 +276,26 @@ func TestT37OnlyAnApplyThatBeganKeepsItsLockAfterTheMerge(t *testing.T) {
 		})
 	}
 }
+
+// What such an apply made is in no state, so its lock says more than that it failed.
+func TestAnApplyThatLeftItsStateBesideTheBackendMarksItsLock(t *testing.T) {
+	for code, want := range map[string]bool{run.CodeStateNotSaved: true, run.CodeStateNotRemote: true, "apply_failed": false} {
+		withApplies(t, func(f *workerFixture) {
+			r := f.run(f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded).ID)
+			id := f.ask(run.KindApply, 1)
+			m := finished(run.JobID(id, 0), 1, run.OutcomeFailed)
+			m.Result.Began, m.Result.Problem = true, &run.Problem{Code: code, Message: "x"}
+			f.backend.messages <- m
+			f.run(id)
+			locks, err := f.store.Locks(f.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range locks.Locks {
+				if l.Holder.Is(r.Holder()) && (!l.Dirty || l.Astray != want) {
+					t.Errorf("%s: %+v", code, l)
+				}
+			}
+		})
+	}
+}

@@ -150,6 +150,9 @@ func (j *job) install(ctx context.Context, init []string) *run.Problem {
 	if wrong := j.differs(plan, j.fromCommit); wrong != "" {
 		return planMismatch(plain(wrong))
 	}
+	if j.keeping(plan.backend) != run.StateKept {
+		return stateLost()
+	}
 	if plan.lock != nil {
 		// Terraform refuses a plan that was made with other versions.
 		if err := errors.Join(j.remove(filepath.Join(j.dir, lockFile)), os.WriteFile(filepath.Join(j.dir, lockFile), plan.lock, 0o600)); err != nil { // it may be a link

@@ -144,21 +144,23 @@ func TestAnApplyInANewWorkspaceBesideOthers(t *testing.T) {
 	}
 }
 
-// A state in the job's directory would be removed with it.
+// Whatever wrote a state into the job's directory, it would be removed with it.
 func TestAStateInTheProjectsDirectoryIsKept(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ main, workspace string }{
-		"no backend":                      {strings.Replace(ledger, `backend "local" {}`, "", 1), "default"},
-		"a workspace of a backend's file": {ledger, "blue"},
+	for name, c := range map[string]struct{ file, workspace string }{
+		"a state":             {"terraform.tfstate", "default"},
+		"that of a workspace": {"terraform.tfstate.d/blue/terraform.tfstate", "blue"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := plans(t, map[string]string{"app/main.tf": c.main})
+			a := plans(t, map[string]string{"app/main.tf": ledger})
 			a.doc.Project.Workspace = c.workspace
+			a.doc.Project.BackendConfig["workspace_dir"] = a.shared(t)
 			a.planAgain(t, "plan-1")
+			a.script(t, "mkdir -p "+filepath.Dir(c.file)+"; echo '{\"version\":4}' > "+c.file)
 			r := a.run(t)
 			wantProblem(t, r, "state_not_remote", "")
-			if kept := a.read(t, r.Artifacts[run.ArtifactErroredState]); !r.Began || !strings.Contains(kept, `"terraform_data"`) {
+			if kept := a.read(t, r.Artifacts[run.ArtifactErroredState]); !r.Began || !strings.Contains(kept, `"version":4`) {
 				t.Errorf("began %v, kept:\n%s", r.Began, kept)
 			}
 			if !strings.Contains(r.Problem.Message, "`artifacts/runs/apply-plan/apply-plan-1.errored.tfstate`") {

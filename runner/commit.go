@@ -425,6 +425,7 @@ func (j *job) takePlan() *run.Problem {
 	if wrong != "" {
 		return planExchanged(plain(wrong))
 	}
+	j.keeps = j.keeping(plan.backend)
 	return nil
 }
 

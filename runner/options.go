@@ -58,6 +58,7 @@ type Options struct {
 	KeysFD        int           // open file with the text of artifact.Keys, which the runner reads to its end and closes; 0 for none
 	Isolation     jail.Mode     // what happens where terraform cannot be kept apart; the zero value is jail.Required
 	Read, Write   []string      // further files and directories that terraform may read, or write, absolute
+	OwnMachine    bool          // the machine ends with the job: files outside of Write do, too
 	Given         []string      // directories that are for this job alone, which terraform reads, absolute; what is in them may be replaced meanwhile
 	Limits        jail.Limits   // of everything that runs in the job; zero is the default of each
 	Users         jail.Users    // user ids for jobs of a runner that is root; zero is the default
@@ -107,6 +108,9 @@ func (o Options) Args() []string {
 	}
 	if o.DiskReserve != 0 {
 		args = append(args, "-disk-reserve="+strconv.FormatInt(o.DiskReserve, 10))
+	}
+	if o.OwnMachine {
+		args = append(args, "-own-machine")
 	}
 	if o.Salvage {
 		args = append(args, "-salvage")
@@ -166,6 +170,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.IntVar(&o.KeysFD, "keys-fd", 0, "open file with the keys of artifacts")
 	flags.Int64Var(&o.Disk, "disk", 0, "bytes that the job may have on the disk")
 	flags.Int64Var(&o.DiskReserve, "disk-reserve", 0, "bytes of the disk that stay free")
+	flags.BoolVar(&o.OwnMachine, "own-machine", false, "the machine ends with the job")
 	flags.BoolVar(&o.Salvage, "salvage", false, "store what a killed runner left")
 	flags.StringVar(&o.Evaluator, "evaluator", "", "what judges plans by rules")
 	flags.IntVar(&o.AliveFD, "alive-fd", 0, "open file that is locked as long as the job has a process")

@@ -184,22 +184,28 @@ func isLockID(id string) bool {
 	return len(id) <= 100 && id != "" && strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") == "" && id[0] != '-'
 }
 
+// stateLost is for a plan whose state would end with the job.
+func stateLost() *run.Problem {
+	return &run.Problem{Code: "state_lost", Message: "The state would be lost with this job, because the project names no backend, or one that writes into the job's own directory, " +
+		"so nothing was applied. Name another backend, push, and comment `/apply` when the new plan is shown."}
+}
+
 // stateNotRemote is for changes that are in a state that no next plan sees. where
 // is Markdown that names the file of it.
 func stateNotRemote(where string, project run.JobProject, detail string) *run.Problem {
-	return &run.Problem{Code: "state_not_remote", Detail: detail, Message: fmt.Sprintf(
+	return &run.Problem{Code: run.CodeStateNotRemote, Detail: detail, Message: fmt.Sprintf(
 		"The apply wrote the state into a file in the project's own directory, which is removed with the job, because the project names no backend elsewhere. "+
 			"**Do not apply this project again before it has one.** The state is kept as %s. Give the project a backend, copy that file from the server to "+
-			"`errored.tfstate` in the directory %s, and run there, in the workspace %s, `terraform init` and `terraform state push errored.tfstate`. Then comment `/plan`.",
+			"`errored.tfstate` in the directory %s, and run there, in the workspace %s, `terraform init` and `terraform state push errored.tfstate`. Then comment `/unlock` and `/plan`.",
 		where, codeSpan(project.Dir), codeSpan(project.Workspace))}
 }
 
 // stateNotSaved is for changes that were made and are in no state. where is
 // Markdown that says where terraform's errored.tfstate is.
 func stateNotSaved(where string, project run.JobProject, detail string) *run.Problem {
-	return &run.Problem{Code: "state_not_saved", Detail: detail, Message: fmt.Sprintf(
+	return &run.Problem{Code: run.CodeStateNotSaved, Detail: detail, Message: fmt.Sprintf(
 		"The apply made changes but could not write the state. **Do not apply this project again before its state is repaired.** "+
 			"What has to be in the state is kept as %s. Copy it from the server into the directory %s, then run there, in the workspace %s, "+
-			"`terraform init` and `terraform state push errored.tfstate`. Then comment `/plan`.",
+			"`terraform init` and `terraform state push errored.tfstate`. Then comment `/unlock` and `/plan`.",
 		where, codeSpan(project.Dir), codeSpan(project.Workspace))}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner/jail"
@@ -45,8 +44,5 @@ func (j *job) stateInReach(record []byte) *run.Problem {
 // reaches reports whether a path is the job's own, or lies in a directory that
 // it is given.
 func (j *job) reaches(path string) bool {
-	given := slices.Concat(j.options.Read, j.options.Write, []string{j.path("source"), j.seen(j.path("source"))})
-	return slices.ContainsFunc(given, func(dir string) bool {
-		return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
-	})
+	return isIn(path, slices.Concat(j.options.Read, j.options.Write, []string{j.path("source"), j.seen(j.path("source"))})...)
 }

@@ -69,6 +69,7 @@ type job struct {
 	artifacts map[string]run.Artifact
 	counts    *run.Counts
 	partial   bool
+	keeps     run.Keeping       // of the plan
 	policy    *run.PolicyResult // nil when no rules judged
 	jail      *jail.Jail        // in which terraform runs; nil before it is needed
 	outputs   [2]*os.File       // that it prints to
@@ -268,7 +269,7 @@ func problemOf(err error) *run.Problem {
 
 func (j *job) result(problem *run.Problem) run.Result {
 	r := run.Result{
-		Outcome: run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Partial: j.partial, Policy: j.policy,
+		Outcome: run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Partial: j.partial, Policy: j.policy, Keeping: j.keeps,
 		Artifacts: j.artifacts, Terraform: j.options.TerraformName, Steps: j.steps, Began: j.began,
 	}
 	if mode := j.options.Isolation; j.jail != nil && (mode == jail.BestEffort || mode == jail.Off) {
@@ -280,7 +281,7 @@ func (j *job) result(problem *run.Problem) run.Result {
 			r.Outcome = run.OutcomeCancelled
 		}
 		// A plan that is not a success must not look as if it could be applied.
-		r.Counts, r.Policy = nil, nil
+		r.Counts, r.Policy, r.Keeping = nil, nil, ""
 		delete(r.Artifacts, run.ArtifactPlan)
 		delete(r.Artifacts, run.ArtifactSummary)
 	}

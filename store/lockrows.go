@@ -45,7 +45,7 @@ func saveLockRows(ctx context.Context, tx *sql.Tx, before, after []run.Lock) err
 		return err
 	}
 	put, err := tx.PrepareContext(ctx, `INSERT OR REPLACE INTO locks (key, fence, repository_id, pull_request, owner, name, installation_id,
-		project, taken_at, used_at, warned_at, busy, closing, dirty, applied) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		project, taken_at, used_at, warned_at, busy, closing, dirty, applied, astray) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func saveLockRows(ctx context.Context, tx *sql.Tx, before, after []run.Lock) err
 		l.TakenAt, l.UsedAt, l.WarnedAt = stored(l.TakenAt), stored(l.UsedAt), stored(l.WarnedAt)
 		h := l.Holder
 		_, err := put.ExecContext(ctx, l.Key, l.Fence, h.Repository.ID, h.PullRequest, h.Repository.Owner, h.Repository.Name, h.Repository.InstallationID,
-			l.Project, moment(l.TakenAt), moment(l.UsedAt), moment(l.WarnedAt), l.Busy, l.Closing, l.Dirty, l.Applied)
+			l.Project, moment(l.TakenAt), moment(l.UsedAt), moment(l.WarnedAt), l.Busy, l.Closing, l.Dirty, l.Applied, l.Astray)
 		if err != nil {
 			return fmt.Errorf("lock %q: %w", l.Key, err)
 		}
@@ -174,7 +174,7 @@ func loadLocks(ctx context.Context, tx *sql.Tx) (l run.Locks, err error) {
 		return l, err
 	}
 	if l.Locks, err = list(ctx, tx, oneLock, `SELECT key, fence, repository_id, pull_request, owner, name, installation_id,
-		project, taken_at, used_at, warned_at, busy, closing, dirty, applied FROM locks ORDER BY key`); err != nil {
+		project, taken_at, used_at, warned_at, busy, closing, dirty, applied, astray FROM locks ORDER BY key`); err != nil {
 		return l, err
 	}
 	if l.Waiters, err = list(ctx, tx, oneWaiter, `SELECT id, repository_id, pull_request, owner, name, installation_id, since, projects
@@ -206,7 +206,7 @@ func oneLock(row scanner) (l run.Lock, err error) {
 	var taken, used, warned sql.NullInt64
 	h := &l.Holder
 	err = row.Scan(&l.Key, &l.Fence, &h.Repository.ID, &h.PullRequest, &h.Repository.Owner, &h.Repository.Name, &h.Repository.InstallationID,
-		&l.Project, &taken, &used, &warned, &l.Busy, &l.Closing, &l.Dirty, &l.Applied)
+		&l.Project, &taken, &used, &warned, &l.Busy, &l.Closing, &l.Dirty, &l.Applied, &l.Astray)
 	l.TakenAt, l.UsedAt, l.WarnedAt = timeOf(taken), timeOf(used), timeOf(warned)
 	return l, err
 }

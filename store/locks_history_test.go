@@ -206,7 +206,7 @@ func (h *lockHistory) apply(in modelInput, l *run.Locks) (out modelOutput) {
 			out.answer = "same state"
 		}
 	case "end":
-		l.End(fmt.Sprint("r", in.run), modelNames(in.projects), modelNames(in.dirty), noon)
+		l.End(fmt.Sprint("r", in.run), modelNames(in.projects), modelNames(in.dirty), nil, noon)
 	case "release":
 		released, busy := l.Release(modelHolder(in.pull), modelNames(in.projects))
 		out.released, out.busy = modelSet(released), modelSet(busy)

@@ -46,7 +46,7 @@ func everything(l *run.Locks) {
 	}
 	for i := range l.Locks {
 		if l.Locks[i].Project == "b-0" {
-			l.Locks[i].WarnedAt, l.Locks[i].Dirty, l.Locks[i].Applied, l.Locks[i].Closing = at, true, true, true
+			l.Locks[i].WarnedAt, l.Locks[i].Dirty, l.Locks[i].Astray, l.Locks[i].Applied, l.Locks[i].Closing = at, true, true, true, true
 		}
 	}
 	l.Close(holder(4), true, at)

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"database/sql"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // A build without some of the migrations would give a later one their number,
@@ -51,5 +54,29 @@ func TestEveryOlderDatabaseGetsWhatIsMissing(t *testing.T) {
 		if got := schema(open(t, file)); got != want {
 			t.Errorf("a database of schema %d has\n%s\nwant\n%s", m.number, got, want)
 		}
+	}
+}
+
+// What failed before it was noted is found in the runs.
+func TestAStateThatWentAstrayBeforeItWasNotedIs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "test.db")
+	ofSchema(t, file, 9)
+	db := must[*sql.DB](t)(sql.Open("sqlite", file))
+	for i, code := range []string{"state_not_remote", "state_not_saved", "apply_failed"} {
+		must[sql.Result](t)(db.ExecContext(t.Context(), `INSERT INTO locks (key, fence, repository_id, pull_request, dirty) VALUES (?, 1, 7, ?, 1)`, code, i))
+		must[sql.Result](t)(db.ExecContext(t.Context(), `INSERT INTO runs (id, key, repository_id, pull_request, active, created_at, document) VALUES (?1, ?1, 7, ?2, 0, 0, ?3)`,
+			code, i, `{"jobs":[{"result":{"problem":{"code":"`+code+`","message":"x"}}}]}`))
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	locks := must[run.Locks](t)(open(t, file).Locks(t.Context()))
+	for _, l := range locks.Locks {
+		if l.Astray != (l.Key != "apply_failed") {
+			t.Errorf("%s: astray %v", l.Key, l.Astray)
+		}
+	}
+	if len(locks.Locks) != 3 {
+		t.Errorf("%d locks", len(locks.Locks))
 	}
 }

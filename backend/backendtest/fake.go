@@ -26,7 +26,7 @@ var fakeTerraform string
 func FakeTerraform(t testing.TB) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "terraform")
-	plan, err := os.ReadFile(PlanFile(t, map[string]string{"main.tf": FakeSource["app/main.tf"]}))
+	plan, err := os.ReadFile(planFile(t, map[string]string{"main.tf": FakeSource["app/main.tf"]}, "http", map[string]any{}))
 	if err != nil {
 		t.Fatal(err)
 	}

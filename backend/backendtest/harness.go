@@ -72,13 +72,19 @@ func Source(t testing.TB, a Artifacts, files map[string]string) run.Artifact {
 // terraform that is a script. It names a provider, so its apply needs an init.
 func PlanFile(t testing.TB, module map[string]string) (path string) {
 	t.Helper()
+	return planFile(t, module, "local", map[string]any{"path": nil, "workspace_dir": nil})
+}
+
+// planFile is PlanFile of a state in a backend of this kind.
+func planFile(t testing.TB, module map[string]string, kind string, config map[string]any) (path string) {
+	t.Helper()
 	path = filepath.Join(Shared(t), "made.tfplan")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := zip.NewWriter(f)
-	entries := map[string]string{"tfplan": TFPlan(t, "local", map[string]any{"path": nil, "workspace_dir": nil}, "default"), "tfconfig/modules.json": `[{"Key": "", "Dir": "."}]`,
+	entries := map[string]string{"tfplan": TFPlan(t, kind, config, "default"), "tfconfig/modules.json": `[{"Key": "", "Dir": "."}]`,
 		".terraform.lock.hcl": "provider \"registry.terraform.io/example/fake\" {\n  version = \"1.0.0\"\n  hashes = [\n    \"h1:none=\",\n  ]\n}\n"}
 	for name, content := range module {
 		entries["tfconfig/m-/"+name] = content

@@ -154,7 +154,7 @@ func (c *Job) result(asked context.Context, doc run.JobDocument) run.Result {
 	}
 	r, err := runner.Do(asked, runner.Options{
 		Dir: filepath.Join(dir, "job"), Terraform: path, TerraformName: name, Evaluator: c.o.Evaluator,
-		Pass: passed, Given: []string{credentials}, Write: c.o.Write, Grace: c.o.Grace, Isolation: c.isolation(), Limits: c.limits(),
+		Pass: passed, Given: []string{credentials}, Write: c.o.Write, OwnMachine: true, Grace: c.o.Grace, Isolation: c.isolation(), Limits: c.limits(),
 	}, c.objects)
 	if err != nil {
 		return refused("container", "The container could not begin the job, so nothing ran. Comment the command again.", err)

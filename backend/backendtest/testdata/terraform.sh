@@ -23,6 +23,8 @@ wait_for_go() {
 
 case "$1" in
 init)
+	mkdir -p .terraform
+	echo '{"version": 3, "backend": {"type": "http", "config": {}}}' > .terraform/terraform.tfstate
 	for arg in "$@"; do
 		case "$arg" in -backend-config=signals=*) signals=${arg#-backend-config=signals=} ;; esac
 	done
