@@ -256,7 +256,7 @@ func (j *job) applyArguments() []string {
 // versions of Terraform take no variables with a plan, and know no such word.
 func (j *job) hasEphemeral() bool {
 	left, found := int64(maxPlanConfiguration), false
-	_ = configuration(j.tree, path.Clean(j.doc.Project.Dir), &left, func(_ string, content []byte) { // terraform says what cannot be read
+	_ = j.configuration(path.Clean(j.doc.Project.Dir), &left, func(_ string, content []byte) { // terraform says what cannot be read
 		found = found || bytes.Contains(content, []byte("variable")) && bytes.Contains(content, []byte("ephemeral"))
 	})
 	return found
