@@ -59,7 +59,7 @@ func (m Missed) Words() string {
 	case MissedUnreadable:
 		return "cannot be read"
 	case MissedName:
-		return "its name is not UTF-8"
+		return "its name is too long or not UTF-8"
 	case MissedBytes:
 		return "with others more than 64 MiB"
 	case MissedFiles:

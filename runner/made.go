@@ -2,6 +2,8 @@ package runner
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +28,10 @@ import (
 
 // shownMade is how many names of files a result has, in either list.
 const shownMade = 10
+
+// maxMadeName is how long the name of a file may be that is looked at, in bytes from
+// the root of the commit: to look into a directory costs as much as it is deep.
+const maxMadeName = 1_000
 
 // made is what planning left in the tree of the commit.
 type made struct {
@@ -45,14 +50,17 @@ type madeFile struct {
 
 // findMade looks through the job's tree for what the commit does not have. No
 // program of the job is alive.
-func (j *job) findMade() (made, error) {
+func (j *job) findMade(ctx context.Context) (made, error) {
 	root, err := os.OpenRoot(j.path("source"))
 	if err != nil {
 		return made{}, err
 	}
 	defer func() { _ = root.Close() }()
 	w := madeWalk{job: j, root: root, links: links.Set{}, left: maxFiles, seen: map[string]bool{}}
-	for next := []string{"."}; len(next) > 0 && w.left > 0; {
+	for next := []string{"."}; len(next) > 0 && w.left >= 0; {
+		if p := ended(ctx); p != nil {
+			return made{}, p
+		}
 		at := next[len(next)-1]
 		below, err := w.directory(at)
 		if err != nil {
@@ -90,7 +98,15 @@ func (w *madeWalk) directory(at string) (below []string, err error) {
 				w.miss(at, run.MissedFiles)
 				return nil, nil
 			}
-			if name = path.Join(at, name); w.entry(name) {
+			var is unix.Stat_t
+			err := unix.Fstatat(int(d.Fd()), name, &is, unix.AT_SYMLINK_NOFOLLOW)
+			name = path.Join(at, name)
+			switch {
+			case len(name) > maxMadeName:
+				w.miss(name[:maxMadeName], run.MissedName)
+			case err != nil:
+				w.miss(name, run.MissedUnreadable)
+			case w.entry(name, &is):
 				below = append(below, name)
 			}
 		}
@@ -104,30 +120,29 @@ func (w *madeWalk) directory(at string) (below []string, err error) {
 }
 
 // entry looks at one name, and reports whether it is a directory to look into.
-func (w *madeWalk) entry(name string) bool {
+func (w *madeWalk) entry(name string, is *unix.Stat_t) bool {
 	if w.isTerraforms(name) {
 		return false
 	}
-	info, err := w.root.Lstat(name)
-	if err != nil {
-		w.miss(name, run.MissedUnreadable)
-		return false
+	shared := w.commit.shared != nil
+	if shared && typeOf(is) == unix.S_IFREG && !changedAfter(is, w.stood) {
+		return false // a copy of the runner's
 	}
 	had := w.commit.has(name)
 	switch {
-	case w.commit.shared != nil && isWhiteout(info):
+	case shared && isWhiteout(is):
 		if had != nothing {
 			w.miss(name, run.MissedRemoved)
 		}
-	case info.IsDir() && w.commit.shared != nil && had != nothing && (had != directory || w.isOpaque(name)):
+	case typeOf(is) == unix.S_IFDIR && shared && had != nothing && (had != directory || w.isOpaque(name)):
 		w.miss(name, run.MissedChanged)
-	case info.IsDir():
+	case typeOf(is) == unix.S_IFDIR:
 		return true
 	case had == nothing:
-		w.found(name, info)
+		w.found(name, is)
 	default:
 		w.seen[name] = true
-		if changedAfter(info, w.stood) && !w.commit.holds(w.root, name, info) {
+		if changedAfter(is, w.stood) && !w.commit.holds(w.root, name, is) {
 			w.miss(name, run.MissedChanged)
 		}
 	}
@@ -153,9 +168,9 @@ func (w *madeWalk) removed() {
 }
 
 // found is a file that the commit does not have.
-func (w *madeWalk) found(name string, info fs.FileInfo) {
+func (w *madeWalk) found(name string, is *unix.Stat_t) {
 	if w.brought[name] {
-		if changedAfter(info, w.broughtAt) {
+		if changedAfter(is, w.broughtAt) {
 			w.miss(name, run.MissedModule)
 		}
 		return
@@ -165,10 +180,10 @@ func (w *madeWalk) found(name string, info fs.FileInfo) {
 		w.miss(name, run.MissedName)
 	case w.obeyed(name):
 		w.miss(name, run.MissedObeyed)
-	case info.Mode().IsRegular():
-		w.made.bytes += min(info.Size(), math.MaxInt64-w.made.bytes)
-		w.made.files = append(w.made.files, madeFile{name: name, size: info.Size(), executable: info.Mode()&0o100 != 0})
-	case info.Mode()&fs.ModeSymlink != 0:
+	case typeOf(is) == unix.S_IFREG:
+		w.made.bytes += min(is.Size, math.MaxInt64-w.made.bytes)
+		w.made.files = append(w.made.files, madeFile{name: name, size: is.Size, executable: is.Mode&0o100 != 0})
+	case typeOf(is) == unix.S_IFLNK:
 		to, err := w.root.Readlink(name)
 		if err != nil {
 			w.miss(name, run.MissedUnreadable)
@@ -327,12 +342,12 @@ func (j *job) obeyed(name string) bool {
 		func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
+// typeOf is the type of a file, such as unix.S_IFREG.
+func typeOf(is *unix.Stat_t) uint32 { return uint32(is.Mode) & unix.S_IFMT }
+
 // isWhiteout reports what is left in the upper directory of an overlay in the place of
 // a file that was removed (Documentation/filesystems/overlayfs.rst of Linux).
-func isWhiteout(info fs.FileInfo) bool {
-	at, ok := info.Sys().(*syscall.Stat_t)
-	return ok && info.Mode()&fs.ModeCharDevice != 0 && at.Rdev == 0
-}
+func isWhiteout(is *unix.Stat_t) bool { return typeOf(is) == unix.S_IFCHR && is.Rdev == 0 }
 
 // isOpaque reports a directory of the upper one that hides what the commit has in it.
 func (w *madeWalk) isOpaque(name string) bool {
@@ -343,24 +358,16 @@ func (w *madeWalk) isOpaque(name string) bool {
 
 // changedAfter reports whether content, name or mode of a file changed after a
 // moment of the file system's clock. Programs set the other times as they like.
-func changedAfter(info fs.FileInfo, moment time.Time) bool {
-	at, ok := info.Sys().(*syscall.Stat_t)
-	return !ok || time.Unix(at.Ctim.Unix()).After(moment)
+func changedAfter(is *unix.Stat_t, moment time.Time) bool {
+	return time.Unix(is.Ctim.Unix()).After(moment)
 }
 
 // clock is the present moment by the clock of the file system of the job's directory.
 func (j *job) clock() (time.Time, error) {
 	name := j.path(printedFile)
-	if err := os.Chmod(name, 0o600); err != nil {
+	var is unix.Stat_t
+	if err := errors.Join(os.Chmod(name, 0o600), unix.Lstat(name, &is)); err != nil {
 		return time.Time{}, err
 	}
-	info, err := os.Lstat(name)
-	if err != nil {
-		return time.Time{}, err
-	}
-	at, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return time.Time{}, fmt.Errorf("%s has no times", name)
-	}
-	return time.Unix(at.Ctim.Unix()), nil
+	return time.Unix(is.Ctim.Unix()), nil
 }

@@ -193,15 +193,18 @@ mkdir place; : > place/x; rm ../link; ln -s other ../link
 		}},
 		"what is no file of the commit": {`
 ln -s /etc/passwd passwd; ln -s ../../../x out; ln -s app/out ../through; mkfifo pipe; printf x > "$(printf 'not-\377-utf8')"; ln -s main.tf good
+(n=0; while [ $n -lt 600 ]; do mkdir d && cd d; n=$((n+1)); done; : > x)
 `, map[string]run.Missed{
 			"app/passwd": run.MissedLink, "app/out": run.MissedLink, "through": run.MissedLink, "app/pipe": run.MissedSpecial, "app/not-�-utf8": run.MissedName,
+			("app" + strings.Repeat("/d", 499))[:maxMadeName]: run.MissedName, // and nothing below it
 		}},
 		"too much": {`
 mkdir many; truncate -s 40M many/a; truncate -s 25M many/b; echo x > small
 `, map[string]run.Missed{"app/many/a": run.MissedBytes, "app/many/b": run.MissedBytes, "app/small": run.MissedBytes}},
 	} {
-		layouts(t, func(t *testing.T, newSetup func(map[string]string) *setup) {
-			t.Run(name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			layouts(t, func(t *testing.T, newSetup func(map[string]string) *setup) {
 				s := newSetup(files)
 				s.leaves(t, c.command)
 				r := s.run(t)

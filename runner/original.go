@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"math"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // What the commit has under a name is asked after terraform ran, when the job's own
@@ -91,24 +93,24 @@ func (c *commit) has(name string) kind {
 }
 
 // holds reports whether a plain file or link of the commit is in a tree as it was.
-func (c *commit) holds(tree *os.Root, name string, info fs.FileInfo) bool {
+func (c *commit) holds(tree *os.Root, name string, is *unix.Stat_t) bool {
 	switch had := c.has(name); {
-	case had == link && info.Mode()&fs.ModeSymlink != 0:
+	case had == link && typeOf(is) == unix.S_IFLNK:
 		was := c.links[name]
 		if c.shared != nil {
 			was, _ = c.shared.Readlink(name)
 		}
-		is, err := tree.Readlink(name)
-		return err == nil && is == was
-	case had != plainFile || !info.Mode().IsRegular():
+		to, err := tree.Readlink(name)
+		return err == nil && to == was
+	case had != plainFile || typeOf(is) != unix.S_IFREG:
 		return false
 	}
 	was, seed, err := c.noted(name)
-	if err != nil || was.size != info.Size() {
+	if err != nil || was.size != is.Size {
 		return false
 	}
-	is, err := sumOf(tree, name, seed)
-	return err == nil && is == was
+	now, err := sumOf(tree, name, seed)
+	return err == nil && now == was
 }
 
 // noted is a plain file of the commit.

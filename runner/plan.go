@@ -119,8 +119,8 @@ func (j *job) keep(ctx context.Context) *run.Problem {
 		return unexpected(err)
 	}
 	if !s.Counts.Empty() { // else there is no apply
-		if j.made, err = j.findMade(); err != nil {
-			return unexpected(err)
+		if j.made, err = j.findMade(ctx); err != nil {
+			return problemOf(err)
 		}
 	}
 	if p := j.judge(ctx, judgeFor); p != nil {
