@@ -27,6 +27,9 @@ type Limits struct {
 	Note func(name string) io.Writer
 	// NoteLink gets each link and its text. Nil notes nothing.
 	NoteLink func(name, to string)
+	// Accept says whether an entry is unpacked or passed over, or why the archive is
+	// refused. It may look at what is in the directory. Nil takes all.
+	Accept func(name string) (bool, error)
 }
 
 func (l Limits) orDefault() Limits {
@@ -51,7 +54,7 @@ const maxWindow = 8 << 20
 var ErrUnsafe = errors.New("the source archive is not acceptable")
 
 // Unpack writes the files of a zstd-compressed tar archive below dir, which
-// should be empty. It accepts plain files and symbolic links with clean relative
+// should be empty: no file is replaced. It accepts plain files and symbolic links with clean relative
 // names and nothing else: no hard links, devices, directories, duplicates or
 // absolute names, no component "..", nothing after the end, and never more than
 // the limits. A link may lead to nothing, but never out of dir, whichever links it
@@ -103,6 +106,11 @@ type unpacker struct {
 func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 	if err := u.accept(header); err != nil {
 		return err
+	}
+	if u.limits.Accept != nil {
+		if wanted, err := u.limits.Accept(header.Name); !wanted || err != nil {
+			return err
+		}
 	}
 	if err := u.makeDir(path.Dir(header.Name)); err != nil {
 		return err

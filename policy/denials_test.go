@@ -1,6 +1,10 @@
 package policy
 
-import "time"
+import (
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
 
 // destroysDatabase is a plan's change that the rules protect from.
 var destroysDatabase = []Change{{Address: "aws_db_instance.orders", Type: "aws_db_instance"}}
@@ -62,6 +66,13 @@ var denials = []denial{
 	{"plan_present", "T23 no plan", func(_ *Facts, p *Project) { p.Plan = nil }},
 	{"plan_complete", "T23 a plan that failed", func(_ *Facts, p *Project) { p.Plan.Complete = false }},
 	{"plan_complete", "a plan of a key that is gone", func(_ *Facts, p *Project) { p.Plan.Complete, p.Plan.Sealed = false, true }},
+	{"plan_files", "a file that the apply would miss", func(_ *Facts, p *Project) {
+		p.Plan.Missed, p.Plan.Missing = 1, []run.MissedFile{{Name: "app/lambda.zip", Why: run.MissedBytes}}
+	}},
+	{"plan_files", "more files than are named", func(_ *Facts, p *Project) {
+		p.Plan.Missed, p.Plan.Missing = 12, []run.MissedFile{{Name: "app/`x`.zip", Why: run.MissedSpecial}, {Name: "b", Why: "@acme/admins"}}
+	}},
+	{"plan_files", "files that nobody names", func(_ *Facts, p *Project) { p.Plan.Missed = 3 }},
 	{"plan_head", "T18 a plan of an older commit", func(_ *Facts, p *Project) { p.Plan.HeadSHA = oldSHA }},
 	{"plan_age", "too old", func(_ *Facts, p *Project) { p.Plan.At = noon.Add(-24*time.Hour - time.Second) }},
 	{"plan_age", "of no time", func(_ *Facts, p *Project) { p.Plan.At = time.Time{} }},

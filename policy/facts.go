@@ -1,6 +1,10 @@
 package policy
 
-import "time"
+import (
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
 
 // Facts is what the predicates may look at, all read at one moment. A fact that
 // could not be read never reaches a predicate: that is an error before.
@@ -127,6 +131,9 @@ type StoredPlan struct {
 	Warned      []string
 	Keeping     Keeping // whether its state outlives the job of its apply, as its own job says
 	Judged      bool    // plan policy judged it, or there is none
+
+	Missed  int              // files that planning made and the apply would miss
+	Missing []run.MissedFile // the first of them
 }
 
 // Change is a resource that a plan destroys or replaces.

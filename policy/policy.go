@@ -65,7 +65,7 @@ func applyGate() gate {
 		enough: alreadyApplied,
 		project: []func(Facts, Project) Reason{
 			appliesFromPullRequests, takesButtons, beforeMerge, touched, mayApply, notDraft,
-			planPresent, planComplete, planOfHead, planFresh, planUnused, planHeldLock, planOfBase, stateKept, lockHeld, notBusy, settled, stateFound, inOrder,
+			planPresent, planComplete, planFiles, planOfHead, planFresh, planUnused, planHeldLock, planOfBase, stateKept, lockHeld, notBusy, settled, stateFound, inOrder,
 			branchCurrent, checksGreen, approved, ownerApproved, approvedByNamed, planPolicy, protected,
 		},
 	}

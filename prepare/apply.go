@@ -74,9 +74,7 @@ func configChanged(project string) *run.Problem {
 // applied is the document of an apply: that of the plan, and the plan.
 func (p *Preparer) applied(r run.Run, st run.Standing) run.JobDocument {
 	doc := st.Plan.Document
-	doc.Plan = &run.JobPlan{
-		JobID: st.Plan.ID, File: st.Plan.Result.Artifacts[run.ArtifactPlan], Binding: doc.Binding(), Terraform: st.Plan.Result.Terraform,
-	}
+	doc.Plan = run.PlanOf(st.Plan)
 	doc.Command, doc.Actor, doc.Limits, doc.Flags = run.KindApply, r.Actor, p.Limits, flags(doc.Flags, r.Flags)
 	return doc
 }

@@ -86,7 +86,10 @@ func (p *Preparer) storedPlan(ctx context.Context, st run.Standing) (*policy.Sto
 		out.Judged = true
 		out.Denied, out.Warned = messages(result.Policy.Denied), messages(result.Policy.Warned)
 	}
-	kept, err := p.kept(ctx, result.Artifacts[run.ArtifactPlan])
+	if made := result.Made; made != nil {
+		out.Missed, out.Missing = made.Missed, made.Missing
+	}
+	kept, err := p.keptPlan(ctx, *result)
 	if kept {
 		out.Changes, err = p.losses(ctx, *result)
 	}
@@ -107,6 +110,15 @@ func messages(findings []run.PolicyFinding) []string {
 		out[i] = f.Message
 	}
 	return out
+}
+
+// keptPlan reports whether everything that an apply needs of a plan is still there.
+func (p *Preparer) keptPlan(ctx context.Context, result run.Result) (bool, error) {
+	kept, err := p.kept(ctx, result.Artifacts[run.ArtifactPlan])
+	if made := result.Made; kept && err == nil && made != nil && made.Files > 0 {
+		kept, err = p.kept(ctx, result.Artifacts[run.ArtifactMade])
+	}
+	return kept, err
 }
 
 // kept reports whether an artifact is still there.

@@ -106,6 +106,7 @@ type planned struct {
 	run.Counts
 	changes []run.Change
 	policy  *run.PolicyResult
+	made    *run.Made
 	fails   bool
 	runs    bool // it is not over
 	keeping run.Keeping
@@ -116,13 +117,17 @@ func (w *gateWorld) finish(r run.Run, j run.Job, c planned) run.Run {
 	if c.runs {
 		return r
 	}
-	result := run.Result{Outcome: run.OutcomeSucceeded, Counts: &c.Counts, Terraform: "Terraform 1.11.4", Artifacts: map[string]run.Artifact{}, Policy: c.policy, Keeping: c.keeping}
+	result := run.Result{Outcome: run.OutcomeSucceeded, Counts: &c.Counts, Terraform: "Terraform 1.11.4", Artifacts: map[string]run.Artifact{}, Policy: c.policy, Keeping: c.keeping, Made: c.made}
 	if c.fails {
 		result = run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{Code: "x", Message: "x"}}
 	} else {
 		summary, err := json.Marshal(run.Summary{Version: run.SummaryVersion, Counts: c.Counts, Changes: c.changes})
 		w.check(err)
-		for name, content := range map[string][]byte{run.ArtifactPlan: []byte("plan of " + j.ID), run.ArtifactSummary: summary} {
+		stored := map[string][]byte{run.ArtifactPlan: []byte("plan of " + j.ID), run.ArtifactSummary: summary}
+		if c.made != nil && c.made.Files > 0 {
+			stored[run.ArtifactMade] = []byte("files of " + j.ID)
+		}
+		for name, content := range stored {
 			a, err := w.artifacts.Put(w.Context(), "runs/"+r.ID+"/"+j.ID+"/"+name, bytes.NewReader(content))
 			w.check(err)
 			result.Artifacts[name] = a

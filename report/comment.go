@@ -17,6 +17,8 @@ const (
 	failureBudget = 20_000 // for failures, before their output is shortened further
 	policyBudget  = 8_000  // for what rules deny
 	policyReserve = 1_000  // of that, when much is destroyed
+	filesBudget   = 6_000  // for the files that planning made
+	filesReserve  = 1_000  // of that, when much is destroyed
 )
 
 // Comment writes the pull request's comment in at most 60,000 bytes. Counts,
@@ -52,15 +54,19 @@ func (v View) compose(p picked, groups []group, tail string, in page) string {
 	if deniedPlans(groups) > 0 {
 		reserve += policyReserve
 	}
+	if slices.ContainsFunc(groups, group.madeFiles) {
+		reserve += filesReserve
+	}
 	lost := caution(groups, budget-reserve)
 	budget -= len(lost)
 	denied := paragraphs(denials(groups, min(policyBudget, budget-tableReserve)), overrides(v.Runs, p))
-	rows := table(p, groups, budget-len(denied))
+	made := files(groups, min(filesBudget, budget-tableReserve-len(denied)))
+	rows := table(p, groups, budget-len(denied)-len(made))
 	folds := ""
 	if in.diffs {
-		folds = diffs(groups, budget-len(denied)-len(rows))
+		folds = diffs(groups, budget-len(denied)-len(made)-len(rows))
 	}
-	return head + "\n" + paragraphs(broken, lost, rows, failed, denied, folds, tail)
+	return head + "\n" + paragraphs(broken, lost, rows, failed, denied, made, folds, tail)
 }
 
 // paragraphs joins what is not empty with empty lines between.

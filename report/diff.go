@@ -98,7 +98,7 @@ func fold(g group, room int) string {
 	if left > 0 {
 		body += fmt.Sprintf("\n%s left out, see the check run.\n", counted(left, "more resource is", "more resources are"))
 	}
-	return markdown.Details(summary+": "+words, paragraphs(allNames(g), body, also))
+	return markdown.Details(summary+": "+words, paragraphs(allNames(g), body, also, g.digest()))
 }
 
 // allNames lists the projects that the summary line only counts.

@@ -33,7 +33,7 @@ func (v View) groups(p picked) []group {
 		}
 		key := ""
 		if summary, ok := v.Summaries[s.Plan.ID]; ok && g.state == run.JobSucceeded {
-			g.summary, key = &summary, fmt.Sprintf("%s %s %v %q %q %q %q", summary.Digest, g.status, g.counts, findingsOf(g.policy), summary.Warnings, summary.Checks, summary.Drift)
+			g.summary, key = &summary, fmt.Sprintf("%s %s %v %q %q %q %q %s", summary.Digest, g.status, g.counts, findingsOf(g.policy), summary.Warnings, summary.Checks, summary.Drift, madeKey(s.Plan))
 		}
 		if at, ok := byKey[key]; ok && key != "" {
 			out[at].standings = append(out[at].standings, s)

@@ -115,7 +115,7 @@ func hints(p picked) []string {
 		return planHints(p)
 	case !p.ready():
 		return nonEmpty(p.oneProject("/apply", p.open), hintAgain, hintStatus)
-	case p.run.Gate == nil && !p.some(denied) || p.run.Gate != nil && p.run.Gate.Allowed:
+	case p.run.Gate == nil && !p.some(denied) && !p.some(lacks) || p.run.Gate != nil && p.run.Gate.Allowed:
 		return nonEmpty("apply `/apply`", p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	}
 	return []string{"when that is done `/apply`", "every reason `/why`", hintAgain, hintStatus}

@@ -35,6 +35,19 @@ type JobPlan struct {
 	File      Artifact `json:"file"`
 	Binding   string   `json:"binding"`   // Binding of the document that it was made from
 	Terraform string   `json:"terraform"` // what made it, such as "Terraform 1.11.4"
+	// Made is an archive of files that planning made, for the apply; nil for none.
+	Made *Artifact `json:"made,omitempty"`
+}
+
+// PlanOf is what a plan job that succeeded left behind, for the document of its
+// apply.
+func PlanOf(j Job) *JobPlan {
+	left := j.Result
+	p := &JobPlan{JobID: j.ID, File: left.Artifacts[ArtifactPlan], Binding: j.Document.Binding(), Terraform: left.Terraform}
+	if made, there := left.Artifacts[ArtifactMade]; there {
+		p.Made = &made
+	}
+	return p
 }
 
 // JobProject is the part of a project's configuration that a job needs. Dir

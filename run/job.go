@@ -73,6 +73,7 @@ type Result struct {
 	Partial   bool                `json:"partial,omitempty"` // of a plan: terraform says that it left something out
 	Policy    *PolicyResult       `json:"policy,omitempty"`  // of a plan that was judged by rules
 	Keeping   Keeping             `json:"keeping,omitempty"` // of a plan
+	Made      *Made               `json:"made,omitempty"`    // of a plan whose programs left files in the tree of the commit
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
 	Terraform string              `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
 	Steps     []StepTime          `json:"steps,omitempty"`
@@ -119,6 +120,9 @@ const (
 	// ArtifactErroredState is the state that an apply could not write to its
 	// backend; a person pushes it (terraform state push).
 	ArtifactErroredState = "errored.tfstate"
+	// ArtifactMade is a tar archive, zstd-compressed, of the files that planning made;
+	// only the apply of that plan reads it.
+	ArtifactMade = "plan.made"
 )
 
 // Artifact points to stored bytes. SHA256 is lower-case hex; Size is in bytes;

@@ -77,6 +77,9 @@ func (j *job) change(ctx context.Context) *run.Problem {
 	if p := j.unpack(ctx); p != nil {
 		return p
 	}
+	if p := j.bring(ctx); p != nil {
+		return p
+	}
 	if p := j.install(ctx, init); p != nil {
 		return p
 	}
@@ -102,6 +105,8 @@ func (j *job) checkPlan() *run.Problem {
 		return terraformChanged(plan.Terraform, j.options.TerraformName)
 	case plan.File.Size > j.doc.Limits.PlanBytes:
 		return planTooLarge(j.doc.Limits.PlanBytes)
+	case plan.Made != nil && plan.Made.Key != key(run.RunOfJob(plan.JobID), plan.JobID, run.ArtifactMade):
+		return planMismatch(fmt.Sprintf("%.200q holds no files that the job %.100q made", plan.Made.Key, plan.JobID))
 	}
 	return nil
 }
@@ -109,7 +114,11 @@ func (j *job) checkPlan() *run.Problem {
 // fetchPlan copies the stored plan into the job's directory. What terraform
 // reads is then what was verified.
 func (j *job) fetchPlan(ctx context.Context) *run.Problem {
-	err := j.copyPlan(ctx)
+	return storedProblem(ctx, j.copyPlan(ctx))
+}
+
+// storedProblem says why what the plan's job stored cannot be had; nil without an error.
+func storedProblem(ctx context.Context, err error) *run.Problem {
 	switch {
 	case err == nil:
 		return nil
@@ -188,6 +197,9 @@ func (j *job) install(ctx context.Context, init []string) *run.Problem {
 			return moduleChanged(m.Key, plain(wrong))
 		}
 	}
+	if len(plan.installed()) > 0 {
+		return j.bringIntoModules(ctx)
+	}
 	return nil
 }
 
@@ -259,7 +271,7 @@ func (j *job) applyArguments() []string {
 // versions of Terraform take no variables with a plan, and know no such word.
 func (j *job) hasEphemeral() bool {
 	left, found := int64(maxPlanConfiguration), false
-	_ = configuration(j.tree, path.Clean(j.doc.Project.Dir), &left, func(_ string, content []byte) { // terraform says what cannot be read
+	_ = j.configuration(path.Clean(j.doc.Project.Dir), &left, func(_ string, content []byte) { // terraform says what cannot be read
 		found = found || bytes.Contains(content, []byte("variable")) && bytes.Contains(content, []byte("ephemeral"))
 	})
 	return found

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -27,7 +26,7 @@ func (j *job) asks(list []byte) ([]byte, error) {
 	lines := map[string]bool{}
 	left := int64(maxPlanConfiguration)
 	for _, m := range modules {
-		if err := configuration(j.tree, path.Join(path.Clean(j.doc.Project.Dir), m.Dir), &left, func(name string, content []byte) {
+		if err := j.configuration(path.Join(path.Clean(j.doc.Project.Dir), m.Dir), &left, func(name string, content []byte) {
 			if m.Key == "" && mayHoldBackend(name, content) {
 				lines[fmt.Sprintf("%s:%x", name, sha256.Sum256(content))] = true
 			}
@@ -72,11 +71,12 @@ func askedIn(line string) string {
 	return ""
 }
 
-// configuration calls read with each configuration file of a directory, those that
-// are links too. After an init programs of the project may have written there, so
-// what is read is bounded, a plain file at last, and inside of the tree.
-func configuration(tree *os.Root, dir string, left *int64, read func(name string, content []byte)) error {
-	d, err := tree.Open(dir)
+// configuration calls read with each configuration file of a directory that the
+// program of the job loads, those that are links too. After an init programs of the
+// project may have written there, so what is read is bounded, a plain file at last,
+// and inside of the tree.
+func (j *job) configuration(dir string, left *int64, read func(name string, content []byte)) error {
+	d, err := j.tree.Open(dir)
 	if err != nil {
 		return err
 	}
@@ -84,12 +84,16 @@ func configuration(tree *os.Root, dir string, left *int64, read func(name string
 	if err := errors.Join(err, d.Close()); err != nil {
 		return err
 	}
+	tofu, there := j.tofu(), map[string]bool{}
+	for _, entry := range entries {
+		there[entry.Name()] = !entry.IsDir()
+	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if !strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json") || entry.IsDir() {
+		if entry.IsDir() || !isConfiguration(name, tofu) || tofu && there[ownOf(name)] {
 			continue
 		}
-		content, err := readLinked(tree, path.Join(dir, name), *left)
+		content, err := readLinked(j.tree, path.Join(dir, name), *left)
 		if err != nil {
 			return err
 		}
@@ -108,7 +112,7 @@ func (j *job) mayRunPrograms(arguments []string) (bool, error) {
 		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
 	}
 	found, left := slices.ContainsFunc(arguments, runs), int64(maxPlanConfiguration)
-	err := configuration(j.tree, path.Clean(j.doc.Project.Dir), &left, func(name string, content []byte) {
+	err := j.configuration(path.Clean(j.doc.Project.Dir), &left, func(name string, content []byte) {
 		if mayHoldBackend(name, content) && (runs(string(content)) || strings.HasSuffix(name, ".json")) {
 			found = true
 		}

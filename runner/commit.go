@@ -29,6 +29,7 @@ type commit struct {
 	dirs  map[string]moduleFiles // by directory from the repository's root
 	links links.Set
 	lock  bounded
+	plain *plainFiles // of a plan whose tree is its own; nil for others
 
 	shared *os.Root // the tree that jobs share; nil when the job has one of its own
 }
@@ -57,15 +58,24 @@ type noting struct {
 
 // note is artifact.Limits.Note.
 func (n *noting) note(name string) io.Writer {
-	if name == n.lock {
-		return &n.commit.lock
+	var to []io.Writer
+	if n.commit.plain != nil {
+		to = append(to, n.commit.plain.begin(name))
 	}
-	if !isConfiguration(path.Base(name), true) {
+	switch {
+	case name == n.lock:
+		to = append(to, &n.commit.lock)
+	case isConfiguration(path.Base(name), true):
+		n.digests[name] = sha256.New()
+		to = append(to, n.digests[name])
+	}
+	switch len(to) {
+	case 0:
 		return nil
+	case 1:
+		return to[0]
 	}
-	digest := sha256.New()
-	n.digests[name] = digest
-	return digest
+	return io.MultiWriter(to...)
 }
 
 // noteLink is artifact.Limits.NoteLink.
@@ -75,6 +85,9 @@ func (n *noting) noteLink(name, to string) { n.commit.links[name] = to }
 // nothing has run yet: a link may give a file of another name one of Terraform's.
 func (n *noting) done(source *os.Root) error {
 	c := n.commit
+	if c.plain != nil {
+		c.plain.end()
+	}
 	c.dirs = map[string]moduleFiles{}
 	add := func(name string, digest [sha256.Size]byte) {
 		dir, base := path.Split(name)

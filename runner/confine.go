@@ -47,6 +47,9 @@ func (j *job) confine(ctx context.Context) *run.Problem {
 		}
 		return unexpected(err)
 	}
+	if j.stood, err = j.clock(); err != nil {
+		return unexpected(fmt.Errorf("reading the file system's clock: %w", err))
+	}
 	for _, p := range j.jail.Missing() {
 		j.missing = append(j.missing, string(p))
 	}

@@ -69,7 +69,7 @@ var ownWorkspaces = []string{"cloud{", `backend"remote"`, `"cloud"`, `"remote":`
 // wrong about it costs a new workspace an init, and a message that says so.
 func (j *job) hasNoDefault() bool {
 	left, found := int64(maxPlanConfiguration), false
-	_ = configuration(j.tree, path.Clean(j.doc.Project.Dir), &left, func(name string, content []byte) { // what cannot be read Terraform refuses
+	_ = j.configuration(path.Clean(j.doc.Project.Dir), &left, func(name string, content []byte) { // what cannot be read Terraform refuses
 		text := strings.NewReplacer(" ", "", "\t", "").Replace(string(content))
 		found = found || mayHoldBackend(name, content) && slices.ContainsFunc(ownWorkspaces, func(block string) bool { return strings.Contains(text, block) })
 	})

@@ -72,6 +72,9 @@ func (j *job) initAndPlan(ctx context.Context, init, plan []string) *run.Problem
 	if p := j.stateInReach(left.backend); p != nil {
 		return p
 	}
+	if err := j.noteBrought(left.modules); err != nil {
+		return unexpected(err)
+	}
 	j.shareProviders(ctx)
 	if remembered != "" && bytes.Equal(j.commit.lock.Bytes(), left.lock) {
 		if err := j.remember(remembered, left); err != nil {

@@ -118,6 +118,11 @@ func (j *job) keep(ctx context.Context) *run.Problem {
 	if err != nil {
 		return unexpected(err)
 	}
+	if !s.Counts.Empty() { // else there is no apply
+		if j.made, err = j.findMade(ctx); err != nil {
+			return problemOf(err)
+		}
+	}
 	if p := j.judge(ctx, judgeFor); p != nil {
 		return p
 	}
@@ -125,13 +130,17 @@ func (j *job) keep(ctx context.Context) *run.Problem {
 	if err != nil {
 		return unexpected(err)
 	}
-	err = j.putAll(ctx, map[string]putting{
+	put := map[string]putting{
 		run.ArtifactPlan:   j.putPlan,
 		run.ArtifactOutput: j.putOutput,
 		run.ArtifactSummary: func(ctx context.Context, key string) (run.Artifact, error) {
 			return j.store.Put(ctx, key, bytes.NewReader(content))
 		},
-	})
+	}
+	if len(j.made.files) > 0 {
+		put[run.ArtifactMade] = j.putMade
+	}
+	err = j.putAll(ctx, put)
 	if p := ended(ctx); p != nil {
 		return p
 	}

@@ -239,19 +239,26 @@ func loaded(dir moduleFiles, tofu bool) moduleFiles {
 		if !isConfiguration(name, tofu) {
 			continue
 		}
-		base, isJSON := strings.CutSuffix(name, ".json")
-		if base, isTF := strings.CutSuffix(base, ".tf"); tofu && isTF {
-			own := base + ".tofu"
-			if isJSON {
-				own += ".json"
-			}
-			if _, there := dir[own]; there {
-				continue
-			}
+		if _, there := dir[ownOf(name)]; tofu && there {
+			continue
 		}
 		out[name] = digest
 	}
 	return out
+}
+
+// ownOf is the file of OpenTofu's own that takes the place of one of Terraform's; empty
+// for other files.
+func ownOf(name string) string {
+	base, isJSON := strings.CutSuffix(name, ".json")
+	base, isTF := strings.CutSuffix(base, ".tf")
+	switch {
+	case !isTF:
+		return ""
+	case isJSON:
+		return base + ".tofu.json"
+	}
+	return base + ".tofu"
 }
 
 // readsTofu reports whether a program loads .tofu files: OpenTofu since 1.8.

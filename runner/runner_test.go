@@ -365,6 +365,52 @@ func TestInitIsToldTheWorkspaceWhereThereMayBeNoDefault(t *testing.T) {
 	}
 }
 
+// What a job asks of init and of variables is read from the files that its program
+// loads: OpenTofu has files of its own, which take the place of Terraform's.
+func TestOnlyFilesThatTheProgramLoadsAreRead(t *testing.T) {
+	const cloud, plain, ephemeral = "terraform {\n  cloud {\n  }\n}\n", "terraform {\n  backend \"s3\" {}\n}\n", "variable \"x\" {\n  ephemeral = true\n}\n"
+	for name, c := range map[string]struct {
+		files               map[string]string
+		terraform, old, new bool // whether these find it: Terraform, OpenTofu before and since it has files of its own
+	}{
+		"Terraform's":                  {map[string]string{"main.tf": cloud + ephemeral}, true, true, true},
+		"in JSON":                      {map[string]string{"main.tf.json": `{"terraform":{"cloud":{}},"variable":{"x":{"ephemeral":true}}}`}, true, true, true},
+		"OpenTofu's":                   {map[string]string{"main.tofu": cloud + ephemeral}, false, false, true},
+		"OpenTofu's hides it":          {map[string]string{"main.tf": cloud + ephemeral, "main.tofu": plain}, true, true, false},
+		"OpenTofu's has it":            {map[string]string{"main.tf": plain, "main.tofu": cloud + ephemeral}, false, false, true},
+		"JSON hides only JSON":         {map[string]string{"main.tf": cloud + ephemeral, "main.tofu.json": "{}"}, true, true, true},
+		"JSON hides JSON":              {map[string]string{"main.tf.json": `{"terraform":{"cloud":{}},"variable":{"x":{"ephemeral":true}}}`, "main.tofu.json": "{}"}, true, true, false},
+		"what editors left":            {map[string]string{".main.tf": cloud + ephemeral, "main.tf~": cloud}, false, false, false},
+		"a link that leads to nothing": {map[string]string{".#main.tf": "-> ana@host.1", "main.tf": cloud + ephemeral}, true, true, true},
+	} {
+		for program, want := range map[string]bool{"Terraform 1.11.4": c.terraform, "OpenTofu 1.7.9": c.old, "OpenTofu 1.10.6": c.new} {
+			dir := t.TempDir()
+			for file, content := range c.files {
+				err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600)
+				if to, isLink := strings.CutPrefix(content, "-> "); isLink {
+					err = errors.Join(os.Remove(filepath.Join(dir, file)), os.Symlink(to, filepath.Join(dir, file)))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			tree, err := os.OpenRoot(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			j := newJob(Options{TerraformName: program}, nil)
+			j.tree, j.doc.Project = tree, run.JobProject{Dir: ".", Workspace: "blue"}
+			if j.hasNoDefault() != want || j.hasEphemeral() != want {
+				t.Errorf("%s, %s: own workspaces %v, ephemeral variables %v, want %v", name, program, j.hasNoDefault(), j.hasEphemeral(), want)
+			}
+			if _, err := j.asks(nil); err != nil {
+				t.Errorf("%s, %s: %v", name, program, err)
+			}
+			_ = tree.Close()
+		}
+	}
+}
+
 // A terraform that had the turn file would keep it open after the runner's end;
 // with the alive file it could name another process to be signalled, or unlock it.
 func TestFilesOfTerraform(t *testing.T) {

@@ -56,6 +56,9 @@ func (j *job) layOut(ctx context.Context, dir string) error {
 	}
 	j.tree = root
 	n := noting{commit: &j.commit, lock: path.Join(dir, lockFile), digests: map[string]hash.Hash{}}
+	if j.doc.Command == run.KindPlan {
+		j.commit.plain = newPlainFiles()
+	}
 	j.commit.links = links.Set{}
 	if err := j.unpackInto(ctx, root, artifact.Limits{Note: n.note, NoteLink: n.noteLink}); err != nil {
 		return err

@@ -24,6 +24,7 @@ import (
 //	.terraform/modules/modules.json       takeInit          maxInitFile
 //	.terraform/terraform.tfstate          afterInit         maxInitFile
 //	configuration of installed modules    foundFiles        maxPlanConfiguration, maxPlanEntries
+//	files in the tree of the commit       findMade, putMade run.MaxMadeFiles, run.MaxMadeBytes; of maxFiles the names
 //	packages in .terraform/providers      shareProviders    names alone: what is shared is downloaded again (providers.go)
 //	errored.tfstate, local state files    keepState         maxState
 const (

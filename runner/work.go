@@ -58,6 +58,10 @@ type job struct {
 	initial   initialModules    // what init made of it
 	backend   []byte            // backendRecord, as init left it
 	planned   [sha256.Size]byte // digest of the plan that was taken
+	stood     time.Time         // by the file system's clock, when nothing hostile had run yet
+	brought   map[string]bool   // files that init brought with modules; nil when it brought none
+	broughtAt time.Time         // when that was noted
+	made      made              // files that planning made
 	env       []string
 	alive     *os.File
 	turn      *os.File  // nil when nobody waits for the end of the last terraform process
@@ -275,6 +279,9 @@ func (j *job) result(problem *run.Problem) run.Result {
 	if mode := j.options.Isolation; j.jail != nil && (mode == jail.BestEffort || mode == jail.Off) {
 		r.Isolation, r.Missing = string(mode), j.missing
 	}
+	if problem == nil {
+		r.Made = j.made.result(j.redact)
+	}
 	if problem != nil {
 		r.Outcome = run.OutcomeFailed
 		if problem.Code == "cancelled" || problem.Code == "withdrawn" {
@@ -283,6 +290,7 @@ func (j *job) result(problem *run.Problem) run.Result {
 		// A plan that is not a success must not look as if it could be applied.
 		r.Counts, r.Policy, r.Keeping = nil, nil, ""
 		delete(r.Artifacts, run.ArtifactPlan)
+		delete(r.Artifacts, run.ArtifactMade)
 		delete(r.Artifacts, run.ArtifactSummary)
 	}
 	return r

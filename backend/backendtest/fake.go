@@ -92,6 +92,9 @@ func (s Signals) Interrupted() bool {
 // Stubborn makes the step ignore interrupts. Call it before it begins.
 func (s Signals) Stubborn(t testing.TB) { s.touch(t, "stubborn") }
 
+// Make makes the plan leave a file in the project's directory, which its apply prints.
+func (s Signals) Make(t testing.TB) { s.touch(t, "make") }
+
 // Go lets the step end well.
 func (s Signals) Go(t testing.TB) { s.touch(t, "go") }
 

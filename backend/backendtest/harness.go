@@ -166,9 +166,7 @@ func Apply(planned run.JobDocument, plan run.Result) run.JobDocument {
 	doc := planned
 	doc.Command, doc.JobID = run.KindApply, "apply-"+planned.JobID
 	doc.RunID = run.RunOfJob(doc.JobID)
-	doc.Plan = &run.JobPlan{
-		JobID: planned.JobID, File: plan.Artifacts[run.ArtifactPlan], Binding: planned.Binding(), Terraform: plan.Terraform,
-	}
+	doc.Plan = run.PlanOf(run.Job{ID: planned.JobID, Document: planned, Result: &plan})
 	return doc
 }
 

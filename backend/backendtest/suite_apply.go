@@ -13,6 +13,8 @@ var applyScenarios = map[string]func(*testing.T, Harness){
 	"an apply applies its plan":                             apply,
 	"a failing apply says why":                              failingApply,
 	"a plan that was changed is not applied":                tamperedPlan,
+	"an apply gets the files that its plan made":            madeFiles,
+	"files of a plan that were changed are not taken":       tamperedFiles,
 	"an apply that waits is cancelled at once":              cancelQueuedApply,
 	"an apply is interrupted":                               cancelApply,
 	"an apply that ignores the interrupt is killed":         cancelStubbornApply,
@@ -130,6 +132,47 @@ func failingApply(t *testing.T, h Harness) {
 	wantBegan(t, r, true)
 	if !strings.Contains(r.Problem.Detail, "local-exec provisioner error") {
 		t.Errorf("detail does not say why: %q", r.Problem.Detail)
+	}
+}
+
+// planThatMakes makes a plan that leaves a file behind, and the job that applies it.
+func planThatMakes(t *testing.T, h Harness, b run.Backend, inbox *Inbox) (doc run.JobDocument, s Signals) {
+	t.Helper()
+	s = NewSignals(t)
+	s.Make(t)
+	s.Go(t)
+	doc = Document("plan-0", Source(t, h.Artifacts, FakeSource))
+	doc.Project.Terraform, doc.Flags, doc.Project.BackendConfig = Fake, []string{s.Flag()}, s.BackendConfig()
+	start(t, b, doc)
+	doc = Apply(doc, succeeded(t, inbox, doc.JobID))
+	if doc.Plan.Made == nil {
+		t.Fatal("the plan stored no files")
+	}
+	return doc, s.Apply()
+}
+
+func madeFiles(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s := planThatMakes(t, h, b, inbox)
+	s.Go(t)
+	start(t, b, doc)
+	r := succeeded(t, inbox, doc.JobID)
+	out, err := h.Artifacts.ReadAll(t.Context(), r.Artifacts[run.ArtifactOutput], 1<<20)
+	if err != nil || !strings.Contains(string(out), "made while planning") {
+		t.Errorf("output: %v\n%s", err, out)
+	}
+}
+
+func tamperedFiles(t *testing.T, h Harness) {
+	b, inbox := serving(t, h)
+	doc, s := planThatMakes(t, h, b, inbox)
+	h.Tamper(t, *doc.Plan.Made)
+	start(t, b, doc)
+	r := inbox.Finished(t, doc.JobID)
+	wantProblem(t, r, run.OutcomeFailed, "plan_changed")
+	wantBegan(t, r, false)
+	if s.Runs() != 0 {
+		t.Error("terraform applied it")
 	}
 }
 

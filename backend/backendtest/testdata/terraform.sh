@@ -32,7 +32,11 @@ init)
 		wait_for_go
 	fi ;;
 show)
-	echo '{"format_version":"1.2","resource_changes":[]}' ;;
+	if [ -e made.txt ]; then
+		echo '{"format_version":"1.2","resource_changes":[{"address":"fake.a","mode":"managed","type":"fake","name":"a","change":{"actions":["create"],"before":null,"after":{}}}]}'
+	else
+		echo '{"format_version":"1.2","resource_changes":[]}'
+	fi ;;
 plan)
 	for arg in "$@"; do
 		case "$arg" in
@@ -43,6 +47,9 @@ plan)
 	echo "data.fake.this: Reading..."
 	echo "password = $LEAK"
 	wait_for_go
+	if [ -e "$signals/make" ]; then
+		echo "made while planning" > made.txt
+	fi
 	{ echo "$signals/apply"; base64 -d <<-END
 		PLAN
 	END
@@ -53,6 +60,7 @@ apply)
 	echo "resource: Creating..."
 	[ -z "$LEAK" ] || echo "it is $LEAK"
 	wait_for_go
+	if [ -e made.txt ]; then cat made.txt; fi
 	echo "Apply complete!" ;;
 *)
 	echo "unexpected: $*" >&2

@@ -1,0 +1,115 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/report/markdown"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// madeOf is what programs made while a job planned; nil for nothing.
+func madeOf(j run.Job) *run.Made {
+	if j.State != run.JobSucceeded || j.Result == nil {
+		return nil
+	}
+	return j.Result.Made
+}
+
+// lacks reports whether an apply of the plan would miss files.
+func lacks(s run.Standing) bool { return madeOf(s.Plan).Lacks() }
+
+// shownMissing is how many files are named that an apply would miss.
+const shownMissing = 10
+
+// files say which files planning made, by project, in at most budget bytes: those that
+// the apply gets, and those for want of which nothing is applied.
+func files(groups []group, budget int) string {
+	const reserve = 200
+	var out []string
+	size, left := 0, 0
+	for _, g := range groups {
+		for _, text := range []string{g.missing(), g.travelling()} {
+			switch {
+			case text == "":
+			case size+len(text) > budget-reserve:
+				left += len(g.standings)
+			default:
+				size += len(text) + 1
+				out = append(out, text)
+			}
+		}
+	}
+	if left > 0 {
+		out = append(out, fmt.Sprintf("Planning made files for **%s**: see the check run.\n", many(left, "more project")))
+	}
+	return paragraphs(out...)
+}
+
+// travelling names the files that an apply of each plan of the group gets.
+func (g group) travelling() string {
+	made := madeOf(g.standings[0].Plan)
+	if made == nil || made.Files == 0 {
+		return ""
+	}
+	var names []string
+	for _, n := range made.Names {
+		names = append(names, nameCode(n))
+	}
+	if more := made.Files - len(names); more > 0 {
+		names = append(names, number(more)+" more")
+	}
+	return fmt.Sprintf("**Made while planning** for **%s**, and taken along to the apply: %s, %s together.\n", g.names(name), sentence(names), bytesOf(made.Bytes))
+}
+
+// missing names the files that an apply would miss.
+func (g group) missing() string {
+	made := madeOf(g.standings[0].Plan)
+	if !made.Lacks() {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "**%s** cannot be applied. The apply would miss %s that planning made or changed:\n\n", g.names(name), many(made.Missed, "file"))
+	for i, f := range made.Missing {
+		if i == shownMissing {
+			break
+		}
+		fmt.Fprintf(&b, "- %s (%s)\n", nameCode(f.Name), f.Why.Words())
+	}
+	if more := made.Missed - min(len(made.Missing), shownMissing); more > 0 {
+		fmt.Fprintf(&b, "- and %s more\n", number(more))
+	}
+	b.WriteString("\nHave programs make new files of at most 64 MiB together, and in `$TMPDIR` what only the plan needs, and push.\n")
+	return b.String()
+}
+
+func (g group) madeFiles() bool { return madeOf(g.standings[0].Plan) != nil }
+
+// digest is what the files that travel are bound to, for the details of a plan.
+func (g group) digest() string {
+	made, there := artifactOf(g.standings[0].Plan, run.ArtifactMade)
+	if !there || g.travelling() == "" {
+		return ""
+	}
+	return "SHA-256 of the files made while planning: " + markdown.Code(made.SHA256) + "\n"
+}
+
+// madeKey tells groups with other files apart.
+func madeKey(j run.Job) string {
+	if m := madeOf(j); m != nil {
+		made, _ := artifactOf(j, run.ArtifactMade)
+		return fmt.Sprintf("%s %+v", made.SHA256, *m)
+	}
+	return ""
+}
+
+// bytesOf writes a size for people.
+func bytesOf(n int64) string {
+	switch {
+	case n < 1<<10:
+		return many(int(n), "byte")
+	case n < 1<<20:
+		return fmt.Sprintf("%.3g KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%.3g MiB", float64(n)/(1<<20))
+}
