@@ -112,7 +112,7 @@ func (g *Graph) Shared(projects []Project, settings func(Project) map[string]str
 }
 
 // Warnings lists what is no mistake but surprises people: paths that cannot be followed, states that several projects share
-// or that would be lost, root modules that are left out.
+// or that would be lost, root modules that are left out, submodules that projects read.
 func Warnings(cfg Config, g *Graph) Problems {
 	ps := slices.Clone(cfg.left)
 	own := func(p Project) map[string]string { return p.BackendConfig }
@@ -137,6 +137,7 @@ func Warnings(cfg Config, g *Graph) Problems {
 		}
 	}
 	ps = append(ps, g.apart(cfg)...)
+	ps = append(ps, g.intoSubmodules(cfg)...)
 	sortProblems(ps)
 	return slices.Compact(ps)
 }
@@ -146,7 +147,7 @@ func (g *Graph) apart(cfg Config) Problems {
 	var ps Problems
 	for dir, n := range g.nodes {
 		part := apart(dir)
-		if part == "" || !n.root || n.linked || cfg.names(dir) {
+		if part == "" || !n.root || n.linked || n.foreign || cfg.names(dir) {
 			continue
 		}
 		ps = append(ps, Problem{File: n.sources[0].path, Message: fmt.Sprintf(

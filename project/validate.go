@@ -19,7 +19,7 @@ func Validate(cfg Config, graph *Graph) error {
 		}
 	}
 	for _, f := range graph.files {
-		if Forbidden(f.Path) {
+		if Forbidden(f.Path) && (f.Submodule == "" || v.reaches(f.Path)) {
 			v.problems = append(v.problems, Problem{File: f.Path, Message: "must not be in the repository: Terraform keeps this name for its own data, and a committed file would change what runs"})
 		}
 	}
