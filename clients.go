@@ -1,17 +1,14 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/google/go-github/v60/github"
 	"github.com/gregjones/httpcache"
 	lru "github.com/hashicorp/golang-lru"
 	"github.com/palantir/go-githubapp/githubapp"
 
-	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
 	"github.com/lockkeeper/lockkeeper/server/config"
 )
@@ -57,9 +54,3 @@ func (c responseCache) Get(key string) ([]byte, bool) {
 
 func (c responseCache) Set(key string, response []byte) { c.entries.Add(key, response) }
 func (c responseCache) Delete(key string)               { c.entries.Remove(key) }
-
-// fetchToken returns a source of tokens that can read the contents of one
-// repository and nothing else (T39).
-func fetchToken(clients githubapp.ClientCreator) func(context.Context, run.Repository, string) (string, error) {
-	return (&gitTokens{app: clients.NewAppClient, now: time.Now, kept: map[scope]*github.InstallationToken{}}).read
-}

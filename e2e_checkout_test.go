@@ -1,8 +1,14 @@
 package main
 
 import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
@@ -10,9 +16,9 @@ import (
 )
 
 // repositoryOf is a story whose default branch holds nothing but these files.
-func repositoryOf(t *testing.T, files github.Files) *story {
+func repositoryOf(t *testing.T, files github.Files, change ...func(map[string]any)) *story {
 	t.Helper()
-	s := newStory(t)
+	s := newStory(t, change...)
 	all := github.Files{}
 	for name := range demo.Files() {
 		all[name] = github.Deleted
@@ -98,4 +104,69 @@ func TestAbsolutePathsAreTheSameInEachJob(t *testing.T) {
 	s.says(ana, n, "/apply")
 	s.says(ana, n, "/plan")
 	s.tells(n, "No changes")
+}
+
+// A plan with submodules is that of a recursive checkout, and is fetched with the App's
+// installation there; a submodule of a repository that is not listed refuses its project.
+func TestAPlanWithSubmodulesIsThatOfARecursiveCheckout(t *testing.T) {
+	const modules, secret = demo.Owner + "/modules", demo.Owner + "/secret"
+	s := repositoryOf(t, github.Files{"before/main.tf": keeping("\"before\"")}, func(c map[string]any) {
+		c["repositories"] = []any{map[string]any{"name": sandbox.Repository, "submodules": []string{modules}}}
+	})
+	shas := map[string]string{}
+	for _, name := range []string{modules, secret} {
+		_, short, _ := strings.Cut(name, "/")
+		s.check(s.world.GitHub.AddRepository(demo.Owner, short, "main"))
+		s.check(s.world.GitHub.SetPermission(name, ana, "write"))
+		sha, err := s.world.GitHub.Commit(name, "main", ana, "Add", github.Files{
+			"vpc/main.tf": "variable \"name\" {}\nresource \"terraform_data\" \"vpc\" {\n  input = \"${var.name} ${file(\"${path.module}/../text\")}\"\n}\n", "text": "of " + short,
+			"places/a.json": "{}", "places/b.json": "{}"})
+		s.check(err)
+		_, err = s.world.GitHub.Install(name)
+		s.check(err)
+		shas[name] = sha
+	}
+	project := func(from string) string {
+		return keeping("\"mine\"") + "module \"vpc\" {\n  source = \"../../vendor/" + from + "/vpc\"\n  name   = \"mine\"\n}\n" +
+			"resource \"terraform_data\" \"place\" {\n  for_each = fileset(\"../../vendor/" + from + "/places\", \"*\")\n  input    = each.key\n}\n"
+	}
+	n := s.open("submodules", github.Files{
+		".gitmodules":    "[submodule \"m\"]\n\tpath = vendor/modules\n\turl = ../modules.git\n[submodule \"s\"]\n\tpath = vendor/secret\n\turl = ../secret.git\n",
+		"vendor/modules": github.Submodule(shas[modules]), "vendor/secret": github.Submodule(shas[secret]),
+		"live/listed/main.tf": project("modules"), "live/unlisted/main.tf": project("secret"),
+	})
+	s.quiet()
+	s.tells(n, "`vendor/secret`", "list it under", secret)
+	if strings.Contains(s.conversation(n), "of secret") {
+		t.Errorf("a repository that is not listed was read:\n%s", s.conversation(n))
+	}
+
+	checkout := filepath.Join(t.TempDir(), "checkout")
+	url := strings.Replace(s.github.URL, "://", "://x-access-token:"+s.world.GitHub.As(ana).Token()+"@", 1) + "/" + sandbox.Repository
+	inDir := func(dir, program string, args ...string) string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), program, args...)
+		cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1"}
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%s %v: %v\n%s", program, args, err, out)
+		}
+		return string(out)
+	}
+	inDir("/", "git", "clone", "--quiet", "--recurse-submodules", "--branch", "submodules", url, checkout)
+	live := filepath.Join(checkout, "live/listed")
+	inDir(live, "terraform", "init", "-input=false")
+	inDir(live, "terraform", "plan", "-input=false", "-out=plan")
+	shown := func(plan string) (changes []any) {
+		t.Helper()
+		var all struct {
+			Changes []any `json:"resource_changes"`
+		}
+		s.check(json.Unmarshal([]byte(inDir(live, "terraform", "show", "-json", plan)), &all))
+		return all.Changes
+	}
+	want := shown("plan")
+	if diff := cmp.Diff(want, shown(s.planFile(n, "live-listed"))); diff != "" || len(want) != 4 {
+		t.Errorf("%d changes (-checkout +plan):\n%s", len(want), diff)
+	}
 }

@@ -112,10 +112,11 @@ func newPreparer(cfg config.Config, clients githubapp.ClientCreator, k kept) *pr
 	if b, ok := k.artifacts.(*bucket.Bucket); ok {
 		has = b.Has
 	}
+	tokens := newGitTokens(clients)
 	return &prepare.Preparer{
 		Has:     has,
 		Client:  func(id int64) (*github.Client, error) { return clients.NewInstallationClient(id) },
-		Token:   fetchToken(clients),
+		Token:   tokens.read,
 		WebURL:  cfg.GitHub.URL,
 		Mirrors: &pull.Mirrors{Dir: filepath.Join(cfg.DataDir, "mirrors")}, Index: k.index,
 		PutSource: func(ctx context.Context, archive io.Reader) (run.Artifact, error) {
@@ -125,7 +126,7 @@ func newPreparer(cfg config.Config, clients githubapp.ClientCreator, k kept) *pr
 		Runs: func(ctx context.Context, repositoryID int64, number int) ([]run.Run, error) {
 			return k.db.PullRuns(ctx, repositoryID, number, judgedRuns)
 		},
-		Branches: cfg.BranchesOf, Reach: cfg.ReachOf, Large: cfg.LFSOf, Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
+		Branches: cfg.BranchesOf, Reach: cfg.ReachOf, Large: cfg.LFSOf, Submodule: cfg.SubmoduleOf, Find: tokens.finder(cfg.GitHub.URL), Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
 		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply", Tofu: tofuByDefault(cfg),
 		JobsMachines: cfg.Engine == "aws" && len(jobWrites) == 0,
 		Environments: environments, Rules: rules,

@@ -36,7 +36,7 @@ func main() {
 	lockkeeper := flag.String("lockkeeper", "bin/lockkeeper", "the binary to measure")
 	out := flag.String("out", "bench.json", "where to write the rows")
 	rounds := flag.Int("rounds", 15, "how often each time is taken; the median counts")
-	only := flag.String("only", "", "one measurement instead of all: one, twenty, applies, processes, deliveries, flood, idle, jail or affected")
+	only := flag.String("only", "", "one measurement instead of all: one, twenty, large, applies, processes, deliveries, flood, idle, jail or affected")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -84,7 +84,7 @@ type measurement struct {
 
 func (b *bencher) measurements() []measurement {
 	return []measurement{
-		{"one", b.onePlan}, {"twenty", b.twentyPlans}, {"applies", b.twentyApplies},
+		{"one", b.onePlan}, {"twenty", b.twentyPlans}, {"large", b.largeRepository}, {"applies", b.twentyApplies},
 		{"processes", b.processes}, {"deliveries", b.deliveries}, {"flood", b.flood}, {"idle", b.idle}, {"jail", b.jail}, {"affected", b.affected},
 	}
 }

@@ -142,12 +142,22 @@ func (b *bencher) bareDirs(n int) ([]string, error) {
 // bareTerraform is what a person would type: init and plan in each directory,
 // two directories at a time, each warm from the round before.
 func bareTerraform(ctx context.Context, dirs []string) (time.Duration, error) {
+	return bareSteps(ctx, dirs, bareInit, barePlan)
+}
+
+var (
+	bareInit = []string{"init", "-input=false", "-no-color"}
+	barePlan = []string{"plan", "-input=false", "-no-color", "-out=plan.tfplan"}
+)
+
+// bareSteps runs the commands in each directory, two directories at a time.
+func bareSteps(ctx context.Context, dirs []string, steps ...[]string) (time.Duration, error) {
 	began := time.Now()
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(2)
 	for _, dir := range dirs {
 		g.Go(func() error {
-			for _, args := range [][]string{{"init", "-input=false", "-no-color"}, {"plan", "-input=false", "-no-color", "-out=plan.tfplan"}} {
+			for _, args := range steps {
 				cmd := exec.CommandContext(ctx, "terraform", args...)
 				cmd.Dir = dir
 				cmd.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1") // as ours: no call home

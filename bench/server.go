@@ -122,17 +122,23 @@ func (b *bencher) idle(ctx context.Context) ([]row, error) {
 	return []row{measured("memory idle", fresh, "MiB", 40, fmt.Sprintf("%.1f MiB after 11 plans", after))}, nil
 }
 
-// resident is the resident memory of a process in MiB (proc_pid_status(5)).
-func resident(pid int) (float64, error) {
+// resident is the resident memory of a process in MiB.
+func resident(pid int) (float64, error) { return memory(pid, "VmRSS:") }
+
+// peak is the most that it ever was.
+func peak(pid int) (float64, error) { return memory(pid, "VmHWM:") }
+
+// memory reads a field of proc_pid_status(5), in MiB.
+func memory(pid int, field string) (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "VmRSS:" {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == field {
 			kb, err := strconv.ParseFloat(fields[1], 64)
 			return kb / 1024, err
 		}
 	}
-	return 0, fmt.Errorf("no VmRSS of process %d", pid)
+	return 0, fmt.Errorf("no %s of process %d", field, pid)
 }

@@ -42,15 +42,21 @@ type bencher struct {
 type world struct {
 	github *github.Double
 	server *exec.Cmd
+	url    string // of the double
 	hook   string // where Lockkeeper takes deliveries
 	stop   func()
 	plans  int    // asked for so far
 	states string // directory of Terraform's states
 }
 
-// start makes a repository with these files on main and a Lockkeeper. env is
-// added to the server's environment.
+// start makes a repository with these files on main and a Lockkeeper, which runs
+// that terraform, or where it is empty the one on the PATH.
 func (b *bencher) start(ctx context.Context, files github.Files, terraform string) (*world, error) {
+	return b.startWith(ctx, terraform, func(d *github.Double, _ string) error { return seed(d, files) })
+}
+
+// startWith is start with another way to fill the repository.
+func (b *bencher) startWith(ctx context.Context, terraform string, fill func(d *github.Double, url string) error) (*world, error) {
 	b.worlds++
 	dir := filepath.Join(b.dir, fmt.Sprintf("world-%d", b.worlds))
 	if err := os.MkdirAll(filepath.Join(dir, "states"), 0o700); err != nil { // which the config gives to jobs
@@ -72,8 +78,8 @@ func (b *bencher) start(ctx context.Context, files github.Files, terraform strin
 		return nil, err
 	}
 	mux.Handle("/", d.Handler())
-	w := &world{github: d, states: filepath.Join(dir, "states")}
-	if err := seed(d, files); err != nil {
+	w := &world{github: d, url: srv.URL, states: filepath.Join(dir, "states")}
+	if err := fill(d, srv.URL); err != nil {
 		return nil, err
 	}
 	if err := w.serve(ctx, b.binary, dir, srv.URL, terraform, key); err != nil {
@@ -90,13 +96,7 @@ func (b *bencher) start(ctx context.Context, files github.Files, terraform strin
 }
 
 func seed(d *github.Double, files github.Files) error {
-	if err := d.AddOrg("acme", person); err != nil {
-		return err
-	}
-	if err := d.AddRepository("acme", "infra", "main"); err != nil {
-		return err
-	}
-	if err := d.SetPermission(repository, person, "write"); err != nil {
+	if err := empty(d); err != nil {
 		return err
 	}
 	if _, err := d.Commit(repository, "main", person, "base", files); err != nil {
@@ -104,6 +104,17 @@ func seed(d *github.Double, files github.Files) error {
 	}
 	_, err := d.Install(repository)
 	return err
+}
+
+// empty makes the repository, without a commit.
+func empty(d *github.Double) error {
+	if err := d.AddOrg("acme", person); err != nil {
+		return err
+	}
+	if err := d.AddRepository("acme", "infra", "main"); err != nil {
+		return err
+	}
+	return d.SetPermission(repository, person, "write")
 }
 
 // serve starts Lockkeeper and waits until it says where it listens.
@@ -163,11 +174,16 @@ func (w *world) serve(ctx context.Context, binary, dir, url, terraform string, k
 
 // open opens a pull request with these changes and waits for its plan.
 func (w *world) open(ctx context.Context, files github.Files) (int, error) {
+	return w.openOn(ctx, "topic", files)
+}
+
+// openOn is open from a branch of that name.
+func (w *world) openOn(ctx context.Context, branch string, files github.Files) (int, error) {
 	p := w.github.As(person)
-	if _, err := p.Push(repository, "topic", "change", files); err != nil {
+	if _, err := p.Push(repository, branch, "change", files); err != nil {
 		return 0, err
 	}
-	n, err := p.OpenPull(repository, "topic", "main", "change", "", false)
+	n, err := p.OpenPull(repository, branch, "main", "change", "", false)
 	if err != nil {
 		return 0, err
 	}

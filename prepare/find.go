@@ -56,7 +56,7 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts, c comm
 		return err
 	})
 	g.Go(func() (err error) {
-		if f.tree, err = mirror.Tree(gctx, c.head); err != nil {
+		if f.tree, err = p.tree(gctx, r.Repository, mirror, remote, c.head); err != nil {
 			return err
 		}
 		f.graph, err = p.Index.Graph(gctx, f.tree)
@@ -82,6 +82,16 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts, c comm
 		return f, err
 	}
 	return f, f.surprises(ctx, p, r, cfg, changed)
+}
+
+// tree is the commit with those of its submodules that the server allows.
+func (p *Preparer) tree(ctx context.Context, of run.Repository, mirror *pull.Mirror, remote pull.Remote, sha string) (*pull.Tree, error) {
+	tree, err := mirror.Tree(ctx, sha)
+	if err != nil {
+		return nil, err
+	}
+	allowed := func(submodule string) bool { return p.Submodule != nil && p.Submodule(of.FullName(), submodule) }
+	return pull.Submodules{Mirrors: p.Mirrors, Allowed: allowed, Find: p.Find}.Fill(ctx, remote, tree)
 }
 
 func paths(changes []pull.Change) []string {

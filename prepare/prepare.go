@@ -60,7 +60,11 @@ type Preparer struct {
 	Reach func(repository string) bool
 	// Large reports whether the content of a repository's large files (Git LFS) is
 	// fetched; nil is of no repository.
-	Large       func(repository string) bool
+	Large func(repository string) bool
+	// Submodule reports whether a repository is fetched as a submodule of another one's commits
+	// (owner/name both), and Find finds it, as pull.Submodules says; nil is none.
+	Submodule   func(repository, submodule string) bool
+	Find        func(ctx context.Context, repository string) (int64, pull.Remote, error)
 	LockAtApply bool // plans take no locks
 	// JobsMachines says that each job has a machine of its own, whose files end with it.
 	JobsMachines bool

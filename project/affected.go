@@ -1,6 +1,7 @@
 package project
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -73,7 +74,7 @@ func (g *Graph) Reached(p Project, changed []string, n int) []string {
 
 // missing tells that p has no root module in the commit (any more). One that comes from a module source needs none.
 func (g *Graph) missing(p Project) bool {
-	return p.FromModule == "" && (g.nodes[p.Dir] == nil || (p.Found && !g.holds(p.Dir)))
+	return p.FromModule == "" && g.subs.lackingAt(p.Dir) == "" && (g.nodes[p.Dir] == nil || (p.Found && !g.holds(p.Dir)))
 }
 
 // watch finds projects by a path, or by a directory above a path. This way round 10,000 projects and
@@ -85,6 +86,7 @@ type watch struct {
 	read    watchers        // those of own for which documents count, too
 	all     watchers        // everything below counts
 	reasons map[int]string  // project -> first path that touched it
+	sorted  []string        // all paths at which somebody waits or a link leads, once they are known
 }
 
 // watchers are the projects that wait for a change at or below a path.
@@ -120,23 +122,55 @@ func (w *watch) add(i int, p Project) {
 	}
 }
 
-// touch finds who waits for a changed path, under all of its names.
+// touch finds who waits for a changed path, under all of its names, or for something below it: then it is a submodule, or was one,
+// and any of its files may have changed.
 func (w *watch) touch(changed string) {
-	for _, name := range w.graph.links.aliases(changed) {
-		w.walk(name, changed)
+	whole := w.graph.subs.is(changed)
+	names := w.graph.links.aliases(changed)
+	for _, name := range names {
+		w.walk(name, changed, whole)
+	}
+	if _, isFile := fileAt(w.graph.files, changed); isFile {
+		return // nothing is below it
+	}
+	for i := 0; i < len(names) && i < maxAliases; i++ {
+		for _, at := range w.below(names[i]) {
+			w.fire(w.own, at, changed, changed, true)
+			w.fire(w.all, at, changed, changed, true)
+			for _, name := range w.graph.links.aliases(at)[1:] {
+				if !slices.Contains(names, name) {
+					names = append(names, name)
+					w.walk(name, changed, true)
+				}
+			}
+		}
 	}
 }
 
-// walk goes up from a name of a changed path.
-func (w *watch) walk(name, changed string) {
+// below returns the paths below another at which somebody waits or to which a link leads.
+func (w *watch) below(name string) []string {
+	if w.sorted == nil {
+		w.sorted = slices.Sorted(maps.Keys(w.graph.links.from))
+		w.sorted = slices.AppendSeq(w.sorted, maps.Keys(w.own))
+		w.sorted = slices.AppendSeq(w.sorted, maps.Keys(w.all))
+		slices.Sort(w.sorted)
+		w.sorted = slices.Compact(w.sorted)
+	}
+	first, _ := slices.BinarySearch(w.sorted, name+"/")
+	end, _ := slices.BinarySearch(w.sorted, name+"0") // "0" is the byte after "/"
+	return w.sorted[first:end]
+}
+
+// walk goes up from a name of a changed path. whole says that it stands for all that lies below.
+func (w *watch) walk(name, changed string, whole bool) {
 	nested, own := false, w.own
-	if isDocument(name) {
+	if isDocument(name) && !whole {
 		own = w.read
 	}
 	for at := name; at != "/"; at = path.Dir(at) {
-		w.fire(w.all, at, name, changed)
+		w.fire(w.all, at, name, changed, whole)
 		if !nested {
-			w.fire(own, at, name, changed)
+			w.fire(own, at, name, changed, whole)
 		}
 		if at == "." {
 			return
@@ -146,7 +180,7 @@ func (w *watch) walk(name, changed string) {
 }
 
 // fire notes the projects that wait at a path, and lets those go that need to know no more.
-func (w *watch) fire(list watchers, at, name, changed string) {
+func (w *watch) fire(list watchers, at, name, changed string, whole bool) {
 	waiting := list[at]
 	if len(waiting) == 0 {
 		return
@@ -155,7 +189,7 @@ func (w *watch) fire(list watchers, at, name, changed string) {
 		if _, done := w.reasons[x.project]; done {
 			return true
 		}
-		if x.when != nil && !x.when.match(name) {
+		if x.when != nil && !x.when.match(name) && !(whole && x.when.mayMatchBelow(name)) {
 			return false
 		}
 		w.reasons[x.project] = changed
@@ -191,6 +225,14 @@ func newWhen(p Project) *when {
 func (w *when) match(name string) bool {
 	matches := func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, name) }
 	return (len(w.include) == 0 || slices.ContainsFunc(w.include, matches)) && !slices.ContainsFunc(w.exclude, matches)
+}
+
+// mayMatchBelow tells that a path below dir may count.
+func (w *when) mayMatchBelow(dir string) bool {
+	if slices.ContainsFunc(w.exclude, func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, dir) }) {
+		return false
+	}
+	return len(w.include) == 0 || slices.ContainsFunc(w.dirs(), func(at string) bool { return isBelow(at, dir) || isBelow(dir, at) })
 }
 
 // dirs returns the directories below which all matches lie.

@@ -20,8 +20,9 @@ func (g *Graph) roots() []string {
 
 // mayBeRoot tells that a directory is a root module if its path does not say otherwise. Without a block that makes or reads something
 // there is nothing to plan; without a backend there is no state from which something could have to be destroyed.
+// What lies in a submodule is planned in its own repository, unless lockkeeper.yml names it.
 func (n *node) mayBeRoot() bool {
-	return !n.linked && (n.root || (n.makes && !n.called))
+	return !n.linked && !n.foreign && (n.root || (n.makes && !n.called))
 }
 
 // holds tells that a directory has something to plan.

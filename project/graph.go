@@ -14,6 +14,7 @@ type Graph struct {
 	files []File
 	nodes map[string]*node // every directory with a Terraform file of its own
 	links linked
+	subs  submodules
 
 	values map[string]*facts   // files of variables' values, by path
 	auto   map[string][]string // those that terraform loads by itself, by directory
@@ -27,6 +28,7 @@ type node struct {
 	makes   bool // has a resource, data or module block
 	called  bool // some directory calls it as a local module
 	linked  bool // lies below a symbolic link; the same directory is there under another name
+	foreign bool // lies in a submodule
 
 	// What its files refer to, from the repository's root and inside of it.
 	modules []string
@@ -52,8 +54,8 @@ type source struct {
 	*facts
 }
 
-func newGraph(ix *Index, files []File, links linked, sources []File, found []*facts) *Graph {
-	g := &Graph{index: ix, files: files, links: links, nodes: map[string]*node{}, values: map[string]*facts{}, auto: map[string][]string{}}
+func newGraph(ix *Index, files []File, subs submodules, links linked, sources []File, found []*facts) *Graph {
+	g := &Graph{index: ix, files: files, links: links, subs: subs, nodes: map[string]*node{}, values: map[string]*facts{}, auto: map[string][]string{}}
 	var n *node
 	for i, f := range sources {
 		dir := path.Dir(f.Path)
@@ -66,7 +68,7 @@ func newGraph(ix *Index, files []File, links linked, sources []File, found []*fa
 		}
 		if n == nil || n.dir != dir {
 			if n = g.nodes[dir]; n == nil {
-				n = &node{dir: dir}
+				n = &node{dir: dir, foreign: f.Submodule != ""}
 				g.nodes[dir] = n
 			}
 		}
@@ -139,13 +141,14 @@ func (g *Graph) resolveUnknown(n *node) {
 	}
 }
 
-// leads tells that a path leads to a file or a directory of the commit.
+// leads tells that a path leads to a file or a directory of the commit, or to what a submodule may hold.
 func (g *Graph) leads(p string) bool {
-	if p == "." || len(g.at(p)) > 0 {
+	there := func(p string) bool { return p == "." || len(g.at(p)) > 0 || g.subs.lackingAt(p) != "" }
+	if there(p) {
 		return true
 	}
 	real, ok := g.links.real(p)
-	return ok && real != p && (real == "." || len(g.at(real)) > 0)
+	return ok && real != p && there(real)
 }
 
 func (n *node) eachRef(f func(source, ref)) {
@@ -356,6 +359,8 @@ func (g *Graph) wrong(n *node, r ref) string {
 		return "" // where it leads depends on the root module that calls this one
 	case !inside:
 		return fmt.Sprintf("%s leaves the repository; a job sees nothing outside of it", quote(r.Path))
+	case r.Kind == moduleRef && g.subs.lackingAt(to) != "":
+		return "" // nobody knows what is there
 	case r.Kind == moduleRef && g.nodes[to] == nil:
 		return fmt.Sprintf("the module source %s leads to %s, where there is no Terraform file", quote(asWritten(r.Path)), quote(to))
 	}

@@ -41,6 +41,10 @@ func (ix *Index) Graph(ctx context.Context, tree Tree) (*Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the files of a commit: %w", err)
 	}
+	lacking, err := tree.Submodules(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing the submodules of a commit: %w", err)
+	}
 	links, err := ix.links(ctx, tree, files)
 	if err != nil {
 		return nil, err
@@ -50,7 +54,7 @@ func (ix *Index) Graph(ctx context.Context, tree Tree) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newGraph(ix, files, links, sources, found), nil
+	return newGraph(ix, files, newSubmodules(files, lacking), links, sources, found), nil
 }
 
 // facts returns what the files say, in their order, and reads those that are new.

@@ -156,7 +156,7 @@ func (g *Graph) linkDirectories() {
 				continue
 			}
 			added++
-			g.nodes[at] = &node{dir: at, sources: g.nodes[dir].sources, root: g.nodes[dir].root, makes: g.nodes[dir].makes, linked: true}
+			g.nodes[at] = &node{dir: at, sources: g.nodes[dir].sources, root: g.nodes[dir].root, makes: g.nodes[dir].makes, linked: true, foreign: g.nodes[dir].foreign}
 		}
 	}
 }

@@ -16,6 +16,10 @@ type File struct {
 	Blob string // git object id; equal ids mean equal contents
 	Mode uint32 // git file mode, such as 0o100644
 	Size int64  // bytes; 0 when the tree does not know
+
+	// Submodule is the path of the submodule that the file comes from, the innermost
+	// one; empty: it is the repository's own.
+	Submodule string
 }
 
 // Regular tells whether f is a plain file: no symlink, no submodule.
@@ -28,9 +32,11 @@ func (f File) Regular() bool {
 // Tree is one commit of a repository. It never changes, so every method may be
 // called again, and at the same time, with the same answer.
 type Tree interface {
-	// Files returns every blob of the commit, sorted by Path in byte order.
+	// Files returns every blob of the commit, and of the submodules that are here, sorted by Path in byte order.
 	// The caller must not change the slice.
 	Files(ctx context.Context) ([]File, error)
+	// Submodules returns the paths of the submodules whose files are not among Files, sorted.
+	Submodules(ctx context.Context) ([]string, error)
 	// Read calls each once per file with its contents, in the order given. The bytes
 	// are only valid during the call. An error from each ends the reading and is returned.
 	// All files come in one call so that git answers from one process.

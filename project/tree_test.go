@@ -17,9 +17,12 @@ type memTree struct {
 	files []File
 	data  map[string][]byte // by blob
 	reads atomic.Int64      // files read so far
+
+	lacking []string // submodules whose files are not here
 }
 
-func (t *memTree) Files(context.Context) ([]File, error) { return t.files, nil }
+func (t *memTree) Files(context.Context) ([]File, error)        { return t.files, nil }
+func (t *memTree) Submodules(context.Context) ([]string, error) { return t.lacking, nil }
 
 func (t *memTree) Read(ctx context.Context, files []File, each func(File, []byte) error) error {
 	for _, f := range files {

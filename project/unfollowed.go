@@ -83,7 +83,8 @@ func (g *Graph) Shared(projects []Project, settings func(Project) map[string]str
 }
 
 // Warnings lists what is no mistake but surprises people: paths that cannot be followed, states that several projects share
-// or that would be lost, root modules that are left out, names that would be refused where a project reads them.
+// or that would be lost, root modules that are left out, submodules that projects read, names that would be refused where a
+// project reads them.
 func Warnings(cfg Config, g *Graph) Problems {
 	ps := slices.Clone(cfg.left)
 	own := func(p Project) map[string]string { return p.BackendConfig }
@@ -109,10 +110,11 @@ func Warnings(cfg Config, g *Graph) Problems {
 	}
 	ps = append(ps, g.apart(cfg)...)
 	for _, f := range g.files {
-		if Forbidden(f.Path) && !g.needed(cfg.Projects, f.Path) {
+		if Forbidden(f.Path) && f.Submodule == "" && !g.needed(cfg.Projects, f.Path) {
 			ps = append(ps, Problem{File: f.Path, Message: "has a name that Terraform keeps for its own data; no project reads it here, and one that does will be refused"})
 		}
 	}
+	ps = append(ps, g.intoSubmodules(cfg)...)
 	sortProblems(ps)
 	return slices.Compact(ps)
 }
@@ -122,7 +124,7 @@ func (g *Graph) apart(cfg Config) Problems {
 	var ps Problems
 	for dir, n := range g.nodes {
 		part := apart(dir)
-		if part == "" || !n.root || n.linked || cfg.names(dir) {
+		if part == "" || !n.root || n.linked || n.foreign || cfg.names(dir) {
 			continue
 		}
 		ps = append(ps, Problem{File: n.sources[0].path, Message: fmt.Sprintf(

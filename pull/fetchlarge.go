@@ -32,13 +32,21 @@ const (
 )
 
 // FetchLarge brings the content of the commit's large files (Git LFS) into the
-// mirror, as far as it is not there and as the limits allow. What the remote does
+// mirror, and of those of its submodules into theirs, as far as it is not there and as the limits allow. What the remote does
 // not have, or nobody may have, is left out without an error; Snapshot then says so.
 // Errors of the remote are ErrRemote.
 //
 // The token goes to the remote alone. Where an object is, the remote says: at an
 // address with https, or on its own host.
 func (m *Mirror) FetchLarge(ctx context.Context, remote Remote, tree *Tree) error {
+	if tree.filled != nil {
+		for _, p := range tree.filled.parts {
+			if err := p.tree.mirror.FetchLarge(ctx, p.remote, p.tree); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	missing, err := m.missingLarge(ctx, tree)
 	if err != nil || len(missing) == 0 {
 		return err

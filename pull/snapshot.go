@@ -70,7 +70,7 @@ func (e *RefusedError) Error() string {
 // Snapshot writes a source archive to w: a tar compressed with zstd that holds
 // the given files and everything below the given directories ("." or "" is the
 // whole repository), sorted, each with the bytes of the commit and nothing else
-// of it. Equal files give an equal archive. A path that is not in the commit is
+// of it, and what Submodules.Fill brought. Equal files give an equal archive. A path that is not in the commit is
 // an fs.ErrNotExist.
 //
 // Symbolic links are links; attributes and filters of the repository have no
@@ -114,8 +114,8 @@ func (m *Mirror) snapshot(ctx context.Context, tree *Tree, paths []string, w io.
 	if err != nil {
 		return Snapshot{}, err
 	}
-	a := archiver{tar: tar.NewWriter(compressed), limits: m.limits, links: set, large: m.large()}
-	if err := a.addAll(ctx, tree, files); err != nil {
+	a := archiver{tar: tar.NewWriter(compressed), limits: m.limits, links: set, tree: tree}
+	if err := a.addAll(ctx, files); err != nil {
 		return Snapshot{}, err
 	}
 	if err := errors.Join(a.tar.Close(), compressed.Close()); err != nil {
@@ -202,12 +202,12 @@ type archiver struct {
 	tar    *tar.Writer
 	limits Limits
 	links  links.Set // of the whole commit
-	large  largeFiles
+	tree   *Tree
 	done   Snapshot
 }
 
-// addAll adds files, sorted, whose content comes from one git process.
-func (a *archiver) addAll(ctx context.Context, tree *Tree, files []project.File) error {
+// addAll adds files, sorted.
+func (a *archiver) addAll(ctx context.Context, files []project.File) error {
 	hasContent := func(f project.File) bool { return f.Regular() && nameRefused(f.Path) == "" }
 	next := 0
 	until := func(path string) error { // those without content that come first
@@ -220,7 +220,7 @@ func (a *archiver) addAll(ctx context.Context, tree *Tree, files []project.File)
 		return nil
 	}
 	content := slices.DeleteFunc(slices.Clone(files), func(f project.File) bool { return !hasContent(f) })
-	err := tree.stream(ctx, content, func(file project.File, size int64, content io.Reader) error {
+	err := a.tree.stream(ctx, content, func(file project.File, size int64, content io.Reader) error {
 		if err := until(file.Path); err != nil {
 			return err
 		}
@@ -240,7 +240,7 @@ func (a *archiver) addOther(file project.File) error {
 	}
 	a.refuseForbidden(file.Path)
 	if isSubmodule(file) {
-		return a.leaveOut(file.Path, "it is a submodule, and Lockkeeper does not fetch those; put its files into this repository, or call the module by its Git address")
+		return a.leaveOut(file.Path, a.tree.notFilled(file.Path))
 	}
 	err := a.links.Check(file.Path)
 	if err == nil {
@@ -273,10 +273,11 @@ func (a *archiver) add(file project.File, size int64, content io.Reader) error {
 
 // addLarge adds the content that a pointer stands for.
 func (a *archiver) addLarge(file project.File, p pointer) error {
-	stored, err := a.large.open(p)
+	large := a.tree.mirrorOf(file).large()
+	stored, err := large.open(p)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return a.leaveOut(file.Path, a.large.missing(p))
+		return a.leaveOut(file.Path, large.missing(p))
 	case err != nil:
 		return fmt.Errorf("%q: %w", file.Path, err)
 	}

@@ -13,10 +13,12 @@ import (
 	"github.com/lockkeeper/lockkeeper/project"
 )
 
-// Tree is every file of one commit.
+// Tree is every file of one commit, and of those of its submodules that
+// Submodules.Fill brought.
 type Tree struct {
 	mirror *Mirror
 	sha    string
+	filled *filled // nil: it has none, or they were not asked for
 }
 
 var _ project.Tree = (*Tree)(nil)
@@ -39,9 +41,21 @@ func (t *Tree) Files(ctx context.Context) ([]project.File, error) {
 
 // list returns everything that the commit has.
 func (t *Tree) list(ctx context.Context) (listing, error) {
+	if t.filled != nil {
+		return t.filled.listing, nil
+	}
 	if kept, there := t.mirror.trees.get(*t); there {
 		return kept, nil
 	}
+	l, err := t.read(ctx)
+	if err == nil {
+		t.mirror.trees.put(l)
+	}
+	return l, err
+}
+
+// read asks git what the commit has, without its submodules.
+func (t *Tree) read(ctx context.Context) (listing, error) {
 	printed, err := output(ctx, git(ctx, t.mirror.dir, "ls-tree", "-r", "-z", "--full-tree", t.sha))
 	if err != nil {
 		return listing{}, fmt.Errorf("listing the files of %s: %w", t.sha, err)
@@ -50,12 +64,10 @@ func (t *Tree) list(ctx context.Context) (listing, error) {
 	if err != nil {
 		return listing{}, fmt.Errorf("listing the files of %s: %w", t.sha, err)
 	}
-	l := listing{*t, files, submodules}
-	t.mirror.trees.put(l)
-	return l, nil
+	return listing{*t, files, submodules}, nil
 }
 
-// Submodules are the paths of the commit's submodules, sorted.
+// Submodules are the paths of the commit's submodules that are not filled, sorted.
 func (t *Tree) Submodules(ctx context.Context) ([]string, error) {
 	l, err := t.list(ctx)
 	paths := make([]string, len(l.submodules))
@@ -65,13 +77,18 @@ func (t *Tree) Submodules(ctx context.Context) ([]string, error) {
 	return paths, err
 }
 
-// ID is the object id of the tree: equal for commits that have the same files.
+// ID is equal for commits that have the same files: the object id of the tree, and what
+// became of its submodules.
 func (t *Tree) ID(ctx context.Context) (string, error) {
 	printed, err := output(ctx, git(ctx, t.mirror.dir, "rev-parse", "--verify", "--end-of-options", t.sha+"^{tree}"))
 	if err != nil {
 		return "", fmt.Errorf("looking up the tree of %s: %w", t.sha, err)
 	}
-	return strings.TrimSpace(printed), nil
+	id := strings.TrimSpace(printed)
+	if t.filled != nil {
+		id += " " + t.filled.id()
+	}
+	return id, nil
 }
 
 // parseListing reads "<mode> <type> <id>\t<path>\0" repeated. All strings share
@@ -103,7 +120,7 @@ func parseListing(text string) (files, submodules []project.File, err error) {
 }
 
 // Read gives the content of each of the files to each, in their order, from one
-// git process. The content is only valid during the call. An error of each ends
+// git process for each submodule. The content is only valid during the call. An error of each ends
 // the reading and is returned. A file over Limits.FileBytes is a RefusedError.
 func (t *Tree) Read(ctx context.Context, files []project.File, each func(file project.File, content []byte) error) error {
 	limit := t.mirror.limits.FileBytes
@@ -121,8 +138,18 @@ func (t *Tree) Read(ctx context.Context, files []project.File, each func(file pr
 }
 
 // stream gives the content of each of the files to each, in their order, from one
-// git process. What each leaves of it is passed over.
+// git process for each submodule. What each leaves of it is passed over.
 func (t *Tree) stream(ctx context.Context, files []project.File, each func(file project.File, size int64, content io.Reader) error) error {
+	for t.filled != nil && len(files) > 0 {
+		n := slices.IndexFunc(files, func(f project.File) bool { return f.Submodule != files[0].Submodule })
+		if n < 0 {
+			n = len(files)
+		}
+		if err := t.filled.of(files[0]).tree.stream(ctx, files[:n], each); err != nil {
+			return err
+		}
+		files = files[n:]
+	}
 	if len(files) == 0 {
 		return nil
 	}

@@ -109,14 +109,14 @@ func TestReadErrors(t *testing.T) {
 func TestListingsAreRememberedPerMirrorAndBounded(t *testing.T) {
 	var kept listings
 	one, other := &Mirror{}, &Mirror{}
-	kept.put(listing{of: Tree{one, "1"}, files: []project.File{{Path: "one"}}})
-	if _, there := kept.get(Tree{other, "1"}); there {
+	kept.put(listing{of: Tree{mirror: one, sha: "1"}, files: []project.File{{Path: "one"}}})
+	if _, there := kept.get(Tree{mirror: other, sha: "1"}); there {
 		t.Error("one repository sees the listing of another")
 	}
 	for i := range listingsKept {
-		kept.put(listing{of: Tree{one, fmt.Sprint("x", i)}})
+		kept.put(listing{of: Tree{mirror: one, sha: fmt.Sprint("x", i)}})
 	}
-	if _, there := kept.get(Tree{one, "1"}); there || len(kept.kept) != listingsKept {
+	if _, there := kept.get(Tree{mirror: one, sha: "1"}); there || len(kept.kept) != listingsKept {
 		t.Errorf("%d listings are kept, want the last %d", len(kept.kept), listingsKept)
 	}
 }

@@ -25,13 +25,13 @@ type upstream struct {
 	onGit atomic.Pointer[func()] // called during every request
 	env   []string               // of git on the server; set before the first request
 	url   string
+	name  string
 }
 
 func newUpstream(tb testing.TB) *upstream {
 	tb.Helper()
-	u := &upstream{tb: tb, root: tb.TempDir()}
-	u.git("", "init", "--bare", "--quiet", "--initial-branch=main", u.repo())
-	u.git("", "config", "uploadpack.allowAnySHA1InWant", "true")
+	u := &upstream{tb: tb, root: tb.TempDir(), name: "repo"}
+	u.create()
 	backend := filepath.Join(strings.TrimSpace(u.git("", "--exec-path")), "git-http-backend")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u.requests.Add(1)
@@ -63,7 +63,20 @@ func (f flushing) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func (u *upstream) repo() string { return filepath.Join(u.root, "repo.git") }
+func (u *upstream) create() {
+	u.git("", "init", "--bare", "--quiet", "--initial-branch=main", u.repo())
+	u.git("", "config", "uploadpack.allowAnySHA1InWant", "true")
+}
+
+// beside is another repository (owner/name) of the same server.
+func (u *upstream) beside(name string) *upstream {
+	u.tb.Helper()
+	b := &upstream{tb: u.tb, root: u.root, name: name, url: strings.TrimSuffix(u.url, u.name+".git") + name + ".git"}
+	b.create()
+	return b
+}
+
+func (u *upstream) repo() string { return filepath.Join(u.root, u.name+".git") }
 
 func (u *upstream) git(stdin string, args ...string) string {
 	u.tb.Helper()

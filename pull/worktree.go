@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,22 +21,20 @@ type WorkTree struct{ Dir string }
 
 var _ project.Tree = WorkTree{}
 
-// Files lists the files; their Blob is a digest of the content, which serves
-// the same purpose as git's.
+// Files lists the files, those of submodules that are checked out included; their
+// Blob is a digest of the content, which serves the same purpose as git's.
 func (t WorkTree) Files(ctx context.Context) ([]project.File, error) {
-	cmd := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-	cmd.Dir = t.Dir
-	out, err := cmd.Output()
+	names, err := t.list(ctx, "--cached", "--others", "--exclude-standard", "--deduplicate")
 	if err != nil {
-		return nil, fmt.Errorf("listing the files of %q (is it a git repository?): %w", t.Dir, err)
+		return nil, err
 	}
 	var files []project.File
-	for path := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-		info, err := os.Lstat(filepath.Join(t.Dir, path))
+	for _, name := range names {
+		info, err := os.Lstat(filepath.Join(t.Dir, name))
 		if err != nil || info.IsDir() {
 			continue // deleted in the work tree, or a submodule
 		}
-		f := project.File{Path: path, Mode: 0o100644, Size: info.Size()}
+		f := project.File{Path: name, Mode: 0o100644, Size: info.Size()}
 		if info.Mode()&os.ModeSymlink != 0 {
 			f.Mode = project.ModeSymlink
 		}
@@ -47,8 +46,71 @@ func (t WorkTree) Files(ctx context.Context) ([]project.File, error) {
 		f.Blob = hex.EncodeToString(sum[:])
 		files = append(files, f)
 	}
+	here, _, err := t.submodules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range here {
+		inner, err := WorkTree{Dir: filepath.Join(t.Dir, at)}.Files(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range inner {
+			f.Path, f.Submodule = path.Join(at, f.Path), path.Join(at, f.Submodule)
+			files = append(files, f)
+		}
+	}
 	slices.SortFunc(files, func(a, b project.File) int { return strings.Compare(a.Path, b.Path) })
 	return files, nil
+}
+
+// Submodules lists the submodules that are not checked out.
+func (t WorkTree) Submodules(ctx context.Context) ([]string, error) {
+	here, out, err := t.submodules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range here {
+		inner, err := WorkTree{Dir: filepath.Join(t.Dir, at)}.Submodules(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range inner {
+			out = append(out, path.Join(at, name))
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// submodules lists those that are checked out, and those that are not.
+func (t WorkTree) submodules(ctx context.Context) (here, missing []string, err error) {
+	entries, err := t.list(ctx, "--stage")
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, entry := range entries { // "<mode> <id> <stage>\t<path>"
+		meta, name, _ := strings.Cut(entry, "\t")
+		if !strings.HasPrefix(meta, "160000 ") {
+			continue
+		}
+		if _, err := os.Lstat(filepath.Join(t.Dir, name, ".git")); err == nil {
+			here = append(here, name)
+		} else {
+			missing = append(missing, name)
+		}
+	}
+	return here, missing, nil
+}
+
+func (t WorkTree) list(ctx context.Context, args ...string) ([]string, error) {
+	cmd := exec.CommandContext(ctx, "git", append([]string{"ls-files", "-z"}, args...)...)
+	cmd.Dir = t.Dir
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("listing the files of %q (is it a git repository?): %w", t.Dir, err)
+	}
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
 }
 
 // Read gives the content of files.

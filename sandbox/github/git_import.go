@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Files are the changes of one commit: path to content. See [Deleted], [Symlink] and [Executable] for the rest.
+// Files are the changes of one commit: path to content. See [Deleted], [Symlink], [Executable] and [Submodule] for the rest.
 type Files map[string]string
 
 // Deleted as a file's content removes the file.
@@ -18,6 +18,7 @@ const Deleted = "\x00deleted"
 const (
 	symlinkMark    = "\x00symlink:"
 	executableMark = "\x00executable:"
+	submoduleMark  = "\x00submodule:"
 )
 
 // Symlink is the content of a file that is a symbolic link.
@@ -25,6 +26,9 @@ func Symlink(target string) string { return symlinkMark + target }
 
 // Executable is the content of a file with the executable bit.
 func Executable(content string) string { return executableMark + content }
+
+// Submodule is the content of a path that is a submodule at a commit.
+func Submodule(sha string) string { return submoduleMark + sha }
 
 // newCommit is a commit to be made.
 type newCommit struct {
@@ -75,6 +79,9 @@ func writeFile(in *bytes.Buffer, name, content string) {
 	switch {
 	case content == Deleted:
 		fmt.Fprintf(in, "D %s\n", quotePath(name))
+		return
+	case strings.HasPrefix(content, submoduleMark):
+		fmt.Fprintf(in, "M 160000 %s %s\n", content[len(submoduleMark):], quotePath(name))
 		return
 	case strings.HasPrefix(content, symlinkMark):
 		mode, content = "120000", content[len(symlinkMark):]

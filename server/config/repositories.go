@@ -16,6 +16,9 @@ type Repository struct {
 	Source string `yaml:"source"`
 	// LFS has the content of its large files (Git LFS) fetched.
 	LFS bool `yaml:"lfs"`
+	// Submodules are the repositories, owner/name or owner/*, that are fetched as submodules
+	// of its commits. Whoever may push to it can read those.
+	Submodules []string `yaml:"submodules"`
 }
 
 // What Repository.Source may be.
@@ -46,6 +49,15 @@ func (c Config) BranchesOf(repository string) []string {
 func (c Config) LFSOf(repository string) bool {
 	e := c.entry(repository)
 	return e != nil && e.LFS
+}
+
+// SubmoduleOf reports whether another repository is fetched as a submodule of a repository.
+func (c Config) SubmoduleOf(repository, submodule string) bool {
+	e := c.entry(repository)
+	owner, _, whole := strings.Cut(submodule, "/")
+	return e != nil && whole && slices.ContainsFunc(e.Submodules, func(name string) bool {
+		return strings.EqualFold(name, submodule) || strings.EqualFold(name, owner+"/*")
+	})
 }
 
 // RepositoryNames are those of the entries: owner/name or owner/*.
@@ -86,6 +98,9 @@ func (v *validator) repositories(c *Config) {
 		seen[strings.ToLower(r.Name)] = true
 		v.branches(at+".branches", r.Branches)
 		v.check(r.Source == "" || r.Source == SourceCommit || r.Source == SourceReach, at+".source", "must be commit or reach")
+		for j, name := range r.Submodules {
+			v.check(isRepository(name), indexed(at+".submodules", j), "must be owner/name or owner/*")
+		}
 	}
 }
 

@@ -41,3 +41,22 @@ func TestReachIsByRepository(t *testing.T) {
 		}
 	}
 }
+
+func TestSubmodulesAreAllowedByName(t *testing.T) {
+	cfg, err := load(t, minimal+`repositories:
+  - acme/website
+  - {name: acme/*, submodules: [acme/*]}
+  - {name: acme/infra, submodules: [acme/Modules, other/*]}
+`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pair, want := range map[[2]string]bool{
+		{"acme/infra", "acme/modules"}: true, {"ACME/infra", "ACME/MODULES"}: true, {"acme/infra", "other/tools"}: true, {"acme/infra", "acme/secret"}: false, {"acme/infra", "otherwise/tools"}: false,
+		{"acme/else", "acme/secret"}: true, {"acme/else", "other/tools"}: false, {"acme/website", "acme/modules"}: false, {"third/one", "third/two"}: false, {"acme/else", "acme"}: false, {"acme/infra", ""}: false,
+	} {
+		if got := cfg.SubmoduleOf(pair[0], pair[1]); got != want {
+			t.Errorf("%s in %s: %v", pair[1], pair[0], got)
+		}
+	}
+}
