@@ -7,8 +7,12 @@ type layers struct {
 	PID      bool // PID and IPC namespaces
 	Landlock int  // version of its interface, 0 for none
 	Seccomp  bool
-	UID      int // of the jail alone; 0 for that of the caller
+	UID      int  // of the jail alone; 0 for that of the caller
+	Cgroup   bool // a control group of its own
 }
+
+// keepsFiles reports whether anything keeps foreign files.
+func (l layers) keepsFiles() bool { return l.Mount || l.Landlock > 0 || l.UID != 0 }
 
 // landlockScopes is the version from which on Landlock keeps signals and
 // abstract sockets inside.
