@@ -19,7 +19,7 @@ export CGO_ENABLED ?= 0
 # Said last when the tests of the AWS engine were left out.
 SKIPPED = if [ "$$LOCKKEEPER_SKIP_AWS" = 1 ]; then echo 'LOCKKEEPER_SKIP_AWS=1: the AWS engine was not tested.'; fi
 
-.PHONY: run once build sbom test test-long check format vet staticcheck aws-lint race bench fuzz update browser
+.PHONY: run once build sbom test test-long check format vet staticcheck aws-lint race bench fuzz update browser vm
 
 run: build
 	bin/lockkeeper sandbox $(if $(LISTEN),--listen $(LISTEN))
@@ -38,7 +38,7 @@ test: vet browser
 	@$(SKIPPED)
 
 # With LOCKKEEPER_TEST_LONG tests go through everything of which they otherwise try a part.
-test-long:
+test-long: vm
 	LOCKKEEPER_TEST_LONG=1 $(GO) test -tags long -timeout 120m ./...
 
 check: format vet staticcheck aws-lint browser race
@@ -81,4 +81,18 @@ browser:
 	    && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing Chromium for the test of the pull request page"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	fi
+
+# make test-long tries the jail, and what limits it, on a virtual machine with Debian's
+# kernel. On Debian as root its parts are fetched when they are missing; elsewhere put a
+# kernel and a static busybox into bin/vm, or set LOCKKEEPER_SKIP_VM=1.
+vm:
+	@if [ "$$LOCKKEEPER_SKIP_VM" != 1 ] && { [ ! -e bin/vm/vmlinuz ] || ! command -v qemu-system-x86_64 >/dev/null; } \
+	    && [ "$$(uname -m)" = x86_64 ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  set -e; echo "fetching a virtual machine for the test of control groups"; \
+	  apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends qemu-system-x86 >/dev/null; \
+	  rm -rf bin/vm; mkdir -p bin/vm/deb; cd bin/vm/deb; \
+	  apt-get download -qq busybox-static "$$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/^ *Depends: //p' | head -n 1)"; \
+	  dpkg-deb --fsys-tarfile busybox-static_*.deb | tar -xO ./bin/busybox > ../busybox; chmod +x ../busybox; \
+	  dpkg-deb --fsys-tarfile linux-image-*.deb | tar -xO --wildcards './boot/vmlinuz-*' > ../vmlinuz; cd ..; rm -rf deb; \
 	fi

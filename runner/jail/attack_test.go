@@ -203,7 +203,11 @@ var attacks = map[string]func(args []string) error{
 		return unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 	},
 	"limit": func(args []string) error { // a second of work later it is killed, however it is guarded
-		return unix.Prlimit(number(args[0]), unix.RLIMIT_CPU, &unix.Rlimit{}, nil)
+		limit := unix.Rlimit{}
+		if args[0] == "0" { // itself: a slow machine has worked for a second already
+			limit.Cur, limit.Max = 3600, 3600
+		}
+		return unix.Prlimit(number(args[0]), unix.RLIMIT_CPU, &limit, nil)
 	},
 	"slow": func(args []string) error { return slow(args[0], number(args[1])) },
 	"abstract": func(args []string) error {
@@ -291,6 +295,43 @@ var attacks = map[string]func(args []string) error{
 		time.Sleep(time.Minute) // it is ended, or succeeds
 		runtime.KeepAlive(b)
 		return err
+	},
+	"put": func(args []string) error { // into a file that is there
+		f, err := os.OpenFile(args[0], os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = f.WriteString(args[1])
+		return err
+	},
+	"mkdir": func(args []string) error { return os.Mkdir(args[0], 0o755) },
+	"startin": func(args []string) error { // another control group
+		fd, err := unix.Open(args[0], unix.O_PATH|unix.O_DIRECTORY, 0) // nothing of it is read
+		if err != nil {
+			return err
+		}
+		cmd := exec.Command(self(), "attack", "nothing")
+		cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: fd}
+		return cmd.Run()
+	},
+	"child": func(args []string) error { // another attack
+		return exec.Command(self(), append([]string{"attack"}, args...)...).Run()
+	},
+	"leave": func(args []string) error { // a process in the background that makes a file
+		cmd := exec.Command(self(), "attack", "stubborn", args[0])
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		time.Sleep(time.Hour)
+		return nil
+	},
+	"daemons": func([]string) error { // without end
+		for {
+			cmd := exec.Command(self(), "attack", "daemons")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+			_ = cmd.Start()
+		}
 	},
 	"open": func([]string) error {
 		for range 20000 {

@@ -72,6 +72,7 @@ type Config struct {
 	Box    Box
 	Mode   Mode
 	Binary string     // a binary with this package, which becomes the supervisor; empty for the running one
+	Cgroup string     // directory of a control group that the jail makes for itself, in the one of UseCgroup; RemoveCgroup takes it away. Empty for none
 	Users  Users      // from which a caller that is root takes the jail's user id; zero is the default
 	Stdout *os.File   // of every command
 	Stderr *os.File   // of every command

@@ -1,6 +1,7 @@
 package jail
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,7 @@ type Jail struct {
 	layers  layers
 	limits  Limits
 	process *exec.Cmd
+	cgroup  cgroup
 	control *os.File
 	orders  *json.Encoder
 	answers *json.Decoder
@@ -73,17 +75,19 @@ func start(ctx context.Context, c Config, without func(*layers)) (*Jail, error) 
 
 func startAs(ctx context.Context, c Config, owner user, without func(*layers)) (*Jail, error) {
 	c.Box.Limits = c.Box.Limits.WithDefaults()
+	own, _ := makeCgroup(c.Cgroup, c.Box.Limits) // or limits are held without it
 	var refused error
 	var unmet *Unmet // of the last layers, which hold least
 	for _, l := range ladder(c.Mode, owner.id) {
 		if without != nil {
 			without(&l)
 		}
+		l.Cgroup = own != "" && l.keepsFiles() // else programs would change their own limits
 		if missing := Report(l.holds()).Missing(); len(missing) > 0 && (c.Mode == Required || c.Mode == "") {
 			unmet = &Unmet{missing}
 			continue
 		}
-		j, err := try(ctx, c, l, owner)
+		j, err := try(ctx, c, l, owner, own)
 		if err == nil || ctx.Err() != nil {
 			return j, err
 		}
@@ -116,9 +120,12 @@ func ladder(mode Mode, uid int) []layers {
 }
 
 // try starts a supervisor with exactly these layers.
-func try(ctx context.Context, c Config, l layers, owner user) (*Jail, error) {
+func try(ctx context.Context, c Config, l layers, owner user, own cgroup) (*Jail, error) {
 	if l.UID == 0 {
 		owner.id = 0
+	}
+	if !l.Cgroup {
+		own = ""
 	}
 	if c.Box.Over != nil && !l.Mount {
 		return nil, errors.New("without a mount namespace no directory is laid over another")
@@ -147,13 +154,13 @@ func try(ctx context.Context, c Config, l layers, owner user) (*Jail, error) {
 	if owner.held != nil {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, owner.held)
 	}
-	err = startDumpable(cmd)
+	err = own.start(cmd, startDumpable)
 	_ = theirs.Close() // else this process would wait for an answer from itself
 	if err != nil {
 		_ = ours.Close()
 		return nil, fmt.Errorf("starting the supervisor: %w", err)
 	}
-	j := &Jail{layers: l, limits: c.Box.Limits, process: cmd, control: ours, user: owner, orders: json.NewEncoder(ours), answers: json.NewDecoder(ours)}
+	j := &Jail{layers: l, limits: c.Box.Limits, process: cmd, cgroup: own, control: ours, user: owner, orders: json.NewEncoder(ours), answers: json.NewDecoder(ours)}
 	tasks := 0
 	if !l.User && l.UID == 0 {
 		tasks = -1
@@ -267,32 +274,41 @@ func (j *Jail) ask(ctx context.Context, o order) error {
 
 // Run runs a command and returns when it and everything that it started have
 // ended. The end of ctx interrupts it; after its grace time it is killed, as it is
-// when a limit is broken. An error means that it did not run, or is ErrGone.
+// when a limit is broken. An error means that it did not run, or is ErrGone: then
+// the Exit says which limit was broken, if any, and what was seen.
 func (j *Jail) Run(ctx context.Context, c Command) (Exit, error) {
+	before := j.cgroup.count()
 	if err := j.orders.Encode(order{Run: &c}); err != nil {
 		return Exit{}, ErrGone
 	}
 	over := make(chan struct{})
 	watched := make(chan seen)
-	go func() { watched <- j.watch(ctx, c.Grace, over) }()
+	go func() { watched <- j.watch(ctx, c.Grace, before, over) }()
 	var a answer
 	err := j.answers.Decode(&a)
 	close(over)
 	w := <-watched
+	if a.Exit == nil {
+		a.Exit = &Exit{}
+	}
+	a.Exit.Killed, a.Exit.Broke = w.killed, cmp.Or(w.broke, j.cgroup.count().broken(before))
+	a.Exit.Asked, a.Exit.Processes, a.Exit.Files = w.asked, max(a.Exit.Processes, w.tasks), w.files
 	switch {
 	case err != nil:
-		return Exit{}, j.gone()
+		return *a.Exit, j.gone()
 	case a.Error != "":
 		return Exit{}, errors.New(a.Error)
 	}
-	a.Exit.Killed, a.Exit.Broke = w.killed, w.broke
-	a.Exit.Asked, a.Exit.Processes, a.Exit.Files = w.asked, max(a.Exit.Processes, w.tasks), w.files
 	return *a.Exit, nil
 }
 
 // gone is the end of a command whose supervisor was killed. The command itself, or
-// all of a namespace, ends with it; a user id of its own tells the rest.
+// all of a namespace, ends with it; a control group or a user id of its own tells
+// the rest.
 func (j *Jail) gone() error {
+	if j.cgroup != "" {
+		return errors.Join(ErrGone, j.cgroup.end())
+	}
 	if uid := j.layers.UID; uid != 0 && !j.layers.PID {
 		return errors.Join(ErrGone, killUser(uid))
 	}
@@ -307,7 +323,8 @@ type seen struct {
 }
 
 // watch interrupts and kills a command, and looks after limits, until it is over.
-func (j *Jail) watch(ctx context.Context, grace time.Duration, over <-chan struct{}) (w seen) {
+// before is what was counted when it began.
+func (j *Jail) watch(ctx context.Context, grace time.Duration, before counted, over <-chan struct{}) (w seen) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	asked, late := ctx.Done(), (<-chan time.Time)(nil)
@@ -327,7 +344,7 @@ func (j *Jail) watch(ctx context.Context, grace time.Duration, over <-chan struc
 			}
 			now := useBelow(j.process.Process.Pid)
 			w.use = w.most(now)
-			if w.broke = j.limits.broken(now); w.broke != "" {
+			if w.broke = cmp.Or(j.cgroup.count().broken(before), j.limits.broken(now)); w.broke != "" {
 				_ = j.orders.Encode(order{Signal: kill})
 			}
 		}

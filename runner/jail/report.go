@@ -14,6 +14,10 @@ const (
 	Limited     Property = "limits"      // memory, processes, open files and sizes of files are bounded
 )
 
+// ControlGroups is the means that limit memory and processes where a control group
+// was delegated (FindCgroup).
+const ControlGroups = "control groups of version 2"
+
 // Finding is what was found out about one property.
 type Finding struct {
 	Property Property
@@ -66,10 +70,10 @@ func (l layers) holds() Report {
 		ended = ""
 	}
 	return Report{
-		means(Files, when(l.Mount, namespaces), when(l.Landlock > 0, landlock), when(l.UID != 0, user)),
+		means(Files, when(l.Mount, namespaces), when(l.Landlock >= landlockTruncates, landlock), when(l.UID != 0, user)),
 		means(Environment, when(l.Mount && l.PID, namespaces), when(l.Landlock > 0, landlock), when(l.UID != 0, user)),
 		means(Signals, when(l.PID, namespaces), when(l.Landlock >= landlockScopes && l.Seccomp, landlock), when(l.UID != 0, user)),
 		means(Lifetime, when(l.PID, namespaces), when(l.UID != 0, user), ended),
-		means(Limited, "resource limits, and a look at all processes every 100 ms"),
+		means(Limited, when(l.Cgroup, ControlGroups), "resource limits, and a look at all processes every 100 ms"),
 	}
 }

@@ -83,3 +83,5 @@ func (t tree) Read(_ context.Context, files []project.File, each func(project.Fi
 	}
 	return nil
 }
+
+func (t tree) Submodules(context.Context) ([]string, error) { return nil, nil }
