@@ -86,6 +86,20 @@ exit 1`, code: "state_locked", detail: "Who: ",
 				"When it died, remove its lock in the project's directory: `terraform force-unlock 5e8c8b2c-4f3e-a1b9-2fd4-6a1c5ef3a1f0`. Then comment"},
 		"a lock with a strange ID": {main: resource, script: "printf 'Error: Error acquiring the state lock\\n\\nLock Info:\\n  ID:  x; rm -rf `\\n' >&2; exit 1",
 			code: "state_locked", detail: "rm -rf", says: "What is below says whose lock it is."},
+		"a lock that nobody may take": {main: resource, script: "printf 'Error: Error acquiring the state lock\\n\\nError message: HTTP remote state endpoint requires auth\\n' >&2; exit 1",
+			code: "apply_refused", detail: "requires auth", says: "The lock of the state could not be taken, so nothing was applied."},
+		"a refusal under a lock that is slow": {main: resource,
+			script: "echo 'Acquiring state lock. This may take a few moments...'; echo 'Releasing state lock. This may take a few moments...'; echo 'Error: Saved plan is stale' >&2; exit 1",
+			code:   "plan_stale", detail: "stale", says: "nothing was applied"},
+		"the state cannot be read": {main: resource, change: func(t *testing.T, a *applying) {
+			if err := os.WriteFile(a.state, []byte("no state"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, code: "apply_refused", detail: "rror", says: "nothing was applied"},
+		"the state cannot be had": {main: resource, script: "echo 'Error: error loading state: Failed to get state' >&2; exit 1",
+			code: "apply_refused", detail: "loading state", says: "Terraform ended before it made, changed or destroyed anything."},
+		"a provider that cannot begin": {main: resource, script: "echo 'Error: No valid credential sources found' >&2; exit 1",
+			code: "apply_refused", detail: "credential", says: "Terraform ended before it made, changed or destroyed anything."},
 		"something that looks like a refusal": {main: resource, script: "echo made; echo 'Error: Saved plan is stale' >&2; exit 1",
 			code: "apply_failed", detail: "stale", began: true, says: "some of its changes may have been made"},
 		"killed from outside": {main: resource, script: "kill -9 $$", code: "terraform_killed", began: true, says: "nobody knows how far it got"},

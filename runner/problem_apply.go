@@ -110,10 +110,11 @@ func duringApply(p *run.Problem, killed bool) *run.Problem {
 
 // refusedByTerraform finds the problem in which terraform says that it did not
 // begin; nil when it is something else. printed is what the apply wrote beside
-// its errors: when there is anything, it did begin.
+// its errors: when there is anything but words on the state's lock, it did begin,
+// since terraform prints what it is about to do with a resource before it does it.
 func refusedByTerraform(printed, errors string) *run.Problem {
 	for line := range strings.Lines(printed) {
-		if strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "Acquiring state lock.") {
+		if strings.TrimSpace(line) != "" && !strings.HasPrefix(line, "Acquiring state lock.") && !strings.HasPrefix(line, "Releasing state lock.") {
 			return nil
 		}
 	}
@@ -126,6 +127,9 @@ func refusedByTerraform(printed, errors string) *run.Problem {
 	case "Error: No value for required variable", "Error: Can't change variable when applying a saved plan", "Error: Failed to read variables file",
 		"Error: Inconsistent dependency lock file", "Error: Required plugins are not installed":
 		return &run.Problem{Code: "apply_refused", Detail: errors, Message: "Terraform refused to begin, so nothing was applied. Correct what it says below, then comment `/plan` and `/apply`."}
+	}
+	if strings.HasPrefix(title, "Error: ") { // a state that cannot be read, credentials of a backend or a provider that are not valid
+		return &run.Problem{Code: "apply_refused", Detail: errors, Message: "Terraform ended before it made, changed or destroyed anything. Correct what it says below, then comment `/plan` and `/apply`."}
 	}
 	return nil
 }
@@ -142,6 +146,9 @@ func stateLocked(errors string) *run.Problem {
 	if info["ID"] == "" && strings.Contains(strings.Join(strings.Fields(errors), " "), "open /") { // a file of this machine that no job reaches
 		return &run.Problem{Code: "state_out_of_reach", Detail: errors, Message: "The file of the state cannot be written from a job, so nothing was applied. " +
 			"Whoever runs Lockkeeper adds its directory to `directories.write` of the environment in the server's config; then comment `/apply` again."}
+	}
+	if info["ID"] == "" && !strings.Contains(errors, "Lock Info:") { // nobody has it, as far as is known
+		return &run.Problem{Code: "apply_refused", Detail: errors, Message: "The lock of the state could not be taken, so nothing was applied. Correct what it says below, then comment `/plan` and `/apply`."}
 	}
 	held := fmt.Sprintf(" Lock %s was taken by %s at %s.", run.Quote(info["ID"]), run.Quote(info["Who"]), run.Quote(info["Created"]))
 	if info["Who"] == "" {
