@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -268,11 +267,13 @@ func (j *job) applyArguments() []string {
 }
 
 // hasEphemeral reports whether the root module may have ephemeral variables. Older
-// versions of Terraform take no variables with a plan, and know no such word.
+// versions of Terraform take no variables with a plan, and know no such argument;
+// resources have ephemeral_storage in any version.
 func (j *job) hasEphemeral() bool {
 	left, found := int64(maxPlanConfiguration), false
 	_ = j.configuration(path.Clean(j.doc.Project.Dir), &left, func(_ string, content []byte) { // terraform says what cannot be read
-		found = found || bytes.Contains(content, []byte("variable")) && bytes.Contains(content, []byte("ephemeral"))
+		text := strings.NewReplacer(" ", "", "\t", "").Replace(string(content))
+		found = found || strings.Contains(text, "ephemeral=") || strings.Contains(text, `ephemeral":`)
 	})
 	return found
 }

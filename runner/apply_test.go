@@ -147,7 +147,8 @@ resource "terraform_data" "a" {
 
 func TestArgumentsOfAnApply(t *testing.T) {
 	t.Parallel()
-	a := plans(t, map[string]string{"app/main.tf": ledger})
+	a := plans(t, map[string]string{"app/main.tf": ledger + "locals {\n  ephemeral_storage = 30 # which is no ephemeral variable: terraform before 1.10 refuses variables\n}\n"})
+	a.doc.Project.VarFiles = []string{"prod.tfvars"}
 	a.doc.Flags = append(a.doc.Flags, "-target=terraform_data.a", "-parallelism=3", "-refresh=false")
 	a.doc.Plan.Binding = a.doc.Binding()
 	seen := filepath.Join(a.shared(t), "args")
