@@ -56,6 +56,9 @@ func stepFailed(step, program, detail string) *run.Problem {
 	default:
 		p.Message = fmt.Sprintf("%s could not read its own plan. Comment `/plan` to plan again.", program)
 	}
+	if strings.Contains(detail, "Core version") && strings.Contains(detail, "Error: Unsupported ") { // required_version
+		p.Message += " A project can ask for another version by `terraform` or `tofu` in `lockkeeper.yml`."
+	}
 	return p
 }
 

@@ -278,6 +278,17 @@ printf 'noise\n\033[31mError: \033[0mnot \033]0;title\007good\n' >&2; exit 1
 	}
 }
 
+// Who reads Terraform's own error does not learn from it that a project may choose.
+func TestAVersionThatTheCodeRefusesNamesTheKey(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": "terraform {\n  required_version = \"< 1.0\"\n}\n"})
+	r := s.run(t)
+	wantProblem(t, r, "init_failed", "Core version")
+	if !strings.Contains(r.Problem.Message, "`terraform` or `tofu` in `lockkeeper.yml`") {
+		t.Error(r.Problem.Message)
+	}
+}
+
 func TestAJobRunsOnce(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"app/main.tf": resource})
