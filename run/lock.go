@@ -107,11 +107,24 @@ var ErrSameState = errors.New("two of the projects have the same state")
 // A clean directory has no "//" inside, so that no two projects share a key by
 // the way they are spelled.
 func LockKeys(doc JobDocument) []string {
-	keys := []string{"dir:" + strconv.FormatInt(doc.RepositoryID, 10) + ":" + doc.Project.Dir + "//" + doc.Project.Workspace}
+	keys := []string{keysOfDirs(doc.RepositoryID) + doc.Project.Dir + "//" + doc.Project.Workspace}
 	if doc.Project.State != "" {
 		keys = append(keys, "state:"+doc.Project.State)
 	}
 	return keys
+}
+
+// keysOfDirs begins the keys of a repository's directories.
+func keysOfDirs(repository int64) string { return "dir:" + strconv.FormatInt(repository, 10) + ":" }
+
+// DirOfKey is the directory of a repository that a lock's key stands for; is is false when
+// it stands for something else.
+func DirOfKey(key string, repository int64) (dir string, is bool) {
+	rest, is := strings.CutPrefix(key, keysOfDirs(repository))
+	if at := strings.LastIndex(rest, "//"); is && at >= 0 {
+		return rest[:at], true
+	}
+	return "", false
 }
 
 // Claims is what a run's jobs need, in their order.

@@ -135,6 +135,41 @@ func TestWhatUnlockReleases(t *testing.T) {
 	}
 }
 
+// Where a project's name is typed, its directory does; what a pattern must not take
+// from others by names it must not take by directories.
+func TestUnlockTakesDirectories(t *testing.T) {
+	in := func(key string) func(*run.Lock) { return func(l *run.Lock) { l.Key = "dir:7:" + key } }
+	elsewhere := func(l *run.Lock) { l.Holder.Repository.ID, l.Key = 8, "dir:8:infra/far//default" }
+	world := run.Locks{
+		Locks: []run.Lock{locked("blue", 12, in("infra/net//blue")), locked("db", 12, in("infra/db//default")), locked("far", 5, elsewhere),
+			locked("net", 3, in("infra/net//default")), locked("net2", 3, in("infra/net//two")), locked("top", 3, in("top//default"))},
+		Waiters: []run.Waiter{{ID: 1, Holder: locked("", 3).Holder, Projects: []run.Claimed{{Project: "db", Keys: []string{"dir:7:infra/db//default"}}}}},
+	}
+	for _, tt := range []struct{ name, line, asked, said string }{
+		{"all of its own that are in it", "/unlock infra/net", "unlock 7/3 net net2", "Released `net`, `net2`"},
+		{"as a shell completes it", "/unlock ./infra/net/", "unlock 7/3 net net2", "Released"},
+		{"a name first", "/unlock top", "unlock 7/3 top", "Released `top`"},
+		{"another one's", "/unlock infra/db reason=left", "unlock 7/12 db", "Released `db`, which #12 held."},
+		{"T33 a pattern takes its own", "/unlock infra/*", "unlock 7/3 net net2", "Released"},
+		{"T33 a pattern takes nothing from others", "/unlock infra/d*", "", "Nobody holds a lock of `infra/d*`"},
+		{"T33 another repository's", "/unlock infra/far", "", "Nobody holds a lock of `infra/far`"},
+		{"T17 a directory above is none", "/unlock infra/", "", "Nobody holds a lock of `infra/`"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t)
+			*f.locks = world
+			f.deliver("g", "issue_comment", comment(t, tt.line))
+			f.settle()
+			if got := strings.Join(f.runs.asked, ","); got != tt.asked {
+				t.Errorf("asked for %q, want %q", got, tt.asked)
+			}
+			if said := strings.Join(f.said(), "\n"); !strings.Contains(said, tt.said) {
+				t.Errorf("said %q, want %q", said, tt.said)
+			}
+		})
+	}
+}
+
 func TestT33UnlockSaysThatAnApplyKeepsItsLock(t *testing.T) {
 	f := newFixture(t)
 	f.locks.Locks, f.runs.busy = []run.Lock{locked("a", 3), locked("b", 3)}, []string{"b"}

@@ -25,6 +25,8 @@ func (b *Base) status(ctx context.Context, a asked, names []string) error {
 	if len(names) > 0 && len(latest) > 0 {
 		h := run.Holder{Repository: a.repo, PullRequest: a.pull}
 		known := knownProjects(latest, locks, h)
+		mine, waiting, _ := lockedPlaces(locks, h)
+		names = byDirectory(names, slices.Concat(plannedPlaces(latest), mine, waiting), nil)
 		projects, unknown := selected(known, names)
 		if len(unknown) > 0 {
 			return b.answer(ctx, a, "confused", notKnown(unknown, known))

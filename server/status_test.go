@@ -35,7 +35,7 @@ func TestStatusOfNamedProjects(t *testing.T) {
 		r.ID, r.Key, r.Kind, r.State, r.CreatedAt = id, id, run.KindPlan, run.StateSucceeded, noon
 		r.Repository, r.PullRequest = locked("", 3).Holder.Repository, 3
 		for _, p := range projects {
-			r.Jobs = append(r.Jobs, run.Job{Document: run.JobDocument{Project: run.JobProject{Name: p}}})
+			r.Jobs = append(r.Jobs, run.Job{Document: run.JobDocument{Project: run.JobProject{Name: p, Dir: "live/" + p}}})
 		}
 		return r
 	}
@@ -56,6 +56,8 @@ func TestStatusOfNamedProjects(t *testing.T) {
 	for _, tt := range []struct{ line, want string }{
 		{"/status net-dev", "eyes | r4 [] [], r3 [] [], r2 [net-dev] [], r1 [net-dev] [], net-dev@3, " + others + ", app waits 12"},
 		{"/status net-*", "eyes | r4 [] [], r3 [] [], r2 [net-dev] [], r1 [net-dev net-prod] [], net-dev@3, " + others + ", net-prod waits 3, app waits 12"},
+		{"/status live/net-dev/", "eyes | r4 [] [], r3 [] [], r2 [net-dev] [], r1 [net-dev] [], net-dev@3, " + others + ", app waits 12"},
+		{"/status live/net-*", "eyes | r4 [] [], r3 [] [], r2 [net-dev] [], r1 [net-dev net-prod] [], net-dev@3, " + others + ", net-prod waits 3, app waits 12"},
 		{"/status app dns", "eyes | r5 [] [], r3 [] [], r2 [] [app], r1 [app] [], app@3, " + others + ", dns waits 3, app waits 12"},
 		{"/status", "eyes | r5 [] [], r4 [] [], r3 [] [], r2 [net-dev] [app], r1 [net-dev net-prod app] [], net-dev@3, app@3, old@3, " + others +
 			", net-prod waits 3, dns waits 3, app waits 12"},

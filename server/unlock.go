@@ -23,7 +23,10 @@ func (b *Base) unlock(ctx context.Context, a asked, names []string, reason strin
 	if err != nil {
 		return err
 	}
-	own, others, unknown := wanted(locks, run.Holder{Repository: a.repo, PullRequest: a.pull}, names)
+	h := run.Holder{Repository: a.repo, PullRequest: a.pull}
+	mine, waiting, theirs := lockedPlaces(locks, h)
+	names = byDirectory(names, mine, slices.Concat(waiting, theirs))
+	own, others, unknown := wanted(locks, h, names)
 	if len(unknown) > 0 {
 		return b.answer(ctx, a, "confused", "Nobody holds a lock of "+quoted(unknown)+", so nothing was released. "+
 			"`/status` shows the projects of this pull request.")
