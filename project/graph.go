@@ -74,7 +74,7 @@ func newGraph(ix *Index, files []File, subs submodules, links linked, sources []
 		}
 		n.sources = append(n.sources, source{f.Path, f.Blob, found[i]})
 		n.root = n.root || found[i].Root
-		n.makes = n.makes || found[i].Makes
+		n.makes = n.makes || found[i].Makes || found[i].Mistake != "" // who left a mistake is told, and not that nothing is planned
 	}
 	g.linkDirectories()
 	for _, n := range g.nodes {

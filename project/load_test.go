@@ -93,6 +93,46 @@ func TestLoadRefusesWhatIsNotThePlainFile(t *testing.T) {
 	}
 }
 
+// A file in which nothing could be read may hold anything. A directory that is no project because of it was
+// "not touched", and validate found no mistake.
+func TestADirectoryWithABrokenFileIsAProject(t *testing.T) {
+	for name, content := range map[string]string{
+		"a conflict":        "<<<<<<< HEAD\nresource \"terraform_data\" \"a\" {\n=======\nresource \"terraform_data\" \"b\" {\n>>>>>>> x\n}\n",
+		"an open heredoc":   "locals {\n  a = <<EOT\nx\n}\nresource \"terraform_data\" \"a\" {\n}\n",
+		"an open comment":   "/* resource\nresource \"terraform_data\" \"a\" {\n}\n",
+		"a brace too many":  "}\nresource \"terraform_data\" \"a\" {\n}\n",
+		"a comma in JSON":   `{"resource": {"terraform_data": {"a": {}}},}`,
+		"no object in JSON": `"resource"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := "live/main.tf"
+			if strings.Contains(name, "JSON") {
+				file += ".json"
+			}
+			tree := newTree(map[string]string{file: content})
+			cfg := mustLoad(t, tree, tree)
+			if got := touched(Affected(cfg, graphOf(t, tree), []string{file}, "main")); got != "live" {
+				t.Errorf("touches %q", got)
+			}
+			if err := Validate(cfg, graphOf(t, tree)); err == nil || !strings.HasPrefix(err.Error(), file+":") {
+				t.Errorf("mistakes: %v", err)
+			}
+		})
+	}
+}
+
+// Terraform takes a list of objects for one (JSON configuration syntax of HCL).
+func TestAListOfObjectsIsOneFile(t *testing.T) {
+	tree := newTree(map[string]string{"live/main.tf.json": `[{"terraform": {"backend": {"s3": {}}}}, {"module": {"m": {"source": "../m"}}}]`, "m/main.tf": `resource "terraform_data" "x" {}`})
+	cfg := mustLoad(t, tree, tree)
+	if err := Validate(cfg, graphOf(t, tree)); err != nil {
+		t.Error(err)
+	}
+	if got := touched(Affected(cfg, graphOf(t, tree), []string{"m/main.tf"}, "main")); got != "live" {
+		t.Errorf("touches %q", got)
+	}
+}
+
 func TestDiscoverFindsRootModules(t *testing.T) {
 	const something = `resource "terraform_data" "x" {}`
 	head := newTree(map[string]string{

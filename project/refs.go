@@ -151,7 +151,7 @@ func (c *collector) module(source string, dynamic bool, line int) {
 
 // json reads Terraform's JSON syntax: blocks are nested objects and every string may be a template.
 func (c *collector) json(data []byte) {
-	var doc map[string]any
+	var doc any
 	if err := json.Unmarshal(data, &doc); err != nil {
 		var syntax *json.SyntaxError
 		line := 1
@@ -161,6 +161,16 @@ func (c *collector) json(data []byte) {
 		c.mistake(line, "is not valid JSON: "+err.Error())
 		return
 	}
+	switch doc.(type) {
+	case map[string]any, []any:
+		eachBody(doc, 0, c.jsonBody)
+	default:
+		c.mistake(1, "is not a JSON object")
+	}
+}
+
+// jsonBody reads a file's object, or one of several that it has in a list.
+func (c *collector) jsonBody(doc map[string]any) {
 	eachNamed(doc["module"], "", func(name string, body map[string]any) {
 		source, ok := body["source"].(string)
 		if !ok {
@@ -177,7 +187,7 @@ func (c *collector) json(data []byte) {
 		delete(body, "source") // is no argument
 	})
 	eachBody(doc["terraform"], 0, c.jsonSettings)
-	c.Makes = doc["resource"] != nil || doc["data"] != nil || doc["module"] != nil
+	c.Makes = c.Makes || doc["resource"] != nil || doc["data"] != nil || doc["module"] != nil
 	c.jsonVariables(doc)
 	c.jsonTemplates(doc)
 }
