@@ -44,10 +44,7 @@ func (g *Graph) Keeping(p Project, settings map[string]string, tofu bool) (k Kee
 	if b.Type != "local" {
 		return Kept, Problem{}
 	}
-	key := "path"
-	if p.Workspace != DefaultWorkspace && p.Workspace != "" {
-		key = "workspace_dir" // path is for the default workspace alone (Terraform language, backend "local")
-	}
+	key := localKey(p)
 	b = b.with(settings)
 	switch {
 	case path.IsAbs(b.Values[key]):
@@ -57,6 +54,37 @@ func (g *Graph) Keeping(p Project, settings map[string]string, tofu bool) (k Kee
 	}
 	return RelativePath, lost(
 		"the local backend of %s has no absolute %s, here or from the server's config, so its state would be lost with each job; give it one, or name another backend", quote(p.Dir), key)
+}
+
+// localKey is the setting of the local backend that says where the state of p is: path is for the default workspace
+// alone (Terraform language, backend "local").
+func localKey(p Project) string {
+	if p.Workspace != DefaultWorkspace && p.Workspace != "" {
+		return "workspace_dir"
+	}
+	return "path"
+}
+
+// stateFile is the file by an absolute path in which the local backend has the state of p; "" when it has none, or the commit
+// does not tell.
+func (g *Graph) stateFile(p Project, settings map[string]string) string {
+	n := g.nodes[p.Dir]
+	if n == nil || p.FromModule != "" {
+		return ""
+	}
+	b, ok := merged(n.configuration(p.Tofu != ""))
+	if !ok || b.Type != "local" {
+		return ""
+	}
+	key := localKey(p)
+	file := b.with(settings).Values[key]
+	switch {
+	case !path.IsAbs(file):
+		return ""
+	case key == "path":
+		return path.Clean(file)
+	}
+	return path.Join(file, p.Workspace, "terraform.tfstate")
 }
 
 // hasUnread reports whether the directory has a configuration file whose content the commit does not hold, such as a link into a submodule.

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -59,12 +60,13 @@ func (g *Graph) isGiven(p Project, r reach, n *node, variable string) bool {
 	return true
 }
 
-// Shared lists the projects of several directories that have one state, each list in the order of projects. settings is as of [Graph.State].
+// Shared lists the projects of several directories that have one state, files by an absolute path among them, each list in the order of
+// projects. settings is as of [Graph.State].
 func (g *Graph) Shared(projects []Project, settings func(Project) map[string]string) [][]Project {
 	byState := map[string][]Project{}
 	var order []string
 	for _, p := range projects {
-		state := g.State(p, settings(p))
+		state := cmp.Or(g.State(p, settings(p)), g.stateFile(p, settings(p)))
 		if state == "" {
 			continue
 		}

@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,30 @@ func TestWarnings(t *testing.T) {
 	named := mustParse(t, "version: 1\nprojects: [{name: a, dir: a, workspace: x}, {name: b, dir: b, workspace: x}, {name: a2, dir: a, workspace: y}]\n")
 	if got := Warnings(named, graphOf(t, tree)); len(got) != 0 {
 		t.Errorf("projects with workspaces of their own: %v", got)
+	}
+}
+
+// A file of the server can be the state of several projects, too.
+func TestProjectsOfOneStateFileAreNamed(t *testing.T) {
+	local := func(settings string) string { return "terraform {\n  backend \"local\" {\n" + settings + "\n  }\n}\n" }
+	tree := newTree(map[string]string{
+		"a/main.tf": local(`path = "/srv/states/x.tfstate"`), "b/main.tf": local(`path = "/srv/states/./x.tfstate"`), "c/main.tf": local(`path = "/srv/states/c.tfstate"`),
+		"d/main.tf": local(`workspace_dir = "/srv/states"`), "e/main.tf": local("workspace_dir = \"/srv/states\"\npath = \"/srv/e\""), "f/main.tf": local("path = \"f\"\nworkspace_dir = \"/srv/f\""), "g/main.tf": local(`path = "f"`),
+	})
+	cfg := mustParse(t, "version: 1\nprojects: [{name: a, dir: a}, {name: b, dir: b}, {name: c, dir: c}, {name: d, dir: d, workspace: x}, {name: e, dir: e, workspace: x}, {name: e2, dir: e, workspace: y}, {name: f, dir: f}, {name: g, dir: g}]\n")
+	var got []string
+	for _, group := range graphOf(t, tree).Shared(cfg.Projects, func(p Project) map[string]string { return p.BackendConfig }) {
+		names := ""
+		for _, p := range group {
+			names += p.Name
+		}
+		got = append(got, names)
+	}
+	if want := []string{"ab", "de"}; !slices.Equal(got, want) {
+		t.Errorf("projects with one state: %q, want %q", got, want)
+	}
+	if got := Warnings(cfg, graphOf(t, tree)).Error(); !strings.Contains(got, "2 projects share one state in workspace default") {
+		t.Error(got)
 	}
 }
 
