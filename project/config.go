@@ -12,4 +12,5 @@ type Config struct {
 
 	lines map[string]int // key path -> line of Source, for what Validate finds
 	left  Problems       // what discover does not take although it matches
+	idle  Problems       // entries of discover that make no project
 }

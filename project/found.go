@@ -50,6 +50,7 @@ type finder struct {
 	found []foundProject
 	named map[string]bool // directories that the file names, which are left to it
 	left  Problems
+	idle  Problems // entries that make no project
 }
 
 // foundProject is a project that was found.
@@ -58,19 +59,19 @@ type foundProject struct {
 	known bool // the base has it, too, or its file alone says the environment, so the pull request did not choose that
 }
 
-// find returns the projects of discover, by directory, and what is not taken although it matches.
-func (cfg Config) find(ctx context.Context, base Tree, files []File, head *Graph) ([]Project, Problems, error) {
+// find finds the projects of discover, by directory, and what is not taken although it matches.
+func (cfg Config) find(ctx context.Context, base Tree, files []File, head *Graph) (*finder, error) {
 	all, err := candidates(ctx, base, files, head)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	f := &finder{cfg: cfg, head: head, base: files, named: map[string]bool{}}
 	for _, p := range cfg.Projects {
 		f.named[p.Dir] = true
 	}
-	includes := make([]*including, len(cfg.Discover.Include))
+	includes, idle := make([]*including, len(cfg.Discover.Include)), make([]bool, len(cfg.Discover.Include))
 	for i, in := range cfg.Discover.Include {
-		includes[i] = newIncluding(in, head.files)
+		includes[i], idle[i] = newIncluding(in, head.files), true
 	}
 	for _, c := range all {
 		if f.named[c.dir] || excluded(cfg.Discover.Exclude, c.dir) {
@@ -78,15 +79,22 @@ func (cfg Config) find(ctx context.Context, base Tree, files []File, head *Graph
 		}
 		for i, in := range includes {
 			if b, ok := in.takes(c.node); ok {
+				before := len(f.found) + len(f.left)
 				f.take(i, in, c, b)
+				idle[i] = idle[i] && len(f.found)+len(f.left) == before
 				break
 			}
 		}
 		if len(f.found) > maxFound {
-			return nil, nil, Problems{{File: cfg.Source, Line: cfg.lines["discover"], Key: "discover", Message: fmt.Sprintf("finds more than %d projects", maxFound)}}
+			return nil, Problems{{File: cfg.Source, Line: cfg.lines["discover"], Key: "discover", Message: fmt.Sprintf("finds more than %d projects", maxFound)}}
 		}
 	}
-	return f.projects(), f.left, nil
+	for i, idle := range idle {
+		if key := fmt.Sprintf("discover.include[%d]", i); idle {
+			f.idle = append(f.idle, Problem{File: cfg.Source, Line: cfg.lines[key], Key: key, Message: "makes no project: no root module is there that no entry before takes, or no file of each_file"})
+		}
+	}
+	return f, nil
 }
 
 // candidate is a directory that is a root module if a pattern takes it.

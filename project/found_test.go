@@ -221,6 +221,29 @@ func TestValidateOfWhatWasFound(t *testing.T) {
 	}
 }
 
+// A slip in a pattern plans nothing, and a check passes where no project is touched.
+func TestEntriesThatMakeNoProjectAreNamed(t *testing.T) {
+	tree := newTree(map[string]string{
+		"live/a/main.tf": terraformBlock, "live/b/main.tf": terraformBlock, "values/a/prod.tfvars": "",
+		ConfigFile: `version: 1
+discover:
+  include:
+  - lives/*
+  - live/a
+  - live/a*
+  - {dir: "live/{name}", each_file: "value/{name}/{environment}.tfvars", workspace: "{environment}"}
+`})
+	var got []string
+	for _, w := range Warnings(mustLoad(t, tree, tree), graphOf(t, tree)) {
+		got = append(got, fmt.Sprintf("%d %s", w.Line, w.Key))
+	}
+	if want := []string{"4 discover.include[0]", "6 discover.include[2]", "7 discover.include[3]"}; !slices.Equal(got, want) {
+		t.Errorf("warnings of %q, want %q", got, want)
+	}
+}
+
+const terraformBlock = "terraform {\n  backend \"s3\" {\n  }\n}\n"
+
 // matchesParts compares a pattern without placeholders as the documents say it: part by part, ** for any number of them.
 func matchesParts(pattern, dir []string) bool {
 	switch {

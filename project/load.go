@@ -45,9 +45,13 @@ func load(ctx context.Context, base Tree, files []File, head *Graph) (Config, er
 		if err != nil || cfg.Discover == nil {
 			return cfg, err
 		}
-		found, left, err := cfg.find(ctx, base, files, head)
-		cfg.Projects, cfg.left = slices.Concat(cfg.Projects, found), left
-		return cfg, err
+		f, err := cfg.find(ctx, base, files, head)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Projects = slices.Concat(cfg.Projects, f.projects()) // which leaves some
+		cfg.left, cfg.idle = f.left, f.idle
+		return cfg, nil
 	}
 	// Silence about a slip in the file's name would mean other projects, environments and rules than those written down.
 	for _, slip := range []string{"lockkeeper.yaml", ".lockkeeper.yml", ".lockkeeper.yaml"} {
@@ -56,8 +60,11 @@ func load(ctx context.Context, base Tree, files []File, head *Graph) (Config, er
 		}
 	}
 	everything := Config{Version: 1, Discover: &Discover{Include: []Include{everyDirectory}}}
-	found, _, err := everything.find(ctx, base, files, head)
-	return Config{Version: 1, Projects: found}, err
+	f, err := everything.find(ctx, base, files, head)
+	if err != nil {
+		return Config{}, err
+	}
+	return Config{Version: 1, Projects: f.projects()}, nil
 }
 
 func fileAt(files []File, name string) (File, bool) {

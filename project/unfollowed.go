@@ -85,10 +85,10 @@ func (g *Graph) Shared(projects []Project, settings func(Project) map[string]str
 }
 
 // Warnings lists what is no mistake but surprises people: paths that cannot be followed, states that several projects share
-// or that would be lost, root modules that are left out, submodules that projects read, names that would be refused where a
+// or that would be lost, root modules that are left out, entries of discover that make no project, submodules that projects read, names that would be refused where a
 // project reads them.
 func Warnings(cfg Config, g *Graph) Problems {
-	ps := slices.Clone(cfg.left)
+	ps := slices.Concat(cfg.left, cfg.idle)
 	own := func(p Project) map[string]string { return p.BackendConfig }
 	for _, group := range g.Shared(cfg.Projects, own) {
 		names := make([]string, len(group))
