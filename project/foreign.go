@@ -60,7 +60,7 @@ func (f foreign) tool(changed string, alone bool) string {
 	if strings.HasSuffix(strings.TrimSuffix(changed, ".json"), ".tofu") && !f.tofuPlans(path.Dir(changed)) {
 		return "OpenTofu"
 	}
-	if isDocument(changed) || !alone {
+	if isDocument(changed) || !alone && !isUnitsHCL(changed) {
 		return ""
 	}
 	for dir := path.Dir(changed); ; dir = path.Dir(dir) {
@@ -70,21 +70,44 @@ func (f foreign) tool(changed string, alone bool) string {
 		case tool == "CDKTF", tool != "" && (dir == path.Dir(changed) || isConfiguration(changed)):
 			return tool // a CDKTF project is written in any language
 		case dir == "." || dir == "/":
-			return f.moduleOfTerragrunt(changed)
+			return f.readByTerragrunt(changed, alone)
 		}
 	}
 }
 
-// moduleOfTerragrunt: where units of Terragrunt are and no project reaches a Terraform file, it is most likely a module of theirs.
-func (f foreign) moduleOfTerragrunt(changed string) string {
-	if isConfiguration(changed) {
-		for _, tool := range f.dirs {
-			if tool == "Terragrunt" {
-				return tool
-			}
+// readByTerragrunt: where units of Terragrunt are and no project reaches a Terraform file, it is most likely a module of theirs. Files of HCL
+// and data above units are what they include and read, under any name.
+func (f foreign) readByTerragrunt(changed string, alone bool) string {
+	module := alone && isConfiguration(changed)
+	for dir, tool := range f.dirs {
+		above := alone && isData(changed) && path.Dir(changed) != "." && isBelow(dir, path.Dir(changed))
+		if tool == "Terragrunt" && (module || above || isUnitsHCL(changed)) {
+			return tool
 		}
 	}
 	return ""
+}
+
+// isUnitsHCL tells a file of HCL that units may include, such as account.hcl: no other program has the name.
+func isUnitsHCL(name string) bool {
+	base := path.Base(name)
+	if strings.HasPrefix(base, ".") || !strings.HasSuffix(base, ".hcl") {
+		return false
+	}
+	switch path.Ext(strings.TrimSuffix(base, ".hcl")) {
+	case ".pkr", ".pkrvars", ".nomad", ".tftest", ".tfmock", ".tfquery", ".tofutest":
+		return false
+	}
+	return true
+}
+
+// isData tells a file of values that programs read.
+func isData(name string) bool {
+	switch path.Ext(name) {
+	case ".yaml", ".yml", ".json":
+		return !strings.HasPrefix(path.Base(name), ".")
+	}
+	return false
 }
 
 // tofuPlans tells that OpenTofu plans a project that reads this directory, or that none reads it.

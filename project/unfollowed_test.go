@@ -126,6 +126,8 @@ func TestForeignChanges(t *testing.T) {
 	files := map[string]string{
 		"live/terragrunt.hcl": "", "live/inputs.yml": "", "mods/x/main.tf": makes, "tfroot/main.tf": makes, "root.hcl": "", "app/cdktf.json": "{}", "app/src/main.ts": "",
 		"tofu/main.tofu": makes, "both/main.tf": makes, "both/more.tofu": makes, "tests/x/terragrunt.hcl": "",
+		"live/prod/account.hcl": "", "live/prod/values.yaml": "", "live/prod/eu/vpc/terragrunt.hcl": "", "_envcommon/vpc.hcl": "", "images/web.pkr.hcl": "", "images/.tflint.hcl": "", "images/package.json": "",
+		"tfroot/policy.hcl": "",
 	}
 	cfg := Config{Projects: []Project{{Name: "tfroot", Dir: "tfroot"}, {Name: "tofu", Dir: "tofu"}, {Name: "both", Dir: "both"}}}
 	withTofu := Config{Projects: []Project{{Name: "tofu", Dir: "tofu", Tofu: "1.10.x"}}}
@@ -142,6 +144,13 @@ func TestForeignChanges(t *testing.T) {
 		{"a file beside a unit", cfg, "live/inputs.yml", false, "Terragrunt"},
 		{"a document beside a unit", cfg, "live/README.md", false, ""},
 		{"a module of units", Config{}, "mods/x/main.tf", false, "Terragrunt"},
+		{"what units below include", cfg, "live/prod/account.hcl", false, "Terragrunt"},
+		{"what units elsewhere include", cfg, "_envcommon/vpc.hcl", false, "Terragrunt"},
+		{"what units below read", cfg, "live/prod/values.yaml", false, "Terragrunt"},
+		{"a file of another program", cfg, "images/web.pkr.hcl", false, ""},
+		{"of a linter", cfg, "images/.tflint.hcl", false, ""},
+		{"data of something else", cfg, "images/package.json", false, ""},
+		{"a project's file of the kind", cfg, "tfroot/policy.hcl", false, ""},
 		{"a project", cfg, "tfroot/main.tf", false, ""},
 		{"something else", cfg, "docs/x.txt", false, ""},
 		{"CDKTF in any language", cfg, "app/src/main.ts", false, "CDKTF"},
