@@ -117,7 +117,7 @@ func (w *watch) add(i int, p Project) {
 			w.read[dir] = append(w.read[dir], watcher{i, when})
 		}
 	}
-	for _, path := range r.paths {
+	for _, path := range slices.Concat(r.paths, r.gone) {
 		w.all[path] = append(w.all[path], watcher{i, when})
 	}
 }

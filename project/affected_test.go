@@ -188,7 +188,7 @@ func touchesByDefinition(cfg Config, g *Graph, p Project, changed string) bool {
 		return include && !excluded
 	}
 	r := g.reach(p.Dir)
-	for _, to := range append(r.paths, varFiles(p)...) {
+	for _, to := range slices.Concat(r.paths, r.gone, varFiles(p)) {
 		if below(changed, to) {
 			return true
 		}

@@ -33,14 +33,23 @@ func (c *collector) argument(source, name string, expr hclsyntax.Expression, lin
 	if expr == nil || !isLocalSource(source) {
 		return
 	}
-	p := constantPath(expr)
-	if !isPath(p) {
-		return
+	if isPath(constantPath(expr)) {
+		c.Given = append(c.Given, given{path.Clean(source), name})
 	}
-	c.Given = append(c.Given, given{path.Clean(source), name})
-	if p.base == fromText && !p.dynamic {
-		c.add(hereRef, path.Join(source, p.text), line)
-	}
+	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
+		t, ok := n.(*hclsyntax.TemplateExpr)
+		if !ok {
+			return nil
+		}
+		if p := pathFrom(fromText, t.Parts); isPathText(p.text) {
+			text := p.text
+			if p.dynamic {
+				text = path.Dir(text + "x")
+			}
+			c.add(hereRef, path.Join(source, text), line)
+		}
+		return nil
+	})
 }
 
 // local notes a local value that is a path or a constant text, from which paths are made elsewhere.

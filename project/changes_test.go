@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,19 +28,34 @@ func TestAChangeTouchesWhatItChanges(t *testing.T) {
 	for seed := range seeds {
 		repository := repotest.Generate(uint64(seed))
 		before := plansOf(t, repository)
+		for dir, plan := range before {
+			if plan == nil {
+				t.Fatalf("seed %d: terraform cannot plan %s", seed, dir)
+			}
+		}
 		names := repository.Changes()
 		rand.New(rand.NewPCG(uint64(seed), 1)).Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-		for _, name := range names[:min(changes, len(names))] {
-			after := repository.Change(name)
-			touched := strings.Fields(touches(t, newTree(after.Files), name, repository.Projects...))
+		check := func(what, name string, after repotest.Repository) {
+			var cfg Config
+			for _, dir := range repository.Projects {
+				cfg.Projects = append(cfg.Projects, Project{Name: dir, Dir: dir})
+			}
+			touched := strings.Fields(touched(Affected(cfg, graphOf(t, newTree(after.Files)), differing(repository, after), "main")))
 			for dir, plan := range plansOf(t, after) {
 				if bytes.Equal(plan, before[dir]) {
 					continue
 				}
 				changed++
 				if !slices.Contains(touched, dir) {
-					t.Errorf("seed %d: %s changes the plan of %s, and touches only %q", seed, name, dir, touched)
+					t.Errorf("seed %d: %s %s changes the plan of %s, and touches only %q", seed, what, name, dir, touched)
 				}
+			}
+		}
+		for i, name := range names[:min(changes, len(names))] {
+			check("another", name, repository.Change(name))
+			if i%2 == 0 {
+				check("no", name, repository.Without(name))
+				check("nothing in", path.Dir(name), repository.Without(path.Dir(name)))
 			}
 		}
 	}
@@ -48,7 +64,25 @@ func TestAChangeTouchesWhatItChanges(t *testing.T) {
 	}
 }
 
-// plansOf is what terraform plans in each project, without when.
+// differing are the paths that differ between two commits.
+func differing(before, after repotest.Repository) []string {
+	var out []string
+	for name, content := range before.Files {
+		if is, there := after.Files[name]; !there || is != content {
+			out = append(out, name)
+		}
+	}
+	for name := range after.Files {
+		if _, there := before.Files[name]; !there {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// plansOf is what terraform plans in each project, without when; nothing where it cannot
+// plan, as without a file that is read.
 func plansOf(t *testing.T, r repotest.Repository) map[string][]byte {
 	t.Helper()
 	root := t.TempDir()
@@ -57,6 +91,7 @@ func plansOf(t *testing.T, r repotest.Repository) map[string][]byte {
 	}
 	plans := map[string][]byte{}
 	for _, dir := range r.Projects {
+		failed := false
 		run := func(args ...string) []byte {
 			cmd := exec.CommandContext(t.Context(), "terraform", args...)
 			cmd.Dir = filepath.Join(root, dir)
@@ -64,13 +99,17 @@ func plansOf(t *testing.T, r repotest.Repository) map[string][]byte {
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			out, err := cmd.Output()
-			if err != nil {
+			if failed = err != nil; failed && args[0] != "plan" {
 				t.Fatalf("terraform %v in %s: %v\n%s%s", args, dir, err, out, &stderr)
 			}
 			return out
 		}
 		run("init", "-input=false", "-backend-config=path="+filepath.Join(root, "state"))
 		run("plan", "-input=false", "-lock=false", "-out="+filepath.Join(root, "plan"))
+		if failed {
+			plans[dir] = nil
+			continue
+		}
 		var shown map[string]any
 		if err := json.Unmarshal(run("show", "-json", filepath.Join(root, "plan")), &shown); err != nil {
 			t.Fatal(err)

@@ -58,7 +58,12 @@ func TestPathsThatArePassedOn(t *testing.T) {
 		{"from the called module's directory", "-- a/b/main.tf --\nmodule \"m\" {\n source = \"../../m/n\"\n dir = \"../c\"\n}\n-- m/n/main.tf --\nlocals { x = file(\"${path.module}/${var.dir}/x\") }\n-- m/c/x.json --\n1", "m/c/x.json", "a/b"},
 		{"a file through a local", "-- a/b/main.tf --\nlocals {\n dir = \"data\"\n x = file(\"${local.dir}/../../c/x.json\")\n}", "a/c/x.json", "a/b"},
 		{"a local in another file", "-- a/b/main.tf --\nlocals { dir = \"${path.module}/../c\" }\n-- a/b/x.tf --\nlocals { x = fileset(local.dir, \"*\") }", "a/c/x.json", "a/b"},
-		{"nothing is there", "-- a/b/main.tf --\nlocals { dir = \"../d\" }", "a/d/x.json", ""},
+		{"the last file in it is deleted", "-- a/b/main.tf --\nlocals { dir = \"../d\" }", "a/d/x.json", "a/b"},
+		{"it is deleted", "-- a/b/main.tf --\nmodule \"m\" {\n source = \"x/y/z\"\n policy = \"../d/x.json\"\n}", "a/d/x.json", "a/b"},
+		{"it is deleted below a link", "-- a/b/main.tf --\nlocals { dir = \"../l/d\" }\n-- a/l --\n-> ../far", "far/d/x.json", "a/b"},
+		{"in a file of values, and it is deleted", "-- a/b/main.tf --\nvariable \"dir\" {}\n-- a/b/terraform.tfvars --\ndir = \"../d\"", "a/d/x.json", "a/b"},
+		{"beside what is deleted", "-- a/b/main.tf --\nlocals { dir = \"../d\" }", "a/e/x.json", ""},
+		{"in an object that the called module gets", "-- a/b/main.tf --\nmodule \"m\" {\n source = \"../../m/n\"\n of = { dir = [\"../c\"] }\n}\n-- m/n/main.tf --\nlocals { x = file(\"${path.module}/${var.of.dir[0]}/x\") }\n-- m/c/x.json --\n1", "m/c/x.json", "a/b"},
 		{"in a comment", "-- a/b/main.tf --\n# dir = \"../c\"\nlocals { x = 1 }", "a/c/x.json", ""},
 		{"the source of a module is no directory that is read", "-- a/b/main.tf --\nmodule \"m\" { source = \"../c\" }\n-- a/c/nested/main.tf --\nlocals {}", "a/c/nested/main.tf", ""},
 	}

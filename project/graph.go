@@ -37,6 +37,8 @@ type node struct {
 	rootPaths []string
 	// Texts that look like paths from the root module's directory; they count if they lead to something.
 	mayPaths []string
+	// Where texts that look like paths from the directory of the file lead to nothing.
+	gone []string
 
 	readsSelf bool // some path stands for the directory as a whole, so that everything in it may be read
 	readsRoot bool // the same for the root module's directory
@@ -104,6 +106,8 @@ func (g *Graph) resolve(n *node, r ref) {
 		n.readsSelf = n.readsSelf || r.Kind != moduleRef
 	case r.Kind == pathRef, r.Kind == hereRef && g.leads(to):
 		n.paths = append(n.paths, to)
+	case r.Kind == hereRef:
+		n.gone = append(n.gone, to)
 	case r.Kind == moduleRef:
 		// Terraform follows links first: what a module calls with .. lies beside the target.
 		real, ok := g.links.real(to)
@@ -163,6 +167,7 @@ func (n *node) eachRef(f func(source, ref)) {
 type reach struct {
 	modules []string // its own directory and those of the local modules it calls, in the order of discovery
 	paths   []string // files and directories that they refer to
+	gone    []string // where a text leads to nothing in this commit: the base may have had the last file of it
 	reads   []string // those of modules in which every file may be read, documents too
 	unknown bool     // some path is not known, so that any file may be read
 }
@@ -182,13 +187,13 @@ func (g *Graph) reach(dir string) reach {
 				r.modules = append(r.modules, to)
 			}
 		}
-		r.paths = append(r.paths, n.paths...)
+		r.paths, r.gone = append(r.paths, n.paths...), append(r.gone, n.gone...)
 		for _, path := range n.rootPaths {
 			if to, ok := within(dir, path); ok {
 				r.paths = append(r.paths, to)
 			}
 		}
-		r.paths = g.appendLeading(r.paths, dir, n.mayPaths)
+		g.follow(&r, dir, n.mayPaths)
 		if n.readsSelf {
 			r.reads = append(r.reads, n.dir)
 		}
@@ -198,33 +203,35 @@ func (g *Graph) reach(dir string) reach {
 		r.unknown = r.unknown || len(n.unknown) > 0
 	}
 	for _, name := range g.auto[dir] {
-		r.paths = g.appendValues(r.paths, dir, name)
+		g.followValues(&r, dir, name)
 	}
 	return r
 }
 
-// appendLeading adds those of the paths that lead to something when taken from dir.
-func (g *Graph) appendLeading(paths []string, dir string, may []string) []string {
+// follow adds where texts lead that look like paths from dir.
+func (g *Graph) follow(r *reach, dir string, may []string) {
 	for _, p := range may {
-		if to, ok := within(dir, p); ok && to != dir && g.leads(to) {
-			paths = append(paths, to)
+		switch to, ok := within(dir, p); {
+		case !ok || to == dir:
+		case g.leads(to):
+			r.paths = append(r.paths, to)
+		default:
+			r.gone = append(r.gone, to)
 		}
 	}
-	return paths
 }
 
-// appendValues adds the paths in a file of values, taken from the root module's directory.
-func (g *Graph) appendValues(paths []string, dir, name string) []string {
+// followValues adds the paths in a file of values, taken from the root module's directory.
+func (g *Graph) followValues(r *reach, dir, name string) {
 	f := g.values[name]
 	if f == nil {
-		return paths
+		return
 	}
-	for _, r := range f.Refs {
-		if r.Kind == thereRef {
-			paths = g.appendLeading(paths, dir, []string{r.Path})
+	for _, at := range f.Refs {
+		if at.Kind == thereRef {
+			g.follow(r, dir, []string{at.Path})
 		}
 	}
-	return paths
 }
 
 // reachOf is reach of a project: its variable files count, too.
@@ -232,7 +239,7 @@ func (g *Graph) reachOf(p Project) reach {
 	r := g.reach(p.Dir)
 	for _, name := range varFiles(p) {
 		r.paths = append(r.paths, name)
-		r.paths = g.appendValues(r.paths, p.Dir, name)
+		g.followValues(&r, p.Dir, name)
 	}
 	return r
 }

@@ -68,6 +68,16 @@ func (r Repository) Change(name string) Repository {
 	return Repository{files, r.Projects}
 }
 
+// Without is the repository without the files below a directory, or without one file;
+// what terraform itself reads stays.
+func (r Repository) Without(name string) Repository {
+	files := maps.Clone(r.Files)
+	maps.DeleteFunc(files, func(at, _ string) bool {
+		return (at == name || strings.HasPrefix(at, name+"/")) && (path.Ext(at) == ".txt" || path.Ext(at) == ".tpl")
+	})
+	return Repository{files, r.Projects}
+}
+
 // generator makes one repository.
 type generator struct {
 	*rand.Rand
