@@ -12,11 +12,13 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/backend/aws"
+	"github.com/lockkeeper/lockkeeper/backend/local"
 	"github.com/lockkeeper/lockkeeper/runner/jail"
 	"github.com/lockkeeper/lockkeeper/server/config"
 )
@@ -44,7 +46,7 @@ func (c *doctorLocalCmd) check(ctx context.Context, w io.Writer) error {
 // localChecks tries everything that jobs on this machine could reach.
 func localChecks(ctx context.Context, cfg config.Config, more []string) iter.Seq[aws.Check] {
 	return func(yield func(aws.Check) bool) {
-		for _, check := range append(propertyChecks(ctx, cfg.Isolation), networkChecks(ctx, cfg, more)...) {
+		for _, check := range append(propertyChecks(ctx, cfg), networkChecks(ctx, cfg, more)...) {
 			if !yield(check) {
 				return
 			}
@@ -53,7 +55,8 @@ func localChecks(ctx context.Context, cfg config.Config, more []string) iter.Seq
 }
 
 // propertyChecks says of each property what holds it.
-func propertyChecks(ctx context.Context, mode string) (out []aws.Check) {
+func propertyChecks(ctx context.Context, cfg config.Config) (out []aws.Check) {
+	mode := cfg.Isolation
 	if mode == config.IsolationOff {
 		return []aws.Check{{Name: "isolation", Warn: true, Err: errors.New("is off: a pull request may do all that the server's user may"), Do: "set isolation: required in the config"}}
 	}
@@ -62,6 +65,9 @@ func propertyChecks(ctx context.Context, mode string) (out []aws.Check) {
 		return []aws.Check{{Name: "isolation", Err: err, Do: "see docs/security.md for what it needs"}}
 	}
 	for _, f := range report {
+		if f.Property == jail.Limited && hasCgroup(filepath.Join(cfg.DataDir, "jobs")) {
+			f.By = jail.ControlGroups + ", " + f.By
+		}
 		check := aws.Check{Name: string(f.Property), Found: "jobs are kept apart from " + apart[f.Property] + ", by " + f.By}
 		if !f.Held {
 			check.Err, check.Do = errors.New("jobs are not kept apart from "+apart[f.Property]), f.Remedy
@@ -70,6 +76,17 @@ func propertyChecks(ctx context.Context, mode string) (out []aws.Check) {
 		out = append(out, check)
 	}
 	return out
+}
+
+// hasCgroup reports whether the server that was started last on a directory of jobs
+// limits them by control groups; or one would that was started as this process was.
+func hasCgroup(jobs string) bool {
+	dir, err := os.ReadFile(filepath.Join(jobs, local.CgroupFile))
+	if err != nil {
+		return jail.FindCgroup() != ""
+	}
+	_, err = os.Stat(string(dir))
+	return err == nil
 }
 
 // metadata are the addresses at which clouds hand out the credentials of the

@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/lockkeeper/lockkeeper/backend/local"
 	"github.com/lockkeeper/lockkeeper/runner/jail"
 	"github.com/lockkeeper/lockkeeper/server/config"
 )
@@ -131,5 +134,39 @@ func TestSocketAddressesAreRead(t *testing.T) {
 		if got, ok := socketAddress(text); ok {
 			t.Errorf("%q is read as %s", text, got)
 		}
+	}
+}
+
+func TestDoctorSaysWhatLimitsMemoryAndProcesses(t *testing.T) {
+	said := func(dir string) string {
+		for _, c := range propertyChecks(t.Context(), config.Config{DataDir: dir, Isolation: config.IsolationBestEffort}) {
+			if c.Name == string(jail.Limited) {
+				return c.Found
+			}
+		}
+		return ""
+	}
+	started := func(cgroup string) string {
+		dir := t.TempDir()
+		if err := errors.Join(os.Mkdir(filepath.Join(dir, "jobs"), 0o700), os.WriteFile(filepath.Join(dir, "jobs", local.CgroupFile), []byte(cgroup), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	const watching = "resource limits, and a look at all processes every 100 ms"
+	if got := said(started(t.TempDir())); !strings.HasSuffix(got, "by control groups of version 2, "+watching) {
+		t.Errorf("with a control group: %s", got)
+	}
+	for name, dir := range map[string]string{"none was delegated": started(""), "it is gone": started("/there/is/none")} {
+		if got := said(dir); !strings.HasSuffix(got, "by "+watching) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	never := "by " + watching
+	if jail.FindCgroup() != "" {
+		never = "by control groups of version 2, " + watching
+	}
+	if got := said(t.TempDir()); !strings.HasSuffix(got, never) {
+		t.Errorf("no server was started yet: %s", got)
 	}
 }

@@ -42,6 +42,7 @@ func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, err
 	if err != nil {
 		return nil, withoutTerraform(err)
 	}
+	cgroup := useCgroup(ctx, cfg.Isolation)
 	evaluator, err := findEvaluator()
 	if err != nil && cfg.PlanPolicy != (config.PlanPolicy{}) {
 		return nil, fmt.Errorf("plan_policy is set in the config, and %w", err)
@@ -52,7 +53,7 @@ func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, err
 		Secrets: func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
 			return cfg.Environments[env.Name].Resolve(string(kind), os.Getenv)
 		},
-		Isolation: jail.Mode(cfg.Isolation), Limits: jobLimits(cfg.Limits), Disk: int64(cfg.Limits.JobDisk), Reserve: k.reserve.Last(),
+		Isolation: jail.Mode(cfg.Isolation), Cgroup: cgroup, Limits: jobLimits(cfg.Limits), Disk: int64(cfg.Limits.JobDisk), Reserve: k.reserve.Last(),
 		Directories: directories(cfg.Environments),
 		Pass:        []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"},
 		Now:         time.Now,

@@ -49,6 +49,22 @@ func judge(report jail.Report, mode string, say func(missing string)) error {
 	return nil
 }
 
+// useCgroup is the control group in which each job has one of its own, empty where
+// none was delegated to this server.
+func useCgroup(ctx context.Context, mode string) string {
+	if mode == config.IsolationOff { // a job could leave its group
+		return ""
+	}
+	log := zerolog.Ctx(ctx)
+	dir, err := jail.UseCgroup()
+	if err != nil {
+		log.Warn().Err(err).Msg("memory and processes of jobs are only watched")
+	} else if dir != "" {
+		log.Info().Str("cgroup", dir).Msg("memory and processes of jobs are limited by control groups")
+	}
+	return dir
+}
+
 // jobLimits are those of every job on this machine.
 func jobLimits(l config.Limits) jail.Limits {
 	return jail.Limits{Memory: int64(l.JobMemory), Processes: l.JobProcesses, Files: l.JobOpenFiles}

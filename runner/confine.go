@@ -29,7 +29,7 @@ func (j *job) confine(ctx context.Context) *run.Problem {
 			return unexpected(fmt.Errorf("making an output file: %w", err))
 		}
 	}
-	c := jail.Config{Box: box, Mode: j.options.Isolation, Users: j.options.Users, Stdout: j.outputs[0], Stderr: j.outputs[1]}
+	c := jail.Config{Box: box, Mode: j.options.Isolation, Cgroup: j.options.Cgroup, Users: j.options.Users, Stdout: j.outputs[0], Stderr: j.outputs[1]}
 	if j.alive != nil {
 		c.Keep = []*os.File{j.alive}
 	}

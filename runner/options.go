@@ -59,6 +59,7 @@ type Options struct {
 	Isolation     jail.Mode     // what happens where terraform cannot be kept apart; the zero value is jail.Required
 	Read, Write   []string      // further files and directories that terraform may read, or write, absolute
 	Given         []string      // directories that are for this job alone, which terraform reads, absolute; what is in them may be replaced meanwhile
+	Cgroup        string        // directory of a control group that the job makes and that limits it, absolute; empty where it is only watched
 	Limits        jail.Limits   // of everything that runs in the job; zero is the default of each
 	Users         jail.Users    // user ids for jobs of a runner that is root; zero is the default
 	Disk          int64         // bytes that the job may have in Dir; 0 is 10 GiB
@@ -132,6 +133,9 @@ func (o Options) isolationArgs() []string {
 	for _, path := range o.Given {
 		args = append(args, "-given="+path)
 	}
+	if o.Cgroup != "" {
+		args = append(args, "-cgroup="+o.Cgroup)
+	}
 	if o.Users != (jail.Users{}) {
 		args = append(args, "-users="+o.Users.String())
 	}
@@ -173,6 +177,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.Func("read", "a path that terraform may read", func(path string) error { o.Read = append(o.Read, path); return nil })
 	flags.Func("write", "a path that terraform may write", func(path string) error { o.Write = append(o.Write, path); return nil })
 	flags.Func("given", "a directory for this job alone", func(path string) error { o.Given = append(o.Given, path); return nil })
+	flags.StringVar(&o.Cgroup, "cgroup", "", "control group of the job")
 	flags.TextVar(&o.Users, "users", &jail.Users{}, "user ids for jobs")
 	flags.Int64Var(&o.Limits.Memory, "memory", 0, "bytes of memory of all processes")
 	flags.IntVar(&o.Limits.Processes, "processes", 0, "processes and threads")

@@ -171,7 +171,7 @@ func TestOptionsAreTheirArguments(t *testing.T) {
 	want := Options{
 		Dir: "/d", View: "/v", Artifacts: "/a b", Terraform: "/t", TerraformName: "Terraform 1", Providers: "/p", Sources: "/s",
 		CLIConfig: "/c", Pass: []string{"A", "B"}, Grace: time.Minute, AliveFD: 3, TurnFD: 4, Threads: 2, Evaluator: "/e", Salvage: true,
-		Isolation: jail.BestEffort, Read: []string{"/r", "/s"}, Write: []string{"/w"}, Given: []string{"/g"}, Users: jail.Users{First: 5000, Last: 5999},
+		Isolation: jail.BestEffort, Read: []string{"/r", "/s"}, Write: []string{"/w"}, Given: []string{"/g"}, Users: jail.Users{First: 5000, Last: 5999}, Cgroup: "/h",
 		Limits: jail.Limits{Memory: 1, Processes: 2, Files: 3, FileSize: 4},
 	}
 	got, err := parseOptions(want.Args())

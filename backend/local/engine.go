@@ -88,6 +88,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	if err := makeDirs(o); err != nil {
 		return nil, fmt.Errorf("making the directory of jobs: %w", err)
 	}
+	if err := os.WriteFile(filepath.Join(o.Dir, CgroupFile), []byte(o.Cgroup), 0o600); err != nil {
+		return nil, fmt.Errorf("noting what limits jobs: %w", err)
+	}
 	e := &Engine{o: o, jobs: map[string]*job{}, shares: fair.New(fair.Limits{}), wake: make(chan struct{}, 1)}
 	if e.offer, err = jail.Offers(ctx, e.sources(), o.Isolation, o.Users); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // The numbers of a job's messages. The end is always the second, also of a job
@@ -105,6 +106,9 @@ func (e *Engine) end(ctx context.Context, j *job, problem *run.Problem, deliver 
 		if err := errors.Join(e.unview(j), j.files.tidy()); err != nil {
 			log.Error().Err(err).Msg("tidying up after a job")
 		}
+	}
+	if err := jail.RemoveCgroup(e.cgroup(j.id)); err != nil {
+		log.Error().Err(err).Msg("tidying up after a job")
 	}
 	e.mu.Lock()
 	e.give(j)

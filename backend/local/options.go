@@ -40,6 +40,7 @@ type Options struct {
 	Evaluator  string        // path of lockkeeper-evaluator; without it a plan that rules have to judge fails
 	Isolation  jail.Mode     // what happens where what a job runs cannot be kept apart; the zero value is jail.Required
 	Users      jail.Users    // user ids for jobs of a server that is root; zero is the default
+	Cgroup     string        // directory of the control group in which each job has one of its own (jail.UseCgroup); empty where jobs are only watched
 	Limits     jail.Limits   // of each job; zero is the default of each
 	Disk       int64         // bytes that a job may have on the disk; 0 is the runner's default
 	Reserve    int64         // bytes of the disk that stay free; 0 is the runner's default

@@ -144,7 +144,7 @@ func (e *Engine) command(j *job, o runner.Options, binary toolchain.Binary, aliv
 	o.Dir, o.Artifacts = string(j.files), e.o.Artifacts
 	o.Terraform, o.TerraformName = binary.Path, binary.String()
 	o.Providers, o.CLIConfig, o.Pass, o.Evaluator = e.o.Providers, e.o.CLIConfig, e.o.Pass, e.o.Evaluator
-	o.Isolation, o.Users, o.Limits = e.o.Isolation, e.o.Users, e.o.Limits
+	o.Isolation, o.Users, o.Limits, o.Cgroup = e.o.Isolation, e.o.Users, e.o.Limits, e.cgroup(j.id)
 	o.Disk, o.DiskReserve = e.o.Disk, e.o.Reserve
 	if e.offer.Over {
 		o.Sources = e.sources()

@@ -45,6 +45,9 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 	if err := e.dropBroken(ctx); err != nil {
 		return fmt.Errorf("looking for sources of earlier jobs: %w", err)
 	}
+	if err := e.sweepCgroups(); err != nil { // nothing depends on it
+		zerolog.Ctx(ctx).Error().Err(err).Msg("looking for control groups of earlier jobs")
+	}
 	if err := e.sweepViews(); err != nil {
 		return fmt.Errorf("looking for views of old jobs: %w", err)
 	}
