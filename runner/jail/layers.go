@@ -12,7 +12,11 @@ type layers struct {
 }
 
 // keepsFiles reports whether anything keeps foreign files.
-func (l layers) keepsFiles() bool { return l.Mount || l.Landlock > 0 || l.UID != 0 }
+func (l layers) keepsFiles() bool { return l.Mount || l.Landlock >= landlockTruncates || l.UID != 0 }
+
+// landlockTruncates is the version from which on Landlock keeps foreign files from
+// being emptied.
+const landlockTruncates = 3
 
 // landlockScopes is the version from which on Landlock keeps signals and
 // abstract sockets inside.

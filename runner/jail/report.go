@@ -70,7 +70,7 @@ func (l layers) holds() Report {
 		ended = ""
 	}
 	return Report{
-		means(Files, when(l.Mount, namespaces), when(l.Landlock > 0, landlock), when(l.UID != 0, user)),
+		means(Files, when(l.Mount, namespaces), when(l.Landlock >= landlockTruncates, landlock), when(l.UID != 0, user)),
 		means(Environment, when(l.Mount && l.PID, namespaces), when(l.Landlock > 0, landlock), when(l.UID != 0, user)),
 		means(Signals, when(l.PID, namespaces), when(l.Landlock >= landlockScopes && l.Seccomp, landlock), when(l.UID != 0, user)),
 		means(Lifetime, when(l.PID, namespaces), when(l.UID != 0, user), ended),
