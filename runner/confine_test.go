@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner/jail"
@@ -81,6 +83,44 @@ func TestT44_LimitsOfAJobAreNamed(t *testing.T) {
 			s.options.Limits = c.limits
 			r := s.run(t)
 			wantProblem(t, r, c.code, "")
+		})
+	}
+}
+
+// A control group ends a job at once, and all of it: nobody who looks after the
+// command is left to say how it ended.
+func TestT44_LimitsOfAControlGroupAreNamed(t *testing.T) {
+	dir, err := jail.UseCgroup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dir == "" {
+		t.Skip("no control group is delegated to this test: TestOnAVirtualMachine of package jail runs it where one is")
+	}
+	for name, c := range map[string]struct{ script, code, file, limit, events, counted string }{
+		"memory":    {"x=$(head -c 300000000 /dev/zero | tr '\\0' x); sleep 60\n", "memory_exceeded", "memory.max", "60000000", "memory.events", "(?m)^oom_kill [1-9]"},
+		"processes": {"while :; do sleep 60 & done\n", "processes_exceeded", "pids.max", "60", "pids.events", "(?m)^max [1-9]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSetup(t, map[string]string{"app/main.tf": resource})
+			s.script(t, "while [ ! -e go ]; do sleep 0.01; done\n"+c.script)
+			s.options.Cgroup = filepath.Join(dir, "job-"+name)
+			of := func(name string) string { return filepath.Join(s.options.Cgroup, name) }
+			go func() {
+				for procs := []byte(nil); len(procs) == 0; time.Sleep(10 * time.Millisecond) {
+					procs, _ = os.ReadFile(of("cgroup.procs"))
+				}
+				_ = os.WriteFile(of(c.file), []byte(c.limit), 0) // less than the watching waits for
+				_ = os.WriteFile(filepath.Join(s.options.Dir, "source", "app", "go"), nil, 0o644)
+			}()
+			r := s.run(t)
+			wantProblem(t, r, c.code, "")
+			if counted, err := os.ReadFile(of(c.events)); err != nil || !regexp.MustCompile(c.counted).Match(counted) {
+				t.Errorf("the system counted %q, %v", counted, err)
+			}
+			if err := jail.RemoveCgroup(s.options.Cgroup); err != nil {
+				t.Error(err)
+			}
 		})
 	}
 }

@@ -55,7 +55,7 @@ func TestOnAVirtualMachine(t *testing.T) {
 	if err := cmd.Wait(); err != nil || !strings.Contains(said.String(), allPassed) {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	for _, sign := range []string{"--- PASS: TestOnEveryMachine ", "--- PASS: TestUseCgroup ", "control groups below " + testsGroup} {
+	for _, sign := range []string{"--- PASS: TestOnEveryMachine ", "--- PASS: TestUseCgroup ", "--- PASS: " + runnerTest + "/memory ", "--- PASS: " + runnerTest + "/processes ", "control groups below " + testsGroup} {
 		if !strings.Contains(said.String(), sign) {
 			t.Errorf("it does not say %q", sign)
 		}
@@ -69,11 +69,14 @@ const allPassed = "virtual machine: every test has passed"
 // testsGroup is the control group that is delegated to the tests there.
 const testsGroup = "/sys/fs/cgroup/tests"
 
+// runnerTest is the one test of package runner that runs there, too.
+const runnerTest = "TestT44_LimitsOfAControlGroupAreNamed"
+
 // writeImage writes the first root of the machine: the tests, which are also its
 // init, and a shell with tools.
 func writeImage(t *testing.T, name string) error {
-	tests := filepath.Join(t.TempDir(), "jail.test")
-	build := exec.Command("go", "test", "-c", "-tags", "long", "-o", tests, ".")
+	dir := t.TempDir()
+	build := exec.Command("go", "test", "-c", "-tags", "long", "-o", dir+"/", ".", "..")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the tests: %w\n%s", err, out)
@@ -86,9 +89,10 @@ func writeImage(t *testing.T, name string) error {
 	for _, dir := range []string{"dev", "proc", "sys", "tmp", "new", "bin", "usr", "etc"} {
 		w.add(dir, unix.S_IFDIR|0o755, nil)
 	}
-	w.file("init", tests)
+	w.file("init", filepath.Join(dir, "jail.test"))
+	w.file("runner.test", filepath.Join(dir, "runner.test"))
 	w.file("bin/busybox", filepath.Join(machineDir, "busybox"))
-	for _, tool := range []string{"sh", "sleep", "true", "ls", "tr"} {
+	for _, tool := range []string{"sh", "sleep", "true", "ls", "tr", "head", "terraform"} {
 		w.add("bin/"+tool, unix.S_IFLNK|0o777, []byte("busybox"))
 	}
 	w.add("etc/hosts", unix.S_IFREG|0o644, []byte("127.0.0.1 localhost\n"))
@@ -138,17 +142,24 @@ func beMachine() error {
 	if err := newMachineRoot(); err != nil {
 		return fmt.Errorf("making a root: %w", err)
 	}
-	err := errors.Join(cgroup("/sys/fs/cgroup").set("cgroup.subtree_control", "+memory +pids"), os.Mkdir(testsGroup, 0o755))
-	if err == nil {
-		err = unix.Setxattr(testsGroup, "trusted.delegate", []byte("1"), 0)
+	if err := cgroup("/sys/fs/cgroup").set("cgroup.subtree_control", "+memory +pids"); err != nil {
+		return fmt.Errorf("giving controllers to groups: %w", err)
 	}
-	if err != nil {
+	return errors.Join(
+		runDelegated(testsGroup, "/init", os.Args[1:]...),
+		runDelegated(testsGroup+"-of-runner", "/runner.test", "-test.v", "-test.run=^"+runnerTest+"$"),
+	)
+}
+
+// runDelegated runs tests in a control group that was delegated to them.
+func runDelegated(group, program string, args ...string) error {
+	if err := errors.Join(os.Mkdir(group, 0o755), unix.Setxattr(group, "trusted.delegate", []byte("1"), 0)); err != nil {
 		return fmt.Errorf("delegating a control group: %w", err)
 	}
-	cmd := exec.Command("/init", os.Args[1:]...)
+	cmd := exec.Command(program, args...)
 	cmd.Env = []string{"PATH=/bin", "TMPDIR=/tmp"}
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = os.Stdout, os.Stderr, &unix.SysProcAttr{}
-	return cgroup(testsGroup).start(cmd, (*exec.Cmd).Run)
+	return cgroup(group).start(cmd, (*exec.Cmd).Run)
 }
 
 func newMachineRoot() error {
@@ -162,7 +173,7 @@ func newMachineRoot() error {
 	if err := errors.Join(mount("devtmpfs", "/dev"), mount("tmpfs", "/new")); err != nil {
 		return err
 	}
-	if out, err := exec.Command("/bin/busybox", "cp", "-a", "/init", "/bin", "/usr", "/etc", "/tmp", "/new").CombinedOutput(); err != nil {
+	if out, err := exec.Command("/bin/busybox", "cp", "-a", "/init", "/runner.test", "/bin", "/usr", "/etc", "/tmp", "/new").CombinedOutput(); err != nil {
 		return fmt.Errorf("copying: %w: %s", err, out)
 	}
 	return errors.Join(
