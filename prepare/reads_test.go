@@ -77,7 +77,7 @@ func TestEveryReadThatFailsDeniesAndSaysWhat(t *testing.T) {
 				continue
 			}
 			if read.path == "/members" && status == 404 { // no such team: nobody is in it
-				w.refused(p, err, "code_owners", "`acme/production`, which GitHub does not show")
+				w.refused(p, err, "No code owner approved", "`acme/production`, which GitHub does not show")
 				continue
 			}
 			w.refused(p, err, "could_not_read", read.what, fmt.Sprint(status), "nothing was applied")
