@@ -3,6 +3,7 @@
 # make once   the same scenario in the terminal, without a person
 # make test   all tests
 # make test-long  all that make test has a part of: each moment of a crash, hostile configurations in every world, a thousand plans at once
+# make vm     fetches the virtual machine on which make test-long tries control groups
 # make check  what a change must pass: format, vet, staticcheck, cfn-lint and asl-validator, tests with the race detector
 # make bench  how much Lockkeeper adds to bare terraform; writes bench.json
 # make build  bin/lockkeeper, bin/lockkeeper-runner and bin/lockkeeper-evaluator

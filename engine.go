@@ -127,7 +127,7 @@ func newPreparer(cfg config.Config, clients githubapp.ClientCreator, k kept) *pr
 		Runs: func(ctx context.Context, repositoryID int64, number int) ([]run.Run, error) {
 			return k.db.PullRuns(ctx, repositoryID, number, judgedRuns)
 		},
-		Branches: cfg.BranchesOf, Reach: cfg.ReachOf, Large: cfg.LFSOf, Submodule: cfg.SubmoduleOf, Find: tokens.finder(cfg.GitHub.URL), Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
+		Branches: cfg.BranchesOf, IsTool: cfg.IsTool, Reach: cfg.ReachOf, Large: cfg.LFSOf, Submodule: cfg.SubmoduleOf, Find: tokens.finder(cfg.GitHub.URL), Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
 		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply", Tofu: tofuByDefault(cfg),
 		JobsMachines: cfg.Engine == "aws" && len(jobWrites) == 0,
 		Environments: environments, Rules: rules,

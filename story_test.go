@@ -363,6 +363,10 @@ func TestAnUntouchedRepositoryIsNoWork(t *testing.T) {
 	if c := s.check1(n, "lockkeeper/plan"); c.Conclusion != "neutral" {
 		t.Errorf("plan check %+v", c)
 	}
+	if said := s.said(n); len(said) > 0 {
+		t.Errorf("nobody asked, and Lockkeeper said %q", said[0].Body)
+	}
+	s.says(ana, n, "/plan")
 	s.wants(s.last(n), "No project")
 }
 

@@ -18,7 +18,7 @@ func approved(f Facts, p Project) Reason {
 		return bad("approvals", fmt.Sprintf("The server asks for %d approvals, which cannot be: have its `approvals` mended.", want))
 	case f.unattributed():
 		return bad("approvals", fmt.Sprintf("No approval of %s counts, because it has %s by people whose GitHub account is not known, who may be the ones "+
-			"that approve: have them add their e-mail address to their account, or write the commits anew, and comment `/apply`.", head, count(max(f.Unattributed, 1), "commit")))
+			"that approve: have them add their e-mail address to their account, or recreate the commits, and comment `/apply`.", head, count(max(f.Unattributed, 1), "commit")))
 	}
 	if r, denies := pushedByAnybody("approvals", f, not); denies {
 		return r

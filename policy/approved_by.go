@@ -14,5 +14,6 @@ func approvedByNamed(f Facts, p Project) Reason {
 	if r, denies := pushedByAnybody("approved_by", f, not); denies {
 		return r
 	}
-	return bad("approved_by", fmt.Sprintf("Nobody of %s approved %s%s: ask one of them to approve it.", names(p.Rules.ApprovedBy), sha(f.HeadSHA), notCounting(not)))
+	return bad("approved_by", fmt.Sprintf("Nobody of %s approved %s%s: ask one of them to approve it.", names(p.Rules.ApprovedBy), sha(f.HeadSHA), notCounting(not))+
+		f.unseen(p.Rules.ApprovedBy, "The server's config"))
 }

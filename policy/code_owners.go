@@ -19,5 +19,6 @@ func ownerApproved(f Facts, p Project) Reason {
 	if r, denies := pushedByAnybody("code_owners", f, not); denies {
 		return r
 	}
-	return bad("code_owners", fmt.Sprintf("No code owner approved %s%s: ask one of %s to approve it.", sha(f.HeadSHA), notCounting(not), names(p.Owners)))
+	return bad("code_owners", fmt.Sprintf("No code owner approved %s%s: ask one of %s to approve it.", sha(f.HeadSHA), notCounting(not), names(p.Owners))+
+		f.unseen(p.Owners, "CODEOWNERS on "+quote(f.BaseRef)))
 }

@@ -54,6 +54,7 @@ type Facts struct {
 	// Members lists the logins of each team that a rule or CODEOWNERS names, by
 	// "org/team" in lower case.
 	Members map[string][]string
+	Unseen  []string // teams, as keys of Members, that GitHub does not show: there are none, or the App may not see them
 
 	LockAtApply bool      // an apply takes the locks, and a plan neither takes them nor waits for them
 	Projects    []Project // that the command is about, by name

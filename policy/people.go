@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -24,6 +25,16 @@ func (f Facts) among(login string, named []string) bool {
 		}
 	}
 	return false
+}
+
+// unseen is a sentence, with a space in front, about the teams among those named that
+// GitHub does not show; empty when it shows them all.
+func (f Facts) unseen(named []string, where string) string {
+	gone := slices.DeleteFunc(slices.Clone(named), func(name string) bool { return !contains(f.Unseen, strings.TrimPrefix(name, "@")) })
+	if len(gone) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %s names %s, which GitHub does not show: correct it there, or let the App read the members of its organization.", where, names(gone))
 }
 
 func contains(logins []string, login string) bool {

@@ -159,6 +159,24 @@ func TestT20_ApprovalsAgainstAModel(t *testing.T) {
 	}
 }
 
+// A team that is not there has no members, and says so where it is missed.
+func TestATeamThatGitHubDoesNotShowIsNamed(t *testing.T) {
+	f := applicable()
+	p := f.Projects[0]
+	p.Owners, p.Rules = []string{"@acme/gone", "@rui"}, Rules{CodeOwners: true, ApprovedBy: []string{"acme/gone"}}
+	f.Members, f.Unseen = map[string][]string{"acme/gone": {}}, []string{"acme/gone"}
+	f.Reviews = nil
+	for _, r := range []Reason{ownerApproved(f, p), approvedByNamed(f, p)} {
+		if r.OK || !strings.Contains(r.Text, "names `acme/gone`, which GitHub does not show") {
+			t.Errorf("%+v", r)
+		}
+	}
+	f.Reviews = []Review{{Login: "rui", State: "APPROVED", Commit: headSHA, Permission: "write", At: noon}}
+	if r := ownerApproved(f, p); !r.OK {
+		t.Errorf("another owner approved: %+v", r)
+	}
+}
+
 // reviewers are who reviews in random sequences: ana opened the pull request
 // and ben wrote commits of it.
 var reviewers = []string{"ana", "ben", "cleo", "dora", "eve"}

@@ -168,11 +168,21 @@ func (p *Preparer) authors(ctx context.Context, c *considered) (pull.Authors, er
 	if !c.any(asksApproval) {
 		return pull.Authors{}, nil
 	}
-	all, err := c.found.mirror.Commits(ctx, c.rd.pull.BaseSHA, c.rd.pull.HeadSHA)
+	return p.authorsOf(ctx, c.found.mirror, c.rd)
+}
+
+// authorsOf finds out who made the commits, but for merges of the base that hold
+// nothing else.
+func (p *Preparer) authorsOf(ctx context.Context, mirror *pull.Mirror, rd *reading) (pull.Authors, error) {
+	all, err := mirror.Commits(ctx, rd.pull.BaseSHA, rd.pull.HeadSHA)
 	if err != nil {
 		return pull.Authors{}, err
 	}
-	return pull.AuthorsOf(c.rd.commits, all), nil
+	merges, err := mirror.BaseMerges(ctx, all)
+	if err != nil {
+		return pull.Authors{}, err
+	}
+	return pull.AuthorsOf(pull.WithoutBaseMerges(rd.commits, merges), pull.WithoutBaseMerges(all, merges), p.IsTool), nil
 }
 
 func (c *considered) any(is func(policy.Rules) bool) bool {

@@ -19,7 +19,7 @@ func (p *Preparer) facts(rd *reading, authors pull.Authors) policy.Facts {
 		Number: f.Number, Open: f.Open, Merged: f.Merged, Fork: f.Fork, Draft: f.Draft, Author: f.Author,
 		Contributors: slices.Clone(authors.Logins), Unattributed: authors.Unattributed,
 		HeadSHA: f.HeadSHA, BaseRef: f.BaseRef, BaseSHA: f.BaseSHA, DefaultBranch: f.DefaultBranch, Branches: p.branches(f.Owner + "/" + f.Name),
-		CommentChanged: rd.commentChanged, Members: rd.members, Confirm: r.Confirm, Override: r.Override,
+		CommentChanged: rd.commentChanged, Members: rd.members, Unseen: rd.unseen, Confirm: r.Confirm, Override: r.Override,
 		LockAtApply: p.LockAtApply,
 	}
 	for _, v := range rd.reviews {

@@ -2,6 +2,7 @@ package prepare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -31,6 +32,7 @@ type found struct {
 	mergeBase string
 	behind    int
 	notes     []string
+	mistakes  int // of the head's lockkeeper.yml, when the pull request changes it
 }
 
 func (p *Preparer) remote(r run.Repository, url string) pull.Remote {
@@ -72,6 +74,11 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts, c comm
 		return found{}, err
 	}
 	cfg, err := project.Load(ctx, f.config, f.graph, project.LoadOptions{DefaultBranch: facts.DefaultBranch})
+	if _, broken := errors.AsType[project.Problems](err); broken && r.Kind == run.KindPlan && len(r.Selectors) == 0 {
+		if corrected, failed := f.correction(ctx, changed); corrected || failed != nil {
+			return f, failed
+		}
+	}
 	if err != nil {
 		return found{}, err
 	}

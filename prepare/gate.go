@@ -112,11 +112,9 @@ func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []ru
 	approving, _ := rd.deciding()
 	authors := pull.Authors{Logins: []string{rd.pull.Author}} // enough when nobody approved
 	if len(approving) > 0 {
-		all, err := f.mirror.Commits(ctx, rd.pull.BaseSHA, rd.pull.HeadSHA)
-		if err != nil {
+		if authors, err = p.authorsOf(ctx, f.mirror, rd); err != nil {
 			return nil, err
 		}
-		authors = pull.AuthorsOf(rd.commits, all)
 	}
 	if err := p.detail(ctx, c, authors); err != nil {
 		return nil, err

@@ -476,6 +476,21 @@ func TestOnlyRequestsForChangesByThoseWhoMayWriteCount(t *testing.T) {
 	w.refused(p, err, "no_changes_requested", "`rui`")
 }
 
+// "Update branch" is what a refusal asks for; who does it may still approve.
+func TestT19WhoUpdatesTheBranchMayApprove(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", approvals(1))
+	n, _ := w.open(change("other/main.tf"))
+	_, err := w.github.Commit(repository, "main", "ben", "beside", double.Files{"docs/x": "x"})
+	w.check(err)
+	_, err = w.github.As("rui").UpdateBranch(repository, n)
+	w.check(err)
+	w.plan(n, nil)
+	w.review("rui", n, "APPROVE")
+	p, err := w.apply(n)
+	w.allowed(p, err, "other")
+}
+
 // GitHub then says that the user ghost opened it. What that person wrote and pushed has no account any more; here somebody else did both.
 func TestAPullRequestOutlivesItsAuthor(t *testing.T) {
 	w := newGateWorld(t, twoProjects())

@@ -108,7 +108,8 @@ func called(projects []project.Project) []string {
 func (f *found) afterMerge(ctx context.Context, now project.Config) error {
 	next, err := project.Load(ctx, f.tree, f.graph, project.LoadOptions{})
 	if problems, ok := errors.AsType[project.Problems](err); ok {
-		f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` of this pull request has %s, the first on line %d: %s. Until it is corrected nothing will be planned after the merge.",
+		f.mistakes = len(problems)
+		f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` of this pull request has %s, the first on line %d: %s. Correct it before the merge: nothing would be planned after it.",
 			mistakes(len(problems)), problems[0].Line, run.Quote(problems[0].Key+" "+problems[0].Message)))
 		return nil
 	}
@@ -122,6 +123,26 @@ func (f *found) afterMerge(ctx context.Context, now project.Config) error {
 		f.notes = append(f.notes, "After the merge there will no longer be "+some(gone)+".")
 	}
 	return nil
+}
+
+// correction tells a pull request that corrects a lockkeeper.yml whose mistakes keep
+// everything from being planned, and changes nothing beside it but documents: its
+// checks must not wait for a plan that nobody can make.
+func (f *found) correction(ctx context.Context, changed []string) (bool, error) {
+	if !project.ConfigChanged(changed) || slices.ContainsFunc(changed, func(name string) bool { return name != project.ConfigFile && !project.IsDocument(name) }) {
+		return false, nil
+	}
+	next, err := project.Load(ctx, f.tree, f.graph, project.LoadOptions{})
+	if _, wrong := errors.AsType[project.Problems](err); wrong {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	f.touched = map[string]bool{}
+	f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` on the base branch has mistakes, so nothing is planned in this repository. This pull request corrects it: after the merge there are %d projects. "+
+		"Comment `/plan` on the others then.", len(next.Projects)))
+	return true, nil
 }
 
 func mistakes(n int) string {

@@ -55,6 +55,8 @@ type Preparer struct {
 	// GitHub told about others; nil keeps nothing.
 	Pushes     func(ctx context.Context, repositoryID int64, shas []string) ([]run.Push, error)
 	KeepPushes func(ctx context.Context, pushes []run.Push) error
+	// IsTool reports whether an address of commits is no person's; nil: none is.
+	IsTool func(email string) bool
 	// Reach reports whether the jobs of a repository (owner/name) get only what their
 	// project reaches; nil is no repository.
 	Reach func(repository string) bool

@@ -275,6 +275,46 @@ func TestWhatIsRefused(t *testing.T) {
 	}
 }
 
+// What keeps everybody's plans from being made says so where it is written, before the
+// merge; and the pull request that corrects it passes.
+func TestTheConfigIsJudgedWhereItChanges(t *testing.T) {
+	const good, bad = "version: 1\nprojects: [{name: a, dir: a}]\n", "version: 1\nprojects: [{name: a, dir: a, after: [nosuch]}]\n"
+	for name, tt := range map[string]struct {
+		base, head string
+		beside     string // a file that changes, too
+		mistakes   int
+		refused    bool
+	}{
+		"a mistake":                               {base: good, head: bad, beside: "README.md", mistakes: 1},
+		"a mistake and a change":                  {base: good, head: bad, beside: "a/main.tf", mistakes: 1},
+		"a correction":                            {base: bad, head: good, beside: "README.md"},
+		"a correction of one mistake by another":  {base: bad, head: bad + "#\n", beside: "README.md", refused: true},
+		"a correction and a change of a project":  {base: bad, head: good, beside: "a/main.tf", refused: true},
+		"a change while the base has mistakes":    {base: bad, head: bad, beside: "a/main.tf", refused: true},
+		"documents while the base has mistakes":   {base: bad, head: bad, beside: "README.md", refused: true},
+		"a change of what has no mistakes at all": {base: good, head: good + "#\n", beside: "README.md"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, double.Files{"lockkeeper.yml": tt.base, "a/main.tf": root})
+			n, _ := f.open(double.Files{"lockkeeper.yml": tt.head, tt.beside: root + "#\n"})
+			p, err := f.prepare(n)
+			var problem *run.Problem
+			if refused := errors.As(err, &problem) && problem.Code == "config"; refused != tt.refused || !refused && err != nil {
+				t.Fatalf("error %v", err)
+			}
+			if p.ConfigMistakes != tt.mistakes || !tt.refused && len(p.Notes) == 0 {
+				t.Errorf("%d mistakes, notes %q", p.ConfigMistakes, p.Notes)
+			}
+			if tt.refused {
+				return
+			}
+			if _, err := f.prepare(n, func(r *run.Run) { r.Selectors = []string{"a"} }); (err == nil) == (tt.base == bad) {
+				t.Errorf("named: %v", err) // nobody knows what that is while the base has mistakes
+			}
+		})
+	}
+}
+
 func TestT07AForkRunsNothing(t *testing.T) {
 	f := newFixture(t, twoProjects())
 	fork, err := f.github.As("sam").Fork(repository)

@@ -46,6 +46,12 @@ func (p *Preparer) pushers(ctx context.Context, c *considered) ([]string, error)
 	if !confirmed(known, ref, f.HeadSHA) {
 		return nil, nil
 	}
+	merges, err := c.found.mirror.BaseMerges(ctx, brought)
+	if err != nil {
+		return nil, err
+	}
+	// Who pushed nothing but the base pushed nothing of the pull request.
+	known = slices.DeleteFunc(known, func(k run.Push) bool { return merges[k.SHA] })
 	return c.rd.loginsOf(known), nil
 }
 

@@ -28,6 +28,7 @@ type reading struct {
 	commentChanged bool
 	checks         []pull.Check
 	members        map[string][]string // by lower-case org/team
+	unseen         []string            // teams among them that GitHub does not show
 }
 
 func (p *Preparer) newReading(r run.Run) (*reading, error) {
@@ -105,12 +106,15 @@ func (rd *reading) readMembers(ctx context.Context, names []string) error {
 	}
 	slices.Sort(teams)
 	teams = slices.Compact(teams)
-	members := make([][]string, len(teams))
+	members, unseen := make([][]string, len(teams)), make([]bool, len(teams))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
 	for i, team := range teams {
 		g.Go(func() (err error) {
 			members[i], err = pull.Members(ctx, rd.client, team)
+			if errors.Is(err, pull.ErrNotFound) {
+				members[i], unseen[i], err = []string{}, true, nil // others may still be who is asked for
+			}
 			return err
 		})
 	}
@@ -119,6 +123,9 @@ func (rd *reading) readMembers(ctx context.Context, names []string) error {
 	}
 	for i, team := range teams {
 		rd.members[team] = members[i]
+		if unseen[i] {
+			rd.unseen = append(rd.unseen, team)
+		}
 	}
 	return nil
 }

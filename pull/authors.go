@@ -11,8 +11,8 @@ import (
 type Authors struct {
 	Logins []string // sorted, each once; as GitHub or the address spells them
 	IDs    []int64  // of those whose account is known; they survive renames
-	// Unattributed counts commits one of whose authors, committers or co-authors
-	// is nobody that GitHub knows.
+	// Unattributed counts commits whose author or committer is nobody that GitHub
+	// knows, and no tool.
 	Unattributed int
 }
 
@@ -22,8 +22,12 @@ type Authors struct {
 // that tell an account are GitHub's own, ID+login@users.noreply.github.com and
 // login@users.noreply.github.com (GitHub documentation, "Setting your commit
 // email address").
-func AuthorsOf(listed, all []Commit) Authors {
-	f := finder{accounts: map[string]Signature{}, logins: map[string]string{}, ids: map[int64]bool{}}
+//
+// A Co-authored-by line adds a person who is known. One who is not adds nobody:
+// anybody can type such a line, and many tools do, so its absence proves nothing
+// either. isTool tells addresses, in lower case, that are no person's.
+func AuthorsOf(listed, all []Commit, isTool func(email string) bool) Authors {
+	f := finder{accounts: map[string]Signature{}, logins: map[string]string{}, ids: map[int64]bool{}, isTool: isTool}
 	seen := map[string]bool{}
 	for _, c := range listed {
 		f.learn(c.Author)
@@ -43,6 +47,7 @@ type finder struct {
 	logins       map[string]string    // by lower-case login
 	ids          map[int64]bool
 	unattributed int
+	isTool       func(email string) bool
 }
 
 func (f *finder) learn(s Signature) {
@@ -57,7 +62,7 @@ func (f *finder) add(c Commit) {
 		known = f.person(c.Committer) && known
 	}
 	for _, email := range coAuthors(c.Message) {
-		known = f.person(Signature{Email: email}) && known
+		f.person(Signature{Email: email})
 	}
 	if !known {
 		f.unattributed++
@@ -79,7 +84,7 @@ func (f *finder) person(s Signature) bool {
 			known, ok = noreply(email)
 		}
 		if !ok {
-			return false
+			return email != "" && f.isTool != nil && f.isTool(email)
 		}
 		s = known
 	}

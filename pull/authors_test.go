@@ -38,21 +38,23 @@ func TestT19WhoMadeThePullRequest(t *testing.T) {
 		{"a co-author with GitHub's numbered address", []Commit{commit("1", by("ada"), by("ada"), "x\n\nco-authored-by: Eve <77+Eve@users.noreply.github.com>\r\n")}, nil, "ada eve", 0},
 		{"a co-author on an Enterprise Server", []Commit{commit("1", by("ada"), by("ada"), "x\n\nCo-authored-by: Eve <eve@users.noreply.git.acme.example>")}, nil, "ada eve", 0},
 		{"an App as co-author", []Commit{commit("1", by("ada"), by("ada"), "x\n\nCo-authored-by: r <9+renovate[bot]@users.noreply.github.com>")}, nil, "ada renovate[bot]", 0},
-		{"a co-author whom nobody knows", []Commit{commit("1", by("ada"), by("ada"), "x\n\nCo-authored-by: Eve <eve@evil.example>")}, nil, "ada", 1},
-		{"a co-author without an address", []Commit{commit("1", by("ada"), by("ada"), "x\n\nCo-authored-by: Eve")}, nil, "ada", 1},
+		{"a co-author whom nobody knows", []Commit{commit("1", by("ada"), by("ada"), "x\n\nCo-authored-by: Eve <eve@evil.example>")}, nil, "ada", 0},
+		{"a co-author without an address", []Commit{commit("1", by("ada"), by("ada"), "x\n\nCo-authored-by: Eve")}, nil, "ada", 0},
 		{"a co-author in the middle of the message", []Commit{commit("1", by("ada"), by("ada"), "x\n\n  Co-Authored-By : Eve <eve@users.noreply.github.com>\n\nmore")}, nil, "ada eve", 0},
 		{"words about co-authors are none", []Commit{commit("1", by("ada"), by("ada"), "say who co-authored-by: means <a@b.c>")}, nil, "ada", 0},
-		{"an address that only looks like GitHub's", []Commit{commit("1", by("ada"), by("ada"), "x\n\nCo-authored-by: E <eve@users.noreply.github.com.>, <eve@notusers.noreply.github.com>")}, nil, "ada eve", 1},
+		{"an address that only looks like GitHub's", []Commit{commit("1", by("ada"), by("ada"), "x\n\nCo-authored-by: E <eve@users.noreply.github.com.>, <eve@notusers.noreply.github.com>")}, nil, "ada eve", 0},
 		{"commits that only git knows, by a known address", []Commit{commit("1", by("ada"), by("ada"), "x")},
 			[]Commit{commit("1", stranger("ada@example.com"), stranger("ada@example.com"), "x"), commit("2", stranger("ADA@example.com"), stranger("eve@users.noreply.github.com"), "x")}, "ada eve", 0},
 		{"commits that only git knows, by strangers", []Commit{commit("1", by("ada"), by("ada"), "x")},
 			[]Commit{commit("2", stranger("x@y.z"), stranger("x@y.z"), "x"), commit("3", stranger("x@y.z"), stranger("x@y.z"), "x")}, "ada", 2},
 		{"an empty address is nobody's", []Commit{commit("1", Signature{Login: "ada"}, by("ada"), "x"), commit("2", stranger(""), by("ada"), "x")}, nil, "ada", 1},
+		{"a tool that the server lists", []Commit{commit("1", by("ada"), stranger("Bot@Tool.example"), "x"), commit("2", stranger("bot@tool.example"), by("ada"), "x")}, nil, "ada", 0},
+		{"an address that only ends like a tool's", []Commit{commit("1", by("ada"), stranger("a-bot@tool.example"), "x")}, nil, "ada", 1},
 		{"no commits", nil, nil, "", 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := AuthorsOf(tt.listed, tt.all)
+			got := AuthorsOf(tt.listed, tt.all, func(email string) bool { return email == "bot@tool.example" })
 			if logins := strings.Join(got.Logins, " "); logins != tt.logins || got.Unattributed != tt.unattributed {
 				t.Errorf("%q and %d unattributed, want %q and %d", logins, got.Unattributed, tt.logins, tt.unattributed)
 			}
@@ -61,7 +63,7 @@ func TestT19WhoMadeThePullRequest(t *testing.T) {
 }
 
 func TestT19AnAccountIsKnownByItsIDAfterARename(t *testing.T) {
-	got := AuthorsOf([]Commit{{SHA: "1", Author: by("ada"), Committer: by("ada"), Message: "Co-authored-by: x <77+old-name@users.noreply.github.com>"}}, nil)
+	got := AuthorsOf([]Commit{{SHA: "1", Author: by("ada"), Committer: by("ada"), Message: "Co-authored-by: x <77+old-name@users.noreply.github.com>"}}, nil, nil)
 	if diff := cmp.Diff(Authors{Logins: []string{"ada", "old-name"}, IDs: []int64{3, 77}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -109,5 +111,37 @@ func TestCommitsOfGitAreAllThatTheHeadHasAndTheBaseLacks(t *testing.T) {
 	}
 	if _, err := m.Commits(t.Context(), strings.Repeat("d", 40), head); err == nil {
 		t.Error("a base that is not there passed for an empty one")
+	}
+}
+
+// Whoever presses "Update branch" has written nothing; whoever changes something on the way has.
+func TestT19MergesOfTheBaseAreNobodysWork(t *testing.T) {
+	u := newUpstream(t)
+	root := u.commit("main", nil, entry{path: "a", content: "1\n2\n3\n"}, entry{path: "b", content: "b"})
+	topic := u.commit("topic", []string{root}, entry{path: "a", content: "1\n2\n3\n4\n"})
+	base := u.commit("main", []string{root}, entry{path: "b", content: "bb"})
+	other := u.commit("other", []string{root}, entry{path: "c", content: "c"})
+	clean := u.commit("clean", []string{topic, base}, entry{path: "b", content: "bb"})
+	more := u.commit("more", []string{topic, base}, entry{path: "b", content: "bb"}, entry{path: "a", content: "evil"})
+	ours := u.commit("ours", []string{topic, base})
+	foreign := u.commit("foreign", []string{topic, other}, entry{path: "c", content: "c"})
+	m := fetched(t, u, clean, more, ours, foreign, base)
+	for name, tt := range map[string]struct {
+		head  string
+		clean bool
+	}{
+		"a clean merge": {clean, true}, "a merge with a change": {more, false}, "a merge that keeps the old": {ours, false}, "a merge of another branch": {foreign, false},
+	} {
+		all, err := m.Commits(t.Context(), base, tt.head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		merges, err := m.BaseMerges(t.Context(), all)
+		if err != nil || merges[tt.head] != tt.clean || len(merges) > 1 {
+			t.Errorf("%s: %v, %v", name, merges, err)
+		}
+		if got := len(WithoutBaseMerges(all, merges)); got != len(all)-len(merges) {
+			t.Errorf("%s: %d commits are left of %d", name, got, len(all))
+		}
 	}
 }

@@ -26,6 +26,7 @@ func TestCodeOwnersOfADirectory(t *testing.T) {
 		"/only/*      @direct",
 		"**/secret    @acme/security",
 		"/spaced\\ out/ @space",
+		"/mail/       rui@acme.digital o'rui@example.com @rui",
 	}, "\r\n")
 	owners, err := ownersOf(t, entry{path: ".github/CODEOWNERS", content: text})
 	if err != nil {
@@ -45,6 +46,7 @@ func TestCodeOwnersOfADirectory(t *testing.T) {
 		"only/below":       "@acme/terraform",
 		"nested/live/prod": "@acme/terraform",
 		"spaced out":       "@space",
+		"mail":             "somebody@example.com somebody@example.com @rui",
 	} {
 		got, err := owners.Of(dir)
 		if joined := strings.Join(got, " "); err != nil || joined != want {

@@ -131,15 +131,22 @@ func (m *Mirror) Conflicts(ctx context.Context, base, head string) (bool, error)
 	if err := checkSHA(base, head); err != nil {
 		return false, fmt.Errorf("trying a merge: %w", err)
 	}
-	printed, err := output(ctx, git(ctx, m.dir, "merge-tree", "--write-tree", "--no-messages", "--name-only", base, head))
+	_, conflicts, err := m.mergeTree(ctx, base, head)
+	return conflicts, err
+}
+
+// mergeTree merges theirs into ours, and returns the tree that comes out when there
+// are no conflicts.
+func (m *Mirror) mergeTree(ctx context.Context, ours, theirs string) (tree string, conflicts bool, err error) {
+	printed, err := output(ctx, git(ctx, m.dir, "merge-tree", "--write-tree", "--no-messages", "--name-only", ours, theirs))
 	var exit *exec.ExitError
-	tree, _, _ := strings.Cut(printed, "\n")
+	tree, _, _ = strings.Cut(printed, "\n")
 	// 1 is for conflicts (git-merge-tree(1), "EXIT STATUS"), but also for a commit that is not there.
 	if errors.As(err, &exit) && exit.ExitCode() == 1 && checkSHA(tree) == nil {
-		return true, nil
+		return "", true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("trying to merge %s into %s: %w", head, base, err)
+		return "", false, fmt.Errorf("trying to merge %s into %s: %w", theirs, ours, err)
 	}
-	return false, nil
+	return tree, false, nil
 }

@@ -142,6 +142,8 @@ func withoutLocks(p picked) string {
 
 func checkTitle(p picked, groups []group) string {
 	switch {
+	case p.run.ConfigMistakes > 0 && !p.active():
+		return "lockkeeper.yml has " + many(p.run.ConfigMistakes, "mistake")
 	case len(p.standings) == 0:
 		return idleTitle(p.run)
 	case p.active():
@@ -203,7 +205,7 @@ func conclusion(p picked) string {
 	switch {
 	case p.run.State == run.StateRefused:
 		return "action_required"
-	case p.count(run.JobFailed) > 0, p.run.State == run.StateFailed && len(p.standings) == 0:
+	case p.run.ConfigMistakes > 0, p.count(run.JobFailed) > 0, p.run.State == run.StateFailed && len(p.standings) == 0:
 		return "failure"
 	case outcomesPlain(p) != "", p.run.State == run.StateCancelled, p.run.State == run.StateSuperseded:
 		return "cancelled"

@@ -36,7 +36,12 @@ func TestCheckRun(t *testing.T) {
 	queued.job("app-dev", "dev", run.JobQueued)
 	queued.run.State = run.StateRunning
 
+	mistaken := newFixture("rc").planned("network-prod", "prod", changes(queue))
+	mistaken.run.ConfigMistakes = 2
+	mistaken.run.Notes = []string{"`lockkeeper.yml` of this pull request has 2 mistakes, the first on line 4: `projects[0].dri is not a key`. Correct it before the merge: nothing would be planned after it."}
+
 	for name, v := range map[string]CheckView{
+		"config":     checkView(mistaken),
 		"planned":    checkView(newFixture("ro").planned("network-prod", "prod", changes(database, balancer, service, queue))),
 		"no_op":      checkView(newFixture("ro").planned("network-prod", "prod", noChange)),
 		"failed":     checkView(failed),

@@ -115,8 +115,9 @@ type Run struct {
 	Notes   []string `json:"notes,omitempty"` // Markdown sentences for the report that are no failure, such as "the config changes with the merge"
 	Jobs    []Job    `json:"jobs,omitempty"`
 
-	Unchanged []string `json:"unchanged,omitempty"` // of an apply: projects whose plans change nothing, which counts as applied
-	Untouched []string `json:"untouched,omitempty"` // of a plan: projects that were named and that the pull request does not change
+	Unchanged      []string `json:"unchanged,omitempty"`       // of an apply: projects whose plans change nothing, which counts as applied
+	Untouched      []string `json:"untouched,omitempty"`       // of a plan: projects that were named and that the pull request does not change
+	ConfigMistakes int      `json:"config_mistakes,omitempty"` // of a plan: in the lockkeeper.yml that the pull request brings
 	// Unrefreshed are, of a plan, the projects whose environment takes a plan with
 	// -refresh=false for a whole one.
 	Unrefreshed []string `json:"unrefreshed,omitempty"`

@@ -56,7 +56,7 @@ type Artifacts interface {
 
 // patience is how long the suite waits for something that has to happen, and of
 // many things for the next one.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Source stores files as a source archive. "-> x" is a symbolic link to x.
 func Source(t testing.TB, a Artifacts, files map[string]string) run.Artifact {

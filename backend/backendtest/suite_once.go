@@ -133,6 +133,6 @@ func lastWords(t *testing.T, h Harness) {
 	r := inbox.Finished(t, doc.JobID)
 	out, err := h.Artifacts.ReadAll(t.Context(), r.Artifacts[run.ArtifactOutput], 1<<20)
 	if err != nil || !strings.Contains(string(out), "resource: Creating...") || !strings.Contains(r.Problem.Detail, "resource: Creating...") {
-		t.Errorf("%v, detail %q, output:\n%s", err, r.Problem.Detail, out)
+		t.Errorf("%v, problem %+v, output:\n%s", err, *r.Problem, out)
 	}
 }

@@ -121,7 +121,7 @@ func TestJobIDsAreNoPaths(t *testing.T) {
 			t.Errorf("took %q", id)
 		}
 	}
-	if left := names(t, f.options.Dir); !slices.Equal(left, []string{".sources", ".views"}) {
+	if left := names(t, f.options.Dir); !slices.Equal(left, []string{".cgroup", ".sources", ".views"}) {
 		t.Errorf("made %q", left)
 	}
 }

@@ -26,7 +26,8 @@ type Config struct {
 	DataDir            string                 `yaml:"data_dir"`
 	GitHub             GitHub                 `yaml:"github"`
 	Repositories       []Repository           `yaml:"repositories"`
-	Branches           []string               `yaml:"branches"` // that may be a base; empty: the default branch alone
+	Branches           []string               `yaml:"branches"`       // that may be a base; empty: the default branch alone
+	ToolAddresses      []string               `yaml:"tool_addresses"` // of commits, that are no person's: an address, or *@domain
 	Store              string                 `yaml:"store"`
 	Artifacts          string                 `yaml:"artifacts"`
 	EncryptionKeyFile  string                 `yaml:"encryption_key_file"`

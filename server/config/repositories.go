@@ -86,6 +86,9 @@ var isRepository = atMost(140, `^[A-Za-z0-9][A-Za-z0-9-]*/(?:\*|[A-Za-z0-9._-]+)
 
 func (v *validator) repositories(c *Config) {
 	v.branches("branches", c.Branches)
+	for i, address := range c.ToolAddresses {
+		v.check(isToolAddress(address), indexed("tool_addresses", i), "must be an e-mail address, or *@ and a domain")
+	}
 	seen := map[string]bool{}
 	for i, r := range c.Repositories {
 		at := indexed("repositories", i)
@@ -102,6 +105,16 @@ func (v *validator) repositories(c *Config) {
 			v.check(isRepository(name), indexed(at+".submodules", j), "must be owner/name or owner/*")
 		}
 	}
+}
+
+var isToolAddress = atMost(254, `^(?:\*|[^\s@*<>]+)@[A-Za-z0-9][A-Za-z0-9.-]*$`)
+
+// IsTool reports whether a commit's address is no person's.
+func (c Config) IsTool(email string) bool {
+	_, domain, _ := strings.Cut(email, "@")
+	return slices.ContainsFunc(c.ToolAddresses, func(a string) bool {
+		return strings.EqualFold(a, email) || strings.EqualFold(a, "*@"+domain) && strings.Count(email, "@") == 1
+	})
 }
 
 // branches checks names and patterns. An empty list could be read as none and
