@@ -182,7 +182,11 @@ func (p *Preparer) authorsOf(ctx context.Context, mirror *pull.Mirror, rd *readi
 	if err != nil {
 		return pull.Authors{}, err
 	}
-	return pull.AuthorsOf(pull.WithoutBaseMerges(rd.commits, merges), pull.WithoutBaseMerges(all, merges), p.IsTool), nil
+	authors := pull.AuthorsOf(pull.WithoutBaseMerges(rd.commits, merges), pull.WithoutBaseMerges(all, merges), p.IsTool)
+	if len(all) > 0 && len(authors.Logins) == 0 && authors.Unattributed == 0 {
+		authors.Logins = []string{rd.pull.Author} // tools wrote it all; nobody at all would mean that nobody knows
+	}
+	return authors, nil
 }
 
 func (c *considered) any(is func(policy.Rules) bool) bool {

@@ -491,6 +491,23 @@ func TestT19WhoUpdatesTheBranchMayApprove(t *testing.T) {
 	w.allowed(p, err, "other")
 }
 
+// A pull request of which a tool wrote everything can be approved, where the server lists the tool.
+func TestWhatAToolWroteCanBeApproved(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", approvals(1))
+	_, err := w.github.As("ana").PushSigned(repository, "topic", "change", double.Signed{Author: "bot@tool.example"}, change("other/main.tf"))
+	w.check(err)
+	n, err := w.github.As("ana").OpenPull(repository, "topic", "main", "change", "", false)
+	w.check(err)
+	w.plan(n, nil)
+	w.review("rui", n, "APPROVE")
+	p, err := w.apply(n)
+	w.refused(p, err, "approvals", "account is not known")
+	w.preparer.IsTool = func(email string) bool { return email == "bot@tool.example" }
+	p, err = w.apply(n)
+	w.allowed(p, err, "other")
+}
+
 // GitHub then says that the user ghost opened it. What that person wrote and pushed has no account any more; here somebody else did both.
 func TestAPullRequestOutlivesItsAuthor(t *testing.T) {
 	w := newGateWorld(t, twoProjects())

@@ -126,10 +126,11 @@ func (f *found) afterMerge(ctx context.Context, now project.Config) error {
 }
 
 // correction tells a pull request that corrects a lockkeeper.yml whose mistakes keep
-// everything from being planned, and changes nothing beside it but documents: its
-// checks must not wait for a plan that nobody can make.
+// everything from being planned, and changes nothing else: its checks must not wait
+// for a plan that nobody can make. Whatever lies beside it, documents too, Terraform
+// may read, and which project does is what the author's own file would say.
 func (f *found) correction(ctx context.Context, changed []string) (bool, error) {
-	if !project.ConfigChanged(changed) || slices.ContainsFunc(changed, func(name string) bool { return name != project.ConfigFile && !project.IsDocument(name) }) {
+	if !slices.Equal(changed, []string{project.ConfigFile}) {
 		return false, nil
 	}
 	next, err := project.Load(ctx, f.tree, f.graph, project.LoadOptions{})

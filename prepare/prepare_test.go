@@ -287,7 +287,8 @@ func TestTheConfigIsJudgedWhereItChanges(t *testing.T) {
 	}{
 		"a mistake":                               {base: good, head: bad, beside: "README.md", mistakes: 1},
 		"a mistake and a change":                  {base: good, head: bad, beside: "a/main.tf", mistakes: 1},
-		"a correction":                            {base: bad, head: good, beside: "README.md"},
+		"a correction":                            {base: bad, head: good},
+		"a correction and a document":             {base: bad, head: good, beside: "README.md", refused: true}, // which Terraform may read
 		"a correction of one mistake by another":  {base: bad, head: bad + "#\n", beside: "README.md", refused: true},
 		"a correction and a change of a project":  {base: bad, head: good, beside: "a/main.tf", refused: true},
 		"a change while the base has mistakes":    {base: bad, head: bad, beside: "a/main.tf", refused: true},
@@ -296,7 +297,11 @@ func TestTheConfigIsJudgedWhereItChanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, double.Files{"lockkeeper.yml": tt.base, "a/main.tf": root})
-			n, _ := f.open(double.Files{"lockkeeper.yml": tt.head, tt.beside: root + "#\n"})
+			change := double.Files{"lockkeeper.yml": tt.head}
+			if tt.beside != "" {
+				change[tt.beside] = root + "#\n"
+			}
+			n, _ := f.open(change)
 			p, err := f.prepare(n)
 			var problem *run.Problem
 			if refused := errors.As(err, &problem) && problem.Code == "config"; refused != tt.refused || !refused && err != nil {

@@ -164,7 +164,7 @@ func (w *watch) below(name string) []string {
 // walk goes up from a name of a changed path. whole says that it stands for all that lies below.
 func (w *watch) walk(name, changed string, whole bool) {
 	nested, own := false, w.own
-	if IsDocument(name) && !whole {
+	if isDocument(name) && !whole {
 		own = w.read
 	}
 	for at := name; at != "/"; at = path.Dir(at) {

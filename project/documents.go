@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// IsDocument tells that a file is for people: a change of it changes no plan unless code reads it.
-func IsDocument(name string) bool {
+// isDocument tells that a file is for people: a change of it changes no plan unless code reads it.
+func isDocument(name string) bool {
 	base := path.Base(name)
 	switch strings.ToLower(path.Ext(base)) {
 	case ".md", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp":

@@ -60,7 +60,7 @@ func (f foreign) tool(changed string, alone bool) string {
 	if strings.HasSuffix(strings.TrimSuffix(changed, ".json"), ".tofu") && !f.tofuPlans(path.Dir(changed)) {
 		return "OpenTofu"
 	}
-	if IsDocument(changed) || !alone && !isUnitsHCL(changed) {
+	if isDocument(changed) || !alone && !isUnitsHCL(changed) {
 		return ""
 	}
 	for dir := path.Dir(changed); ; dir = path.Dir(dir) {
