@@ -28,17 +28,9 @@ func (b *bencher) flood(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	var loud []int
-	for i := range pulls {
-		branch := fmt.Sprint("b", i)
-		if _, err := w.github.As(person).Push(repository, branch, "change", projects(1, branch)); err != nil {
-			return nil, err
-		}
-		n, err := w.github.As(person).OpenPull(repository, branch, "main", "change", "", false)
-		if err != nil {
-			return nil, err
-		}
-		loud = append(loud, n)
+	loud, err := w.loud(pulls)
+	if err != nil {
+		return nil, err
 	}
 	for p := range people {
 		if err := w.github.SetPermission(repository, fmt.Sprint("p", p), "write"); err != nil {
@@ -77,6 +69,22 @@ func (b *bencher) flood(ctx context.Context) ([]row, error) {
 		// A thousand at once, beside the double and forty plans: GitHub ends a delivery after 10 s, and a tenth of that is never near it.
 		measured("POST to 200 under that load, p99", ms(answers[len(answers)*99/100]), "ms", 1000, fmt.Sprintf("median %.1f ms of %d", median(answers), len(answers))),
 	}, nil
+}
+
+// loud opens pull requests that each change the one project.
+func (w *world) loud(pulls int) (numbers []int, err error) {
+	for i := range pulls {
+		branch := fmt.Sprint("b", i)
+		if _, err := w.github.As(person).Push(repository, branch, "change", projects(1, branch)); err != nil {
+			return nil, err
+		}
+		n, err := w.github.As(person).OpenPull(repository, branch, "main", "change", "", false)
+		if err != nil {
+			return nil, err
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, nil
 }
 
 // answers is how long each delivery after the first few was on its way, shortest
