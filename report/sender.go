@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -153,16 +154,19 @@ func (s *Sender) untilNextPause() time.Duration {
 // dispatch gives lanes that have something due, and are not at work, to a
 // goroutine each: as many as may be at work, and fairly which.
 func (s *Sender) dispatch(ctx context.Context, lanes *sync.WaitGroup) error {
+	busy := s.atWork() // before the list is read: what they send now may be in it
 	due, err := s.Store.DueNotices(ctx, s.Now(), listedAtOnce)
 	if err != nil {
 		return fmt.Errorf("listing due notices: %w", err)
 	}
 	order, byLane := inLanes(s.mayGo(due))
+	order = slices.DeleteFunc(order, func(lane string) bool { return busy[lane] })
 	for {
 		lane, ok := s.enter(order, byLane)
 		if !ok {
 			return nil
 		}
+		order = slices.DeleteFunc(order, func(l string) bool { return l == lane })
 		lanes.Go(func() {
 			s.work(ctx, lane, byLane[lane])
 			s.leave(lane, byLane[lane][0])
@@ -181,6 +185,13 @@ func (s *Sender) mayGo(due []run.Notice) []run.Notice {
 
 func version(n run.Notice) string { return fmt.Sprintf("notice/%d/%d", n.ID, n.Version) }
 
+// atWork are the lanes that somebody works on.
+func (s *Sender) atWork() map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.busy)
+}
+
 // enter takes the lane whose turn it is.
 func (s *Sender) enter(order []string, byLane map[string][]run.Notice) (lane string, ok bool) {
 	s.mu.Lock()
@@ -189,7 +200,7 @@ func (s *Sender) enter(order []string, byLane map[string][]run.Notice) (lane str
 		var free []string
 		var keys []fair.Key
 		for _, lane := range order {
-			if n := byLane[lane][0]; !s.busy[lane] && s.slotsOf(n) == slots && !s.pause[lane].After(s.Now()) {
+			if n := byLane[lane][0]; s.slotsOf(n) == slots && !s.pause[lane].After(s.Now()) {
 				free, keys = append(free, lane), append(keys, whose(n))
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -355,5 +356,44 @@ func waitFor(t *testing.T, done func() bool) {
 			t.Fatal("the condition did not come true in 10 seconds")
 		}
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// slowList is a store whose list is older than it seems: what is sent when it is
+// read has been sent before the list is there.
+type slowList struct {
+	*memStore
+	meanwhile func()
+}
+
+func (s slowList) DueNotices(ctx context.Context, now time.Time, limit int) ([]run.Notice, error) {
+	due, err := s.memStore.DueNotices(ctx, now, limit)
+	s.meanwhile()
+	return due, err
+}
+
+func TestANoticeThatIsSentWhileTheListIsReadIsSentOnce(t *testing.T) {
+	b := newBench(t)
+	var merges atomic.Int32
+	begun, goOn := make(chan struct{}, 9), make(chan struct{})
+	b.sender.Merge = func(context.Context, run.Notice) error {
+		merges.Add(1)
+		begun <- struct{}{}
+		<-goOn
+		return nil
+	}
+	b.store.put(run.MergePull(b.planned(1)))
+	var first, second sync.WaitGroup
+	if err := b.sender.dispatch(t.Context(), &first); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	b.sender.Store = slowList{b.store, func() { close(goOn); first.Wait() }}
+	if err := b.sender.dispatch(t.Context(), &second); err != nil {
+		t.Fatal(err)
+	}
+	second.Wait()
+	if n := merges.Load(); n != 1 {
+		t.Errorf("sent %d times, want once", n)
 	}
 }

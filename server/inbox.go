@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -115,16 +117,19 @@ func (in *Inbox) Run(ctx context.Context) error {
 // as many as may be at once: those of one subject in their order, subjects side
 // by side, and fairly whose turn it is.
 func (in *Inbox) round(ctx context.Context, handlers *sync.WaitGroup) error {
+	busy := in.atWork() // before the list is read: what they act on now may be in it
 	due, err := in.Store.PendingDeliveries(ctx, in.Now(), inboxBatch)
 	if err != nil {
 		return err
 	}
-	groups := bySubject(due)
+	groups := slices.DeleteFunc(bySubject(due), func(g []run.Delivery) bool { return busy[g[0].Subject] })
 	for {
-		group, ok := in.claim(groups)
-		if !ok {
+		i := in.claim(groups)
+		if i < 0 {
 			return nil // the end of some work wakes us
 		}
+		group := groups[i]
+		groups = slices.Delete(groups, i, i+1)
 		handlers.Go(func() {
 			for _, d := range group[:min(len(group), inboxTurn)] {
 				in.act(ctx, d)
@@ -151,24 +156,27 @@ func bySubject(due []run.Delivery) [][]run.Delivery {
 	return out
 }
 
-// claim takes the subject whose turn it is out of those that nobody works on.
-func (in *Inbox) claim(groups [][]run.Delivery) (group []run.Delivery, ok bool) {
+// atWork are the subjects that somebody works on.
+func (in *Inbox) atWork() map[string]bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	var keys []fair.Key
-	var free [][]run.Delivery
-	for _, g := range groups {
-		if !in.busy[g[0].Subject] {
-			keys, free = append(keys, g[0].Whose.Key()), append(free, g)
-		}
+	return maps.Clone(in.busy)
+}
+
+// claim takes the group whose turn it is; -1 is none.
+func (in *Inbox) claim(groups [][]run.Delivery) int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	keys := make([]fair.Key, len(groups))
+	for i, g := range groups {
+		keys[i] = g[0].Whose.Key()
 	}
 	i := in.shares.Next(keys)
-	if i < 0 {
-		return nil, false
+	if i >= 0 {
+		in.shares.Take(keys[i])
+		in.busy[groups[i][0].Subject] = true
 	}
-	in.shares.Take(keys[i])
-	in.busy[free[i][0].Subject] = true
-	return free[i], true
+	return i
 }
 
 // release ends the work on the subject of a delivery.
