@@ -105,7 +105,7 @@ func newPreparer(cfg config.Config, clients githubapp.ClientCreator, k kept) *pr
 	environments := prepare.Environments{Default: cfg.DefaultEnvironment, ByName: map[string]prepare.Environment{}}
 	for name, env := range cfg.Environments {
 		environments.ByName[name] = prepare.Environment{
-			Job: jobEnvironment(cfg.Engine, name, env), BackendConfig: env.BackendConfig,
+			Job: jobEnvironment(cfg.Engine, name, env), BackendConfig: env.BackendConfig, Variables: env.Inputs(),
 		}
 		rules[name] = policyRules(env.Policy)
 	}

@@ -50,13 +50,13 @@ func (p *Preparer) document(r run.Run, facts pull.Facts, graph *project.Graph, p
 	if proj.Tofu != "" {
 		terraform = "tofu " + proj.Tofu
 	}
-	settings := backendConfig(r.Repository, proj, env)
+	settings := p.settings(r.Repository, proj, env)
 	return run.JobDocument{
 		Command: r.Kind, Repository: r.Repository.FullName(), RepositoryID: facts.RepositoryID,
 		Commit: facts.HeadSHA, BaseCommit: facts.BaseSHA, PullRequest: r.PullRequest, Actor: r.Actor,
 		Project: run.JobProject{
 			Name: proj.Name, Dir: proj.Dir, Workspace: proj.Workspace, Terraform: terraform,
-			VarFiles: proj.VarFiles, BackendConfig: settings, FromModule: proj.FromModule, After: proj.After,
+			VarFiles: proj.VarFiles, BackendConfig: settings.Backend, FromModule: proj.FromModule, After: proj.After,
 			State: graph.State(proj, settings), AfterMerge: proj.Apply == project.AfterMerge,
 		},
 		Environment: env.Job, Flags: r.Flags, Limits: p.Limits,
@@ -77,6 +77,24 @@ func (p *Preparer) environment(proj project.Project) (Environment, error) {
 			run.Quote(proj.Name), run.Quote(name))}
 	}
 	return env, nil
+}
+
+// settings is what the server's config says about a project.
+func (p *Preparer) settings(repo run.Repository, proj project.Project, env Environment) project.Settings {
+	return project.Settings{
+		Backend: backendConfig(repo, proj, env), Tofu: proj.Tofu != "" || p.Tofu && proj.Terraform == "", Variables: env.Variables,
+	}
+}
+
+// settingsOf is the same for a project whose environment may be unknown, which is said when it is its turn.
+func (p *Preparer) settingsOf(repo run.Repository) func(project.Project) project.Settings {
+	return func(proj project.Project) project.Settings {
+		env, err := p.environment(proj)
+		if err != nil {
+			return project.OwnSettings(proj)
+		}
+		return p.settings(repo, proj, env)
+	}
 }
 
 // backendConfig merges the project's settings with the server's, which win:

@@ -11,8 +11,8 @@ import (
 
 // keeping says by the commit whether the state of a project outlives its jobs.
 func (p *Preparer) keeping(graph *project.Graph, proj project.Project, doc run.JobDocument) policy.Keeping {
-	tofu := proj.Tofu != "" || p.Tofu && proj.Terraform == ""
-	switch k, _ := graph.Keeping(proj, doc.Project.BackendConfig, tofu); k {
+	settings := project.Settings{Backend: doc.Project.BackendConfig, Tofu: proj.Tofu != "" || p.Tofu && proj.Terraform == ""}
+	switch k, _ := graph.Keeping(proj, settings); k {
 	case project.Kept:
 		return policy.StateKept
 	case project.KeptInFile:

@@ -36,16 +36,16 @@ func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg proje
 		}
 		f.notes = append(f.notes, "Left out by `lockkeeper.yml`: "+run.Quote(left.Message)+".")
 	}
-	f.unfollowed()
+	f.unfollowed(p.settingsOf(r.Repository))
 	f.shared(p, r, cfg)
 	return nil
 }
 
 // unfollowed notes once what the graph cannot follow.
-func (f *found) unfollowed() {
+func (f *found) unfollowed(settings func(project.Project) project.Settings) {
 	var places []string
 	for _, p := range f.projects {
-		for _, at := range f.graph.Unfollowed(p) {
+		for _, at := range f.graph.Unfollowed(p, settings(p)) {
 			place := fmt.Sprintf("%s:%d", at.File, at.Line)
 			if !slices.Contains(places, place) {
 				places = append(places, place)
@@ -63,18 +63,11 @@ func (f *found) shared(p *Preparer, r run.Run, cfg project.Config) {
 	if len(f.projects) == 0 {
 		return
 	}
-	settings := func(proj project.Project) map[string]string {
-		env, err := p.environment(proj)
-		if err != nil {
-			return proj.BackendConfig // said when it is its turn
-		}
-		return backendConfig(r.Repository, proj, env)
-	}
 	ours := make(map[string]bool, len(f.projects))
 	for _, x := range f.projects {
 		ours[x.Name] = true
 	}
-	groups := slices.DeleteFunc(f.graph.Shared(cfg.Projects, settings), func(group []project.Project) bool {
+	groups := slices.DeleteFunc(f.graph.Shared(cfg.Projects, p.settingsOf(r.Repository)), func(group []project.Project) bool {
 		return !slices.ContainsFunc(group, func(x project.Project) bool { return ours[x.Name] })
 	})
 	const cure = "Name workspaces in `lockkeeper.yml`, or give each a key of its own."

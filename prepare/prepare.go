@@ -91,6 +91,8 @@ type Environment struct {
 	// project's own. In values {owner}, {repo}, {project}, {dir} and {workspace}
 	// are replaced; a slash inside of a replacement stays a slash.
 	BackendConfig map[string]string
+	// Variables are the names of Terraform's variables that jobs get a value of.
+	Variables []string
 }
 
 // Prepare reads what a run needs. Its errors are those that run.Worker

@@ -32,8 +32,9 @@ func (p *Preparer) sources(ctx context.Context, r run.Run, f found, projects []p
 	if p.Reach != nil && p.Reach(r.Repository.FullName()) {
 		g, ctx := errgroup.WithContext(ctx)
 		g.SetLimit(4) // each is a git process
+		settings := p.settingsOf(r.Repository)
 		for i, proj := range projects {
-			if unfollowed := f.graph.Unfollowed(proj); len(unfollowed) > 0 {
+			if unfollowed := f.graph.Unfollowed(proj, settings(proj)); len(unfollowed) > 0 {
 				failed[i] = notFollowed(proj, unfollowed)
 				continue
 			}

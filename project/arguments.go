@@ -1,8 +1,10 @@
 package project
 
 import (
+	"cmp"
 	"encoding/json"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -28,13 +30,26 @@ func (c *collector) pathText(text string, dynamic bool, line int) {
 	c.add(thereRef, text, line)
 }
 
-// argument notes an argument of a module call; the module may take a path from its own directory.
-func (c *collector) argument(source, name string, expr hclsyntax.Expression, line int) {
-	if expr == nil || !isLocalSource(source) {
-		return
+// sortCalls puts calls in a fixed order.
+func (c *collector) sortCalls() {
+	for _, x := range c.Calls {
+		slices.Sort(x.Paths)
+		slices.Sort(x.Others)
 	}
-	if isPath(constantPath(expr)) {
-		c.Given = append(c.Given, given{path.Clean(source), name})
+	slices.SortFunc(c.Calls, func(a, b call) int {
+		return cmp.Or(strings.Compare(a.Module, b.Module), slices.Compare(a.Paths, b.Paths), slices.Compare(a.Others, b.Others))
+	})
+}
+
+// argument notes an argument of a call of a local module; the module may take a path from its own directory.
+func (c *collector) argument(call *call, name string, expr hclsyntax.Expression, line int) {
+	if expr == nil || !isPath(constantPath(expr)) {
+		call.Others = append(call.Others, name)
+	} else {
+		call.Paths = append(call.Paths, name)
+	}
+	if expr == nil {
+		return
 	}
 	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
 		t, ok := n.(*hclsyntax.TemplateExpr)
@@ -46,7 +61,7 @@ func (c *collector) argument(source, name string, expr hclsyntax.Expression, lin
 			if p.dynamic {
 				text = path.Dir(text + "x")
 			}
-			c.add(hereRef, path.Join(source, text), line)
+			c.add(hereRef, path.Join(call.Module, text), line)
 		}
 		return nil
 	})

@@ -92,12 +92,15 @@ func (c *collector) moduleCall(block *hclsyntax.Block) {
 		return
 	}
 	c.module(p.text, p.dynamic, source.SrcRange.Start.Line)
-	for name, attr := range block.Body.Attributes {
-		if name != "source" {
-			c.argument(p.text, name, attr.Expr, attr.SrcRange.Start.Line)
-		}
-	}
 	delete(block.Body.Attributes, "source") // is no argument; nobody looks at it again
+	if !isLocalSource(p.text) {
+		return
+	}
+	call := call{Module: path.Clean(p.text)}
+	for name, attr := range block.Body.Attributes {
+		c.argument(&call, name, attr.Expr, attr.SrcRange.Start.Line)
+	}
+	c.Calls = append(c.Calls, call)
 }
 
 // expressions notes the paths below node: arguments of the functions that read files, every template

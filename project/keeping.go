@@ -19,14 +19,13 @@ const (
 	InMemory       Keeping = "memory"     // lost, because the backend keeps nothing
 )
 
-// Keeping tells whether the state of p outlives a job, as far as the commit and settings (what terraform init gets as
-// -backend-config) tell; tofu says that OpenTofu runs it. Where it is lost, why is one sentence for people.
-func (g *Graph) Keeping(p Project, settings map[string]string, tofu bool) (k Keeping, why Problem) {
+// Keeping tells whether the state of p outlives a job, as far as the commit and s tell. Where it is lost, why is one sentence for people.
+func (g *Graph) Keeping(p Project, s Settings) (k Keeping, why Problem) {
 	n := g.nodes[p.Dir]
 	if n == nil || p.FromModule != "" {
 		return KeepingUnknown, Problem{}
 	}
-	sources := n.configuration(tofu)
+	sources := n.configuration(s.Tofu)
 	b, found := merged(sources)
 	if !found {
 		unclear := func(s source) bool { return s.Mistake != "" || len(s.Backends) > 0 }
@@ -45,7 +44,7 @@ func (g *Graph) Keeping(p Project, settings map[string]string, tofu bool) (k Kee
 		return Kept, Problem{}
 	}
 	key := localKey(p)
-	b = b.with(settings)
+	b = b.with(s.Backend)
 	switch {
 	case path.IsAbs(b.Values[key]):
 		return KeptInFile, Problem{}
@@ -67,17 +66,17 @@ func localKey(p Project) string {
 
 // stateFile is the file by an absolute path in which the local backend has the state of p; "" when it has none, or the commit
 // does not tell.
-func (g *Graph) stateFile(p Project, settings map[string]string) string {
+func (g *Graph) stateFile(p Project, s Settings) string {
 	n := g.nodes[p.Dir]
 	if n == nil || p.FromModule != "" {
 		return ""
 	}
-	b, ok := merged(n.configuration(p.Tofu != ""))
+	b, ok := merged(n.configuration(s.Tofu))
 	if !ok || b.Type != "local" {
 		return ""
 	}
 	key := localKey(p)
-	file := b.with(settings).Values[key]
+	file := b.with(s.Backend).Values[key]
 	switch {
 	case !path.IsAbs(file):
 		return ""

@@ -55,7 +55,7 @@ func TestLostStateIsSeenBefore(t *testing.T) {
 			if tt.project.Dir == "" {
 				tt.project.Dir = "a"
 			}
-			got, why := graphOf(t, newTree(tt.files)).Keeping(tt.project, tt.settings, tt.tofu)
+			got, why := graphOf(t, newTree(tt.files)).Keeping(tt.project, Settings{Backend: tt.settings, Tofu: tt.tofu})
 			at := ""
 			if why.Message != "" {
 				at = fmt.Sprintf("%s:%d", why.File, why.Line)

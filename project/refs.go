@@ -26,7 +26,7 @@ type facts struct {
 	Unknown  []unknownPath
 	Locals   map[string]ref // locals that are a path by themselves
 	Paths    []string       // names of variables that have such a path: as a default, or in a file of values
-	Given    []given        // names of variables that get such a path in a module call
+	Calls    []call         // of local modules, and what they pass
 	Link     string         // of a symbolic link, where it leads; all else is then empty
 	Skipped  bool           // nothing in it can be a reference, so it was not parsed
 	Line     int            // of the first mistake
@@ -58,10 +58,11 @@ type unknownPath struct {
 	Line       int
 }
 
-// given is a path that is passed to a local module.
-type given struct {
-	Module   string // as its source says, clean
-	Variable string
+// call is one call of a local module.
+type call struct {
+	Module string   // as its source says, clean
+	Paths  []string // names of variables that get a path that is followed
+	Others []string // names of variables that get something else
 }
 
 // maxTerraformBytes is the longest Terraform file that is searched for references.
@@ -91,9 +92,7 @@ func readFacts(name string, data []byte, all bool) facts {
 	slices.SortFunc(c.Unknown, func(a, b unknownPath) int {
 		return cmp.Or(a.Line-b.Line, strings.Compare(a.Call, b.Call), strings.Compare(a.Rest, b.Rest))
 	})
-	slices.SortFunc(c.Given, func(a, b given) int {
-		return cmp.Or(strings.Compare(a.Module, b.Module), strings.Compare(a.Variable, b.Variable))
-	})
+	c.sortCalls()
 	slices.Sort(c.Paths)
 	c.Refs = slices.CompactFunc(c.Refs, func(a, b ref) bool { return a.Kind == b.Kind && a.Path == b.Path })
 	return c.facts
@@ -179,12 +178,20 @@ func (c *collector) jsonBody(doc map[string]any) {
 		line := c.lineOf(source)
 		c.disk(name, source, line)
 		c.module(source, strings.Contains(source, "${"), line)
-		for variable, value := range body {
-			if text, ok := value.(string); ok && variable != "source" {
-				c.argument(source, variable, jsonExpression(text), c.lineOf(text))
-			}
-		}
 		delete(body, "source") // is no argument
+		if !isLocalSource(source) {
+			return
+		}
+		call := call{Module: path.Clean(source)}
+		for variable, value := range body {
+			var expr hclsyntax.Expression
+			text, ok := value.(string)
+			if ok {
+				expr = jsonExpression(text)
+			}
+			c.argument(&call, variable, expr, c.lineOf(text))
+		}
+		c.Calls = append(c.Calls, call)
 	})
 	eachBody(doc["terraform"], 0, c.jsonSettings)
 	c.Makes = c.Makes || doc["resource"] != nil || doc["data"] != nil || doc["module"] != nil

@@ -9,22 +9,21 @@ import (
 	"strings"
 )
 
-// State identifies where the state of a project is, as far as the commit and backendConfig (what terraform
-// init gets as -backend-config) tell: two projects with the same answer have one state, also in different
+// State identifies where the state of a project is, as far as the commit and s tell: two projects with the same answer have one state, also in different
 // repositories. The answer is short and holds none of the settings. It is "" when the state is a local file, when
 // something that matters is not written down as a constant or comes from somewhere else, and when the
 // files have mistakes.
-func (g *Graph) State(p Project, backendConfig map[string]string) string {
+func (g *Graph) State(p Project, s Settings) string {
 	n := g.nodes[p.Dir]
 	if n == nil || p.FromModule != "" {
 		return ""
 	}
-	b, ok := merged(n.configuration(p.Tofu != ""))
+	b, ok := merged(n.configuration(s.Tofu))
 	if !ok || b.Type == "local" {
 		return ""
 	}
 	if b.Type != "cloud" {
-		b = b.with(backendConfig)
+		b = b.with(s.Backend)
 	}
 	identity, ok := b.identity(p.Workspace)
 	if !ok {
@@ -177,16 +176,26 @@ func canonical(id map[string]string) bool {
 	}
 	switch id["type"] {
 	case "s3":
+		defaultPrefix(id)
 		if id["endpoints.s3"] == "" && id["endpoint"] != "" {
 			id["endpoints.s3"] = id["endpoint"]
 		}
 		delete(id, "endpoint")
+	case "oci":
+		defaultPrefix(id)
 	case "gcs":
 		id["prefix"] = strings.Trim(id["prefix"], "/")
 	case "remote", "cloud":
 		return canonicalCloud(id)
 	}
 	return true
+}
+
+// defaultPrefix leaves out what is so by default (Terraform language, backends "s3" and "oci", "workspace_key_prefix").
+func defaultPrefix(id map[string]string) {
+	if id["workspace_key_prefix"] == "env:" {
+		delete(id, "workspace_key_prefix")
+	}
 }
 
 // canonicalCloud: a workspace of HCP Terraform is the same one whether a cloud block or the remote backend names it, by its

@@ -12,7 +12,7 @@ func stateOf(t *testing.T, archive string, change func(*Project), backendConfig 
 	if change != nil {
 		change(&p)
 	}
-	return graphOf(t, txtarTree(archive)).State(p, backendConfig)
+	return graphOf(t, txtarTree(archive)).State(p, Settings{Backend: backendConfig, Tofu: p.Tofu != ""})
 }
 
 func backendBlock(kind, settings string) string {
@@ -67,6 +67,7 @@ func TestT32OneStateHasOneIdentity(t *testing.T) {
 			ask(backendBlock("remote", "organization = \"o\"\nworkspaces {\n  name = \"app-prod\"\n}")),
 			ask("\n-- a/main.tf.json --\n{\"terraform\": {\"cloud\": {\"organization\": \"o\", \"workspaces\": [{\"name\": \"app-prod\"}]}}}\n"),
 		},
+		"s3 workspaces":         {in(s3Block, "x"), in(backendBlock("s3", s3+`workspace_key_prefix = "env:"`), "x")},
 		"another organization":  {ask("\n-- a/main.tf --\nterraform {\n  cloud {\n    organization = \"o2\"\n    workspaces {\n      name = \"app-prod\"\n    }\n  }\n}\n")},
 		"a backend of tomorrow": {ask(backendBlock("newfangled\\n", `a = "b"`))},
 		"with another setting":  {ask(backendBlock("newfangled\\n", `a = "c"`))},
@@ -130,6 +131,10 @@ func TestOpenTofuReadsItsOwnFilesInsteadOfTheirTwins(t *testing.T) {
 	tofu := func(p *Project) { p.Tofu = "1.10.1" }
 	twin := "\n-- a/main.tofu --\nterraform {\n  backend \"s3\" {\n" + s3 + "\n  }\n}\n"
 	alone := stateOf(t, twin, tofu, nil)
+	// Where the server's default is OpenTofu, a project says nothing of it.
+	if byServer := graphOf(t, txtarTree(twin)).State(Project{Dir: "a", Workspace: DefaultWorkspace}, Settings{Tofu: true}); byServer != alone {
+		t.Errorf("planned by OpenTofu, because the server says so: %q, want %q", byServer, alone)
+	}
 	if both := stateOf(t, backendBlock("gcs", `bucket = "x"`)+twin, tofu, nil); both != alone || alone == "" {
 		t.Errorf("%q with a twin, %q alone", both, alone)
 	}
@@ -158,7 +163,7 @@ func TestTheIndexKeepsBackends(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := Project{Dir: "a", Workspace: DefaultWorkspace}
-	if a, b := before.State(p, nil), after.State(p, nil); a == "" || a != b {
+	if a, b := before.State(p, Settings{}), after.State(p, Settings{}); a == "" || a != b {
 		t.Errorf("%q before, %q after", a, b)
 	}
 }

@@ -10,8 +10,8 @@ import (
 
 // Unfollowed lists the places that p reaches where a file is read whose path cannot be followed: a change of that file touches
 // no project. A path that begins with a variable is followed where every call gives the variable one that begins with ./ or ../
-// or a directory such as path.module.
-func (g *Graph) Unfollowed(p Project) Problems {
+// or a directory such as path.module, and the server gives it none.
+func (g *Graph) Unfollowed(p Project, s Settings) Problems {
 	r := g.reach(p.Dir)
 	var out Problems
 	for _, dir := range r.modules {
@@ -20,7 +20,7 @@ func (g *Graph) Unfollowed(p Project) Problems {
 			continue
 		}
 		for _, u := range n.unknown {
-			if u.Var != "" && g.isGiven(p, r, n, u.Var) {
+			if u.Var != "" && g.isGiven(p, s, r, n, u.Var) {
 				continue
 			}
 			out = append(out, Problem{File: u.file, Line: u.Line, Message: fmt.Sprintf(
@@ -32,7 +32,7 @@ func (g *Graph) Unfollowed(p Project) Problems {
 }
 
 // isGiven tells that a variable of a module always has a path that is followed.
-func (g *Graph) isGiven(p Project, r reach, n *node, variable string) bool {
+func (g *Graph) isGiven(p Project, s Settings, r reach, n *node, variable string) bool {
 	byDefault := slices.ContainsFunc(n.sources, func(s source) bool { return slices.Contains(s.Paths, variable) })
 	if n.dir == p.Dir {
 		for _, name := range slices.Concat(g.auto[p.Dir], varFiles(p)) {
@@ -40,29 +40,34 @@ func (g *Graph) isGiven(p Project, r reach, n *node, variable string) bool {
 				return true
 			}
 		}
-		return byDefault
+		return byDefault && !slices.Contains(s.Variables, variable) // which wins over a default
 	}
 	for _, dir := range r.modules {
-		caller := g.nodes[dir]
-		if caller == nil || !slices.Contains(caller.modules, n.dir) {
-			continue
-		}
-		// Of several calls in one directory, one that passes another kind of path makes it unknown; that is seen where it is made.
-		gives := slices.ContainsFunc(caller.sources, func(s source) bool {
-			return slices.ContainsFunc(s.Given, func(x given) bool {
-				return x.Variable == variable && path.Join(caller.dir, x.Module) == n.dir
-			})
-		})
-		if !gives && !byDefault {
+		if caller := g.nodes[dir]; caller != nil && slices.Contains(caller.modules, n.dir) && !g.gives(caller, n.dir, variable, byDefault) {
 			return false
 		}
 	}
 	return true
 }
 
+// gives tells that each call of a module from one directory gives a variable a path that is followed, or none and its default is one.
+func (g *Graph) gives(caller *node, module, variable string, byDefault bool) bool {
+	for _, s := range caller.sources {
+		for _, c := range s.Calls {
+			if to, ok := g.links.real(path.Join(caller.dir, c.Module)); !ok || to != module {
+				continue
+			}
+			if !slices.Contains(c.Paths, variable) && (!byDefault || slices.Contains(c.Others, variable)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // Shared lists the projects of several directories that have one state, files by an absolute path among them, each list in the order of
-// projects. settings is as of [Graph.State].
-func (g *Graph) Shared(projects []Project, settings func(Project) map[string]string) [][]Project {
+// projects. settings says of each what [Graph.State] asks for.
+func (g *Graph) Shared(projects []Project, settings func(Project) Settings) [][]Project {
 	byState := map[string][]Project{}
 	var order []string
 	for _, p := range projects {
@@ -89,8 +94,7 @@ func (g *Graph) Shared(projects []Project, settings func(Project) map[string]str
 // project reads them.
 func Warnings(cfg Config, g *Graph) Problems {
 	ps := slices.Concat(cfg.left, cfg.idle)
-	own := func(p Project) map[string]string { return p.BackendConfig }
-	for _, group := range g.Shared(cfg.Projects, own) {
+	for _, group := range g.Shared(cfg.Projects, OwnSettings) {
 		names := make([]string, len(group))
 		for i, p := range group {
 			names[i] = p.Name
@@ -105,8 +109,8 @@ func Warnings(cfg Config, g *Graph) Problems {
 			len(group), clip(group[0].Workspace), ConfigFile, strings.Join(names[:min(most, len(names))], ", "), more)})
 	}
 	for _, p := range cfg.Projects {
-		ps = append(ps, g.Unfollowed(p)...)
-		if _, lost := g.Keeping(p, p.BackendConfig, p.Tofu != ""); lost.Message != "" {
+		ps = append(ps, g.Unfollowed(p, OwnSettings(p))...)
+		if _, lost := g.Keeping(p, OwnSettings(p)); lost.Message != "" {
 			ps = append(ps, lost)
 		}
 	}

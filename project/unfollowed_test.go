@@ -23,12 +23,17 @@ func TestUnfollowed(t *testing.T) {
 		{"a module that gets a name", "-- a/main.tf --\nmodule \"m\" {\n source = \"../m\"\n x = \"x\"\n}\n-- m/main.tf --\nlocals { y = file(var.x) }", "m/main.tf:1 file(var.x)"},
 		{"a default that is a path", "-- a/main.tf --\nvariable \"x\" { default = \"./x\" }\nlocals { y = file(var.x) }", ""},
 		{"a value that is a path", "-- a/main.tf --\nlocals { y = file(var.x) }\n-- a/a.auto.tfvars --\nx = \"./x\"", ""},
+		{"a default that is a path, and a call that gives another", "-- a/main.tf --\nmodule \"m\" {\n source = \"../m\"\n x = lower(\"X\")\n}\n-- m/main.tf --\nvariable \"x\" { default = \"./x\" }\nlocals { y = fileset(var.x, \"*\") }", "m/main.tf:2 fileset(var.x)"},
+		{"a default that is a path, and a call that gives none", "-- a/main.tf --\nmodule \"m\" {\n source = \"../m\"\n}\n-- m/main.tf --\nvariable \"x\" { default = \"./x\" }\nlocals { y = file(var.x) }", ""},
+		{"two calls, of which one gives no path", "-- a/main.tf --\nmodule \"m\" {\n source = \"../m\"\n x = \"./x\"\n}\nmodule \"n\" {\n source = \"../m\"\n x = upper(\"x\")\n}\n-- m/main.tf --\nlocals { y = file(var.x) }", "m/main.tf:1 file(var.x)"},
+		{"a call in JSON that gives a number", "-- a/main.tf.json --\n{\"module\": {\"m\": {\"source\": \"../m\", \"x\": 1}}}\n-- m/main.tf --\nvariable \"x\" { default = \"./x\" }\nlocals { y = file(var.x) }", "m/main.tf:2 file(var.x)"},
+		{"a default that is a path, and a value from the server", "-- a/main.tf --\nvariable \"given\" { default = \"./x\" }\nlocals { y = file(var.given) }", "a/main.tf:2 file(var.given)"},
 		{"the syntax of JSON", "-- a/main.tf.json --\n{\"locals\": {\"y\": \"${file(var.x)}\"}}", "a/main.tf.json:1 file(var.x)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			for _, p := range graphOf(t, txtarTree(tt.files+"\n")).Unfollowed(Project{Dir: "a"}) {
+			for _, p := range graphOf(t, txtarTree(tt.files+"\n")).Unfollowed(Project{Dir: "a"}, Settings{Variables: []string{"given"}}) {
 				_, call, _ := strings.Cut(p.Message, "the path of ")
 				call, _, _ = strings.Cut(call, " cannot")
 				got = append(got, fmt.Sprintf("%s:%d %s", p.File, p.Line, call))
@@ -62,7 +67,7 @@ func TestProjectsOfOneStateFileAreNamed(t *testing.T) {
 	})
 	cfg := mustParse(t, "version: 1\nprojects: [{name: a, dir: a}, {name: b, dir: b}, {name: c, dir: c}, {name: d, dir: d, workspace: x}, {name: e, dir: e, workspace: x}, {name: e2, dir: e, workspace: y}, {name: f, dir: f}, {name: g, dir: g}]\n")
 	var got []string
-	for _, group := range graphOf(t, tree).Shared(cfg.Projects, func(p Project) map[string]string { return p.BackendConfig }) {
+	for _, group := range graphOf(t, tree).Shared(cfg.Projects, OwnSettings) {
 		names := ""
 		for _, p := range group {
 			names += p.Name

@@ -69,6 +69,18 @@ func (e Environment) Resolve(kind string, getenv func(string) string) (map[strin
 	return out, nil
 }
 
+// Inputs are the names of Terraform's variables that runs get a value of.
+func (e Environment) Inputs() []string {
+	names := slices.Collect(maps.Keys(e.TerraformVariables))
+	for name := range e.Variables {
+		if input, ok := strings.CutPrefix(name, "TF_VAR_"); ok {
+			names = append(names, input)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // phaseOf gives the credentials of plan to whatever only looks.
 func phaseOf(kind string) (string, error) {
 	switch kind {
