@@ -105,7 +105,7 @@ func step() int {
 	if longTests() {
 		return 1
 	}
-	return 3
+	return 6
 }
 
 // sides of the n-th point at which something is killed: one of them, and both in

@@ -63,6 +63,9 @@ func TestAnApprovalThatIsDismissedDuringAnApplyStopsWhatHasNotBegun(t *testing.T
 		}, "Changes were requested before this began"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.second == "orders" {
+				long(t)
+			}
 			s, gate := newGatedStory(t, approvals(1), tt.change)
 			gate.open("init", "plan")
 			files := aChange("a")

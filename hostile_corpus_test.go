@@ -104,11 +104,21 @@ func corpus(t *testing.T, program string) {
 	w.endInnocent()
 }
 
+// sources are those that are planned: each in a long test, and every second one else.
+func sources() (out []hostile.Source) {
+	for i, s := range hostile.Sources {
+		if i%2 == 0 || longTests() {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // openSources has sources and states of the machine's own disk planned, each in a
 // pull request: one that is refused refuses all of it.
 func (w *hostileWorld) openSources() (opened []int) {
 	w.Helper()
-	for _, s := range hostile.Sources {
+	for _, s := range sources() {
 		opened = append(opened, w.opens(map[string]string{s.Name: s.Configuration(w.dir)}))
 	}
 	return opened
@@ -117,7 +127,7 @@ func (w *hostileWorld) openSources() (opened []int) {
 // judgeSources wants none of them to be planned.
 func (w *hostileWorld) judgeSources(opened []int) {
 	w.Helper()
-	for i, s := range hostile.Sources {
+	for i, s := range sources() {
 		w.settles(opened[i])
 		for _, r := range w.runs(opened[i]) {
 			if r.State == run.StateSucceeded {

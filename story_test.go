@@ -421,7 +421,7 @@ func TestT26EveryWebhookTwiceIsOneEffect(t *testing.T) {
 }
 
 func TestT38GitHubTroubleLosesNothing(t *testing.T) {
-	for _, tt := range []struct {
+	for i, tt := range []struct {
 		name  string
 		fault func(*github.Faults)
 	}{
@@ -432,6 +432,9 @@ func TestT38GitHubTroubleLosesNothing(t *testing.T) {
 		{"a secondary limit as 429", func(f *github.Faults) { f.LimitSecondaryNext(1, 429, 1e9, "PATCH") }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if i%2 == 1 {
+				long(t)
+			}
 			s := newStory(t)
 			n := s.planned("a")
 			tt.fault(s.world.GitHub.Faults())

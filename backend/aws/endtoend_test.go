@@ -26,7 +26,7 @@ func TestTheLedgerIsRightWhateverHappens(t *testing.T) {
 	planned := inbox.Finished(t, plan.JobID)
 	content := must(f.objects.ReadAll(t.Context(), planned.Artifacts[run.ArtifactPlan], 1<<20))
 	outcomes := map[run.Outcome]int{}
-	seeds := uint64(4)
+	seeds := uint64(2)
 	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
 		seeds = 10
 	}
@@ -96,7 +96,7 @@ func (f *fixture) dieDuring(t *testing.T, ledger *backendtest.Ledger, inbox *bac
 
 // Messages alone tell of so many jobs: nobody goes through all of them meanwhile.
 func TestMoreJobsThanMachines(t *testing.T) {
-	jobs, machines := 12, 4
+	jobs, machines := 6, 2
 	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
 		jobs, machines = 50, 8
 	}

@@ -214,7 +214,7 @@ func seeds() uint64 {
 	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
 		return 1000
 	}
-	return 300
+	return 200
 }
 
 // Whatever gets lost, comes twice, comes late or dies: a plan is applied at most

@@ -23,7 +23,7 @@ func kills() int {
 	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
 		return 100
 	}
-	return 25
+	return 8
 }
 
 // T35: whenever the processes of an apply are killed, the state can be read,
