@@ -20,7 +20,9 @@ type gitRepo struct {
 	ctx      context.Context
 	dir      string
 	writing  sync.Mutex // serializes everything that moves refs
-	objects  objectReader
+	objects  session    // git cat-file: tens of microseconds instead of a process each
+	differ   session    // git diff-tree
+	refs     session    // git update-ref
 	commits  memo[string, *commit]
 	listings memo[string, []string] // the files of a commit
 	compares memo[[2]string, *comparison]
@@ -75,7 +77,11 @@ func (g *gitRepo) initialize(branch string) error {
 	return err
 }
 
-func (g *gitRepo) close() { g.objects.close() }
+func (g *gitRepo) close() {
+	for _, s := range []*session{&g.objects, &g.differ, &g.refs} {
+		s.close()
+	}
+}
 
 // updateRefs moves refs in one transaction; the zero SHA deletes.
 func (g *gitRepo) updateRefs(refs map[string]string) error {
@@ -90,8 +96,7 @@ func (g *gitRepo) updateRefs(refs map[string]string) error {
 			fmt.Fprintf(&in, "update %s %s\n", ref, sha)
 		}
 	}
-	_, err := g.do(gitCall{args: []string{"update-ref", "--stdin"}, stdin: strings.NewReader(in.String())})
-	return err
+	return g.moveRefs(in.String())
 }
 
 // isAncestor reports whether old is reachable from new.

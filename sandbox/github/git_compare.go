@@ -2,9 +2,11 @@ package github
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -45,6 +47,9 @@ func (g *gitRepo) mergeBase(a, b string) (string, error) {
 		return a, nil
 	}
 	return g.bases.get([2]string{a, b}, func() (string, error) {
+		if p, ok := g.straight(a, b); ok {
+			return p.base, nil
+		}
 		base, err := g.line("merge-base", a, b)
 		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 1 {
 			return "", nil
@@ -79,6 +84,11 @@ func (g *gitRepo) compare(base, head string) (*comparison, error) {
 }
 
 func (g *gitRepo) countCommits(c *comparison, base, head string) error {
+	if p, ok := g.straight(base, head); ok {
+		c.ahead, c.behind, c.commits = len(p.right), len(p.left), p.right
+		slices.Reverse(c.commits)
+		return nil
+	}
 	out, err := g.line("rev-list", "--left-right", "--topo-order", "--reverse", base+"..."+head)
 	if err != nil {
 		return err
@@ -97,17 +107,19 @@ func (g *gitRepo) countCommits(c *comparison, base, head string) error {
 // emptyTree is git's name for a tree without entries.
 const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
-func diffArgs(from, to string, format ...string) []string {
-	if from == "" {
-		from = emptyTree
-	}
-	args := append([]string{"diff-tree", "-r", "-M", "--full-index", "--no-color"}, format...)
-	return append(args, from, to)
-}
+var diffOptions = []string{"diff-tree", "-r", "-M", "--full-index", "--no-color"}
 
-// diff lists the files that differ between two commits or trees; from "" is the empty tree.
+// diff lists the files that differ between two commits; from "" is the empty tree.
 func (g *gitRepo) diff(from, to string) ([]changedFile, error) {
-	out, err := g.do(gitCall{args: diffArgs(from, to, "--raw", "--numstat", "-z")})
+	before, err := g.treeOf(from)
+	if err != nil {
+		return nil, err
+	}
+	after, err := g.treeOf(to)
+	if err != nil || before == after {
+		return nil, err
+	}
+	out, err := g.diffTrees(cmp.Or(before, emptyTree), after)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +177,8 @@ const patchLimit = 1 << 20
 // patchesOf gives the unified diff of each file, in the order of diff, without git's file headers; "" where there is none.
 func (g *gitRepo) patchesOf(from, to string) ([]string, error) {
 	return g.patches.get([2]string{from, to}, func() ([]string, error) {
-		out, err := g.do(gitCall{args: diffArgs(from, to, "-p")})
+		args := append(append([]string{}, diffOptions...), "-p", cmp.Or(from, emptyTree), to)
+		out, err := g.do(gitCall{args: args})
 		if err != nil {
 			return nil, err
 		}

@@ -1,7 +1,6 @@
 package github
 
 import (
-	"bytes"
 	"fmt"
 	"path"
 	"slices"
@@ -41,72 +40,48 @@ type newCommit struct {
 	files   Files
 }
 
-// commitFiles makes one commit of any number of files in one git process and points its branch at it, forced or not.
+// commitFiles makes one commit of any number of files and points its branch at it, forced or not.
 func (g *gitRepo) commitFiles(c newCommit) (string, error) {
-	var in bytes.Buffer
+	for name := range c.files {
+		if name != path.Clean(name) || strings.HasPrefix(name, "/") || strings.HasPrefix(name, "..") || name == "." {
+			return "", fmt.Errorf("committing %q: not a path inside a repository", name)
+		}
+	}
+	before, err := g.treeOf(c.parent)
+	if err != nil {
+		return "", fmt.Errorf("reading the parent: %w", err)
+	}
+	tree, err := g.edit(before, c.files)
+	if err != nil {
+		return "", err
+	}
+	if tree == "" {
+		if tree, err = g.write("tree", nil); err != nil {
+			return "", err
+		}
+	}
 	committer := c.author
 	if c.by != nil {
 		committer = *c.by
 	}
-	fmt.Fprintf(&in, "commit refs/heads/%s\nmark :1\nauthor %s\ncommitter %s\n", c.branch, c.author.line(), committer.line())
-	writeData(&in, c.message)
+	var parents []string
 	if c.parent != "" {
-		fmt.Fprintf(&in, "from %s\n", c.parent)
-	} else {
-		fmt.Fprintf(&in, "deleteall\n")
+		parents = []string{c.parent}
 	}
-	for _, name := range sortedKeys(c.files) {
-		if name != path.Clean(name) || strings.HasPrefix(name, "/") || strings.HasPrefix(name, "..") || name == "." {
-			return "", fmt.Errorf("committing %q: not a path inside a repository", name)
-		}
-		writeFile(&in, name, c.files[name])
+	sha, err := g.writeCommit(tree, parents, c.author, committer, c.message)
+	if err != nil {
+		return "", err
 	}
+	refs := map[string]string{"refs/heads/" + c.branch: sha}
 	for _, ref := range c.also {
-		fmt.Fprintf(&in, "reset %s\nfrom :1\n\n", ref)
+		refs[ref] = sha
 	}
-	in.WriteString("get-mark :1\ndone\n")
-	out, err := g.do(gitCall{args: []string{"fast-import", "--quiet", "--force", "--done"}, stdin: &in})
-	return strings.TrimSpace(string(out)), err
+	return sha, g.updateRefs(refs)
 }
 
 // line is a signature as git writes it.
 func (s signature) line() string {
 	return fmt.Sprintf("%s <%s> %d +0000", s.name, s.email, s.when.Unix())
-}
-
-func writeFile(in *bytes.Buffer, name, content string) {
-	mode := "100644"
-	switch {
-	case content == Deleted:
-		fmt.Fprintf(in, "D %s\n", quotePath(name))
-		return
-	case strings.HasPrefix(content, submoduleMark):
-		fmt.Fprintf(in, "M 160000 %s %s\n", content[len(submoduleMark):], quotePath(name))
-		return
-	case strings.HasPrefix(content, symlinkMark):
-		mode, content = "120000", content[len(symlinkMark):]
-	case strings.HasPrefix(content, executableMark):
-		mode, content = "100755", content[len(executableMark):]
-	}
-	fmt.Fprintf(in, "M %s inline %s\n", mode, quotePath(name))
-	writeData(in, content)
-}
-
-func writeData(in *bytes.Buffer, s string) { fmt.Fprintf(in, "data %d\n%s\n", len(s), s) }
-
-// quotePath writes a path in the C style that git-fast-import(1) reads.
-func quotePath(p string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for i := range len(p) {
-		if c := p[i]; c < 0x20 || c == '"' || c == '\\' || c >= 0x7f {
-			fmt.Fprintf(&b, "\\%03o", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+	"time"
 )
 
 // testMerge is what GitHub's background job finds out: whether head merges into base, and the commit that would result.
@@ -20,13 +21,18 @@ func (g *gitRepo) testMerge(base, head string) (*testMerge, error) {
 		if err != nil || !clean {
 			return &testMerge{}, err
 		}
-		sha, err := g.line("commit-tree", tree, "-p", base, "-p", head, "-m", "Merge "+head+" into "+base)
+		by := signature{name: "GitHub", email: "noreply@github.com", when: time.Now()}
+		sha, err := g.writeCommit(tree, []string{base, head}, by, by, "Merge "+head+" into "+base+"\n")
 		return &testMerge{clean: true, sha: sha}, err
 	})
 }
 
 // mergeTree gives the tree of the merge; clean is false on conflicts.
 func (g *gitRepo) mergeTree(base, head string) (tree string, clean bool, err error) {
+	if p, ok := g.straight(base, head); ok && p.base == base { // nothing to merge it with
+		tree, err := g.treeOf(head)
+		return tree, err == nil, err
+	}
 	out, err := g.line("merge-tree", "--write-tree", "--allow-unrelated-histories", base, head)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 1 {
 		return "", false, nil
@@ -42,9 +48,8 @@ var errConflict = errors.New("merge conflict")
 
 // mergeCommit makes the commit that a merge button of that method would make: "merge", "squash" or "rebase".
 func (g *gitRepo) mergeCommit(method, base, head, message string, by signature) (string, error) {
-	env := signatureEnv(by)
 	if method == "rebase" {
-		return g.rebase(base, head, env)
+		return g.rebase(base, head, by)
 	}
 	tree, clean, err := g.mergeTree(base, head)
 	if err != nil {
@@ -53,17 +58,19 @@ func (g *gitRepo) mergeCommit(method, base, head, message string, by signature) 
 	if !clean {
 		return "", errConflict
 	}
-	args := []string{"commit-tree", tree, "-p", base, "-m", message}
+	parents := []string{base}
 	if method == "merge" {
-		args = append(args, "-p", head)
+		parents = append(parents, head)
 	}
-	out, err := g.do(gitCall{args: args, env: env})
-	return strings.TrimSpace(string(out)), err
+	return g.writeCommit(tree, parents, by, by, lines(message))
 }
+
+// lines ends a message as git commit-tree does.
+func lines(message string) string { return strings.TrimSuffix(message, "\n") + "\n" }
 
 // rebase copies each commit of base..head onto base. git 2.39 cannot be told the merge base of a merge-tree, so each
 // copy is merged against a helper commit that has the new parent's tree and the old parent as its parent.
-func (g *gitRepo) rebase(base, head string, committer []string) (string, error) {
+func (g *gitRepo) rebase(base, head string, by signature) (string, error) {
 	c, err := g.compare(base, head)
 	if err != nil {
 		return "", err
@@ -77,7 +84,11 @@ func (g *gitRepo) rebase(base, head string, committer []string) (string, error) 
 		if len(old.parents) != 1 {
 			continue // merges are dropped, as by git rebase
 		}
-		helper, err := g.line("commit-tree", tip+"^{tree}", "-p", old.parents[0], "-m", "helper")
+		tree, err := g.treeOf(tip)
+		if err != nil {
+			return "", err
+		}
+		helper, err := g.writeCommit(tree, old.parents, by, by, "helper\n")
 		if err != nil {
 			return "", err
 		}
@@ -88,12 +99,9 @@ func (g *gitRepo) rebase(base, head string, committer []string) (string, error) 
 		if !clean {
 			return "", errConflict
 		}
-		env := append(authorEnv(old.author), committer[3:]...)
-		out, err := g.do(gitCall{args: []string{"commit-tree", tree, "-p", tip, "-m", old.message}, env: env})
-		if err != nil {
+		if tip, err = g.writeCommit(tree, []string{tip}, old.author, by, lines(old.message)); err != nil {
 			return "", err
 		}
-		tip = strings.TrimSpace(string(out))
 	}
 	return tip, nil
 }

@@ -3,15 +3,12 @@ package github
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -23,73 +20,21 @@ type gitObject struct {
 	data      []byte
 }
 
-// objectReader reads objects through one long-lived `git cat-file --batch`: tens of microseconds instead of a process each.
-// Its zero value is ready.
-type objectReader struct {
-	mu     sync.Mutex // one question at a time
-	cmd    *exec.Cmd
-	stop   context.CancelFunc
-	stdin  io.WriteCloser
-	stdout *bufio.Reader
-}
-
-func (o *objectReader) start(ctx context.Context, dir string) error {
-	ctx, o.stop = context.WithCancel(ctx)
-	o.cmd = exec.CommandContext(ctx, "git", "--git-dir="+dir, "cat-file", "--batch")
-	o.cmd.Env, o.cmd.WaitDelay = gitEnv(), time.Second
-	stdin, err := o.cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	stdout, err := o.cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	o.stdin, o.stdout = stdin, bufio.NewReaderSize(stdout, 64<<10)
-	return o.cmd.Start()
-}
-
-func (o *objectReader) close() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.reset()
-}
-
-func (o *objectReader) reset() {
-	if o.cmd == nil {
-		return
-	}
-	o.stop()
-	_ = o.cmd.Wait() // it was told to die; how it did is of no interest
-	o.cmd = nil
-}
-
 // object reads one object. name is an object name or an extended one such as "<sha>:<path>"; it must hold no newline.
 func (g *gitRepo) object(name string) (gitObject, error) {
 	if strings.ContainsAny(name, "\n\r\x00") {
 		return gitObject{}, errNoObject
 	}
-	o := &g.objects
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.cmd == nil {
-		if err := o.start(g.ctx, g.dir); err != nil {
-			return gitObject{}, fmt.Errorf("starting git cat-file: %w", err)
-		}
-	}
-	obj, err := o.ask(name)
-	if err != nil && !errors.Is(err, errNoObject) {
-		o.reset()
-		return obj, fmt.Errorf("reading object %q: %w", name, err)
-	}
+	var obj gitObject
+	err := g.objects.ask(g, []string{"cat-file", "--batch"}, name+"\n", func(r *bufio.Reader) (err error) {
+		obj, err = readObject(r)
+		return err
+	})
 	return obj, err
 }
 
-func (o *objectReader) ask(name string) (gitObject, error) {
-	if _, err := io.WriteString(o.stdin, name+"\n"); err != nil {
-		return gitObject{}, err
-	}
-	head, err := o.stdout.ReadString('\n')
+func readObject(r *bufio.Reader) (gitObject, error) {
+	head, err := r.ReadString('\n')
 	if err != nil {
 		return gitObject{}, err
 	}
@@ -105,7 +50,7 @@ func (o *objectReader) ask(name string) (gitObject, error) {
 		return gitObject{}, fmt.Errorf("unexpected answer %q", head)
 	}
 	data := make([]byte, size+1) // the content and a newline
-	if _, err := io.ReadFull(o.stdout, data); err != nil {
+	if _, err := io.ReadFull(r, data); err != nil {
 		return gitObject{}, err
 	}
 	return gitObject{sha: fields[0], kind: fields[1], data: data[:size]}, nil
