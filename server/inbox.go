@@ -27,10 +27,15 @@ type Inbox struct {
 	Now      func() time.Time
 	Metrics  *Metrics
 
-	wake   chan struct{} // one token when a delivery may be due, or a handler is done
+	wake  chan struct{} // one token when the store may have something due that was not seen
+	freed chan struct{} // one token when somebody has time for what was seen
+
 	mu     sync.Mutex
-	busy   map[string]bool // guarded by mu: subjects that a handler works on
-	shares *fair.Shares    // guarded by mu
+	busy   map[string]bool  // guarded by mu: subjects that a handler works on
+	shares *fair.Shares     // guarded by mu
+	seen   [][]run.Delivery // guarded by mu: what is due and nobody works on, by subject
+	missed map[string]bool  // guarded by mu: subjects that had something due while a handler worked on them
+	more   bool             // guarded by mu: the store has more than was seen
 }
 
 // deliveries is the part of run.Store that the inbox needs.
@@ -57,7 +62,7 @@ const (
 // NewInbox makes an inbox; the caller runs it.
 func NewInbox(store deliveries, handlers []githubapp.EventHandler, now func() time.Time, m *Metrics) *Inbox {
 	return &Inbox{Store: store, Handlers: handlers, Now: now, Metrics: m,
-		wake: make(chan struct{}, 1), busy: map[string]bool{}, shares: fair.New(inboxWorkers)}
+		wake: make(chan struct{}, 1), freed: make(chan struct{}, 1), missed: map[string]bool{}, busy: map[string]bool{}, shares: fair.New(inboxWorkers)}
 }
 
 // Schedule implements githubapp.Scheduler: when it returns nil the delivery is
@@ -82,14 +87,14 @@ func (in *Inbox) keep(ctx context.Context, d githubapp.Dispatch) (added bool, er
 	x.GUID, x.Event, x.Payload, x.ReceivedAt = d.DeliveryID, d.EventType, d.Payload, in.Now()
 	added, err = in.Store.PutDelivery(ctx, x)
 	if added {
-		in.poke()
+		poke(in.wake)
 	}
 	return added, err
 }
 
-func (in *Inbox) poke() {
+func poke(wake chan struct{}) {
 	select {
-	case in.wake <- struct{}{}:
+	case wake <- struct{}{}:
 	default:
 	}
 }
@@ -104,38 +109,73 @@ func (in *Inbox) Run(ctx context.Context) error {
 		if err := in.round(ctx, &handlers); err != nil && ctx.Err() == nil {
 			zerolog.Ctx(ctx).Error().Err(err).Msg("reading the inbox")
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-in.wake:
-		case <-retries.C:
+		for looked := false; !looked; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-in.freed:
+				in.begin(ctx, &handlers)
+				continue
+			case <-in.wake:
+			case <-retries.C:
+			}
+			looked = true
 		}
 	}
 }
 
-// round begins to act on the due deliveries of subjects that nobody works on,
-// as many as may be at once: those of one subject in their order, subjects side
-// by side, and fairly whose turn it is.
+// round looks for what is due and begins to act on it.
 func (in *Inbox) round(ctx context.Context, handlers *sync.WaitGroup) error {
 	busy := in.atWork() // before the list is read: what they act on now may be in it
 	due, err := in.Store.PendingDeliveries(ctx, in.Now(), inboxBatch)
 	if err != nil {
 		return err
 	}
-	groups := slices.DeleteFunc(bySubject(due), func(g []run.Delivery) bool { return busy[g[0].Subject] })
-	for {
-		i := in.claim(groups)
-		if i < 0 {
-			return nil // the end of some work wakes us
+	in.saw(due, busy)
+	in.begin(ctx, handlers)
+	return nil
+}
+
+// saw keeps what is due, but for subjects that somebody worked on meanwhile: their
+// deliveries may be done by now.
+func (in *Inbox) saw(due []run.Delivery, busy map[string]bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.seen, in.more = nil, false
+	for _, group := range bySubject(due) {
+		switch subject := group[0].Subject; {
+		case !busy[subject]:
+			in.seen = append(in.seen, group)
+		case in.busy[subject]:
+			in.missed[subject] = true
+		default:
+			in.more = true
 		}
-		group := groups[i]
-		groups = slices.Delete(groups, i, i+1)
+	}
+	count := map[int64]int{}
+	for _, d := range due {
+		count[d.Whose.RepositoryID]++
+		in.more = in.more || count[d.Whose.RepositoryID] == inboxBatch
+	}
+	if in.more && len(in.seen) == 0 {
+		poke(in.wake)
+	}
+}
+
+// begin acts on as much of what was seen as may be at once: the deliveries of one
+// subject in their order, subjects side by side, and fairly whose turn it is.
+func (in *Inbox) begin(ctx context.Context, handlers *sync.WaitGroup) {
+	for {
+		group, ok := in.claim()
+		if !ok {
+			return // the end of some work wakes us
+		}
 		handlers.Go(func() {
-			for _, d := range group[:min(len(group), inboxTurn)] {
+			turn := group[:min(len(group), inboxTurn)]
+			for _, d := range turn {
 				in.act(ctx, d)
 			}
-			in.release(group[0])
-			in.poke()
+			poke(in.release(group[0], len(turn) < len(group)))
 		})
 	}
 }
@@ -163,28 +203,38 @@ func (in *Inbox) atWork() map[string]bool {
 	return maps.Clone(in.busy)
 }
 
-// claim takes the group whose turn it is; -1 is none.
-func (in *Inbox) claim(groups [][]run.Delivery) int {
+// claim takes the group whose turn it is out of what was seen.
+func (in *Inbox) claim() (group []run.Delivery, ok bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	keys := make([]fair.Key, len(groups))
-	for i, g := range groups {
+	keys := make([]fair.Key, len(in.seen))
+	for i, g := range in.seen {
 		keys[i] = g[0].Whose.Key()
 	}
 	i := in.shares.Next(keys)
-	if i >= 0 {
-		in.shares.Take(keys[i])
-		in.busy[groups[i][0].Subject] = true
+	if i < 0 {
+		return nil, false
 	}
-	return i
+	group = in.seen[i]
+	in.seen = slices.Delete(in.seen, i, i+1)
+	in.shares.Take(keys[i])
+	in.busy[group[0].Subject] = true
+	return group, true
 }
 
-// release ends the work on the subject of a delivery.
-func (in *Inbox) release(d run.Delivery) {
+// release ends the work on the subject of a delivery, and says whom to wake. left
+// is that some of what was seen of it is not done.
+func (in *Inbox) release(d run.Delivery, left bool) chan struct{} {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.shares.Give(d.Whose.Key())
 	delete(in.busy, d.Subject)
+	look := left || in.missed[d.Subject] || in.more && len(in.seen) == 0
+	delete(in.missed, d.Subject)
+	if look {
+		return in.wake
+	}
+	return in.freed
 }
 
 // about tells what deliveries must not overtake each other about: the pull
@@ -267,7 +317,7 @@ func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 	case errors.As(err, &later):
 		log.Debug().Err(err).Msg("acting on a delivery later")
 		err = in.Store.RetryDelivery(ctx, d.GUID, in.Now().Add(later.After), err.Error())
-		time.AfterFunc(later.After, in.poke)
+		time.AfterFunc(later.After, func() { poke(in.wake) })
 	case err == nil:
 		err = in.Store.DoneDelivery(ctx, d.GUID)
 	case d.Attempts+1 >= maxAttempts:
