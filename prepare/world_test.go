@@ -97,6 +97,9 @@ func (w *gateWorld) plan(n int, changes map[string]planned, change ...func(*run.
 		}
 		r = w.finish(r, j, c)
 	}
+	if r.ShownAt.IsZero() { // a second ago: whoever reviews now has seen it
+		r.ShownAt = time.Now().UTC().Truncate(time.Second).Add(-time.Second)
+	}
 	w.runs = append([]run.Run{r}, w.runs...)
 	return r
 }

@@ -27,6 +27,11 @@ type JobDocument struct {
 	Policy      *Artifact      `json:"policy,omitempty"` // tar.zst of Rego rules that a plan is judged by
 	Flags       []string       `json:"flags,omitempty"`
 	Limits      JobLimits      `json:"limits"`
+	// DigestKey keys the digests of a plan's values (Change.Digest): 64 characters of
+	// lower-case hex, of this project alone, so that nobody can try out passwords
+	// against digests of other projects. A worker adds it where a job starts; it is
+	// not stored with the run.
+	DigestKey string `json:"digest_key,omitempty"`
 }
 
 // JobPlan is one stored plan and what it is bound to.

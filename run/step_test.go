@@ -31,7 +31,7 @@ func message(job, seq int, kind MessageKind, outcome Outcome) Messaged {
 	if kind == MessageFinished {
 		m.Result = &Result{Outcome: outcome}
 	}
-	return Messaged{m}
+	return Messaged{Message: m}
 }
 
 func play(r Run, events ...Event) Next {
@@ -84,7 +84,7 @@ func TestStep(t *testing.T) {
 			[]Effect{{Kind: EffectJudge, RunID: "r1"}}, []NoticeKind{NoticeComment, NoticeCheck}},
 		{"but not when it is over before its time", accepted(), []Event{prepared, lost, CancelAsked{At: noon, By: "rui"}, message(1, 1, MessageFinished, OutcomeCancelled)},
 			StateCancelled, nil, []NoticeKind{NoticeComment, NoticeCheck}},
-		{"a message of another fence is ignored", accepted(), []Event{prepared, Messaged{Message{JobID: "r1-0", Fence: 9, Seq: 1, Kind: MessageFinished}}}, StateRunning, nil, nil},
+		{"a message of another fence is ignored", accepted(), []Event{prepared, Messaged{Message: Message{JobID: "r1-0", Fence: 9, Seq: 1, Kind: MessageFinished}}}, StateRunning, nil, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func wantNext(t *testing.T, n Next, state State, effects []Effect, notices []Not
 }
 
 func TestFinishedWithoutResultIsAFailureThatSaysWhatToDo(t *testing.T) {
-	n := play(accepted(), Prepared{At: noon, Preparation: preparation(1)}, Messaged{Message{JobID: "r1-0", Seq: 1, Kind: MessageFinished, At: noon}})
+	n := play(accepted(), Prepared{At: noon, Preparation: preparation(1)}, Messaged{Message: Message{JobID: "r1-0", Seq: 1, Kind: MessageFinished, At: noon}})
 	if n.Run.State != StateFailed || n.Run.Jobs[0].Result.Problem.Message == "" {
 		t.Errorf("got %+v", n.Run)
 	}
