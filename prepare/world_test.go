@@ -29,6 +29,8 @@ type gateWorld struct {
 	ids   int
 
 	pushes []run.Push // that are known
+
+	lastReview int64 // its id
 }
 
 func newGateWorld(t *testing.T, files double.Files) *gateWorld {
@@ -217,7 +219,8 @@ func (w *gateWorld) review(login string, n int, event string) {
 	if event != "APPROVE" {
 		body = "hm"
 	}
-	_, err := w.github.As(login).Review(repository, n, event, body)
+	var err error
+	w.lastReview, err = w.github.As(login).Review(repository, n, event, body)
 	w.check(err)
 }
 
