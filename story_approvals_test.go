@@ -45,7 +45,16 @@ func TestAnApprovalIsOfThePlanThatWasShown(t *testing.T) {
 	s.approve(rui, n)
 	s.shown(n, "Ready to apply")
 
+	s.quiet()
+	s.world.GitHub.ResetRequests()
 	s.says(ana, n, "/plan")
+	calls := 0
+	for _, count := range s.world.GitHub.Requests() {
+		calls += count
+	}
+	if calls > 8 {
+		t.Errorf("a plan of an approved commit costs %d calls: %v", calls, s.world.GitHub.Requests())
+	}
 	if body := s.plans(n)[0].Body; !strings.Contains(body, "Ready to apply") {
 		t.Errorf("planned again with the same changes, the approval does not stand:\n%s", body)
 	}
