@@ -5,8 +5,8 @@ package run
 const DocumentVersion = 1
 
 // JobDocument is the whole input of a job in every backend. It carries
-// pointers, never secrets and never the source itself, and its JSON form is
-// published as docs/job-document.schema.json.
+// pointers, no secret but the key of its own digests, and never the source itself,
+// and its JSON form is published as docs/job-document.schema.json.
 type JobDocument struct {
 	Version      int    `json:"version"`
 	JobID        string `json:"job_id"`
