@@ -234,7 +234,7 @@ func (p *Preparer) planFacts(ctx context.Context, c *considered, facts *policy.P
 		}
 		facts.Applied = st.Applied()
 		facts.Plan.Shown = !st.PlanRun.ShownAt.IsZero()
-		if asksApproval(facts.Rules) && facts.Plan.Complete && !facts.Applied {
+		if asksApproval(facts.Rules) && facts.Plan.Complete {
 			if facts.Seen, err = p.seen(ctx, c, st); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package prepare
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,16 @@ func TestAnApprovalIsOfThePlanThatWasShown(t *testing.T) {
 			}
 			w.refused(p, err, "approvals", tt.want)
 		})
+	}
+}
+
+// A plan that changes nothing any more needs no other approval than the plan before.
+func TestAnApprovalHoldsWhenNothingIsLeftToDo(t *testing.T) {
+	w, n := approvalStory(t)
+	w.review("rui", n, "APPROVE")
+	w.plan(n, map[string]planned{"other": {keeping: run.StateKept}}, later)
+	if p, err := w.apply(n); err != nil || !slices.Equal(p.Unchanged, []string{"other"}) {
+		t.Errorf("unchanged %v, %v", p.Unchanged, err)
 	}
 }
 
