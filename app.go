@@ -55,7 +55,7 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 	sender := w.sender()
 	a.sender = sender
 	preparer := newPreparer(cfg, w.clients, w.kept)
-	a.worker = w.worker(preparer, sender.Wake)
+	a.worker = w.worker(ctx, preparer, sender.Wake)
 	sender.Live = a.worker.Live
 	sender.Waits = w.waits
 	base := w.base(ctx, preparer, a.worker, sender.Wake)

@@ -41,11 +41,11 @@ func (w wiring) sender() *report.Sender {
 	return s
 }
 
-func (w wiring) worker(p *prepare.Preparer, notify func()) *run.Worker {
+func (w wiring) worker(ctx context.Context, p *prepare.Preparer, notify func()) *run.Worker {
 	return &run.Worker{
 		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge,
 		LockAtApply: w.cfg.Locks.At == "apply", Merge: w.cfg.Automerge.Enabled,
-		Notify: notify, Now: time.Now, Patience: 15 * time.Minute,
+		Notify: notify, Now: time.Now, Patience: 15 * time.Minute, Log: *zerolog.Ctx(ctx),
 	}
 }
 

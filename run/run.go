@@ -73,6 +73,7 @@ type Problem struct {
 	Code    string `json:"code"` // stable, snake_case: for tests, metrics and links to documentation
 	Message string `json:"message"`
 	Detail  string `json:"detail,omitempty"`
+	Why     string `json:"why,omitempty"` // of a refusal: the same for the log, without what rules said of a plan
 }
 
 // CodeBase is the problem of a pull request into a branch whose rules do not

@@ -306,20 +306,27 @@ func notices(before State, r Run, e Event) []Notice {
 	if before == r.State {
 		return nil
 	}
+	shown := []Notice{RefreshComment(r.Repository, r.PullRequest), RefreshCheck(r)}
 	switch r.State {
 	case StateRunning:
+		if r.Kind.Mutating() {
+			return shown // what the comment offered is under way
+		}
 		return []Notice{RefreshCheck(r)}
 	case StateRefused:
 		return refusal(r, e)
 	case StateCancelled, StateSuperseded:
 		if before == StateAccepted {
-			return nil // nothing of it was ever shown
+			shown = nil // nothing of it was ever shown
 		}
-		if r.State == StateSuperseded && !r.Kind.Mutating() {
-			return []Notice{RefreshCheck(r)} // the comment belongs to the newer commit now
+		if r.State == StateSuperseded && !r.Kind.Mutating() && before != StateAccepted {
+			shown = []Notice{RefreshCheck(r)} // the comment belongs to the newer commit now
 		}
 	}
-	return []Notice{RefreshComment(r.Repository, r.PullRequest), RefreshCheck(r)}
+	if r.Kind.Mutating() && r.Trigger.Asked() {
+		return append(shown, Answer(r))
+	}
+	return shown
 }
 
 // refusal answers the person who asked; when nobody asked, the pull request's
