@@ -132,13 +132,13 @@ func listen(address, option string) (net.Listener, error) {
 }
 
 // mistakes is the error of a command that found n of them in files that people
-// write: one per line, and what to do when they are mended.
+// write: one per line, and what to do when they are fixed.
 func mistakes(n int, list error, then string) error {
 	them := "them"
 	if n == 1 {
 		them = "it"
 	}
-	return fmt.Errorf("%s:\n\n%w\n\nMend %s and %s", count(n, "mistake"), list, them, then)
+	return fmt.Errorf("%s:\n\n%w\n\nFix %s and %s", count(n, "mistake"), list, them, then)
 }
 
 func count(n int, what string) string {

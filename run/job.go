@@ -77,8 +77,8 @@ type Result struct {
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
 	// Diagnostics are the errors in the problem's output, at most 50.
 	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
-	Terraform string              `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
-	Steps     []StepTime          `json:"steps,omitempty"`
+	Terraform   string       `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
+	Steps       []StepTime   `json:"steps,omitempty"`
 	// Isolation is the mode in which something ran, when that is best_effort or
 	// off, or IsolationFunction, and Missing the properties (package jail) that
 	// nothing held then.
