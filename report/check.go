@@ -36,6 +36,7 @@ type Check struct {
 	Summary    string
 	Text       string
 	Actions    []Action
+	Marks      []run.Diagnostic // errors at a line of a file, at most mostMarks
 
 	StartedAt   time.Time
 	CompletedAt time.Time // of completed ones
@@ -89,6 +90,7 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 	}
 	switch {
 	case !p.active():
+		c.Marks = marked(p.run.Mistakes, p.plans())
 		c.Status, c.Conclusion = checkCompleted, conclusion(p)
 		c.CompletedAt = completedAt(p.run)
 		c.Actions = buttons

@@ -29,6 +29,8 @@ type Preparation struct {
 	Untouched []string // of a plan: names of projects that somebody named and the pull request does not change
 	Gate      *Gate    // of a plan: what stands between it and its apply, as far as is known
 
+	Mistakes []Diagnostic // of a plan: in the lockkeeper.yml that the pull request brings, at most 50
+
 	ConfigMistakes int // of a plan: how many are in the lockkeeper.yml that the pull request brings
 
 	Unrefreshed []string // of a plan: names of projects for which -refresh=false leaves it a whole plan
@@ -186,7 +188,7 @@ func (r *Run) prepared(e Prepared) {
 	p := e.Preparation
 	r.HeadSHA, r.BaseRef, r.BaseSHA, r.Behind, r.Notes = p.HeadSHA, p.BaseRef, p.BaseSHA, p.Behind, p.Notes
 	r.HeadRef, r.Gate, r.Unchanged, r.Untouched, r.Unrefreshed = p.HeadRef, p.Gate, p.Unchanged, p.Untouched, p.Unrefreshed
-	r.ConfigMistakes = p.ConfigMistakes
+	r.ConfigMistakes, r.Mistakes = p.ConfigMistakes, p.Mistakes
 	r.State, r.PreparedAt = StateRunning, e.At
 	r.Jobs = make([]Job, len(p.Documents))
 	for i, doc := range p.Documents {
