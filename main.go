@@ -110,6 +110,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := identify(ctx, cfg.GitHub, a.clients); err != nil {
+		return errors.Join(err, a.close())
+	}
 	l, err := listen(cfg.Listen, "the key listen of the config")
 	if err != nil {
 		return errors.Join(err, a.close())
