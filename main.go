@@ -110,12 +110,12 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := identify(ctx, cfg.GitHub, a.clients); err != nil {
-		return errors.Join(err, a.close())
-	}
 	l, err := listen(cfg.Listen, "the key listen of the config")
 	if err != nil {
 		return errors.Join(err, a.close())
+	}
+	if err := identify(ctx, cfg.GitHub, a.clients); err != nil {
+		return errors.Join(err, l.Close(), a.close())
 	}
 	log.Info().Str("address", l.Addr().String()).Str("version", version).Msg("serving")
 	err = a.run(ctx, func(ctx context.Context) error { return server.Serve(ctx, l, a.handler) })
