@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/palantir/go-githubapp/githubapp"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
@@ -31,6 +32,7 @@ type app struct {
 	comments *server.Comments
 	worker   *run.Worker
 	sender   *report.Sender
+	clients  githubapp.ClientCreator
 	closers  []func() error // in the order of opening
 }
 
@@ -53,9 +55,9 @@ func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
 		return nil, err
 	}
 	sender := w.sender()
-	a.sender = sender
+	a.sender, a.clients = sender, w.clients
 	preparer := newPreparer(cfg, w.clients, w.kept)
-	a.worker = w.worker(preparer, sender.Wake)
+	a.worker = w.worker(ctx, preparer, sender.Wake)
 	sender.Live = a.worker.Live
 	sender.Waits = w.waits
 	base := w.base(ctx, preparer, a.worker, sender.Wake)

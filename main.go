@@ -114,6 +114,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, a.close())
 	}
+	if err := identify(ctx, cfg.GitHub, a.clients); err != nil {
+		return errors.Join(err, l.Close(), a.close())
+	}
 	log.Info().Str("address", l.Addr().String()).Str("version", version).Msg("serving")
 	err = a.run(ctx, func(ctx context.Context) error { return server.Serve(ctx, l, a.handler) })
 	return errors.Join(err, a.close())
@@ -132,13 +135,13 @@ func listen(address, option string) (net.Listener, error) {
 }
 
 // mistakes is the error of a command that found n of them in files that people
-// write: one per line, and what to do when they are mended.
+// write: one per line, and what to do when they are fixed.
 func mistakes(n int, list error, then string) error {
 	them := "them"
 	if n == 1 {
 		them = "it"
 	}
-	return fmt.Errorf("%s:\n\n%w\n\nMend %s and %s", count(n, "mistake"), list, them, then)
+	return fmt.Errorf("%s:\n\n%w\n\nFix %s and %s", count(n, "mistake"), list, them, then)
 }
 
 func count(n int, what string) string {

@@ -78,7 +78,7 @@ func (m merger) refused(ctx context.Context, client *github.Client, r run.Run, r
 		return nil
 	}
 	err = m.store.PutNotices(ctx, []run.Notice{run.ReplyTo(r.Repository, r.PullRequest, "merge/"+r.ID, "Everything is applied, but GitHub did not merge "+
-		"this pull request: "+run.Quote(reason)+". Merge it by hand when that is mended; Lockkeeper does not try again.")})
+		"this pull request: "+run.Quote(reason)+". Merge it by hand when that is fixed; Lockkeeper does not try again.")})
 	m.notify()
 	return err
 }

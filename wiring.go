@@ -32,7 +32,7 @@ const sweepEvery = 5 * time.Minute
 
 func (w wiring) sender() *report.Sender {
 	s := &report.Sender{
-		Store: w.db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: w.cfg.GitHub.AppID, WebURL: w.cfg.GitHub.URL, NoApply: withoutApply(w.cfg),
+		Store: w.db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: w.cfg.GitHub.AppID, WebURL: w.cfg.GitHub.URL, NoApply: withoutApply(w.cfg), Automerge: w.cfg.Automerge.Enabled,
 		NoButtons: withoutButtons(w.cfg), PerMinute: w.cfg.GitHub.WritesPerMinute, PerHour: w.cfg.GitHub.WritesPerHour,
 		Client: func(_ context.Context, id int64) (*github.Client, error) { return w.clients.NewInstallationClient(id) },
 		Open:   func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return w.artifacts.Open(ctx, ref) },
@@ -41,11 +41,11 @@ func (w wiring) sender() *report.Sender {
 	return s
 }
 
-func (w wiring) worker(p *prepare.Preparer, notify func()) *run.Worker {
+func (w wiring) worker(ctx context.Context, p *prepare.Preparer, notify func()) *run.Worker {
 	return &run.Worker{
 		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge, Compare: p.Compare, DigestKey: w.digests.of,
 		LockAtApply: w.cfg.Locks.At == "apply", Merge: w.cfg.Automerge.Enabled,
-		Notify: notify, Now: time.Now, Patience: 15 * time.Minute,
+		Notify: notify, Now: time.Now, Patience: 15 * time.Minute, Log: *zerolog.Ctx(ctx),
 	}
 }
 

@@ -32,7 +32,8 @@ type found struct {
 	mergeBase string
 	behind    int
 	notes     []string
-	mistakes  int // of the head's lockkeeper.yml, when the pull request changes it
+	mistakes  int              // of the head's lockkeeper.yml, when the pull request changes it
+	marks     []run.Diagnostic // where those are
 }
 
 func (p *Preparer) remote(r run.Repository, url string) pull.Remote {

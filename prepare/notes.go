@@ -101,7 +101,7 @@ func called(projects []project.Project) []string {
 func (f *found) afterMerge(ctx context.Context, now project.Config) error {
 	next, err := project.Load(ctx, f.tree, f.graph, project.LoadOptions{})
 	if problems, ok := errors.AsType[project.Problems](err); ok {
-		f.mistakes = len(problems)
+		f.mistakes, f.marks = len(problems), marks(problems)
 		f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` of this pull request has %s, the first on line %d: %s. Correct it before the merge: nothing would be planned after it.",
 			mistakes(len(problems)), problems[0].Line, run.Quote(problems[0].Key+" "+problems[0].Message)))
 		return nil
@@ -137,6 +137,18 @@ func (f *found) correction(ctx context.Context, changed []string) (bool, error) 
 	f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` on the base branch has mistakes, so nothing is planned in this repository. This pull request corrects it: after the merge there are %d projects. "+
 		"Comment `/plan` on the others then.", len(next.Projects)))
 	return true, nil
+}
+
+// marks are mistakes as a check run shows them at their lines.
+func marks(problems project.Problems) []run.Diagnostic {
+	const most = 50 // of one check run
+	var out []run.Diagnostic
+	for _, p := range problems {
+		if len(out) < most && p.File == project.ConfigFile {
+			out = append(out, run.Diagnostic{Title: p.Key, Message: p.Message, Path: p.File, Line: max(p.Line, 1)})
+		}
+	}
+	return out
 }
 
 func mistakes(n int) string {

@@ -34,7 +34,7 @@ func (p *Preparer) plan(ctx context.Context, r run.Run) (run.Preparation, error)
 		return out, err
 	}
 	out.Behind, out.Notes, out.Untouched = found.behind, found.notes, found.untouched()
-	out.ConfigMistakes = found.mistakes
+	out.ConfigMistakes, out.Mistakes = found.mistakes, found.marks
 	if out.Unrefreshed, err = p.unrefreshed(r, found); err != nil {
 		return out, err
 	}

@@ -310,6 +310,9 @@ func TestTheConfigIsJudgedWhereItChanges(t *testing.T) {
 			if p.ConfigMistakes != tt.mistakes || !tt.refused && len(p.Notes) == 0 {
 				t.Errorf("%d mistakes, notes %q", p.ConfigMistakes, p.Notes)
 			}
+			if len(p.Mistakes) != p.ConfigMistakes || len(p.Mistakes) > 0 && (p.Mistakes[0].Path != "lockkeeper.yml" || p.Mistakes[0].Line < 1 || p.Mistakes[0].Message == "") {
+				t.Errorf("they are marked at %+v", p.Mistakes)
+			}
 			if tt.refused {
 				return
 			}

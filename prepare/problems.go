@@ -3,6 +3,7 @@ package prepare
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
@@ -116,9 +117,23 @@ func refusal(v policy.Verdict) error {
 	if len(missing) == 0 {
 		return &run.Problem{Code: "not_allowed", Message: "This is not allowed, and no reason is known. Tell whoever runs Lockkeeper."}
 	}
-	problem := run.Problem{Code: missing[0].Predicate, Message: v.Explain()}
+	problem := run.Problem{Code: missing[0].Predicate, Message: v.Explain(), Why: forLog(missing)}
 	if v.Silent() {
 		return &run.SilentRefusal{Problem: problem}
 	}
 	return &problem
+}
+
+// forLog joins what is missing. Rules may repeat what is in a plan, so of theirs there
+// is the name alone.
+func forLog(missing []policy.Reason) string {
+	var out []string
+	for _, m := range missing {
+		if m.Predicate == "plan_policy" || m.Text == "" {
+			out = append(out, m.Predicate)
+			continue
+		}
+		out = append(out, m.Text)
+	}
+	return strings.Join(out, "; ")
 }

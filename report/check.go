@@ -36,6 +36,7 @@ type Check struct {
 	Summary    string
 	Text       string
 	Actions    []Action
+	Marks      []run.Diagnostic // errors at a line of a file, at most mostMarks
 
 	StartedAt   time.Time
 	CompletedAt time.Time // of completed ones
@@ -89,6 +90,7 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 	}
 	switch {
 	case !p.active():
+		c.Marks = marked(p.run.Mistakes, p.plans())
 		c.Status, c.Conclusion = checkCompleted, conclusion(p)
 		c.CompletedAt = completedAt(p.run)
 		c.Actions = buttons
@@ -102,16 +104,13 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 }
 
 // buttons are those that can do something. One press is about all that the pull
-// request changes or holds, so one environment without buttons takes it away. An
-// apply that is under way changes none of them: that would cost a call.
+// request changes or holds, so one environment without buttons takes it away. What an
+// apply does is not offered from its start on; its end changes no button.
 func (v CheckView) buttons(p picked) []Action {
 	if p.run.Trigger == run.TriggerQueue {
 		return nil // the pull request itself has them
 	}
 	out := []Action{buttonPlan}
-	if p.stage() == applying {
-		p = p.plansOnly()
-	}
 	if p.ready() && !p.some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] }) {
 		out = append(out, buttonApply)
 	}

@@ -29,6 +29,7 @@ func ApplyCheck(v CheckView) (c Check, ok bool) {
 	}
 	c.CompletedAt = completedAt(newest)
 	c.Text = fitting("", v.outputs(p.applies()))
+	c.Marks = marked(nil, p.applies())
 	if c.Conclusion != "success" && c.Conclusion != "neutral" {
 		c.Actions = v.buttons(p)
 	}

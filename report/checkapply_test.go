@@ -120,7 +120,7 @@ func TestButtonsOfAPlan(t *testing.T) {
 		"a failed apply":                     {at(views["apply_failed_one"], nil), "plan"},
 		"one of several is applied":          {at(views["apply_partly"], nil), "plan apply"},
 		"a plan failed":                      {at(goldenViews()["failed"], nil), "plan"},
-		"an apply that is under way":         {at(views["apply_running"], nil), "plan apply"},
+		"an apply that is under way":         {at(views["apply_running"], nil), "plan"},
 		"a group of the merge queue":         {queued(three()), ""},
 		"a plan that came after an apply":    {at(views["apply_planned_again"], nil), "plan apply unlock"},
 	} {
@@ -142,17 +142,20 @@ func TestButtonsOfAPlan(t *testing.T) {
 
 // An apply must not cost a call for the plan's check, so that one says the same
 // before, during and after it, but for its buttons at the end.
-func TestAnApplyLeavesThePlansCheckAlone(t *testing.T) {
+func TestAnApplyChangesTheButtonsOfThePlansCheckOnceAtItsStart(t *testing.T) {
 	plan := three()
 	before, _ := CheckRun(at(plan.view(), nil))
 	during, _ := CheckRun(at(plan.then(plan.apply("r9", "network-prod running", "app-prod queued")), nil))
 	after, _ := CheckRun(at(plan.then(plan.apply("r9", "network-prod", "app-prod")), nil))
-	if before.digest() != during.digest() {
-		t.Errorf("the apply changed it:\n%s\n%s", before.goldenText(), during.goldenText())
+	if before.buttons() != "plan apply" || during.buttons() != "plan" {
+		t.Errorf("buttons %q before and %q during the apply", before.buttons(), during.buttons())
+	}
+	if during.digest() != after.digest() {
+		t.Errorf("the end of the apply changed it:\n%s\n%s", during.goldenText(), after.goldenText())
 	}
 	after.Actions = before.Actions
 	if before.digest() != after.digest() {
-		t.Errorf("the end of the apply changed more than the buttons:\n%s\n%s", before.goldenText(), after.goldenText())
+		t.Errorf("the apply changed more than the buttons:\n%s\n%s", before.goldenText(), after.goldenText())
 	}
 }
 

@@ -67,7 +67,9 @@ func (d delivery) checkView(ctx context.Context, head string) (CheckView, error)
 // check creates or updates one check run.
 func (d delivery) check(ctx context.Context, r run.Run, c Check) error {
 	return d.put(ctx, object{
-		name: run.PostedCheck(r.Repository.ID, r.HeadSHA, c.Name), digest: c.digest(), buttons: c.buttons(), class: c.class(),
+		name: run.PostedCheck(r.Repository.ID, r.HeadSHA, c.Name), digest: withMarks(c.digest(), c.marksDigest()), marks: c.marksDigest(),
+		buttons: c.buttons(), class: c.class(),
+		mark:   func(ctx context.Context, id int64) error { return d.markCheck(ctx, id, c) },
 		create: func(ctx context.Context) (int64, error) { return d.createCheck(ctx, r.HeadSHA, c) },
 		edit:   func(ctx context.Context, id int64) error { return d.updateCheck(ctx, id, c) },
 		find: func(ctx context.Context, _ time.Time) (int64, error) {
@@ -101,6 +103,7 @@ func (d delivery) createCheck(ctx context.Context, head string, c Check) (int64,
 		StartedAt: &github.Timestamp{Time: c.StartedAt}, Output: c.output(), Actions: c.actions(),
 	}
 	options.Conclusion, options.CompletedAt = c.completion()
+	options.Output.Annotations = c.annotations()
 	made, _, err := d.client.Checks.CreateCheckRun(ctx, d.notice.Repository.Owner, d.notice.Repository.Name, options)
 	if err != nil {
 		return 0, fmt.Errorf("creating check run %s: %w", c.Name, err)
@@ -109,11 +112,19 @@ func (d delivery) createCheck(ctx context.Context, head string, c Check) (int64,
 }
 
 func (d delivery) updateCheck(ctx context.Context, id int64, c Check) error {
+	return d.sendUpdate(ctx, id, c, c.update())
+}
+
+func (c Check) update() github.UpdateCheckRunOptions {
 	options := github.UpdateCheckRunOptions{
 		Name: c.Name, ExternalID: &c.ExternalID, Status: &c.Status, Output: c.output(), Actions: c.actions(),
 	}
 	options.Output.Text = &c.Text // also an empty one: what jobs printed while they ran is not left there
 	options.Conclusion, options.CompletedAt = c.completion()
+	return options
+}
+
+func (d delivery) sendUpdate(ctx context.Context, id int64, c Check, options github.UpdateCheckRunOptions) error {
 	_, _, err := d.client.Checks.UpdateCheckRun(ctx, d.notice.Repository.Owner, d.notice.Repository.Name, id, options)
 	if err != nil {
 		return fmt.Errorf("updating check run %s: %w", c.Name, err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/rs/zerolog"
@@ -50,8 +51,25 @@ func (d delivery) summaries(ctx context.Context, p picked) (map[string]run.Summa
 // outputs reads the end of what terraform printed: of each list in turn, of
 // failed jobs first.
 func (d delivery) outputs(ctx context.Context, lists ...[]run.Job) (map[string]string, error) {
+	all := map[string]string{}
+	for _, list := range lists { // each has its own room: an apply takes none from the plans, whose check would change with it
+		out, err := d.outputsUpTo(ctx, 2*shownOutput, list)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, out)
+	}
+	return all, nil
+}
+
+// largestOutput is how much of what an apply printed is read to see how far it came.
+const largestOutput = 4 << 20
+
+// outputsUpTo reads the last limit bytes of what terraform printed for jobs, of failed
+// ones first.
+func (d delivery) outputsUpTo(ctx context.Context, limit int, jobs []run.Job) (map[string]string, error) {
 	out := map[string]string{}
-	for _, j := range failedFirst(lists...) {
+	for _, j := range failedFirst(jobs) {
 		artifact, ok := artifactOf(j, run.ArtifactOutput)
 		if !ok || len(out) == mostOutputs {
 			continue
@@ -64,7 +82,7 @@ func (d delivery) outputs(ctx context.Context, lists ...[]run.Job) (map[string]s
 			zerolog.Ctx(ctx).Warn().Err(err).Str("job", j.ID).Msg("reporting without an output")
 			continue
 		}
-		out[j.ID] = string(data[max(0, len(data)-2*shownOutput):])
+		out[j.ID] = string(data[max(0, len(data)-limit):])
 	}
 	return out, nil
 }

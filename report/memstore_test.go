@@ -110,6 +110,11 @@ func (m *memStore) PullRuns(_ context.Context, repositoryID int64, pull, limit i
 	return out[:min(len(out), limit)], nil
 }
 
+func (m *memStore) PullApplies(ctx context.Context, repositoryID int64, pull, limit int) ([]run.Run, error) {
+	runs, err := m.PullRuns(ctx, repositoryID, pull, limit)
+	return slices.DeleteFunc(runs, func(r run.Run) bool { return r.Kind != run.KindApply || !r.State.Final() }), err
+}
+
 func (m *memStore) Locks(context.Context) (run.Locks, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

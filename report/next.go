@@ -100,7 +100,7 @@ func hints(p picked) []string {
 	case p.some(stateNotSaved):
 		return []string{"repair the state as said above, then `/unlock` and `/plan`", hintStatus}
 	case stage == applyFailed:
-		return []string{"when that is mended, see what is left `/plan`, then `/apply`", hintStatus}
+		return []string{"when that is fixed, see what is left `/plan`, then `/apply`", hintStatus}
 	case stage == applyStopped:
 		return []string{"see what is left `/plan`, then `/apply`", hintStatus}
 	case stage == allApplied && (p.apply.Merged || p.some(p.released)): // its end gave the locks back
@@ -140,9 +140,9 @@ func planHints(p picked) []string {
 	case p.active():
 		return nil
 	case p.count(run.JobFailed) > 0:
-		return nonEmpty("mend it and push, or plan again `/plan`", p.oneProject("/plan", unplanned), hintStatus)
+		return nonEmpty("fix it and push, or plan again `/plan`", p.oneProject("/plan", unplanned), hintStatus)
 	case p.run.State == run.StateRefused:
-		return []string{"when that is put right `/plan`", hintStatus}
+		return []string{"when that is fixed `/plan`", hintStatus}
 	}
 	return nonEmpty(hintAgain, p.oneProject("/plan", unplanned), hintStatus)
 }
@@ -167,12 +167,8 @@ func stamp(p picked) string {
 	if !r.State.Final() || r.FinishedAt.IsZero() || len(p.standings) == 0 || len(r.Jobs) == 0 && r.Kind == run.KindPlan {
 		return ""
 	}
-	who := command(r)
-	if r.Actor != "" {
-		who += " by " + nameCode(r.Actor)
-	}
 	parts := []string{
-		who, r.FinishedAt.UTC().Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("%.1f s", r.FinishedAt.Sub(r.CreatedAt).Seconds()),
+		askedBy(r), r.FinishedAt.UTC().Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("%.1f s", r.FinishedAt.Sub(r.CreatedAt).Seconds()),
 	}
 	if len(r.Jobs) > 0 && r.Jobs[0].Result != nil && r.Jobs[0].Result.Terraform != "" {
 		parts = append(parts, name(r.Jobs[0].Result.Terraform))

@@ -156,7 +156,22 @@ func FuzzReports(f *testing.F) {
 			done.run.State = run.StateRefused
 			return Status([]run.Run{active.run, done.run}, run.Locks{}, noon)
 		},
-		"refusal":  func(s string) string { return Refusal(withText(s).run) },
+		"refusal": func(s string) string { return unmentioned(withText(s).run, Refusal(withText(s).run)) },
+		"result": func(s string) string {
+			v := resultOf(applied(s))
+			for i, j := range v.Run.Jobs {
+				v.Outputs[j.ID] = "aws_sqs_queue.jobs: Creating...\n" + s
+				result := *j.Result
+				result.Diagnostics = []run.Diagnostic{{Title: "t" + s, Message: s, Path: "p" + s, Line: 1, Address: s}}
+				v.Run.Jobs[i].Result = &result
+			}
+			return unmentioned(v.Run, Result(v))
+		},
+		"applied before": func(s string) string {
+			v := withText(s).view()
+			v.Applies = applied(s).Runs
+			return Comment(v)
+		},
 		"text":     func(s string) string { return markdown.Text(s) + "\n" },
 		"code":     func(s string) string { return "|a|\n|---|\n|" + markdown.Cell(markdown.Code(s)) + "|\n" },
 		"sentence": func(s string) string { return "a " + markdown.Text(s) + " b " + markdown.Code(s) + " c\n" },
@@ -173,6 +188,14 @@ func FuzzReports(f *testing.F) {
 			}
 		}
 	})
+}
+
+// unmentioned is a reply without the mention of who asked, which is a login or no mention.
+func unmentioned(r run.Run, reply string) string {
+	if m := run.Mention(r.Actor); strings.HasPrefix(m, "@") {
+		return strings.TrimPrefix(reply, m)
+	}
+	return reply
 }
 
 // applied is an apply that failed in part, with s in every field that anybody

@@ -17,8 +17,11 @@ type object struct {
 	digest  string // of its content
 	class   class  // of bringing it up to date
 	buttons string // of a check run, as run.Posted keeps them
-	create  func(ctx context.Context) (id int64, err error)
-	edit    func(ctx context.Context, id int64) error // nil: it is never edited
+	marks   string // of a check run: digest of its annotations, empty for none
+	// mark is edit with the annotations, for a check run that has none yet.
+	mark   func(ctx context.Context, id int64) error
+	create func(ctx context.Context) (id int64, err error)
+	edit   func(ctx context.Context, id int64) error // nil: it is never edited
 	// find looks for one that an earlier attempt made at or after since without
 	// learning so; 0 when there is none.
 	find func(ctx context.Context, since time.Time) (id int64, err error)
@@ -56,7 +59,14 @@ func (d delivery) put(ctx context.Context, o object) error {
 		if err := d.spend(ctx, o.class); err != nil {
 			return err
 		}
-		err := o.edit(ctx, posted.ID)
+		edit := o.edit
+		switch had := marksOf(posted.Digest); {
+		case had != "" && had != o.marks:
+			return d.announce(ctx, o) // annotations stay on a check run for good
+		case had != o.marks:
+			edit = o.mark
+		}
+		err := edit(ctx, posted.ID)
 		if answers(err, http.StatusNotFound) || answers(err, http.StatusGone) {
 			if err := d.spend(ctx, o.class); err != nil {
 				return err

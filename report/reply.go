@@ -10,9 +10,9 @@ import (
 // Refusal is the reply to a person whose run was refused or failed before it
 // had jobs. A list of everything that is missing is shown as far as it fits.
 func Refusal(r run.Run) string {
-	said := "**Not done.** "
+	said := mentions(r) + "**Not done.** "
 	if r.Line != "" {
-		said = "**Not done**: " + nameCode(r.Line) + "\n\n"
+		said = mentions(r) + "**Not done**: " + nameCode(r.Line) + "\n\n"
 	}
 	if r.Problem == nil {
 		return said + "The command could not be carried out. Comment it again.\n"

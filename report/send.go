@@ -76,6 +76,19 @@ func (d delivery) runs(ctx context.Context) ([]run.Run, error) {
 	return d.newest(ctx, shownRuns)
 }
 
+// applies reads the newest applies of the notice's pull request that are over, however
+// many runs came since.
+func (d delivery) applies(ctx context.Context, newest []run.Run) ([]run.Run, error) {
+	if len(newest) < newestRuns { // they are all
+		return newest, nil
+	}
+	list, err := d.Store.PullApplies(ctx, d.notice.Repository.ID, d.notice.PullRequest, shownRuns)
+	if err != nil {
+		return nil, storeError{err}
+	}
+	return list, nil
+}
+
 // replacesAll tells a plan before which nothing counts.
 func replacesAll(r run.Run) bool {
 	return r.Kind == run.KindPlan && r.Trigger != run.TriggerQueue && r.Whole()

@@ -29,6 +29,7 @@ type store interface {
 	Writes(ctx context.Context, since time.Time) ([]run.Writes, error)
 	Run(ctx context.Context, id string) (run.Run, error)
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
+	PullApplies(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
 	Locks(ctx context.Context) (run.Locks, error)
 	Posted(ctx context.Context, name string) (run.Posted, error)
 	PutPosted(ctx context.Context, p run.Posted) error
@@ -57,6 +58,7 @@ type Sender struct {
 	// keeps them.
 	Waits     func() string
 	Now       func() time.Time
+	Automerge bool            // Merge is asked for when nothing is left to apply
 	NoApply   map[string]bool // see View
 	NoButtons map[string]bool // see View
 	AppID     int64           // of the GitHub App: only what it wrote is taken for ours

@@ -37,7 +37,7 @@ func ended(r run.Run, jobs run.JobState) run.Run {
 	return r
 }
 
-func TestAnApplyCostsFourCalls(t *testing.T) {
+func TestTheStartAndTheEndOfAnApplyCostSixCalls(t *testing.T) {
 	for name, c := range map[string]struct {
 		state  run.JobState
 		checks []string
@@ -55,25 +55,31 @@ func TestAnApplyCostsFourCalls(t *testing.T) {
 			before := len(b.github.seen())
 
 			r := begun(plan)
-			b.store.setRun(r, run.RefreshCheck(r))
+			b.store.setRun(r, atEnd(r)...)
 			b.drain()
+			if body := b.github.bodies(1)[0]; !strings.HasPrefix(body, "### Applying ") || strings.Contains(body, "apply `/apply`") {
+				t.Errorf("while it runs, the comment is\n%s", body)
+			}
 			if got := b.github.checkStates(); !slices.Contains(got, "lockkeeper/apply in_progress") {
 				t.Errorf("while it runs: %v", got)
 			}
 			r = ended(r, c.state)
-			b.store.setRun(r, atEnd(r)...)
+			b.store.setRun(r, append(atEnd(r), run.Answer(r))...)
 			b.drain()
-			want := []string{"PATCH check", "PATCH comment", "PATCH check", "PATCH check"}
+			want := []string{"PATCH comment", "PATCH check", "PATCH check", "POST comment", "PATCH comment", "PATCH check"}
 			if diff := cmp.Diff(want, b.github.seen()[before:]); diff != "" {
 				t.Error(diff)
 			}
 			if diff := cmp.Diff(c.checks, b.github.checkStates()); diff != "" {
 				t.Error(diff)
 			}
-			b.store.put(atEnd(r)...)
+			if said := b.github.bodies(1); len(said) != 2 || !strings.HasPrefix(said[1], "@bob ") {
+				t.Errorf("who asked is not told: %q", said)
+			}
+			b.store.put(append(atEnd(r), run.Answer(r))...)
 			b.drain()
-			if got := len(b.github.seen()) - before; got != 4 {
-				t.Errorf("saying the same again made %d more calls", got-4)
+			if got := len(b.github.seen()) - before; got != 6 {
+				t.Errorf("saying the same again made %d more calls", got-6)
 			}
 		})
 	}

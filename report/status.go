@@ -148,6 +148,10 @@ func stateWord(r run.Run) string {
 
 func command(r run.Run) string {
 	switch {
+	case r.Trigger == run.TriggerButton && r.Line != "":
+		return nameCode(r.Line) + " with the button " + buttonOf(r)
+	case r.Trigger == run.TriggerButton:
+		return "the button " + buttonOf(r)
 	case r.Line != "":
 		return nameCode(r.Line)
 	case r.Trigger == run.TriggerPush:

@@ -25,7 +25,6 @@ func markReply(key string) string { return "<!-- lockkeeper:reply:" + digest(key
 
 // comment brings the pull request's one comment up to date.
 func (d delivery) comment(ctx context.Context) error {
-	n := d.notice
 	runs, err := d.runs(ctx)
 	if err != nil {
 		return err
@@ -35,11 +34,14 @@ func (d delivery) comment(ctx context.Context) error {
 		return err
 	}
 	v := View{Runs: runs, Locks: locks, NoApply: d.NoApply, Waits: d.waits()}
+	if v.Applies, err = d.applies(ctx, runs); err != nil {
+		return err
+	}
 	p, ok := v.pick("")
 	if !ok {
 		return nil
 	}
-	name := fmt.Sprintf("comment/%d/%d", n.Repository.ID, n.PullRequest)
+	name := d.commentName()
 	if untold(p, runs) {
 		switch _, err := d.Store.Posted(ctx, name); {
 		case errors.Is(err, run.ErrNotFound):
@@ -62,8 +64,9 @@ func (d delivery) comment(ctx context.Context) error {
 	err = d.put(ctx, object{
 		name: name, digest: digest(body),
 		create: func(ctx context.Context) (id int64, err error) {
-			id, at, err = d.createComment(ctx, body)
-			return id, err
+			made, err := d.createComment(ctx, body)
+			at = d.atGitHub(made)
+			return made.GetID(), err
 		},
 		edit: func(ctx context.Context, id int64) (err error) {
 			at, err = d.editComment(ctx, id, body)
@@ -77,6 +80,26 @@ func (d delivery) comment(ctx context.Context) error {
 		return err
 	}
 	return d.shown(ctx, p, at)
+}
+
+// commentName is the name of the pull request's one comment in the store.
+func (d delivery) commentName() string {
+	return fmt.Sprintf("comment/%d/%d", d.notice.Repository.ID, d.notice.PullRequest)
+}
+
+// commentURL is the address of the pull request's one comment; empty when it is not
+// known.
+func (d delivery) commentURL(ctx context.Context) (string, error) {
+	posted, err := d.Store.Posted(ctx, d.commentName())
+	switch {
+	case errors.Is(err, run.ErrNotFound) || err == nil && posted.ID == 0 || d.WebURL == "":
+		return "", nil
+	case err != nil:
+		return "", storeError{err}
+	}
+	r := d.notice.Repository
+	return fmt.Sprintf("%s/%s/%s/pull/%d#issuecomment-%d", strings.TrimSuffix(d.WebURL, "/"), url.PathEscape(r.Owner), url.PathEscape(r.Name),
+		d.notice.PullRequest, posted.ID), nil
 }
 
 // untold reports whether there is nothing that a comment would be written for: no
@@ -100,20 +123,91 @@ func (d delivery) reply(ctx context.Context) error {
 		if err != nil {
 			return storeError{err}
 		}
-		body = Refusal(r)
+		if body, err = d.answer(ctx, r); err != nil {
+			return err
+		}
 	}
 	mark := markReply(n.Key)
 	body = clip(body, commentBudget) + "\n" + mark + "\n"
-	return d.put(ctx, object{
+	var node string
+	err := d.put(ctx, object{
 		name: "reply/" + n.Key, digest: digest(body),
 		create: func(ctx context.Context) (int64, error) {
-			id, _, err := d.createComment(ctx, body)
-			return id, err
+			made, err := d.createComment(ctx, body)
+			node = made.GetNodeID()
+			return made.GetID(), err
 		},
 		find: func(ctx context.Context, since time.Time) (int64, error) {
 			return d.findComment(ctx, mark, since)
 		},
 	})
+	if err == nil && node != "" && n.About != "" {
+		d.minimizeOlder(ctx, node)
+	}
+	return err
+}
+
+// answer is what the person who asked for a run is told.
+func (d delivery) answer(ctx context.Context, r run.Run) (string, error) {
+	if r.State == run.StateRefused {
+		return Refusal(r), nil
+	}
+	v, err := d.resultView(ctx, r)
+	return Result(v), err
+}
+
+// resultView reads what the reply about an apply shows.
+func (d delivery) resultView(ctx context.Context, r run.Run) (v ResultView, err error) {
+	v = ResultView{Run: r, View: View{NoApply: d.NoApply}, Plans: map[string]run.Job{}, Automerge: d.Automerge}
+	if v.Runs, err = d.runs(ctx); err != nil {
+		return v, err
+	}
+	if v.Locks, err = d.locks(ctx); err != nil {
+		return v, err
+	}
+	var p picked
+	for _, j := range r.Jobs {
+		if j.Document.Plan == nil {
+			continue
+		}
+		plan, err := d.plannedBy(ctx, v.Runs, j.Document.Plan.JobID)
+		if err != nil {
+			return v, err
+		}
+		if plan != nil {
+			v.Plans[plan.ID] = *plan
+			p.standings = append(p.standings, run.Standing{Project: projectOf(j), Plan: *plan})
+		}
+	}
+	if v.Summaries, err = d.summaries(ctx, p); err != nil {
+		return v, err
+	}
+	unfinished := slices.DeleteFunc(slices.Clone(r.Jobs), func(j run.Job) bool { return j.State != run.JobFailed })
+	if v.Outputs, err = d.outputsUpTo(ctx, largestOutput, unfinished); err != nil {
+		return v, err
+	}
+	if v.ApplyURL, err = d.checkURL(ctx, r, CheckApply); err != nil {
+		return v, err
+	}
+	v.CommentURL, err = d.commentURL(ctx)
+	return v, err
+}
+
+// plannedBy finds the job of a plan; nil when it is not kept any more.
+func (d delivery) plannedBy(ctx context.Context, runs []run.Run, id string) (*run.Job, error) {
+	for i := range runs {
+		if j := runs[i].Job(id); j != nil {
+			return j, nil
+		}
+	}
+	r, err := d.Store.Run(ctx, run.RunOfJob(id))
+	if errors.Is(err, run.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, storeError{err}
+	}
+	return r.Job(id), nil
 }
 
 // clip shortens a reply that another part wrote, between two lines, and closes
@@ -129,17 +223,17 @@ func clip(body string, limit int) string {
 	return fmt.Sprintf("%s\n\n%s left out for size.\n", shown, counted(left, "more line is", "more lines are"))
 }
 
-// createComment and editComment tell when that was, by GitHub's clock.
-func (d delivery) createComment(ctx context.Context, body string) (id int64, at time.Time, err error) {
+func (d delivery) createComment(ctx context.Context, body string) (*github.IssueComment, error) {
 	n := d.notice
 	made, _, err := d.client.Issues.CreateComment(ctx, n.Repository.Owner, n.Repository.Name, n.PullRequest,
 		&github.IssueComment{Body: &body})
 	if err != nil {
-		return 0, at, fmt.Errorf("creating a comment: %w", err)
+		return nil, fmt.Errorf("creating a comment: %w", err)
 	}
-	return made.GetID(), d.atGitHub(made), nil
+	return made, nil
 }
 
+// editComment tells when that was, by GitHub's clock.
 func (d delivery) editComment(ctx context.Context, id int64, body string) (at time.Time, err error) {
 	n := d.notice
 	made, _, err := d.client.Issues.EditComment(ctx, n.Repository.Owner, n.Repository.Name, id, &github.IssueComment{Body: &body})

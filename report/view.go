@@ -9,6 +9,7 @@ import (
 // View is everything that the comment of one pull request is made of.
 type View struct {
 	Runs      []run.Run              // of the pull request, newest first
+	Applies   []run.Run              // of the pull request that are over, newest first, also those before Runs; others are left out
 	Summaries map[string]run.Summary // by job id of a plan; a missing one is shown by its counts alone
 	Locks     run.Locks              // all of them: what concerns the pull request is shown
 	Waits     string                 // why no job begins, for people; empty when nothing keeps them
@@ -36,7 +37,7 @@ type picked struct {
 // when asked for. ok is false when there is nothing to show.
 func (v View) pick(head string) (p picked, ok bool) {
 	plans := slices.DeleteFunc(slices.Clone(v.Runs), func(r run.Run) bool {
-		return r.Kind != run.KindPlan || answered(r) || r.Trigger == run.TriggerQueue && r.HeadSHA != head
+		return r.Kind != run.KindPlan || answered(r) || v.comes(r) || r.Trigger == run.TriggerQueue && r.HeadSHA != head
 	})
 	newest := slices.IndexFunc(plans, func(r run.Run) bool { return head == "" || r.HeadSHA == head })
 	if newest < 0 {
@@ -56,6 +57,14 @@ func (v View) pick(head string) (p picked, ok bool) {
 		p.outdated = plannedElsewhere(plans, head)
 	}
 	return p, true
+}
+
+// comes tells a plan that somebody asked for and that has not begun, while there is
+// another one to show: an apply is under way, or it begins in a moment.
+func (v View) comes(r run.Run) bool {
+	return r.State == run.StateAccepted && r.Trigger.Asked() && r.HeadSHA == "" && slices.ContainsFunc(v.Runs, func(other run.Run) bool {
+		return other.Kind == run.KindApply && !other.PreparedAt.IsZero() && other.ID < r.ID
+	})
 }
 
 // answered tells runs that the comment leaves out: what a person asked for and

@@ -76,6 +76,7 @@ func (w *Worker) updateLocks(ctx context.Context, change func(*Locks) []Notice) 
 func (w *Worker) begun(s Saved) {
 	w.notify(len(s.Notices))
 	for _, r := range s.Runs {
+		w.logAccepted(r)
 		w.saw(r)
 	}
 }

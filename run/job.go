@@ -75,13 +75,25 @@ type Result struct {
 	Keeping   Keeping             `json:"keeping,omitempty"` // of a plan
 	Made      *Made               `json:"made,omitempty"`    // of a plan whose programs left files in the tree of the commit
 	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
-	Terraform string              `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
-	Steps     []StepTime          `json:"steps,omitempty"`
+	// Diagnostics are the errors in the problem's output, at most 50.
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
+	Terraform   string       `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"
+	Steps       []StepTime   `json:"steps,omitempty"`
 	// Isolation is the mode in which something ran, when that is best_effort or
 	// off, or IsolationFunction, and Missing the properties (package jail) that
 	// nothing held then.
 	Isolation string   `json:"isolation,omitempty"`
 	Missing   []string `json:"missing,omitempty"`
+}
+
+// Diagnostic is an error that terraform printed. All of it is untrusted text; Path is a
+// file of the commit, from the repository's root, or empty.
+type Diagnostic struct {
+	Title   string `json:"title"`
+	Message string `json:"message,omitempty"`
+	Path    string `json:"path,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Address string `json:"address,omitempty"` // of the resource that it is about
 }
 
 // Keeping is whether the state that an apply of a plan writes outlives its job, by

@@ -22,6 +22,7 @@ type line struct {
 	under   map[string]string   // the work of plans that have been prepared and are not over, by run id
 	works   map[string]int      // how many plans of one work are being prepared or under way
 	busy    map[string]string   // the work of plans that are being prepared, by run id
+	applies map[string]Run      // that are not over, by run id
 }
 
 type inLine struct {
@@ -30,22 +31,31 @@ type inLine struct {
 	work    string
 	asked   bool
 	retryAt time.Time
+	plan    Run // of what a person asked to plan: it may stand behind an apply
 }
 
 func newLine() *line {
-	return &line{shares: fair.New(preparing), at: map[string]fair.Key{}, under: map[string]string{}, works: map[string]int{}, busy: map[string]string{}}
+	return &line{shares: fair.New(preparing), at: map[string]fair.Key{}, under: map[string]string{}, works: map[string]int{}, busy: map[string]string{}, applies: map[string]Run{}}
 }
 
 // saw takes note of a run as it was saved last.
 func (l *line) saw(r Run) {
 	i, found := slices.BinarySearchFunc(l.waiting, r.ID, func(w inLine, id string) int { return cmp.Compare(w.id, id) })
-	switch w := (inLine{r.ID, r.Whose().Key(), r.work(), r.Trigger.Asked(), r.RetryAt}); {
+	w := inLine{id: r.ID, key: r.Whose().Key(), work: r.work(), asked: r.Trigger.Asked(), retryAt: r.RetryAt}
+	if w.asked && r.Kind == KindPlan {
+		w.plan = r
+	}
+	switch {
 	case r.State != StateAccepted && found:
 		l.waiting = slices.Delete(l.waiting, i, i+1)
 	case r.State == StateAccepted && found:
 		l.waiting[i] = w
 	case r.State == StateAccepted:
 		l.waiting = slices.Insert(l.waiting, i, w)
+	}
+	delete(l.applies, r.ID)
+	if r.Kind.Mutating() && !r.State.Final() {
+		l.applies[r.ID] = r
 	}
 	l.mark(l.under, r.ID, "")
 	if r.State == StateRunning && !r.Ending() {
@@ -70,13 +80,14 @@ func (l *line) mark(in map[string]string, id, work string) {
 // next takes the run out of those that may be prepared whose turn it is.
 //
 // A plan that a person asked for waits while one of the same work is under way:
-// who asks meanwhile joins the one that waits, and so a hundred who ask cost two.
+// who asks meanwhile joins the one that waits, and so a hundred who ask cost two. It
+// waits, too, while an apply changes what it would show.
 func (l *line) next(now time.Time) (id string, ok bool) {
 	var keys []fair.Key
 	var may []inLine
 	for _, w := range l.waiting {
 		_, at := l.at[w.id]
-		if !at && !w.retryAt.After(now) && !(w.asked && l.works[w.work] > 0) {
+		if !at && !w.retryAt.After(now) && !(w.asked && l.works[w.work] > 0) && !l.behindApply(w.plan) {
 			keys, may = append(keys, w.key), append(may, w)
 		}
 	}
@@ -89,6 +100,16 @@ func (l *line) next(now time.Time) (id string, ok bool) {
 	l.at[w.id] = w.key
 	l.mark(l.busy, w.id, w.work)
 	return w.id, true
+}
+
+// behindApply reports whether a plan waits until an apply is over.
+func (l *line) behindApply(plan Run) bool {
+	for _, apply := range l.applies {
+		if plan.standsBehind(&apply) {
+			return true
+		}
+	}
+	return false
 }
 
 // done takes the turn of a run back.

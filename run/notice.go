@@ -10,7 +10,7 @@ type NoticeKind string
 // Version; Reply and Reaction carry what they say.
 const (
 	NoticeReaction NoticeKind = "reaction" // put Content on the comment CommentID
-	NoticeReply    NoticeKind = "reply"    // write a new comment: Body, or the Problem of RunID
+	NoticeReply    NoticeKind = "reply"    // write a new comment: Body, or how RunID ended
 	NoticeComment  NoticeKind = "comment"  // bring the pull request's one comment up to date
 	NoticeCheck    NoticeKind = "check"    // bring the check run of RunID's commit up to date
 	NoticeMerge    NoticeKind = "merge"    // merge the pull request of RunID at the commit of RunID, when everything is applied there
@@ -30,6 +30,7 @@ type Notice struct {
 	CommentID int64  `json:"comment_id,omitempty"`
 	Content   string `json:"content,omitempty"` // of a reaction: eyes, +1, confused, …
 	Body      string `json:"body,omitempty"`    // of a reply: Markdown
+	About     string `json:"about,omitempty"`   // of a reply that the next one about the same on the pull request replaces; empty: it stays
 	RunID     string `json:"run_id,omitempty"`
 }
 
@@ -47,10 +48,13 @@ func ReplyTo(repo Repository, pull int, key, body string) Notice {
 	return Notice{Kind: NoticeReply, Key: key, Repository: repo, PullRequest: pull, Body: body}
 }
 
-// Answer tells the person who asked for a run why it was refused.
+// Answer tells the person who asked for a run why it was refused, or how it ended.
 func Answer(r Run) Notice {
 	n := ReplyTo(r.Repository, r.PullRequest, "run/"+r.ID, "")
 	n.RunID = r.ID
+	if r.State == StateRefused {
+		n.About = "refused " + string(r.Kind)
+	}
 	return n
 }
 

@@ -73,6 +73,7 @@ type Problem struct {
 	Code    string `json:"code"` // stable, snake_case: for tests, metrics and links to documentation
 	Message string `json:"message"`
 	Detail  string `json:"detail,omitempty"`
+	Why     string `json:"why,omitempty"` // of a refusal: the same for the log, without what rules said of a plan
 }
 
 // CodeBase is the problem of a pull request into a branch whose rules do not
@@ -118,6 +119,8 @@ type Run struct {
 	Unchanged      []string `json:"unchanged,omitempty"`       // of an apply: projects whose plans change nothing, which counts as applied
 	Untouched      []string `json:"untouched,omitempty"`       // of a plan: projects that were named and that the pull request does not change
 	ConfigMistakes int      `json:"config_mistakes,omitempty"` // of a plan: in the lockkeeper.yml that the pull request brings
+	// Mistakes are where they are, at most 50.
+	Mistakes []Diagnostic `json:"mistakes,omitempty"`
 	// Unrefreshed are, of a plan, the projects whose environment takes a plan with
 	// -refresh=false for a whole one.
 	Unrefreshed []string `json:"unrefreshed,omitempty"`

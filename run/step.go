@@ -29,6 +29,8 @@ type Preparation struct {
 	Untouched []string // of a plan: names of projects that somebody named and the pull request does not change
 	Gate      *Gate    // of a plan: what stands between it and its apply, as far as is known
 
+	Mistakes []Diagnostic // of a plan: in the lockkeeper.yml that the pull request brings, at most 50
+
 	ConfigMistakes int // of a plan: how many are in the lockkeeper.yml that the pull request brings
 
 	Unrefreshed []string // of a plan: names of projects for which -refresh=false leaves it a whole plan
@@ -198,7 +200,7 @@ func (r *Run) prepared(e Prepared) {
 	p := e.Preparation
 	r.HeadSHA, r.BaseRef, r.BaseSHA, r.Behind, r.Notes = p.HeadSHA, p.BaseRef, p.BaseSHA, p.Behind, p.Notes
 	r.HeadRef, r.Gate, r.Unchanged, r.Untouched, r.Unrefreshed = p.HeadRef, p.Gate, p.Unchanged, p.Untouched, p.Unrefreshed
-	r.ConfigMistakes = p.ConfigMistakes
+	r.ConfigMistakes, r.Mistakes = p.ConfigMistakes, p.Mistakes
 	r.State, r.PreparedAt = StateRunning, e.At
 	r.Jobs = make([]Job, len(p.Documents))
 	for i, doc := range p.Documents {
@@ -318,20 +320,27 @@ func notices(before State, r Run, e Event) []Notice {
 	if before == r.State {
 		return nil
 	}
+	shown := []Notice{RefreshComment(r.Repository, r.PullRequest), RefreshCheck(r)}
 	switch r.State {
 	case StateRunning:
+		if r.Kind.Mutating() {
+			return shown // what the comment offered is under way
+		}
 		return []Notice{RefreshCheck(r)}
 	case StateRefused:
 		return refusal(r, e)
 	case StateCancelled, StateSuperseded:
 		if before == StateAccepted {
-			return nil // nothing of it was ever shown
+			shown = nil // nothing of it was ever shown
 		}
-		if r.State == StateSuperseded && !r.Kind.Mutating() {
-			return []Notice{RefreshCheck(r)} // the comment belongs to the newer commit now
+		if r.State == StateSuperseded && !r.Kind.Mutating() && before != StateAccepted {
+			shown = []Notice{RefreshCheck(r)} // the comment belongs to the newer commit now
 		}
 	}
-	return []Notice{RefreshComment(r.Repository, r.PullRequest), RefreshCheck(r)}
+	if r.Kind.Mutating() && r.Trigger.Asked() {
+		return append(shown, Answer(r))
+	}
+	return shown
 }
 
 // refusal answers the person who asked; when nobody asked, the pull request's

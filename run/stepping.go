@@ -18,6 +18,9 @@ func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
 		e, prepared = PullClosed{At: w.Now()}, false // while it was prepared
 	}
 	next := Step(r, e)
+	if prepared && r.State == StateAccepted && r.Kind == KindPlan && r.Trigger.Asked() && l.changing(r.Holder(), Claims(documents(next.Run.Jobs))) {
+		return Next{Run: r}, Saved{} // it stays in line and is prepared again when that apply is over
+	}
 	switch {
 	case prepared && r.State == StateAccepted && next.Run.Kind == KindPlan:
 		w.claim(&next, l)

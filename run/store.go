@@ -63,6 +63,9 @@ type Store interface {
 	ActiveRuns(ctx context.Context) ([]Run, error)
 	// PullRuns lists the runs of a pull request, newest first, at most limit.
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]Run, error)
+	// PullApplies lists the applies among the newest limit runs of a pull request that
+	// are over, newest first.
+	PullApplies(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]Run, error)
 
 	// PutPushes keeps who pushed which commits where. One that is there is left as
 	// it is, but for New and Confirmed, which become and stay true.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +46,7 @@ type Worker struct {
 	// LiveEvery is the least time between two looks at what a run's jobs print; 0
 	// is 15 seconds.
 	LiveEvery time.Duration
+	Log       zerolog.Logger // of what becomes of runs and jobs
 
 	mu       sync.Mutex
 	wanted   []Effect        // guarded by mu
@@ -81,11 +83,19 @@ func (t *Temporary) Unwrap() error { return t.Err }
 // joined; nothing happens then.
 func (w *Worker) Submit(ctx context.Context, r Run, notices ...Notice) (added bool, err error) {
 	w.init()
+	if w.behindApply(r) {
+		notices = append(slices.Clip(notices), RefreshComment(r.Repository, r.PullRequest)) // which says that it waits
+	}
 	kept, added, err := w.Store.SubmitRun(ctx, r, notices, func(waiting Run) bool {
 		return r.joins(&waiting) && !w.isAt(waiting.ID)
 	})
 	if err != nil || !added {
 		return false, err
+	}
+	if kept.ID == r.ID {
+		w.logAccepted(r)
+	} else {
+		w.logJoined(kept, r.Actor)
 	}
 	w.notify(len(notices))
 	defer w.steps.lock(kept.ID)()
@@ -108,6 +118,12 @@ func (w *Worker) saw(r Run) {
 	w.line.saw(r)
 	w.mu.Unlock()
 	w.poke()
+}
+
+func (w *Worker) behindApply(r Run) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.line.behindApply(r)
 }
 
 func (w *Worker) isAt(id string) bool {
@@ -433,12 +449,13 @@ func (w *Worker) compared(ctx context.Context, id string, m Messaged) Messaged {
 }
 
 func (w *Worker) stepOne(ctx context.Context, id string, e Event) (Run, error) {
+	var before Run
 	var next Next
 	r, err := w.Store.UpdateRun(ctx, id, func(r *Run) ([]Notice, error) {
 		if w.needsLocks(*r, e) {
 			return nil, errLocksNeeded
 		}
-		next = Step(*r, e)
+		before, next = *r, Step(*r, e)
 		*r = next.Run
 		return next.Notices, nil
 	})
@@ -448,6 +465,7 @@ func (w *Worker) stepOne(ctx context.Context, id string, e Event) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
+	w.logStep(before, r)
 	w.notify(len(next.Notices))
 	w.want(next.Effects)
 	return r, nil
@@ -455,9 +473,11 @@ func (w *Worker) stepOne(ctx context.Context, id string, e Event) (Run, error) {
 
 // stepWithLocks is step for an event that may take or give back locks.
 func (w *Worker) stepWithLocks(ctx context.Context, id string, e Event) (Run, error) {
+	var before Run
 	var next Next
 	var saved Saved
 	r, err := w.Store.UpdateRunAndLocks(ctx, id, func(r *Run, l *Locks) (Saved, error) {
+		before = *r
 		next, saved = w.stepLocked(*r, e, l)
 		*r = next.Run
 		return saved, nil
@@ -468,6 +488,7 @@ func (w *Worker) stepWithLocks(ctx context.Context, id string, e Event) (Run, er
 	if err != nil {
 		return Run{}, err
 	}
+	w.logStep(before, r)
 	w.begun(saved)
 	w.want(next.Effects)
 	return r, nil

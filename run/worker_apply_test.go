@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,19 +137,59 @@ func TestAnApplyTakesItsPlanOnce(t *testing.T) {
 	})
 }
 
-func TestAPlanDuringAnApplyIsMadeAgainAfterIt(t *testing.T) {
-	withApplies(t, func(f *workerFixture) {
-		f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
-		apply := f.ask(run.KindApply, 1)
-		if during := f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded); len(during.Blocked) != 1 {
-			t.Errorf("a plan during the apply is not speculative: %+v", during)
+// Found in use: a plan that was asked for during an apply showed a state that was half
+// applied, and its report took the place of the apply's.
+func TestAPlanThatIsAskedForDuringAnApplyWaitsAndRunsWhenThatEnds(t *testing.T) {
+	for name, outcome := range map[string]run.Outcome{"well": run.OutcomeSucceeded, "badly": run.OutcomeFailed} {
+		t.Run("which ends "+name, func(t *testing.T) {
+			withApplies(t, func(f *workerFixture) {
+				f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
+				apply := f.ask(run.KindApply, 1)
+				plan := f.ask(run.KindPlan, 1)
+				if r := f.run(plan); r.State != run.StateAccepted || r.WaitsFor([]run.Run{f.run(apply)}) == nil {
+					t.Errorf("during the apply the plan is %s", r.State)
+				}
+				if !slices.Contains(f.notices(), "comment #1") {
+					t.Errorf("nobody is told that it waits: %v", f.notices())
+				}
+				other := f.ask(run.KindPlan, 2)
+				if r := f.run(other); r.State != run.StateRunning {
+					t.Errorf("a plan of another pull request is %s", r.State)
+				}
+				f.end(apply, outcome)
+				if r := f.run(plan); r.State != run.StateRunning || len(r.Blocked) != 0 {
+					t.Errorf("after the apply the plan is %s, blocked %v", r.State, r.Blocked)
+				}
+			})
+		})
+	}
+}
+
+func TestAPlanOfOtherProjectsDoesNotWaitForAnApply(t *testing.T) {
+	apply := run.Run{ID: "1", Kind: run.KindApply, State: run.StateRunning, PullRequest: 1, Jobs: []run.Job{{Document: run.JobDocument{
+		Project: run.JobProject{Name: "network-dev", Dir: "live/dev/network"}}}}}
+	judged := run.Run{ID: "1", Kind: run.KindApply, State: run.StateAccepted, PullRequest: 1}
+	for _, c := range []struct {
+		selectors string
+		apply     run.Run
+		waits     bool
+	}{
+		{"", apply, true}, {"network-dev", apply, true}, {"network-*", apply, true}, {"live/dev/network", apply, true}, {"live/dev/*", apply, true},
+		{"live/dev", apply, true}, {"./live/dev/network/", apply, true}, {"orders-dev", apply, false}, {"orders-dev network-dev", apply, true},
+		{"live/prod", apply, false}, {"net", apply, false}, {"orders-dev", judged, true},
+	} {
+		plan := run.Run{ID: "2", Kind: run.KindPlan, Trigger: run.TriggerComment, State: run.StateAccepted, PullRequest: 1, Selectors: strings.Fields(c.selectors)}
+		if got := plan.WaitsFor([]run.Run{c.apply}) != nil; got != c.waits {
+			t.Errorf("/plan %s beside an apply that is %s waits: %v", c.selectors, c.apply.State, got)
 		}
-		f.end(apply, run.OutcomeSucceeded)
-		runs, err := f.store.PullRuns(f.Context(), 7, 1, 10)
-		if err != nil || runs[0].Trigger != run.TriggerTurn {
-			t.Errorf("after the apply: %+v, %v", runs[0], err)
-		}
-	})
+	}
+	earlier := run.Run{ID: "0", Kind: run.KindPlan, Trigger: run.TriggerComment, State: run.StateAccepted, PullRequest: 1}
+	pushed := run.Run{ID: "2", Kind: run.KindPlan, Trigger: run.TriggerPush, State: run.StateAccepted, PullRequest: 1}
+	over, elsewhere := apply, apply
+	over.State, elsewhere.PullRequest = run.StateFailed, 2
+	if earlier.WaitsFor([]run.Run{judged}) != nil || pushed.WaitsFor([]run.Run{apply}) != nil || earlier.WaitsFor([]run.Run{over, elsewhere}) != nil {
+		t.Error("a plan waits for an apply that was asked for later, is over, or is of another pull request, or a push waits")
+	}
 }
 
 func TestT18AnApplyThatNobodyCanLookAtDoesNotBegin(t *testing.T) {

@@ -100,10 +100,17 @@ func (j *job) detail(step string) string {
 	return ""
 }
 
+// problemsDuringInit begins what terraform prints before the mistakes in a configuration
+// that it cannot read.
+const problemsDuringInit = "Error: Terraform encountered problems during initialisation"
+
 // relevant begins at terraform's first error and has at most maxDetail bytes.
 func relevant(text string) string {
 	if i := strings.Index("\n"+text, "\nError: "); i > 0 {
 		text = text[i:]
+	}
+	if first, rest, more := strings.Cut(text, "\nError: "); more && strings.HasPrefix(first, problemsDuringInit) {
+		text = "Error: " + rest // the first one only says that there are others
 	}
 	text = strings.TrimSpace(text)
 	if len(text) <= maxDetail {

@@ -80,6 +80,8 @@ type job struct {
 	missing   []string          // properties that the jail does not hold
 	killed    bool              // terraform did not end when it was interrupted
 	began     bool              // an apply may have changed something
+
+	diagnostics []run.Diagnostic // of the errors that are told
 }
 
 // path is a file or directory of the job.
@@ -207,8 +209,9 @@ func onSignal(f func()) (stop func()) {
 }
 
 // do is the job from the document to the artifacts.
-func (j *job) do(ctx context.Context) *run.Problem {
+func (j *job) do(ctx context.Context) (problem *run.Problem) {
 	defer j.leave()
+	defer func() { problem, j.diagnostics = j.located(problem) }()
 	if err := j.prepare(); err != nil {
 		return problemOf(err)
 	}
@@ -273,7 +276,8 @@ func problemOf(err error) *run.Problem {
 
 func (j *job) result(problem *run.Problem) run.Result {
 	r := run.Result{
-		Outcome: run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Partial: j.partial, Policy: j.policy, Keeping: j.keeps,
+		Diagnostics: j.diagnostics,
+		Outcome:     run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Partial: j.partial, Policy: j.policy, Keeping: j.keeps,
 		Artifacts: j.artifacts, Terraform: j.options.TerraformName, Steps: j.steps, Began: j.began,
 	}
 	if mode := j.options.Isolation; j.jail != nil && (mode == jail.BestEffort || mode == jail.Off) {

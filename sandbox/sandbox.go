@@ -124,6 +124,7 @@ func (s *Sandbox) Handler() http.Handler {
 	pages := page.New(s.GitHub, page.Options{})
 	mux := http.NewServeMux()
 	mux.Handle("/api/v3/", api)
+	mux.Handle("/api/graphql", api)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if git(r) {
 			api.ServeHTTP(w, r)

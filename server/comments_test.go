@@ -126,7 +126,7 @@ func TestInvariant1ACommandWhoseWebhookNeverCameIsFound(t *testing.T) {
 	}{
 		{"a plan", written("/plan"), nil, "reaction eyes", false},
 		{"a question for help", written("/help"), nil, "reaction eyes | reply ", false},
-		{"by a stranger", written("/cancel", set("user", user("sam"))), nil, "reaction confused | reply Only people with write access", false},
+		{"by a stranger", written("/cancel", set("user", user("sam"))), nil, "reaction confused | reply @sam Only people with write access", false},
 		{"prose", written("looks good"), nil, "", false},
 		{"another bot's command", written("/retest"), nil, "", false},
 		{"T14 edited", written("/plan", set("updated_at", "2026-01-02T12:00:01Z")), nil, "", false},
@@ -141,7 +141,7 @@ func TestInvariant1ACommandWhoseWebhookNeverCameIsFound(t *testing.T) {
 		{"nearly too old", written("/plan", at(commentWindow)), nil, "reaction eyes", false},
 		{"too old", written("/plan", at(commentWindow+time.Second)), nil, "", false},
 		{"an apply", written("/apply"), nil, "reaction eyes", false},
-		{"T29 an apply of long ago", written("/apply", at(time.Hour)), nil, "reaction confused | reply This command reached Lockkeeper more than 15 minutes", false},
+		{"T29 an apply of long ago", written("/apply", at(time.Hour)), nil, "reaction confused | reply @rui This command reached Lockkeeper more than 15 minutes", false},
 		{"from before comments were known", written("/plan"), func(_ *hub, c *Comments) {
 			c.Store = known{c.Inbox.Store.(*store.SQLite), noon.Add(time.Second), []run.Repository{{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}}}
 		}, "", false},

@@ -63,5 +63,5 @@ func (b *Base) flooding(ctx context.Context, a asked) (bool, error) {
 		return n > mostCommands, nil
 	}
 	zerolog.Ctx(ctx).Warn().Str("actor", a.actor).Msg("too many commands: further ones get no answer")
-	return true, b.answer(ctx, a, "confused", tooManyCommands)
+	return true, b.answer(ctx, a, refused, tooManyCommands)
 }

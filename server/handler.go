@@ -163,15 +163,36 @@ type asked struct {
 	actor   string
 	key     string // unique: one question has one effect and one answer
 	head    string // of a button: the commit whose check run has it
+	about   string // the command, or "hint"
+	button  string // that was pressed, as people know it; empty for what was written
 }
 
 func (a asked) react(content string) run.Notice {
 	return run.ReactionTo(a.repo, a.pull, a.comment, content)
 }
 
-// answer writes a comment, and reacts to the one that asked.
+// refused reacts to a command that was not carried out.
+const refused = "confused"
+
+// answer writes a comment, and reacts to the one that asked. Who is refused is
+// mentioned, and who pressed a button is named: it leaves no comment of its own. What
+// says how something is takes the place of what said so before; what was done stays.
 func (b *Base) answer(ctx context.Context, a asked, reaction, body string) error {
-	reply := run.ReplyTo(a.repo, a.pull, a.key, body)
+	who := ""
+	switch {
+	case a.actor == "":
+	case a.button != "":
+		who = run.Mention(a.actor) + ", by the button " + a.button + ": "
+	case reaction == refused:
+		who = run.Mention(a.actor) + " "
+	}
+	reply := run.ReplyTo(a.repo, a.pull, a.key, who+body)
+	switch {
+	case reaction == refused:
+		reply.About = "refused " + a.about
+	case reaction == "eyes":
+		reply.About = a.about
+	}
 	if a.comment == 0 {
 		return b.say(ctx, reply)
 	}

@@ -21,6 +21,9 @@ const (
 	buttonUnlock = "unlock"
 )
 
+// labels are what people read on them.
+var labels = map[string]string{buttonPlan: "Plan again", buttonApply: "Apply", buttonUnlock: "Unlock"}
+
 // checkRun does what the buttons of our check runs say. GitHub does not check
 // what the presser may do; policy does, as for who comments.
 type checkRun struct{ *Base }
@@ -53,7 +56,7 @@ func (h *checkRun) Handle(ctx context.Context, eventType, delivery string, paylo
 		return err
 	}
 	a := asked{repo: repo, pull: before.PullRequest, actor: e.GetSender().GetLogin(),
-		key: fmt.Sprintf("button/%s/%d", delivery, before.PullRequest), head: before.HeadSHA}
+		key: fmt.Sprintf("button/%s/%d", delivery, before.PullRequest), head: before.HeadSHA, about: button, button: labels[button]}
 	ctx = logged(ctx, repo, a.pull)
 	if button != buttonPlan { // a plan is offered always, and Re-run is GitHub's own
 		err = h.offered(ctx, a, button, e.GetCheckRun())
@@ -199,7 +202,7 @@ func (h *checkSuite) Handle(ctx context.Context, eventType, delivery string, pay
 			continue
 		}
 		a := asked{repo: repo, pull: pr.GetNumber(), actor: e.GetSender().GetLogin(),
-			key: fmt.Sprintf("button/%s/%d", delivery, pr.GetNumber())}
+			key: fmt.Sprintf("button/%s/%d", delivery, pr.GetNumber()), about: buttonPlan, button: "Re-run all checks"}
 		if flooding, err := h.flooding(logged(ctx, repo, a.pull), a); flooding || err != nil {
 			return err
 		}

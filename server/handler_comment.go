@@ -40,18 +40,21 @@ func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload 
 	if outcome.Ignored() {
 		return nil
 	}
-	a := asked{repo: repo, pull: e.GetIssue().GetNumber(), comment: c.GetID(), actor: c.GetUser().GetLogin()}
+	a := asked{repo: repo, pull: e.GetIssue().GetNumber(), comment: c.GetID(), actor: c.GetUser().GetLogin(), about: "hint"}
+	if outcome.Command != nil {
+		a.about = string(outcome.Command.Name)
+	}
 	a.key = commentKey(repo.ID, a.comment)
 	ctx = logged(ctx, repo, a.pull)
 	if flooding, err := h.flooding(ctx, a); flooding || err != nil {
 		return err
 	}
 	if outcome.Command == nil {
-		return h.answer(ctx, a, "confused", outcome.Reply)
+		return h.answer(ctx, a, refused, outcome.Reply)
 	}
 	zerolog.Ctx(ctx).Info().Str("command", string(outcome.Command.Name)).Str("actor", a.actor).Msg("command")
 	if momentary(outcome.Command) && h.Now().Sub(c.GetCreatedAt().Time) > run.FreshFor {
-		return h.answer(ctx, a, "confused", "This command reached Lockkeeper more than 15 minutes after it was written, so nothing was "+
+		return h.answer(ctx, a, refused, "This command reached Lockkeeper more than 15 minutes after it was written, so nothing was "+
 			"done: what you saw then may have changed. Look again, and comment it again.")
 	}
 	return h.carryOut(ctx, a, outcome.Command, c.GetBody())
@@ -130,12 +133,12 @@ func (h *issueComment) written(ctx context.Context, a asked, body string) (bool,
 	var problem *run.Problem
 	switch {
 	case errors.As(err, &problem):
-		return false, h.answer(ctx, a, "confused", problem.Message)
+		return false, h.answer(ctx, a, refused, problem.Message)
 	case err != nil || same:
 		return same, err
 	}
 	zerolog.Ctx(ctx).Warn().Str("actor", a.actor).Int64("comment", a.comment).Msg("a command whose comment is not at GitHub as it was delivered")
-	return false, h.answer(ctx, a, "confused", "The comment of this command was edited or deleted after it was written, so nothing was done. Comment it again.")
+	return false, h.answer(ctx, a, refused, "The comment of this command was edited or deleted after it was written, so nothing was done. Comment it again.")
 }
 
 func (h *issueComment) cancel(ctx context.Context, a asked) error {
@@ -144,7 +147,7 @@ func (h *issueComment) cancel(ctx context.Context, a asked) error {
 		return err
 	}
 	if v := policy.Cancel(facts); !v.Allowed {
-		return h.answer(ctx, a, "confused", v.Explain())
+		return h.answer(ctx, a, refused, v.Explain())
 	}
 	n, err := h.Runs.Cancel(ctx, a.repo.ID, a.pull, a.actor)
 	if err != nil {

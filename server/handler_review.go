@@ -53,11 +53,11 @@ func (h *review) commandInside(ctx context.Context, repo run.Repository, number 
 	if e.GetAction() != "submitted" || !person(e.GetSender()) || v.GetUser().GetLogin() != e.GetSender().GetLogin() || commands.Parse(v.GetBody()).Ignored() {
 		return nil
 	}
-	a := asked{repo: repo, pull: number, actor: v.GetUser().GetLogin(), key: fmt.Sprintf("review/%d/%d", repo.ID, v.GetID())}
+	a := asked{repo: repo, pull: number, actor: v.GetUser().GetLogin(), key: fmt.Sprintf("review/%d/%d", repo.ID, v.GetID()), about: "hint"}
 	if flooding, err := h.flooding(ctx, a); flooding || err != nil {
 		return err
 	}
-	return h.answer(ctx, a, "", "Nothing was done: a command in the text of a review is not carried out. Write it in a comment of its own.")
+	return h.answer(ctx, a, refused, "Nothing was done: a command in the text of a review is not carried out. Write it in a comment of its own.")
 }
 
 // objection stops what has not begun, if the event is one and GitHub shows the

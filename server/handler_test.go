@@ -33,7 +33,7 @@ func TestWhatACommentLeadsTo(t *testing.T) {
 		{"a question for help", comment(t, "/help"), 0, "reaction eyes | reply "},
 		{"a question for the status", comment(t, "/status"), 0, "reaction eyes | reply 0 runs"},
 		{"cancelling by a writer", comment(t, "/cancel"), 0, "reaction +1"},
-		{"cancelling by a stranger", comment(t, "/cancel", in("user", user("sam")), func(e m) { e["sender"] = user("sam") }), 0, "reaction confused | reply Only people with write access"},
+		{"cancelling by a stranger", comment(t, "/cancel", in("user", user("sam")), func(e m) { e["sender"] = user("sam") }), 0, "reaction confused | reply @sam Only people with write access"},
 		{"a mistake", comment(t, "/plan key=value"), 0, "reaction confused | reply "},
 		{"an apply", comment(t, "/apply"), 1, "reaction eyes"},
 		{"a question for the reasons", comment(t, "/why net"), 0, "reaction eyes | reply why 3 rui [net]"},

@@ -29,7 +29,7 @@ func (b *Base) status(ctx context.Context, a asked, names []string) error {
 		names = byDirectory(names, slices.Concat(plannedPlaces(latest), mine, waiting), nil)
 		projects, unknown := selected(known, names)
 		if len(unknown) > 0 {
-			return b.answer(ctx, a, "confused", notKnown(unknown, known))
+			return b.answer(ctx, a, refused, notKnown(unknown, known))
 		}
 		latest, locks = only(latest, locks, h, projects)
 	}

@@ -61,7 +61,7 @@ func TestStatusOfNamedProjects(t *testing.T) {
 		{"/status app dns", "eyes | r5 [] [], r3 [] [], r2 [] [app], r1 [app] [], app@3, " + others + ", dns waits 3, app waits 12"},
 		{"/status", "eyes | r5 [] [], r4 [] [], r3 [] [], r2 [net-dev] [app], r1 [net-dev net-prod app] [], net-dev@3, app@3, old@3, " + others +
 			", net-prod waits 3, dns waits 3, app waits 12"},
-		{"/status nope net-dev x*", "confused | This pull request has no plan, apply or lock of `nope`, `x*`; `/plan` with the name of a project makes a plan of it. " +
+		{"/status nope net-dev x*", "confused | @rui This pull request has no plan, apply or lock of `nope`, `x*`; `/plan` with the name of a project makes a plan of it. " +
 			"It has some of `app`, `dns`, `net-dev`, `net-prod`, `old`."},
 	} {
 		t.Run(tt.line, func(t *testing.T) {

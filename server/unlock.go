@@ -28,7 +28,7 @@ func (b *Base) unlock(ctx context.Context, a asked, names []string, reason strin
 	names = byDirectory(names, mine, slices.Concat(waiting, theirs))
 	own, others, unknown := wanted(locks, h, names)
 	if len(unknown) > 0 {
-		return b.answer(ctx, a, "confused", "Nobody holds a lock of "+quoted(unknown)+", so nothing was released. "+
+		return b.answer(ctx, a, refused, "Nobody holds a lock of "+quoted(unknown)+", so nothing was released. "+
 			"`/status` shows the projects of this pull request.")
 	}
 	if len(own) == 0 && len(others) == 0 {
@@ -40,10 +40,10 @@ func (b *Base) unlock(ctx context.Context, a asked, names []string, reason strin
 		return err
 	}
 	if !allowed {
-		return b.answer(ctx, a, "confused", refusal)
+		return b.answer(ctx, a, refused, refusal)
 	}
 	if len(others) > 0 && reason == "" {
-		return b.answer(ctx, a, "confused", noReason(a, others, names))
+		return b.answer(ctx, a, refused, noReason(a, others, names))
 	}
 	said, err := b.release(ctx, a, append(own, others...), reason)
 	if err != nil {
@@ -226,11 +226,21 @@ func (b *Base) release(ctx context.Context, a asked, locks []held, reason string
 	return strings.Join(lines, "\n\n"), nil
 }
 
+// here is how the pull request is called on which something was asked for.
+const here = "this pull request"
+
+func stay(names []string) string {
+	if len(names) == 1 {
+		return "stays"
+	}
+	return "stay"
+}
+
 // whose names the pull request that holds a lock.
 func whose(a asked, holder run.Holder) string {
 	switch {
 	case holder.Is(run.Holder{Repository: a.repo, PullRequest: a.pull}):
-		return "this pull request"
+		return here
 	case holder.Repository.ID != a.repo.ID:
 		return fmt.Sprintf("%s#%d", holder.Repository.FullName(), holder.PullRequest)
 	}
@@ -238,11 +248,19 @@ func whose(a asked, holder run.Holder) string {
 }
 
 func outcome(whose string, released, busy []string) (lines []string) {
+	plan, anew := "Its plan", "a new one"
+	if len(released) > 1 {
+		plan, anew = "Their plans", "new ones"
+	}
+	where := "there"
+	if whose == here {
+		where = "here"
+	}
 	if len(released) > 0 {
-		lines = append(lines, fmt.Sprintf("Released %s, which %s held. Its plan cannot be applied any more: `/plan` there makes a new one.", quoted(released), whose))
+		lines = append(lines, fmt.Sprintf("Released %s, which %s held. %s cannot be applied any more: `/plan` %s makes %s.", quoted(released), whose, plan, where, anew))
 	}
 	if len(busy) > 0 {
-		lines = append(lines, fmt.Sprintf("%s stays locked, because an apply of %s is under way. Comment `/unlock` again when it has ended.", quoted(busy), whose))
+		lines = append(lines, fmt.Sprintf("%s %s locked, because an apply of %s is under way. Comment `/unlock` again when it has ended.", quoted(busy), stay(busy), whose))
 	}
 	if len(lines) == 0 {
 		lines = append(lines, "The locks of "+whose+" were released meanwhile.")

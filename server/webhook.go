@@ -175,7 +175,7 @@ func read(r *http.Request, n int64) ([]byte, *refusal) {
 // take keeps a delivery, and answers.
 func (e *endpoint) take(w http.ResponseWriter, r *http.Request, body []byte) {
 	event, guid := r.Header.Get(github.EventTypeHeader), r.Header.Get(github.DeliveryIDHeader)
-	log := zerolog.Ctx(r.Context()).With().Str(githubapp.LogKeyEventType, event).Str(githubapp.LogKeyDeliveryID, guid).Logger()
+	log := zerolog.Ctx(r.Context()).With().Str("event", event).Str("delivery", guid).Logger()
 	log.Info().Msg("received a webhook")
 	if !e.known[event] {
 		w.WriteHeader(http.StatusAccepted)

@@ -137,6 +137,13 @@ func (s *SQLite) PullRuns(ctx context.Context, repositoryID int64, pullRequest, 
 		ORDER BY id DESC LIMIT ?`, repositoryID, pullRequest, limit)
 }
 
+// PullApplies implements run.Store.
+func (s *SQLite) PullApplies(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error) {
+	return s.runs(ctx, `SELECT document FROM (SELECT id, active, document FROM runs WHERE repository_id = ? AND pull_request = ?
+		ORDER BY id DESC LIMIT ?) WHERE active = 0 AND json_extract(document, '$.kind') = ? ORDER BY id DESC`,
+		repositoryID, pullRequest, limit, string(run.KindApply))
+}
+
 func (s *SQLite) runs(ctx context.Context, query string, args ...any) ([]run.Run, error) {
 	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -18,6 +18,7 @@ type comment struct {
 	created, updated time.Time
 	edited           bool
 	deleted          bool
+	minimized        string // why people see it folded; empty when they do not
 	reactions        []*reaction
 }
 

@@ -62,6 +62,10 @@ func (d *Double) routes() http.Handler {
 			api.ServeHTTP(w, d.byName(r))
 			return
 		}
+		if r.URL.Path == graphqlPath && r.Method == http.MethodPost {
+			d.serveGraphQL(w, r)
+			return
+		}
 		git.ServeHTTP(w, r)
 	})
 }

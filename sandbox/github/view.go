@@ -53,6 +53,7 @@ type CommentView struct {
 	Body             string
 	Edited           bool
 	Created, Updated time.Time
+	Minimized        string // why it is folded, such as "outdated"; empty when it is not
 	Reactions        []ReactionView
 }
 
@@ -209,6 +210,7 @@ func viewMoment(m *moment) Moment {
 	if c := m.comment; c != nil {
 		v.Comment = &CommentView{
 			ID: c.id, Author: c.author.login, App: c.app, Body: c.body, Edited: c.edited, Created: c.created, Updated: c.updated,
+			Minimized: c.minimized,
 		}
 		for _, r := range c.reactions {
 			v.Comment.Reactions = append(v.Comment.Reactions, ReactionView{By: r.by.login, Content: r.content})

@@ -85,6 +85,24 @@ type checkLine struct {
 	Summary, Text template.HTML
 	Actions       []github.Action
 	DetailsURL    string
+	Notes         []note
+}
+
+// note is an annotation of a check run.
+type note struct {
+	Check, Path, Title, Message string
+	Line                        int
+}
+
+// notes reads the annotations of a check run, as they were sent.
+func notes(check github.CheckView) []note {
+	var out []note
+	for _, a := range check.Annotations {
+		text := func(key string) string { s, _ := a[key].(string); return s }
+		line, _ := a["end_line"].(float64)
+		out = append(out, note{check.Name, text("path"), text("title"), text("message"), int(line)})
+	}
+	return out
 }
 
 // checkLines shows the checks in a steady order, whatever order they came in.
@@ -93,7 +111,7 @@ func (s *site) checkLines(checks []github.CheckView) []checkLine {
 	for _, check := range checks {
 		line := checkLine{
 			sign: checkSign(check), ID: check.ID, SHA: check.HeadSHA, Name: check.Name, Title: check.Title,
-			Word: strings.ReplaceAll(check.Status, "_", " "), DetailsURL: webURL(check.DetailsURL),
+			Word: strings.ReplaceAll(check.Status, "_", " "), DetailsURL: webURL(check.DetailsURL), Notes: notes(check),
 		}
 		if check.Summary != "" {
 			line.Summary = s.markdown.HTML(check.Summary)

@@ -118,14 +118,14 @@ func TestPushesNameTheirCommits(t *testing.T) {
 
 func TestDiffLinesAreNumbered(t *testing.T) {
 	want := []diffLine{
-		{"hunk", 0, 0, "@@ -3,3 +3,3 @@ locals {"},
-		{"", 3, 3, " a"},
-		{"removed", 4, 0, "-b"},
-		{"added", 0, 4, "+c"},
-		{"", 5, 5, " "},
-		{"", 0, 0, `\ No newline at end of file`},
-		{"hunk", 0, 0, "@@ -9 +9,2 @@"},
-		{"added", 0, 9, "+++ not a header"},
+		{"hunk", 0, 0, "@@ -3,3 +3,3 @@ locals {", nil},
+		{"", 3, 3, " a", nil},
+		{"removed", 4, 0, "-b", nil},
+		{"added", 0, 4, "+c", nil},
+		{"", 5, 5, " ", nil},
+		{"", 0, 0, `\ No newline at end of file`, nil},
+		{"hunk", 0, 0, "@@ -9 +9,2 @@", nil},
+		{"added", 0, 9, "+++ not a header", nil},
 	}
 	patch := "@@ -3,3 +3,3 @@ locals {\n a\n-b\n+c\n \n\\ No newline at end of file\n@@ -9 +9,2 @@\n+++ not a header"
 	if diff := cmp.Diff(want, diffLines(patch)); diff != "" {

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/lockkeeper/lockkeeper/sandbox/github"
 )
 
 // diffLine is one line of a changed file; Old and New are line numbers, 0 where
@@ -12,6 +14,7 @@ type diffLine struct {
 	Class    string // "added", "removed", "hunk" or ""
 	Old, New int
 	Text     string
+	Notes    []note // of checks, that end at this line
 }
 
 var hunkHeader = regexp.MustCompile(`^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@`)
@@ -43,6 +46,20 @@ func diffLines(patch string) []diffLine {
 			continue // an empty patch
 		}
 		lines = append(lines, line)
+	}
+	return lines
+}
+
+// annotated puts the annotations of checks behind the lines that they end at.
+func annotated(lines []diffLine, path string, checks []github.CheckView) []diffLine {
+	for _, check := range checks {
+		for _, n := range notes(check) {
+			for i := range lines {
+				if n.Path == path && n.Line > 0 && lines[i].New == n.Line {
+					lines[i].Notes = append(lines[i].Notes, n)
+				}
+			}
+		}
 	}
 	return lines
 }

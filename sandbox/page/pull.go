@@ -140,7 +140,7 @@ func fileDiffs(pull github.PullView) []fileDiff {
 		name.Write([]byte(file.Path))
 		files = append(files, fileDiff{
 			ID: fmt.Sprintf("file-%x", name.Sum64()), Path: file.Path, OldPath: file.OldPath, Status: file.Status,
-			Additions: file.Additions, Deletions: file.Deletions, Lines: diffLines(file.Patch),
+			Additions: file.Additions, Deletions: file.Deletions, Lines: annotated(diffLines(file.Patch), file.Path, pull.Checks),
 			Editable: pull.State == "open" && file.Status != "removed" && pull.HeadRepo == pull.Repo,
 		})
 	}

@@ -24,6 +24,7 @@ type item struct {
 	Label     string // what the actor is here
 	Own       bool   // written by the visitor
 	Edited    bool
+	Minimized string // why it is folded; empty when it is not
 	Reactions []reactionCount
 	Commits   []github.CommitView
 }
@@ -84,7 +85,7 @@ func (s *site) item(pull github.PullView, moment github.Moment) (item, bool) {
 func (s *site) commentItem(pull github.PullView, comment github.CommentView) item {
 	entry := item{
 		Kind: "comment", ID: fmt.Sprintf("issuecomment-%d", comment.ID), Body: s.markdown.HTML(comment.Body),
-		Edited: comment.Edited, Reactions: reactions(comment.Reactions),
+		Edited: comment.Edited, Minimized: comment.Minimized, Reactions: reactions(comment.Reactions),
 	}
 	switch {
 	case comment.App || isBot(comment.Author):

@@ -1,0 +1,98 @@
+package run
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// What the log says of runs and jobs: one line at the start and one at the end of
+// each, whatever became of it (docs/operations.md, "Logs"). It holds nothing that a
+// job printed: a job's end is told by the code of its problem.
+
+// How many names of projects, and bytes of a reason, one line holds.
+const (
+	loggedProjects = 20
+	loggedWhy      = 500
+)
+
+// logAccepted says that a run was asked for.
+func (w *Worker) logAccepted(r Run) {
+	line := ofRun(w.Log.Info(), r).Str("trigger", string(r.Trigger))
+	if r.Line != "" {
+		line.Str("line", r.Line)
+	}
+	line.Msg("run accepted")
+}
+
+// logJoined says that a run does what somebody else asked for, too.
+func (w *Worker) logJoined(r Run, actor string) {
+	ofRun(w.Log.Info(), r).Str("joined", actor).Msg("run joined")
+}
+
+// logStep says what came of an event.
+func (w *Worker) logStep(before, after Run) {
+	if before.State == StateAccepted && after.State != StateAccepted && len(after.Jobs) > 0 {
+		names := after.projects(func(Job) bool { return true })
+		ofRun(w.Log.Info(), after).Strs("projects", names[:min(len(names), loggedProjects)]).Int("jobs", len(names)).
+			Strs("flags", after.Flags).Str("head", after.HeadSHA).Msg("run started")
+	}
+	for i := range after.Jobs {
+		j, was := &after.Jobs[i], JobQueued
+		if b := before.Job(j.ID); b != nil {
+			was = b.State
+		}
+		switch {
+		case was == j.State:
+		case j.State == JobRunning:
+			ofJob(w.Log.Info(), after, j).Msg("job started")
+		case j.State.Final():
+			ended(ofJob(w.Log.Info(), after, j), string(j.State), j.problem(), j.StartedAt, j.FinishedAt).Msg("job ended")
+		}
+	}
+	if !before.State.Final() && after.State.Final() {
+		line := ended(ofRun(w.Log.Info(), after), string(after.State), after.Problem, after.CreatedAt, after.FinishedAt)
+		if after.State == StateRefused && after.Problem != nil {
+			line.Str("why", why(*after.Problem))
+		}
+		line.Msg("run ended")
+	}
+}
+
+func ofRun(line *zerolog.Event, r Run) *zerolog.Event {
+	return line.Str("repository", r.Repository.FullName()).Int("pull_request", r.PullRequest).
+		Str("run", r.ID).Str("kind", string(r.Kind)).Str("actor", r.Actor)
+}
+
+func ofJob(line *zerolog.Event, r Run, j *Job) *zerolog.Event {
+	return ofRun(line, r).Str("job", j.ID).Str("project", j.Document.Project.Name).Str("environment", j.Document.Environment.Name)
+}
+
+// ended adds how something ended, and after how many seconds.
+func ended(line *zerolog.Event, result string, p *Problem, from, to time.Time) *zerolog.Event {
+	seconds := 0.0
+	if !from.IsZero() && to.After(from) {
+		seconds = to.Sub(from).Round(time.Millisecond).Seconds()
+	}
+	line.Str("result", result).Float64("duration", seconds)
+	if p != nil {
+		line.Str("problem", p.Code)
+	}
+	return line
+}
+
+// why is what stood in the way of a run, for the log: not what rules of policy said
+// of a plan, which may hold what is in it.
+func why(p Problem) string {
+	said, _, _ := strings.Cut(cmp.Or(p.Why, p.Message), "\n")
+	return strings.ToValidUTF8(said[:min(len(said), loggedWhy)], "")
+}
+
+func (j *Job) problem() *Problem {
+	if j.Result == nil {
+		return nil
+	}
+	return j.Result.Problem
+}
