@@ -44,7 +44,7 @@ func (w wiring) sender() *report.Sender {
 func (w wiring) worker(p *prepare.Preparer, notify func()) *run.Worker {
 	return &run.Worker{
 		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge,
-		LockAtApply: w.cfg.Locks.At == "apply", Merge: w.cfg.Automerge.Enabled,
+		LockAtApply: w.cfg.Locks.At == "apply", NoApply: withoutApply(w.cfg), Merge: w.cfg.Automerge.Enabled,
 		Notify: notify, Now: time.Now, Patience: 15 * time.Minute,
 	}
 }

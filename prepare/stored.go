@@ -29,7 +29,7 @@ func (p *Preparer) stored(ctx context.Context, r run.Run, head string) (s stored
 	if s.locks, err = p.Locks(ctx); err != nil {
 		return s, fmt.Errorf("reading the locks: %w", err)
 	}
-	for _, standing := range run.Standings(s.runs, head) {
+	for _, standing := range s.locks.Overtake(run.Standings(s.runs, head)) {
 		s.standings[standing.Project] = standing
 	}
 	return s, nil

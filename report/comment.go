@@ -31,7 +31,7 @@ func Comment(v View) string {
 		return "### Plan\n\n**Nothing is planned yet.**\n\n" + next(p, planHints(p), "", "")
 	}
 	groups := v.groups(p)
-	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), v.lockLines(p), laterLines(p), gateLines(p), merged(p),
+	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), v.otherLines(p), v.lockLines(p), laterLines(p), gateLines(p), merged(p),
 		next(p, hints(p), v.CheckURL, v.ApplyURL), stamp(p))
 	return v.compose(p, groups, tail, page{budget: commentBudget, diffs: true})
 }

@@ -107,6 +107,8 @@ func hints(p picked) []string {
 		return []string{hintStatus}
 	case stage == allApplied:
 		return []string{"merge this pull request", hintAgain}
+	case p.has(statusOvertaken):
+		return []string{"see what is left `/plan`", hintStatus}
 	case stage == partlyApplied && !p.has(statusOpen, statusNoPlan):
 		return []string{"see what is left `/plan`", hintStatus}
 	case stage == speculative:

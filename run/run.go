@@ -121,6 +121,10 @@ type Run struct {
 	// Unrefreshed are, of a plan, the projects whose environment takes a plan with
 	// -refresh=false for a whole one.
 	Unrefreshed []string `json:"unrefreshed,omitempty"`
+	// Drafts are, of a plan, the projects of which nothing is applied while the pull
+	// request is a draft; Parts, of an apply, those whose plans were not whole.
+	Drafts []string `json:"drafts,omitempty"`
+	Parts  []string `json:"parts,omitempty"`
 
 	// Blocked is set for a speculative plan: the locks of its projects were not
 	// free, so it cannot be applied and is made again when they are.

@@ -32,6 +32,9 @@ type Preparation struct {
 	ConfigMistakes int // of a plan: how many are in the lockkeeper.yml that the pull request brings
 
 	Unrefreshed []string // of a plan: names of projects for which -refresh=false leaves it a whole plan
+
+	Drafts []string // of a plan: names of projects of which nothing is applied as long as the pull request is a draft
+	Parts  []string // of an apply: names of projects whose plans looked at less than everything
 }
 
 // PutOff says that what the run needs cannot be read yet, and when to try again.
@@ -186,7 +189,7 @@ func (r *Run) prepared(e Prepared) {
 	p := e.Preparation
 	r.HeadSHA, r.BaseRef, r.BaseSHA, r.Behind, r.Notes = p.HeadSHA, p.BaseRef, p.BaseSHA, p.Behind, p.Notes
 	r.HeadRef, r.Gate, r.Unchanged, r.Untouched, r.Unrefreshed = p.HeadRef, p.Gate, p.Unchanged, p.Untouched, p.Unrefreshed
-	r.ConfigMistakes = p.ConfigMistakes
+	r.ConfigMistakes, r.Drafts, r.Parts = p.ConfigMistakes, p.Drafts, p.Parts
 	r.State, r.PreparedAt = StateRunning, e.At
 	r.Jobs = make([]Job, len(p.Documents))
 	for i, doc := range p.Documents {

@@ -28,9 +28,10 @@ type Worker struct {
 	// JudgeGate finds out what stands between a plan and its apply, for people;
 	// nil never does.
 	JudgeGate   func(context.Context, Run) (Gate, error)
-	LockAtApply bool   // plans take no locks
-	Merge       bool   // a pull request is merged when everything is applied
-	Notify      func() // called after notices were written; may be nil
+	NoApply     map[string]bool // names of environments in which pull requests apply nothing
+	LockAtApply bool            // plans take no locks
+	Merge       bool            // a pull request is merged when everything is applied
+	Notify      func()          // called after notices were written; may be nil
 	Now         func() time.Time
 	// Patience is how long temporary errors of Prepare are tried again, and how
 	// long after that a Backend may refuse to take a job.
