@@ -57,7 +57,7 @@ func (l *Locks) End(runID string, clean, dirty, astray []string, now time.Time) 
 		case slices.Contains(clean, lock.Project):
 			lock.Dirty, lock.Applied = lock.Astray, true
 		}
-		if lock.Closing && !lock.Merged && lock.used() || lock.Dirty && lock.Merged {
+		if lock.Closing && (lock.Merged && !slices.Contains(clean, lock.Project) || !lock.Merged && lock.used()) {
 			l.leave(*lock, lock.Merged, now)
 		}
 		if lock.Closing && !lock.Dirty {
