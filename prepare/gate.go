@@ -50,7 +50,7 @@ func (p *Preparer) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 }
 
 func (p *Preparer) gate(v policy.Verdict) run.Gate {
-	return run.Gate{Allowed: v.Allowed, Missing: v.Sentences(), At: p.Now().UTC()}
+	return run.Gate{Allowed: v.Allowed, Missing: v.Sentences(), Ready: v.Ready, At: p.Now().UTC()}
 }
 
 // Why returns the whole verdict about applying projects of a pull request for
@@ -72,7 +72,7 @@ func (p *Preparer) verdict(ctx context.Context, r run.Run) (policy.Verdict, erro
 	if r.Actor == "" {
 		anybody(&c.facts)
 	}
-	return policy.Apply(c.facts), nil
+	return p.withReady(c, policy.Apply(c.facts)), nil
 }
 
 // anybody makes facts those of somebody who may ask.
@@ -103,6 +103,7 @@ func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []ru
 			return nil, err
 		}
 	}
+	all := slices.Clone(c.projects)
 	if !slices.ContainsFunc(c.projects, func(x candidate) bool { return p.loses(c, x) }) { // of them all, or of none
 		c.projects = slices.DeleteFunc(c.projects, func(x candidate) bool { return !gated(x.rules) })
 	}
@@ -135,7 +136,9 @@ func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []ru
 			Flags: slices.DeleteFunc(slices.Clone(rd.run.Flags), run.Parallelism),
 		}
 	}
-	gate := p.gate(policy.Apply(c.facts))
+	v := policy.Apply(c.facts)
+	gate := p.gate(v)
+	gate.Ready = foreseenReady(all, v, f.touched, checks)
 	if len(checks) > 0 {
 		gate.Allowed = false
 		gate.Missing = append(gate.Missing, "Required checks have to be green: "+quoted(checks)+".")

@@ -191,6 +191,15 @@ func (l *Locks) blocked(h Holder, projects []Claimed) []Blocked {
 	return out
 }
 
+// Blocking says what h waits for and cannot have now, and why.
+func (l Locks) Blocking(h Holder) []Blocked {
+	i := l.waiting(h)
+	if i < 0 {
+		return nil
+	}
+	return l.blocked(h, l.Waiters[i].Projects)
+}
+
 // Place is the place of h in the line for a project's locks, counted from 1; 0
 // when it does not wait for it.
 func (l Locks) Place(h Holder, project string) int {

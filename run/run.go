@@ -185,6 +185,8 @@ type Gate struct {
 	Allowed bool      `json:"allowed"`
 	Missing []string  `json:"missing,omitempty"` // Markdown sentences, safe to show
 	At      time.Time `json:"at"`
+	// Ready are projects that an apply could take now, when it cannot take all.
+	Ready []string `json:"ready,omitempty"`
 }
 
 // Job finds the job with an id.
