@@ -55,6 +55,7 @@ func (w wiring) base(ctx context.Context, p *prepare.Preparer, worker *run.Worke
 	return &server.Base{
 		Runs: worker, Store: w.db, Facts: p.Facts, Why: why(p), Notify: notify, Now: time.Now, AppID: w.cfg.GitHub.AppID,
 		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: w.status(ctx),
+		Refused:        w.db.RefusedRuns,
 		RequiredChecks: requiredChecks(w.cfg), NoButtons: withoutButtons(w.cfg), Written: p.Written,
 		PullNow: pulls.Confirm, Reviewed: pulls.Reviewed, Pressed: presses.Confirm, Sent: presses.Sent, PlansLimited: plansLimited(w.cfg),
 	}

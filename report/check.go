@@ -143,7 +143,7 @@ func withoutLocks(p picked) string {
 func checkTitle(p picked, groups []group) string {
 	switch {
 	case p.run.ConfigMistakes > 0 && !p.active():
-		return "lockkeeper.yml has " + many(p.run.ConfigMistakes, "mistake")
+		return mistaken(p.run) + many(p.run.ConfigMistakes, "mistake")
 	case len(p.standings) == 0:
 		return idleTitle(p.run)
 	case p.active():
@@ -159,6 +159,18 @@ func checkTitle(p picked, groups []group) string {
 		return "Partial plan: " + strings.ToLower(text[:1]) + text[1:]
 	}
 	return text
+}
+
+// mistaken begins the title about mistakes in files that a pull request brings.
+func mistaken(r run.Run) string {
+	config := func(m run.Mistake) bool { return m.File == "lockkeeper.yml" }
+	switch {
+	case len(r.Mistakes) == 0 || !slices.ContainsFunc(r.Mistakes, func(m run.Mistake) bool { return !config(m) }):
+		return "lockkeeper.yml has "
+	case slices.ContainsFunc(r.Mistakes, config):
+		return "lockkeeper.yml and the rules have "
+	}
+	return "The rules have "
 }
 
 // of writes "2 of 3 projects", "all 3 projects"; empty for none.

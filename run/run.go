@@ -79,6 +79,18 @@ type Problem struct {
 // count. What was planned of its head for another base says nothing about it.
 const CodeBase = "trusted_base"
 
+// CodeConfig is the problem of a pull request whose base branch has mistakes in its
+// lockkeeper.yml.
+const CodeConfig = "config"
+
+// Mistake is one in a file that a pull request brings, with what it is about, for
+// people: Message is plain and untrusted text.
+type Mistake struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"` // 1-based; 0 when the whole file is meant
+	Message string `json:"message"`
+}
+
 // Error makes a Problem usable as the error of a preparation.
 func (p *Problem) Error() string { return p.Code + ": " + p.Message }
 
@@ -115,9 +127,10 @@ type Run struct {
 	Notes   []string `json:"notes,omitempty"` // Markdown sentences for the report that are no failure, such as "the config changes with the merge"
 	Jobs    []Job    `json:"jobs,omitempty"`
 
-	Unchanged      []string `json:"unchanged,omitempty"`       // of an apply: projects whose plans change nothing, which counts as applied
-	Untouched      []string `json:"untouched,omitempty"`       // of a plan: projects that were named and that the pull request does not change
-	ConfigMistakes int      `json:"config_mistakes,omitempty"` // of a plan: in the lockkeeper.yml that the pull request brings
+	Unchanged      []string  `json:"unchanged,omitempty"`       // of an apply: projects whose plans change nothing, which counts as applied
+	Untouched      []string  `json:"untouched,omitempty"`       // of a plan: projects that were named and that the pull request does not change
+	ConfigMistakes int       `json:"config_mistakes,omitempty"` // of a plan: in the lockkeeper.yml and the rules that the pull request brings
+	Mistakes       []Mistake `json:"mistakes,omitempty"`        // the first of them
 	// Unrefreshed are, of a plan, the projects whose environment takes a plan with
 	// -refresh=false for a whole one.
 	Unrefreshed []string `json:"unrefreshed,omitempty"`

@@ -29,7 +29,8 @@ type Preparation struct {
 	Untouched []string // of a plan: names of projects that somebody named and the pull request does not change
 	Gate      *Gate    // of a plan: what stands between it and its apply, as far as is known
 
-	ConfigMistakes int // of a plan: how many are in the lockkeeper.yml that the pull request brings
+	ConfigMistakes int       // of a plan: how many are in the lockkeeper.yml and the rules that the pull request brings
+	Mistakes       []Mistake // the first of them
 
 	Unrefreshed []string // of a plan: names of projects for which -refresh=false leaves it a whole plan
 
@@ -46,6 +47,7 @@ type Refused struct {
 	At      time.Time
 	Problem Problem
 	HeadSHA string // when it is known
+	BaseRef string // when it is known
 	Silent  bool
 }
 
@@ -189,6 +191,7 @@ func (r *Run) prepared(e Prepared) {
 	p := e.Preparation
 	r.HeadSHA, r.BaseRef, r.BaseSHA, r.Behind, r.Notes = p.HeadSHA, p.BaseRef, p.BaseSHA, p.Behind, p.Notes
 	r.HeadRef, r.Gate, r.Unchanged, r.Untouched, r.Unrefreshed = p.HeadRef, p.Gate, p.Unchanged, p.Untouched, p.Unrefreshed
+	r.Mistakes = p.Mistakes
 	r.ConfigMistakes, r.Drafts, r.Parts = p.ConfigMistakes, p.Drafts, p.Parts
 	r.State, r.PreparedAt = StateRunning, e.At
 	r.Jobs = make([]Job, len(p.Documents))
@@ -221,6 +224,9 @@ func (r *Run) refused(e Refused) {
 	r.State, r.Problem, r.FinishedAt = StateRefused, &problem, e.At
 	if e.HeadSHA != "" {
 		r.HeadSHA = e.HeadSHA
+	}
+	if e.BaseRef != "" {
+		r.BaseRef = e.BaseRef
 	}
 }
 

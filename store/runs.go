@@ -137,6 +137,13 @@ func (s *SQLite) PullRuns(ctx context.Context, repositoryID int64, pullRequest, 
 		ORDER BY id DESC LIMIT ?`, repositoryID, pullRequest, limit)
 }
 
+// RefusedRuns lists the newest run of each pull request of a repository, where it was
+// refused with a problem of this code.
+func (s *SQLite) RefusedRuns(ctx context.Context, repositoryID int64, code string) ([]run.Run, error) {
+	return s.runs(ctx, `SELECT document FROM runs WHERE id IN (SELECT max(id) FROM runs WHERE repository_id = ? GROUP BY pull_request)
+		AND document ->> '$.state' = ? AND document ->> '$.problem.code' = ? ORDER BY id`, repositoryID, run.StateRefused, code)
+}
+
 func (s *SQLite) runs(ctx context.Context, query string, args ...any) ([]run.Run, error) {
 	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {
