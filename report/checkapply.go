@@ -202,7 +202,7 @@ func (v CheckView) waitingSummary(p picked) string {
 	}
 	some := ""
 	if p.having(statusOvertaken) == len(left) && len(left) > 0 {
-		return paragraphs(v.otherLines(p), next(p, planHints(p), "", ""))
+		return paragraphs(overtakenLines(p, p.run.Holder()), next(p, planHints(p), "", ""))
 	}
 	if names := p.namesOf(p.narrowed); len(names) > 0 && len(names) == len(left) {
 		return paragraphs(
@@ -214,6 +214,6 @@ func (v CheckView) waitingSummary(p picked) string {
 	}
 	return paragraphs(
 		sentenceOf("**Waiting to be applied**: %s. This check turns green when that is done.\n", fewNames(left, name)),
-		some, v.otherLines(p), withoutLocks(p), releasedLine(p), laterLines(p), gateLines(p),
+		some, overtakenLines(p, p.run.Holder()), withoutLocks(p), releasedLine(p), laterLines(p), gateLines(p),
 		next(p, []string{"what is missing `/why`", "when nothing is `/apply`", hintAgain}, "", ""))
 }
