@@ -51,11 +51,12 @@ func (b *Base) unlock(ctx context.Context, a asked, names []string, reason strin
 			return b.answer(ctx, a, "confused", text)
 		}
 	}
+	follows := meaning(locks, append(own, others...)) // before release takes them apart
 	said, err := b.release(ctx, a, append(own, others...), reason)
-	said = strings.Join(append([]string{said}, meaning(locks, append(own, others...))...), "\n\n")
 	if err != nil {
 		return err
 	}
+	said = strings.Join(append([]string{said}, follows...), "\n\n")
 	return b.answer(ctx, a, "+1", said)
 }
 
