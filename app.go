@@ -123,6 +123,10 @@ func (a *app) open(ctx context.Context, cfg config.Config) (w wiring, err error)
 		b, err := w.db.Backlog(ctx)
 		return server.Backlog(b), err
 	})
+	w.metrics.WatchStates(func() (server.States, error) {
+		l, err := w.db.Locks(ctx)
+		return server.StatesOf(l), err
+	})
 	w.clients, err = newClients(cfg.GitHub, w.metrics)
 	return w, err
 }

@@ -131,6 +131,7 @@ func newPreparer(cfg config.Config, clients githubapp.ClientCreator, k kept) *pr
 		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply", Tofu: tofuByDefault(cfg),
 		JobsMachines: cfg.Engine == "aws" && len(jobWrites) == 0,
 		Environments: environments, Rules: rules,
+		CheckRules:  rulesMistakes,
 		PlanPolicy:  prepare.PlanPolicy{Dir: cfg.PlanPolicy.Dir, Server: cfg.PlanPolicy.ServerDir},
 		Limits:      run.JobLimits{Seconds: int(cfg.Limits.JobTimeout.Seconds()), PlanBytes: int64(cfg.Limits.PlanFileBytes)},
 		MaxProjects: cfg.Limits.ProjectsPerRun,

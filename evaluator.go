@@ -9,7 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // evaluatorName is the program that judges plans by rules. It is one of its own
@@ -74,4 +77,30 @@ func checkRules(ctx context.Context, root, dir string) (int, error) {
 		return 0, fmt.Errorf("checking the rules in %s: %w", dir, err)
 	}
 	return found.Rules, nil
+}
+
+// rulesMistakes are the mistakes of rules in dir, which is below root.
+func rulesMistakes(ctx context.Context, root, dir string) ([]run.Diagnostic, error) {
+	_, err := checkRules(ctx, root, dir)
+	wrong, ok := errors.AsType[errRules](err)
+	if !ok {
+		return nil, err
+	}
+	var out []run.Diagnostic
+	for line := range strings.Lines(wrong.lines) {
+		out = append(out, mistakeOf(strings.TrimSpace(line)))
+	}
+	return out, nil
+}
+
+// mistakeOf reads a line of the evaluator: file:line: message, or file: message.
+func mistakeOf(text string) run.Diagnostic {
+	file, message, _ := strings.Cut(text, ": ")
+	m := run.Diagnostic{Path: file, Message: message}
+	if name, digits, ok := strings.Cut(file, ":"); ok {
+		if line, err := strconv.Atoi(digits); err == nil && line > 0 {
+			m.Path, m.Line = name, line
+		}
+	}
+	return m
 }

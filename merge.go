@@ -16,6 +16,7 @@ type merger struct {
 	store interface {
 		Run(ctx context.Context, id string) (run.Run, error)
 		PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
+		Locks(ctx context.Context) (run.Locks, error)
 		UpdateRun(ctx context.Context, id string, change func(*run.Run) ([]run.Notice, error)) (run.Run, error)
 		PutNotices(ctx context.Context, notices []run.Notice) error
 	}
@@ -43,7 +44,11 @@ func (m merger) merge(ctx context.Context, n run.Notice) error {
 	if err != nil {
 		return err
 	}
-	check, ok := report.ApplyCheck(report.CheckView{View: report.View{Runs: runs, NoApply: m.noApply}, HeadSHA: r.HeadSHA})
+	locks, err := m.store.Locks(ctx)
+	if err != nil {
+		return err
+	}
+	check, ok := report.ApplyCheck(report.CheckView{View: report.View{Runs: runs, Locks: locks, NoApply: m.noApply}, HeadSHA: r.HeadSHA})
 	if !ok || check.Conclusion != "success" {
 		return nil
 	}

@@ -44,7 +44,7 @@ func (w wiring) sender() *report.Sender {
 func (w wiring) worker(ctx context.Context, p *prepare.Preparer, notify func()) *run.Worker {
 	return &run.Worker{
 		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge, Compare: p.Compare, DigestKey: w.digests.of,
-		LockAtApply: w.cfg.Locks.At == "apply", Merge: w.cfg.Automerge.Enabled,
+		LockAtApply: w.cfg.Locks.At == "apply", NoApply: withoutApply(w.cfg), Merge: w.cfg.Automerge.Enabled,
 		Notify: notify, Now: time.Now, Patience: 15 * time.Minute, Log: *zerolog.Ctx(ctx),
 	}
 }
@@ -55,6 +55,7 @@ func (w wiring) base(ctx context.Context, p *prepare.Preparer, worker *run.Worke
 	return &server.Base{
 		Runs: worker, Store: w.db, Facts: p.Facts, Why: why(p), Notify: notify, Now: time.Now, AppID: w.cfg.GitHub.AppID,
 		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: w.status(ctx),
+		Refused:        w.db.RefusedRuns,
 		RequiredChecks: requiredChecks(w.cfg), NoButtons: withoutButtons(w.cfg), Written: p.Written,
 		PullNow: pulls.Confirm, Reviewed: pulls.Reviewed, Pressed: presses.Confirm, Sent: presses.Sent, PlansLimited: plansLimited(w.cfg),
 	}

@@ -108,8 +108,12 @@ type Project struct {
 	Held   bool // the pull request holds the project's locks as it did at the plan; where an apply takes them, nobody else does
 	HeldBy int  // pull request that holds them otherwise; 0 when nobody does
 	Place  int  // of this pull request in the line of those who wait; 0 when it does not
-	Busy   bool // an apply of the project is under way
-	Astray bool // what an earlier apply made is in no backend
+	// With is a project that the pull request waits for together with this one, which
+	// nobody holds, and WithHeldBy who holds that.
+	With       string
+	WithHeldBy int
+	Busy       bool // an apply of the project is under way
+	Astray     bool // what an earlier apply made is in no backend
 	// AstrayIn is a file with it, below the server's data directory; empty when none is known.
 	AstrayIn string
 	Applied  bool // the newest plan is applied, or changes nothing

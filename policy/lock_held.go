@@ -5,6 +5,8 @@ import "fmt"
 // lockHeld: only who holds a project's locks changes it (T32).
 func lockHeld(f Facts, p Project) Reason {
 	switch {
+	case p.Applied && p.Plan != nil && p.Plan.Empty && !p.Plan.Used:
+		return good("lock_held", "") // nothing is changed under it
 	case p.Held && p.HeldBy == 0 && f.LockAtApply:
 		return good("lock_held", "No other pull request holds the lock.")
 	case p.Held && p.HeldBy == 0:
@@ -15,6 +17,9 @@ func lockHeld(f Facts, p Project) Reason {
 		return bad("lock_held", fmt.Sprintf("#%d holds the lock: when it is released, which the merge there does, comment `/plan`, then `/apply`.", p.HeldBy))
 	case p.HeldBy > 0:
 		return bad("lock_held", fmt.Sprintf("#%d holds the lock: comment `/plan` to get in line.", p.HeldBy))
+	case p.Place > 0 && p.With != "":
+		return bad("lock_held", fmt.Sprintf("%s is free; it is taken together with %s, which #%d holds: wait until both are planned again, or comment %s, which takes it alone.",
+			quote(p.Name), quote(p.With), p.WithHeldBy, quote("/plan "+p.Name)))
 	case p.Place > 0:
 		return bad("lock_held", fmt.Sprintf("This pull request is number %d in line for the lock: wait until it is planned again by itself, then comment `/apply`.", p.Place))
 	}

@@ -25,6 +25,9 @@ type Verdict struct {
 	Allowed bool
 	Reasons []Reason // about the pull request
 	Parts   []Part   // one per project; Allowed covers them
+	// Ready are projects that could go now when not all of them can, as far as whoever
+	// knows their order says so.
+	Ready []string
 }
 
 // Part is the verdict about one project.

@@ -68,10 +68,22 @@ func (v Verdict) pointed() Verdict {
 // Explain is a refusal's text: the one sentence that is missing, or a list.
 func (v Verdict) Explain() string {
 	texts := v.Sentences()
-	if len(texts) < 2 {
-		return strings.Join(texts, "")
+	said := strings.Join(texts, "")
+	if len(texts) > 1 {
+		said = fmt.Sprintf("%d things are in the way:\n\n- %s", len(v.pointed().Missing()), strings.Join(texts, "\n- "))
 	}
-	return fmt.Sprintf("%d things are in the way:\n\n- %s", len(v.pointed().Missing()), strings.Join(texts, "\n- "))
+	if len(v.Ready) > 0 {
+		said += "\n\n" + v.canGo()
+	}
+	return said
+}
+
+// canGo says which projects can go now, and with which command.
+func (v Verdict) canGo() string {
+	if len(v.Ready) > listed {
+		return fmt.Sprintf("%s can go now: `/apply` with their names.", quoteAll(v.Ready))
+	}
+	return fmt.Sprintf("%s can go now: %s.", quoteAll(v.Ready), quote("/apply "+strings.Join(v.Ready, " ")))
 }
 
 // Silent reports whether nothing need be said about a verdict that denies.
@@ -99,6 +111,9 @@ func (v Verdict) Why() string {
 			break
 		}
 		b.WriteString(line)
+	}
+	if len(v.Ready) > 0 {
+		b.WriteString("\n" + v.canGo() + "\n")
 	}
 	return b.String()
 }

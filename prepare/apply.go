@@ -23,7 +23,7 @@ func (p *Preparer) apply(ctx context.Context, r run.Run) (run.Preparation, error
 	if err != nil {
 		return out, err
 	}
-	v := policy.Apply(c.facts)
+	v := p.withReady(c, policy.Apply(c.facts))
 	if !v.Allowed {
 		return out, refusal(v)
 	}
@@ -31,6 +31,11 @@ func (p *Preparer) apply(ctx context.Context, r run.Run) (run.Preparation, error
 		out.Notes = append(out.Notes, exception.Text)
 	}
 	out.Documents, out.Unchanged, err = p.plans(c)
+	for _, doc := range out.Documents {
+		if c.stored.standings[doc.Project.Name].Partial() {
+			out.Parts = append(out.Parts, doc.Project.Name)
+		}
+	}
 	return out, err
 }
 

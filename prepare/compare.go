@@ -68,6 +68,11 @@ func (p *Preparer) Compare(ctx context.Context, r run.Run) (*run.Gate, error) {
 	}
 	c.stored.runs[i] = r // as it is with the message that is not stored yet
 	standings := run.Standings(c.stored.runs, r.HeadSHA)
+	planned := func(name string) bool {
+		n := slices.IndexFunc(standings, func(s run.Standing) bool { return s.Project == name })
+		return n >= 0 && standings[n].Plan.State == run.JobSucceeded
+	}
+	c.all = slices.DeleteFunc(slices.Clone(c.all), func(x candidate) bool { return !planned(x.Name) })
 	for i := range c.facts.Projects {
 		proj := &c.facts.Projects[i]
 		n := slices.IndexFunc(standings, func(s run.Standing) bool { return s.Project == proj.Name })
@@ -97,7 +102,9 @@ func (p *Preparer) foreseenGate(c *considered) run.Gate {
 		}
 		facts.Projects[i].Rules.RequiredChecks = nil
 	}
-	gate := p.gate(policy.Apply(facts))
+	v := policy.Apply(facts)
+	gate := p.gate(v)
+	gate.Ready = foreseenReady(c.all, v, c.found.touched, checks)
 	if len(checks) > 0 {
 		gate.Allowed = false
 		gate.Missing = append(gate.Missing, "Required checks have to be green: "+quoted(checks)+".")

@@ -20,6 +20,7 @@ type considered struct {
 	rd       *reading
 	found    found
 	projects []candidate
+	all      []candidate // of a plan that is being made: with those that nothing stands before
 	stored   stored
 	facts    policy.Facts
 	effects  map[string]plandiff.Plan // of plans that were compared, by job id

@@ -32,8 +32,7 @@ type found struct {
 	mergeBase string
 	behind    int
 	notes     []string
-	mistakes  int              // of the head's lockkeeper.yml, when the pull request changes it
-	marks     []run.Diagnostic // where those are
+	mistakes  []run.Diagnostic // of the head's lockkeeper.yml and rules, when the pull request changes them
 }
 
 func (p *Preparer) remote(r run.Repository, url string) pull.Remote {
@@ -85,6 +84,11 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts, c comm
 	}
 	if note := p.rulesChanged(changed); note != "" {
 		f.notes = append(f.notes, note)
+		if r.Kind == run.KindPlan {
+			if err := p.rulesAtHead(ctx, &f, changed); err != nil {
+				return f, err
+			}
+		}
 	}
 	if err := f.choose(cfg, changed, r, facts.BaseRef, p.Tofu); err != nil {
 		return f, err

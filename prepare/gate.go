@@ -50,7 +50,7 @@ func (p *Preparer) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 }
 
 func (p *Preparer) gate(v policy.Verdict) run.Gate {
-	return run.Gate{Allowed: v.Allowed, Missing: v.Sentences(), At: p.Now().UTC()}
+	return run.Gate{Allowed: v.Allowed, Missing: v.Sentences(), Ready: v.Ready, At: p.Now().UTC()}
 }
 
 // Why returns the whole verdict about applying projects of a pull request for
@@ -72,7 +72,7 @@ func (p *Preparer) verdict(ctx context.Context, r run.Run) (policy.Verdict, erro
 	if r.Actor == "" {
 		anybody(&c.facts)
 	}
-	return policy.Apply(c.facts), nil
+	return p.withReady(c, policy.Apply(c.facts)), nil
 }
 
 // anybody makes facts those of somebody who may ask.
@@ -103,6 +103,7 @@ func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []ru
 			return nil, err
 		}
 	}
+	c.all = slices.Clone(c.projects)
 	if !slices.ContainsFunc(c.projects, func(x candidate) bool { return p.loses(c, x) }) { // of them all, or of none
 		c.projects = slices.DeleteFunc(c.projects, func(x candidate) bool { return !gated(x.rules) })
 	}
@@ -130,8 +131,8 @@ func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []ru
 	}
 	gate := p.foreseenGate(c)
 	if gate.Foreseen = c.comparable(); gate.Foreseen {
-		// Without what was found: trees and graphs are large.
-		p.foresights.keep(rd.run.ID, &considered{rd: rd, projects: c.projects, facts: c.facts})
+		// Without most of what was found: trees and graphs are large.
+		p.foresights.keep(rd.run.ID, &considered{rd: rd, found: found{touched: f.touched}, all: c.all, projects: c.projects, facts: c.facts})
 	}
 	return &gate, nil
 }

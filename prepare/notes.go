@@ -24,7 +24,7 @@ func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg proje
 		return err
 	}
 	if project.ConfigChanged(changed) {
-		if err := f.afterMerge(ctx, cfg); err != nil {
+		if err := f.afterMerge(ctx, cfg, changed); err != nil {
 			return err
 		}
 	} else if unnamed := project.Unnamed(cfg, f.graph, base, changed); len(unnamed) > 0 {
@@ -98,10 +98,10 @@ func called(projects []project.Project) []string {
 }
 
 // afterMerge notes the projects that the pull request's own lockkeeper.yml adds or takes away, or its mistakes.
-func (f *found) afterMerge(ctx context.Context, now project.Config) error {
+func (f *found) afterMerge(ctx context.Context, now project.Config, changed []string) error {
 	next, err := project.Load(ctx, f.tree, f.graph, project.LoadOptions{})
 	if problems, ok := errors.AsType[project.Problems](err); ok {
-		f.mistakes, f.marks = len(problems), marks(problems)
+		f.mistakes = append(f.mistakes, marks(problems)...)
 		f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` of this pull request has %s, the first on line %d: %s. Correct it before the merge: nothing would be planned after it.",
 			mistakes(len(problems)), problems[0].Line, run.Quote(problems[0].Key+" "+problems[0].Message)))
 		return nil
@@ -109,11 +109,13 @@ func (f *found) afterMerge(ctx context.Context, now project.Config) error {
 	if err != nil {
 		return err
 	}
-	if added := lacking(called(next.Projects), called(now.Projects)); len(added) > 0 {
-		f.notes = append(f.notes, "After the merge there will also be "+some(added)+".")
+	f.preview(now, next)
+	base, err := f.config.Files(ctx)
+	if err != nil {
+		return err
 	}
-	if gone := lacking(called(now.Projects), called(next.Projects)); len(gone) > 0 {
-		f.notes = append(f.notes, "After the merge there will no longer be "+some(gone)+".")
+	if unnamed := project.Unnamed(next, f.graph, base, changed); len(unnamed) > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("Nothing plans %s, after the merge either: no project is there. To have it planned, name it in `lockkeeper.yml`.", some(unnamed)))
 	}
 	return nil
 }
@@ -135,18 +137,15 @@ func (f *found) correction(ctx context.Context, changed []string) (bool, error) 
 	}
 	f.touched = map[string]bool{}
 	f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` on the base branch has mistakes, so nothing is planned in this repository. This pull request corrects it: after the merge there are %d projects. "+
-		"Comment `/plan` on the others then.", len(next.Projects)))
+		"The others are planned again then.", len(next.Projects)))
 	return true, nil
 }
 
 // marks are mistakes as a check run shows them at their lines.
 func marks(problems project.Problems) []run.Diagnostic {
-	const most = 50 // of one check run
-	var out []run.Diagnostic
-	for _, p := range problems {
-		if len(out) < most && p.File == project.ConfigFile {
-			out = append(out, run.Diagnostic{Title: p.Key, Message: p.Message, Path: p.File, Line: max(p.Line, 1)})
-		}
+	out := make([]run.Diagnostic, len(problems))
+	for i, p := range problems {
+		out[i] = run.Diagnostic{Title: p.Key, Message: p.Message, Path: p.File, Line: max(p.Line, 1)}
 	}
 	return out
 }

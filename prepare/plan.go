@@ -34,7 +34,10 @@ func (p *Preparer) plan(ctx context.Context, r run.Run) (run.Preparation, error)
 		return out, err
 	}
 	out.Behind, out.Notes, out.Untouched = found.behind, found.notes, found.untouched()
-	out.ConfigMistakes, out.Mistakes = found.mistakes, found.marks
+	out.ConfigMistakes, out.Mistakes = len(found.mistakes), found.mistakes[:min(len(found.mistakes), maxMistakes)]
+	if out.Drafts, err = p.drafts(rd, found); err != nil {
+		return out, err
+	}
 	if out.Unrefreshed, err = p.unrefreshed(r, found); err != nil {
 		return out, err
 	}
@@ -60,6 +63,25 @@ func (p *Preparer) unrefreshed(r run.Run, f found) ([]string, error) {
 			return nil, err
 		}
 		if p.Rules[env.Job.Name].Unrefreshed {
+			out = append(out, proj.Name)
+		}
+	}
+	return out, nil
+}
+
+// drafts lists the projects of which nothing is applied as long as the pull request
+// is a draft.
+func (p *Preparer) drafts(rd *reading, f found) ([]string, error) {
+	if !rd.pull.Draft {
+		return nil, nil
+	}
+	var out []string
+	for _, proj := range f.projects {
+		env, err := p.environment(proj)
+		if err != nil {
+			return nil, err
+		}
+		if !p.Rules[env.Job.Name].Drafts {
 			out = append(out, proj.Name)
 		}
 	}

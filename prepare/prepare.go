@@ -44,6 +44,9 @@ type Preparer struct {
 	// nothing is applied.
 	Rules      map[string]policy.Rules
 	PlanPolicy PlanPolicy // rules that plans are judged by
+	// CheckRules reads and compiles the rules in dir, a slash-separated path below
+	// root, and returns their mistakes; nil checks nothing.
+	CheckRules func(ctx context.Context, root, dir string) ([]run.Diagnostic, error)
 	// Runs returns the runs of a pull request, newest first, as many as there may
 	// be of one commit.
 	Runs  func(ctx context.Context, repositoryID int64, pullRequest int) ([]run.Run, error)

@@ -52,9 +52,9 @@ func explain(r run.Run, err error) error {
 		return &run.Problem{Code: "head_gone", Message: "The branch of this pull request is gone, so " + nothing + ". Restore it, or open " +
 			"another pull request."}
 	case errors.As(err, &problems):
-		return &run.Problem{Code: "config", Detail: problems.Error(),
+		return &run.Problem{Code: run.CodeConfig, Detail: problems.Error(),
 			Message: "`lockkeeper.yml` on the base branch has mistakes, so " + nothing + ". Mend it on the base " +
-				"branch (`lockkeeper validate` checks it before you push), then comment `/plan`."}
+				"branch (`lockkeeper validate` checks it before you push); this pull request is planned again then."}
 	case errors.As(err, &unknown):
 		return unknownProject(r, unknown, nothing)
 	case errors.As(err, &refused):

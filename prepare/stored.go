@@ -29,7 +29,7 @@ func (p *Preparer) stored(ctx context.Context, r run.Run, head string) (s stored
 	if s.locks, err = p.Locks(ctx); err != nil {
 		return s, fmt.Errorf("reading the locks: %w", err)
 	}
-	for _, standing := range run.Standings(s.runs, head) {
+	for _, standing := range s.locks.Overtake(run.Standings(s.runs, head)) {
 		s.standings[standing.Project] = standing
 	}
 	return s, nil
@@ -51,7 +51,23 @@ func (s stored) lockFacts(p *policy.Project, doc run.JobDocument, atApply bool) 
 		p.Busy = p.Busy || lock.Busy != ""
 	}
 	p.Place = s.locks.Place(s.holder, p.Name)
+	if p.Place > 0 && p.HeldBy == 0 {
+		p.With, p.WithHeldBy = s.together(p.Name)
+	}
 	p.Held = p.HeldBy == 0 && (atApply || own == len(keys) && sum == doc.Fence)
+}
+
+// together finds what keeps a project waiting that is itself free.
+func (s stored) together(project string) (with string, holder int) {
+	blocked := s.locks.Blocking(s.holder)
+	if slices.ContainsFunc(blocked, func(b run.Blocked) bool { return b.Project == project }) {
+		return "", 0
+	}
+	i := slices.IndexFunc(blocked, func(b run.Blocked) bool { return b.Holder.PullRequest != 0 })
+	if i < 0 {
+		return "", 0
+	}
+	return blocked[i].Project, blocked[i].Holder.PullRequest
 }
 
 // running names the commands that make a project's plan anew at this moment. A

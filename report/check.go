@@ -142,7 +142,7 @@ func withoutLocks(p picked) string {
 func checkTitle(p picked, groups []group) string {
 	switch {
 	case p.run.ConfigMistakes > 0 && !p.active():
-		return "lockkeeper.yml has " + many(p.run.ConfigMistakes, "mistake")
+		return mistaken(p.run) + many(p.run.ConfigMistakes, "mistake")
 	case len(p.standings) == 0:
 		return idleTitle(p.run)
 	case p.active():
@@ -158,6 +158,18 @@ func checkTitle(p picked, groups []group) string {
 		return "Partial plan: " + strings.ToLower(text[:1]) + text[1:]
 	}
 	return text
+}
+
+// mistaken begins the title about mistakes in files that a pull request brings.
+func mistaken(r run.Run) string {
+	config := func(m run.Diagnostic) bool { return m.Path == "lockkeeper.yml" }
+	switch {
+	case len(r.Mistakes) == 0 || !slices.ContainsFunc(r.Mistakes, func(m run.Diagnostic) bool { return !config(m) }):
+		return "lockkeeper.yml has "
+	case slices.ContainsFunc(r.Mistakes, config):
+		return "lockkeeper.yml and the rules have "
+	}
+	return "The rules have "
 }
 
 // of writes "2 of 3 projects", "all 3 projects"; empty for none.

@@ -93,6 +93,8 @@ func (p picked) applyVerdict() Check {
 		return concluded("failure", p.what()+" "+of(p.having(statusFailed)+p.having(statusInterrupted), len(p.standings)))
 	case stage == applyStopped:
 		return concluded("cancelled", p.what()+" "+of(p.having(statusCancelled)+p.having(statusSkipped), len(p.standings)))
+	case left > 0 && left == p.having(statusOvertaken):
+		return waiting(fmt.Sprintf("%s applied by another since: plan again", many(left, "project")))
 	case left > 0 && left == partial:
 		return waiting("Waiting for a whole plan of " + many(partial, "project"))
 	case left > 0:
@@ -200,6 +202,9 @@ func (v CheckView) waitingSummary(p picked) string {
 		}
 	}
 	some := ""
+	if p.having(statusOvertaken) == len(left) && len(left) > 0 {
+		return paragraphs(overtakenLines(p, p.run.Holder()), next(p, planHints(p), "", ""))
+	}
 	if names := p.namesOf(p.narrowed); len(names) > 0 && len(names) == len(left) {
 		return paragraphs(
 			sentenceOf("**Waiting for a whole plan** of %s: what was planned there looked at less than everything. Comment `/plan`.\n", fewNames(names, name)),
@@ -210,6 +215,6 @@ func (v CheckView) waitingSummary(p picked) string {
 	}
 	return paragraphs(
 		sentenceOf("**Waiting to be applied**: %s. This check turns green when that is done.\n", fewNames(left, name)),
-		some, withoutLocks(p), releasedLine(p), laterLines(p), gateLines(p),
+		some, overtakenLines(p, p.run.Holder()), withoutLocks(p), releasedLine(p), laterLines(p), gateLines(p),
 		next(p, []string{"what is missing `/why`", "when nothing is `/apply`", hintAgain}, "", ""))
 }

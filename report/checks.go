@@ -14,7 +14,7 @@ import (
 
 // checks brings the check runs of the commit of the notice's run up to date.
 func (d delivery) checks(ctx context.Context) error {
-	r, err := d.Store.Run(ctx, d.notice.RunID)
+	r, err := d.noticeRun(ctx)
 	if errors.Is(err, run.ErrNotFound) {
 		return nil
 	}
@@ -36,6 +36,24 @@ func (d delivery) checks(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// noticeRun is the run whose commit a notice is about: the newest plan that knows its
+// commit when the notice names none.
+func (d delivery) noticeRun(ctx context.Context) (run.Run, error) {
+	if d.notice.RunID != "" {
+		return d.Store.Run(ctx, d.notice.RunID)
+	}
+	runs, err := d.runs(ctx)
+	if err != nil {
+		return run.Run{}, err
+	}
+	for _, r := range runs {
+		if r.Kind == run.KindPlan && r.Trigger != run.TriggerQueue && r.HeadSHA != "" && !r.PreparedAt.IsZero() {
+			return r, nil
+		}
+	}
+	return run.Run{}, run.ErrNotFound
 }
 
 // checkView reads what the check runs of a commit show.

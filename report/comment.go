@@ -31,8 +31,12 @@ func Comment(v View) string {
 		return "### Plan\n\n**Nothing is planned yet.**\n\n" + next(p, planHints(p), "", "")
 	}
 	groups := v.groups(p)
-	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), v.lockLines(p), laterLines(p), gateLines(p), merged(p), v.waitingLine(p), v.appliedLines(p),
-		next(p, hints(p), v.CheckURL, v.ApplyURL), stamp(p))
+	can := hints(p)
+	if v.leftLines(p.run.Holder()) != "" {
+		can = []string{"what is left to put right `/status`"}
+	}
+	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), v.otherLines(p), v.lockLines(p), laterLines(p), gateLines(p), merged(p), v.waitingLine(p), v.appliedLines(p),
+		next(p, can, v.CheckURL, v.ApplyURL), stamp(p))
 	return v.compose(p, groups, tail, page{budget: commentBudget, diffs: true})
 }
 

@@ -43,6 +43,9 @@ func (p picked) what() string {
 	case applyStopped:
 		return "Apply stopped:"
 	case partlyApplied:
+		if p.has(statusOvertaken) {
+			return "Changed by another since:"
+		}
 		if !p.has(statusOpen, statusNoPlan) {
 			return "Applied in part:"
 		}

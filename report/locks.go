@@ -60,7 +60,7 @@ func waitsFor(l run.Locks, h run.Holder) []wanted {
 	for _, c := range l.Waiters[at].Projects {
 		w := wanted{project: c.Project, place: l.Place(h, c.Project)}
 		for _, lock := range l.Locks {
-			if slices.Contains(c.Keys, lock.Key) && !lock.Free() && (!lock.Holder.Is(h) || lock.Busy != "") {
+			if slices.Contains(c.Keys, lock.Key) && !lock.Free() && !lock.Yields() && (!lock.Holder.Is(h) || lock.Busy != "") {
 				w.holder = lock.Holder
 			}
 		}
@@ -104,6 +104,13 @@ func (v View) lockLines(p picked) string {
 
 // blockedLines explains what a pull request cannot have.
 func (v View) blockedLines(p picked, h run.Holder) string {
+	if given := givenOn(v.Locks, h); given != "" {
+		return given
+	}
+	return paragraphs(v.waitingLines(p, h), together(v.Locks, h))
+}
+
+func (v View) waitingLines(p picked, h run.Holder) string {
 	lines := standsBefore(waitsFor(v.Locks, h), h)
 	switch made := p.some(run.Standing.Speculative); {
 	case !made && len(lines) == 0:

@@ -36,13 +36,36 @@ func gateLines(p picked) string {
 			out = append(out, text)
 		}
 	}
+	ready := p.readyLine()
 	switch len(out) {
 	case 0:
-		return "**Not yet applicable**: `/why` says why.\n"
+		return paragraphs("**Not yet applicable**: `/why` says why.\n", ready)
 	case 1:
-		return "**Not yet applicable**: " + out[0] + "\n"
+		return paragraphs("**Not yet applicable**: "+out[0]+"\n", ready)
 	}
-	return "**Not yet applicable**\n\n- " + strings.Join(out, "\n- ") + "\n"
+	return paragraphs("**Not yet applicable**\n\n- "+strings.Join(out, "\n- ")+"\n", ready)
+}
+
+// readyLine says what can go now, of what was so when the gate was judged.
+func (p picked) readyLine() string {
+	var names []string
+	for _, s := range p.standings {
+		switch {
+		case !slices.Contains(p.run.Gate.Ready, s.Project) || s.Applied():
+		case !p.open(s):
+			return "" // another one may have to come after it
+		default:
+			names = append(names, s.Project)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	command := "`/apply` with their names"
+	if len(names) <= groupNames {
+		command = nameCode("/apply " + strings.Join(names, " "))
+	}
+	return fmt.Sprintf("**Ready now**: %s. Comment %s.\n", fewNames(names, name), command)
 }
 
 // merged says that the pull request is merged, and whose work that was.
@@ -107,6 +130,8 @@ func hints(p picked) []string {
 		return []string{hintStatus}
 	case stage == allApplied:
 		return []string{"merge this pull request", hintAgain}
+	case p.has(statusOvertaken):
+		return []string{"see what is left `/plan`", hintStatus}
 	case stage == partlyApplied && !p.has(statusOpen, statusNoPlan):
 		return []string{"see what is left `/plan`", hintStatus}
 	case stage == speculative:

@@ -51,6 +51,7 @@ const (
 	statusWaiting     status = "waiting"
 	statusApplied     status = "applied"
 	statusPart        status = "applied in part"
+	statusOvertaken   status = "changed by another since"
 	statusOpen        status = "not applied"
 	statusNoPlan      status = "not planned"
 	statusLater       status = "left for the merge"
@@ -62,12 +63,14 @@ const (
 
 // statuses lists every status, the one that needs a person most first.
 var statuses = []status{statusInterrupted, statusFailed, statusCancelled, statusSkipped, statusApplying, statusStopping, statusWaiting,
-	statusApplied, statusPart, statusOpen, statusNoPlan, statusLater, statusNoApply, statusUntouched, statusPartOnly, statusNoChanges}
+	statusOvertaken, statusApplied, statusPart, statusOpen, statusNoPlan, statusLater, statusNoApply, statusUntouched, statusPartOnly, statusNoChanges}
 
 func (p picked) status(s run.Standing) status {
 	switch {
 	case s.Partial() && s.Done():
 		return statusPart
+	case s.Overtaken != nil && (s.Done() || s.Apply == nil && s.Empty()):
+		return statusOvertaken
 	case s.Apply != nil:
 		return p.applyStatus(*s.Apply)
 	case s.Plan.State != run.JobSucceeded:

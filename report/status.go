@@ -40,7 +40,8 @@ func Status(runs []run.Run, locks run.Locks, now time.Time) string {
 	} else {
 		active = []string{"**Nothing is running.**\n"}
 	}
-	return paragraphs(paragraphs(active...), lockStatus(locks, runs[0].Holder(), now), done, hint)
+	h := runs[0].Holder()
+	return paragraphs(paragraphs(active...), lockStatus(locks, h, now), leftStatus(locks, h), done, hint)
 }
 
 // statusProjects is how many projects are named per state.
@@ -100,6 +101,10 @@ func lockStatus(locks run.Locks, h run.Holder, now time.Time) string {
 			text += ", what the last apply made is in no backend"
 		case l.Dirty:
 			text += ", the last apply did not end well"
+		case l.Applied:
+			text += ", applied and not merged"
+		case l.Yields():
+			text += ", with nothing to apply: whoever plans it next has it"
 		}
 		for i, w := range l.waiting {
 			if i == shownHolders {

@@ -50,7 +50,7 @@ func (v View) pick(head string) (p picked, ok bool) {
 	if known := slices.IndexFunc(plans, func(r run.Run) bool { return r.HeadSHA != "" }); head == "" && known >= 0 {
 		head, p.pinned = plans[known].HeadSHA, plans[known]
 	}
-	p.standings = run.Standings(v.Runs, head)
+	p.standings = v.Locks.Overtake(run.Standings(v.Runs, head))
 	p.apply = p.newestApply(v.Runs, head)
 	p.complete = slices.ContainsFunc(plans, func(r run.Run) bool { return r.HeadSHA == head && r.Whole() })
 	if len(p.standings) == 0 && p.run.State != run.StateSucceeded {

@@ -11,16 +11,29 @@ func (w *Worker) Close(ctx context.Context, repo Repository, pull int, merged bo
 	if _, err := w.tell(ctx, repo.ID, pull, PullClosed{At: w.Now()}); err != nil {
 		return err
 	}
+	runs, err := w.Store.PullRuns(ctx, repo.ID, pull, judged)
+	if err != nil {
+		return err
+	}
 	h := Holder{Repository: repo, PullRequest: pull}
 	return w.updateLocks(ctx, func(l *Locks) []Notice {
+		left := l.Left
+		if merged && !l.closed(h) {
+			w.merged(l, h, runs)
+		}
 		l.Close(h, merged, w.Now())
-		return nil
+		notices := leftNotices(left, l.Left)
+		if len(notices) > 0 {
+			notices = append(notices, RefreshComment(repo, pull))
+		}
+		return append(notices, heirs(l, h)...)
 	})
 }
 
 // Unlock frees what a pull request holds of the named projects, or all of it.
-// It returns the projects' names that are free now, and those that stay locked
-// because something is being changed.
+// It returns the projects' names that are free now, with those that need no more
+// attention although the pull request left something to do there, and those that stay
+// locked because something is being changed.
 func (w *Worker) Unlock(ctx context.Context, h Holder, projects []string) (released, busy []string, err error) {
 	runs, err := w.Store.PullRuns(ctx, h.Repository.ID, h.PullRequest, 1)
 	if err != nil {
@@ -28,6 +41,7 @@ func (w *Worker) Unlock(ctx context.Context, h Holder, projects []string) (relea
 	}
 	err = w.updateLocks(ctx, func(l *Locks) []Notice {
 		released, busy = l.Release(h, projects)
+		released = sorted(append(released, l.Accept(h, projects)...))
 		if len(released) == 0 || len(runs) == 0 {
 			return nil
 		}

@@ -47,10 +47,10 @@ func (r Run) WithAsker(other Run) Run {
 	return r
 }
 
-// left is the run of those who asked and are not answered by how r ended before
+// leftOver is the run of those who asked and are not answered by how r ended before
 // it began: a refusal may be about who asked first, or about the commit of a
 // push. ok is false when there is nobody.
-func left(r Run, e Event, now time.Time) (next Run, ok bool) {
+func leftOver(r Run, e Event, now time.Time) (next Run, ok bool) {
 	askers := r.Joined
 	switch e := e.(type) {
 	case Refused:

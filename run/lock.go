@@ -35,7 +35,23 @@ type Lock struct {
 	Dirty    bool      // the last apply under it failed or was interrupted: a merge does not release it
 	Astray   bool      // what an apply under it made is in no backend: only a person or a close releases it, and nothing is applied before
 	Applied  bool      // something was applied under it that is not merged yet: only a merge, a close or a person releases it
+	Merged   bool      // of one that is Closing: the pull request was merged
+	Idle     bool      // nothing can be applied under it: the plan failed, changes nothing or is a draft's. Whoever wants it may have it
+	Plan     string    // id of the plan run that claimed it last; empty when none did since the grant
+	Place    int64     // in the line, from which it was taken; its holder has it again when it is given on
+	Last     Applied   // what changed the state last under this key; a free lock remembers it, too
 }
+
+// Applied is the last apply that changed a state.
+type Applied struct {
+	By     Holder // zero when there is none
+	At     time.Time
+	Merged bool // what it made is on the base branch, as far as is known
+}
+
+// Foreign reports whether the state holds what another pull request than h made
+// and did not merge.
+func (a Applied) Foreign(h Holder) bool { return a.By.PullRequest != 0 && !a.By.Is(h) && !a.Merged }
 
 // Free reports whether nobody holds the lock.
 func (l Lock) Free() bool { return l.Holder.PullRequest == 0 }
@@ -44,15 +60,20 @@ func (l Lock) Free() bool { return l.Holder.PullRequest == 0 }
 // that its holder keeps it without asking for it again.
 func (l Lock) used() bool { return l.Busy != "" || l.Dirty || l.Astray || l.Applied }
 
-func (l *Lock) free() { *l = Lock{Key: l.Key, Fence: l.Fence} }
+// Yields reports whether its holder makes way for whoever wants the lock.
+func (l Lock) Yields() bool { return !l.Free() && l.Idle && !l.used() && !l.Closing }
+
+func (l *Lock) free() { *l = Lock{Key: l.Key, Fence: l.Fence, Last: l.Last} }
 
 // Waiter is a pull request that waits for all locks of its projects at once. A
-// pull request has one place in the line: waiters are served in the order of ID.
+// pull request has one place in the line: waiters are served in the order of ID,
+// those that are Idle behind the others.
 type Waiter struct {
-	ID       int64 // grows, is never given twice
+	ID       int64 // grows; a pull request that gives its locks on has the one again from which it took them
 	Holder   Holder
 	Projects []Claimed
 	Since    time.Time
+	Idle     bool // it gave its locks on, because nothing could be applied under them: it stands before nobody
 }
 
 // Claimed is a project and the keys that it needs.
@@ -74,8 +95,10 @@ type Blocked struct {
 type Locks struct {
 	Locks      []Lock   // in the order of Key
 	Waiters    []Waiter // in the order of ID
-	LastWaiter int64    // the greatest ID that a waiter ever had
+	LastWaiter int64    // the greatest place that was ever given
 	Closed     []Closed // pull requests that were closed not long ago; see Close
+	Left       []Left   // what is left to put right of pull requests that are over
+	Done       []Done   // whose checks count a project as done
 
 	// Consumed lists plans that this change gives to an apply; the Store refuses
 	// the whole change with ErrConsumed when one was given before.

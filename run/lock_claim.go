@@ -15,7 +15,8 @@ import (
 // these keys already, and blocked says for each project that is not free why;
 // its holder is h itself while h's own apply is under way.
 // Who waits holds none of what it waits for, so that no two wait for each
-// other; except locks that are busy, dirty or applied.
+// other; except locks that are busy, dirty or applied. A lock that is Idle is as
+// good as free for everybody but its holder, who is put in line again.
 //
 // With whole, projects is everything that the pull request is about: it neither
 // holds nor waits for anything else any more, with the same exceptions. Without
@@ -32,13 +33,14 @@ func (l *Locks) Claim(h Holder, projects []Claimed, whole bool, now time.Time) (
 	if whole {
 		l.narrow(h, projects)
 	}
-	if place := l.placeFor(h, projects); !l.available(h, projects, place) {
+	place := l.placeFor(h, projects)
+	if !l.available(h, projects, place) {
 		l.dropUnused(h, projects)
 		l.wait(h, projects, whole, now)
 		return nil, l.blocked(h, projects)
 	}
 	l.stopWaiting(h, projects, whole)
-	l.grant(h, projects, now)
+	l.grant(h, projects, place, now)
 	fences = make(map[string]int64, len(projects))
 	for _, p := range projects {
 		fences[p.Project] = l.fence(p.Keys)
@@ -65,9 +67,18 @@ func (l *Locks) dropUnused(h Holder, projects []Claimed) {
 	}
 }
 
-// grant gives keys that are free or h's own, and not busy, to h.
-func (l *Locks) grant(h Holder, projects []Claimed, now time.Time) {
+// grant gives keys that are free, idle or h's own, and not busy, to h.
+func (l *Locks) grant(h Holder, projects []Claimed, place int64, now time.Time) {
 	l.grow(keysOf(projects))
+	for _, key := range keysOf(projects) {
+		if lock := l.find(key); lock.Yields() && !lock.Holder.Is(h) {
+			l.giveOn(lock.Holder, lock.Project, now)
+		}
+	}
+	if place == endOfLine && slices.ContainsFunc(keysOf(projects), func(key string) bool { return !l.holds(h, key) }) {
+		l.LastWaiter++
+		place = l.LastWaiter
+	}
 	named := map[string]bool{}
 	for _, p := range projects {
 		for _, key := range p.Keys {
@@ -77,9 +88,11 @@ func (l *Locks) grant(h Holder, projects []Claimed, now time.Time) {
 			named[key] = true
 			lock := l.find(key)
 			if lock.Free() {
-				*lock = Lock{Key: key, Fence: lock.Fence + 1, TakenAt: now}
+				unmerged := lock.Last.By.Is(h) && lock.Last.By.PullRequest != 0 && !lock.Last.Merged
+				*lock = Lock{Key: key, Fence: lock.Fence + 1, TakenAt: now, Place: place, Last: lock.Last, Applied: unmerged}
 			}
 			lock.Holder, lock.Project, lock.UsedAt, lock.WarnedAt = h, p.Project, now, time.Time{}
+			lock.Idle, lock.Plan = false, ""
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -14,15 +15,62 @@ func (l *Locks) Turns(now time.Time) []Waiter {
 	for {
 		// From the start each time: what a pull request is given may let its
 		// elders pass it no more, see stands.
-		i := slices.IndexFunc(l.Waiters, func(w Waiter) bool { return l.available(w.Holder, w.Projects, w.ID) })
+		i := slices.IndexFunc(l.Waiters, func(w Waiter) bool { return !w.Idle && l.available(w.Holder, w.Projects, w.ID) })
+		if i < 0 {
+			i = slices.IndexFunc(l.Waiters, l.wakes)
+		}
 		if i < 0 {
 			return served
 		}
 		w := l.Waiters[i]
 		l.Waiters = slices.Delete(l.Waiters, i, i+1)
-		l.grant(w.Holder, w.Projects, now)
+		l.grant(w.Holder, w.Projects, w.ID, now)
 		served = append(served, w)
 	}
+}
+
+// wakes reports whether the turn of somebody who gave its locks on has come again:
+// they are free. Taking them from somebody else who is idle would go round for ever.
+func (l *Locks) wakes(w Waiter) bool {
+	return w.Idle && l.available(w.Holder, w.Projects, w.ID) && !slices.ContainsFunc(keysOf(w.Projects), func(key string) bool {
+		lock := l.find(key)
+		return lock != nil && lock.Yields() && !lock.Holder.Is(w.Holder)
+	})
+}
+
+// giveOn puts h in line for a project whose lock is idle, in the place from which it
+// was taken, and frees the lock. Who waits for something else already keeps that
+// place alone.
+func (l *Locks) giveOn(h Holder, project string, now time.Time) {
+	given, place := Claimed{Project: project}, int64(0)
+	for i := range l.Locks {
+		if lock := &l.Locks[i]; lock.Holder.Is(h) && lock.Project == project && lock.Yields() {
+			given.Keys = append(given.Keys, lock.Key)
+			if place == 0 || lock.Place != 0 && lock.Place < place {
+				place = lock.Place
+			}
+			lock.free()
+		}
+	}
+	w := Waiter{ID: place, Holder: h, Since: now, Idle: true}
+	if i := l.waiting(h); i >= 0 {
+		if !l.Waiters[i].Idle {
+			return
+		}
+		w = l.Waiters[i]
+		if place != 0 {
+			w.ID = min(w.ID, place)
+		}
+		l.Waiters = slices.Delete(l.Waiters, i, i+1)
+	}
+	if w.ID == 0 { // taken before places were remembered
+		l.LastWaiter++
+		w.ID = l.LastWaiter
+	}
+	w.Projects = append(without(w.Projects, []string{project}), given)
+	slices.SortStableFunc(w.Projects, func(a, b Claimed) int { return strings.Compare(a.Project, b.Project) })
+	at, _ := slices.BinarySearchFunc(l.Waiters, w.ID, func(o Waiter, id int64) int { return cmp.Compare(o.ID, id) })
+	l.Waiters = slices.Insert(l.Waiters, at, w)
 }
 
 // available reports whether h could be given all locks of projects now, from a
@@ -38,20 +86,25 @@ func (l *Locks) available(h Holder, projects []Claimed, place int64) bool {
 	return true
 }
 
-// open reports whether a key is free for h, or h's own. What is being changed
-// is nobody's to plan until that is over, not even h's.
+// open reports whether a key is free or idle for h, or h's own. What is being
+// changed is nobody's to plan until that is over, not even h's.
 func (l *Locks) open(h Holder, key string, place int64) bool {
 	if lock := l.find(key); lock != nil && !lock.Free() {
-		return lock.Holder.Is(h) && lock.Busy == ""
+		if lock.Holder.Is(h) {
+			return lock.Busy == ""
+		}
+		if !lock.Yields() {
+			return false
+		}
 	}
 	return !slices.ContainsFunc(l.Waiters, func(w Waiter) bool { return l.stands(w, h, []string{key}, place) })
 }
 
 // stands reports whether w stands before place in the line for one of the keys.
 // Somebody who waits for what h itself holds does not: it has to wait for h in
-// any case, and both would wait for each other.
+// any case, and both would wait for each other. Nor does who gave its locks on.
 func (l *Locks) stands(w Waiter, h Holder, keys []string, place int64) bool {
-	return w.ID < place && !w.Holder.Is(h) && w.wants(func(key string) bool { return slices.Contains(keys, key) }) &&
+	return w.ID < place && !w.Idle && !w.Holder.Is(h) && w.wants(func(key string) bool { return slices.Contains(keys, key) }) &&
 		!w.wants(func(key string) bool { return l.holds(h, key) })
 }
 
@@ -65,17 +118,20 @@ func (l *Locks) waiting(h Holder) int {
 	return slices.IndexFunc(l.Waiters, func(w Waiter) bool { return w.Holder.Is(h) })
 }
 
+// endOfLine is the place of who has none.
+const endOfLine = math.MaxInt64
+
 // placeFor is the place from which h may ask for projects: the one that it has
 // when it waits for all of their keys, else the end of the line.
 func (l *Locks) placeFor(h Holder, projects []Claimed) int64 {
 	i := l.waiting(h)
 	if i < 0 {
-		return math.MaxInt64
+		return endOfLine
 	}
 	has := keysOf(l.Waiters[i].Projects)
 	for _, key := range keysOf(projects) {
 		if !slices.Contains(has, key) {
-			return math.MaxInt64
+			return endOfLine
 		}
 	}
 	return l.Waiters[i].ID
@@ -90,7 +146,7 @@ func (l *Locks) wait(h Holder, projects []Claimed, whole bool, now time.Time) {
 		slices.SortStableFunc(projects, func(a, b Claimed) int { return strings.Compare(a.Project, b.Project) })
 	}
 	if i >= 0 && l.placeFor(h, projects) == l.Waiters[i].ID {
-		l.Waiters[i].Holder, l.Waiters[i].Projects = h, projects
+		l.Waiters[i].Holder, l.Waiters[i].Projects, l.Waiters[i].Idle = h, projects, false
 		return
 	}
 	if i >= 0 {
@@ -125,7 +181,7 @@ func (l *Locks) blocked(h Holder, projects []Claimed) []Blocked {
 		}
 		b := Blocked{Project: p.Project, Place: l.place(w, p)}
 		for _, key := range p.Keys {
-			if lock := l.find(key); lock != nil && !lock.Free() && (lock.Busy != "" || !lock.Holder.Is(h)) {
+			if lock := l.find(key); lock != nil && !lock.Free() && !lock.Yields() && (lock.Busy != "" || !lock.Holder.Is(h)) {
 				b.Holder = lock.Holder
 				break
 			}
@@ -133,6 +189,15 @@ func (l *Locks) blocked(h Holder, projects []Claimed) []Blocked {
 		out = append(out, b)
 	}
 	return out
+}
+
+// Blocking says what h waits for and cannot have now, and why.
+func (l Locks) Blocking(h Holder) []Blocked {
+	i := l.waiting(h)
+	if i < 0 {
+		return nil
+	}
+	return l.blocked(h, l.Waiters[i].Projects)
 }
 
 // Place is the place of h in the line for a project's locks, counted from 1; 0

@@ -55,13 +55,20 @@ const closedFor = 24 * time.Hour
 // Reopen hears of a run that was asked for later.
 func (l *Locks) Close(h Holder, merged bool, now time.Time) {
 	l.stopWaiting(h, nil, true)
+	l.Done = slices.DeleteFunc(slices.Clone(l.Done), func(d Done) bool { return d.Holder.Is(h) })
 	for i := range l.Locks {
 		lock := &l.Locks[i]
+		if lock.Last.By.Is(h) && merged {
+			lock.Last.Merged = true
+		}
 		switch {
 		case !lock.Holder.Is(h):
 		case lock.Busy != "", lock.Dirty && (merged || lock.Closing):
-			lock.Closing = true
+			lock.Closing, lock.Merged = true, lock.Merged || merged
 		default:
+			if !merged && lock.used() {
+				l.leave(*lock, false, now)
+			}
 			lock.free()
 		}
 	}
@@ -85,9 +92,10 @@ func (l *Locks) Reopen(h Holder, asked time.Time) bool {
 	}
 	for i := range l.Locks {
 		if l.Locks[i].Holder.Is(h) {
-			l.Locks[i].Closing = false
+			l.Locks[i].Closing, l.Locks[i].Merged = false, false
 		}
 	}
+	l.Left = slices.DeleteFunc(slices.Clone(l.Left), func(x Left) bool { return x.Holder.Is(h) && !x.Merged })
 	return true
 }
 

@@ -96,6 +96,10 @@ func (s *lockStory) do(line string) string {
 		s.End(words[0], nil, words[1:], nil, s.now)
 	case "strays":
 		s.End(words[0], nil, words[1:], words[1:], s.now)
+	case "idles": // its plan of the projects leaves nothing to apply
+		keys := keysOf(claimed(rest))
+		s.planning(pull(number), "p", keys)
+		s.makeIdle("p", keys)
 	case "unlocks":
 		released, busy := s.Release(pull(number), words)
 		return fmt.Sprintf("freed %v, busy %v", released, busy)
@@ -125,7 +129,7 @@ func (s *lockStory) held() string {
 			continue
 		}
 		text := fmt.Sprintf("%s=%d#%d", strings.NewReplacer("dir:7:", "", "//default", "").Replace(l.Key), l.Holder.PullRequest, l.Fence)
-		for mark, set := range map[string]bool{"busy": l.Busy != "", "closing": l.Closing, "dirty": l.Dirty, "astray": l.Astray, "applied": l.Applied} {
+		for mark, set := range map[string]bool{"busy": l.Busy != "", "idle": l.Idle, "closing": l.Closing, "dirty": l.Dirty, "astray": l.Astray, "applied": l.Applied} {
 			if set {
 				text += "," + mark
 			}
@@ -169,6 +173,76 @@ func TestLockStories(t *testing.T) {
 			= a=1#1
 			0 turns -> 2: b c
 			= a=1#1 b=2#2 c=2#1`,
+		"what leaves nothing to apply is given on, and keeps the place": `
+			1 plans a -> granted
+			1 idles a
+			= a=1#1,idle
+			2 plans a -> granted
+			= a=2#2
+			3 plans a -> a held by 2, place 1
+			1 begins r1 a -> fence
+			1 plans a -> a held by 2, place 1
+			3 plans a -> a held by 2, place 2
+			2 merges
+			0 turns -> 1: a
+			= a=1#3`,
+		"who waits is served when the plan before leaves nothing to apply": `
+			1 plans a b -> granted
+			2 plans a -> a held by 1, place 1
+			1 idles a
+			0 turns -> 2: a
+			= a=2#2 b=1#1
+			1 begins r1 b -> begun
+			2 idles a
+			0 turns ->
+			= a=2#2,idle b=1#1,busy
+			2 closes
+			0 turns -> 1: a
+			= a=1#3 b=1#1,busy`,
+		"those with nothing to apply do not go round": `
+			1 plans a -> granted
+			1 idles a
+			2 plans a -> granted
+			2 idles a
+			0 turns ->
+			3 plans a b -> granted
+			= a=3#3 b=3#1
+			3 merges
+			0 turns -> 1: a
+			1 idles a
+			0 turns ->
+			= a=1#4,idle`,
+		"what is planned again is not given on": `
+			1 plans a -> granted
+			1 idles a
+			1 plans a -> granted
+			= a=1#1
+			2 plans a -> a held by 1, place 1`,
+		"what was applied is never idle": `
+			1 plans a -> granted
+			1 begins r1 a -> begun
+			1 applied r1 a
+			1 idles a
+			2 plans a -> a held by 1, place 1
+			= a=1#1,applied,idle`,
+		"who released what was applied holds it as applied again": `
+			1 plans a -> granted
+			1 begins r1 a -> begun
+			1 applied r1 a
+			1 unlocks a -> freed [a], busy []
+			1 plans a -> granted
+			= a=1#2,applied
+			1 merges
+			2 plans a -> granted
+			= a=2#3`,
+		"a state that two share is given on with both": `
+			1 plans a@s b@s -> granted
+			1 idles a@s b@s
+			2 plans b@s -> granted
+			= b=2#2 state:s=2#2
+			2 merges
+			0 turns -> 1: a b
+			= a=1#2 b=1#3 state:s=1#3`,
 		"again is the same lock": `
 			1 plans a -> granted
 			1 plans a -> granted

@@ -46,12 +46,19 @@ func (l *Locks) End(runID string, clean, dirty, astray []string, now time.Time) 
 			continue
 		}
 		lock.Busy, lock.UsedAt = "", now
+		if slices.Contains(dirty, lock.Project) || slices.Contains(clean, lock.Project) {
+			lock.Last = Applied{By: lock.Holder, At: now, Merged: lock.Closing && lock.Merged}
+			lock.Idle = false
+		}
 		switch {
 		case slices.Contains(dirty, lock.Project):
 			lock.Dirty = true
 			lock.Astray = lock.Astray || slices.Contains(astray, lock.Project)
 		case slices.Contains(clean, lock.Project):
 			lock.Dirty, lock.Applied = lock.Astray, true
+		}
+		if lock.Closing && (lock.Merged && !slices.Contains(clean, lock.Project) || !lock.Merged && lock.used()) {
+			l.leave(*lock, lock.Merged, now)
 		}
 		if lock.Closing && !lock.Dirty {
 			lock.free()

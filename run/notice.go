@@ -12,7 +12,7 @@ const (
 	NoticeReaction NoticeKind = "reaction" // put Content on the comment CommentID
 	NoticeReply    NoticeKind = "reply"    // write a new comment: Body, or how RunID ended
 	NoticeComment  NoticeKind = "comment"  // bring the pull request's one comment up to date
-	NoticeCheck    NoticeKind = "check"    // bring the check run of RunID's commit up to date
+	NoticeCheck    NoticeKind = "check"    // bring the check runs of RunID's commit up to date, or of the newest one
 	NoticeMerge    NoticeKind = "merge"    // merge the pull request of RunID at the commit of RunID, when everything is applied there
 )
 
@@ -69,6 +69,14 @@ func RefreshComment(repo Repository, pull int) Notice {
 // its commit.
 func MergePull(r Run) Notice {
 	return Notice{Kind: NoticeMerge, Key: r.ID, Repository: r.Repository, PullRequest: r.PullRequest, RunID: r.ID}
+}
+
+// RefreshNewest brings the check runs of a pull request's newest planned commit up
+// to date.
+func RefreshNewest(h Holder) Notice {
+	return Notice{
+		Kind: NoticeCheck, Key: fmt.Sprintf("%d/%d/", h.Repository.ID, h.PullRequest), Repository: h.Repository, PullRequest: h.PullRequest,
+	}
 }
 
 // RefreshCheck brings the check runs of a run's commit up to date.

@@ -61,7 +61,7 @@ func (w *Worker) prepared(ctx context.Context, id string, p Preparation, err err
 	case errors.As(err, &silent):
 		return Refused{At: w.Now(), Problem: silent.Problem, HeadSHA: p.HeadSHA, Silent: true}
 	case errors.As(err, &problem):
-		return Refused{At: w.Now(), Problem: *problem, HeadSHA: p.HeadSHA}
+		return Refused{At: w.Now(), Problem: *problem, HeadSHA: p.HeadSHA, BaseRef: p.BaseRef}
 	case errors.As(err, &temporary):
 		zerolog.Ctx(ctx).Error().Err(err).Msg("preparing a run, patience ended")
 		if temporary.Problem != nil {

@@ -80,6 +80,10 @@ type Problem struct {
 // count. What was planned of its head for another base says nothing about it.
 const CodeBase = "trusted_base"
 
+// CodeConfig is the problem of a pull request whose base branch has mistakes in its
+// lockkeeper.yml.
+const CodeConfig = "config"
+
 // Error makes a Problem usable as the error of a preparation.
 func (p *Problem) Error() string { return p.Code + ": " + p.Message }
 
@@ -118,12 +122,16 @@ type Run struct {
 
 	Unchanged      []string `json:"unchanged,omitempty"`       // of an apply: projects whose plans change nothing, which counts as applied
 	Untouched      []string `json:"untouched,omitempty"`       // of a plan: projects that were named and that the pull request does not change
-	ConfigMistakes int      `json:"config_mistakes,omitempty"` // of a plan: in the lockkeeper.yml that the pull request brings
+	ConfigMistakes int      `json:"config_mistakes,omitempty"` // of a plan: in the lockkeeper.yml and the rules that the pull request brings
 	// Mistakes are where they are, at most 50.
 	Mistakes []Diagnostic `json:"mistakes,omitempty"`
 	// Unrefreshed are, of a plan, the projects whose environment takes a plan with
 	// -refresh=false for a whole one.
 	Unrefreshed []string `json:"unrefreshed,omitempty"`
+	// Drafts are, of a plan, the projects of which nothing is applied while the pull
+	// request is a draft; Parts, of an apply, those whose plans were not whole.
+	Drafts []string `json:"drafts,omitempty"`
+	Parts  []string `json:"parts,omitempty"`
 
 	// Blocked is set for a speculative plan: the locks of its projects were not
 	// free, so it cannot be applied and is made again when they are.
@@ -191,6 +199,8 @@ type Gate struct {
 	// Foreseen says that it was judged before the plan was there, although somebody
 	// approves: what they saw is compared with the plan when it is.
 	Foreseen bool `json:"foreseen,omitempty"`
+	// Ready are projects that an apply could take now, when it cannot take all.
+	Ready []string `json:"ready,omitempty"`
 }
 
 // Job finds the job with an id.

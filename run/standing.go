@@ -11,6 +11,9 @@ type Standing struct {
 	PlanRun Run  // of Plan
 	Plan    Job  // the newest plan job of the project at the commit
 	Apply   *Job // the newest apply of that plan; nil when it was not applied
+	// Overtaken is what another pull request applied since the plan was made; see
+	// Locks.Overtake.
+	Overtaken *Applied
 }
 
 // Empty reports whether the plan succeeded and changes nothing.
@@ -20,9 +23,10 @@ func (s Standing) Empty() bool {
 }
 
 // Applied reports whether nothing is left to apply: the plan is whole and was
-// applied with success, or changes nothing and is not speculative.
+// applied with success, or changes nothing and is not speculative; and nobody else
+// has applied anything since.
 func (s Standing) Applied() bool {
-	if s.Partial() {
+	if s.Partial() || s.Overtaken != nil {
 		return false
 	}
 	return s.Done() || s.Apply == nil && s.Empty() && !s.Speculative()

@@ -29,11 +29,14 @@ type Preparation struct {
 	Untouched []string // of a plan: names of projects that somebody named and the pull request does not change
 	Gate      *Gate    // of a plan: what stands between it and its apply, as far as is known
 
-	Mistakes []Diagnostic // of a plan: in the lockkeeper.yml that the pull request brings, at most 50
+	Mistakes []Diagnostic // of a plan: in the lockkeeper.yml and the rules that the pull request brings, at most 50
 
-	ConfigMistakes int // of a plan: how many are in the lockkeeper.yml that the pull request brings
+	ConfigMistakes int // of a plan: how many those are
 
 	Unrefreshed []string // of a plan: names of projects for which -refresh=false leaves it a whole plan
+
+	Drafts []string // of a plan: names of projects of which nothing is applied as long as the pull request is a draft
+	Parts  []string // of an apply: names of projects whose plans looked at less than everything
 }
 
 // PutOff says that what the run needs cannot be read yet, and when to try again.
@@ -45,6 +48,7 @@ type Refused struct {
 	At      time.Time
 	Problem Problem
 	HeadSHA string // when it is known
+	BaseRef string // when it is known
 	Silent  bool
 }
 
@@ -200,7 +204,8 @@ func (r *Run) prepared(e Prepared) {
 	p := e.Preparation
 	r.HeadSHA, r.BaseRef, r.BaseSHA, r.Behind, r.Notes = p.HeadSHA, p.BaseRef, p.BaseSHA, p.Behind, p.Notes
 	r.HeadRef, r.Gate, r.Unchanged, r.Untouched, r.Unrefreshed = p.HeadRef, p.Gate, p.Unchanged, p.Untouched, p.Unrefreshed
-	r.ConfigMistakes, r.Mistakes = p.ConfigMistakes, p.Mistakes
+	r.Mistakes = p.Mistakes
+	r.ConfigMistakes, r.Drafts, r.Parts = p.ConfigMistakes, p.Drafts, p.Parts
 	r.State, r.PreparedAt = StateRunning, e.At
 	r.Jobs = make([]Job, len(p.Documents))
 	for i, doc := range p.Documents {
@@ -232,6 +237,9 @@ func (r *Run) refused(e Refused) {
 	r.State, r.Problem, r.FinishedAt = StateRefused, &problem, e.At
 	if e.HeadSHA != "" {
 		r.HeadSHA = e.HeadSHA
+	}
+	if e.BaseRef != "" {
+		r.BaseRef = e.BaseRef
 	}
 }
 

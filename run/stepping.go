@@ -21,23 +21,31 @@ func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
 	if prepared && r.State == StateAccepted && r.Kind == KindPlan && r.Trigger.Asked() && l.changing(r.Holder(), Claims(documents(next.Run.Jobs))) {
 		return Next{Run: r}, Saved{} // it stays in line and is prepared again when that apply is over
 	}
+	left := l.Left
 	switch {
-	case prepared && r.State == StateAccepted && next.Run.Kind == KindPlan:
-		w.claim(&next, l)
+	case next.Run.Kind == KindPlan:
+		if prepared && r.State == StateAccepted {
+			w.claim(&next, l)
+		}
+		if next.Run.State.Final() && !r.State.Final() {
+			l.planned(&next.Run)
+		}
 	case prepared && r.State == StateAccepted:
 		if problem := w.begin(&next, l); problem != nil {
 			next = Step(r, Refused{At: w.Now(), Problem: *problem, HeadSHA: next.Run.HeadSHA})
 		}
 	case next.Run.Kind.Mutating() && next.Run.State.Final() && !r.State.Final():
 		l.End(r.ID, next.Run.applied(), next.Run.halfDone(), next.Run.astray(), w.Now())
+		next.Notices = append(next.Notices, l.applied(&next.Run)...)
 		if w.Merge && next.Run.State == StateSucceeded && next.Run.Objection == "" {
 			next.Notices = append(next.Notices, MergePull(next.Run))
 		}
 	}
 	saved := w.turns(l)
-	if other, ok := left(r, e, w.Now().UTC()); ok && next.Run.State.Final() {
+	if other, ok := leftOver(r, e, w.Now().UTC()); ok && next.Run.State.Final() {
 		saved.Runs = append(saved.Runs, other)
 	}
+	next.Notices = append(next.Notices, leftNotices(left, l.Left)...)
 	next.Notices = append(next.Notices, affected(before, l.view(), r.Holder())...)
 	return next, Saved{Notices: append(next.Notices, saved.Notices...), Runs: saved.Runs}
 }
@@ -52,6 +60,9 @@ func (w *Worker) claim(next *Next, l *Locks) {
 	fences, blocked := l.Claim(r.Holder(), Claims(documents(r.Jobs)), len(r.Selectors) == 0, w.Now())
 	r.Blocked = blocked
 	r.fence(fences)
+	if len(blocked) == 0 {
+		l.planning(r.Holder(), r.ID, keysOf(Claims(documents(r.Jobs))))
+	}
 }
 
 // begin gives the jobs of an apply their plans and their locks, all or none.
@@ -144,7 +155,7 @@ func (w *Worker) turns(l *Locks) Saved {
 	now := w.Now().UTC()
 	for _, t := range l.Turns(now) {
 		r := Run{
-			ID: NewID(now), Key: fmt.Sprintf("turn/%d/%d/%d", t.Holder.Repository.ID, t.Holder.PullRequest, t.ID),
+			ID: NewID(now), Key: fmt.Sprintf("turn/%d/%d/%d/%d", t.Holder.Repository.ID, t.Holder.PullRequest, t.ID, l.fence(keysOf(t.Projects))),
 			Repository: t.Holder.Repository, PullRequest: t.Holder.PullRequest, Kind: KindPlan,
 			Trigger: TriggerTurn, State: StateAccepted, CreatedAt: now,
 		}
@@ -211,12 +222,18 @@ var errLocksNeeded = errors.New("the step needs the locks")
 // needsLocks reports whether an event may take or give back locks, or leave
 // somebody behind who gets a run of their own, which is saved in the same way.
 func (w *Worker) needsLocks(r Run, e Event) bool {
-	if _, ok := left(r, e, w.Now()); ok {
+	if _, ok := leftOver(r, e, w.Now()); ok {
 		return true
 	}
 	if r.Kind.Mutating() {
 		return !r.State.Final()
 	}
+	if r.Kind != KindPlan || r.Trigger == TriggerQueue {
+		return false
+	}
+	if m, ok := e.(Messaged); ok {
+		return m.Message.Kind == MessageFinished && !r.State.Final() && Step(r, e).Run.State.Final()
+	}
 	_, prepared := e.(Prepared)
-	return prepared && !w.LockAtApply && r.Trigger != TriggerQueue
+	return prepared
 }

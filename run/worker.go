@@ -36,9 +36,10 @@ type Worker struct {
 	// DigestKey is the key of the digests that a job makes (JobDocument.DigestKey), the
 	// same for every job of one project; nil gives none.
 	DigestKey   func(JobDocument) string
-	LockAtApply bool   // plans take no locks
-	Merge       bool   // a pull request is merged when everything is applied
-	Notify      func() // called after notices were written; may be nil
+	NoApply     map[string]bool // names of environments in which pull requests apply nothing
+	LockAtApply bool            // plans take no locks
+	Merge       bool            // a pull request is merged when everything is applied
+	Notify      func()          // called after notices were written; may be nil
 	Now         func() time.Time
 	// Patience is how long temporary errors of Prepare are tried again, and how
 	// long after that a Backend may refuse to take a job.

@@ -39,6 +39,9 @@ type Base struct {
 	// Reviewed reports whether a review stands at GitHub in this state, such as
 	// DISMISSED: Pulls.Reviewed.
 	Reviewed func(ctx context.Context, repo run.Repository, pull int, review int64, state string) (bool, error)
+	// Refused lists the newest runs of pull requests of a repository that were refused
+	// with a problem of this code; nil lists none.
+	Refused func(ctx context.Context, repositoryID int64, code string) ([]run.Run, error)
 	// NoButtons are environments that no button changes anything of.
 	NoButtons    map[string]bool
 	Notify       func() // called after notices were written

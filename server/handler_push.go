@@ -16,7 +16,7 @@ type push struct{ *Base }
 
 func (*push) Handles() []string { return []string{"push"} }
 
-func (h *push) Handle(ctx context.Context, eventType, _ string, payload []byte) error {
+func (h *push) Handle(ctx context.Context, eventType, delivery string, payload []byte) error {
 	var e struct {
 		github.PushEvent
 		Repository *github.Repository `json:"repository"` // PushEvent has a type of its own
@@ -35,7 +35,12 @@ func (h *push) Handle(ctx context.Context, eventType, _ string, payload []byte) 
 			pushes = append(pushes, run.Push{SHA: c.GetID(), New: true})
 		}
 	}
-	return h.pushed(ctx, repo, e.GetRef(), e.GetSender(), pushes...)
+	if err := h.pushed(ctx, repo, e.GetRef(), e.GetSender(), pushes...); err != nil {
+		return err
+	}
+	return h.corrected(ctx, repo, strings.TrimPrefix(e.GetRef(), "refs/heads/"), e.GetAfter(), e.Commits, func() (bool, error) {
+		return h.sent(ctx, eventType, delivery, payload)
+	})
 }
 
 // repositoryEvent names what every event has.

@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // Metrics counts what the server does, for Prometheus. A nil *Metrics counts
@@ -60,6 +62,56 @@ func (m *Metrics) WatchBacklog(read func() (Backlog, error)) {
 	gauge("lockkeeper_deliveries_pending", "Webhook deliveries not acted on yet.", func(b Backlog) int { return b.Deliveries })
 	gauge("lockkeeper_runs_active", "Runs that are not over.", func(b Backlog) int { return b.Runs })
 	gauge("lockkeeper_notices_pending", "Comments, checks, replies and reactions not sent yet.", func(b Backlog) int { return b.Notices })
+}
+
+// States counts projects of which the base branch and what runs differ.
+type States struct {
+	Applied  int // by a pull request that is open: its lock says so
+	Unmerged int // by one that was closed after it
+	Merged   int // without their apply
+}
+
+// WatchStates adds these counts, read when Prometheus asks. Where they cannot be
+// read the values are NaN.
+func (m *Metrics) WatchStates(read func() (States, error)) {
+	gauge := func(state string, pick func(States) int) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "lockkeeper_projects_out_of_step", Help: "Projects of which the base branch and what runs differ, by what happened.",
+			ConstLabels: prometheus.Labels{"state": state},
+		}, func() float64 {
+			s, err := read()
+			if err != nil {
+				return math.NaN()
+			}
+			return float64(pick(s))
+		}))
+	}
+	gauge("applied_not_merged", func(s States) int { return s.Applied })
+	gauge("closed_after_apply", func(s States) int { return s.Unmerged })
+	gauge("merged_not_applied", func(s States) int { return s.Merged })
+}
+
+// StatesOf counts them in the locks.
+func StatesOf(l run.Locks) (s States) {
+	type project struct {
+		h    run.Holder
+		name string
+	}
+	applied := map[project]bool{}
+	for _, lock := range l.Locks {
+		if !lock.Free() && lock.Applied {
+			applied[project{run.Holder{Repository: run.Repository{ID: lock.Holder.Repository.ID}, PullRequest: lock.Holder.PullRequest}, lock.Project}] = true
+		}
+	}
+	s.Applied = len(applied)
+	for _, x := range l.Left {
+		if x.Merged {
+			s.Merged++
+		} else {
+			s.Unmerged++
+		}
+	}
+	return s
 }
 
 // Handler serves the metrics.

@@ -42,13 +42,21 @@ func (b *Base) unlock(ctx context.Context, a asked, names []string, reason strin
 	if !allowed {
 		return b.answer(ctx, a, refused, refusal)
 	}
-	if len(others) > 0 && reason == "" {
+	switch {
+	case reason != "":
+	case len(others) > 0:
 		return b.answer(ctx, a, refused, noReason(a, others, names))
+	default:
+		if text := unexplained(locks, own); text != "" {
+			return b.answer(ctx, a, refused, text)
+		}
 	}
+	follows := meaning(locks, append(own, others...)) // before release takes them apart
 	said, err := b.release(ctx, a, append(own, others...), reason)
 	if err != nil {
 		return err
 	}
+	said = strings.Join(append([]string{said}, follows...), "\n\n")
 	return b.answer(ctx, a, "+1", said)
 }
 
@@ -57,14 +65,21 @@ type held struct {
 	holder  run.Holder
 	project string // that it was taken for
 	named   string // the project as who asks knows it
+	left    bool   // no lock is held: something is to be put right there
 }
 
 // wanted finds the locks that h's command is about: its own by name or pattern,
-// and others' by exact name. With no names they are all of its own.
+// with what it left behind, and others' by exact name. With no names they are all of
+// its own.
 func wanted(locks run.Locks, h run.Holder, names []string) (own, others []held, unknown []string) {
 	for _, lock := range locks.Locks {
 		if !lock.Free() && lock.Holder.Is(h) && (len(names) == 0 || slices.ContainsFunc(names, matching(lock.Project))) {
-			own = appendOnce(own, held{h, lock.Project, lock.Project})
+			own = appendOnce(own, held{holder: h, project: lock.Project, named: lock.Project})
+		}
+	}
+	for _, x := range locks.Left {
+		if x.Holder.Is(h) && (len(names) == 0 || slices.ContainsFunc(names, matching(x.Project))) {
+			own = appendOnce(own, held{holder: h, project: x.Project, named: x.Project, left: true})
 		}
 	}
 	for _, name := range names {
@@ -97,7 +112,7 @@ func othersHolding(locks run.Locks, h run.Holder, name string) (found []held) {
 	for _, lock := range locks.Locks {
 		here := lock.Holder.Repository.ID == h.Repository.ID && lock.Project == name
 		if !lock.Free() && (here || slices.Contains(keys, lock.Key)) {
-			found = append(found, held{lock.Holder, lock.Project, name})
+			found = append(found, held{holder: lock.Holder, project: lock.Project, named: name})
 		}
 	}
 	return found
@@ -206,10 +221,13 @@ func (b *Base) release(ctx context.Context, a asked, locks []held, reason string
 	var lines []string
 	for len(locks) > 0 {
 		holder := locks[0].holder
-		var projects []string
+		var projects, left []string
 		for _, x := range locks {
 			if x.holder.Is(holder) {
 				projects = append(projects, x.project)
+			}
+			if x.holder.Is(holder) && x.left {
+				left = append(left, x.project)
 			}
 		}
 		locks = slices.DeleteFunc(locks, func(x held) bool { return x.holder.Is(holder) })
@@ -218,7 +236,10 @@ func (b *Base) release(ctx context.Context, a asked, locks []held, reason string
 			return "", err
 		}
 		zerolog.Ctx(ctx).Info().Str("actor", a.actor).Str("holder", whose(a, holder)).Strs("projects", released).Str("reason", reason).Msg("released locks")
-		lines = append(lines, outcome(whose(a, holder), released, busy)...)
+		released = slices.DeleteFunc(released, func(p string) bool { return slices.Contains(left, p) })
+		if len(released)+len(busy) > 0 || len(left) == 0 {
+			lines = append(lines, outcome(whose(a, holder), released, busy)...)
+		}
 	}
 	if reason != "" {
 		lines = append(lines, "Reason: "+run.Quote(reason)+".")

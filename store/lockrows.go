@@ -14,6 +14,7 @@ import (
 // copyLocks copies what the methods of run.Locks alter in place.
 func copyLocks(l run.Locks) run.Locks {
 	l.Locks, l.Waiters, l.Closed = slices.Clone(l.Locks), slices.Clone(l.Waiters), slices.Clone(l.Closed)
+	l.Left, l.Done = slices.Clone(l.Left), slices.Clone(l.Done)
 	return l
 }
 
@@ -34,6 +35,12 @@ func (s *SQLite) saveLocks(ctx context.Context, tx *sql.Tx, before run.Locks, af
 	if err := saveClosed(ctx, tx, before.Closed, after.Closed); err != nil {
 		return err
 	}
+	if err := saveLeft(ctx, tx, before.Left, after.Left); err != nil {
+		return err
+	}
+	if err := saveDone(ctx, tx, before.Done, after.Done); err != nil {
+		return err
+	}
 	consumed := after.Consumed
 	after.Consumed = nil
 	return s.consume(ctx, tx, consumed)
@@ -45,16 +52,21 @@ func saveLockRows(ctx context.Context, tx *sql.Tx, before, after []run.Lock) err
 		return err
 	}
 	put, err := tx.PrepareContext(ctx, `INSERT OR REPLACE INTO locks (key, fence, repository_id, pull_request, owner, name, installation_id,
-		project, taken_at, used_at, warned_at, busy, closing, dirty, applied, astray) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		project, taken_at, used_at, warned_at, busy, closing, dirty, applied, astray, merged, idle, plan, place, last_repository_id,
+		last_pull_request, last_owner, last_name, last_installation_id, last_at, last_merged)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
 	defer put.Close()
 	for _, l := range changed {
 		l.TakenAt, l.UsedAt, l.WarnedAt = stored(l.TakenAt), stored(l.UsedAt), stored(l.WarnedAt)
-		h := l.Holder
+		l.Last.At = stored(l.Last.At)
+		h, by := l.Holder, l.Last.By
 		_, err := put.ExecContext(ctx, l.Key, l.Fence, h.Repository.ID, h.PullRequest, h.Repository.Owner, h.Repository.Name, h.Repository.InstallationID,
-			l.Project, moment(l.TakenAt), moment(l.UsedAt), moment(l.WarnedAt), l.Busy, l.Closing, l.Dirty, l.Applied, l.Astray)
+			l.Project, moment(l.TakenAt), moment(l.UsedAt), moment(l.WarnedAt), l.Busy, l.Closing, l.Dirty, l.Applied, l.Astray,
+			l.Merged, l.Idle, l.Plan, l.Place, by.Repository.ID, by.PullRequest, by.Repository.Owner, by.Repository.Name, by.Repository.InstallationID,
+			moment(l.Last.At), l.Last.Merged)
 		if err != nil {
 			return fmt.Errorf("lock %q: %w", l.Key, err)
 		}
@@ -106,12 +118,13 @@ func saveWaiters(ctx context.Context, tx *sql.Tx, before, after []run.Waiter) er
 			return err
 		}
 		h := w.Holder
-		_, err = tx.ExecContext(ctx, `INSERT INTO lock_waiters (id, repository_id, pull_request, owner, name, installation_id, since, projects)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET repository_id = excluded.repository_id,
+		_, err = tx.ExecContext(ctx, `INSERT INTO lock_waiters (id, repository_id, pull_request, owner, name, installation_id, since, projects, idle)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET repository_id = excluded.repository_id,
 			pull_request = excluded.pull_request, owner = excluded.owner, name = excluded.name,
-			installation_id = excluded.installation_id, since = excluded.since, projects = excluded.projects`,
+			installation_id = excluded.installation_id, since = excluded.since, projects = excluded.projects,
+			idle = excluded.idle`,
 			w.ID, h.Repository.ID, h.PullRequest, h.Repository.Owner, h.Repository.Name, h.Repository.InstallationID,
-			millis(w.Since), string(projects))
+			millis(w.Since), string(projects), w.Idle)
 		if err != nil {
 			return fmt.Errorf("place %d in the line for locks: %w", w.ID, err)
 		}
@@ -120,7 +133,7 @@ func saveWaiters(ctx context.Context, tx *sql.Tx, before, after []run.Waiter) er
 }
 
 func sameWaiter(a, b run.Waiter) bool {
-	return a.ID == b.ID && a.Holder == b.Holder && a.Since.Equal(b.Since) && slices.EqualFunc(a.Projects, b.Projects,
+	return a.ID == b.ID && a.Holder == b.Holder && a.Idle == b.Idle && a.Since.Equal(b.Since) && slices.EqualFunc(a.Projects, b.Projects,
 		func(a, b run.Claimed) bool { return a.Project == b.Project && slices.Equal(a.Keys, b.Keys) })
 }
 
@@ -174,14 +187,22 @@ func loadLocks(ctx context.Context, tx *sql.Tx) (l run.Locks, err error) {
 		return l, err
 	}
 	if l.Locks, err = list(ctx, tx, oneLock, `SELECT key, fence, repository_id, pull_request, owner, name, installation_id,
-		project, taken_at, used_at, warned_at, busy, closing, dirty, applied, astray FROM locks ORDER BY key`); err != nil {
+		project, taken_at, used_at, warned_at, busy, closing, dirty, applied, astray, merged, idle, plan, place, last_repository_id,
+		last_pull_request, last_owner, last_name, last_installation_id, last_at, last_merged FROM locks ORDER BY key`); err != nil {
 		return l, err
 	}
-	if l.Waiters, err = list(ctx, tx, oneWaiter, `SELECT id, repository_id, pull_request, owner, name, installation_id, since, projects
+	if l.Waiters, err = list(ctx, tx, oneWaiter, `SELECT id, repository_id, pull_request, owner, name, installation_id, since, projects, idle
 		FROM lock_waiters ORDER BY id`); err != nil {
 		return l, err
 	}
-	l.Closed, err = list(ctx, tx, oneClosed, `SELECT repository_id, pull_request, closed_at FROM closed_pulls ORDER BY closed_at`)
+	if l.Closed, err = list(ctx, tx, oneClosed, `SELECT repository_id, pull_request, closed_at FROM closed_pulls ORDER BY closed_at`); err != nil {
+		return l, err
+	}
+	if l.Left, err = list(ctx, tx, oneLeft, `SELECT repository_id, pull_request, project, owner, name, installation_id, keys, merged, left_at
+		FROM left_behind ORDER BY left_at, repository_id, pull_request, project`); err != nil {
+		return l, err
+	}
+	l.Done, err = list(ctx, tx, oneDone, `SELECT key, repository_id, pull_request, owner, name, installation_id FROM done_projects ORDER BY key, rowid`)
 	return l, err
 }
 
@@ -203,10 +224,13 @@ func list[T any](ctx context.Context, tx *sql.Tx, one func(scanner) (T, error), 
 }
 
 func oneLock(row scanner) (l run.Lock, err error) {
-	var taken, used, warned sql.NullInt64
-	h := &l.Holder
+	var taken, used, warned, last sql.NullInt64
+	h, by := &l.Holder, &l.Last.By
 	err = row.Scan(&l.Key, &l.Fence, &h.Repository.ID, &h.PullRequest, &h.Repository.Owner, &h.Repository.Name, &h.Repository.InstallationID,
-		&l.Project, &taken, &used, &warned, &l.Busy, &l.Closing, &l.Dirty, &l.Applied, &l.Astray)
+		&l.Project, &taken, &used, &warned, &l.Busy, &l.Closing, &l.Dirty, &l.Applied, &l.Astray,
+		&l.Merged, &l.Idle, &l.Plan, &l.Place, &by.Repository.ID, &by.PullRequest, &by.Repository.Owner, &by.Repository.Name,
+		&by.Repository.InstallationID, &last, &l.Last.Merged)
+	l.Last.At = timeOf(last)
 	l.TakenAt, l.UsedAt, l.WarnedAt = timeOf(taken), timeOf(used), timeOf(warned)
 	return l, err
 }
@@ -216,7 +240,7 @@ func oneWaiter(row scanner) (w run.Waiter, err error) {
 	var projects string
 	h := &w.Holder
 	if err := row.Scan(&w.ID, &h.Repository.ID, &h.PullRequest, &h.Repository.Owner, &h.Repository.Name, &h.Repository.InstallationID,
-		&since, &projects); err != nil {
+		&since, &projects, &w.Idle); err != nil {
 		return w, err
 	}
 	w.Since = time.UnixMilli(since).UTC()

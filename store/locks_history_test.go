@@ -80,8 +80,11 @@ func (h *lockHistory) draw(rng *rand.Rand, i int) modelInput {
 		in.op, in.flag = "close", rng.IntN(2) == 0
 	case p < 75:
 		in.op, in.flag = "reopen", rng.IntN(5) > 0
-	case p < 87:
+	case p < 80:
 		in.op = "turns"
+	case p < 87:
+		in.op = "idle"
+		h.idling(&in, rng)
 	case p < 91:
 		in.op, in.plan, in.run = "consume", i/20%modelPlans, int16(1+rng.IntN(1000))
 	default:
@@ -99,6 +102,16 @@ func (h *lockHistory) beginning(in *modelInput, rng *rand.Rand) {
 	}
 	h.begun++
 	in.run, in.fences = h.begun, h.plans[in.pull]
+}
+
+// idling is mostly about what was granted not long ago.
+func (h *lockHistory) idling(in *modelInput, rng *rand.Rand) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.granted) > 0 && rng.IntN(5) > 0 {
+		last := h.granted[max(0, len(h.granted)-1-rng.IntN(4))]
+		in.pull, in.projects = last.pull, last.projects
+	}
 }
 
 func (h *lockHistory) ending(in *modelInput, rng *rand.Rand) {
@@ -207,6 +220,16 @@ func (h *lockHistory) apply(in modelInput, l *run.Locks) (out modelOutput) {
 		}
 	case "end":
 		l.End(fmt.Sprint("r", in.run), modelNames(in.projects), modelNames(in.dirty), nil, noon)
+	case "idle":
+		var keys []string
+		for _, p := range run.Claims(modelDocuments(in)) {
+			keys = append(keys, p.Keys...)
+		}
+		for i, lock := range l.Locks { // as the end of a plan does
+			if lock.Holder.Is(modelHolder(in.pull)) && slices.Contains(keys, lock.Key) {
+				l.Locks[i].Idle = true
+			}
+		}
 	case "release":
 		released, busy := l.Release(modelHolder(in.pull), modelNames(in.projects))
 		out.released, out.busy = modelSet(released), modelSet(busy)
@@ -260,7 +283,7 @@ func modelSet(projects []string) (s set) {
 }
 
 func modelPlaceOf(w run.Waiter) modelPlace {
-	p := modelPlace{pull: int8(w.Holder.PullRequest)}
+	p := modelPlace{pull: int8(w.Holder.PullRequest), id: int16(w.ID), idle: w.Idle}
 	for _, c := range w.Projects {
 		p.projects |= modelSet([]string{c.Project})
 	}
@@ -278,9 +301,11 @@ func modelOf(l run.Locks) (m model) {
 		busy, _ := strconv.Atoi(strings.TrimPrefix(lock.Busy, "r"))
 		m.locks[k] = modelLock{
 			fence: int16(lock.Fence), holder: int8(lock.Holder.PullRequest), project: int8(modelNumber(lock.Project)), busy: int16(busy),
-			closing: lock.Closing, dirty: lock.Dirty, applied: lock.Applied,
+			closing: lock.Closing, dirty: lock.Dirty, applied: lock.Applied, idle: lock.Idle, merged: lock.Merged,
+			place: int16(lock.Place), last: int8(lock.Last.By.PullRequest), lastMerged: lock.Last.Merged,
 		}
 	}
+	m.last = int16(l.LastWaiter)
 	for i, w := range l.Waiters {
 		m.line[i] = modelPlaceOf(w)
 	}

@@ -40,13 +40,22 @@ type modelLock struct {
 	holder, project         int8
 	busy                    int16 // number of a run, 0 for none
 	closing, dirty, applied bool
+	idle, merged            bool
+	place                   int16
+	last                    int8 // pull request that changed the state last
+	lastMerged              bool
 }
 
 func (l modelLock) used() bool { return l.busy != 0 || l.dirty || l.applied }
 
+// yields: whoever wants it may have it.
+func (l modelLock) yields() bool { return l.holder != 0 && l.idle && !l.used() && !l.closing }
+
 type modelPlace struct {
 	pull     int8
 	projects set
+	id       int16
+	idle     bool
 }
 
 // model is the state of all locks; comparable, so that == is equality.
@@ -55,6 +64,7 @@ type model struct {
 	line   [modelPulls]modelPlace // who waits, first in line first; the rest is zero
 	closed set                    // pull requests
 	used   [modelPlans]int16      // number of the apply that a plan was given to
+	last   int16                  // the greatest place ever given
 }
 
 // modelInput is one operation.
@@ -96,6 +106,8 @@ func (m model) step(in modelInput) (model, modelOutput) {
 		out.answer = m.begin(in)
 	case "end":
 		m.end(in)
+	case "idle":
+		m.idle(in)
 	case "release":
 		out.released, out.busy = m.release(in)
 	case "close":
@@ -138,7 +150,7 @@ func (m *model) place(pull int8) int {
 // wait for the pull request itself, and are somebody else.
 func (m *model) elders(pull int8, keys set, n int) (elders int8) {
 	for _, p := range m.line[:n] {
-		if want := p.projects.needs(); p.pull != pull && want&keys != 0 && want&m.held(pull) == 0 {
+		if want := p.projects.needs(); p.pull != pull && !p.idle && want&keys != 0 && want&m.held(pull) == 0 {
 			elders++
 		}
 	}
@@ -151,7 +163,7 @@ func (m *model) refused(pull int8, keys set, n int) (refused set) {
 	keys.each(func(k int) {
 		switch l := m.locks[k]; {
 		case l.holder == pull && l.busy == 0:
-		case l.holder != 0, m.elders(pull, 1<<k, n) > 0:
+		case l.holder != 0 && (l.holder == pull || !l.yields()), m.elders(pull, 1<<k, n) > 0:
 			refused |= 1 << k
 		}
 	})
@@ -159,7 +171,10 @@ func (m *model) refused(pull int8, keys set, n int) (refused set) {
 }
 
 func (m *model) free(keys set) {
-	keys.each(func(k int) { m.locks[k] = modelLock{fence: m.locks[k].fence} })
+	keys.each(func(k int) {
+		l := m.locks[k]
+		m.locks[k] = modelLock{fence: l.fence, last: l.last, lastMerged: l.lastMerged}
+	})
 }
 
 // unused are those of the keys that a pull request holds and changed nothing
@@ -173,18 +188,67 @@ func (m *model) unused(pull int8, keys set) (unused set) {
 	return unused
 }
 
-func (m *model) give(pull int8, projects set) {
+// give hands projects to a pull request that stood at a place; 0 is none.
+func (m *model) give(pull int8, projects set, place int16) {
+	projects.needs().each(func(k int) {
+		if l := m.locks[k]; l.yields() && l.holder != pull {
+			m.giveOn(l.holder, l.project)
+		}
+	})
+	if place == 0 && projects.needs()&^m.held(pull) != 0 {
+		m.last++
+		place = m.last
+	}
 	projects.needs().each(func(k int) {
 		l := &m.locks[k]
 		if l.holder == 0 {
-			l.holder, l.fence = pull, l.fence+1
+			l.holder, l.fence, l.place = pull, l.fence+1, place
+			l.applied = l.last == pull && !l.lastMerged
 		}
+		l.idle = false
 		for p := modelProjects - 1; p >= 0; p-- { // the first one stays
 			if projects.has(p) && modelNeeds[p].has(k) {
 				l.project = int8(p)
 			}
 		}
 	})
+}
+
+// giveOn puts a pull request in line again for what is idle of a project.
+func (m *model) giveOn(pull, project int8) {
+	place, keys := int16(1<<14), set(0)
+	m.held(pull).each(func(k int) {
+		if l := m.locks[k]; l.project == project && l.yields() {
+			place, keys = min(place, l.place), keys|1<<k
+		}
+	})
+	m.free(keys)
+	i := m.place(pull)
+	if i < modelPulls && m.line[i].pull == pull {
+		if !m.line[i].idle {
+			return
+		}
+		p := m.line[i]
+		m.remove(pull, 0xff)
+		m.insert(modelPlace{pull, p.projects | 1<<project, min(p.id, place), true})
+		return
+	}
+	m.insert(modelPlace{pull, 1 << project, place, true})
+}
+
+// insert puts somebody where the place is.
+func (m *model) insert(p modelPlace) {
+	i := 0
+	for i < modelPulls && m.line[i].pull != 0 && m.line[i].id < p.id {
+		i++
+	}
+	copy(m.line[i+1:], m.line[i:])
+	m.line[i] = p
+}
+
+// idle ends a plan that leaves nothing to apply.
+func (m *model) idle(in modelInput) {
+	(m.held(in.pull) & in.projects.needs()).each(func(k int) { m.locks[k].idle = true })
 }
 
 // remove takes projects off what a pull request waits for.
@@ -210,15 +274,16 @@ func (m *model) claim(in modelInput, out *modelOutput) {
 	}
 	i, waits := m.place(in.pull), m.waitsFor(in.pull)
 	from := modelPulls // the end of the line
+	at := int16(0)
 	if want&^waits.needs() == 0 && waits != 0 {
-		from = i
+		from, at = i, m.line[i].id
 	}
 	if m.refused(in.pull, want, from) == 0 {
 		if in.flag {
 			m.remove(in.pull, 0xff)
 		}
 		m.remove(in.pull, in.projects)
-		m.give(in.pull, in.projects)
+		m.give(in.pull, in.projects, at)
 		in.projects.each(func(p int) { out.fences[p] = m.fence(p) })
 		return
 	}
@@ -230,8 +295,10 @@ func (m *model) claim(in modelInput, out *modelOutput) {
 	if waits == 0 || then.needs()&^waits.needs() != 0 {
 		m.remove(in.pull, 0xff)
 		i = m.place(in.pull)
+		m.last++
+		m.line[i].id = m.last
 	}
-	m.line[i] = modelPlace{in.pull, then}
+	m.line[i] = modelPlace{in.pull, then, m.line[i].id, false}
 	in.projects.each(func(p int) {
 		if no := m.refused(in.pull, modelNeeds[p], i); no != 0 {
 			out.blocked[p] = modelBlocked{is: true, holder: m.other(in.pull, modelNeeds[p]), place: 1 + m.elders(in.pull, modelNeeds[p], i)}
@@ -249,7 +316,7 @@ func (m *model) waitsFor(pull int8) set {
 // other is who else holds one of the keys; of several the one of the directory.
 func (m *model) other(pull int8, keys set) (other int8) {
 	keys.each(func(k int) {
-		if l := m.locks[k]; l.holder != 0 && (l.holder != pull || l.busy != 0) && other == 0 {
+		if l := m.locks[k]; l.holder != 0 && !l.yields() && (l.holder != pull || l.busy != 0) && other == 0 {
 			other = l.holder
 		}
 	})
@@ -294,6 +361,9 @@ func (m *model) end(in modelInput) {
 			continue
 		}
 		l.busy = 0
+		if in.dirty.has(int(l.project)) || in.projects.has(int(l.project)) {
+			l.last, l.lastMerged, l.idle = l.holder, l.closing && l.merged, false
+		}
 		switch {
 		case in.dirty.has(int(l.project)):
 			l.dirty = true
@@ -328,9 +398,14 @@ func (m *model) release(in modelInput) (released, busy set) {
 
 func (m *model) close(in modelInput) {
 	m.remove(in.pull, 0xff)
+	for k := range m.locks {
+		if l := &m.locks[k]; l.last == in.pull && in.flag {
+			l.lastMerged = true
+		}
+	}
 	m.held(in.pull).each(func(k int) {
 		if l := &m.locks[k]; l.busy != 0 || l.dirty && (in.flag || l.closing) {
-			l.closing = true
+			l.closing, l.merged = true, l.merged || in.flag
 		} else {
 			m.free(1 << k)
 		}
@@ -343,23 +418,39 @@ func (m *model) reopen(in modelInput) string {
 		return "closed"
 	}
 	m.closed &^= 1 << in.pull
-	m.held(in.pull).each(func(k int) { m.locks[k].closing = false })
+	m.held(in.pull).each(func(k int) { m.locks[k].closing, m.locks[k].merged = false, false })
 	return "open"
 }
 
 func (m *model) turns(out *modelOutput) {
 	for n := 0; ; n++ {
-		i := 0
-		for i < modelPulls && (m.line[i].pull == 0 || m.refused(m.line[i].pull, m.line[i].projects.needs(), i) != 0) {
-			i++
+		i := m.next(false)
+		if i == modelPulls {
+			i = m.next(true)
 		}
 		if i == modelPulls {
 			return
 		}
 		out.served[n] = m.line[i]
 		m.remove(m.line[i].pull, 0xff)
-		m.give(out.served[n].pull, out.served[n].projects)
+		m.give(out.served[n].pull, out.served[n].projects, out.served[n].id)
 	}
+}
+
+// next is the index of the first of those that are idle, or of the others, who can
+// have all that it waits for.
+func (m *model) next(idle bool) int {
+	for i, p := range m.line {
+		if p.pull == 0 || p.idle != idle || m.refused(p.pull, p.projects.needs(), i) != 0 {
+			continue
+		}
+		others := false // of whom who is idle takes nothing
+		p.projects.needs().each(func(k int) { others = others || m.locks[k].yields() && m.locks[k].holder != p.pull })
+		if !idle || !others {
+			return i
+		}
+	}
+	return modelPulls
 }
 
 func (m *model) consume(in modelInput) string {

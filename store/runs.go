@@ -144,6 +144,13 @@ func (s *SQLite) PullApplies(ctx context.Context, repositoryID int64, pullReques
 		repositoryID, pullRequest, limit, string(run.KindApply))
 }
 
+// RefusedRuns lists the newest run of each pull request of a repository, where it was
+// refused with a problem of this code.
+func (s *SQLite) RefusedRuns(ctx context.Context, repositoryID int64, code string) ([]run.Run, error) {
+	return s.runs(ctx, `SELECT document FROM runs WHERE id IN (SELECT max(id) FROM runs WHERE repository_id = ? GROUP BY pull_request)
+		AND document ->> '$.state' = ? AND document ->> '$.problem.code' = ? ORDER BY id`, repositoryID, run.StateRefused, code)
+}
+
 func (s *SQLite) runs(ctx context.Context, query string, args ...any) ([]run.Run, error) {
 	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {

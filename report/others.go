@@ -1,0 +1,174 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// otherLines say what other pull requests have to do with what is shown: who
+// applied one of the projects since, whose work a plan would undo, and what they
+// left to do.
+func (v View) otherLines(p picked) string {
+	h := p.run.Holder()
+	return paragraphs(v.leftLines(h), overtakenLines(p, h), v.undoLines(p, h), v.inheritedLines(p, h))
+}
+
+// byHolder groups the projects of standings by the pull request that is named for
+// each; none leaves a project out. Texts are in the order of their first project.
+func byHolder(p picked, of func(run.Standing) (run.Holder, bool)) (holders []run.Holder, projects [][]string) {
+	for _, s := range p.standings {
+		who, ok := of(s)
+		if !ok {
+			continue
+		}
+		i := slices.IndexFunc(holders, who.Is)
+		if i < 0 {
+			i = len(holders)
+			holders, projects = append(holders, who), append(projects, nil)
+		}
+		projects[i] = append(projects[i], s.Project)
+	}
+	return holders, projects
+}
+
+// overtakenLines name who applied something since it was planned here.
+func overtakenLines(p picked, h run.Holder) string {
+	holders, projects := byHolder(p, func(s run.Standing) (run.Holder, bool) {
+		if s.Overtaken == nil {
+			return run.Holder{}, false
+		}
+		return s.Overtaken.By, true
+	})
+	var lines []string
+	for i, who := range holders {
+		lines = append(lines, fmt.Sprintf("**%s applied %s since**: what is shown here is from before. `/plan` shows what is left to do.\n",
+			reference(who, h), fewNames(projects[i], name)))
+	}
+	return paragraphs(inOrder(lines, "more pull request")...)
+}
+
+// undoLines name whose work a plan would undo: what somebody applied and did not
+// merge is in the state, and not in the code that was planned.
+func (v View) undoLines(p picked, h run.Holder) string {
+	holders, projects := byHolder(p, func(s run.Standing) (run.Holder, bool) {
+		last := v.Locks.LastApplied(s.Plan.Document)
+		undoes := last.Foreign(h) && s.Apply == nil && s.Plan.State == run.JobSucceeded && (!s.Empty() || s.Overtaken != nil)
+		return last.By, undoes
+	})
+	var lines []string
+	for i, who := range holders {
+		them, names := reference(who, h), fewNames(projects[i], name)
+		if slices.ContainsFunc(v.Locks.Left, func(x run.Left) bool { return x.Holder.Is(who) && !x.Merged }) {
+			lines = append(lines, fmt.Sprintf("**%s applied %s and was closed without a merge**: these changes undo what it made.\n", them, names))
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("**%s applied %s and is not merged**: its changes would be undone. Merge %s first, update this branch, then `/plan`.\n",
+			them, names, them))
+	}
+	return paragraphs(inOrder(lines, "more pull request")...)
+}
+
+// inheritedLines name who was merged without an apply, so that its changes are in
+// this plan, too.
+func (v View) inheritedLines(p picked, h run.Holder) string {
+	holders, projects := byHolder(p, func(s run.Standing) (run.Holder, bool) {
+		for _, x := range v.Locks.LeftOf(run.LockKeys(s.Plan.Document)) {
+			if x.Merged && !x.Holder.Is(h) && s.Apply == nil && s.Plan.State == run.JobSucceeded && !s.Empty() {
+				return x.Holder, true
+			}
+		}
+		return run.Holder{}, false
+	})
+	var lines []string
+	for i, who := range holders {
+		lines = append(lines, fmt.Sprintf("**%s was merged without its apply**: its changes to %s are in this plan, too.\n",
+			reference(who, h), fewNames(projects[i], name)))
+	}
+	return paragraphs(inOrder(lines, "more pull request")...)
+}
+
+// leftOf are the projects that a pull request leaves to put right.
+func (v View) leftOf(h run.Holder, merged bool) []string {
+	var out []string
+	for _, x := range v.Locks.Left {
+		if x.Holder.Is(h) && x.Merged == merged {
+			out = append(out, x.Project)
+		}
+	}
+	return out
+}
+
+// leftLines say what a pull request that is over leaves to put right.
+func (v View) leftLines(h run.Holder) string {
+	return paragraphs(
+		sentenceOf("**Merged, but not applied**: %s. The base branch is ahead of what runs.\n", fewNames(v.leftOf(h, true), name)),
+		sentenceOf("**Closed after an apply**: %s. What was applied here still runs and is not on the base branch.\n", fewNames(v.leftOf(h, false), name)),
+	)
+}
+
+// leftStatus lists what pull requests of a repository left to put right.
+func leftStatus(l run.Locks, h run.Holder) string {
+	var out []string
+	for _, x := range l.Left {
+		if x.Holder.Repository.ID != h.Repository.ID {
+			continue
+		}
+		what := "applied and closed without a merge"
+		if x.Merged {
+			what = "merged and not applied"
+		}
+		out = append(out, fmt.Sprintf("%s: %s, by %s", name(x.Project), what, reference(x.Holder, h)))
+	}
+	return listOf("To be put right", out)
+}
+
+// givenOn says that the locks of a pull request went to somebody else because
+// nothing can be applied here.
+func givenOn(l run.Locks, h run.Holder) string {
+	i := slices.IndexFunc(l.Waiters, func(w run.Waiter) bool { return w.Holder.Is(h) && w.Idle })
+	if i < 0 {
+		return ""
+	}
+	var all, who []string
+	for _, c := range l.Waiters[i].Projects {
+		all = append(all, c.Project)
+		for _, lock := range l.Locks {
+			if slices.Contains(c.Keys, lock.Key) && !lock.Free() && !slices.Contains(who, reference(lock.Holder, h)) {
+				who = append(who, reference(lock.Holder, h))
+			}
+		}
+	}
+	has := ""
+	if len(who) > 0 {
+		has = " " + sentence(inOrder(who, "more pull request")) + " " + plural(len(who), "has", "have") + " it now."
+	}
+	return fmt.Sprintf("**Lock given on**: %s, because this plan leaves nothing that can be applied.%s It is planned again when the lock is free; "+
+		"a push or `/plan` asks for it again, in the old place in line.\n", fewNames(all, name), has)
+}
+
+// together says which projects nobody holds and are not planned with their locks
+// all the same, because they are taken together with others.
+func together(l run.Locks, h run.Holder) string {
+	i := slices.IndexFunc(l.Waiters, func(w run.Waiter) bool { return w.Holder.Is(h) && !w.Idle })
+	if i < 0 {
+		return ""
+	}
+	var free, others []string
+	blocked := waitsFor(l, h)
+	for _, c := range l.Waiters[i].Projects {
+		if !slices.ContainsFunc(blocked, func(w wanted) bool { return w.project == c.Project }) {
+			free = append(free, c.Project)
+		}
+	}
+	for _, w := range blocked {
+		others = append(others, w.project)
+	}
+	if len(free) == 0 || len(others) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("**Free**: %s, taken together with %s. %s takes %s alone.\n", fewNames(free, name), fewNames(others, name),
+		nameCode("/plan "+strings.Join(free[:min(len(free), groupNames)], " ")), plural(min(len(free), groupNames), "it", "them"))
+}

@@ -1,0 +1,197 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// planning notes that a plan run has the locks of keys, which h holds.
+func (l *Locks) planning(h Holder, runID string, keys []string) {
+	for _, key := range keys {
+		if lock := l.find(key); lock != nil && lock.Holder.Is(h) {
+			lock.Plan = runID
+		}
+	}
+}
+
+// makeIdle notes that nothing can be applied under locks that a plan run claimed
+// last.
+func (l *Locks) makeIdle(runID string, keys []string) {
+	for _, key := range keys {
+		if lock := l.find(key); lock != nil && runID != "" && lock.Plan == runID {
+			lock.Idle = true
+		}
+	}
+}
+
+// planned notes what follows from a plan run that is over: locks under which nothing
+// can be applied are given on when somebody wants them.
+func (l *Locks) planned(r *Run) {
+	if r.Trigger == TriggerQueue || r.PreparedAt.IsZero() || l.closed(r.Holder()) || r.Closed {
+		return
+	}
+	var idle, needed []string // keys
+	for _, j := range r.Jobs {
+		s := Standing{Project: j.Document.Project.Name, PlanRun: *r, Plan: j}
+		keys := LockKeys(j.Document)
+		if j.State != JobSucceeded || s.Empty() || slices.Contains(r.Drafts, s.Project) {
+			idle = append(idle, keys...)
+		} else {
+			needed = append(needed, keys...)
+		}
+		done := s.Applied()
+		l.count(r.Holder(), keys, done)
+		if done && s.Untouched() && r.Behind == 0 {
+			l.settled(keys)
+		}
+	}
+	if r.SupersededBy == "" { // else another plan is on its way
+		l.makeIdle(r.ID, slices.DeleteFunc(idle, func(key string) bool { return slices.Contains(needed, key) }))
+	}
+}
+
+// applied notes what follows from an apply that is over, for other pull requests,
+// and returns what they have to be shown.
+func (l *Locks) applied(r *Run) []Notice {
+	var out []Notice
+	h := r.Holder()
+	done, half := r.applied(), r.halfDone()
+	for _, j := range r.Jobs {
+		name, keys := j.Document.Project.Name, LockKeys(j.Document)
+		ok, part := slices.Contains(done, name), slices.Contains(r.Parts, name)
+		if !ok && !slices.Contains(half, name) {
+			continue
+		}
+		for _, other := range l.outdate(h, keys) {
+			out = append(out, RefreshNewest(other), RefreshComment(other.Repository, other.PullRequest))
+		}
+		for _, w := range l.Waiters {
+			if !w.Holder.Is(h) && w.wants(func(key string) bool { return slices.Contains(keys, key) }) {
+				out = append(out, RefreshComment(w.Holder.Repository, w.Holder.PullRequest))
+			}
+		}
+		if l.closed(h) {
+			continue
+		}
+		l.count(h, keys, ok && !part)
+		if ok && !part {
+			l.settle(keys, func(x Left) bool { return !x.Merged || r.Behind == 0 })
+		}
+	}
+	return distinct(out)
+}
+
+func distinct(notices []Notice) []Notice {
+	var out []Notice
+	for _, n := range notices {
+		if !slices.ContainsFunc(out, func(o Notice) bool { return o.Kind == n.Kind && o.Key == n.Key }) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// merged notes what a pull request that was merged leaves to do: projects that it
+// changes and that are not applied. Those that are, at a head that has all of the
+// base branch, are as the base branch says. What is being applied is known later.
+func (w *Worker) merged(l *Locks, h Holder, runs []Run) {
+	head := ""
+	for _, r := range runs { // newest first
+		if head == "" && r.Kind == KindPlan && r.Trigger != TriggerQueue && !r.PreparedAt.IsZero() {
+			head = r.HeadSHA
+		}
+	}
+	if head == "" {
+		return
+	}
+	runs = slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return r.Trigger == TriggerQueue })
+	for _, s := range l.Overtake(Standings(runs, head)) {
+		doc := s.Plan.Document
+		keys := LockKeys(doc)
+		busy := slices.ContainsFunc(keys, func(key string) bool {
+			lock := l.find(key)
+			return lock != nil && lock.Holder.Is(h) && lock.Busy != ""
+		})
+		switch {
+		case s.Untouched(), busy, doc.Project.AfterMerge, w.NoApply[doc.Environment.Name]:
+		case !s.Applied():
+			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: keys}, true, w.Now())
+		case s.PlanRun.Behind == 0:
+			l.settled(keys)
+		}
+	}
+}
+
+// leftNotices tell pull requests what they leave behind, once each.
+func leftNotices(before, after []Left) []Notice {
+	var out []Notice
+	for i, x := range after {
+		same := func(o Left) bool { return o.Holder.Is(x.Holder) && o.Merged == x.Merged }
+		known := slices.ContainsFunc(before, func(o Left) bool { return same(o) && o.Project == x.Project })
+		if known || slices.ContainsFunc(out, func(n Notice) bool { return n.Key == leftKey(x) }) {
+			continue
+		}
+		var projects []string
+		for _, o := range after[i:] {
+			if same(o) {
+				projects = append(projects, o.Project)
+			}
+		}
+		out = append(out, ReplyTo(x.Holder.Repository, x.Holder.PullRequest, leftKey(x), leftText(x, projects)))
+	}
+	return out
+}
+
+func leftKey(x Left) string {
+	return fmt.Sprintf("left/%d/%d/%v", x.Holder.Repository.ID, x.Holder.PullRequest, x.Merged)
+}
+
+// shownLeft is how many projects one sentence names.
+const shownLeft = 5
+
+func leftText(x Left, projects []string) string {
+	var quoted []string
+	for _, p := range projects[:min(len(projects), shownLeft)] {
+		quoted = append(quoted, Quote(p))
+	}
+	names := strings.Join(quoted, ", ")
+	if rest := len(projects) - shownLeft; rest > 0 {
+		names += fmt.Sprintf(" and %d more", rest)
+	}
+	accept := "Comment `/unlock " + codeName(projects[0]) + " reason=…` here when that may stay so. Until then `/status` shows it."
+	if x.Merged {
+		return "**Merged, but not applied**: " + names + ". The base branch is ahead of what runs. Open a pull request that changes the project, or reverts this one: " +
+			"its plan shows what is missing, and its `/apply` makes it.\n\n" + accept
+	}
+	return "**Closed after an apply**: " + names + ". What was applied here still runs and is not on the base branch, so the next apply of another pull request " +
+		"undoes it. Reopen and merge this one to keep it, or `/apply` from another one to undo it.\n\n" + accept
+}
+
+// codeName is a project's name for a line that is inside of backquotes.
+func codeName(project string) string {
+	if strings.ContainsAny(project, "`\n\r") {
+		return "project"
+	}
+	return project
+}
+
+// heirs refreshes the comments of those that hold or wait for what h applied last:
+// they say whether that is merged.
+func heirs(l *Locks, h Holder) []Notice {
+	var out []Notice
+	for _, lock := range l.Locks {
+		if !lock.Last.By.Is(h) || lock.Last.By.PullRequest == 0 {
+			continue
+		}
+		if !lock.Free() && !lock.Holder.Is(h) {
+			out = append(out, RefreshComment(lock.Holder.Repository, lock.Holder.PullRequest))
+		}
+		for _, w := range l.Waiters {
+			if !w.Holder.Is(h) && w.wants(func(key string) bool { return key == lock.Key }) {
+				out = append(out, RefreshComment(w.Holder.Repository, w.Holder.PullRequest))
+			}
+		}
+	}
+	return distinct(out)
+}

@@ -1,0 +1,66 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// unexplained says why a pull request's own locks are not released without a reason:
+// it applied something that is not merged, or left something to put right. Empty:
+// they are.
+func unexplained(locks run.Locks, own []held) string {
+	var applied, left []string
+	for _, x := range own {
+		switch {
+		case isLeft(locks, x):
+			left = append(left, x.project)
+		case isApplied(locks, x):
+			applied = append(applied, x.project)
+		}
+	}
+	command := func(projects []string) string {
+		return run.Quote("/unlock " + strings.Join(projects[:min(len(projects), 5)], " ") + " reason=…")
+	}
+	switch {
+	case len(applied) > 0:
+		return fmt.Sprintf("This pull request applied %s and is not merged: whoever plans that next would undo what it made. Merge it, which frees the lock; or say why "+
+			"the lock should go now, in a comment: %s, one word or a text in double quotes. Nothing was released.", quoted(applied), command(applied))
+	case len(left) > 0:
+		return fmt.Sprintf("What this pull request left of %s has to be put right. If it may stay so, say why, in a comment: %s, one word or a text in double quotes. "+
+			"Nothing was done.", quoted(left), command(left))
+	}
+	return ""
+}
+
+// isApplied reports whether something was applied under the lock and is not merged.
+func isApplied(locks run.Locks, x held) bool {
+	return slices.ContainsFunc(locks.Locks, func(l run.Lock) bool { return l.Holder.Is(x.holder) && l.Project == x.project && l.Applied })
+}
+
+func isLeft(locks run.Locks, x held) bool {
+	return slices.ContainsFunc(locks.Left, func(l run.Left) bool { return l.Holder.Is(x.holder) && l.Project == x.project })
+}
+
+// meaning says what follows from a release, beyond the lock.
+func meaning(locks run.Locks, released []held) []string {
+	var applied, left []string
+	for _, x := range released {
+		if isLeft(locks, x) {
+			left = append(left, x.project)
+		}
+		if isApplied(locks, x) {
+			applied = append(applied, x.project)
+		}
+	}
+	var out []string
+	if len(applied) > 0 {
+		out = append(out, fmt.Sprintf("What was applied of %s is not merged: the next plan of it by another pull request would undo it, and says so.", quoted(applied)))
+	}
+	if len(left) > 0 {
+		out = append(out, fmt.Sprintf("%s is no longer on the list of what has to be put right.", quoted(left)))
+	}
+	return out
+}
