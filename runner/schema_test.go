@@ -23,7 +23,7 @@ func full() run.JobDocument {
 	doc.Command, doc.Policy = run.KindApply, &stored
 	doc.Plan = &run.JobPlan{JobID: "plan-0", File: stored, Binding: "x", Terraform: "Terraform 1.11.4", Made: &stored}
 	doc.Project.State, doc.Project.AfterMerge = "s3:bucket/key", true
-	doc.PullRequest, doc.Flags = 7, []string{"-target=a.b"}
+	doc.PullRequest, doc.Flags, doc.DigestKey = 7, []string{"-target=a.b"}, strings.Repeat("0a", 32)
 	doc.Project.Terraform, doc.Project.FromModule = "1.11.4", "./m"
 	doc.Project.VarFiles, doc.Project.After = []string{"a.tfvars"}, []string{"other"}
 	doc.Project.BackendConfig = map[string]string{"key": "x"}
@@ -42,7 +42,7 @@ func TestSchemaAcceptsDocuments(t *testing.T) {
 	}
 	minimal := full()
 	minimal.Command, minimal.Plan, minimal.Policy = run.KindPlan, nil, nil
-	minimal.Flags, minimal.PullRequest = nil, 0
+	minimal.Flags, minimal.PullRequest, minimal.DigestKey = nil, 0, ""
 	minimal.Project = run.JobProject{Name: "app", Dir: ".", Workspace: "default"}
 	minimal.Environment = run.JobEnvironment{Name: "default"}
 	approval := full()
