@@ -286,18 +286,25 @@ func modelPlaceOf(w run.Waiter) modelPlace {
 	p := modelPlace{pull: int8(w.Holder.PullRequest), id: int16(w.ID), idle: w.Idle}
 	for _, c := range w.Projects {
 		p.projects |= modelSet([]string{c.Project})
+		for _, key := range c.Keys {
+			p.keys[modelNumber(c.Project)] |= 1 << modelKey(key)
+		}
 	}
 	return p
+}
+
+func modelKey(key string) (k int) {
+	if _, err := fmt.Sscanf(key, "dir:7:p%d//default", &k); err != nil {
+		_, _ = fmt.Sscanf(key, "state:s%d", &k)
+		k += modelProjects
+	}
+	return k
 }
 
 // modelOf is what somebody sees who reads all locks.
 func modelOf(l run.Locks) (m model) {
 	for _, lock := range l.Locks {
-		var k int
-		if _, err := fmt.Sscanf(lock.Key, "dir:7:p%d//default", &k); err != nil {
-			_, _ = fmt.Sscanf(lock.Key, "state:s%d", &k)
-			k += modelProjects
-		}
+		k := modelKey(lock.Key)
 		busy, _ := strconv.Atoi(strings.TrimPrefix(lock.Busy, "r"))
 		m.locks[k] = modelLock{
 			fence: int16(lock.Fence), holder: int8(lock.Holder.PullRequest), project: int8(modelNumber(lock.Project)), busy: int16(busy),

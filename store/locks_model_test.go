@@ -56,6 +56,33 @@ type modelPlace struct {
 	projects set
 	id       int16
 	idle     bool
+	keys     modelKeysOf // what it waits for of each project: of what it gave on, no more than it gave
+}
+
+// modelKeysOf are keys of projects.
+type modelKeysOf [modelProjects]set
+
+func (k modelKeysOf) all() (keys set) {
+	for _, of := range k {
+		keys |= of
+	}
+	return keys
+}
+
+// keysOf are all that projects need.
+func (s set) keysOf() (k modelKeysOf) {
+	s.each(func(p int) { k[p] = modelNeeds[p] })
+	return k
+}
+
+// with are the keys of projects in k, and of the others those in o.
+func (k modelKeysOf) with(o modelKeysOf) modelKeysOf {
+	for p, keys := range o {
+		if k[p] == 0 {
+			k[p] = keys
+		}
+	}
+	return k
 }
 
 // model is the state of all locks; comparable, so that == is equality.
@@ -150,7 +177,7 @@ func (m *model) place(pull int8) int {
 // wait for the pull request itself, and are somebody else.
 func (m *model) elders(pull int8, keys set, n int) (elders int8) {
 	for _, p := range m.line[:n] {
-		if want := p.projects.needs(); p.pull != pull && !p.idle && want&keys != 0 && want&m.held(pull) == 0 {
+		if want := p.keys.all(); p.pull != pull && !p.idle && want&keys != 0 && want&m.held(pull) == 0 {
 			elders++
 		}
 	}
@@ -189,17 +216,17 @@ func (m *model) unused(pull int8, keys set) (unused set) {
 }
 
 // give hands projects to a pull request that stood at a place; 0 is none.
-func (m *model) give(pull int8, projects set, place int16) {
-	projects.needs().each(func(k int) {
+func (m *model) give(pull int8, keys modelKeysOf, place int16) {
+	keys.all().each(func(k int) {
 		if l := m.locks[k]; l.yields() && l.holder != pull {
 			m.giveOn(l.holder, l.project)
 		}
 	})
-	if place == 0 && projects.needs()&^m.held(pull) != 0 {
+	if place == 0 && keys.all()&^m.held(pull) != 0 {
 		m.last++
 		place = m.last
 	}
-	projects.needs().each(func(k int) {
+	keys.all().each(func(k int) {
 		l := &m.locks[k]
 		if l.holder == 0 {
 			l.holder, l.fence, l.place = pull, l.fence+1, place
@@ -207,7 +234,7 @@ func (m *model) give(pull int8, projects set, place int16) {
 		}
 		l.idle = false
 		for p := modelProjects - 1; p >= 0; p-- { // the first one stays
-			if projects.has(p) && modelNeeds[p].has(k) {
+			if keys[p].has(k) {
 				l.project = int8(p)
 			}
 		}
@@ -230,10 +257,13 @@ func (m *model) giveOn(pull, project int8) {
 		}
 		p := m.line[i]
 		m.remove(pull, 0xff)
-		m.insert(modelPlace{pull, p.projects | 1<<project, min(p.id, place), true})
+		p.keys[project] = keys
+		m.insert(modelPlace{pull, p.projects | 1<<project, min(p.id, place), true, p.keys})
 		return
 	}
-	m.insert(modelPlace{pull, 1 << project, place, true})
+	given := modelPlace{pull: pull, projects: 1 << project, id: place, idle: true}
+	given.keys[project] = keys
+	m.insert(given)
 }
 
 // insert puts somebody where the place is.
@@ -257,6 +287,11 @@ func (m *model) remove(pull int8, projects set) {
 	if i == modelPulls || m.line[i].pull == 0 {
 		return
 	}
+	projects.each(func(p int) {
+		if p < modelProjects {
+			m.line[i].keys[p] = 0
+		}
+	})
 	if m.line[i].projects &^= projects; m.line[i].projects == 0 {
 		copy(m.line[i:], m.line[i+1:])
 		m.line[modelPulls-1] = modelPlace{}
@@ -272,10 +307,13 @@ func (m *model) claim(in modelInput, out *modelOutput) {
 	if in.flag {
 		m.free(m.unused(in.pull, ^want))
 	}
-	i, waits := m.place(in.pull), m.waitsFor(in.pull)
+	i, waits, waited := m.place(in.pull), m.waitsFor(in.pull), modelKeysOf{}
+	if waits != 0 {
+		waited = m.line[i].keys
+	}
 	from := modelPulls // the end of the line
 	at := int16(0)
-	if want&^waits.needs() == 0 && waits != 0 {
+	if want&^waited.all() == 0 && waits != 0 {
 		from, at = i, m.line[i].id
 	}
 	if m.refused(in.pull, want, from) == 0 {
@@ -283,22 +321,22 @@ func (m *model) claim(in modelInput, out *modelOutput) {
 			m.remove(in.pull, 0xff)
 		}
 		m.remove(in.pull, in.projects)
-		m.give(in.pull, in.projects, at)
+		m.give(in.pull, in.projects.keysOf(), at)
 		in.projects.each(func(p int) { out.fences[p] = m.fence(p) })
 		return
 	}
 	m.free(m.unused(in.pull, want))
-	then := in.projects
+	then, keys := in.projects, in.projects.keysOf()
 	if !in.flag {
-		then |= waits
+		then, keys = then|waits, keys.with(waited)
 	}
-	if waits == 0 || then.needs()&^waits.needs() != 0 {
+	if waits == 0 || keys.all()&^waited.all() != 0 {
 		m.remove(in.pull, 0xff)
 		i = m.place(in.pull)
 		m.last++
 		m.line[i].id = m.last
 	}
-	m.line[i] = modelPlace{in.pull, then, m.line[i].id, false}
+	m.line[i] = modelPlace{in.pull, then, m.line[i].id, false, keys}
 	in.projects.each(func(p int) {
 		if no := m.refused(in.pull, modelNeeds[p], i); no != 0 {
 			out.blocked[p] = modelBlocked{is: true, holder: m.other(in.pull, modelNeeds[p]), place: 1 + m.elders(in.pull, modelNeeds[p], i)}
@@ -433,7 +471,7 @@ func (m *model) turns(out *modelOutput) {
 		}
 		out.served[n] = m.line[i]
 		m.remove(m.line[i].pull, 0xff)
-		m.give(out.served[n].pull, out.served[n].projects, out.served[n].id)
+		m.give(out.served[n].pull, out.served[n].keys, out.served[n].id)
 	}
 }
 
@@ -441,11 +479,11 @@ func (m *model) turns(out *modelOutput) {
 // have all that it waits for.
 func (m *model) next(idle bool) int {
 	for i, p := range m.line {
-		if p.pull == 0 || p.idle != idle || m.refused(p.pull, p.projects.needs(), i) != 0 {
+		if p.pull == 0 || p.idle != idle || m.refused(p.pull, p.keys.all(), i) != 0 {
 			continue
 		}
 		others := false // of whom who is idle takes nothing
-		p.projects.needs().each(func(k int) { others = others || m.locks[k].yields() && m.locks[k].holder != p.pull })
+		p.keys.all().each(func(k int) { others = others || m.locks[k].yields() && m.locks[k].holder != p.pull })
 		if !idle || !others {
 			return i
 		}
