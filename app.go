@@ -78,6 +78,7 @@ type kept struct {
 	artifacts artifactStore
 	dir       *artifact.Dir // of the artifacts; nil when they are in a bucket
 	keys      artifact.Keys // of that directory
+	digests   digestKeys    // of plans
 	index     *project.Index
 	reserve   *reserve.Reserve
 }
@@ -131,6 +132,9 @@ func (a *app) openKept(ctx context.Context, cfg config.Config) (k kept, err erro
 		return k, err
 	}
 	if k.reserve, err = reserve.Open(dir); err != nil {
+		return k, err
+	}
+	if k.digests, err = openDigestKeys(dir); err != nil {
 		return k, err
 	}
 	if k.db, err = store.Open(ctx, filepath.Join(dir, "lockkeeper.db")); err != nil {

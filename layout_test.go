@@ -14,10 +14,11 @@ const module = "github.com/lockkeeper/lockkeeper/"
 // folder needs a line here and a sentence in README's map.
 var layout = map[string][]string{
 	// The domain knows no adapter. Sentences of policy are part of run's messages.
-	"policy":   {"run"},
+	"policy":   {"run", "plandiff"},
 	"commands": {},
 	"project":  {},
 	"run":      {"fair"},
+	"plandiff": {"run"},
 
 	// Where symbolic links of a tree lead.
 	"links": {},
@@ -35,7 +36,7 @@ var layout = map[string][]string{
 	"server/config": {},
 
 	// prepare composes: facts, verdict, projects, sources.
-	"prepare": {"run", "policy", "project", "pull"},
+	"prepare": {"run", "policy", "project", "pull", "plandiff"},
 
 	// Inside a job there is no GitHub; the engine starts the runner.
 	"runner":              {"run", "project", "artifact", "links", "runner", "runner/*"},
@@ -68,7 +69,7 @@ var layout = map[string][]string{
 	"bench": {"*"},
 }
 
-var domain = []string{"policy", "commands", "project", "run", "fair"}
+var domain = []string{"policy", "plandiff", "commands", "project", "run", "fair"}
 
 // outside lists what the domain must not import from other modules.
 var outside = []string{

@@ -13,6 +13,7 @@ import (
 func policyRules(p config.Policy) policy.Rules {
 	return policy.Rules{
 		Approvals:          p.Approvals,
+		ApprovalOf:         policy.ApprovalOf(p.ApprovalOf),
 		CodeOwners:         p.CodeOwners,
 		ApprovedBy:         people(p.ApprovedBy),
 		Plan:               people(p.Plan),

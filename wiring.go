@@ -43,7 +43,7 @@ func (w wiring) sender() *report.Sender {
 
 func (w wiring) worker(p *prepare.Preparer, notify func()) *run.Worker {
 	return &run.Worker{
-		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge,
+		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge, Compare: p.Compare, DigestKey: w.digests.of,
 		LockAtApply: w.cfg.Locks.At == "apply", Merge: w.cfg.Automerge.Enabled,
 		Notify: notify, Now: time.Now, Patience: 15 * time.Minute,
 	}

@@ -13,7 +13,7 @@ func approved(f Facts, p Project) Reason {
 	head, have := sha(f.HeadSHA), len(counted)
 	switch {
 	case want > 0 && have >= want:
-		return good("approvals", fmt.Sprintf("%d of %s of %s, by %s.", have, count(want, "approval"), head, quoteAll(counted)))
+		return good("approvals", fmt.Sprintf("%d of %s of %s, by %s.", have, count(want, "approval"), head, quoteAll(counted))+p.less(counted))
 	case want < 0:
 		return bad("approvals", fmt.Sprintf("The server asks for %d approvals, which cannot be: have its `approvals` mended.", want))
 	case f.unattributed():
@@ -22,6 +22,9 @@ func approved(f Facts, p Project) Reason {
 	}
 	if r, denies := pushedByAnybody("approvals", f, not); denies {
 		return r
+	}
+	if again := approveAgain(not); again != "" {
+		return bad("approvals", fmt.Sprintf("%d of %s of %s%s. %s", have, count(want, "approval"), head, notCounting(not), again))
 	}
 	return bad("approvals", fmt.Sprintf("%d of %s of %s%s: ask %s with write access who neither wrote nor pushed any of its commits to approve it.",
 		have, count(want, "approval"), head, notCounting(not), people(want-have)))

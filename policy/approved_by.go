@@ -14,6 +14,9 @@ func approvedByNamed(f Facts, p Project) Reason {
 	if r, denies := pushedByAnybody("approved_by", f, not); denies {
 		return r
 	}
+	if again := againOf(f, p, not); again != "" {
+		return bad("approved_by", fmt.Sprintf("Nobody of %s approved what there is to apply%s. %s", names(p.Rules.ApprovedBy), notCounting(not), again))
+	}
 	return bad("approved_by", fmt.Sprintf("Nobody of %s approved %s%s: ask one of them to approve it.", names(p.Rules.ApprovedBy), sha(f.HeadSHA), notCounting(not))+
 		f.unseen(p.Rules.ApprovedBy, "The server's config"))
 }

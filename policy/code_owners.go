@@ -19,6 +19,9 @@ func ownerApproved(f Facts, p Project) Reason {
 	if r, denies := pushedByAnybody("code_owners", f, not); denies {
 		return r
 	}
+	if again := againOf(f, p, not); again != "" {
+		return bad("code_owners", fmt.Sprintf("No code owner approved what there is to apply%s. %s", notCounting(not), again))
+	}
 	return bad("code_owners", fmt.Sprintf("No code owner approved %s%s: ask one of %s to approve it.", sha(f.HeadSHA), notCounting(not), names(p.Owners))+
 		f.unseen(p.Owners, "CODEOWNERS on "+quote(f.BaseRef)))
 }

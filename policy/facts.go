@@ -101,12 +101,15 @@ type Project struct {
 	// Keeping says, by the commit alone, whether the state outlives a job.
 	Keeping Keeping
 
-	Plan   *StoredPlan // newest at the head; nil when there is none
-	Held   bool        // the pull request holds the project's locks as it did at the plan; where an apply takes them, nobody else does
-	HeldBy int         // pull request that holds them otherwise; 0 when nobody does
-	Place  int         // of this pull request in the line of those who wait; 0 when it does not
-	Busy   bool        // an apply of the project is under way
-	Astray bool        // what an earlier apply made is in no backend
+	Plan *StoredPlan // newest at the head; nil when there is none
+	// Seen is what those who approve the head had been shown of the project when they
+	// did, by login in lower case; it matters where approvals are of plans.
+	Seen   map[string]Seen
+	Held   bool // the pull request holds the project's locks as it did at the plan; where an apply takes them, nobody else does
+	HeldBy int  // pull request that holds them otherwise; 0 when nobody does
+	Place  int  // of this pull request in the line of those who wait; 0 when it does not
+	Busy   bool // an apply of the project is under way
+	Astray bool // what an earlier apply made is in no backend
 	// AstrayIn is a file with it, below the server's data directory; empty when none is known.
 	AstrayIn string
 	Applied  bool // the newest plan is applied, or changes nothing
@@ -132,6 +135,7 @@ type StoredPlan struct {
 	Warned      []string
 	Keeping     Keeping // whether its state outlives the job of its apply, as its own job says
 	Judged      bool    // plan policy judged it, or there is none
+	Shown       bool    // the pull request's comment is known to have shown it
 
 	Missed  int              // files that planning made and the apply would miss
 	Missing []run.MissedFile // the first of them
@@ -157,8 +161,10 @@ const (
 // Rules is what the server's config demands for one environment. The zero
 // value of a rule demands nothing, but Plan and Apply with nobody in them mean
 // people who may write to the repository, Unlock and Override with nobody in
-// them mean nobody, and a Current that is none of the three denies.
+// them mean nobody, a Current that is none of the three denies, and approvals are
+// of plans.
 type Rules struct {
+	ApprovalOf     ApprovalOf
 	Approvals      int      // of people with write access who are neither author nor contributors
 	CodeOwners     bool     // one approval is by an owner of the project's directory
 	ApprovedBy     []string // teams (org/team) or logins (@login) one approval of which is needed

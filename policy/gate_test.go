@@ -36,13 +36,23 @@ func applicable() Facts {
 func applicableProject(name string) Project {
 	return Project{
 		Name: name, Dir: "infra/" + name, Environment: "prod", Owners: []string{"@acme/net"}, Touched: true, Held: true, Keeping: StateKept,
-		Plan: &StoredPlan{HeadSHA: headSHA, BaseSHA: baseSHA, At: noon.Add(-time.Hour), Complete: true, Judged: true, Keeping: StateKept},
+		Plan: &StoredPlan{HeadSHA: headSHA, BaseSHA: baseSHA, At: noon.Add(-time.Hour), Complete: true, Judged: true, Keeping: StateKept, Shown: true},
+		Seen: allSaw(Seen{Sight: SawThis}),
 		Rules: Rules{
 			Approvals: 2, CodeOwners: true, ApprovedBy: []string{"acme/platform"}, Plan: []string{"@ana"}, Apply: []string{"acme/Platform"},
 			Unlock: []string{"@ana"}, Override: []string{"acme/platform"}, Current: CurrentStrict, RequiredChecks: []string{"build"},
 			Protected: []string{"aws_db_*"}, ProtectedApprovals: 3, MaxPlanAge: 24 * time.Hour,
 		},
 	}
+}
+
+// allSaw says that everybody who may approve had been shown the same.
+func allSaw(seen Seen) map[string]Seen {
+	out := map[string]Seen{}
+	for _, login := range []string{"ana", "ben", "cleo", "dora", "eve", "rita", "tess", "olga", "otto", "ghost", "una", "max", "rui"} {
+		out[login] = seen
+	}
+	return out
 }
 
 func (f *Facts) review(login, state, commit, permission string) {

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/plandiff"
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // worsening takes a good fact away or adds a bad one. None of them lifts
@@ -60,13 +63,17 @@ var worsening = map[string]func(random *rand.Rand, f *Facts, p *Project){
 			f.Reviews[i].At = p.plan().At.Add(-time.Hour)
 		}
 	},
-	"destroy":            func(_ *rand.Rand, _ *Facts, p *Project) { p.plan().Changes = destroysDatabase },
-	"lose the lock":      func(_ *rand.Rand, _ *Facts, p *Project) { p.Held = false },
-	"begin an apply":     func(_ *rand.Rand, _ *Facts, p *Project) { p.Busy = true },
-	"begin a plan":       func(_ *rand.Rand, _ *Facts, p *Project) { p.Running = []string{"/plan"} },
-	"lose the state":     func(_ *rand.Rand, _ *Facts, p *Project) { p.Keeping = NoBackend },
-	"plan a lost state":  func(_ *rand.Rand, _ *Facts, p *Project) { p.plan().Keeping = StateLost },
-	"leave a state":      func(_ *rand.Rand, _ *Facts, p *Project) { p.Astray = true },
+	"destroy":           func(_ *rand.Rand, _ *Facts, p *Project) { p.plan().Changes = destroysDatabase },
+	"lose the lock":     func(_ *rand.Rand, _ *Facts, p *Project) { p.Held = false },
+	"begin an apply":    func(_ *rand.Rand, _ *Facts, p *Project) { p.Busy = true },
+	"begin a plan":      func(_ *rand.Rand, _ *Facts, p *Project) { p.Running = []string{"/plan"} },
+	"lose the state":    func(_ *rand.Rand, _ *Facts, p *Project) { p.Keeping = NoBackend },
+	"plan a lost state": func(_ *rand.Rand, _ *Facts, p *Project) { p.plan().Keeping = StateLost },
+	"leave a state":     func(_ *rand.Rand, _ *Facts, p *Project) { p.Astray = true },
+	"plan more than was seen": func(r *rand.Rand, _ *Facts, p *Project) {
+		p.Seen = maps.Clone(p.Seen)
+		p.Seen[approverOf(r)] = Seen{Sight: SawOther, Difference: plandiff.Difference{Added: []plandiff.Entry{{Address: "a", Is: run.ActionDestroy}}}}
+	},
 	"want more approval": func(_ *rand.Rand, _ *Facts, p *Project) { p.Rules.Approvals++ },
 }
 

@@ -17,13 +17,13 @@ func protected(f Facts, p Project) Reason {
 	if f.Confirm != "" && f.Confirm == p.Name {
 		return exception("protected", fmt.Sprintf("%s, which %s confirmed.", gone, quote(f.Actor)))
 	}
-	counted, _ := approvers(f, p)
+	counted, not := approvers(f, p)
 	have, want := len(counted), p.Rules.ProtectedApprovals
 	switch {
 	case want > 0 && have >= want:
 		return good("protected", fmt.Sprintf("%s, with %s.", gone, count(have, "approval")))
 	case want > 0:
-		return bad("protected", fmt.Sprintf("%s: comment %s, or get %s (there are %d).", gone, confirm(p), count(want, "approval"), have))
+		return bad("protected", fmt.Sprintf("%s: comment %s, or get %s (there are %d).", gone, confirm(p), count(want, "approval"), have)+behind(approveAgain(not)))
 	}
 	return bad("protected", fmt.Sprintf("%s: comment %s.", gone, confirm(p)))
 }

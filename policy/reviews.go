@@ -29,23 +29,28 @@ func deciding(reviews []Review) []Review {
 	return out
 }
 
-// discounted is a person whose approval does not count, and why.
-type discounted struct{ login, why string }
+// discounted is a person whose approval does not count, and why: as the end of a
+// clause, or as a sentence of its own where approving again is what helps.
+type discounted struct{ login, why, again string }
 
 // approvers are the people whose approval of a project's plan counts, and those
 // whose approval does not. The reviews of f are the deciding ones.
 //
-// Approvals are bound to the head commit, by its SHA and never by time, so they
-// hold for every plan of that commit (T21): what is applied is touched by the
-// commit and planned at it. A plan that somebody made with terraform flags shows
-// more than the commit says, and needs approvals that were given after it.
+// Approvals are bound to the head commit, by its SHA and never by time, and to what
+// had been shown when they were given (Seen), or where the server says so to the
+// commit alone. A plan that somebody made with terraform flags shows more than the
+// commit says, and needs approvals that were given after it, always.
 func approvers(f Facts, p Project) (counted []string, not []discounted) {
 	for _, r := range f.Reviews {
 		if r.State != "APPROVED" {
 			continue
 		}
 		if why := uncounted(f, p, r); why != "" {
-			not = append(not, discounted{r.Login, why})
+			not = append(not, discounted{login: r.Login, why: why})
+			continue
+		}
+		if again := p.overtaken(r); again != "" {
+			not = append(not, discounted{login: r.Login, again: again})
 			continue
 		}
 		counted = append(counted, r.Login)
@@ -110,6 +115,7 @@ func approvedByOne(f Facts, p Project, named []string) (ok bool, not []discounte
 // notCounting says whose approval does not count and why, as the end of a
 // clause; it is empty when there is none.
 func notCounting(not []discounted) string {
+	not = otherwise(not)
 	if len(not) == 0 {
 		return ""
 	}

@@ -284,6 +284,7 @@ func TestT20_TwoHundredAndFiftyReviews(t *testing.T) {
 	}
 	for i := range 125 {
 		f.review(fmt.Sprintf("R%d", i), "APPROVED", headSHA, "write")
+		f.Projects[0].Seen[fmt.Sprintf("r%d", i)] = Seen{Sight: SawThis}
 	}
 	f.Projects[0].Rules.Approvals = 125
 	if got := badPredicates(Apply(f)); slices.Contains(got, "approvals") || slices.Contains(got, "no_changes_requested") {

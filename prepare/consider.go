@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lockkeeper/lockkeeper/plandiff"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
@@ -21,6 +22,7 @@ type considered struct {
 	projects []candidate
 	stored   stored
 	facts    policy.Facts
+	effects  map[string]plandiff.Plan // of plans that were compared, by job id
 }
 
 // candidate is a project that may be applied.
@@ -231,6 +233,12 @@ func (p *Preparer) planFacts(ctx context.Context, c *considered, facts *policy.P
 			facts.Plan.Judged = false // by other rules than those that count now
 		}
 		facts.Applied = st.Applied()
+		facts.Plan.Shown = !st.PlanRun.ShownAt.IsZero()
+		if asksApproval(facts.Rules) && facts.Plan.Complete && !facts.Applied {
+			if facts.Seen, err = p.seen(ctx, c, st); err != nil {
+				return err
+			}
+		}
 	}
 	c.stored.lockFacts(facts, locked, p.LockAtApply)
 	if facts.Astray = c.stored.astray(locked) || c.stored.astray(fresh); facts.Astray {

@@ -120,25 +120,18 @@ func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []ru
 		return nil, err
 	}
 	anybody(&c.facts)
-	var checks []string
 	for i := range c.facts.Projects {
 		proj := &c.facts.Projects[i]
-		for _, name := range proj.Rules.RequiredChecks {
-			if !slices.Contains(checks, name) && !strings.HasPrefix(name, "lockkeeper/") {
-				checks = append(checks, name)
-			}
-		}
-		proj.Rules.RequiredChecks = nil
 		proj.Held, proj.HeldBy, proj.Place, proj.Busy, proj.Running = true, 0, 0, false, nil // other lines say what is so now
 		proj.Plan = &policy.StoredPlan{
-			HeadSHA: rd.pull.HeadSHA, BaseSHA: rd.pull.BaseSHA, At: p.Now(), Complete: true, Judged: true, Keeping: policy.StateKept,
+			HeadSHA: rd.pull.HeadSHA, BaseSHA: rd.pull.BaseSHA, At: p.Now(), Complete: true, Judged: true, Keeping: policy.StateKept, Shown: true,
 			Flags: slices.DeleteFunc(slices.Clone(rd.run.Flags), run.Parallelism),
 		}
 	}
-	gate := p.gate(policy.Apply(c.facts))
-	if len(checks) > 0 {
-		gate.Allowed = false
-		gate.Missing = append(gate.Missing, "Required checks have to be green: "+quoted(checks)+".")
+	gate := p.foreseenGate(c)
+	if gate.Foreseen = c.comparable(); gate.Foreseen {
+		// Without what was found: trees and graphs are large.
+		p.foresights.keep(rd.run.ID, &considered{rd: rd, projects: c.projects, facts: c.facts})
 	}
 	return &gate, nil
 }

@@ -75,7 +75,8 @@ type Preparer struct {
 	MaxProjects  int // of one run
 	Now          func() time.Time
 
-	archives archiveCache
+	archives   archiveCache
+	foresights foresights
 }
 
 // Environments is what the server's config says about targets.

@@ -29,6 +29,8 @@ type gateWorld struct {
 	ids   int
 
 	pushes []run.Push // that are known
+
+	lastReview int64 // its id
 }
 
 func newGateWorld(t *testing.T, files double.Files) *gateWorld {
@@ -96,6 +98,9 @@ func (w *gateWorld) plan(n int, changes map[string]planned, change ...func(*run.
 			c = planned{Counts: run.Counts{Add: 1}, keeping: run.StateKept}
 		}
 		r = w.finish(r, j, c)
+	}
+	if r.ShownAt.IsZero() { // a second ago: whoever reviews now has seen it
+		r.ShownAt = time.Now().UTC().Truncate(time.Second).Add(-time.Second)
 	}
 	w.runs = append([]run.Run{r}, w.runs...)
 	return r
@@ -214,7 +219,8 @@ func (w *gateWorld) review(login string, n int, event string) {
 	if event != "APPROVE" {
 		body = "hm"
 	}
-	_, err := w.github.As(login).Review(repository, n, event, body)
+	var err error
+	w.lastReview, err = w.github.As(login).Review(repository, n, event, body)
 	w.check(err)
 }
 

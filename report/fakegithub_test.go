@@ -146,6 +146,7 @@ func (f *fakeGitHub) editComment(r *http.Request) (int, any) {
 		return 404, notFound
 	}
 	decode(r, c)
+	c.UpdatedAt = f.now()
 	return 200, c
 }
 

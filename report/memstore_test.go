@@ -175,3 +175,17 @@ func (m *memStore) Writes(_ context.Context, since time.Time) (out []run.Writes,
 	}
 	return out, nil
 }
+
+func (m *memStore) UpdateRun(_ context.Context, id string, change func(*run.Run) ([]run.Notice, error)) (run.Run, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, there := m.runs[id]
+	if !there {
+		return r, run.ErrNotFound
+	}
+	if _, err := change(&r); err != nil {
+		return run.Run{}, err
+	}
+	m.runs[id] = r
+	return r, nil
+}

@@ -32,6 +32,7 @@ type store interface {
 	Locks(ctx context.Context) (run.Locks, error)
 	Posted(ctx context.Context, name string) (run.Posted, error)
 	PutPosted(ctx context.Context, p run.Posted) error
+	UpdateRun(ctx context.Context, id string, change func(*run.Run) ([]run.Notice, error)) (run.Run, error)
 }
 
 // Sender sends notices to GitHub: each at least once to the API, and at most

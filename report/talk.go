@@ -58,14 +58,25 @@ func (d delivery) comment(ctx context.Context) error {
 		return err
 	}
 	body := Comment(v) + "\n" + markComment + "\n"
-	return d.put(ctx, object{
+	at := d.Now() // when nothing is sent, because it was shown so before
+	err = d.put(ctx, object{
 		name: name, digest: digest(body),
-		create: func(ctx context.Context) (int64, error) { return d.createComment(ctx, body) },
-		edit:   func(ctx context.Context, id int64) error { return d.editComment(ctx, id, body) },
+		create: func(ctx context.Context) (id int64, err error) {
+			id, at, err = d.createComment(ctx, body)
+			return id, err
+		},
+		edit: func(ctx context.Context, id int64) (err error) {
+			at, err = d.editComment(ctx, id, body)
+			return err
+		},
 		find: func(ctx context.Context, since time.Time) (int64, error) {
 			return d.findComment(ctx, markComment, since)
 		},
 	})
+	if err != nil {
+		return err
+	}
+	return d.shown(ctx, p, at)
 }
 
 // untold reports whether there is nothing that a comment would be written for: no
@@ -95,7 +106,10 @@ func (d delivery) reply(ctx context.Context) error {
 	body = clip(body, commentBudget) + "\n" + mark + "\n"
 	return d.put(ctx, object{
 		name: "reply/" + n.Key, digest: digest(body),
-		create: func(ctx context.Context) (int64, error) { return d.createComment(ctx, body) },
+		create: func(ctx context.Context) (int64, error) {
+			id, _, err := d.createComment(ctx, body)
+			return id, err
+		},
 		find: func(ctx context.Context, since time.Time) (int64, error) {
 			return d.findComment(ctx, mark, since)
 		},
@@ -115,23 +129,24 @@ func clip(body string, limit int) string {
 	return fmt.Sprintf("%s\n\n%s left out for size.\n", shown, counted(left, "more line is", "more lines are"))
 }
 
-func (d delivery) createComment(ctx context.Context, body string) (int64, error) {
+// createComment and editComment tell when that was, by GitHub's clock.
+func (d delivery) createComment(ctx context.Context, body string) (id int64, at time.Time, err error) {
 	n := d.notice
 	made, _, err := d.client.Issues.CreateComment(ctx, n.Repository.Owner, n.Repository.Name, n.PullRequest,
 		&github.IssueComment{Body: &body})
 	if err != nil {
-		return 0, fmt.Errorf("creating a comment: %w", err)
+		return 0, at, fmt.Errorf("creating a comment: %w", err)
 	}
-	return made.GetID(), nil
+	return made.GetID(), d.atGitHub(made), nil
 }
 
-func (d delivery) editComment(ctx context.Context, id int64, body string) error {
+func (d delivery) editComment(ctx context.Context, id int64, body string) (at time.Time, err error) {
 	n := d.notice
-	_, _, err := d.client.Issues.EditComment(ctx, n.Repository.Owner, n.Repository.Name, id, &github.IssueComment{Body: &body})
+	made, _, err := d.client.Issues.EditComment(ctx, n.Repository.Owner, n.Repository.Name, id, &github.IssueComment{Body: &body})
 	if err != nil {
-		return fmt.Errorf("editing comment %d: %w", id, err)
+		return at, fmt.Errorf("editing comment %d: %w", id, err)
 	}
-	return nil
+	return d.atGitHub(made), nil
 }
 
 // foundComment is what go-github's IssueComment lacks: the App that wrote it.

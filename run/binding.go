@@ -26,8 +26,8 @@ type bound struct {
 // stored as JSON.
 //
 // Free are who asked and for what command, ids, fence, limits, rules of policy,
-// the repository's name, the order of projects, and how many things terraform
-// does at once.
+// the key of digests, the repository's name, the order of projects, and how many
+// things terraform does at once.
 func (d JobDocument) Binding() string {
 	b := bound{
 		RepositoryID: d.RepositoryID, PullRequest: d.PullRequest, Commit: d.Commit, BaseCommit: d.BaseCommit,

@@ -23,7 +23,7 @@ func boundDocument() JobDocument {
 
 // free are the fields that do not change what a plan means.
 var free = []string{
-	"Version", "JobID", "RunID", "Fence", "Command", "Repository", "Actor", "Plan", "Policy", "Limits.Seconds", "Limits.PlanBytes",
+	"Version", "JobID", "RunID", "Fence", "Command", "Repository", "Actor", "Plan", "Policy", "DigestKey", "Limits.Seconds", "Limits.PlanBytes",
 	"Project.After", "Project.AfterMerge", "Source.Key", "Source.Size", "Source.Version",
 }
 

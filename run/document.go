@@ -5,8 +5,8 @@ package run
 const DocumentVersion = 1
 
 // JobDocument is the whole input of a job in every backend. It carries
-// pointers, never secrets and never the source itself, and its JSON form is
-// published as docs/job-document.schema.json.
+// pointers, no secret but the key of its own digests, and never the source itself,
+// and its JSON form is published as docs/job-document.schema.json.
 type JobDocument struct {
 	Version      int    `json:"version"`
 	JobID        string `json:"job_id"`
@@ -27,6 +27,11 @@ type JobDocument struct {
 	Policy      *Artifact      `json:"policy,omitempty"` // tar.zst of Rego rules that a plan is judged by
 	Flags       []string       `json:"flags,omitempty"`
 	Limits      JobLimits      `json:"limits"`
+	// DigestKey keys the digests of a plan's values (Change.Digest): 64 characters of
+	// lower-case hex, of this project alone, so that nobody can try out passwords
+	// against digests of other projects. A worker adds it where a job starts; it is
+	// not stored with the run.
+	DigestKey string `json:"digest_key,omitempty"`
 }
 
 // JobPlan is one stored plan and what it is bound to.

@@ -128,6 +128,10 @@ type Run struct {
 	// Gate is what stood between a plan and its apply when it was last judged;
 	// nil when nobody judged it.
 	Gate *Gate `json:"gate,omitempty"`
+	// ShownAt is, of a plan, when the pull request's comment first showed how it ended,
+	// by GitHub's clock as far as that can be known, in whole seconds; zero when it is
+	// not known to have been shown.
+	ShownAt time.Time `json:"shown_at,omitzero"`
 	// Merged says that this apply merged its pull request.
 	Merged bool `json:"merged,omitempty"`
 
@@ -181,6 +185,9 @@ type Gate struct {
 	Allowed bool      `json:"allowed"`
 	Missing []string  `json:"missing,omitempty"` // Markdown sentences, safe to show
 	At      time.Time `json:"at"`
+	// Foreseen says that it was judged before the plan was there, although somebody
+	// approves: what they saw is compared with the plan when it is.
+	Foreseen bool `json:"foreseen,omitempty"`
 }
 
 // Job finds the job with an id.

@@ -47,7 +47,10 @@ type Refused struct {
 }
 
 // Messaged is a message of the backend.
-type Messaged struct{ Message Message }
+type Messaged struct {
+	Message Message
+	Gate    *Gate // what stands between the plan and its apply when it is the last message of a plan; nil when nobody judged
+}
 
 // CancelAsked says that a person wants the run to end.
 type CancelAsked struct {
@@ -114,6 +117,9 @@ func Step(r Run, e Event) Next {
 		next.refused(e)
 	case Messaged:
 		next.messaged(e.Message)
+		if e.Gate != nil && next.State.Final() && !before.Final() {
+			next.Gate = e.Gate
+		}
 	case CancelAsked:
 		next.cancelAsked(e)
 	case PullClosed:
@@ -128,7 +134,7 @@ func Step(r Run, e Event) Next {
 		next.objected(e)
 	}
 	effects := added(Pending(r), Pending(next))
-	if next.State.Final() && !before.Final() && next.losesState() {
+	if next.State.Final() && !before.Final() && (next.losesState() || next.foreseen()) {
 		effects = append(effects, Effect{Kind: EffectJudge, RunID: next.ID})
 	}
 	return Next{Run: next, Effects: effects, Notices: notices(before, next, e)}
@@ -140,6 +146,12 @@ func (r *Run) losesState() bool {
 	return r.Kind == KindPlan && r.Trigger != TriggerQueue && !r.Ending() && slices.ContainsFunc(r.Jobs, func(j Job) bool {
 		return j.State == JobSucceeded && j.Result.Keeping != "" && j.Result.Keeping != StateKept
 	})
+}
+
+// foreseen reports whether nobody has compared a plan yet with what people approved.
+func (r *Run) foreseen() bool {
+	return r.Kind == KindPlan && !r.Ending() && r.Gate != nil && r.Gate.Foreseen &&
+		slices.ContainsFunc(r.Jobs, func(j Job) bool { return j.State == JobSucceeded })
 }
 
 // Pending is everything that must be under way for a run in its present state.

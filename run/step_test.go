@@ -31,7 +31,7 @@ func message(job, seq int, kind MessageKind, outcome Outcome) Messaged {
 	if kind == MessageFinished {
 		m.Result = &Result{Outcome: outcome}
 	}
-	return Messaged{m}
+	return Messaged{Message: m}
 }
 
 func play(r Run, events ...Event) Next {
@@ -47,6 +47,9 @@ func TestStep(t *testing.T) {
 	started, ok0, ok1 := message(0, 1, MessageStarted, ""), message(0, 2, MessageFinished, OutcomeSucceeded), message(1, 1, MessageFinished, OutcomeSucceeded)
 	lost := message(0, 1, MessageFinished, OutcomeSucceeded)
 	lost.Message.Result.Keeping = StateLost
+	approvedBefore := Prepared{At: noon, Preparation: preparation(2)}
+	approvedBefore.Preparation.Gate = &Gate{Foreseen: true}
+	judged := Messaged{Message: ok1.Message, Gate: &Gate{Allowed: true}}
 	byPush := accepted()
 	byPush.Trigger, byPush.HeadSHA = TriggerPush, "aaa"
 
@@ -84,7 +87,12 @@ func TestStep(t *testing.T) {
 			[]Effect{{Kind: EffectJudge, RunID: "r1"}}, []NoticeKind{NoticeComment, NoticeCheck}},
 		{"but not when it is over before its time", accepted(), []Event{prepared, lost, CancelAsked{At: noon, By: "rui"}, message(1, 1, MessageFinished, OutcomeCancelled)},
 			StateCancelled, nil, []NoticeKind{NoticeComment, NoticeCheck}},
-		{"a message of another fence is ignored", accepted(), []Event{prepared, Messaged{Message{JobID: "r1-0", Fence: 9, Seq: 1, Kind: MessageFinished}}}, StateRunning, nil, nil},
+		{"a plan whose gate was foreseen is judged when it is there", accepted(), []Event{approvedBefore, ok0, ok1}, StateSucceeded,
+			[]Effect{{Kind: EffectJudge, RunID: "r1"}}, []NoticeKind{NoticeComment, NoticeCheck}},
+		{"or has been", accepted(), []Event{approvedBefore, ok0, judged}, StateSucceeded, nil, []NoticeKind{NoticeComment, NoticeCheck}},
+		{"or failed", accepted(), []Event{approvedBefore, message(0, 2, MessageFinished, OutcomeFailed), message(1, 1, MessageFinished, OutcomeFailed)},
+			StateFailed, nil, []NoticeKind{NoticeComment, NoticeCheck}},
+		{"a message of another fence is ignored", accepted(), []Event{prepared, Messaged{Message: Message{JobID: "r1-0", Fence: 9, Seq: 1, Kind: MessageFinished}}}, StateRunning, nil, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -112,7 +120,7 @@ func wantNext(t *testing.T, n Next, state State, effects []Effect, notices []Not
 }
 
 func TestFinishedWithoutResultIsAFailureThatSaysWhatToDo(t *testing.T) {
-	n := play(accepted(), Prepared{At: noon, Preparation: preparation(1)}, Messaged{Message{JobID: "r1-0", Seq: 1, Kind: MessageFinished, At: noon}})
+	n := play(accepted(), Prepared{At: noon, Preparation: preparation(1)}, Messaged{Message: Message{JobID: "r1-0", Seq: 1, Kind: MessageFinished, At: noon}})
 	if n.Run.State != StateFailed || n.Run.Jobs[0].Result.Problem.Message == "" {
 		t.Errorf("got %+v", n.Run)
 	}

@@ -68,6 +68,10 @@ type Change struct {
 	Importing bool        `json:"importing,omitempty"`
 	Diff      []Attribute `json:"diff,omitempty"`
 	Omitted   bool        `json:"omitted,omitempty"` // Diff was left out for size
+	// Digest is keyed (JobDocument.DigestKey), of everything that changes in full,
+	// sensitive values too: equal ones of one project are the same change. It is
+	// empty when the job had no key.
+	Digest string `json:"digest,omitempty"`
 }
 
 // Attribute is one changed attribute of a resource, or a part of one. It has
@@ -93,6 +97,7 @@ type OutputChange struct {
 	Before string      `json:"before,omitempty"`
 	After  string      `json:"after,omitempty"`
 	Diff   []Attribute `json:"diff,omitempty"` // paths begin with output.<name>
+	Digest string      `json:"digest,omitempty"`
 }
 
 // CheckFinding is a failed or unknown check block or condition.

@@ -27,7 +27,14 @@ type Worker struct {
 	Recheck func(context.Context, Run) error
 	// JudgeGate finds out what stands between a plan and its apply, for people;
 	// nil never does.
-	JudgeGate   func(context.Context, Run) (Gate, error)
+	JudgeGate func(context.Context, Run) (Gate, error)
+	// Compare is JudgeGate for a plan whose gate was foreseen, with the jobs that are
+	// over: it looks at the plan and what people had been shown, and asks GitHub
+	// nothing. A nil gate means that nobody knows; nil never does.
+	Compare func(context.Context, Run) (*Gate, error)
+	// DigestKey is the key of the digests that a job makes (JobDocument.DigestKey), the
+	// same for every job of one project; nil gives none.
+	DigestKey   func(JobDocument) string
 	LockAtApply bool   // plans take no locks
 	Merge       bool   // a pull request is merged when everything is applied
 	Notify      func() // called after notices were written; may be nil
@@ -335,7 +342,11 @@ func (w *Worker) start(ctx context.Context, e Effect) error {
 			return err
 		}
 	}
-	err = w.Backend.Start(ctx, j.Document)
+	doc := j.Document
+	if w.DigestKey != nil && doc.Command == KindPlan {
+		doc.DigestKey = w.DigestKey(doc)
+	}
+	err = w.Backend.Start(ctx, doc)
 	if err == nil || ctx.Err() != nil || w.Now().Sub(r.PreparedAt) < w.Patience {
 		return err
 	}
@@ -349,7 +360,7 @@ func (w *Worker) start(ctx context.Context, e Effect) error {
 // neverTaken ends a job that the backend does not have. The caller holds the
 // job's lock, so it will not get it.
 func (w *Worker) neverTaken(ctx context.Context, runID string, j *Job, result Result) error {
-	_, err := w.step(ctx, runID, Messaged{Message{
+	_, err := w.step(ctx, runID, Messaged{Message: Message{
 		JobID: j.ID, Fence: j.Document.Fence, Seq: j.Seq + 1, Kind: MessageFinished, At: w.Now(), Result: &result,
 	}})
 	return err
@@ -379,7 +390,7 @@ func (w *Worker) cancel(ctx context.Context, e Effect, ask func(context.Context,
 // deliver takes a message of the backend. A message about a run that is not
 // there any more is taken and forgotten.
 func (w *Worker) deliver(ctx context.Context, m Message) error {
-	_, err := w.step(ctx, RunOfJob(m.JobID), Messaged{m})
+	_, err := w.step(ctx, RunOfJob(m.JobID), Messaged{Message: m})
 	if errors.Is(err, ErrNotFound) {
 		zerolog.Ctx(ctx).Warn().Str("job", m.JobID).Msg("message about an unknown job")
 		return nil
@@ -390,11 +401,35 @@ func (w *Worker) deliver(ctx context.Context, m Message) error {
 // step loads a run, decides, saves, and sets going what follows.
 func (w *Worker) step(ctx context.Context, id string, e Event) (Run, error) {
 	defer w.steps.lock(id)()
+	if m, ok := e.(Messaged); ok {
+		e = w.compared(ctx, id, m)
+	}
 	r, err := w.stepOne(ctx, id, e)
 	if err == nil {
 		w.saw(r)
 	}
 	return r, err
+}
+
+// compared adds the gate of a plan that is over with this message, if it was
+// foreseen, so that the first that people are told of the plan is what is so. When
+// that goes wrong, the whole gate is asked about afterwards.
+func (w *Worker) compared(ctx context.Context, id string, m Messaged) Messaged {
+	if w.Compare == nil || m.Message.Kind != MessageFinished {
+		return m
+	}
+	r, err := w.Store.Run(ctx, id)
+	if err != nil || r.State.Final() {
+		return m // stepping says so
+	}
+	next := Step(r, m).Run
+	if !next.State.Final() || !next.foreseen() {
+		return m
+	}
+	if m.Gate, err = w.Compare(ctx, next); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Str("run", id).Msg("comparing a plan with what people approved")
+	}
+	return m
 }
 
 func (w *Worker) stepOne(ctx context.Context, id string, e Event) (Run, error) {

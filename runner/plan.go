@@ -171,7 +171,11 @@ func (j *job) summarize() (run.Summary, error) {
 	if _, err := plan.Seek(0, io.SeekStart); err != nil {
 		return run.Summary{}, err
 	}
-	s, err := summary.Read(plan, size, summary.Options{Redact: j.redact})
+	key, err := hex.DecodeString(j.doc.DigestKey)
+	if err != nil {
+		return run.Summary{}, errors.New("the digest key of the job's document is not hexadecimal")
+	}
+	s, err := summary.Read(plan, size, summary.Options{Redact: j.redact, Key: key})
 	if err != nil {
 		return run.Summary{}, err
 	}

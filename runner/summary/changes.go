@@ -67,6 +67,9 @@ func (p *projector) resource(rc resourceChange) error {
 		c.MovedFrom = rc.PreviousAddress
 	}
 	p.count(c)
+	if err := p.keepDigest(c.Address, rc); err != nil {
+		return fmt.Errorf("%s: %w", rc.Address, err)
+	}
 	if p.withValues {
 		diff, sum, err := p.diff(location{}, rc.Change)
 		if err != nil {
@@ -117,6 +120,9 @@ func (p *projector) outputs(d *json.Decoder) error {
 			continue
 		}
 		out := run.OutputChange{Name: name, Action: action}
+		if err := p.keepDigest("output."+name, resourceChange{Address: "output." + name, Change: c}); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 		if p.withValues {
 			diff, sum, err := p.diff(location{}.key("output").key(name), c)
 			if err != nil {

@@ -25,14 +25,14 @@ type resourceChange struct {
 }
 
 type change struct {
-	Actions         []string  `json:"actions"`
-	Before          value     `json:"before"`
-	After           value     `json:"after"`
-	AfterUnknown    value     `json:"after_unknown"`
-	BeforeSensitive value     `json:"before_sensitive"`
-	AfterSensitive  value     `json:"after_sensitive"`
-	ReplacePaths    [][]any   `json:"replace_paths"`
-	Importing       *struct{} `json:"importing"`
+	Actions         []string   `json:"actions"`
+	Before          value      `json:"before"`
+	After           value      `json:"after"`
+	AfterUnknown    value      `json:"after_unknown"`
+	BeforeSensitive value      `json:"before_sensitive"`
+	AfterSensitive  value      `json:"after_sensitive"`
+	ReplacePaths    [][]any    `json:"replace_paths"`
+	Importing       *importing `json:"importing"`
 }
 
 // value stays undecoded until it is known to be needed.
@@ -47,8 +47,8 @@ type bareChange struct {
 	Deposed         string `json:"deposed"`
 	ActionReason    string `json:"action_reason"`
 	Change          struct {
-		Actions   []string  `json:"actions"`
-		Importing *struct{} `json:"importing"`
+		Actions   []string   `json:"actions"`
+		Importing *importing `json:"importing"`
 	} `json:"change"`
 }
 
@@ -155,7 +155,7 @@ func elements(d *json.Decoder, each func(*json.Decoder) error) error {
 }
 
 func (p *projector) resourceElement(d *json.Decoder) error {
-	if p.withValues {
+	if p.withValues || len(p.key) > 0 {
 		var rc resourceChange
 		if err := d.Decode(&rc); err != nil {
 			return err

@@ -32,6 +32,9 @@ type Options struct {
 	// ValuesBytes is the size of a plan's JSON above which only addresses and
 	// actions are read; default 20 MiB.
 	ValuesBytes int64
+	// Key makes the digests by which plans are compared (run.Change.Digest); none
+	// makes none.
+	Key []byte
 	// Bytes is about how large the summary's own JSON may get before diffs are
 	// left out; default 900 KiB.
 	Bytes int
@@ -50,7 +53,7 @@ func Read(r io.Reader, size int64, o Options) (run.Summary, error) {
 	o.ValuesBytes = cmp.Or(o.ValuesBytes, defaultValuesBytes)
 	o.Bytes = cmp.Or(o.Bytes, defaultBytes)
 
-	p := projector{text: o.Redact, withValues: size <= o.ValuesBytes, raw: sha256.New(), whole: map[string]string{}}
+	p := projector{text: o.Redact, withValues: size <= o.ValuesBytes, raw: sha256.New(), whole: map[string]string{}, key: o.Key, keyed: map[string]string{}}
 	if err := readParts(io.TeeReader(r, p.raw), p.part); err != nil {
 		return run.Summary{}, fmt.Errorf("reading the plan's JSON: %w", err)
 	}
@@ -61,6 +64,7 @@ func Read(r io.Reader, size int64, o Options) (run.Summary, error) {
 	if err := p.digest(); err != nil {
 		return run.Summary{}, err
 	}
+	p.giveDigests() // after the digest, which compares projects: each has a key of its own
 	return p.sum, shrink(&p.sum, o.Bytes)
 }
 
@@ -70,6 +74,8 @@ type projector struct {
 	withValues bool
 	raw        hash.Hash         // of the plan's JSON
 	whole      map[string]string // digests of all that changes, by address; diffs show a part of it
+	key        []byte
+	keyed      map[string]string // digests by address, as people see it
 	sum        run.Summary
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -56,6 +57,8 @@ type Double struct {
 	ctx    context.Context // ends with Close; background git work hangs on it
 	cancel context.CancelFunc
 	work   sync.WaitGroup // background jobs: mergeability
+
+	ahead atomic.Int64 // nanoseconds by which this GitHub's clock is ahead of clock; see read
 
 	mu       sync.Mutex // guards everything below
 	baseURL  string
@@ -139,7 +142,20 @@ func (d *Double) SetWebhook(url, secret string) { d.hooks.configure(url, secret)
 func (d *Double) Faults() *Faults { return d.faults }
 
 // now is the double's clock: the configured one plus what tests advanced it by.
-func (d *Double) now() time.Time { return d.clock().Add(d.faults.offset()).UTC() }
+func (d *Double) now() time.Time {
+	return d.clock().Add(d.faults.offset() + time.Duration(d.ahead.Load())).UTC()
+}
+
+// read lets the time pass that a person needs to read what was written of p: GitHub
+// tells times in whole seconds, and nobody reviews in the second in which something
+// was written. Tests do, so the clock goes on to the next second. Callers hold d.mu.
+func (d *Double) read(p *pull) {
+	for _, c := range p.comments {
+		if early := c.updated.Truncate(time.Second).Add(time.Second).Sub(d.now()); early > 0 {
+			d.ahead.Add(int64(early))
+		}
+	}
+}
 
 // id gives the next identifier. Callers hold d.mu.
 func (d *Double) id() int64 { d.nextID++; return d.nextID }

@@ -80,6 +80,7 @@ func (d *Double) submit(v *review, by actor, event, body string) error {
 	if err := v.refuse(event, body); err != nil {
 		return err
 	}
+	d.read(v.pull)
 	v.body, v.state, v.submitted = body, reviewStates[event], d.now()
 	d.record(v.pull, by, moment{kind: "reviewed", review: v, sha: v.commit})
 	d.emitReview(v, by, "submitted")

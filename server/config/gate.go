@@ -10,6 +10,7 @@ import (
 // environment. People are logins, with or without @, or teams (org/team).
 type Policy struct {
 	Approvals              int      `yaml:"approvals"`
+	ApprovalOf             string   `yaml:"approval_of"` // plan or commit
 	CodeOwners             bool     `yaml:"code_owners"`
 	ApprovedBy             []string `yaml:"approved_by"`
 	Plan                   []string `yaml:"plan"`
@@ -30,7 +31,7 @@ type Policy struct {
 // setDefaults gives an environment what the file leaves out: what a small team
 // can live with, and nobody alone can get around.
 func (e *Environment) setDefaults() {
-	e.Policy = Policy{Approvals: 1, Current: "project", MaxPlanAge: Period(7 * 24 * time.Hour), AllowApply: true, Buttons: true}
+	e.Policy = Policy{Approvals: 1, ApprovalOf: "plan", Current: "project", MaxPlanAge: Period(7 * 24 * time.Hour), AllowApply: true, Buttons: true}
 }
 
 // Locks says when locks are taken and how long an idle one is kept.
@@ -63,6 +64,7 @@ func (v *validator) policy(key string, p Policy) {
 	const most = 20 // people who approve
 	v.between(key+".approvals", int64(p.Approvals), 0, most, "0", "20")
 	v.between(key+".protected_approvals", int64(p.ProtectedApprovals), 0, most, "0", "20")
+	v.check(p.ApprovalOf == "plan" || p.ApprovalOf == "commit", key+".approval_of", "must be plan or commit")
 	v.check(p.Current == "strict" || p.Current == "project" || p.Current == "off", key+".current", "must be strict, project or off")
 	v.period(key+".max_plan_age", p.MaxPlanAge, time.Minute, "1m")
 	v.people(key+".approved_by", p.ApprovedBy)

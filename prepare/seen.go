@@ -1,0 +1,125 @@
+package prepare
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/plandiff"
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// seen tells what each of those whose approval of the head may count had been shown
+// of a project when they gave it, beside what its plan does now.
+func (p *Preparer) seen(ctx context.Context, c *considered, now run.Standing) (map[string]policy.Seen, error) {
+	out := map[string]policy.Seen{}
+	for login, v := range c.rd.approvals() {
+		seen, err := p.seenBy(ctx, c, v, now)
+		if err != nil {
+			return nil, err
+		}
+		out[login] = seen
+	}
+	return out, nil
+}
+
+// seenBy is about one approval. What counts is the newest that was shown before it:
+// what somebody may have seen earlier is not what they looked at.
+func (p *Preparer) seenBy(ctx context.Context, c *considered, v pull.Review, now run.Standing) (policy.Seen, error) {
+	runs := shownBefore(c.stored.runs, c.rd.pull.HeadSHA, v.At)
+	if len(runs) > 0 && runs[0].BaseRef != c.rd.pull.BaseRef {
+		return policy.Seen{Sight: policy.SawBase, What: runs[0].BaseRef}, nil
+	}
+	standings := run.Standings(runs, c.rd.pull.HeadSHA)
+	i := slices.IndexFunc(standings, func(s run.Standing) bool { return s.Project == now.Project })
+	if i < 0 {
+		return policy.Seen{}, nil
+	}
+	then := standings[i]
+	switch {
+	case then.PlanRun.BaseRef != c.rd.pull.BaseRef:
+		return policy.Seen{Sight: policy.SawBase, What: then.PlanRun.BaseRef}, nil
+	case then.Plan.ID == now.Plan.ID:
+		return policy.Seen{Sight: policy.SawThis}, nil
+	case elsewhere(then.Plan.Document, now.Plan.Document):
+		return policy.Seen{Sight: policy.SawElsewhere, What: then.Plan.Document.Environment.Name}, nil
+	case then.Plan.State != run.JobSucceeded || then.Plan.Result == nil:
+		return policy.Seen{Sight: policy.SawFailure}, nil
+	case then.Partial():
+		return policy.Seen{Sight: policy.SawPart}, nil
+	}
+	before, ok, err := p.effect(ctx, c, then)
+	if err != nil || !ok {
+		return policy.Seen{Sight: policy.SawUnknown}, err
+	}
+	after, ok, err := p.effect(ctx, c, now)
+	if err != nil || !ok {
+		return policy.Seen{Sight: policy.SawUnknown}, err
+	}
+	return policy.Seen{Sight: policy.SawOther, Difference: plandiff.Between(before, after)}, nil
+}
+
+// shownBefore are the plans of a head that the comment showed before a moment, the
+// newest first. GitHub tells both in whole seconds: what is of the same second
+// was not read before it was approved.
+func shownBefore(runs []run.Run, head string, at time.Time) []run.Run {
+	var out []run.Run
+	for _, r := range runs {
+		if r.Kind == run.KindPlan && r.HeadSHA == head && !r.ShownAt.IsZero() && r.ShownAt.Before(at) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// elsewhere reports whether two plans are of different things, whatever they are
+// called.
+func elsewhere(then, now run.JobDocument) bool {
+	a, b := then.Project, now.Project
+	x, y := then.Environment, now.Environment
+	return a.Dir != b.Dir || a.Workspace != b.Workspace || a.State != b.State ||
+		x.Name != y.Name || x.Account != y.Account || x.Region != y.Region || x.ApplyRole != y.ApplyRole
+}
+
+// effect is what a plan does; ok is false when that cannot be told any more.
+func (p *Preparer) effect(ctx context.Context, c *considered, s run.Standing) (plan plandiff.Plan, ok bool, err error) {
+	if s.Plan.State != run.JobSucceeded || s.Plan.Result == nil {
+		return nil, false, nil
+	}
+	if known, there := c.effects[s.Plan.ID]; there {
+		return known, true, nil
+	}
+	summary, err := p.summary(ctx, s.Plan.Result.Artifacts[run.ArtifactSummary])
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, run.ErrSealed):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, err
+	}
+	if plan, ok = plandiff.Of(summary); ok {
+		if c.effects == nil {
+			c.effects = map[string]plandiff.Plan{}
+		}
+		c.effects[s.Plan.ID] = plan
+	}
+	return plan, ok, nil
+}
+
+// approvals are the latest reviews of those who approve the head, by login in lower
+// case. Policy decides what counts.
+func (rd *reading) approvals() map[string]pull.Review {
+	out := map[string]pull.Review{}
+	approving, _ := rd.deciding()
+	for _, v := range rd.reviews {
+		login := strings.ToLower(v.Login)
+		if v.State != "COMMENTED" && v.State != "PENDING" && slices.Contains(approving, login) {
+			out[login] = v
+		}
+	}
+	return out
+}
