@@ -84,25 +84,16 @@ type proofReview struct {
 }
 
 func newProofModel(t *rapid.T, w *proofWorld) *proofModel {
-	w.mu.Lock()
-	w.repos++
-	w.repo = run.Repository{ID: w.repos, Owner: "acme", Name: fmt.Sprintf("infra-%d", w.repos), InstallationID: 1}
-	w.pulls, w.tips = map[int]*proofPull{}, map[string]string{}
-	w.mu.Unlock()
+	w.begin()
 	m := &proofModel{w: w, t: t, read: len(w.infra.Done()), now: map[int]string{}}
 	for _, branch := range []string{"main", "release"} {
-		m.w.tips[branch] = m.commit()
+		m.w.tips[branch] = w.commit()
 	}
 	for _, project := range []string{freely, guard} {
 		w.infra.Reset(project, backendtest.Resources{"a": "1", "b": "1", "c": "1"})
 	}
 	for n := 1; n <= 2; n++ {
-		w.mu.Lock()
-		w.pulls[n] = &proofPull{Facts: pull.Facts{
-			RepositoryID: w.repo.ID, Owner: "acme", Name: w.repo.Name, Number: n, Open: true, Author: "ana", AuthorID: 1,
-			HeadRef: fmt.Sprintf("branch-%d", n), BaseRef: "main", DefaultBranch: "main",
-		}}
-		w.mu.Unlock()
+		w.open(n)
 		m.now[n] = "main"
 		m.pushes(t, n)
 	}
@@ -115,12 +106,6 @@ func anyBase(t *rapid.T) string {
 }
 func anyProject(t *rapid.T) string {
 	return rapid.SampledFrom([]string{freely, guard}).Draw(t, "project")
-}
-
-// commit makes an id that no other commit has.
-func (m *proofModel) commit() string {
-	m.w.made++
-	return fmt.Sprintf("%040x", m.w.made)
 }
 
 // settle lets everything that follows happen, and notes what jobs did.
@@ -263,7 +248,7 @@ func (m *proofModel) push(t *rapid.T) { m.pushes(t, m.anyPull(t)) }
 func (m *proofModel) pushes(t *rapid.T, number int) {
 	m.w.mu.Lock()
 	pr := m.w.pulls[number]
-	pr.HeadSHA, pr.from, pr.touches = m.commit(), m.w.tips[pr.BaseRef], nil
+	pr.HeadSHA, pr.from, pr.touches = m.w.commit(), m.w.tips[pr.BaseRef], nil
 	sha := pr.HeadSHA
 	for _, project := range []string{freely, guard} {
 		wants := backendtest.Resources{"a": "1", "b": "1", "c": "1"}
@@ -394,7 +379,7 @@ func (m *proofModel) judged(n int) {
 func (m *proofModel) moveBase(t *rapid.T) {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
-	m.w.tips[anyBase(t)] = m.commit()
+	m.w.tips[anyBase(t)] = m.w.commit()
 }
 
 func (m *proofModel) retarget(t *rapid.T) {

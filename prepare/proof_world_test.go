@@ -184,6 +184,35 @@ func (w *proofWorld) serve(f func()) {
 	parts.Wait()
 }
 
+// begin is a repository without pull requests.
+func (w *proofWorld) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.repos++
+	w.repo = run.Repository{ID: w.repos, Owner: "acme", Name: fmt.Sprintf("infra-%d", w.repos), InstallationID: 1}
+	w.pulls, w.tips = map[int]*proofPull{}, map[string]string{}
+	for _, branch := range []string{"main", "release", "unlisted"} {
+		w.tips[branch] = w.commit()
+	}
+}
+
+// open is a pull request that has no commit yet.
+func (w *proofWorld) open(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pulls[n] = &proofPull{Facts: pull.Facts{
+		RepositoryID: w.repo.ID, Owner: "acme", Name: w.repo.Name, Number: n, Open: true, Author: "ana", AuthorID: 1,
+		HeadRef: fmt.Sprintf("branch-%d", n), BaseRef: "main", DefaultBranch: "main",
+	}}
+}
+
+// commit makes an id that no other commit has. The caller holds mu.
+func (w *proofWorld) commit() string {
+	w.made++
+	sum := sha256.Sum256(fmt.Append(nil, w.made))
+	return hex.EncodeToString(sum[:20])
+}
+
 // prepare is Preparer.Prepare where the world answers for git and GitHub.
 func (w *proofWorld) prepare(ctx context.Context, r run.Run) (out run.Preparation, err error) {
 	rd, behind := w.reading(r)
@@ -247,6 +276,9 @@ func (w *proofWorld) preparePlan(ctx context.Context, rd *reading, behind int) (
 	var err error
 	if out.Unrefreshed, err = w.p.unrefreshed(rd.run, f); err != nil {
 		return out, err
+	}
+	if slices.ContainsFunc(f.projects, func(x project.Project) bool { return gated(w.p.Rules[x.Environment]) }) {
+		out.Gate = &run.Gate{Foreseen: true} // it is judged when the plan is there
 	}
 	out.Documents, err = w.documents(rd, f)
 	return out, err
@@ -367,10 +399,12 @@ type hub struct {
 }
 
 type hubComment struct {
-	ID   int64          `json:"id"`
-	Body string         `json:"body"`
-	At   time.Time      `json:"updated_at"`
-	App  map[string]int `json:"performed_via_github_app"`
+	ID   int64     `json:"id"`
+	Body string    `json:"body"`
+	At   time.Time `json:"updated_at"`
+
+	repo, pull string
+	App        map[string]int `json:"performed_via_github_app"`
 }
 
 type hubCheck struct {
@@ -397,7 +431,7 @@ func newHub() *hub {
 	}
 	handle("POST /repos/{owner}/{repo}/issues/{number}/comments", func(r *http.Request) any {
 		h.ids++
-		h.comments[h.ids] = &hubComment{ID: h.ids, App: map[string]int{"id": hubApp}}
+		h.comments[h.ids] = &hubComment{ID: h.ids, App: map[string]int{"id": hubApp}, repo: r.PathValue("repo"), pull: r.PathValue("number")}
 		return dated(into(r, h.comments[h.ids]))
 	})
 	handle("GET /repos/{owner}/{repo}/issues/{number}/comments", func(*http.Request) any { return []any{} })
