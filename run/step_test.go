@@ -92,7 +92,8 @@ func TestStep(t *testing.T) {
 		{"or has been", accepted(), []Event{approvedBefore, ok0, judged}, StateSucceeded, nil, []NoticeKind{NoticeComment, NoticeCheck}},
 		{"or failed", accepted(), []Event{approvedBefore, message(0, 2, MessageFinished, OutcomeFailed), message(1, 1, MessageFinished, OutcomeFailed)},
 			StateFailed, nil, []NoticeKind{NoticeComment, NoticeCheck}},
-		{"a message of another fence is ignored", accepted(), []Event{prepared, Messaged{Message: Message{JobID: "r1-0", Fence: 9, Seq: 1, Kind: MessageFinished}}}, StateRunning, nil, nil},
+		{"a message of another fence is ignored", accepted(), []Event{Prepared{At: noon, Preparation: preparation(1)},
+			Messaged{Message: Message{JobID: "r1-0", Fence: 9, Seq: 1, Kind: MessageFinished}}}, StateRunning, nil, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -116,6 +117,33 @@ func wantNext(t *testing.T, n Next, state State, effects []Effect, notices []Not
 	}
 	if d := cmp.Diff(notices, kinds); d != "" {
 		t.Errorf("notices of the last event (-want +got):\n%s", d)
+	}
+}
+
+// The backend delivers at least once and in any order: only the newest message of a
+// job counts, and none of a lock that was given on.
+func TestAMessageThatIsLateChangesNothing(t *testing.T) {
+	at := func(seq int, fence int64) Messaged {
+		m := message(0, seq, MessageStarted, "")
+		m.Message.Fence, m.Message.At = fence, noon.Add(time.Duration(seq)*time.Minute)
+		return m
+	}
+	begun := play(accepted(), Prepared{At: noon, Preparation: preparation(1)}, at(5, 0)).Run
+	for _, tt := range []struct {
+		name string
+		late Event
+	}{
+		{"an older one", at(4, 0)},
+		{"the same again", at(5, 0)},
+		{"one of another fence", at(6, 9)},
+	} {
+		n := Step(begun, tt.late)
+		if d := cmp.Diff(begun, n.Run); d != "" || len(n.Effects)+len(n.Notices) > 0 {
+			t.Errorf("%s: effects %v, notices %v, run (-before +after):\n%s", tt.name, n.Effects, n.Notices, d)
+		}
+	}
+	if j := Step(begun, at(6, 0)).Run.Jobs[0]; j.Seq != 6 || !j.StartedAt.Equal(noon.Add(6*time.Minute)) {
+		t.Errorf("a newer one was not taken: %+v", j)
 	}
 }
 
