@@ -15,7 +15,7 @@ func approved(f Facts, p Project) Reason {
 	case want > 0 && have >= want:
 		return good("approvals", fmt.Sprintf("%d of %s of %s, by %s.", have, count(want, "approval"), head, quoteAll(counted))+p.less(counted))
 	case want < 0:
-		return bad("approvals", fmt.Sprintf("The server asks for %d approvals, which cannot be: have its `approvals` mended.", want))
+		return bad("approvals", fmt.Sprintf("The server asks for %d approvals, which cannot be: have its `approvals` corrected.", want))
 	case f.unattributed():
 		return bad("approvals", fmt.Sprintf("No approval of %s counts, because it has %s by people whose GitHub account is not known, who may be the ones "+
 			"that approve: have them add their e-mail address to their account, or recreate the commits, and comment `/apply`.", head, count(max(f.Unattributed, 1), "commit")))

@@ -21,5 +21,5 @@ func branchCurrent(f Facts, p Project) Reason {
 	case CurrentOff:
 		return good("branch_current", "")
 	}
-	return bad("branch_current", fmt.Sprintf("How current the branch must be is set to %s, which is not known: have the server's `current` mended.", quote(string(p.Rules.Current))))
+	return bad("branch_current", fmt.Sprintf("How current the branch must be is set to %s, which is not known: have the server's `current` corrected.", quote(string(p.Rules.Current))))
 }

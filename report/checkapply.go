@@ -215,6 +215,6 @@ func (v CheckView) waitingSummary(p picked) string {
 	}
 	return paragraphs(
 		sentenceOf("**Waiting to be applied**: %s. This check turns green when that is done.\n", fewNames(left, name)),
-		some, overtakenLines(p, p.run.Holder()), withoutLocks(p), releasedLine(p), laterLines(p), gateLines(p),
+		some, overtakenLines(p, p.run.Holder()), withoutLocks(p), v.releasedLine(p), laterLines(p), gateLines(p),
 		next(p, []string{"what is missing `/why`", "when nothing is `/apply`", hintAgain}, "", ""))
 }

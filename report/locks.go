@@ -99,7 +99,7 @@ func inOrder(list []string, one string) []string {
 // it has, and which of its locks stay although they look forgotten.
 func (v View) lockLines(p picked) string {
 	h := p.run.Holder()
-	return paragraphs(v.blockedLines(p, h), releasedLine(p), v.heldLines(p, h))
+	return paragraphs(v.blockedLines(p, h), v.releasedLine(p), v.heldLines(p, h))
 }
 
 // blockedLines explains what a pull request cannot have.
@@ -128,8 +128,12 @@ func (v View) waitingLines(p picked, h run.Holder) string {
 		strings.Join(inOrder(lines, "more line"), "\n- ") + "\n"
 }
 
-// releasedLine names plans that lost their locks.
-func releasedLine(p picked) string {
+// releasedLine names plans that lost their locks, unless that is because the pull
+// request is over.
+func (v View) releasedLine(p picked) string {
+	if v.over(p) {
+		return ""
+	}
 	var names []string
 	for _, s := range p.standings {
 		if p.status(s) == statusOpen && p.released(s) {
@@ -138,6 +142,11 @@ func releasedLine(p picked) string {
 	}
 	return sentenceOf("**Lock released**: %s. What was planned under it cannot be applied any more; `/plan` takes the lock and plans again.\n",
 		fewNames(names, name))
+}
+
+// over reports whether the pull request was merged or closed not long ago.
+func (v View) over(p picked) bool {
+	return slices.ContainsFunc(v.Locks.Closed, func(c run.Closed) bool { return c.Holder.Is(p.run.Holder()) })
 }
 
 // standsBefore writes what keeps a pull request waiting, projects with the same

@@ -27,6 +27,8 @@ func gateLines(p picked) string {
 	switch {
 	case gate.Allowed && !p.ready():
 		return "" // another line says why
+	case gate.Allowed && p.beyondGate():
+		return sentenceOf("**Ready to apply**: %s.\n", fewNames(p.judgedOpen(), name))
 	case gate.Allowed:
 		return "**Ready to apply.**\n"
 	}
@@ -44,6 +46,26 @@ func gateLines(p picked) string {
 		return paragraphs("**Not yet applicable**: "+out[0]+"\n", ready)
 	}
 	return paragraphs("**Not yet applicable**\n\n- "+strings.Join(out, "\n- ")+"\n", ready)
+}
+
+// beyondGate reports whether more could be applied than what the gate was about: the
+// newest plan was of some projects, and nobody asked about the others since.
+func (p picked) beyondGate() bool {
+	return p.run.Gate != nil && p.some(func(s run.Standing) bool { return p.open(s) && !p.judged(s) })
+}
+
+// judged reports whether the gate was about a project, too.
+func (p picked) judged(s run.Standing) bool {
+	return slices.ContainsFunc(p.run.Jobs, func(j run.Job) bool { return projectOf(j) == s.Project })
+}
+
+func (p picked) judgedOpen() (names []string) {
+	for _, s := range p.standings {
+		if p.open(s) && p.judged(s) {
+			names = append(names, s.Project)
+		}
+	}
+	return names
 }
 
 // readyLine says what can go now, of what was so when the gate was judged.
@@ -140,6 +162,9 @@ func hints(p picked) []string {
 		return planHints(p)
 	case !p.ready():
 		return nonEmpty(p.oneProject("/apply", p.open), hintAgain, hintStatus)
+	case p.beyondGate() && p.run.Gate.Allowed:
+		names := p.judgedOpen()
+		return nonEmpty("apply "+nameCode("/apply "+strings.Join(names[:min(len(names), groupNames)], " ")), "every reason `/why`", hintAgain, hintStatus)
 	case p.run.Gate == nil && !p.some(denied) && !p.some(lacks) || p.run.Gate != nil && p.run.Gate.Allowed:
 		return nonEmpty("apply `/apply`", p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	}
