@@ -1,6 +1,10 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // approved: enough people other than those who wrote it approve the commit that
 // is applied (T18, T19, T20).
@@ -26,8 +30,21 @@ func approved(f Facts, p Project) Reason {
 	if again := approveAgain(not); again != "" {
 		return bad("approvals", fmt.Sprintf("%d of %s of %s%s. %s", have, count(want, "approval"), head, notCounting(not), again))
 	}
-	return bad("approvals", fmt.Sprintf("%d of %s of %s%s: ask %s with write access who neither wrote nor pushed any of its commits to approve it.",
-		have, count(want, "approval"), head, notCounting(not), people(want-have)))
+	return bad("approvals", fmt.Sprintf("%d of %s of %s%s: ask %s with write access who neither wrote nor pushed any of its commits to approve it.%s",
+		have, count(want, "approval"), head, notCounting(not), people(want-have), f.requested()))
+}
+
+// requested names those who are asked to review already, as a sentence with a space in
+// front: they are who most likely approves.
+func (f Facts) requested() string {
+	others := slices.DeleteFunc(slices.Clone(f.Requested), func(name string) bool { return strings.EqualFold(name, f.Author) })
+	switch len(others) {
+	case 0:
+		return ""
+	case 1:
+		return " " + quoteAll(others) + " is asked to review."
+	}
+	return " " + quoteAll(others) + " are asked to review."
 }
 
 func people(n int) string {

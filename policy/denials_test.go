@@ -117,6 +117,9 @@ var denials = []denial{
 	{"checks", "failed by another app of two", func(f *Facts, _ *Project) {
 		f.Checks = append(f.Checks, Check{Name: "build", AppID: 9, Status: "completed", Conclusion: "cancelled"})
 	}},
+	{"approvals", "one too few, and some are asked to", func(f *Facts, p *Project) {
+		p.Rules.Approvals, f.Requested = 3, []string{"zoe", f.Author, "acme/platform"}
+	}},
 	{"approvals", "one too few", func(_ *Facts, p *Project) { p.Rules.Approvals = 3 }},
 	{"approvals", "a number that cannot be", func(_ *Facts, p *Project) { p.Rules.Approvals = -1 }},
 	{"code_owners", "no owner among those who approve", func(_ *Facts, p *Project) { p.Owners = []string{"@eve", "cleo@example.com"} }},

@@ -26,6 +26,7 @@ type Facts struct {
 	Conflicts    bool // GitHub says that it cannot be merged
 	Unmergeable  bool // GitHub has not worked out yet whether it can be merged
 	Author       string
+	Requested    []string // logins, and teams as org/team, that are asked to review and have not done so
 	Contributors []string // logins of who wrote its commits: authors, committers, co-authors
 	// Unattributed counts commits with an author or co-author that GitHub knows
 	// no account of, and commits that could not be listed (GitHub lists 250 of a

@@ -16,7 +16,7 @@ func (p *Preparer) facts(rd *reading, authors pull.Authors) policy.Facts {
 	facts := policy.Facts{
 		Now: p.Now(), Asked: r.Trigger.Asked(), Button: r.Trigger == run.TriggerButton,
 		Actor: r.Actor, Permission: rd.permissions[strings.ToLower(r.Actor)], Repository: r.Repository.FullName(),
-		Number: f.Number, Open: f.Open, Merged: f.Merged, Fork: f.Fork, Draft: f.Draft, Author: f.Author,
+		Number: f.Number, Open: f.Open, Merged: f.Merged, Fork: f.Fork, Draft: f.Draft, Author: f.Author, Requested: f.Requested,
 		Contributors: slices.Clone(authors.Logins), Unattributed: authors.Unattributed,
 		HeadSHA: f.HeadSHA, BaseRef: f.BaseRef, BaseSHA: f.BaseSHA, DefaultBranch: f.DefaultBranch, Branches: p.branches(f.Owner + "/" + f.Name),
 		CommentChanged: rd.commentChanged, Members: rd.members, Unseen: rd.unseen, Confirm: r.Confirm, Override: r.Override,

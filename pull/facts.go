@@ -35,6 +35,10 @@ type Facts struct {
 	BaseRef string // branch name
 	BaseSHA string // the tip of the base branch now, not where the pull request began
 
+	// Requested are logins of people and names of teams (org/team) that are asked to
+	// review and have not done so, at most 10.
+	Requested []string
+
 	DefaultBranch string // of the base repository
 	CloneURL      string // of the base repository
 	Mergeable     *bool  // nil while GitHub has not worked it out
@@ -141,11 +145,28 @@ func readPull(ctx context.Context, client *github.Client, r Request) (Facts, err
 
 		DefaultBranch: base.GetRepo().GetDefaultBranch(),
 		Mergeable:     pull.Mergeable,
+		Requested:     requested(pull),
 	}
 	if err := facts.complete(); err != nil {
 		return Facts{}, readError(what, err)
 	}
 	return facts, nil
+}
+
+// requested are those that are asked to review, but for Apps, which approve nothing.
+func requested(p *github.PullRequest) (out []string) {
+	for _, u := range p.RequestedReviewers {
+		if u.GetType() != "Bot" && u.GetLogin() != "" {
+			out = append(out, u.GetLogin())
+		}
+	}
+	for _, t := range p.RequestedTeams {
+		if t.GetSlug() != "" {
+			out = append(out, p.GetBase().GetRepo().GetOwner().GetLogin()+"/"+t.GetSlug())
+		}
+	}
+	const most = 10
+	return out[:min(len(out), most)]
 }
 
 // complete refuses an answer that lacks what every decision stands on.

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -47,7 +48,8 @@ func newOctocat() *octocat {
 	return &octocat{
 		pull: object{
 			"number": 7, "state": "open", "draft": true, "merged": false, "mergeable": true, "title": "Grow the network",
-			"user": object{"login": "ada", "id": 1001},
+			"user":                object{"login": "ada", "id": 1001},
+			"requested_reviewers": []object{{"login": "grace", "type": "User"}, {"login": "copilot[bot]", "type": "Bot"}}, "requested_teams": []object{{"slug": "platform"}},
 			"head": object{"sha": headSHA, "ref": "grow", "repo": repository},
 			"base": object{"sha": oldSHA, "ref": "release/1.x#y", "repo": repository},
 		},
@@ -111,7 +113,7 @@ func TestReadFacts(t *testing.T) {
 	yes := true
 	want := Facts{
 		RepositoryID: 42, Owner: "acme", Name: "infra", Number: 7, Open: true, Draft: true, Title: "Grow the network",
-		Author: "ada", AuthorID: 1001, HeadSHA: headSHA, HeadRef: "grow", BaseRef: "release/1.x#y", BaseSHA: tipSHA,
+		Author: "ada", AuthorID: 1001, Requested: []string{"grace", "acme/platform"}, HeadSHA: headSHA, HeadRef: "grow", BaseRef: "release/1.x#y", BaseSHA: tipSHA,
 		CloneURL: "https://github.example/acme/infra.git", Mergeable: &yes, ActorPermission: "write",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -200,7 +202,7 @@ func TestReadFailsClosed(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.text) || errors.Is(err, ErrNotFound) != c.absent {
 				t.Errorf("got %v, want %q", err, c.text)
 			}
-			if facts != (Facts{}) {
+			if !reflect.ValueOf(facts).IsZero() {
 				t.Errorf("facts came with the error: %+v", facts)
 			}
 		})
