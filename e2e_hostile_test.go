@@ -158,7 +158,8 @@ func (s *story) openHostile(branch string, files github.Files) int {
 func (s *story) harmless(number int) {
 	s.Helper()
 	for _, c := range s.said(number) {
-		s.harmlessText("a comment", c.Body)
+		// Who asked is mentioned, at the very beginning and nowhere else.
+		s.harmlessText("a comment", strings.TrimPrefix(c.Body, "@"+rui+" "))
 	}
 	for _, c := range s.pull(number).Checks {
 		s.harmlessText("the summary of "+c.Name, c.Summary)
