@@ -27,6 +27,8 @@ func gateLines(p picked) string {
 	switch {
 	case gate.Allowed && !p.ready():
 		return "" // another line says why
+	case gate.Allowed && len(p.unjudged()) > 0:
+		return p.readyOnly()
 	case gate.Allowed:
 		return "**Ready to apply.**\n"
 	}
@@ -46,6 +48,30 @@ func gateLines(p picked) string {
 	return paragraphs("**Not yet applicable**\n\n- "+strings.Join(out, "\n- ")+"\n", ready)
 }
 
+// unjudged are the projects with something to apply that the newest plan is not
+// about: its gate says nothing of them.
+func (p picked) unjudged() []string {
+	return p.namesOf(func(s run.Standing) bool { return p.open(s) && s.PlanRun.ID != p.run.ID })
+}
+
+// judged are those that it is about.
+func (p picked) judged() []string {
+	return p.namesOf(func(s run.Standing) bool { return p.open(s) && s.PlanRun.ID == p.run.ID })
+}
+
+// readyOnly is about a gate that was judged for some of the projects.
+func (p picked) readyOnly() string {
+	ready, others := p.judged(), p.unjudged()
+	if len(ready) == 0 {
+		return ""
+	}
+	why := "`/why`"
+	if len(others) == 1 {
+		why = nameCode("/why " + others[0])
+	}
+	return fmt.Sprintf("**Ready to apply**: %s. Of %s, %s says whether that can go, too.\n", fewNames(ready, name), fewNames(others, name), why)
+}
+
 // readyLine says what can go now, of what was so when the gate was judged.
 func (p picked) readyLine() string {
 	var names []string
@@ -61,11 +87,18 @@ func (p picked) readyLine() string {
 	if len(names) == 0 {
 		return ""
 	}
-	command := "`/apply` with their names"
-	if len(names) <= groupNames {
-		command = nameCode("/apply " + strings.Join(names, " "))
+	return fmt.Sprintf("**Ready now**: %s. Comment %s.\n", fewNames(names, name), p.applyNamed(names))
+}
+
+// applyNamed is the command that applies these; empty for none.
+func (p picked) applyNamed(names []string) string {
+	switch {
+	case len(names) == 0:
+		return ""
+	case len(names) > groupNames:
+		return "`/apply` with their names"
 	}
-	return fmt.Sprintf("**Ready now**: %s. Comment %s.\n", fewNames(names, name), command)
+	return nameCode("/apply " + strings.Join(names, " "))
 }
 
 // merged says that the pull request is merged, and whose work that was.
@@ -140,6 +173,8 @@ func hints(p picked) []string {
 		return planHints(p)
 	case !p.ready():
 		return nonEmpty(p.oneProject("/apply", p.open), hintAgain, hintStatus)
+	case p.run.Gate != nil && p.run.Gate.Allowed && len(p.unjudged()) > 0:
+		return nonEmpty(sentenceOf("apply %s", p.applyNamed(p.judged())), "every reason `/why`", hintAgain, hintStatus)
 	case p.run.Gate == nil && !p.some(denied) && !p.some(lacks) || p.run.Gate != nil && p.run.Gate.Allowed:
 		return nonEmpty("apply `/apply`", p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	}
