@@ -74,9 +74,10 @@ func TestAfterAnApplyThatLeftItsStateBesideTheBackendAPersonSaysWhenToGoOn(t *te
 	_, err := s.world.GitHub.As(ana).Push(sandbox.Repository, "a", "More", aChange("a"))
 	s.check(err)
 	s.quiet()
-	s.wants(s.last(n), "**What an earlier apply made is in no backend**: network-dev", "**Not yet applicable**: What an earlier apply made stands only in the server's file `artifacts/runs/")
-	if text := s.last(n); strings.Contains(text, "apply `/apply`") {
-		s.Errorf("it offers what is refused:\n%s", text)
+	plan := s.said(n)[0].Body
+	s.wants(plan, "**What an earlier apply made is in no backend**: network-dev", "**Not yet applicable**: What an earlier apply made stands only in the server's file `artifacts/runs/")
+	if strings.Contains(plan, "apply `/apply`") {
+		s.Errorf("it offers what is refused:\n%s", plan)
 	}
 	s.says(ana, n, "/apply")
 	s.refused(n, "What an earlier apply made", "then comment `/unlock` and `/plan`")

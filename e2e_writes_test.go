@@ -42,8 +42,8 @@ func TestT38TroubleWhileAnApplyIsReportedLosesNothing(t *testing.T) {
 			if got := s.reactions(n, id); len(got) != 1 {
 				t.Errorf("reactions %v", got)
 			}
-			if got := len(s.said(n)); got != 1 {
-				t.Errorf("%d comments, want one that is kept up to date", got)
+			if got := len(s.said(n)); got != 2 {
+				t.Errorf("%d comments, want one that is kept up to date and the answer to /apply:\n%s", got, s.conversation(n))
 			}
 			if c := s.check1(n, "lockkeeper/apply"); c.Conclusion != "success" {
 				t.Errorf("the check is %s %s", c.Status, c.Conclusion)

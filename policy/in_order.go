@@ -8,5 +8,5 @@ func inOrder(_ Facts, p Project) Reason {
 	if len(p.Before) == 0 {
 		return good("in_order", "")
 	}
-	return bad("in_order", fmt.Sprintf("%s comes first and is not applied: comment `/apply` without names, or apply that first.", quoteAll(p.Before)))
+	return bad("in_order", fmt.Sprintf("%s comes first and is not applied as a whole: comment `/apply` without names, or apply that first; what was planned or applied in part, plan again with `/plan`.", quoteAll(p.Before)))
 }

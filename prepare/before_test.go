@@ -16,8 +16,10 @@ func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
 	applied.Apply = &run.Job{State: run.JobSucceeded}
 	failed := planned(1)
 	failed.Apply = &run.Job{State: run.JobFailed}
-	standings := map[string]run.Standing{"planned": planned(1), "unchanged": planned(0), "applied": applied, "failed": failed, "left": planned(1)}
-	touched := map[string]bool{"planned": true, "unchanged": true, "applied": true, "failed": true}
+	part := planned(1)
+	part.Plan.Document.Flags = []string{"-target=a"}
+	standings := map[string]run.Standing{"part": part, "planned": planned(1), "unchanged": planned(0), "applied": applied, "failed": failed, "left": planned(1)}
+	touched := map[string]bool{"planned": true, "unchanged": true, "applied": true, "failed": true, "part": true}
 
 	for name, c := range map[string]struct {
 		after, named []string
@@ -25,6 +27,7 @@ func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
 	}{
 		"planned and not applied": {after: []string{"planned", "failed"}, want: []string{"planned", "failed"}},
 		"part of the command":     {after: []string{"planned"}, named: []string{"planned"}},
+		"a part of it is":         {after: []string{"part"}, named: []string{"part"}, want: []string{"part"}},
 		"applied, or nothing to":  {after: []string{"applied", "unchanged"}},
 		"not of this change":      {after: []string{"elsewhere"}},
 		"planned, but not of it":  {after: []string{"left"}},
@@ -36,5 +39,9 @@ func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
 		if got := considered.before(project.Project{Name: "app", After: c.after}); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+	c := &considered{stored: stored{standings: standings}, found: found{touched: touched}, projects: []candidate{{Project: project.Project{Name: "part"}}}}
+	if got := c.before(project.Project{Name: "unchanged", After: []string{"part"}}); len(got) > 0 {
+		t.Errorf("what changes nothing waits for %v", got)
 	}
 }

@@ -250,14 +250,16 @@ func (p *Preparer) planFacts(ctx context.Context, c *considered, facts *policy.P
 }
 
 // before lists what comes before a project and is left to apply, beside what
-// the command itself applies. What the pull request does not change cannot be
-// applied from here, so nothing waits for it, planned or not.
+// the command itself applies as a whole: a partial plan leaves nobody knows what of
+// it. What the pull request does not change cannot be applied from here, so nothing
+// waits for it, planned or not.
 func (c *considered) before(proj project.Project) []string {
 	var out []string
+	idle := c.stored.standings[proj.Name].Empty() // it changes nothing behind what is applied in part
 	for _, name := range proj.After {
 		st, planned := c.stored.standings[name]
 		named := slices.ContainsFunc(c.projects, func(x candidate) bool { return x.Name == name })
-		if planned && !named && !st.Applied() && c.found.touched[name] {
+		if planned && (!named || st.Partial() && !idle) && !st.Applied() && c.found.touched[name] {
 			out = append(out, name)
 		}
 	}

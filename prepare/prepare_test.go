@@ -211,7 +211,7 @@ func TestTheDocumentCarriesTheConfigOfTheBaseBranch(t *testing.T) {
 	if diff := cmp.Diff(want, d); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "takes effect when it is merged") {
+	if len(p.Notes) != 2 || !strings.Contains(p.Notes[0], "takes effect when it is merged") || !strings.Contains(p.Notes[1], "workspace blue → live/prod in workspace evil") {
 		t.Errorf("notes %q", p.Notes)
 	}
 }

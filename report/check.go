@@ -145,6 +145,8 @@ func checkTitle(p picked, groups []group) string {
 		return mistaken(p.run) + many(p.run.ConfigMistakes, "mistake")
 	case len(p.standings) == 0:
 		return idleTitle(p.run)
+	case p.run.State == run.StateRefused && p.elsewhere():
+		return idleTitle(p.run) + " for " + p.base
 	case p.active():
 		return fmt.Sprintf("Planning %s: %s", many(len(p.standings), "project"), progress(p))
 	}

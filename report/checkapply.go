@@ -13,7 +13,7 @@ import (
 // checks before merging").
 func ApplyCheck(v CheckView) (c Check, ok bool) {
 	p, ok := v.pick(v.HeadSHA)
-	if !ok || p.stage() != applying && (p.active() || p.run.State == run.StateSuperseded) {
+	if !ok || p.stage() != applying && (p.active() || p.run.State == run.StateSuperseded) && !v.retargeted(p) {
 		return Check{}, false
 	}
 	newest := p.run
@@ -87,7 +87,7 @@ func (p picked) applyVerdict() Check {
 		return Check{Status: checkInProgress, Title: "Applying " + many(len(p.apply.Jobs), "project")}
 	case len(p.standings) == 0 && p.run.State == run.StateSucceeded && p.complete:
 		return concluded("neutral", idleTitle(p.run))
-	case len(p.standings) == 0, p.elsewhere():
+	case len(p.standings) == 0, p.elsewhere(), p.active():
 		return waiting("Waiting for a plan")
 	case stage == applyFailed:
 		return concluded("failure", p.what()+" "+of(p.having(statusFailed)+p.having(statusInterrupted), len(p.standings)))
@@ -107,12 +107,6 @@ func (p picked) applyVerdict() Check {
 		return concluded("success", "Nothing to apply: no changes")
 	}
 	return concluded("success", "Applied "+many(applied, "project"))
-}
-
-// elsewhere reports whether the pull request goes into a branch that nothing is
-// planned for, so that what was planned of the commit was for another one.
-func (p picked) elsewhere() bool {
-	return p.run.State == run.StateRefused && p.run.Problem != nil && p.run.Problem.Code == run.CodeBase
 }
 
 // applicable counts the projects that /apply is for, those of them with
@@ -192,7 +186,7 @@ func (v CheckView) applySummary(p picked, c Check) string {
 
 // waitingSummary is that of a commit with something left to apply.
 func (v CheckView) waitingSummary(p picked) string {
-	if len(p.standings) == 0 || p.elsewhere() {
+	if len(p.standings) == 0 || p.elsewhere() || p.active() {
 		return "**Waiting for a plan**: `" + CheckPlan + "` says what is in the way.\n\n" + next(p, planHints(p), "", "")
 	}
 	var left []string

@@ -64,6 +64,10 @@ func headline(p picked, groups []group) string {
 	if len(p.standings) == 0 {
 		return idle(p.run)
 	}
+	if foreign := p.foreign(); len(foreign) > 0 && p.stage() != applying {
+		return fmt.Sprintf("**Not planned for %s**: %s. What is shown of that was planned for another base branch, and does not count any more.",
+			nameCode(p.base), fewNames(foreign, name))
+	}
 	switch p.stage() {
 	case applying, applyFailed, applyStopped, partlyApplied, allApplied:
 		return applyHeadline(p, groups)

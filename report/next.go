@@ -27,8 +27,8 @@ func gateLines(p picked) string {
 	switch {
 	case gate.Allowed && !p.ready():
 		return "" // another line says why
-	case gate.Allowed && p.beyondGate():
-		return sentenceOf("**Ready to apply**: %s.\n", fewNames(p.judgedOpen(), name))
+	case gate.Allowed && len(p.unjudged()) > 0:
+		return p.readyOnly()
 	case gate.Allowed:
 		return "**Ready to apply.**\n"
 	}
@@ -48,24 +48,28 @@ func gateLines(p picked) string {
 	return paragraphs("**Not yet applicable**\n\n- "+strings.Join(out, "\n- ")+"\n", ready)
 }
 
-// beyondGate reports whether more could be applied than what the gate was about: the
-// newest plan was of some projects, and nobody asked about the others since.
-func (p picked) beyondGate() bool {
-	return p.run.Gate != nil && p.some(func(s run.Standing) bool { return p.open(s) && !p.judged(s) })
+// unjudged are the projects with something to apply that the newest plan is not
+// about: its gate says nothing of them.
+func (p picked) unjudged() []string {
+	return p.namesOf(func(s run.Standing) bool { return p.open(s) && s.PlanRun.ID != p.run.ID })
 }
 
-// judged reports whether the gate was about a project, too.
-func (p picked) judged(s run.Standing) bool {
-	return slices.ContainsFunc(p.run.Jobs, func(j run.Job) bool { return projectOf(j) == s.Project })
+// judged are those that it is about.
+func (p picked) judged() []string {
+	return p.namesOf(func(s run.Standing) bool { return p.open(s) && s.PlanRun.ID == p.run.ID })
 }
 
-func (p picked) judgedOpen() (names []string) {
-	for _, s := range p.standings {
-		if p.open(s) && p.judged(s) {
-			names = append(names, s.Project)
-		}
+// readyOnly is about a gate that was judged for some of the projects.
+func (p picked) readyOnly() string {
+	ready, others := p.judged(), p.unjudged()
+	if len(ready) == 0 {
+		return ""
 	}
-	return names
+	why := "`/why`"
+	if len(others) == 1 {
+		why = nameCode("/why " + others[0])
+	}
+	return fmt.Sprintf("**Ready to apply**: %s. Of %s, %s says whether that can go, too.\n", fewNames(ready, name), fewNames(others, name), why)
 }
 
 // readyLine says what can go now, of what was so when the gate was judged.
@@ -83,11 +87,18 @@ func (p picked) readyLine() string {
 	if len(names) == 0 {
 		return ""
 	}
-	command := "`/apply` with their names"
-	if len(names) <= groupNames {
-		command = nameCode("/apply " + strings.Join(names, " "))
+	return fmt.Sprintf("**Ready now**: %s. Comment %s.\n", fewNames(names, name), p.applyNamed(names))
+}
+
+// applyNamed is the command that applies these; empty for none.
+func (p picked) applyNamed(names []string) string {
+	switch {
+	case len(names) == 0:
+		return ""
+	case len(names) > groupNames:
+		return "`/apply` with their names"
 	}
-	return fmt.Sprintf("**Ready now**: %s. Comment %s.\n", fewNames(names, name), command)
+	return nameCode("/apply " + strings.Join(names, " "))
 }
 
 // merged says that the pull request is merged, and whose work that was.
@@ -162,9 +173,8 @@ func hints(p picked) []string {
 		return planHints(p)
 	case !p.ready():
 		return nonEmpty(p.oneProject("/apply", p.open), hintAgain, hintStatus)
-	case p.beyondGate() && p.run.Gate.Allowed:
-		names := p.judgedOpen()
-		return nonEmpty("apply "+nameCode("/apply "+strings.Join(names[:min(len(names), groupNames)], " ")), "every reason `/why`", hintAgain, hintStatus)
+	case p.run.Gate != nil && p.run.Gate.Allowed && len(p.unjudged()) > 0:
+		return nonEmpty(sentenceOf("apply %s", p.applyNamed(p.judged())), "every reason `/why`", hintAgain, hintStatus)
 	case p.run.Gate == nil && !p.some(denied) && !p.some(lacks) || p.run.Gate != nil && p.run.Gate.Allowed:
 		return nonEmpty("apply `/apply`", p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	}

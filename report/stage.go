@@ -23,7 +23,7 @@ func (p picked) stage() stage {
 	switch {
 	case p.apply != nil && !p.apply.State.Final():
 		return applying
-	case p.apply == nil || p.active():
+	case p.apply == nil || p.active() || p.elsewhere():
 		if p.some(run.Standing.Speculative) && !p.some(p.open) {
 			return speculative
 		}
@@ -128,7 +128,7 @@ func (p picked) narrowed(s run.Standing) bool {
 
 // open reports whether /apply may take the plan, if the gate lets it.
 func (p picked) open(s run.Standing) bool {
-	return p.status(s) == statusOpen && !s.Speculative() && !p.released(s)
+	return p.status(s) == statusOpen && !s.Speculative() && !p.released(s) && !p.ofAnother(s.PlanRun)
 }
 
 // ready reports whether /apply may take everything that is left, if the gate

@@ -25,7 +25,8 @@ type picked struct {
 	pinned    run.Run        // the same, or the newest one before it while it does not know its commit
 	standings []run.Standing // of the commit, by name
 	apply     *run.Run       // the newest apply of what is shown; nil when there is none
-	complete  bool           // everything that the commit changes was planned at some time
+	complete  bool           // everything that the commit changes was planned at some time, for its base
+	base      string         // branch that the newest run of the commit goes into; empty when no run knows it
 	outdated  string         // an older commit that was planned, when there is nothing newer to show
 	noApply   map[string]bool
 	waits     string          // see View
@@ -52,7 +53,8 @@ func (v View) pick(head string) (p picked, ok bool) {
 	}
 	p.standings = v.Locks.Overtake(run.Standings(v.Runs, head))
 	p.apply = p.newestApply(v.Runs, head)
-	p.complete = slices.ContainsFunc(plans, func(r run.Run) bool { return r.HeadSHA == head && r.Whole() })
+	p.base = baseOf(v.Runs, head)
+	p.complete = slices.ContainsFunc(plans, func(r run.Run) bool { return r.HeadSHA == head && r.Whole() && !p.ofAnother(r) })
 	if len(p.standings) == 0 && p.run.State != run.StateSucceeded {
 		p.outdated = plannedElsewhere(plans, head)
 	}

@@ -11,15 +11,23 @@ func (w *Worker) Close(ctx context.Context, repo Repository, pull int, merged bo
 	if _, err := w.tell(ctx, repo.ID, pull, PullClosed{At: w.Now()}); err != nil {
 		return err
 	}
-	runs, err := w.Store.PullRuns(ctx, repo.ID, pull, judged)
+	look := w.Store.PullRuns
+	if !merged {
+		look = w.Store.PullApplies
+	}
+	runs, err := look(ctx, repo.ID, pull, judgedAtEnd)
 	if err != nil {
 		return err
 	}
 	h := Holder{Repository: repo, PullRequest: pull}
 	return w.updateLocks(ctx, func(l *Locks) []Notice {
 		left := l.Left
-		if merged && !l.closed(h) {
+		switch {
+		case l.closed(h):
+		case merged:
 			w.merged(l, h, runs)
+		default:
+			l.leaveApplied(h, runs, w.Now())
 		}
 		l.Close(h, merged, w.Now())
 		notices := leftNotices(left, l.Left)
@@ -113,8 +121,11 @@ func (w *Worker) Judge(ctx context.Context, repositoryID int64, pull int) error 
 	return nil
 }
 
-// judged is how many of the newest runs Judge looks at.
-const judged = 20
+// How many of the newest runs Judge and Close look at.
+const (
+	judged      = 20
+	judgedAtEnd = 100
+)
 
 // judge carries out EffectJudge.
 func (w *Worker) judge(ctx context.Context, id string) error {

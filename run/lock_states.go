@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // planning notes that a plan run has the locks of keys, which h holds.
@@ -119,6 +120,27 @@ func (w *Worker) merged(l *Locks, h Holder, runs []Run) {
 			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: keys}, true, w.Now())
 		case s.PlanRun.Behind == 0:
 			l.settled(keys)
+		}
+	}
+}
+
+// leaveApplied notes what a pull request that is closed applied and whose lock it
+// gave back, unless somebody has changed that since.
+func (l *Locks) leaveApplied(h Holder, runs []Run, now time.Time) {
+	for _, r := range runs {
+		if !r.Kind.Mutating() {
+			continue
+		}
+		changed := append(r.applied(), r.halfDone()...)
+		for _, j := range r.Jobs {
+			keys := LockKeys(j.Document)
+			still := slices.ContainsFunc(keys, func(key string) bool {
+				lock := l.find(key)
+				return lock != nil && lock.Last.By.Is(h) && !lock.Last.Merged && !lock.Holder.Is(h)
+			})
+			if still && slices.Contains(changed, j.Document.Project.Name) {
+				l.LeaveBehind(h, Claimed{Project: j.Document.Project.Name, Keys: keys}, false, now)
+			}
 		}
 	}
 }

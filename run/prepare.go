@@ -65,16 +65,16 @@ func (w *Worker) prepared(ctx context.Context, id string, p Preparation, err err
 	case errors.As(err, &temporary):
 		zerolog.Ctx(ctx).Error().Err(err).Msg("preparing a run, patience ended")
 		if temporary.Problem != nil {
-			return Refused{At: w.Now(), HeadSHA: p.HeadSHA, Problem: *temporary.Problem}
+			return Refused{At: w.Now(), HeadSHA: p.HeadSHA, BaseRef: p.BaseRef, Problem: *temporary.Problem}
 		}
-		return Refused{At: w.Now(), HeadSHA: p.HeadSHA, Problem: Problem{
+		return Refused{At: w.Now(), HeadSHA: p.HeadSHA, BaseRef: p.BaseRef, Problem: Problem{
 			Code: codeUnavailable,
 			Message: "GitHub did not answer for a while, so nothing was done. " +
 				"Comment the command again when [GitHub is well](https://www.githubstatus.com).",
 		}}
 	default:
 		zerolog.Ctx(ctx).Error().Err(err).Msg("preparing a run")
-		return Refused{At: w.Now(), HeadSHA: p.HeadSHA, Problem: Problem{
+		return Refused{At: w.Now(), HeadSHA: p.HeadSHA, BaseRef: p.BaseRef, Problem: Problem{
 			Code: codePreparing,
 			Message: "Lockkeeper could not read this pull request. Comment the command again; if that " +
 				"does not help, its operator finds the cause in the server log under run `" + id + "`.",

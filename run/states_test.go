@@ -293,3 +293,40 @@ func TestWhatIsLeftByAnApplyUnderWayIsKnownAtItsEnd(t *testing.T) {
 		}
 	}
 }
+
+// A lock that a person gave back is no longer there to remember what was applied
+// under it, and what was applied still runs.
+func TestClosedAfterAnApplyAndAnUnlockIsSaid(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		f.applied(1)
+		if _, _, err := f.worker.Unlock(f.Context(), holderOf(1), nil); err != nil {
+			f.Fatal(err)
+		}
+		f.close(1, false)
+		f.close(1, false)
+		if left := f.locks().Left; len(left) != 1 || left[0].Merged || !left[0].Holder.Is(holderOf(1)) || left[0].Project == "" {
+			t.Fatalf("left: %+v", left)
+		}
+		if said := f.replies(1); len(said) != 1 || !strings.Contains(said[0], "**Closed after an apply**") {
+			t.Errorf("said: %q", said)
+		}
+		f.applied(2)
+		if left := f.locks().Left; len(left) > 0 {
+			t.Errorf("another one has applied it since: %+v", left)
+		}
+	})
+}
+
+func TestClosedAfterAnApplyThatAnotherOneReplacedLeavesNothing(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		f.applied(1)
+		if _, _, err := f.worker.Unlock(f.Context(), holderOf(1), nil); err != nil {
+			f.Fatal(err)
+		}
+		f.applied(2)
+		f.close(1, false)
+		if left := f.locks().Left; len(left) > 0 {
+			t.Errorf("left: %+v", left)
+		}
+	})
+}

@@ -1,0 +1,29 @@
+package report
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// The gate of a plan of named projects was judged for those alone: what was planned
+// before may need more.
+func TestTheGateOfOneProjectSaysNothingOfTheOthers(t *testing.T) {
+	whole := newFixture("r1").planned("app", "dev", changes(queue)).planned("guarded", "prod", changes(database))
+	whole.run.Gate = &run.Gate{Missing: []string{"`guarded`: 0 of 1 approval."}}
+	one := newFixture("r2").later(1).planned("app", "dev", changes(queue))
+	one.run.Selectors, one.run.Gate = []string{"app"}, &run.Gate{Allowed: true}
+	body := Comment(whole.then(one))
+	if strings.Contains(body, "**Ready to apply.**") || strings.Contains(body, "apply `/apply` ") || strings.Contains(body, "`/apply guarded`") {
+		t.Errorf("all are said to be ready:\n%s", body)
+	}
+	if !strings.Contains(body, "**Ready to apply**: app. Of guarded, `/why guarded` says whether that can go, too.") || !strings.Contains(body, "apply `/apply app` · every reason `/why`") {
+		t.Errorf("what is ready is not said:\n%s", body)
+	}
+	two := newFixture("r2").later(1).planned("app", "dev", changes(queue)).planned("guarded", "prod", changes(database))
+	two.run.Selectors, two.run.Gate = []string{"*"}, &run.Gate{Allowed: true}
+	if body := Comment(whole.then(two)); !strings.Contains(body, "**Ready to apply.**") {
+		t.Errorf("all were judged:\n%s", body)
+	}
+}
