@@ -90,8 +90,8 @@ func TestT37AMergeMeetsTroubleAndIsMadeOnce(t *testing.T) {
 	n := s.planned("a")
 	s.world.GitHub.Faults().FailNext(1, 502, "/merge")
 	s.says(ana, n, "/apply")
-	if !s.pull(n).Merged || len(s.said(n)) != 1 {
-		t.Errorf("merged %t, want it merged and nothing said besides:\n%s", s.pull(n).Merged, s.conversation(n))
+	if !s.pull(n).Merged || len(s.said(n)) != 2 {
+		t.Errorf("merged %t, want it merged, and nothing said besides the comment and the answer to /apply:\n%s", s.pull(n).Merged, s.conversation(n))
 	}
 }
 

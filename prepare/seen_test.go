@@ -116,9 +116,11 @@ func TestAnApprovalIsForTheBaseThatWasShown(t *testing.T) {
 	first := w.lastReview
 
 	w.check(w.github.As("ana").EditBase(repository, n, "release"))
-	w.plan(n, map[string]planned{"prod": destroys("a")})
+	soon := func(r *run.Run) { r.ShownAt = time.Now().UTC().Add(10 * time.Minute).Truncate(time.Second) }
+	w.plan(n, map[string]planned{"prod": destroys("a")}, soon)
 	p, err := w.apply(n)
 	w.refused(p, err, "approvals", "`rui` approved the plan for `main`, and the base is another one now. Approve again")
+	w.github.Faults().Advance(20 * time.Minute)
 	w.review("oda", n, "APPROVE")
 	p, err = w.apply(n)
 	w.allowed(p, err, "prod")
