@@ -32,8 +32,11 @@ func Comment(v View) string {
 	}
 	groups := v.groups(p)
 	can := hints(p)
-	if v.leftLines(p.run.Holder()) != "" {
+	switch {
+	case v.leftLines(p.run.Holder()) != "":
 		can = []string{"what is left to put right `/status`"}
+	case v.over(p.run.Holder()):
+		can = []string{hintStatus}
 	}
 	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), v.otherLines(p), v.lockLines(p), laterLines(p), gateLines(p), merged(p), v.waitingLine(p), v.appliedLines(p),
 		next(p, can, v.CheckURL, v.ApplyURL), stamp(p))

@@ -99,7 +99,16 @@ func inOrder(list []string, one string) []string {
 // it has, and which of its locks stay although they look forgotten.
 func (v View) lockLines(p picked) string {
 	h := p.run.Holder()
-	return paragraphs(v.blockedLines(p, h), releasedLine(p), v.heldLines(p, h))
+	released := releasedLine(p)
+	if v.over(h) {
+		released = "" // nothing is planned for it any more
+	}
+	return paragraphs(v.blockedLines(p, h), released, v.heldLines(p, h))
+}
+
+// over reports whether a pull request is known to be merged or closed.
+func (v View) over(h run.Holder) bool {
+	return slices.ContainsFunc(v.Locks.Closed, func(c run.Closed) bool { return c.Holder.Is(h) })
 }
 
 // blockedLines explains what a pull request cannot have.
