@@ -12,9 +12,16 @@ import (
 )
 
 // shown notes when the comment first showed how plans ended: an approval that was
-// given before is not of them. A run that goes on is not shown whole.
-func (d delivery) shown(ctx context.Context, p picked, at time.Time) error {
+// given before is not of them. A run that goes on is not shown whole, nor is one whose
+// losses are known by their counts alone.
+func (d delivery) shown(ctx context.Context, v View, p picked, at time.Time) error {
 	noted := map[string]bool{}
+	for _, s := range p.standings {
+		counts := jobCounts(s.Plan)
+		if _, there := v.Summaries[s.Plan.ID]; !there && counts.Destroy+counts.Replace > 0 {
+			noted[s.PlanRun.ID] = true
+		}
+	}
 	for _, s := range p.standings {
 		r := s.PlanRun
 		if noted[r.ID] || !r.State.Final() || !r.ShownAt.IsZero() {

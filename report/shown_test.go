@@ -58,3 +58,16 @@ func TestAPlanThatLooksLikeTheOneBeforeIsShown(t *testing.T) {
 		t.Errorf("shown at %s with %d calls more, %v", got.ShownAt, len(b.github.seen())-calls, err)
 	}
 }
+
+// What a plan destroys was not shown by a comment that had its counts alone.
+func TestAPlanWithoutItsAddressesWasNotShown(t *testing.T) {
+	b := newBench(t)
+	r := b.planned(12)
+	r.Jobs[0].Result.Counts = &run.Counts{Destroy: 2}
+	delete(r.Jobs[0].Result.Artifacts, run.ArtifactSummary)
+	b.store.setRun(r, run.RefreshComment(r.Repository, r.PullRequest))
+	b.drain()
+	if got, err := b.store.Run(t.Context(), r.ID); err != nil || !got.ShownAt.IsZero() {
+		t.Errorf("shown at %s, %v", got.ShownAt, err)
+	}
+}

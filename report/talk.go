@@ -79,7 +79,7 @@ func (d delivery) comment(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.shown(ctx, p, at)
+	return d.shown(ctx, v, p, at)
 }
 
 // commentName is the name of the pull request's one comment in the store.

@@ -97,15 +97,20 @@ func distinct(notices []Notice) []Notice {
 // changes and that are not applied. Those that are, at a head that has all of the
 // base branch, are as the base branch says. What is being applied is known later.
 func (w *Worker) merged(l *Locks, h Holder, runs []Run) {
-	head := ""
+	head, pushed := "", ""
 	for _, r := range runs { // newest first
-		if head == "" && r.Kind == KindPlan && r.Trigger != TriggerQueue && !r.PreparedAt.IsZero() {
+		switch {
+		case r.Kind != KindPlan || r.Trigger == TriggerQueue || head != "":
+		case !r.PreparedAt.IsZero():
 			head = r.HeadSHA
+		case pushed == "" && r.Trigger == TriggerPush:
+			pushed = r.HeadSHA
 		}
 	}
 	if head == "" {
 		return
 	}
+	unknown := pushed != "" && pushed != head // a commit came after it, of which nobody knows what it changes
 	runs = slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return r.Trigger == TriggerQueue })
 	for _, s := range l.Overtake(Standings(runs, head)) {
 		doc := s.Plan.Document
@@ -116,7 +121,7 @@ func (w *Worker) merged(l *Locks, h Holder, runs []Run) {
 		})
 		switch {
 		case s.Untouched(), busy, doc.Project.AfterMerge, w.NoApply[doc.Environment.Name]:
-		case !s.Applied():
+		case !s.Applied(), unknown:
 			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: keys}, true, w.Now())
 		case s.PlanRun.Behind == 0:
 			l.settled(keys)

@@ -330,3 +330,20 @@ func TestClosedAfterAnApplyThatAnotherOneReplacedLeavesNothing(t *testing.T) {
 		}
 	})
 }
+
+// What was pushed after the apply is merged, too, and nobody knows what it changes.
+func TestAMergeOfACommitThatWasNeverPlannedIsSaid(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		f.applied(1)
+		time.Sleep(time.Second)
+		pushed := run.Run{ID: run.NewID(time.Now()), Key: "push", Repository: oneRepository, PullRequest: 1, Kind: run.KindPlan, Trigger: run.TriggerPush,
+			HeadSHA: "bbb", State: run.StateCancelled, CreatedAt: time.Now()}
+		if _, _, err := f.store.SubmitRun(f.Context(), pushed, nil, func(run.Run) bool { return false }); err != nil {
+			f.Fatal(err)
+		}
+		f.close(1, true)
+		if left := f.locks().Left; len(left) != 1 || !left[0].Merged {
+			t.Errorf("left: %+v", left)
+		}
+	})
+}

@@ -40,3 +40,7 @@ CREATE TABLE done_projects (
 	installation_id INTEGER NOT NULL,
 	PRIMARY KEY (key, repository_id, pull_request)
 ) STRICT;
+
+-- The check of who applied something and holds it counts it as done.
+INSERT INTO done_projects (key, repository_id, pull_request, owner, name, installation_id)
+	SELECT key, repository_id, pull_request, owner, name, installation_id FROM locks WHERE applied AND NOT dirty AND pull_request > 0;

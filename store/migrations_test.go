@@ -80,3 +80,24 @@ func TestAStateThatWentAstrayBeforeItWasNotedIs(t *testing.T) {
 		t.Errorf("%d locks", len(locks.Locks))
 	}
 }
+
+// Whose check is green because of what it applied before the upgrade is told when
+// another one applies the same afterwards.
+func TestWhatWasAppliedBeforeItWasCountedIsCounted(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "test.db")
+	ofSchema(t, file, 10)
+	db := must[*sql.DB](t)(sql.Open("sqlite", file))
+	for i, how := range []string{"applied", "dirty"} {
+		must[sql.Result](t)(db.ExecContext(t.Context(), `INSERT INTO locks (key, fence, repository_id, pull_request, `+how+`, used_at) VALUES (?, 1, 7, ?, 1, 5)`, how, i+1))
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	locks := must[run.Locks](t)(open(t, file).Locks(t.Context()))
+	if len(locks.Done) != 1 || locks.Done[0].Key != "applied" || locks.Done[0].Holder.PullRequest != 1 || locks.Done[0].Holder.Repository.ID != 7 {
+		t.Errorf("counted: %+v", locks.Done)
+	}
+	if len(locks.Locks) != 2 || locks.Locks[0].Last.By.PullRequest != 1 || locks.Locks[1].Last.By.PullRequest != 2 {
+		t.Errorf("who changed them last: %+v", locks.Locks)
+	}
+}
