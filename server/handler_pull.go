@@ -34,6 +34,7 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, delivery string, pa
 			return err
 		}
 	}
+	again := false // because what is green would not be true
 	switch e.GetAction() {
 	case "opened", "reopened", "ready_for_review":
 	case "synchronize":
@@ -47,6 +48,11 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, delivery string, pa
 		if err := h.rebased(ctx, repo, pr); err != nil {
 			return err
 		}
+		runs, err := h.Store.PullRuns(ctx, repo.ID, pr.GetNumber(), 1)
+		if err != nil {
+			return err
+		}
+		again = len(runs) > 0 && (!h.Autoplan || pr.GetDraft())
 	case "closed":
 		now, ok, err := h.confirm(ctx, repo, pr)
 		if err != nil || !ok || !now.Closed {
@@ -59,7 +65,7 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, delivery string, pa
 	if fork(pr) {
 		return nil // T07: nothing runs, and nobody asked
 	}
-	if h.Autoplan && h.PlansLimited { // who did it decides what is planned
+	if h.Autoplan && h.PlansLimited || again { // who did it decides what is planned
 		if ok, err := h.sent(ctx, eventType, delivery, payload); !ok || err != nil {
 			return err
 		}
@@ -73,6 +79,10 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, delivery string, pa
 	}
 	r := h.newRun(repo, pr.GetNumber(), run.TriggerPush, e.GetSender().GetLogin(), key)
 	r.HeadSHA = sha
+	if again {
+		_, err := h.Runs.Submit(ctx, r)
+		return err
+	}
 	return h.autoplan(ctx, r, pr.GetDraft())
 }
 

@@ -365,3 +365,35 @@ func TestABaseThatIsChangedTwiceInASecondIsPlannedTwice(t *testing.T) {
 		t.Errorf("%d runs, want one for each change", got)
 	}
 }
+
+// A check that is green for another base is not true any more, so what somebody had
+// planned is planned for the new one also where nothing is planned by itself.
+func TestWhatWasPlannedIsPlannedForAnotherBaseAlsoWithoutAutoplan(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change  func(*Base)
+		planned bool
+		want    int
+	}{
+		"nothing was planned": {func(b *Base) { b.Autoplan = false }, false, 0},
+		"it was planned":      {func(b *Base) { b.Autoplan = false }, true, 2},
+		"GitHub did not send the event": {func(b *Base) {
+			b.Autoplan = false
+			b.Sent = func(context.Context, string, string, []byte, time.Time) error {
+				return &NotPressed{Err: errors.New("unknown"), Forged: true}
+			}
+		}, true, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, tt.change)
+			if tt.planned {
+				f.deliver("c", "issue_comment", comment(t, "/plan"))
+				f.settle()
+			}
+			f.deliver("e", "pull_request", pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": "dev"}}} }))
+			f.settle()
+			if got := len(f.pullRuns()); got != tt.want {
+				t.Errorf("%d runs, want %d", got, tt.want)
+			}
+		})
+	}
+}
