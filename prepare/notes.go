@@ -157,15 +157,6 @@ func mistakes(n int) string {
 	return fmt.Sprintf("%d mistakes", n)
 }
 
-// lacking returns those of all that are not among others.
-func lacking(all, others []string) []string {
-	has := make(map[string]bool, len(others))
-	for _, name := range others {
-		has[name] = true
-	}
-	return slices.DeleteFunc(slices.Clone(all), func(name string) bool { return has[name] })
-}
-
 // some quotes a few of the texts and counts the rest.
 func some(texts []string) string {
 	var out []string
