@@ -56,17 +56,7 @@ func (p *Preparer) unrefreshed(r run.Run, f found) ([]string, error) {
 	if !slices.ContainsFunc(r.Flags, run.NotRefreshed) {
 		return nil, nil
 	}
-	var out []string
-	for _, proj := range f.projects {
-		env, err := p.environment(proj)
-		if err != nil {
-			return nil, err
-		}
-		if p.Rules[env.Job.Name].Unrefreshed {
-			out = append(out, proj.Name)
-		}
-	}
-	return out, nil
+	return p.ruledBy(f, func(r policy.Rules) bool { return r.Unrefreshed })
 }
 
 // drafts lists the projects of which nothing is applied as long as the pull request
@@ -75,13 +65,18 @@ func (p *Preparer) drafts(rd *reading, f found) ([]string, error) {
 	if !rd.pull.Draft {
 		return nil, nil
 	}
+	return p.ruledBy(f, func(r policy.Rules) bool { return !r.Drafts })
+}
+
+// ruledBy lists the projects whose environment has such rules.
+func (p *Preparer) ruledBy(f found, such func(policy.Rules) bool) ([]string, error) {
 	var out []string
 	for _, proj := range f.projects {
 		env, err := p.environment(proj)
 		if err != nil {
 			return nil, err
 		}
-		if !p.Rules[env.Job.Name].Drafts {
+		if such(p.Rules[env.Job.Name]) {
 			out = append(out, proj.Name)
 		}
 	}

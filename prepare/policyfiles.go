@@ -68,16 +68,9 @@ func (p *Preparer) baseRules(ctx context.Context, base project.Tree) (*run.Artif
 		return nil, err
 	}
 	below := strings.TrimPrefix(path.Clean(p.PlanPolicy.Dir)+"/", "./")
-	var chosen []project.File
-	for _, f := range all {
-		name, inside := strings.CutPrefix(f.Path, below)
-		switch {
-		case !inside || !isRuleFile(name):
-		case !f.Regular():
-			return nil, p.rulesProblem("policy_refused", run.Quote(f.Path)+" is a symbolic link, which Lockkeeper does not follow. Put the file itself there")
-		default:
-			chosen = append(chosen, f)
-		}
+	chosen, link := ruleFilesOf(all, below)
+	if link != "" {
+		return nil, p.rulesProblem("policy_refused", run.Quote(link)+" is a symbolic link, which Lockkeeper does not follow. Put the file itself there")
 	}
 	key := "rules " + below + " " + fingerprint(chosen)
 	if a, ok := p.archives.get(key, p.Now()); ok {
@@ -99,6 +92,22 @@ func (p *Preparer) baseRules(ctx context.Context, base project.Tree) (*run.Artif
 		return nil, err
 	}
 	return p.storeRules(ctx, key, files)
+}
+
+// ruleFilesOf are the files below a directory that rules are made of; link is one of
+// them that is no file, if there is such.
+func ruleFilesOf(all []project.File, below string) (chosen []project.File, link string) {
+	for _, f := range all {
+		name, inside := strings.CutPrefix(f.Path, below)
+		switch {
+		case !inside || !isRuleFile(name):
+		case !f.Regular():
+			return nil, f.Path
+		default:
+			chosen = append(chosen, f)
+		}
+	}
+	return chosen, ""
 }
 
 // fingerprint is equal for equal files: git's object ids say so.

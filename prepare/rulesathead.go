@@ -63,17 +63,9 @@ func (p *Preparer) unpackRules(ctx context.Context, tree project.Tree, root, dir
 	if err != nil {
 		return nil, err
 	}
-	below := strings.TrimPrefix(dir+"/", "./")
-	var chosen []project.File
-	for _, f := range all {
-		name, inside := strings.CutPrefix(f.Path, below)
-		switch {
-		case !inside || !isRuleFile(name):
-		case !f.Regular():
-			return []run.Diagnostic{{Path: f.Path, Message: "is a symbolic link, which Lockkeeper does not follow"}}, nil
-		default:
-			chosen = append(chosen, f)
-		}
+	chosen, link := ruleFilesOf(all, strings.TrimPrefix(dir+"/", "./"))
+	if link != "" {
+		return []run.Diagnostic{{Path: link, Message: "is a symbolic link, which Lockkeeper does not follow"}}, nil
 	}
 	if len(chosen) > maxRuleFiles {
 		return []run.Diagnostic{{Path: dir, Message: fmt.Sprintf("has %d files, and at most %d are taken", len(chosen), maxRuleFiles)}}, nil
@@ -87,6 +79,9 @@ func (p *Preparer) unpackRules(ctx context.Context, tree project.Tree, root, dir
 		if total += len(content); total > maxRuleBytes {
 			large = []run.Diagnostic{{Path: f.Path, Message: fmt.Sprintf("makes the rules larger than %d MiB", maxRuleBytes>>20)}}
 			return nil
+		}
+		if !filepath.IsLocal(f.Path) { // no commit that was fetched has one
+			return fmt.Errorf("writing %q: it leads out of the directory", f.Path)
 		}
 		file := filepath.Join(root, filepath.FromSlash(f.Path))
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {

@@ -34,33 +34,9 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, delivery string, pa
 			return err
 		}
 	}
-	again := false // because what is green would not be true
-	switch e.GetAction() {
-	case "opened", "reopened", "ready_for_review":
-	case "synchronize":
-		if err := h.supersede(ctx, repo, pr); err != nil {
-			return err
-		}
-	case "edited":
-		if e.GetChanges().GetBase() == nil {
-			return nil
-		}
-		if err := h.rebased(ctx, repo, pr); err != nil {
-			return err
-		}
-		runs, err := h.Store.PullRuns(ctx, repo.ID, pr.GetNumber(), 1)
-		if err != nil {
-			return err
-		}
-		again = len(runs) > 0 && (!h.Autoplan || pr.GetDraft())
-	case "closed":
-		now, ok, err := h.confirm(ctx, repo, pr)
-		if err != nil || !ok || !now.Closed {
-			return err // the sweep of the locks finds out
-		}
-		return h.Runs.Close(ctx, repo, pr.GetNumber(), now.Merged)
-	default:
-		return nil
+	asksPlan, again, err := h.happened(ctx, repo, pr, &e)
+	if err != nil || !asksPlan {
+		return err
 	}
 	if fork(pr) {
 		return nil // T07: nothing runs, and nobody asked
@@ -84,6 +60,34 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, delivery string, pa
 		return err
 	}
 	return h.autoplan(ctx, r, pr.GetDraft())
+}
+
+// happened does what follows at once from an event, and says whether a plan follows,
+// too. again is that one does although nothing is planned by itself, because what is
+// green would not be true.
+func (h *pullRequest) happened(ctx context.Context, repo run.Repository, pr *github.PullRequest, e *github.PullRequestEvent) (asksPlan, again bool, err error) {
+	switch e.GetAction() {
+	case "opened", "reopened", "ready_for_review":
+		return true, false, nil
+	case "synchronize":
+		return true, false, h.supersede(ctx, repo, pr)
+	case "edited":
+		if e.GetChanges().GetBase() == nil {
+			return false, false, nil
+		}
+		if err := h.rebased(ctx, repo, pr); err != nil {
+			return false, false, err
+		}
+		runs, err := h.Store.PullRuns(ctx, repo.ID, pr.GetNumber(), 1)
+		return true, len(runs) > 0 && (!h.Autoplan || pr.GetDraft()), err
+	case "closed":
+		now, ok, err := h.confirm(ctx, repo, pr)
+		if err != nil || !ok || !now.Closed {
+			return false, false, err // the sweep of the locks finds out
+		}
+		return false, false, h.Runs.Close(ctx, repo, pr.GetNumber(), now.Merged)
+	}
+	return false, false, nil
 }
 
 // confirm asks GitHub how the pull request of an event stands.

@@ -373,15 +373,18 @@ func TestWhatWasPlannedIsPlannedForAnotherBaseAlsoWithoutAutoplan(t *testing.T) 
 		change  func(*Base)
 		planned bool
 		want    int
+		draft   bool
 	}{
-		"nothing was planned": {func(b *Base) { b.Autoplan = false }, false, 0},
-		"it was planned":      {func(b *Base) { b.Autoplan = false }, true, 2},
+		"a draft that was planned": {func(*Base) {}, true, 2, true},
+		"a draft that was not":     {func(*Base) {}, false, 0, true},
+		"nothing was planned":      {func(b *Base) { b.Autoplan = false }, false, 0, false},
+		"it was planned":           {func(b *Base) { b.Autoplan = false }, true, 2, false},
 		"GitHub did not send the event": {func(b *Base) {
 			b.Autoplan = false
 			b.Sent = func(context.Context, string, string, []byte, time.Time) error {
 				return &NotPressed{Err: errors.New("unknown"), Forged: true}
 			}
-		}, true, 1},
+		}, true, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, tt.change)
@@ -389,7 +392,10 @@ func TestWhatWasPlannedIsPlannedForAnotherBaseAlsoWithoutAutoplan(t *testing.T) 
 				f.deliver("c", "issue_comment", comment(t, "/plan"))
 				f.settle()
 			}
-			f.deliver("e", "pull_request", pullEvent(t, "edited", func(e m) { e["changes"] = m{"base": m{"ref": m{"from": "dev"}}} }))
+			f.deliver("e", "pull_request", pullEvent(t, "edited", func(e m) {
+				e["changes"] = m{"base": m{"ref": m{"from": "dev"}}}
+				e["pull_request"].(m)["draft"] = tt.draft
+			}))
 			f.settle()
 			if got := len(f.pullRuns()); got != tt.want {
 				t.Errorf("%d runs, want %d", got, tt.want)

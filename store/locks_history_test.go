@@ -96,18 +96,20 @@ func (h *lockHistory) draw(rng *rand.Rand, i int) modelInput {
 func (h *lockHistory) beginning(in *modelInput, rng *rand.Rand) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.granted) > 0 && rng.IntN(5) > 0 {
-		last := h.granted[max(0, len(h.granted)-1-rng.IntN(4))]
-		in.pull, in.projects = last.pull, last.projects
-	}
+	h.granting(in, rng)
 	h.begun++
 	in.run, in.fences = h.begun, h.plans[in.pull]
 }
 
-// idling is mostly about what was granted not long ago.
 func (h *lockHistory) idling(in *modelInput, rng *rand.Rand) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.granting(in, rng)
+}
+
+// granting makes an operation mostly about what was granted not long ago. The caller
+// holds mu.
+func (h *lockHistory) granting(in *modelInput, rng *rand.Rand) {
 	if len(h.granted) > 0 && rng.IntN(5) > 0 {
 		last := h.granted[max(0, len(h.granted)-1-rng.IntN(4))]
 		in.pull, in.projects = last.pull, last.projects
