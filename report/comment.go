@@ -37,6 +37,9 @@ func Comment(v View) string {
 		can = []string{"what is left to put right `/status`"}
 	case v.over(p):
 		can = []string{hintStatus}
+	case p.complete && p.apply == nil && v.appliedLines(p) != "" && p.run.State == run.StateSucceeded && len(p.foreign()) == 0 &&
+		!p.some(func(s run.Standing) bool { return !s.Applied() }):
+		can = append([]string{"merge this pull request"}, can...) // an apply and a plan of everything after it say so
 	}
 	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), v.otherLines(p), v.lockLines(p), laterLines(p), gateLines(p), merged(p), v.waitingLine(p), v.appliedLines(p),
 		next(p, can, v.CheckURL, v.ApplyURL), stamp(p))
