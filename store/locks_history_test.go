@@ -316,6 +316,10 @@ func modelOf(l run.Locks) (m model) {
 	}
 	m.last = int16(l.LastWaiter)
 	for i, w := range l.Waiters {
+		if i == len(m.line) { // nobody waits twice: no state of the model is like this one
+			m.last = -1
+			break
+		}
 		m.line[i] = modelPlaceOf(w)
 	}
 	for _, c := range l.Closed {
