@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/prepare"
 	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/report/markdown"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -20,15 +22,20 @@ func why(p *prepare.Preparer) func(context.Context, run.Repository, int, string,
 		if err != nil {
 			return "", err
 		}
-		return reasons(v, "you"), nil
+		return reasons(v), nil
 	}
 }
 
-// reasons is a verdict about applying for people, in Markdown that reads well
-// in a terminal, too.
-func reasons(v policy.Verdict, who string) string {
+// reasons is a verdict about applying for who asked, in Markdown. What supports it
+// is folded.
+func reasons(v policy.Verdict) string {
+	against, supports, n := v.Lists()
+	text := "**`/apply` is not allowed** for you yet:\n\n" + against
 	if v.Allowed {
-		return "**`/apply` is allowed** for " + who + " now:\n\n" + v.Why()
+		text = "**`/apply` is allowed** for you now.\n"
 	}
-	return "**`/apply` is not allowed** for " + who + " yet:\n\n" + v.Why()
+	if n > 0 {
+		text += "\n" + markdown.Details(fmt.Sprintf("What is as it should be (%d)", n), supports)
+	}
+	return text
 }

@@ -140,6 +140,7 @@ type StoredPlan struct {
 	Warned      []string
 	Keeping     Keeping // whether its state outlives the job of its apply, as its own job says
 	Judged      bool    // plan policy judged it, or there is none
+	Ruled       bool    // there is one
 	Shown       bool    // the pull request's comment is known to have shown it
 
 	Missed  int              // files that planning made and the apply would miss
