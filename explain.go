@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/google/go-github/v60/github"
 	"github.com/palantir/go-githubapp/githubapp"
 
+	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -28,6 +31,11 @@ type explainCmd struct {
 }
 
 var pullReference = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*)/([A-Za-z0-9._-]+)#([1-9][0-9]{0,8})$`)
+
+// Help says what scripts want to know.
+func (c *explainCmd) Help() string {
+	return "Exits 0 when it can be applied, 3 when it cannot, and 1 when that could not be found out."
+}
 
 // Run prints what /why would answer. It reads GitHub and what the server keeps,
 // also beside a running server, and changes nothing.
@@ -65,6 +73,9 @@ func (c *explainCmd) Run(ctx context.Context) (err error) {
 	preparer := newPreparer(cfg, clients, kept)
 	preparer.Mirrors = &pull.Mirrors{Dir: mirrors}
 	preparer.KeepPushes = nil
+	if err := pullExists(ctx, clients, repo, number); err != nil {
+		return err
+	}
 	v, err := preparer.Why(ctx, repo, number, c.As, c.Project)
 	if problem, ok := errors.AsType[*run.Problem](err); ok {
 		return errors.New(problem.Message)
@@ -72,12 +83,47 @@ func (c *explainCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	who := c.As
-	if who == "" {
-		who = "somebody who may"
+	fmt.Print(explained(v, c.As))
+	if !v.Allowed {
+		return errNotAllowed
 	}
-	fmt.Print(reasons(v, who))
 	return nil
+}
+
+// errNotAllowed ends explain, so that scripts can ask.
+var errNotAllowed = errors.New("not allowed")
+
+// explained is a verdict about applying for a terminal: without Markdown.
+func explained(v policy.Verdict, who string) string {
+	if who == "" {
+		who = "people whose right to apply is not in question"
+	}
+	verdict := "not allowed for " + who + " yet"
+	if v.Allowed {
+		verdict = "allowed for " + who + " now"
+	}
+	return strings.NewReplacer("`", "", "**", "").Replace("/apply is " + verdict + ":\n\n" + v.Why())
+}
+
+// pullExists asks GitHub before anything else does: a number may be mistyped.
+func pullExists(ctx context.Context, clients githubapp.ClientCreator, repo run.Repository, number int) error {
+	client, err := clients.NewInstallationClient(repo.InstallationID)
+	if err != nil {
+		return fmt.Errorf("getting a client for installation %d: %w", repo.InstallationID, err)
+	}
+	_, _, err = client.PullRequests.Get(ctx, repo.Owner, repo.Name, number)
+	if isNotFound(err) {
+		return fmt.Errorf("there is no pull request %s#%d", repo.FullName(), number)
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s#%d: %w", repo.FullName(), number, err)
+	}
+	return nil
+}
+
+func isNotFound(err error) bool {
+	refusal, ok := errors.AsType[*github.ErrorResponse](err)
+	return ok && refusal.Response.StatusCode == http.StatusNotFound
 }
 
 // lookInto opens what a server keeps without taking it over.
@@ -113,7 +159,7 @@ func findRepository(ctx context.Context, clients githubapp.ClientCreator, owner,
 		return run.Repository{}, fmt.Errorf("getting the App's client: %w", err)
 	}
 	installation, _, err := app.Apps.FindRepositoryInstallation(ctx, owner, name)
-	if refusal, ok := errors.AsType[*github.ErrorResponse](err); ok && refusal.Response.StatusCode == 404 {
+	if isNotFound(err) {
 		return run.Repository{}, fmt.Errorf("the App is not installed on %s/%s, or there is no such repository", owner, name)
 	}
 	if err != nil {

@@ -8,14 +8,17 @@ import (
 )
 
 // explained runs `lockkeeper explain` beside the stage's server.
-func (s *story) explained(args ...string) (out string, ok bool) {
+func (s *story) explained(args ...string) (out string, exit int) {
 	s.Helper()
 	executable, err := os.Executable()
 	s.check(err)
 	cmd := exec.CommandContext(s.Context(), executable, append([]string{"explain", "--config", s.config}, args...)...)
 	cmd.Env = append(os.Environ(), asLockkeeper+"=1")
 	text, err := cmd.CombinedOutput()
-	return string(text), err == nil
+	if cmd.ProcessState == nil {
+		s.check(err)
+	}
+	return string(text), cmd.ProcessState.ExitCode()
 }
 
 func TestAnOperatorReadsTheVerdictBesideARunningServer(t *testing.T) {
@@ -26,24 +29,24 @@ func TestAnOperatorReadsTheVerdictBesideARunningServer(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		args []string
-		ok   bool
+		exit int
 		want []string
 	}{
-		{"of nobody in particular", []string{"--pr", "acme/infrastructure#1"}, true, []string{"**`/apply` is not allowed** for somebody who may yet:", "✗ 0 of 1 approval", "✓ The pull request is open."}},
-		{"of the author", []string{"--pr", "acme/infrastructure#1", "--as", ana}, true, []string{"for " + ana + " yet:", "✗ Only `acme/production` may apply in `dev`"}},
-		{"of an outsider", []string{"--pr", "acme/infrastructure#1", "--as", sam}, true, []string{"write access"}},
-		{"of one project", []string{"--pr", "acme/infrastructure#1", "network-dev"}, true, []string{"✗ 0 of 1 approval"}},
-		{"of a project that is not there", []string{"--pr", "acme/infrastructure#1", "nope"}, false, []string{"lockkeeper: No project is called `nope`"}},
-		{"of a pull request that is not there", []string{"--pr", "acme/infrastructure#99"}, false, []string{"lockkeeper: "}},
-		{"of a repository that is not there", []string{"--pr", "acme/nope#1"}, false, []string{"lockkeeper: the App is not installed on acme/nope, or there is no such repository"}},
+		{"of nobody in particular", []string{"--pr", "acme/infrastructure#1"}, 3, []string{"/apply is not allowed for people whose right to apply is not in question yet:", "✗ 0 of 1 approval", "✓ The pull request is open."}},
+		{"of the author", []string{"--pr", "acme/infrastructure#1", "--as", ana}, 3, []string{"for " + ana + " yet:", "✗ Only acme/production may apply in dev"}},
+		{"of an outsider", []string{"--pr", "acme/infrastructure#1", "--as", sam}, 3, []string{"write access"}},
+		{"of one project", []string{"--pr", "acme/infrastructure#1", "network-dev"}, 3, []string{"✗ 0 of 1 approval"}},
+		{"of a project that is not there", []string{"--pr", "acme/infrastructure#1", "nope"}, 1, []string{"lockkeeper: No project is called `nope`"}},
+		{"of a pull request that is not there", []string{"--pr", "acme/infrastructure#99"}, 1, []string{"lockkeeper: there is no pull request acme/infrastructure#99\n"}},
+		{"of a repository that is not there", []string{"--pr", "acme/nope#1"}, 1, []string{"lockkeeper: the App is not installed on acme/nope, or there is no such repository"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			out, ok := s.explained(tt.args...)
-			if ok != tt.ok {
-				t.Errorf("succeeded %t, want %t:\n%s", ok, tt.ok, out)
+			out, exit := s.explained(tt.args...)
+			if exit != tt.exit {
+				t.Errorf("exit code %d, want %d:\n%s", exit, tt.exit, out)
 			}
 			s.wants(out, tt.want...)
-			if strings.Contains(out, "goroutine ") {
+			if strings.Contains(out, "goroutine ") || strings.Contains(out, "**") {
 				t.Error(out)
 			}
 		})
@@ -51,5 +54,10 @@ func TestAnOperatorReadsTheVerdictBesideARunningServer(t *testing.T) {
 	s.quiet()
 	if after := s.conversation(1); after != before {
 		t.Errorf("it changed the conversation from\n%s\nto\n%s", before, after)
+	}
+	s.approve(rui, 1)
+	s.quiet()
+	if out, exit := s.explained("--pr", "acme/infrastructure#1"); exit != 0 || !strings.HasPrefix(out, "/apply is allowed for people whose right to apply is not in question now:\n\n- ✓ ") {
+		t.Errorf("exit code %d:\n%s", exit, out)
 	}
 }

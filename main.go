@@ -8,14 +8,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/runner"
@@ -31,9 +36,9 @@ var version = cmp.Or(release, commit())
 type cli struct {
 	Serve    serveCmd         `cmd:"" help:"Serve a GitHub App."`
 	Sandbox  sandboxCmd       `cmd:"" help:"Try Lockkeeper on this machine, with a GitHub of its own and a page."`
-	Validate validateCmd      `cmd:"" help:"Name every mistake in lockkeeper.yml, in the modules that it points to, and in rules for plans."`
-	Explain  explainCmd       `cmd:"" help:"Say what stands for and against applying a pull request, as /why does there."`
-	Doctor   doctorCmd        `cmd:"" help:"Look at every part of an installation and say what to do about what is wrong."`
+	Validate validateCmd      `cmd:"" help:"Validate lockkeeper.yml, the modules that it points to, and rules for plans."`
+	Explain  explainCmd       `cmd:"" help:"Explain why a pull request can or cannot be applied, as /why does there."`
+	Doctor   doctorCmd        `cmd:"" help:"Check an installation and suggest fixes."`
 	Job      jobCmd           `cmd:"" hidden:"" help:"Do one job of the AWS engine; containers start it."`
 	Version  kong.VersionFlag `help:"Print the version."`
 }
@@ -64,17 +69,41 @@ func command(args []string) int {
 	if err != nil {
 		return complain(err)
 	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		parser.FatalIfErrorf(err)
+		return misused(parser, err)
 	}
 	if err := pull.CheckGit(ctx); err != nil { // every command works with it
 		return complain(err)
 	}
 	if err := parsed.Run(); err != nil {
+		if errors.Is(err, errNotAllowed) { // what was printed says why
+			return exitNotAllowed
+		}
 		return complain(err)
 	}
 	return 0
+}
+
+// Exit codes apart from 0 and 1, which complain returns (docs/operations.md).
+const (
+	exitMisused    = 2 // the command line cannot be understood
+	exitNotAllowed = 3 // explain: the pull request cannot be applied
+)
+
+// misused says what of a command line cannot be understood, and how it is written.
+func misused(parser *kong.Kong, err error) int {
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
+		parser.Stdout = os.Stderr
+		if err := parse.Context.PrintUsage(false); err == nil {
+			fmt.Fprintln(os.Stderr)
+		}
+	}
+	fmt.Fprintf(os.Stderr, "lockkeeper: %v\n", err)
+	return exitMisused
 }
 
 func complain(err error) int {
@@ -105,7 +134,8 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	ctx = log.WithContext(ctx)
 	a, err := newApp(ctx, cfg)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil // stopped before it began
+		log.Info().Msg("stopped before it began")
+		return nil
 	}
 	if err != nil {
 		return err
@@ -117,9 +147,17 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err := identify(ctx, cfg.GitHub, a.clients); err != nil {
 		return errors.Join(err, l.Close(), a.close())
 	}
-	log.Info().Str("address", l.Addr().String()).Str("version", version).Msg("serving")
+	log.Info().Str("address", l.Addr().String()).Str("version", version).Str("engine", cfg.Engine).
+		Strs("environments", slices.Sorted(maps.Keys(cfg.Environments))).Msg("serving")
+	a.parts = append(a.parts, part{"stop", func(ctx context.Context) error {
+		<-ctx.Done()
+		log.Info().Str("cause", context.Cause(ctx).Error()).Msg("stopping: nothing new begins; jobs that run go on, and the next start reads their results")
+		return nil
+	}})
 	err = a.run(ctx, func(ctx context.Context) error { return server.Serve(ctx, l, a.handler) })
-	return errors.Join(err, a.close())
+	err = errors.Join(err, a.close())
+	log.Info().Bool("ok", err == nil).Msg("stopped")
+	return err
 }
 
 // listen opens the address; option is how people choose another one.
@@ -152,8 +190,15 @@ func count(n int, what string) string {
 }
 
 func logger(c config.Log) zerolog.Logger {
+	var out io.Writer = os.Stderr
 	if c.Format == "console" {
-		return zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr}).Level(c.ZerologLevel()).With().Timestamp().Logger()
+		out = console(os.Stderr)
 	}
-	return zerolog.New(os.Stderr).Level(c.ZerologLevel()).With().Timestamp().Logger()
+	return zerolog.New(out).Level(c.ZerologLevel()).With().Timestamp().Logger()
+}
+
+// console writes lines for people, in colour where a terminal shows it.
+func console(f *os.File) zerolog.ConsoleWriter {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return zerolog.ConsoleWriter{Out: f, NoColor: err != nil || os.Getenv("NO_COLOR") != "", TimeFormat: time.RFC3339}
 }

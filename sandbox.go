@@ -45,7 +45,7 @@ func (c *sandboxCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr}).Level(zerolog.WarnLevel).With().Timestamp().Logger()
+	log := zerolog.New(console(os.Stderr)).Level(zerolog.WarnLevel).With().Timestamp().Logger()
 	ctx, cancel := context.WithCancel(log.WithContext(ctx))
 	defer cancel()
 	s, err := startSandbox(ctx, dir, "http://"+l.Addr().String())
