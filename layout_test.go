@@ -16,12 +16,18 @@ var layout = map[string][]string{
 	// The domain knows no adapter. Sentences of policy are part of run's messages.
 	"policy":   {"run", "plandiff"},
 	"commands": {},
-	"project":  {},
+	"project":  {"yamlfile"},
 	"run":      {"fair"},
 	"plandiff": {"run"},
 
+	// Small files that survive a power cut.
+	"durable": {},
+
 	// Where symbolic links of a tree lead.
 	"links": {},
+
+	// The form of YAML files, for whoever knows what their keys mean.
+	"yamlfile": {},
 
 	// Whose turn it is, for whoever has slots to give.
 	"fair": {},
@@ -33,14 +39,14 @@ var layout = map[string][]string{
 	"pull":          {"project", "links"},
 	"report":        {"run", "report/markdown", "fair"},
 	"server":        {"run", "policy", "commands", "fair"},
-	"server/config": {},
+	"server/config": {"yamlfile"},
 
 	// prepare composes: facts, verdict, projects, sources.
 	"prepare": {"run", "policy", "project", "pull", "plandiff"},
 
 	// Inside a job there is no GitHub; the engine starts the runner.
-	"runner":              {"run", "project", "artifact", "links", "runner", "runner/*"},
-	"backend/local":       {"run", "artifact", "runner", "runner/*", "backend/local/*", "fair"},
+	"runner":              {"durable", "run", "project", "artifact", "links", "runner", "runner/*"},
+	"backend/local":       {"durable", "run", "artifact", "runner", "runner/*", "backend/local/*", "fair"},
 	"backend/backendtest": {"run", "artifact"},
 
 	// In AWS the state machine starts the container, which finds no terraform by

@@ -131,7 +131,7 @@ func (l Log) ZerologLevel() zerolog.Level {
 }
 
 // defaults is where a key that is left out gets its value; those of an
-// environment get it from setDefaults.
+// environment get it from SetDefaults.
 func defaults() Config {
 	return Config{
 		Listen: "127.0.0.1:8080",
@@ -182,17 +182,16 @@ func Load(path string, from Sources) (Config, error) {
 		return Config{}, fmt.Errorf("reading the server config: %w", err)
 	}
 	cfg := defaults()
-	d := &decoder{file: path, lines: map[string]int{}}
-	d.decode(text, &cfg)
+	r := read(path, text, &cfg)
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return Config{}, fmt.Errorf("finding the directory of the server config: %w", err)
 	}
 	cfg.resolvePaths(dir)
-	v := &validator{decoder: d, from: from}
+	v := &validator{Reader: r, from: from}
 	v.config(&cfg)
-	if len(d.problems) > 0 {
-		return Config{}, d.sorted()
+	if len(r.Problems) > 0 {
+		return Config{}, sorted(r.Problems)
 	}
 	return cfg, nil
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
 func compileSchema(t *testing.T) *jsonschema.Schema {
@@ -61,14 +63,14 @@ func checkKeys(t *testing.T, path string, s *jsonschema.Schema, typ reflect.Type
 		}
 	}
 	slices.Sort(inSchema)
-	if diff := cmp.Diff(yamlNames(typ), inSchema); diff != "" {
+	if diff := cmp.Diff(yamlfile.KeysOf(typ), inSchema); diff != "" {
 		t.Errorf("%s: keys (-struct +schema):\n%s", path, diff)
 	}
 	if closed, isBool := s.AdditionalProperties.(bool); !isBool || closed {
 		t.Errorf("%s: the schema accepts unknown keys", path)
 	}
 	for f := range typ.Fields() {
-		if name := yamlName(f); name != "" && s.Properties[name] != nil {
+		if name := yamlfile.KeyOf(f); name != "" && s.Properties[name] != nil {
 			checkKeys(t, path+"."+name, s.Properties[name], f.Type)
 		}
 	}
@@ -153,7 +155,7 @@ func checkDocs(t *testing.T, page, path string, typ reflect.Type) {
 		return
 	}
 	for f := range typ.Fields() {
-		name := yamlName(f)
+		name := yamlfile.KeyOf(f)
 		if name == "" {
 			continue
 		}

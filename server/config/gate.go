@@ -28,9 +28,9 @@ type Policy struct {
 	UnrefreshedPlans       bool     `yaml:"unrefreshed_plans"` // a plan with -refresh=false is taken for a whole one
 }
 
-// setDefaults gives an environment what the file leaves out: what a small team
+// SetDefaults gives an environment what the file leaves out: what a small team
 // can live with, and nobody alone can get around.
-func (e *Environment) setDefaults() {
+func (e *Environment) SetDefaults() {
 	e.Policy = Policy{Approvals: 1, ApprovalOf: "plan", Current: "project", MaxPlanAge: Period(7 * 24 * time.Hour), AllowApply: true, Buttons: true}
 }
 
@@ -86,7 +86,7 @@ func (v *validator) policy(key string, p Policy) {
 // people checks a list of names. An empty list could be read as nobody and as
 // everybody, so it is refused.
 func (v *validator) people(key string, names []string) {
-	_, given := v.lines[key]
+	_, given := v.Lines[key]
 	v.check(!given || len(names) > 0, key, "names nobody; name somebody, or remove it")
 	for i, name := range names {
 		v.check(isPerson(name), indexed(key, i), "must be a login such as ana or a team such as org/team")

@@ -49,7 +49,7 @@ func (v *validator) isolation(c *Config) {
 	v.between("limits.job_disk", int64(c.Limits.JobDisk), 100<<20, 1<<40, "100MiB", "1024GiB")
 	if c.Engine == "aws" {
 		for _, key := range []string{"isolation", "limits.job_memory", "limits.job_processes", "limits.job_open_files", "limits.job_disk"} {
-			_, is := v.lines[key]
+			_, is := v.Lines[key]
 			v.check(!is, key, "is for engine: local; remove it")
 		}
 	}
@@ -105,7 +105,7 @@ func (c *Config) shared() iter.Seq[shared] {
 func (v *validator) directory(key string, dir *string, engine string) {
 	v.check(engine != "aws", key, "is for engine: local; remove it")
 	v.check(filepath.IsAbs(*dir), key, "must be an absolute path")
-	if slices.Contains(v.broken, key) {
+	if v.Noted(key) {
 		return
 	}
 	real, err := filepath.EvalSymlinks(*dir)
@@ -143,7 +143,7 @@ func (c *Config) private() []thing {
 // programs are what decides what runs and what is allowed: no job may write it.
 func (v *validator) programs(c *Config) []thing {
 	out := []thing{{c.PlanPolicy.ServerDir, "plan_policy.server_dir"}}
-	if file, err := filepath.Abs(v.file); err == nil {
+	if file, err := filepath.Abs(v.File); err == nil {
 		out = append(out, thing{file, "this file"})
 	}
 	if own, err := os.Executable(); err == nil {
@@ -162,7 +162,7 @@ func (v *validator) programs(c *Config) []thing {
 // in one.
 func (v *validator) apart(key, dir string, things []thing) {
 	for _, t := range things {
-		if t.path == "" || slices.Contains(v.broken, key) {
+		if t.path == "" || v.Noted(key) {
 			continue
 		}
 		path := resolved(t.path)

@@ -31,7 +31,7 @@ func (p place) source() string {
 
 // present complains about a secret that the server cannot do without.
 func (v *validator) present(p place) {
-	if len(p.given()) > 0 || slices.ContainsFunc([]string{"_file", "_env", "_aws"}, func(end string) bool { return slices.Contains(v.broken, p.key+end) }) {
+	if len(p.given()) > 0 || slices.ContainsFunc([]string{"_file", "_env", "_aws"}, func(end string) bool { return v.Noted(p.key + end) }) {
 		return
 	}
 	v.check(false, p.key+"_file", "is missing; name a file, an environment variable with %s_env, or a secret of AWS with %s_aws", p.key, p.key)
@@ -68,7 +68,7 @@ func (v *validator) secret(p place, region string) Secret {
 // is told, and not three.
 func (v *validator) stored(key, name, region string) Secret {
 	v.check(isSecret(name), key, "must be the name or ARN of a secret, then #key for one key of a JSON object")
-	if slices.Contains(v.broken, key) || slices.Contains(v.broken, "aws.region") {
+	if v.Noted(key) || v.Noted("aws.region") {
 		return Secret{}
 	}
 	text, err := v.from.AWS(region, name)

@@ -1,47 +1,54 @@
 package config
 
 import (
-	"fmt"
+	"cmp"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
 // Problem is one mistake in the file.
-type Problem struct {
-	File    string
-	Line    int    // 1-based; 0 for a key that is missing
-	Key     string // such as github.app_id
-	Message string
-}
-
-func (p Problem) String() string {
-	where := p.File
-	if p.Line > 0 {
-		where = fmt.Sprintf("%s:%d", p.File, p.Line)
-	}
-	if p.Key == "" {
-		return where + ": " + p.Message
-	}
-	return where + ": " + p.Key + ": " + p.Message
-}
+type Problem = yamlfile.Problem
 
 // Problems is every mistake of the file at once.
-type Problems []Problem
+type Problems = yamlfile.Problems
 
-func (ps Problems) Error() string {
-	lines := make([]string, len(ps))
-	for i, p := range ps {
-		lines[i] = p.String()
-	}
-	return strings.Join(lines, "\n")
+// limits are far above what people write; the file is the operator's own.
+var limits = yamlfile.Limits{Bytes: maxFileBytes, Items: 100_000, LineBytes: 64 << 10, Depth: 32, Keys: 5_000}
+
+// units are how numbers with a unit are written.
+var units = map[reflect.Type]yamlfile.Unit{
+	reflect.TypeFor[Size](): {Want: "a size such as 50MiB", Parse: func(text string) (int64, error) {
+		size, err := parseSize(text)
+		return int64(size), err
+	}},
+	reflect.TypeFor[Period](): {Want: "a time such as 72h, or never", Parse: func(text string) (int64, error) {
+		period, err := parsePeriod(text)
+		return int64(period), err
+	}},
+	reflect.TypeFor[time.Duration](): {Want: "a time such as 30m", Parse: func(text string) (int64, error) {
+		duration, err := time.ParseDuration(text)
+		return int64(duration), err
+	}},
 }
 
-func (d *decoder) sorted() Problems {
-	slices.SortStableFunc(d.problems, func(a, b Problem) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return strings.Compare(a.Key, b.Key)
+// read fills in what the file says and notes what is wrong with its form.
+func read(name string, text []byte, into *Config) *yamlfile.Reader {
+	r := yamlfile.New(name, limits)
+	r.Defaults = true
+	if body := r.Root(text); body != nil {
+		r.Struct(body, into, units)
+	}
+	return r
+}
+
+// sorted orders problems as a person goes through the file.
+func sorted(ps Problems) Problems {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(a.Line-b.Line, strings.Compare(a.Key, b.Key))
 	})
-	return d.problems
+	return ps
 }

@@ -21,6 +21,9 @@ type Repository struct {
 	Submodules []string `yaml:"submodules"`
 }
 
+// Short is where a name alone goes: an entry with nothing else.
+func (r *Repository) Short() *string { return &r.Name }
+
 // What Repository.Source may be.
 const (
 	SourceCommit = "commit" // the whole commit
@@ -93,7 +96,7 @@ func (v *validator) repositories(c *Config) {
 	for i, r := range c.Repositories {
 		at := indexed("repositories", i)
 		named := at
-		if _, mapping := v.lines[at+".name"]; mapping {
+		if _, mapping := v.Lines[at+".name"]; mapping {
 			named += ".name"
 		}
 		v.check(isRepository(r.Name), named, "must be owner/name or owner/*")
@@ -121,7 +124,7 @@ func (c Config) IsTool(email string) bool {
 // as all, so it is refused; so is what no branch can match, which would look
 // like protection and be none.
 func (v *validator) branches(key string, names []string) {
-	_, given := v.lines[key]
+	_, given := v.Lines[key]
 	v.check(!given || len(names) > 0, key, "names no branch; name one, or remove it")
 	for i, name := range names {
 		at := indexed(key, i)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
 var (
@@ -28,22 +30,22 @@ func atMost(bytes int, pattern string) func(string) bool {
 	return func(s string) bool { return len(s) <= bytes && re.MatchString(s) }
 }
 
-// validator checks values that have the right type. It shares the decoder's
+// validator checks values that have the right type. It shares the reader's
 // list of problems and skips keys that are on it already.
 type validator struct {
-	*decoder
+	*yamlfile.Reader
 	from Sources
 }
 
 // check notes a problem about a key unless it is fine or has been noted.
 func (v *validator) check(ok bool, key, format string, args ...any) {
-	if !ok && !slices.Contains(v.broken, key) {
-		v.note(v.lines[key], key, format, args...)
+	if !ok && !v.Noted(key) {
+		v.Note(v.Lines[key], key, format, args...)
 	}
 }
 
 func (v *validator) config(c *Config) {
-	if slices.Contains(v.broken, "") { // nothing could be read
+	if v.Noted("") { // nothing could be read
 		return
 	}
 	v.check(isAddress(c.Listen), "listen", "must be an address such as 127.0.0.1:8080")
@@ -144,12 +146,12 @@ func (v *validator) variable(key, name string, x Variable) {
 	v.check(x.For == "" || x.For == "plan" || x.For == "apply" || x.For == "both", key+".for", "must be plan, apply or both")
 	given := 0
 	for _, source := range []string{"env", "file", "secret", "value"} {
-		if _, is := v.lines[key+"."+source]; is {
+		if _, is := v.Lines[key+"."+source]; is {
 			given++
 		}
 	}
 	v.check(given == 1, key, "needs exactly one of env, file, secret and value")
-	if given != 1 || x.Secret != "" || slices.ContainsFunc(v.broken, func(b string) bool { return strings.HasPrefix(b, key+".") }) {
+	if given != 1 || x.Secret != "" || slices.ContainsFunc(v.Problems, func(p Problem) bool { return strings.HasPrefix(p.Key, key+".") }) {
 		return
 	}
 	_, err := x.read(v.from.Env)
