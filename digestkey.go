@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/durable"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -29,7 +30,7 @@ func openDigestKeys(dir string) (digestKeys, error) {
 	name := filepath.Join(dir, digestKeyFile)
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return makeDigestKeys(dir, name)
+		return makeDigestKeys(name)
 	}
 	if err != nil {
 		return digestKeys{}, fmt.Errorf("reading the key of plan digests: %w", err)
@@ -41,19 +42,11 @@ func openDigestKeys(dir string) (digestKeys, error) {
 	return digestKeys{secret}, nil
 }
 
-func makeDigestKeys(dir, name string) (digestKeys, error) {
+func makeDigestKeys(name string) (digestKeys, error) {
 	secret := make([]byte, sha256.Size)
 	_, _ = rand.Read(secret) // never fails
-	temp, err := os.CreateTemp(dir, digestKeyFile+".*")
-	if err != nil {
-		return digestKeys{}, fmt.Errorf("making the key of plan digests: %w", err)
-	}
-	defer func() { _ = os.Remove(temp.Name()) }() // gone already when it was renamed
-	_, err = temp.WriteString(hex.EncodeToString(secret) + "\n")
-	if err = errors.Join(err, temp.Sync(), temp.Close()); err == nil {
-		err = os.Rename(temp.Name(), name) // the server alone has the directory (lockDataDir)
-	}
-	if err != nil {
+	// The server alone has the directory (lockDataDir).
+	if err := durable.WriteFile(name, []byte(hex.EncodeToString(secret)+"\n")); err != nil {
 		return digestKeys{}, fmt.Errorf("making the key of plan digests: %w", err)
 	}
 	return digestKeys{secret}, nil
