@@ -29,6 +29,16 @@ type PullView struct {
 	Created        time.Time
 }
 
+// Comments are those of the timeline, oldest first.
+func (v PullView) Comments() (out []CommentView) {
+	for _, m := range v.Timeline {
+		if m.Comment != nil {
+			out = append(out, *m.Comment)
+		}
+	}
+	return out
+}
+
 // CommitView is one commit of a pull request, oldest first.
 type CommitView struct {
 	SHA, Message, Author string
