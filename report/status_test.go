@@ -76,7 +76,7 @@ func TestRefusalOfAnApply(t *testing.T) {
 func TestACellAnnouncesNoList(t *testing.T) {
 	for message, want := range map[string]string{
 		"Not now. Wait.\nMore.":                           "Not now. Wait.",
-		"2 things block this:\n\n- a":                 "2 things block this",
+		"2 things block this:\n\n- a":                     "2 things block this",
 		"No project is called `x`. There are 8:\n- `a`":   "No project is called `x`.",
 		"`database-prod`: 0 of 1 approval: ask somebody.": "`database-prod`: 0 of 1 approval: ask somebody.",
 		"": "", ":": "",
