@@ -43,14 +43,21 @@ type part struct {
 }
 
 // newApp opens what the config names and wires it. Nothing works before run.
-func newApp(ctx context.Context, cfg config.Config) (_ *app, err error) {
+func newApp(ctx context.Context, cfg config.Config) (*app, error) {
+	return newAppWith(ctx, cfg, newEngine)
+}
+
+// engineMaker makes the engine of a server.
+type engineMaker func(context.Context, config.Config, kept) (run.Backend, error)
+
+func newAppWith(ctx context.Context, cfg config.Config, engine engineMaker) (_ *app, err error) {
 	a := &app{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
 		}
 	}()
-	w, err := a.open(ctx, cfg)
+	w, err := a.open(ctx, cfg, engine)
 	if err != nil {
 		return nil, err
 	}
@@ -110,12 +117,12 @@ func (k *kept) openArtifacts(ctx context.Context, cfg config.Config) (err error)
 }
 
 // open opens what the config names, and what works for all parts.
-func (a *app) open(ctx context.Context, cfg config.Config) (w wiring, err error) {
+func (a *app) open(ctx context.Context, cfg config.Config, engine engineMaker) (w wiring, err error) {
 	w.cfg = cfg
 	if w.kept, err = a.openKept(ctx, cfg); err != nil {
 		return w, err
 	}
-	if w.engine, err = newEngine(ctx, cfg, w.kept); err != nil {
+	if w.engine, err = engine(ctx, cfg, w.kept); err != nil {
 		return w, err
 	}
 	w.metrics = server.NewMetrics()

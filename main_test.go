@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"io"
 	"maps"
@@ -98,7 +100,8 @@ type stage struct {
 	config string        // file
 	store  *store.SQLite // the server's own, opened a second time to look on
 	github *httptest.Server
-	hook   string // where the server in this process takes webhooks
+	hook   string      // where the server in this process takes webhooks
+	engine engineMaker // of the server in this process
 
 	// Of the server when it is a process; left out, they are those of the tests.
 	executable  string
@@ -125,13 +128,15 @@ func newStage(t testing.TB, change ...func(map[string]any)) *stage {
 // manifest.
 func newStageWith(t testing.TB, permissions map[string]string, change ...func(map[string]any)) *stage {
 	t.Helper()
-	s := &stage{TB: t, dir: stageDir(t)}
+	s := &stage{TB: t, dir: stageDir(t), engine: newEngine}
 	mux := http.NewServeMux()
 	s.github = httptest.NewServer(mux)
 	t.Cleanup(s.github.Close)
 	spec, err := openapi.Load()
 	s.check(err)
 	options := sandbox.Options{Dir: s.dir, URL: s.github.URL, Checker: openapi.NewChecker(spec, func(violation string) { t.Errorf("GitHub's description is violated: %s", violation) })}
+	options.Key, err = appKey()
+	s.check(err)
 	s.check(readManifest(&options))
 	maps.Copy(options.Permissions, permissions)
 	s.world, err = sandbox.New(options)
@@ -149,6 +154,9 @@ func newStageWith(t testing.TB, permissions map[string]string, change ...func(ma
 	t.Cleanup(func() { _ = s.store.Close() })
 	return s
 }
+
+// appKey is the App's in every world of these tests: to make one takes a while.
+var appKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 func (s *stage) check(err error) {
 	s.Helper()
@@ -201,7 +209,7 @@ func (s *stage) serve(change ...func(*app)) (stop func()) {
 	ctx, cancel := context.WithCancel(zerolog.New(zerolog.NewTestWriter(s)).Level(zerolog.WarnLevel).WithContext(context.Background()))
 	cfg, err := loadConfig(ctx, s.config)
 	s.check(err)
-	a, err := newApp(ctx, cfg)
+	a, err := newAppWith(ctx, cfg, s.engine)
 	s.check(err)
 	for _, c := range change {
 		c(a)
@@ -260,19 +268,21 @@ func (s *stage) unfinished() string {
 	if slices.ContainsFunc(s.world.GitHub.Deliveries(), func(d github.Delivery) bool { return !d.Done }) {
 		return "a webhook on its way"
 	}
+	// In the order of what comes of what: deliveries make runs, and runs notices.
 	ctx, far := context.Background(), time.Now().Add(24*time.Hour)
 	deliveries, err := s.store.PendingDeliveries(ctx, far, 10)
 	s.check(err)
+	if len(deliveries) > 0 {
+		return fmt.Sprintf("%d deliveries to act on", len(deliveries))
+	}
 	active, err := s.store.ActiveRuns(ctx)
 	s.check(err)
+	if len(active) > 0 {
+		return fmt.Sprintf("%d active runs, the first %s", len(active), active[0].State)
+	}
 	notices, err := s.store.DueNotices(ctx, far, 10)
 	s.check(err)
-	switch {
-	case len(deliveries) > 0:
-		return fmt.Sprintf("%d deliveries to act on", len(deliveries))
-	case len(active) > 0:
-		return fmt.Sprintf("%d active runs, the first %s", len(active), active[0].State)
-	case len(notices) > 0:
+	if len(notices) > 0 {
 		return fmt.Sprintf("%d notices to send, the first a %s", len(notices), notices[0].Kind)
 	}
 	return ""
