@@ -54,6 +54,9 @@ type Options struct {
 	// SharedDisk says that jobs of the AWS engine see this machine's disk, as those of
 	// tests do: then a state in a file is not lost.
 	SharedDisk bool
+	// Engine makes another engine than the config names, over the server's artifacts; nil
+	// for none. It is for tests of what is made of plans.
+	Engine func(artifacts *artifact.Dir) run.Backend
 }
 
 // New opens what the config names and wires it. Nothing works before Run.
@@ -129,7 +132,9 @@ func (a *App) open(ctx context.Context, cfg config.Config, o Options) (w wiring,
 	if w.kept, err = a.openKept(ctx, cfg); err != nil {
 		return w, err
 	}
-	if w.engine, err = newEngine(ctx, cfg, w.kept); err != nil {
+	if o.Engine != nil {
+		w.engine = o.Engine(w.dir)
+	} else if w.engine, err = newEngine(ctx, cfg, w.kept); err != nil {
 		return w, err
 	}
 	w.metrics = server.NewMetrics()

@@ -37,6 +37,13 @@ func branches(names ...string) func(map[string]any) {
 func newStoryOf(t *testing.T, files github.Files, change ...func(map[string]any)) *story {
 	t.Helper()
 	s := newStory(t, change...)
+	s.begins(files)
+	return s
+}
+
+// begins replaces what is on the default branch.
+func (s *story) begins(files github.Files) {
+	s.Helper()
 	s.check(s.world.GitHub.SetPermission(sandbox.Repository, ben, "write"))
 	all := github.Files{}
 	for name := range demo.Files() {
@@ -44,7 +51,6 @@ func newStoryOf(t *testing.T, files github.Files, change ...func(map[string]any)
 	}
 	maps.Copy(all, files)
 	s.pushes(ana, demo.DefaultBranch, all)
-	return s
 }
 
 // pushes pushes to a branch, a new one from the default branch, and waits.
@@ -113,7 +119,8 @@ func TestA2TheAuthorDoesNotChooseWhereTheRulesAreRead(t *testing.T) {
 	t.Run("rules for plans", func(t *testing.T) {
 		withEvaluator(t)
 		files := github.Files{"lockkeeper.yml": config("dev", "main"), "live/main.tf": rootModule("x"), "policy/deny.rego": noExtras}
-		s := newStoryOf(t, files, func(c map[string]any) { c["plan_policy"] = map[string]any{"dir": "policy"} })
+		s := storyAlone(t, func(c map[string]any) { c["plan_policy"] = map[string]any{"dir": "policy"} })
+		s.begins(files)
 		harmless := github.Files{"lockkeeper.yml": config("dev", "evil"), "policy/deny.rego": "package main\n\ndeny contains \"no\" if false\n"}
 		s.pushes(ana, "evil", harmless)
 		change := maps.Clone(harmless)

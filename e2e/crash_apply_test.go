@@ -18,6 +18,7 @@ import (
 // after each of its calls of GitHub and around terraform while it applies, and
 // starts it again. What is applied writes a line into a ledger.
 func TestT35KilledDuringAnApplyNothingIsAppliedTwice(t *testing.T) {
+	t.Parallel()
 	var shim string
 	s := newStage(t, func(c map[string]any) {
 		shim = filepath.Join(filepath.Dir(c["data_dir"].(string)), "terraform")

@@ -122,6 +122,7 @@ func sides(n int) []string {
 // each of its calls of GitHub and around each terraform process, starts it
 // again, and looks at what people see.
 func TestKilledAtManyPointsStillOneFinalComment(t *testing.T) {
+	t.Parallel()
 	var shim string
 	s := newStage(t, func(c map[string]any) {
 		aScript(c)
@@ -166,6 +167,7 @@ func TestKilledAtManyPointsStillOneFinalComment(t *testing.T) {
 // TestKilledTwiceDuringAPlanStillOneFinalComment kills the server while
 // terraform plans, and its successor at once.
 func TestKilledTwiceDuringAPlanStillOneFinalComment(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, aScript)
 	s.script(holding)
 	held := gate{s}

@@ -110,7 +110,7 @@ func TestAPlanIsApprovedAndAppliedOnAWS(t *testing.T) {
 	const planToken, applyToken = "a-token-for-plans", "a-token-for-applies"
 	a.secret(t, "lockkeeper/plan/token", planToken)
 	a.secret(t, "lockkeeper/apply/token", applyToken)
-	s := newStory(t, a.engine, approvals(1))
+	s := storyAlone(t, a.engine, approvals(1))
 	n := s.planned("a")
 	a.aPlanCostsWhatTheDocsSay(t)
 	s.says(ana, n, "/apply")

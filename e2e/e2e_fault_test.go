@@ -72,7 +72,7 @@ func TestADiskThatTakesNothingIsSaidAndNothingHangs(t *testing.T) {
 }
 
 func TestAJobThatCannotBeTakenCanBeCancelled(t *testing.T) {
-	s := newStory(t)
+	s := terraformStory(t)
 	n := s.planned("a")
 	s.check(os.RemoveAll(filepath.Join(s.dir, "server", "jobs")))
 	_, err := s.world.GitHub.As(rui).Comment(sandbox.Repository, n, "/plan")

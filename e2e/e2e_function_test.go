@@ -15,7 +15,7 @@ func TestAPlanRunsInAFunction(t *testing.T) {
 	a := newAccount(t)
 	a.secret(t, "lockkeeper/plan/token", "a-token-for-plans")
 	a.secret(t, "lockkeeper/apply/token", "a-token-for-applies")
-	s := newStory(t, a.engine, func(c map[string]any) { c["environments"].(map[string]any)["dev"].(map[string]any)["lambda"] = true })
+	s := storyAlone(t, a.engine, func(c map[string]any) { c["environments"].(map[string]any)["dev"].(map[string]any)["lambda"] = true })
 	queues := func() (found []string) {
 		for _, call := range a.Calls(t) {
 			if strings.HasSuffix(call.Path, "/submitjob") {

@@ -167,7 +167,7 @@ func TestAReadThatFailsIsNoPermission(t *testing.T) {
 }
 
 func TestAnApplyCostsTwelveCallsWhateverTheNumberOfProjects(t *testing.T) {
-	s := newStory(t, approvals(1))
+	s := terraformStory(t, approvals(1))
 	files := github.Files{}
 	for _, project := range []string{"network", "database", "cluster", "orders"} {
 		for _, environment := range []string{"dev", "prod"} {
@@ -197,7 +197,7 @@ func TestAnApplyCostsTwelveCallsWhateverTheNumberOfProjects(t *testing.T) {
 }
 
 func TestT37OneProjectThatFailsLeavesTheOthersApplied(t *testing.T) {
-	s := newStory(t)
+	s := terraformStory(t)
 	files := aChange("a")
 	files["live/dev/orders/extra.tf"] = "resource \"terraform_data\" \"bad\" {\n  provisioner \"local-exec\" {\n    command = \"exit 3\"\n  }\n}\n"
 	n := s.open("a", files)

@@ -38,7 +38,7 @@ const (
 var forged = regexp.MustCompile(`@\w|evil\.example|999|deadbee|#12`)
 
 func TestT42HostileTextStaysText(t *testing.T) {
-	s := newStory(t)
+	s := terraformStory(t)
 	quoted := strconv.Quote(hostileText)
 	quoted = strings.ReplaceAll(quoted, `\x1b`, `\u001b`)
 	for _, tt := range []struct {

@@ -70,6 +70,7 @@ func (s *story) lacks(text string, parts ...string) {
 // T41: what takes long is seen while it runs, in the check run, without secrets,
 // and what only the plan's JSON would mark as sensitive not at all.
 func TestT41_PeopleSeeWhatLongJobsPrint(t *testing.T) {
+	t.Parallel()
 	s := &story{newStage(t, aScript, withToken)}
 	s.script(slowly)
 	t.Cleanup(s.serve(closely))

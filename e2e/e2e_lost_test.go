@@ -32,6 +32,7 @@ func TestT28ALostWebhookIsAskedForAgainAndActedOnOnce(t *testing.T) {
 			if tt.name == "nothing answered" {
 				long(t)
 			}
+			t.Parallel()
 			s := &story{newStage(t)}
 			stop := s.serve()
 			n := s.planned("a")
@@ -88,6 +89,7 @@ func (s *story) onlyLostOnesAgain() {
 }
 
 func TestT28AServerKeepsLookingForLostWebhooks(t *testing.T) {
+	t.Parallel()
 	s := &story{newStage(t)}
 	// No pause: deliveries that are on their way are asked for again, too.
 	t.Cleanup(s.serve(func(a *app.App) { a.Lost.Every, a.Lost.Pause = 10*time.Millisecond, 0 }))
@@ -116,6 +118,7 @@ func TestInvariant1ACommandThatGitHubNeverRecordedIsFound(t *testing.T) {
 			if line == "/plan" {
 				long(t)
 			}
+			t.Parallel()
 			s := &story{newStage(t)}
 			stop := s.serve()
 			n := s.planned("a")
@@ -155,6 +158,7 @@ func TestInvariant1ACommandThatGitHubNeverRecordedIsFound(t *testing.T) {
 }
 
 func TestInvariant1AServerKeepsLookingForCommands(t *testing.T) {
+	t.Parallel()
 	s := &story{newStage(t)}
 	// No pause: commands whose webhook is on its way are found, too.
 	t.Cleanup(s.serve(func(a *app.App) { a.Comments.Every, a.Comments.Pause = 10*time.Millisecond, -time.Minute }))

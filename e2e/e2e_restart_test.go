@@ -34,6 +34,7 @@ func (s *stage) terminate(within time.Duration) {
 }
 
 func TestAStopDuringAPlanLosesNothingAndTheJobGoesOn(t *testing.T) {
+	t.Parallel()
 	s := &story{newStage(t, aScript)}
 	s.script(holding)
 	gate := gate{s.stage}

@@ -43,7 +43,7 @@ warn contains "think twice"
 // from the merge on the new ones do.
 func TestT08_APullRequestIsJudgedByTheRulesOfItsBase(t *testing.T) {
 	withEvaluator(t)
-	s := newStory(t, func(c map[string]any) { c["plan_policy"] = map[string]any{"dir": "policy"} })
+	s := storyAlone(t, func(c map[string]any) { c["plan_policy"] = map[string]any{"dir": "policy"} })
 	push := func(branch string, files github.Files) {
 		t.Helper()
 		_, err := s.world.GitHub.As(ana).Push(sandbox.Repository, branch, "Change "+branch, files)
@@ -68,7 +68,7 @@ func TestT08_APullRequestIsJudgedByTheRulesOfItsBase(t *testing.T) {
 // I6: rules with mistakes stop every plan, and say where they are.
 func TestMistakesInRulesStopPlans(t *testing.T) {
 	withEvaluator(t)
-	s := newStory(t, func(c map[string]any) { c["plan_policy"] = map[string]any{"dir": "policy"} })
+	s := storyAlone(t, func(c map[string]any) { c["plan_policy"] = map[string]any{"dir": "policy"} })
 	n := s.open("none", aChange("none"))
 	s.quiet()
 	s.wants(s.last(n), "`policy` on the base branch cannot be used: no rules are there")

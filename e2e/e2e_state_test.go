@@ -64,7 +64,7 @@ func TestALocalBackendBelowTheJobIsNotApplied(t *testing.T) {
 // What an apply left beside the backend is repaired by a person: until one says so,
 // nothing offers or carries out another apply.
 func TestAfterAnApplyThatLeftItsStateBesideTheBackendAPersonSaysWhenToGoOn(t *testing.T) {
-	s := newStory(t)
+	s := terraformStory(t)
 	n := s.open("a", github.Files{"live/dev/network/extra.tf": "resource \"terraform_data\" \"other\" {\n  provisioner \"local-exec\" {\n" +
 		"    command = \"echo 1 > terraform.tfstate\"\n  }\n}\n"})
 	s.quiet()

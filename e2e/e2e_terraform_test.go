@@ -33,6 +33,7 @@ func (s *stage) script(text string) {
 // newScriptStory is a story whose terraform is a script.
 func newScriptStory(t *testing.T, text string, change ...func(map[string]any)) *story {
 	t.Helper()
+	t.Parallel()
 	s := &story{newStage(t, append(change, aScript)...)}
 	s.script(text)
 	t.Cleanup(s.serve())

@@ -88,6 +88,7 @@ func TestFinding9TokensThatEndEarlyAreNoticedByNobody(t *testing.T) {
 // GitHub refuses every token for as long as it takes to try twice, the first time
 // a quarter of a minute after the command.
 func TestFinding9ACommandOutlivesAMomentInWhichEveryTokenIsRefused(t *testing.T) {
+	t.Parallel()
 	s := &story{newStage(t)}
 	waits := make(chan time.Duration, 100)
 	t.Cleanup(s.serve(impatiently(waits)))

@@ -3,6 +3,8 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"io"
 	"maps"
@@ -23,6 +25,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/app"
+	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/cli"
 	"github.com/lockkeeper/lockkeeper/policy/rego"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -125,7 +128,8 @@ type stage struct {
 	config string        // file
 	store  *store.SQLite // the server's own, opened a second time to look on
 	github *httptest.Server
-	hook   string // where the server in this process takes webhooks
+	hook   string                          // where the server in this process takes webhooks
+	engine func(*artifact.Dir) run.Backend // of the server in this process; nil for the one that the config names
 
 	// Of the server when it is a process; left out, they are those of the tests.
 	executable  string
@@ -159,6 +163,8 @@ func newStageWith(t testing.TB, permissions map[string]string, change ...func(ma
 	spec, err := openapi.Load()
 	s.check(err)
 	options := sandbox.Options{Dir: s.dir, URL: s.github.URL, Checker: openapi.NewChecker(spec, func(violation string) { t.Errorf("GitHub's description is violated: %s", violation) })}
+	options.Key, err = appKey()
+	s.check(err)
 	s.check(cli.ReadManifest([]byte(os.Getenv(manifest)), &options))
 	maps.Copy(options.Permissions, permissions)
 	s.world, err = sandbox.New(options)
@@ -176,6 +182,9 @@ func newStageWith(t testing.TB, permissions map[string]string, change ...func(ma
 	t.Cleanup(func() { _ = s.store.Close() })
 	return s
 }
+
+// appKey is the App's in every world of these tests: to make one takes a while.
+var appKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 func (s *stage) check(err error) {
 	s.Helper()
@@ -242,7 +251,7 @@ func (s *stage) serve(change ...func(*app.App)) (stop func()) {
 	ctx, cancel := context.WithCancel(zerolog.New(zerolog.NewTestWriter(s)).Level(zerolog.WarnLevel).WithContext(context.Background()))
 	cfg, err := cli.LoadConfig(ctx, s.config)
 	s.check(err)
-	a, err := app.New(ctx, cfg, app.Options{Version: "test", SharedDisk: os.Getenv(jobsWrite) != ""})
+	a, err := app.New(ctx, cfg, app.Options{Version: "test", SharedDisk: os.Getenv(jobsWrite) != "", Engine: s.engine})
 	s.check(err)
 	for _, c := range change {
 		c(a)
@@ -303,19 +312,21 @@ func (s *stage) unfinished() string {
 	if slices.ContainsFunc(s.world.GitHub.Deliveries(), func(d github.Delivery) bool { return !d.Done }) {
 		return "a webhook on its way"
 	}
+	// In the order of what comes of what: deliveries make runs, and runs notices.
 	ctx, far := context.Background(), time.Now().Add(24*time.Hour)
 	deliveries, err := s.store.PendingDeliveries(ctx, far, 10)
 	s.check(err)
+	if len(deliveries) > 0 {
+		return fmt.Sprintf("%d deliveries to act on", len(deliveries))
+	}
 	active, err := s.store.ActiveRuns(ctx)
 	s.check(err)
+	if len(active) > 0 {
+		return fmt.Sprintf("%d active runs, the first %s", len(active), active[0].State)
+	}
 	notices, err := s.store.DueNotices(ctx, far, 10)
 	s.check(err)
-	switch {
-	case len(deliveries) > 0:
-		return fmt.Sprintf("%d deliveries to act on", len(deliveries))
-	case len(active) > 0:
-		return fmt.Sprintf("%d active runs, the first %s", len(active), active[0].State)
-	case len(notices) > 0:
+	if len(notices) > 0 {
 		return fmt.Sprintf("%d notices to send, the first a %s", len(notices), notices[0].Kind)
 	}
 	return ""

@@ -100,7 +100,7 @@ func (s *story) holders() (out []string) {
 }
 
 func TestAPlanIsApprovedAppliedAndMerged(t *testing.T) {
-	s := newStory(t, approvals(1))
+	s := terraformStory(t, approvals(1))
 	n := s.planned("a")
 	if c := s.check1(n, "lockkeeper/apply"); c.Status != "queued" {
 		t.Errorf("before the apply, its check is %s %s", c.Status, c.Conclusion)

@@ -38,7 +38,7 @@ func (s *story) stray(names ...string) {
 // commit is not applied, and everybody is told what changed. Approved again, or
 // with less to do, it is.
 func TestAnApprovalIsOfThePlanThatWasShown(t *testing.T) {
-	s := newStory(t, approvals(1))
+	s := terraformStory(t, approvals(1))
 	s.stray("stray1")
 	n := s.planned("a")
 	s.wants(s.plans(n)[0].Body, "1 to destroy")

@@ -33,7 +33,7 @@ func (s *story) shown(number int, text string) {
 }
 
 func TestTheSecondPullRequestWaitsInLineAndGetsItsTurn(t *testing.T) {
-	s := newStory(t)
+	s := terraformStory(t)
 	first, second, third := s.planned("a"), s.planned("b"), s.planned("c")
 	s.holds(first)
 	for _, n := range []int{second, third} {
@@ -123,6 +123,7 @@ func TestT33ARunningApplyKeepsItsLock(t *testing.T) {
 }
 
 func TestT34ALostCloseFreesTheLocksAtTheNextSweep(t *testing.T) {
+	t.Parallel()
 	s := &story{newStage(t)}
 	stop := s.serve()
 	first, second := s.planned("a"), s.planned("b")

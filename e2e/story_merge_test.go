@@ -8,6 +8,7 @@ import (
 // automerge is a story whose server merges what is applied.
 func automerge(t *testing.T, permissions map[string]string, change ...func(map[string]any)) *story {
 	t.Helper()
+	t.Parallel()
 	merge := func(c map[string]any) { c["automerge"] = map[string]any{"enabled": true, "method": "squash"} }
 	s := &story{newStageWith(t, permissions, append(change, merge)...)}
 	t.Cleanup(s.serve())

@@ -22,7 +22,30 @@ const (
 // story is a stage with a server and the means to tell what people do.
 type story struct{ *stage }
 
+// newStory makes a stage and serves it, beside the stories of other tests. It is for
+// what is not about terraform: with LOCKKEEPER_TEST_LONG terraform does the work all
+// the same.
 func newStory(t *testing.T, change ...func(map[string]any)) *story {
+	t.Helper()
+	t.Parallel()
+	s := &story{newStage(t, change...)}
+	if !longTests() {
+		s.engine = s.engineWithoutTerraform()
+	}
+	t.Cleanup(s.serve())
+	return s
+}
+
+// terraformStory is newStory with terraform and all that is around it.
+func terraformStory(t *testing.T, change ...func(map[string]any)) *story {
+	t.Helper()
+	t.Parallel()
+	return storyAlone(t, change...)
+}
+
+// storyAlone is terraformStory for a test that changes what is this process's, such as its
+// environment, so that no other runs beside it.
+func storyAlone(t *testing.T, change ...func(map[string]any)) *story {
 	t.Helper()
 	s := &story{newStage(t, change...)}
 	t.Cleanup(s.serve())
@@ -109,7 +132,7 @@ func (s *story) check1(number int, name string) github.CheckView {
 }
 
 func TestAPullRequestIsPlannedWhenItIsOpened(t *testing.T) {
-	s := newStory(t)
+	s := terraformStory(t)
 	n, err := s.world.OpenFirst()
 	s.check(err)
 	s.quiet()
@@ -313,7 +336,7 @@ func TestTheButtonPlansAgain(t *testing.T) {
 }
 
 func TestAPlanThatFailsSaysWhy(t *testing.T) {
-	s := newStory(t)
+	s := terraformStory(t)
 	n := s.open("broken", github.Files{"live/dev/network/broken.tf": "resource \"terraform_data\" \"x\" {\n  input = no_such.thing\n}\n"})
 	s.quiet()
 	s.wants(s.last(n), "network-dev", "no_such", "broken.tf")
@@ -323,7 +346,7 @@ func TestAPlanThatFailsSaysWhy(t *testing.T) {
 }
 
 func TestBrokenHCLSaysWhere(t *testing.T) {
-	s := newStory(t)
+	s := terraformStory(t)
 	n := s.open("broken", github.Files{"live/dev/network/broken.tf": "resource \"terraform_data\" {\n"})
 	s.quiet()
 	s.wants(s.last(n), "network-dev", "broken.tf")
@@ -453,7 +476,7 @@ func TestT38GitHubTroubleLosesNothing(t *testing.T) {
 }
 
 func TestAPlanCostsEightCallsWhateverTheNumberOfProjects(t *testing.T) {
-	s := newStory(t)
+	s := terraformStory(t)
 	n, err := s.world.OpenFirst()
 	s.check(err)
 	s.quiet()
@@ -473,7 +496,7 @@ func TestAPlanCostsEightCallsWhateverTheNumberOfProjects(t *testing.T) {
 
 func TestSensitiveValuesAreNowhere(t *testing.T) {
 	const canary = "canary-2f9d7c1b"
-	s := newStory(t)
+	s := terraformStory(t)
 	n := s.open("secret", github.Files{"live/dev/network/secret.tf": `
 variable "password" {
   type      = string

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 	double "github.com/lockkeeper/lockkeeper/sandbox/github"
 )
@@ -140,6 +141,9 @@ func TestEveryGitProcessThatFailsDenies(t *testing.T) {
 	w, n := everything(t)
 	w.github.Faults().MergeableAfter(1_000_000)
 	git := w.failingGit()
+	// A server that has just started asks git everything.
+	restart := func() { w.preparer.Mirrors = &pull.Mirrors{Dir: w.preparer.Mirrors.Dir} }
+	restart()
 	p, err := w.apply(n)
 	w.allowed(p, err, "other")
 	started := git.started()
@@ -148,6 +152,7 @@ func TestEveryGitProcessThatFailsDenies(t *testing.T) {
 	}
 	for _, command := range started {
 		git.fail(command)
+		restart()
 		if p, err := w.apply(n); err == nil || len(p.Documents) > 0 {
 			t.Errorf("allowed %v although this failed: git %s", names(p), command)
 		}

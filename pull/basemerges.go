@@ -43,7 +43,7 @@ func (m *Mirror) isCleanMerge(ctx context.Context, c Commit) (bool, error) {
 	if err != nil || conflicts {
 		return false, err
 	}
-	own, err := output(ctx, git(ctx, m.dir, "rev-parse", "--verify", "--end-of-options", c.SHA+"^{tree}"))
+	own, err := m.fact(ctx, "rev-parse", "--verify", "--end-of-options", c.SHA+"^{tree}")
 	if err != nil {
 		return false, fmt.Errorf("reading the tree of %s: %w", c.SHA, err)
 	}

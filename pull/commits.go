@@ -63,8 +63,8 @@ func (m *Mirror) Commits(ctx context.Context, base, head string) ([]Commit, erro
 	if err := checkSHA(base, head); err != nil {
 		return nil, fmt.Errorf("listing commits: %w", err)
 	}
-	printed, err := output(ctx, git(ctx, m.dir, "log", "-z", "--no-show-signature", fmt.Sprintf("--max-count=%d", maxCommits+1),
-		"--format=%H%n%P%n%ae%n%ce%n%B", head, "^"+base, "--"))
+	printed, err := m.fact(ctx, "log", "-z", "--no-show-signature", fmt.Sprintf("--max-count=%d", maxCommits+1),
+		"--format=%H%n%P%n%ae%n%ce%n%B", head, "^"+base, "--")
 	if err == nil && strings.Count(printed, "\x00") > maxCommits {
 		err = fmt.Errorf("there are more than %d", maxCommits)
 	}

@@ -65,7 +65,7 @@ func (m *Mirror) MergeBase(ctx context.Context, a, b string) (string, error) {
 	if err := checkSHA(a, b); err != nil {
 		return "", fmt.Errorf("finding merge base: %w", err)
 	}
-	printed, err := output(ctx, git(ctx, m.dir, "merge-base", a, b))
+	printed, err := m.fact(ctx, "merge-base", a, b)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 1 && len(printed) == 0 {
 		err = ErrUnrelated
@@ -82,7 +82,7 @@ func (m *Mirror) Changed(ctx context.Context, mergeBase, head string) ([]Change,
 	if err := checkSHA(mergeBase, head); err != nil {
 		return nil, fmt.Errorf("finding changed files: %w", err)
 	}
-	printed, err := output(ctx, git(ctx, m.dir, "diff-tree", "-r", "-z", "--no-renames", "--name-status", mergeBase, head))
+	printed, err := m.fact(ctx, "diff-tree", "-r", "-z", "--no-renames", "--name-status", mergeBase, head)
 	if err != nil {
 		return nil, fmt.Errorf("finding files changed from %s to %s: %w", mergeBase, head, err)
 	}
@@ -114,7 +114,7 @@ func (m *Mirror) Behind(ctx context.Context, base, head string) (int, error) {
 	if err := checkSHA(base, head); err != nil {
 		return 0, fmt.Errorf("counting commits: %w", err)
 	}
-	printed, err := output(ctx, git(ctx, m.dir, "rev-list", "--count", base, "^"+head))
+	printed, err := m.fact(ctx, "rev-list", "--count", base, "^"+head)
 	if err == nil {
 		var behind int
 		if behind, err = strconv.Atoi(strings.TrimSpace(printed)); err == nil {
@@ -138,7 +138,7 @@ func (m *Mirror) Conflicts(ctx context.Context, base, head string) (bool, error)
 // mergeTree merges theirs into ours, and returns the tree that comes out when there
 // are no conflicts.
 func (m *Mirror) mergeTree(ctx context.Context, ours, theirs string) (tree string, conflicts bool, err error) {
-	printed, err := output(ctx, git(ctx, m.dir, "merge-tree", "--write-tree", "--no-messages", "--name-only", ours, theirs))
+	printed, err := m.fact(ctx, "merge-tree", "--write-tree", "--no-messages", "--name-only", ours, theirs)
 	var exit *exec.ExitError
 	tree, _, _ = strings.Cut(printed, "\n")
 	// 1 is for conflicts (git-merge-tree(1), "EXIT STATUS"), but also for a commit that is not there.

@@ -39,6 +39,7 @@ type Mirror struct {
 
 	mu    sync.Mutex
 	known map[string]bool // commits that are complete here; guarded by mu
+	facts facts
 }
 
 // Open returns the mirror of the repository with GitHub's numeric id (which

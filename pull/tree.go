@@ -80,7 +80,7 @@ func (t *Tree) Submodules(ctx context.Context) ([]string, error) {
 // ID is equal for commits that have the same files: the object id of the tree, and what
 // became of its submodules.
 func (t *Tree) ID(ctx context.Context) (string, error) {
-	printed, err := output(ctx, git(ctx, t.mirror.dir, "rev-parse", "--verify", "--end-of-options", t.sha+"^{tree}"))
+	printed, err := t.mirror.fact(ctx, "rev-parse", "--verify", "--end-of-options", t.sha+"^{tree}")
 	if err != nil {
 		return "", fmt.Errorf("looking up the tree of %s: %w", t.sha, err)
 	}

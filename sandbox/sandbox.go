@@ -40,14 +40,17 @@ type Options struct {
 	// Permissions and Events are those of the App's manifest.
 	Permissions map[string]string
 	Events      []string
-	Checker     github.Checker // judges all traffic; nil: nobody does
+	Checker     github.Checker  // judges all traffic; nil: nobody does
+	Key         *rsa.PrivateKey // of the App; nil: a new one
 }
 
 // New makes a world with the demo repository on it.
 func New(o Options) (*Sandbox, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, fmt.Errorf("making a key: %w", err)
+	key, err := o.Key, error(nil)
+	if key == nil {
+		if key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+			return nil, fmt.Errorf("making a key: %w", err)
+		}
 	}
 	s := &Sandbox{
 		PrivateKey:    pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),

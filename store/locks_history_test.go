@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -432,7 +433,10 @@ func (h *lockHistory) seen(counts map[string]int) {
 // in the middle, and makes sure that what they saw is what they would have seen
 // one after the other.
 func TestLocksAreLinearizable(t *testing.T) {
-	histories, operations := 50, 4000
+	histories, operations := 8, 4000
+	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+		histories = 50
+	}
 	if testing.Short() {
 		histories, operations = 5, 1000
 	}

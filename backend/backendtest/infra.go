@@ -30,6 +30,11 @@ type Infra struct {
 	// Put stores an artifact of a job.
 	Put func(ctx context.Context, key string, r io.Reader) (run.Artifact, error)
 	Now func() time.Time
+	// Read says what the code of a job's commit wants of its project; nil: what was
+	// told to Code. An error is that of the plan. It may call Begin, nothing else.
+	Read func(ctx context.Context, doc run.JobDocument) (Resources, error)
+	// Applied, if set, gets what is there after each apply.
+	Applied func(project string, has Resources) error
 
 	mu     sync.Mutex
 	code   map[string]map[string]Resources // guarded by mu: by commit and project
@@ -87,6 +92,11 @@ func (f *Infra) Reset(project string, has Resources) {
 	f.live[project], f.state[project] = maps.Clone(has), maps.Clone(has)
 	f.serial[project]++
 	delete(f.fail, project)
+}
+
+// Begin is what a project has that was not planned before. Read calls it.
+func (f *Infra) Begin(project string, has Resources) {
+	f.live[project], f.state[project] = maps.Clone(has), maps.Clone(has)
 }
 
 // Drift changes what is there behind terraform's back.
@@ -232,7 +242,14 @@ func failed(code, message string) *run.Result {
 
 func (f *Infra) plan(doc run.JobDocument) (*run.Result, []run.Change) {
 	project := doc.Project.Name
-	p, partial := f.compare(doc)
+	wants := f.code[doc.Commit][project]
+	if f.Read != nil {
+		var err error
+		if wants, err = f.Read(context.Background(), doc); err != nil {
+			return failed("plan_failed", "The plan failed: "+err.Error()), nil
+		}
+	}
+	p, partial := f.compare(doc, wants)
 	p.serial = f.serial[project]
 	f.plans[doc.JobID] = p
 	sum := sha256.Sum256(fmt.Append(nil, p.changes))
@@ -256,7 +273,7 @@ func (f *Infra) plan(doc run.JobDocument) (*run.Result, []run.Change) {
 }
 
 // compare says what a plan with its flags would change.
-func (f *Infra) compare(doc run.JobDocument) (p infraPlan, partial bool) {
+func (f *Infra) compare(doc run.JobDocument, wants Resources) (p infraPlan, partial bool) {
 	project := doc.Project.Name
 	has, only, replaced := f.live[project], map[string]bool{}, map[string]bool{}
 	for _, flag := range doc.Flags {
@@ -272,7 +289,6 @@ func (f *Infra) compare(doc run.JobDocument) (p infraPlan, partial bool) {
 			replaced[value] = true
 		}
 	}
-	wants := f.code[doc.Commit][project]
 	p.after = maps.Clone(has)
 	if p.after == nil {
 		p.after = Resources{}
@@ -350,6 +366,11 @@ func (f *Infra) apply(doc run.JobDocument, fails bool) (*run.Result, []run.Chang
 	}
 	f.live[project] = has
 	f.state[project] = maps.Clone(has)
+	if f.Applied != nil {
+		if err := f.Applied(project, maps.Clone(has)); err != nil {
+			return failed("state", err.Error()), changes
+		}
+	}
 	if fails {
 		result := failed("apply_failed", "The apply failed: quota exceeded.")
 		result.Began = true

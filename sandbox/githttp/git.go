@@ -65,17 +65,30 @@ func service(ctx context.Context, c call, dir string) *exec.Cmd {
 // which receive-pack does not speak, has no service line
 // (gitprotocol-v2(5), "HTTP Transport").
 func (s *Server) advertise(w http.ResponseWriter, r *http.Request, c call, dir string) {
-	out, err := output(service(r.Context(), c, dir))
+	version2 := c.service == uploadPack && slices.Contains(strings.Split(c.protocol, ":"), "version=2")
+	out, err := s.advertisement(r.Context(), c, dir, version2)
 	if err != nil {
 		unavailable(r.Context(), w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-"+c.service+"-advertisement")
-	if c.service == receivePack || !slices.Contains(strings.Split(c.protocol, ":"), "version=2") {
+	if !version2 {
 		line := "# service=" + c.service + "\n"
 		fmt.Fprintf(w, "%04x%s0000", len(line)+4, line)
 	}
 	_, _ = w.Write(out) // an error means that the client has gone
+}
+
+func (s *Server) advertisement(ctx context.Context, c call, dir string, version2 bool) ([]byte, error) {
+	key := c.protocol + " " + dir
+	if known, ok := s.abilities.Load(key); ok && version2 {
+		return known.([]byte), nil
+	}
+	out, err := output(service(ctx, c, dir))
+	if err == nil && version2 {
+		s.abilities.Store(key, out)
+	}
+	return out, err
 }
 
 // exchange passes the request to git and git's answer to the client.

@@ -55,6 +55,8 @@ type Server struct {
 
 	mu    sync.Mutex // guards locks
 	locks map[string]*sync.Mutex
+
+	abilities sync.Map // what upload-pack of version 2 can do, by directory: it names no ref, and stays the same
 }
 
 const (

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Objects are written as git writes loose ones (gitrepository-layout(5)): a process for each would be most of what
@@ -29,17 +30,33 @@ func (g *gitRepo) write(kind string, data []byte) (sha string, err error) {
 	if _, err := os.Lstat(name); err == nil {
 		return sha, nil
 	}
-	var packed bytes.Buffer
-	z, err := zlib.NewWriterLevel(&packed, zlib.BestSpeed)
+	packed, err := deflate([]byte(header), data)
 	if err != nil {
 		return "", err
 	}
-	z.Write([]byte(header)) // errors of a buffer come back from Close
-	z.Write(data)
-	if err := z.Close(); err != nil {
-		return "", err
+	return sha, writeOnce(name, packed)
+}
+
+// deflaters are zlib.Writers: a new one clears a megabyte, for objects of a few bytes.
+var deflaters sync.Pool
+
+func deflate(parts ...[]byte) ([]byte, error) {
+	var packed bytes.Buffer
+	z, ok := deflaters.Get().(*zlib.Writer)
+	if ok {
+		z.Reset(&packed)
+	} else {
+		var err error
+		if z, err = zlib.NewWriterLevel(&packed, zlib.BestSpeed); err != nil {
+			return nil, err
+		}
 	}
-	return sha, writeOnce(name, packed.Bytes())
+	defer deflaters.Put(z)
+	for _, p := range parts {
+		z.Write(p) // errors of a buffer come back from Close
+	}
+	err := z.Close()
+	return packed.Bytes(), err
 }
 
 // writeOnce makes a file appear whole or not at all.
