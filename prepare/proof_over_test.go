@@ -91,6 +91,7 @@ func (m *proofModel) merges(t *rapid.T) {
 		m.w.mu.Lock()
 		pr := m.w.pulls[n]
 		pr.Open, pr.Merged = false, true
+		m.w.tips[pr.BaseRef] = m.w.commit()
 		head, touches := pr.HeadSHA, pr.touches
 		m.w.mu.Unlock()
 		if err := m.w.worker.Close(m.w.Context(), m.w.repo, n, run.Over{Merged: true, HeadSHA: head, BaseRef: m.now[n]}); err != nil {
