@@ -118,10 +118,12 @@ type Project struct {
 	// AstrayIn is a file with it, below the server's data directory; empty when none is known.
 	AstrayIn string
 	Applied  bool // the newest plan is applied, or changes nothing
-	// Before lists projects that come first (after: in lockkeeper.yml), are changed
-	// and planned in this pull request, not applied, and not part of the command.
-	Before  []string
-	Running []string // commands of the pull request that are under way for it, such as "/plan"
+	// Before lists projects that come first (after: in lockkeeper.yml), are changed in
+	// this pull request, neither applied nor empty at its head and base, and not part of
+	// the command; Unplanned are those of them that have no plan there.
+	Before    []string
+	Unplanned []string
+	Running   []string // commands of the pull request that are under way for it, such as "/plan"
 }
 
 // StoredPlan is the newest plan of a project.

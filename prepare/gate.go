@@ -86,8 +86,8 @@ func anybody(f *policy.Facts) {
 
 // foreseen is the line about applying below a plan that is not made yet: what is
 // missing if the plan succeeds and everything else stays as it is. It is nil
-// when no environment of the projects asks for approvals or checks, and no state
-// would be lost or is astray.
+// when no environment of the projects asks for approvals or checks, no state would
+// be lost or is astray, and everything that comes before is planned.
 func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []run.JobDocument) (*run.Gate, error) {
 	if rd.run.Trigger == run.TriggerQueue {
 		return nil, nil
@@ -104,8 +104,11 @@ func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []ru
 		}
 	}
 	c.all = slices.Clone(c.projects)
+	if err := p.readBeside(ctx, c); err != nil {
+		return nil, err
+	}
 	if !slices.ContainsFunc(c.projects, func(x candidate) bool { return p.loses(c, x) }) { // of them all, or of none
-		c.projects = slices.DeleteFunc(c.projects, func(x candidate) bool { return !gated(x.rules) })
+		c.projects = slices.DeleteFunc(c.projects, func(x candidate) bool { return !gated(x.rules) && !c.waits(x) })
 	}
 	if len(c.projects) == 0 {
 		return nil, nil

@@ -46,7 +46,7 @@ type proofWorld struct {
 	all    []project.Project
 	repos  int64
 
-	green, destroyed int // how often a story came that far
+	green, destroyed, undone, left int // how often a story came that far
 
 	mu    sync.Mutex
 	repo  run.Repository     // guarded by mu; each story has its own
@@ -309,8 +309,9 @@ func (w *proofWorld) consider(ctx context.Context, rd *reading, behind int) (*co
 	for _, x := range c.projects {
 		facts := policy.Project{
 			Name: x.Name, Dir: x.Dir, Environment: x.doc.Environment.Name, Rules: x.rules, Keeping: w.p.keeping(c.found.graph, x.Project, x.doc),
-			Touched: c.found.touched[x.Name], Before: c.before(x.Project),
+			Touched: c.found.touched[x.Name],
 		}
+		facts.Before, facts.Unplanned = c.before(x.Project)
 		if err := w.p.planFacts(ctx, c, &facts, x.doc); err != nil {
 			return c, err
 		}

@@ -295,9 +295,11 @@ func (s *subject) unlocksOn(n int) {
 
 func (s *subject) ends(merged bool) {
 	s.w.mu.Lock()
-	s.w.pulls[s.number].Open, s.w.pulls[s.number].Merged = false, merged
+	pr := s.w.pulls[s.number]
+	pr.Open, pr.Merged = false, merged
+	over := run.Over{Merged: merged, HeadSHA: pr.HeadSHA, BaseRef: pr.BaseRef}
 	s.w.mu.Unlock()
-	if err := s.w.worker.Close(s.w.Context(), s.w.repo, s.number, merged); err != nil {
+	if err := s.w.worker.Close(s.w.Context(), s.w.repo, s.number, over); err != nil {
 		s.w.Fatal(err)
 	}
 	s.settle()
