@@ -119,6 +119,7 @@ func (a *app) open(ctx context.Context, cfg config.Config) (w wiring, err error)
 		return w, err
 	}
 	w.metrics = server.NewMetrics()
+	w.metrics.Built(version)
 	w.metrics.WatchBacklog(func() (server.Backlog, error) {
 		b, err := w.db.Backlog(ctx)
 		return server.Backlog(b), err
