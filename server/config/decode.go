@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/agext/levenshtein"
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
@@ -105,7 +106,24 @@ func (d *decoder) entry(path, name string, node ast.Node, into reflect.Value) {
 			return
 		}
 	}
-	d.note(d.lines[path], path, "is not a key here; known are %s", strings.Join(yamlNames(into.Type()), ", "))
+	known := yamlNames(into.Type())
+	if meant := closest(name, known); meant != "" {
+		d.note(d.lines[path], path, "is not a key here; did you mean %s?", meant)
+		return
+	}
+	d.note(d.lines[path], path, "is not a key here; known are %s", strings.Join(known, ", "))
+}
+
+// closest is the known word that differs from what was typed by a slip or two; empty
+// for none.
+func closest(typed string, known []string) (word string) {
+	best := max(1, min(len(typed), 60)/4) + 1
+	for _, k := range known {
+		if d := levenshtein.Distance(strings.ToLower(typed[:min(len(typed), 60)]), k, nil); d < best {
+			word, best = k, d
+		}
+	}
+	return word
 }
 
 func (d *decoder) list(key string, node ast.Node, into reflect.Value) {
@@ -128,7 +146,7 @@ func (d *decoder) scalar(key string, node ast.Node, into reflect.Value) {
 	case reflect.String:
 		text, isText := plainText(node)
 		if !isText {
-			d.wrong(key, node, "text; put quotes around it")
+			d.wrong(key, node, wantText(key))
 			return
 		}
 		into.SetString(text)
@@ -149,6 +167,16 @@ func (d *decoder) scalar(key string, node ast.Node, into reflect.Value) {
 	}
 }
 
+const exampleAddress = "an address such as 127.0.0.1:8080"
+
+// wantText is what a key takes that is text. Quotes alone make no address of a port.
+func wantText(key string) string {
+	if key == "listen" {
+		return exampleAddress
+	}
+	return "text; put quotes around it"
+}
+
 func (d *decoder) unit(key string, node ast.Node, into reflect.Value) {
 	text, _ := plainText(node)
 	var n int64
@@ -158,15 +186,15 @@ func (d *decoder) unit(key string, node ast.Node, into reflect.Value) {
 	case reflect.TypeFor[Size]():
 		var size Size
 		size, err = parseSize(text)
-		n, want = int64(size), "a size such as 50MiB"
+		n, want = int64(size), "a size in KiB, MiB or GiB such as 50MiB"
 	case reflect.TypeFor[Period]():
 		var period Period
 		period, err = parsePeriod(text)
-		n, want = int64(period), "a time such as 72h, or never"
+		n, want = int64(period), "a time in hours or minutes such as 72h, or never"
 	default:
 		var duration time.Duration
 		duration, err = time.ParseDuration(text)
-		n, want = int64(duration), "a time such as 30m"
+		n, want = int64(duration), "a time in hours, minutes or seconds such as 30m"
 	}
 	if err != nil {
 		d.wrong(key, node, want)

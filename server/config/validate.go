@@ -46,7 +46,7 @@ func (v *validator) config(c *Config) {
 	if slices.Contains(v.broken, "") { // nothing could be read
 		return
 	}
-	v.check(isAddress(c.Listen), "listen", "must be an address such as 127.0.0.1:8080")
+	v.check(isAddress(c.Listen), "listen", "must be "+exampleAddress)
 	v.check(c.DataDir != "", "data_dir", "is missing; name a directory that the server may write to")
 	v.check(c.Store == "sqlite", "store", "must be sqlite")
 	v.engine(c)
