@@ -138,6 +138,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, o Options) (w wiring,
 		return w, err
 	}
 	w.metrics = server.NewMetrics()
+	w.metrics.Built(o.Version)
 	w.metrics.WatchBacklog(func() (server.Backlog, error) {
 		b, err := w.db.Backlog(ctx)
 		return server.Backlog(b), err

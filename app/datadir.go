@@ -25,7 +25,9 @@ var passed = []string{"jobs", "terraform"}
 // everybody else what a service manager, a copy or an earlier version gave them of
 // it. A directory that cannot be made private is refused.
 func makePrivate(dir string) error {
-	if err := os.MkdirAll(dir, privateDir); err != nil {
+	if err := os.MkdirAll(dir, privateDir); errors.Is(err, syscall.ENOTDIR) {
+		return fmt.Errorf("data_dir %q is a file, or below one: name a directory, which the server makes itself", dir)
+	} else if err != nil {
 		return fmt.Errorf("making the data directory: %w", err)
 	}
 	real, err := filepath.EvalSymlinks(dir)

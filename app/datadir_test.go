@@ -31,7 +31,7 @@ func TestADataDirectoryThatCannotBePrivateIsRefused(t *testing.T) {
 		"a new one":                                    {func(t *testing.T) string { return filepath.Join(t.TempDir(), "a", "b") }, ""},
 		"a link to one":                                {func(t *testing.T) string { return linkTo(t, in(0o755)(t)) }, ""},
 		"a link to one below a directory of everybody": {func(t *testing.T) string { return linkTo(t, in(0o777)(t)) }, "everybody may write to"},
-		"a file": {func(*testing.T) string { return os.Args[0] }, "not a directory"},
+		"a file": {func(*testing.T) string { return os.Args[0] }, "is a file, or below one"},
 		"somebody else's (of root, or given away by root)": {somebodyElses, "chown"},
 	}
 	for name, row := range rows {

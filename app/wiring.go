@@ -46,6 +46,7 @@ func (w wiring) worker(ctx context.Context, p *prepare.Preparer, notify func()) 
 		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge, Compare: p.Compare, DigestKey: w.digests.of,
 		LockAtApply: w.cfg.Locks.At == "apply", NoApply: withoutApply(w.cfg), Merge: w.cfg.Automerge.Enabled,
 		Notify: notify, Now: time.Now, Patience: 15 * time.Minute, Log: *zerolog.Ctx(ctx),
+		Stepped: w.metrics.Step,
 	}
 }
 

@@ -22,7 +22,7 @@ const maxFileBytes = 1 << 20
 
 // Config is the whole file, complete with defaults and valid.
 type Config struct {
-	Listen             string                 `yaml:"listen"`
+	Listen             string                 `yaml:"listen" want:"an address such as 127.0.0.1:8080"`
 	DataDir            string                 `yaml:"data_dir"`
 	GitHub             GitHub                 `yaml:"github"`
 	Repositories       []Repository           `yaml:"repositories"`

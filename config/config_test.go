@@ -245,6 +245,14 @@ func TestLoadNamesTheMistake(t *testing.T) {
 	}
 }
 
+// A file that grants power reads as it is written.
+func TestLoadRefusesAnchors(t *testing.T) {
+	_, err := load(t, minimal+"branches: &b [main]", nil)
+	if err == nil || !strings.Contains(err.Error(), "anchors, aliases and merge keys are not supported; write the value out") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestLoadNamesAllMistakesAtOnce(t *testing.T) {
 	const text = `listen: 8080
 listn: a

@@ -21,15 +21,15 @@ var limits = yamlfile.Limits{Bytes: maxFileBytes, Items: 100_000, LineBytes: 64 
 
 // units are how numbers with a unit are written.
 var units = map[reflect.Type]yamlfile.Unit{
-	reflect.TypeFor[Size](): {Want: "a size such as 50MiB", Parse: func(text string) (int64, error) {
+	reflect.TypeFor[Size](): {Want: "a size in KiB, MiB or GiB such as 50MiB", Parse: func(text string) (int64, error) {
 		size, err := parseSize(text)
 		return int64(size), err
 	}},
-	reflect.TypeFor[Period](): {Want: "a time such as 72h, or never", Parse: func(text string) (int64, error) {
+	reflect.TypeFor[Period](): {Want: "a time in hours or minutes such as 72h, or never", Parse: func(text string) (int64, error) {
 		period, err := parsePeriod(text)
 		return int64(period), err
 	}},
-	reflect.TypeFor[time.Duration](): {Want: "a time such as 30m", Parse: func(text string) (int64, error) {
+	reflect.TypeFor[time.Duration](): {Want: "a time in hours, minutes or seconds such as 30m", Parse: func(text string) (int64, error) {
 		duration, err := time.ParseDuration(text)
 		return int64(duration), err
 	}},

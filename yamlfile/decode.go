@@ -22,7 +22,7 @@ type Short interface{ Short() *string }
 type Defaulted interface{ SetDefaults() }
 
 // Struct fills the struct that into points to, by the yaml tags of its fields, and goes
-// on after a mistake. It does not repeat values: one may be a secret in the wrong place.
+// on after a mistake. The tag want of a text goes on after "must be " where it is none. It does not repeat values: one may be a secret in the wrong place.
 func (r *Reader) Struct(n ast.Node, into any, units map[reflect.Type]Unit) {
 	d := &decoder{r, units}
 	d.value(n, "", reflect.ValueOf(into).Elem())
@@ -63,7 +63,14 @@ func (d *decoder) fields(into reflect.Value) map[string]Read {
 	known := map[string]Read{}
 	for field, value := range into.Fields() {
 		if name := KeyOf(field); name != "" {
-			known[name] = func(n ast.Node, key string) { d.value(n, key, value) }
+			want := field.Tag.Get("want")
+			known[name] = func(n ast.Node, key string) {
+				if want != "" && Kind(n) != "text" {
+					d.wrong(n, key, want)
+					return
+				}
+				d.value(n, key, value)
+			}
 		}
 	}
 	return known
