@@ -92,7 +92,7 @@ func program() cli.Program {
 // setManifest reads the App's manifest, for this process and for those that it starts,
 // wherever they are.
 func setManifest() error {
-	if os.Getenv(manifest) != "" || cli.StartedByItself(os.Args[1:]) {
+	if os.Getenv(manifest) != "" || os.Getenv(asLockkeeper) != "" || cli.StartedByItself(os.Args[1:]) {
 		return nil
 	}
 	text, err := os.ReadFile("../app.yml")
