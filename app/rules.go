@@ -27,6 +27,7 @@ func policyRules(p config.Policy) policy.Rules {
 		MaxPlanAge:         time.Duration(p.MaxPlanAge),
 		Drafts:             p.AllowDraft,
 		NoApply:            !p.AllowApply,
+		NewProjects:        policy.NewProjects(p.NewProjects),
 		Unrefreshed:        p.UnrefreshedPlans,
 		NoButtons:          !p.Buttons,
 	}

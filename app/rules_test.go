@@ -13,12 +13,12 @@ import (
 
 func TestPolicyRules(t *testing.T) {
 	got := policyRules(config.Policy{
-		Approvals: 1, ApprovalOf: "commit", CodeOwners: true, ApprovedBy: []string{"@acme/a"}, Plan: []string{"acme/p"}, Apply: []string{"ana", "@ben"},
+		Approvals: 1, ApprovalOf: "commit", NewProjects: "plan", CodeOwners: true, ApprovedBy: []string{"@acme/a"}, Plan: []string{"acme/p"}, Apply: []string{"ana", "@ben"},
 		Unlock: []string{"@cleo"}, Override: []string{"dora"}, Current: "strict", RequiredChecks: []string{"build"},
 		ProtectedResourceTypes: []string{"aws_*"}, ProtectedApprovals: 2, MaxPlanAge: config.Period(time.Hour), AllowDraft: true, AllowApply: false,
 	})
 	want := policy.Rules{
-		Approvals: 1, ApprovalOf: policy.ApprovalOfCommit, CodeOwners: true, ApprovedBy: []string{"acme/a"}, Plan: []string{"acme/p"}, Apply: []string{"@ana", "@ben"},
+		Approvals: 1, ApprovalOf: policy.ApprovalOfCommit, NewProjects: policy.NewPlan, CodeOwners: true, ApprovedBy: []string{"acme/a"}, Plan: []string{"acme/p"}, Apply: []string{"@ana", "@ben"},
 		Unlock: []string{"@cleo"}, Override: []string{"@dora"}, Current: policy.CurrentStrict, RequiredChecks: []string{"build"},
 		Protected: []string{"aws_*"}, ProtectedApprovals: 2, MaxPlanAge: time.Hour, Drafts: true, NoApply: true, NoButtons: true,
 	}

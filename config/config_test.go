@@ -130,12 +130,12 @@ func TestLoadReadsEveryKey(t *testing.T) {
 		t.Error(diff)
 	}
 	prod := Policy{
-		ApprovalOf: "plan",
+		ApprovalOf: "plan", NewProjects: "none",
 		Approvals:  2, CodeOwners: true, ApprovedBy: []string{"example/platform"}, Plan: []string{"example/engineers"}, Apply: []string{"example/platform", "ana"},
 		Unlock: []string{"example/platform"}, Override: []string{"example/security"}, Current: "strict", RequiredChecks: []string{"build"},
 		ProtectedResourceTypes: []string{"aws_db_*", "aws_s3_bucket"}, ProtectedApprovals: 3, MaxPlanAge: Period(24 * time.Hour), AllowApply: true, Buttons: true,
 	}
-	dev := Policy{ApprovalOf: "plan", Current: "off", MaxPlanAge: Period(168 * time.Hour), AllowDraft: true, AllowApply: true, Buttons: true}
+	dev := Policy{ApprovalOf: "plan", NewProjects: "none", Current: "off", MaxPlanAge: Period(168 * time.Hour), AllowDraft: true, AllowApply: true, Buttons: true}
 	for name, want := range map[string]Policy{"prod": prod, "dev": dev} {
 		if diff := cmp.Diff(want, cfg.Environments[name].Policy); diff != "" {
 			t.Errorf("policy of %s (-want +got):\n%s", name, diff)

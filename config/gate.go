@@ -25,13 +25,14 @@ type Policy struct {
 	AllowDraft             bool     `yaml:"allow_draft"`
 	AllowApply             bool     `yaml:"allow_apply"`
 	Buttons                bool     `yaml:"buttons"`           // check runs offer what changes something
+	NewProjects            string   `yaml:"new_projects"`      // none, plan or apply: of those that only a head names
 	UnrefreshedPlans       bool     `yaml:"unrefreshed_plans"` // a plan with -refresh=false is taken for a whole one
 }
 
 // SetDefaults gives an environment what the file leaves out: what a small team
 // can live with, and nobody alone can get around.
 func (e *Environment) SetDefaults() {
-	e.Policy = Policy{Approvals: 1, ApprovalOf: "plan", Current: "project", MaxPlanAge: Period(7 * 24 * time.Hour), AllowApply: true, Buttons: true}
+	e.Policy = Policy{Approvals: 1, ApprovalOf: "plan", NewProjects: "none", Current: "project", MaxPlanAge: Period(7 * 24 * time.Hour), AllowApply: true, Buttons: true}
 }
 
 // Locks says when locks are taken and how long an idle one is kept.
@@ -65,6 +66,7 @@ func (v *validator) policy(key string, p Policy) {
 	v.between(key+".approvals", int64(p.Approvals), 0, most, "0", "20")
 	v.between(key+".protected_approvals", int64(p.ProtectedApprovals), 0, most, "0", "20")
 	v.check(p.ApprovalOf == "plan" || p.ApprovalOf == "commit", key+".approval_of", "must be plan or commit")
+	v.check(p.NewProjects == "none" || p.NewProjects == "plan" || p.NewProjects == "apply", key+".new_projects", "must be none, plan or apply")
 	v.check(p.Current == "strict" || p.Current == "project" || p.Current == "off", key+".current", "must be strict, project or off")
 	v.period(key+".max_plan_age", p.MaxPlanAge, time.Minute, "1m")
 	v.people(key+".approved_by", p.ApprovedBy)

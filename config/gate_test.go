@@ -15,7 +15,7 @@ func TestEnvironmentsHaveDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Policy{Approvals: 1, ApprovalOf: "plan", Current: "project", MaxPlanAge: Period(7 * 24 * time.Hour), AllowApply: true, Buttons: true}
+	want := Policy{Approvals: 1, ApprovalOf: "plan", NewProjects: "none", Current: "project", MaxPlanAge: Period(7 * 24 * time.Hour), AllowApply: true, Buttons: true}
 	for _, name := range []string{"a", "b", "c"} {
 		if diff := cmp.Diff(want, cfg.Environments[name].Policy); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

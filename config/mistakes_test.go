@@ -121,6 +121,8 @@ var mistakes = []struct{ name, text, says string }{
 	{"protected approvals", inPolicy("protected_approvals: -1"), "environments.d.policy.protected_approvals: must be from 0 to 20"},
 	{"current", inPolicy("current: Strict"), "environments.d.policy.current: must be strict, project or off"},
 	{"approval of", inPolicy("approval_of: Commit"), "environments.d.policy.approval_of: must be plan or commit"},
+	{"new projects", inPolicy("new_projects: yes please"), "environments.d.policy.new_projects: must be none, plan or apply"},
+	{"new projects as a switch", inPolicy("new_projects: true"), "environments.d.policy.new_projects: must be text"},
 	{"current as a switch", inPolicy("current: false"), "environments.d.policy.current: must be text"},
 	{"nobody may plan", inPolicy("plan: []"), "environments.d.policy.plan: names nobody; name somebody, or remove it"},
 	{"nobody may apply", inPolicy("apply: []"), "environments.d.policy.apply: names nobody; name somebody, or remove it"},

@@ -87,6 +87,7 @@ type Project struct {
 	Dir         string
 	Environment string
 	AfterMerge  bool // applied by the merge, not by a command; leave it out when nobody named it
+	HeadOnly    bool // only the head of the pull request names it
 	Rules       Rules
 	// Owners are the CODEOWNERS of the project's directory on the base branch, as
 	// written: @login, @org/team or an e-mail address. The groups of several
@@ -166,6 +167,16 @@ const (
 	CurrentOff     Current = "off"
 )
 
+// NewProjects says what happens to a project that only the head of a pull request names.
+type NewProjects string
+
+// What may happen to it. Anything else is the first one.
+const (
+	NewNone  NewProjects = "none"  // it is listed
+	NewPlan  NewProjects = "plan"  // it is planned, and applied after the merge
+	NewApply NewProjects = "apply" // it is planned and applied as any other
+)
+
 // Rules is what the server's config demands for one environment. The zero
 // value of a rule demands nothing, but Plan and Apply with nobody in them mean
 // people who may write to the repository, Unlock and Override with nobody in
@@ -189,6 +200,7 @@ type Rules struct {
 	MaxPlanAge         time.Duration // 0: no limit
 	Drafts             bool          // drafts may be applied
 	NoApply            bool          // nothing is applied from pull requests
+	NewProjects        NewProjects   // what happens to a project that only the head of a pull request names
 	Unrefreshed        bool          // a plan with -refresh=false is taken for a whole one
 	NoButtons          bool          // what changes something is asked for in a comment, not with a button
 }

@@ -211,7 +211,7 @@ func (p *Preparer) detail(ctx context.Context, c *considered, authors pull.Autho
 	}
 	for _, x := range c.projects {
 		facts := policy.Project{
-			Name: x.Name, Dir: x.Dir, Environment: x.doc.Environment.Name, AfterMerge: x.doc.Project.AfterMerge, Rules: x.rules,
+			Name: x.Name, Dir: x.Dir, Environment: x.doc.Environment.Name, AfterMerge: x.doc.Project.AfterMerge, HeadOnly: c.found.isNew(x.Name), Rules: x.rules,
 			Keeping: p.keeping(c.found.graph, x.Project, x.doc),
 			Owners:  asked.owners[x.Name], Touched: c.found.touched[x.Name], BaseChanged: asked.baseChanged[x.Name],
 		}

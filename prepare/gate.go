@@ -38,7 +38,8 @@ func (p *Preparer) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 		Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment,
 	}
 	for _, j := range r.Jobs {
-		if name := j.Document.Project.Name; len(r.Untouched) == len(r.Jobs) || !slices.Contains(r.Untouched, name) {
+		name := j.Document.Project.Name
+		if (len(r.Untouched) == len(r.Jobs) || !slices.Contains(r.Untouched, name)) && (len(r.PlanOnly) == len(r.Jobs) || !slices.Contains(r.PlanOnly, name)) {
 			asked.Selectors = append(asked.Selectors, name)
 		}
 	}
@@ -147,9 +148,13 @@ func (p *Preparer) candidates(f found, docs []run.JobDocument) []candidate {
 	if len(untouched) == len(f.projects) {
 		untouched = nil
 	}
+	later := f.plansOnly()
+	if len(later) == len(f.projects) {
+		later = nil
+	}
 	var out []candidate
 	for _, proj := range f.projects {
-		if slices.Contains(untouched, proj.Name) {
+		if slices.Contains(untouched, proj.Name) || slices.Contains(later, proj.Name) {
 			continue
 		}
 		i := slices.IndexFunc(docs, func(d run.JobDocument) bool { return d.Project.Name == proj.Name })

@@ -37,7 +37,7 @@ func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg proje
 		f.notes = append(f.notes, "Left out by `lockkeeper.yml`: "+run.Quote(left.Message)+".")
 	}
 	f.unfollowed(p.settingsOf(r.Repository))
-	f.shared(p, r, cfg)
+	f.shared(p, r, f.all)
 	return nil
 }
 
@@ -99,16 +99,13 @@ func called(projects []project.Project) []string {
 
 // afterMerge notes the projects that the pull request's own lockkeeper.yml adds or takes away, or its mistakes.
 func (f *found) afterMerge(ctx context.Context, now project.Config, changed []string) error {
-	next, err := project.Load(ctx, f.tree, f.graph, project.LoadOptions{})
-	if problems, ok := errors.AsType[project.Problems](err); ok {
+	if problems := f.nextMistakes; len(problems) > 0 {
 		f.mistakes = append(f.mistakes, marks(problems)...)
 		f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` of this pull request has %s, the first on line %d: %s. Correct it before the merge: nothing would be planned after it.",
 			mistakes(len(problems)), problems[0].Line, run.Quote(problems[0].Key+" "+problems[0].Message)))
 		return nil
 	}
-	if err != nil {
-		return err
-	}
+	next := *f.next
 	f.preview(now, next)
 	base, err := f.config.Files(ctx)
 	if err != nil {
