@@ -17,15 +17,17 @@ import (
 	"github.com/lockkeeper/lockkeeper/app"
 	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
 	"github.com/lockkeeper/lockkeeper/config"
+	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/server"
 )
 
 type sandboxCmd struct {
-	Listen string `default:"127.0.0.1:8423" help:"Address of the page, of GitHub's API and of the server."`
-	Once   bool   `help:"Play the scenario without a person, print the conversation, and exit 0 when all of it came out right."`
-	Dir    string `help:"Keep everything in this directory, a new or an empty one. Left out: a temporary one that is removed at the end." type:"path"`
+	Listen  string `default:"127.0.0.1:8423" help:"Address of the page, of GitHub's API and of the server."`
+	Once    bool   `help:"Play the scenario without a person, print the conversation, and exit 0 when all of it came out right."`
+	Verbose bool   `help:"Print the server's log, too."`
+	Dir     string `help:"Keep everything in this directory, a new or an empty one. Left out: a temporary one that is removed at the end." type:"path"`
 }
 
 // Run starts a GitHub, a server and an engine in this process.
@@ -42,7 +44,11 @@ func (c *sandboxCmd) Run(ctx context.Context, p Program) (err error) {
 	if err != nil {
 		return err
 	}
-	log := zerolog.New(console(os.Stderr)).Level(zerolog.WarnLevel).With().Timestamp().Logger()
+	level := zerolog.WarnLevel
+	if c.Verbose {
+		level = zerolog.InfoLevel
+	}
+	log := zerolog.New(console(os.Stderr)).Level(level).With().Timestamp().Logger()
 	ctx, cancel := context.WithCancel(log.WithContext(ctx))
 	defer cancel()
 	s, err := p.startSandbox(ctx, dir, "http://"+l.Addr().String())
@@ -50,6 +56,9 @@ func (c *sandboxCmd) Run(ctx context.Context, p Program) (err error) {
 		return errors.Join(err, l.Close())
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.world.Protect(report.CheckApply); err != nil {
+		return errors.Join(err, l.Close())
+	}
 	scenario := func(ctx context.Context) error {
 		if c.Once {
 			defer cancel() // the end of the scenario is the end
@@ -251,9 +260,10 @@ Lockkeeper is running, and a pull request is open and planned:
 
 Be its author, a reviewer or an outsider there, and comment /plan. When the
 reviewer approved, comment /apply.
+What its operator sees is at %s/metrics, and with --verbose in the log here.
 Press Ctrl-C to end; nothing is kept.
 
-`, world.PullURL(n))
+`, world.PullURL(n), world.URL)
 	<-ctx.Done()
 	return nil
 }

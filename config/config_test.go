@@ -131,7 +131,7 @@ func TestLoadReadsEveryKey(t *testing.T) {
 	}
 	prod := Policy{
 		ApprovalOf: "plan", NewProjects: "none",
-		Approvals:  2, CodeOwners: true, ApprovedBy: []string{"example/platform"}, Plan: []string{"example/engineers"}, Apply: []string{"example/platform", "ana"},
+		Approvals: 2, CodeOwners: true, ApprovedBy: []string{"example/platform"}, Plan: []string{"example/engineers"}, Apply: []string{"example/platform", "ana"},
 		Unlock: []string{"example/platform"}, Override: []string{"example/security"}, Current: "strict", RequiredChecks: []string{"build"},
 		ProtectedResourceTypes: []string{"aws_db_*", "aws_s3_bucket"}, ProtectedApprovals: 3, MaxPlanAge: Period(24 * time.Hour), AllowApply: true, Buttons: true,
 	}

@@ -16,7 +16,7 @@ var layout = map[string][]string{
 	// The domain knows no adapter. Sentences of policy are part of run's messages.
 	"policy":   {"run", "plandiff"},
 	"commands": {},
-	"project":  {"yamlfile"},
+	"project":  {"links", "yamlfile"},
 	"run":      {"fair"},
 	"plandiff": {"run"},
 

@@ -30,6 +30,9 @@ func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg proje
 	} else if unnamed := project.Unnamed(cfg, f.graph, base, changed); len(unnamed) > 0 {
 		f.notes = append(f.notes, fmt.Sprintf("Nothing plans %s: no project is there. To have it planned, name it in `lockkeeper.yml`.", some(unnamed)))
 	}
+	if err := f.vanished(ctx, p, cfg, changed); err != nil {
+		return err
+	}
 	for i, left := range cfg.Left() {
 		if i == maxNamed {
 			break
@@ -38,6 +41,34 @@ func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg proje
 	}
 	f.unfollowed(p.settingsOf(r.Repository))
 	f.shared(p, r, f.all)
+	return nil
+}
+
+// vanished notes projects that the base finds by a file or by a cloud block and the head
+// does not: nothing else would say that they are planned no more.
+func (f *found) vanished(ctx context.Context, p *Preparer, cfg project.Config, changed []string) error {
+	byContent := func(in project.Include) bool { return in.EachFile != "" || in.Cloud != "" }
+	if cfg.Discover == nil || len(changed) == 0 || !slices.ContainsFunc(cfg.Discover.Include, byContent) {
+		return nil
+	}
+	graph, err := p.Index.Graph(ctx, f.config)
+	if err != nil {
+		return err
+	}
+	before, err := project.Load(ctx, f.config, graph, project.LoadOptions{})
+	if err != nil {
+		return err
+	}
+	var gone []string
+	for _, x := range before.Projects {
+		if !has(cfg, x.Name) && at(cfg, x) < 0 {
+			gone = append(gone, x.Name)
+		}
+	}
+	if len(gone) > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("No longer a project at this commit: %s. The file of `each_file` or the `cloud` block that made it one is gone, or says something else. "+
+			"Nothing is destroyed; what it manages stays in its state. To destroy it, remove the resources from the code first and apply that.", some(gone)))
+	}
 	return nil
 }
 

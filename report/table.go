@@ -39,11 +39,11 @@ func table(p picked, groups []group, budget int) string {
 	c := columnsOf(p, groups)
 	last := cell(c.result && !c.status, " result |") + cell(c.status, " status |")
 	var b strings.Builder
-	b.WriteString("| project | environment | destroy | replace | change | add |" + cell(c.also, " also |") + cell(c.policy, " policy |") + last + "\n")
-	b.WriteString("|---|---|--:|--:|--:|--:|" + cell(c.also, "---|") + cell(c.policy, "---|") + cell(last != "", "---|") + "\n")
+	b.WriteString("| project | destroy | replace | change | add | environment |" + cell(c.also, " also |") + cell(c.policy, " policy |") + last + "\n")
+	b.WriteString("|---|--:|--:|--:|--:|---|" + cell(c.also, "---|") + cell(c.policy, "---|") + cell(last != "", "---|") + "\n")
 	const reserve = 400 // for the line that adds up the rest
 	for i, g := range groups {
-		row := fmt.Sprintf("| %s | %s |%s%s%s%s\n", markdown.Cell(projectCell(g)), markdown.Cell(g.environments()), countCells(g),
+		row := fmt.Sprintf("| %s |%s %s |%s%s%s\n", markdown.Cell(projectCell(g)), countCells(g), markdown.Cell(g.environments()),
 			cell(c.also, " "+alsoCell(g)+" |"), cell(c.policy, " "+policyCell(g)+" |"), cell(last != "", " "+stateCell(p, g, c)+" |"))
 		if b.Len()+len(row) > budget-reserve {
 			return b.String() + "\n" + foldedRows(groups[i:], c)
