@@ -81,7 +81,7 @@ func TestMain(m *testing.M) {
 
 // program is the binary that the tests' own binary stands for.
 func program() cli.Program {
-	p := cli.Program{Version: "test", Manifest: []byte(os.Getenv(manifest))}
+	p := cli.Program{Version: "development", Manifest: []byte(os.Getenv(manifest))}
 	for _, pattern := range filepath.SplitList(os.Getenv(jobsWrite)) {
 		dirs, _ := filepath.Glob(pattern)
 		p.JobsWrite = append(p.JobsWrite, dirs...)
@@ -251,7 +251,7 @@ func (s *stage) serve(change ...func(*app.App)) (stop func()) {
 	ctx, cancel := context.WithCancel(zerolog.New(zerolog.NewTestWriter(s)).Level(zerolog.WarnLevel).WithContext(context.Background()))
 	cfg, err := cli.LoadConfig(ctx, s.config)
 	s.check(err)
-	a, err := app.New(ctx, cfg, app.Options{Version: "test", SharedDisk: os.Getenv(jobsWrite) != "", Engine: s.engine})
+	a, err := app.New(ctx, cfg, app.Options{Version: "development", SharedDisk: os.Getenv(jobsWrite) != "", Engine: s.engine})
 	s.check(err)
 	for _, c := range change {
 		c(a)
