@@ -24,6 +24,7 @@ import (
 	"github.com/palantir/go-githubapp/githubapp"
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	"github.com/lockkeeper/lockkeeper/policy/rego"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/sandbox"
@@ -65,30 +66,13 @@ func TestMain(m *testing.M) {
 		os.Exit(command(os.Args[1:]))
 	}
 	if os.Getenv(insideProgram) == "" { // else it came along
-		if err := buildRunner(); err != nil {
+		if err := backendtest.BuildRunner(); err != nil {
 			os.Exit(complain(err))
 		}
 	}
 	code := m.Run()
 	leaveWorlds()
 	os.Exit(code)
-}
-
-const smallRunner = "lockkeeper-runner"
-
-// buildRunner puts the small runner beside the tests' own binary, where a server
-// finds it: as a runner that binary takes five times as long to start.
-func buildRunner() error {
-	executable, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(filepath.Dir(executable), smallRunner), "./runner/"+smallRunner)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the runner: %w\n%s", err, out)
-	}
-	return nil
 }
 
 // stage is a sandbox world with a Lockkeeper, in this process or in one of its
