@@ -35,7 +35,7 @@ sbom: build
 	$(GO) run ./deploy/sbom bin/lockkeeper bin/lockkeeper-runner bin/lockkeeper-evaluator > bin/sbom.cdx.json
 
 test: vet browser
-	$(GO) test -timeout 40m ./...
+	$(GO) test -vet=off -timeout 40m ./...
 	@$(SKIPPED)
 
 # With LOCKKEEPER_TEST_LONG tests go through everything of which they otherwise try a part.
@@ -58,7 +58,7 @@ aws-lint:
 	@if [ "$$LOCKKEEPER_SKIP_AWS" != 1 ]; then deploy/aws/lint.sh; fi
 
 race:
-	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
+	CGO_ENABLED=1 $(GO) test -vet=off -race -timeout 40m ./...
 	@$(SKIPPED)
 
 bench: build

@@ -50,7 +50,7 @@ Resources:
       DefinitionSubstitutions: {Queue: !Ref Queue, Jobs: !Ref Jobs, Job: !Ref Job}
       DefinitionString: |
         {"StartAt":"Work","States":{
-          "Work":{"Type":"Task","Resource":"arn:aws:states:::batch:submitJob.sync","TimeoutSeconds":20,"Next":"Tell",
+          "Work":{"Type":"Task","Resource":"arn:aws:states:::batch:submitJob.sync","TimeoutSeconds":60,"Next":"Tell",
             "Parameters":{"JobName":"work","JobQueue":"${Jobs}","JobDefinition":"${Job}","ContainerOverrides":{"Command.$":"States.Array($.script)"}},
             "ResultPath":"$.job","Catch":[{"ErrorEquals":["States.ALL"],"ResultPath":"$.error","Next":"Tell"}]},
           "Tell":{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage","Parameters":{"QueueUrl":"${Queue}","MessageBody.$":"$"},"End":true}}}
@@ -60,7 +60,7 @@ Outputs:
 `
 
 func TestAStateMachineRunsRealProcesses(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	e := Start(t, Options{Images: map[string]Image{image: {Entrypoint: []string{"/bin/sh", "-c"}}}, StopGrace: time.Second})
 	subnets, groups := e.Network(t)

@@ -113,6 +113,7 @@ func newEncryptionKey(t *testing.T) string {
 // state behind, which holds it too, when the file fail is there. key may be "".
 func withSecret(t *testing.T, secret, key string) *story {
 	t.Helper()
+	t.Parallel()
 	s := &story{newStage(t, aScript, func(c map[string]any) {
 		for _, env := range c["environments"].(map[string]any) {
 			env.(map[string]any)["variables"] = map[string]any{"TF_VAR_token": map[string]any{"value": secret}}

@@ -105,6 +105,7 @@ func TestT41_PeopleSeeWhatLongJobsPrint(t *testing.T) {
 
 // What people see of a job in a container is what they see of one on the server.
 func TestT41_PeopleSeeWhatLongJobsPrintOnAWS(t *testing.T) {
+	long(t) // the engine's own tests have lines that come while a job runs
 	dir := t.TempDir()
 	a := newAccountWith(t, map[string]string{
 		"PATH": dir + ":" + os.Getenv("PATH"), jobsWrite: dir + ":" + filepath.Join(filepath.Dir(dir), "*", "states"),

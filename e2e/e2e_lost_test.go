@@ -34,6 +34,7 @@ func TestT28ALostWebhookIsAskedForAgainAndActedOnOnce(t *testing.T) {
 			}
 			t.Parallel()
 			s := &story{newStage(t)}
+			s.standIn()
 			stop := s.serve()
 			n := s.planned("a")
 			tt.lose(s.stage)
@@ -91,6 +92,7 @@ func (s *story) onlyLostOnesAgain() {
 func TestT28AServerKeepsLookingForLostWebhooks(t *testing.T) {
 	t.Parallel()
 	s := &story{newStage(t)}
+	s.standIn()
 	// No pause: deliveries that are on their way are asked for again, too.
 	t.Cleanup(s.serve(func(a *app.App) { a.Lost.Every, a.Lost.Pause = 10*time.Millisecond, 0 }))
 	n := s.planned("a")
@@ -120,6 +122,7 @@ func TestInvariant1ACommandThatGitHubNeverRecordedIsFound(t *testing.T) {
 			}
 			t.Parallel()
 			s := &story{newStage(t)}
+			s.standIn()
 			stop := s.serve()
 			n := s.planned("a")
 			s.world.GitHub.Faults().ForgetWebhooks(1)
@@ -160,6 +163,7 @@ func TestInvariant1ACommandThatGitHubNeverRecordedIsFound(t *testing.T) {
 func TestInvariant1AServerKeepsLookingForCommands(t *testing.T) {
 	t.Parallel()
 	s := &story{newStage(t)}
+	s.standIn()
 	// No pause: commands whose webhook is on its way are found, too.
 	t.Cleanup(s.serve(func(a *app.App) { a.Comments.Every, a.Comments.Pause = 10*time.Millisecond, -time.Minute }))
 	n := s.planned("a")

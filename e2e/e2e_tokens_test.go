@@ -90,6 +90,7 @@ func TestFinding9TokensThatEndEarlyAreNoticedByNobody(t *testing.T) {
 func TestFinding9ACommandOutlivesAMomentInWhichEveryTokenIsRefused(t *testing.T) {
 	t.Parallel()
 	s := &story{newStage(t)}
+	s.standIn()
 	waits := make(chan time.Duration, 100)
 	t.Cleanup(s.serve(impatiently(waits)))
 	n := s.planned("a")

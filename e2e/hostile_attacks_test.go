@@ -13,7 +13,12 @@ import (
 	"github.com/lockkeeper/lockkeeper/sandbox"
 )
 
-func TestAttacksAsRoot(t *testing.T) { inside(t, root, attacks) }
+// What they try is part of TestHostileConfigurationsAsRoot, and of the tests of
+// forged webhooks and changed plan files; here it comes one after the other.
+func TestAttacksAsRoot(t *testing.T) {
+	long(t)
+	inside(t, root, attacks)
+}
 
 func TestAttacksAsTheImagesUser(t *testing.T) {
 	long(t)

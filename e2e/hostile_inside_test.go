@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	"github.com/lockkeeper/lockkeeper/hostile"
 	"github.com/lockkeeper/lockkeeper/runner/jail/jailtest"
 )
@@ -88,7 +89,7 @@ var makeWorlds = sync.OnceValue(func() (err error) {
 	if err := os.Chmod(worlds.path, 0o755); err != nil {
 		return err
 	}
-	for name, from := range map[string]string{"lockkeeper.test": os.Args[0], smallRunner: filepath.Join(filepath.Dir(os.Args[0]), smallRunner)} {
+	for name, from := range map[string]string{"lockkeeper.test": os.Args[0], filepath.Base(backendtest.Runner()): backendtest.Runner()} {
 		if err := copyProgram(filepath.Join(worlds.path, name), from); err != nil {
 			return err
 		}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/app"
 	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	"github.com/lockkeeper/lockkeeper/cli"
 	"github.com/lockkeeper/lockkeeper/policy/rego"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -70,7 +71,7 @@ func TestMain(m *testing.M) {
 		os.Exit(program().Run(os.Args[1:]))
 	}
 	if os.Getenv(insideProgram) == "" { // else it came along
-		if err := buildRunner(); err != nil {
+		if err := backendtest.BuildRunner(); err != nil {
 			os.Exit(cli.Complain(err))
 		}
 	}
@@ -100,23 +101,6 @@ func setManifest() error {
 		return err
 	}
 	return os.Setenv(manifest, string(text))
-}
-
-const smallRunner = "lockkeeper-runner"
-
-// buildRunner puts the small runner beside the tests' own binary, where a server
-// finds it: as a runner that binary takes five times as long to start.
-func buildRunner() error {
-	executable, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(filepath.Dir(executable), smallRunner), "../runner/"+smallRunner)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the runner: %w\n%s", err, out)
-	}
-	return nil
 }
 
 // stage is a sandbox world with a Lockkeeper, in this process or in one of its

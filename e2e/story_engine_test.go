@@ -25,6 +25,14 @@ import (
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 )
 
+// standIn has terraform's work done without it, unless everything is to be tried. It
+// comes before serve.
+func (s *stage) standIn() {
+	if !longTests() {
+		s.engine = s.engineWithoutTerraform()
+	}
+}
+
 // engineWithoutTerraform stands in for terraform in stories that are not about it.
 // What a project wants is what its code names, what is there is what the demo's
 // code names, and an apply writes it into the project's state. It goes on when its

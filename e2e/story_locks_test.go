@@ -125,6 +125,7 @@ func TestT33ARunningApplyKeepsItsLock(t *testing.T) {
 func TestT34ALostCloseFreesTheLocksAtTheNextSweep(t *testing.T) {
 	t.Parallel()
 	s := &story{newStage(t)}
+	s.standIn()
 	stop := s.serve()
 	first, second := s.planned("a"), s.planned("b")
 	s.world.GitHub.Faults().DropWebhooks(1)

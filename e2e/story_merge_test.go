@@ -9,11 +9,13 @@ import (
 func automerge(t *testing.T, permissions map[string]string, change ...func(map[string]any)) *story {
 	t.Helper()
 	t.Parallel()
-	merge := func(c map[string]any) { c["automerge"] = map[string]any{"enabled": true, "method": "squash"} }
-	s := &story{newStageWith(t, permissions, append(change, merge)...)}
+	s := &story{newStageWith(t, permissions, append(change, squashes)...)}
+	s.standIn()
 	t.Cleanup(s.serve())
 	return s
 }
+
+func squashes(c map[string]any) { c["automerge"] = map[string]any{"enabled": true, "method": "squash"} }
 
 func TestT37WhatIsAppliedIsMergedWhenTheServerWantsIt(t *testing.T) {
 	s := automerge(t, map[string]string{"contents": "write"})
@@ -97,7 +99,9 @@ func TestT37AMergeMeetsTroubleAndIsMadeOnce(t *testing.T) {
 }
 
 func TestT37AnApplyThatFailsIsNotMerged(t *testing.T) {
-	s := automerge(t, map[string]string{"contents": "write"})
+	t.Parallel()
+	s := &story{newStageWith(t, map[string]string{"contents": "write"}, squashes)} // terraform's own failure
+	t.Cleanup(s.serve())
 	files := aChange("a")
 	files["live/dev/orders/extra.tf"] = "resource \"terraform_data\" \"bad\" {\n  provisioner \"local-exec\" {\n    command = \"exit 3\"\n  }\n}\n"
 	n := s.open("a", files)

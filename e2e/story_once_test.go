@@ -33,6 +33,9 @@ func TestT26ManyAppliesOfOnePlanAreOne(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			if tt.name == "two comments at once" || tt.name == "one after the other" {
+				long(t)
+			}
 			s := newScriptStory(t, countingApplies)
 			n := s.planned("a")
 			tt.do(s, n)

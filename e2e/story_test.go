@@ -29,9 +29,7 @@ func newStory(t *testing.T, change ...func(map[string]any)) *story {
 	t.Helper()
 	t.Parallel()
 	s := &story{newStage(t, change...)}
-	if !longTests() {
-		s.engine = s.engineWithoutTerraform()
-	}
+	s.standIn()
 	t.Cleanup(s.serve())
 	return s
 }

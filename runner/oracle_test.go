@@ -19,7 +19,7 @@ import (
 // more than anybody waits for.
 func oracleSeeds() int {
 	if os.Getenv("LOCKKEEPER_TEST_LONG") == "" {
-		return 4
+		return 2 // one with the source of the job alone, one with a shared one
 	}
 	if n, err := strconv.Atoi(os.Getenv("LOCKKEEPER_TEST_SEEDS")); err == nil {
 		return n

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,8 +28,9 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "lockkeeper-evaluator" {
 		os.Exit(rego.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	if len(os.Args) > 1 && os.Args[1] == "runner" {
-		os.Exit(Main(context.Background(), os.Args[2:]))
+	if err := backendtest.BuildRunner(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -103,7 +105,7 @@ func (s *setup) start(t testing.TB) int {
 	if err := os.WriteFile(filepath.Join(s.options.Dir, DocumentFile), content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0], append([]string{"runner"}, s.options.Args()...)...)
+	cmd := exec.Command(backendtest.Runner(), s.options.Args()...)
 	cmd.Env, cmd.ExtraFiles = s.env, s.files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.CombinedOutput()

@@ -21,7 +21,7 @@ import (
 // takes everything that it delivers.
 func engineProcess(dir, artifacts, fake, shared string) {
 	e, err := local.New(context.Background(), local.Options{
-		Dir: dir, Artifacts: artifacts, Executable: []string{os.Args[0], "runner"},
+		Dir: dir, Artifacts: artifacts, Executable: []string{backendtest.Runner()},
 		Terraform: binaries{fake: fake}, Parallel: 1, Grace: time.Second, Pass: []string{"GORACE"},
 		Directories: func(run.JobEnvironment) local.Directories { return local.Directories{Write: []string{shared}} },
 	})

@@ -3,6 +3,7 @@ package local_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,19 +18,19 @@ import (
 	"github.com/lockkeeper/lockkeeper/backend/local"
 	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
 	"github.com/lockkeeper/lockkeeper/run"
-	"github.com/lockkeeper/lockkeeper/runner"
 )
 
-// The test binary is the runner, too.
+// The test binary is the engine of a server that is killed, too.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "runner" {
-		os.Exit(runner.Main(context.Background(), os.Args[2:]))
-	}
 	if len(os.Args) > 1 && os.Args[1] == "engine" {
 		engineProcess(os.Args[2], os.Args[3], os.Args[4], os.Args[5])
 	}
 	// The race detector makes each process wait for a second when it ends.
 	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
+	if err := backendtest.BuildRunner(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
@@ -64,7 +65,7 @@ func newFixture(t testing.TB) *fixture {
 	base := t.TempDir()
 	f := &fixture{options: local.Options{
 		Dir: filepath.Join(base, "jobs"), Artifacts: filepath.Join(base, "artifacts"),
-		Executable: []string{os.Args[0], "runner"},
+		Executable: []string{backendtest.Runner()},
 		Terraform:  binaries{real: real, fake: backendtest.FakeTerraform(t)},
 		Parallel:   1, Grace: time.Second, ApplyGrace: time.Second,
 		Pass: []string{"GORACE"}, Secrets: secretsOf, Directories: shared,

@@ -478,7 +478,7 @@ func TestInJailNothingOutlivesItsCommand(t *testing.T) {
 	if err := c.Close(); err != nil { // the supervisor has the output open, too
 		t.Fatal(err)
 	}
-	if err := read.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+	if err := read.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.Copy(io.Discard, read); err != nil {

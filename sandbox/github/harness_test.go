@@ -128,7 +128,7 @@ func (w *world) settle() []Delivery {
 
 func (w *world) wait(cond func() bool) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := w.Wait(ctx, cond); err != nil {
 		w.t.Fatalf("waiting: %v", err)
