@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Problem is one mistake in a file of the repository, written for the person who can mend it.
+// Problem is one mistake in a file of the repository, written for the person who can fix it.
 type Problem struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"` // 1-based; 0 when the whole file is meant
