@@ -116,5 +116,5 @@ func codeOwnersProblem(err error) error {
 		return err
 	}
 	return &run.Problem{Code: "code_owners", Detail: mistake.Error(), Message: "CODEOWNERS on the base branch could not be read, so nothing is " +
-		"applied where an owner has to approve. Mend it on the base branch, then comment the command again."}
+		"applied where an owner has to approve. Fix it on the base branch, then comment the command again."}
 }

@@ -53,7 +53,7 @@ func explain(r run.Run, err error) error {
 			"another pull request."}
 	case errors.As(err, &problems):
 		return &run.Problem{Code: run.CodeConfig, Detail: problems.Error(),
-			Message: "`lockkeeper.yml` on the base branch has mistakes, so " + nothing + ". Mend it on the base " +
+			Message: "`lockkeeper.yml` on the base branch has mistakes, so " + nothing + ". Fix it on the base " +
 				"branch (`lockkeeper validate` checks it before you push); this pull request is planned again then."}
 	case errors.As(err, &unknown):
 		return unknownProject(r, unknown, nothing)

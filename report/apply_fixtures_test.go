@@ -78,7 +78,7 @@ func (f *fixture) judged(project string, r run.PolicyResult) *fixture {
 var (
 	bucketTaken = run.Problem{
 		Code: "apply_failed", Message: "Terraform stopped in the middle: what it did until then is in the state, the rest was not done. " +
-			"Mend what it says below, push, and comment `/plan` to see what is left.",
+			"Correct what it says below, push, and comment `/plan` to see what is left.",
 		Detail: "Error: creating S3 Bucket (acme-logs): BucketAlreadyExists: The requested bucket name is not available.\n\n" +
 			"  with aws_s3_bucket.logs,\n  on main.tf line 4, in resource \"aws_s3_bucket\" \"logs\":\n   4: resource \"aws_s3_bucket\" \"logs\" {",
 	}

@@ -192,7 +192,7 @@ func goldenViews() map[string]View {
 }
 
 var configProblem = &run.Problem{Code: "config", Detail: "lockkeeper.yml:4: projects[0].dri: unknown key",
-	Message: "`lockkeeper.yml` on the base branch has mistakes, so nothing was planned. Mend it on the base branch, then comment `/plan`."}
+	Message: "`lockkeeper.yml` on the base branch has mistakes, so nothing was planned. Fix it on the base branch, then comment `/plan`."}
 
 func TestComment(t *testing.T) {
 	for name, v := range goldenViews() {

@@ -137,7 +137,7 @@ func changes(c ...run.Change) run.Summary {
 var noChange = run.Summary{Version: run.SummaryVersion, Digest: "nothing"}
 
 var invalidReference = run.Problem{
-	Code: "terraform_failed", Message: "Terraform could not plan. Mend what it says below and push again.",
+	Code: "terraform_failed", Message: "Terraform could not plan. Correct what it says below and push again.",
 	Detail: "Error: Reference to undeclared input variable\n\n  on main.tf line 4, in resource \"terraform_data\" \"vpc\":\n   4:   input = var.cidr\n\n" +
 		"An input variable with the name \"cidr\" has not been declared.",
 }

@@ -69,7 +69,7 @@ func (p *pull) refuseMerge(m mergeRequest) error {
 		return &Error{Status: http.StatusConflict, Message: "Head branch was modified. Review and try the merge again."}
 	}
 	if unmet := p.unmet(); len(unmet) > 0 {
-		return refuseUnmet(unmet)
+		return p.refuseUnmet(unmet)
 	}
 	return nil
 }

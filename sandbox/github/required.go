@@ -30,11 +30,12 @@ func (p *pull) unmet() []object {
 	return p.repo.unmetContexts(p.headSHA, &required)
 }
 
-// refuseUnmet is what GitHub answers to a merge that the rules of the base do not allow.
-func refuseUnmet(unmet []object) error {
-	text := fmt.Sprintf("%d of the required status checks have not succeeded.", len(unmet))
-	if len(unmet) == 1 {
-		text = fmt.Sprintf("Required status check %q is expected.", unmet[0]["context"])
+// refuseUnmet is the answer to a merge that the rules of the base do not allow: status 405 (REST API, "Merge a pull
+// request"), in the words of GitHub's page "Available rules for rulesets" and of merges that were refused.
+func (p *pull) refuseUnmet(unmet []object) error {
+	text := fmt.Sprintf("Required status check %q is expected.", unmet[0]["context"])
+	if all := len(p.repo.requiredContexts(p.baseRef)); all > 1 {
+		text = fmt.Sprintf("%d of %d required status checks have not succeeded.", len(unmet), all)
 	}
 	return &Error{Status: http.StatusMethodNotAllowed, Message: "Repository rule violations found\n\n" + text + "\n\n"}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,12 @@ func TestEveryFormActs(t *testing.T) {
 		}},
 		"review comment": {demo.Author, "/review", url.Values{"event": {"COMMENT"}, "body": {"note"}}, func(p github.PullView) bool {
 			return last(p).Review.State == "COMMENTED"
+		}},
+		"push a new file": {demo.Author, "/edit", url.Values{"path": {"README.md"}, "new": {"live/dev/cache/main.tf"}, "content": {"locals {}\r\n"}, "message": {"cache"}}, func(p github.PullView) bool {
+			return hasFile(p, "live/dev/cache/main.tf", "added") && !hasFile(p, "README.md", "")
+		}},
+		"push a deletion": {demo.Author, "/edit", url.Values{"path": {"README.md"}, "delete": {"1"}, "content": {"x"}, "message": {"gone"}}, func(p github.PullView) bool {
+			return hasFile(p, "README.md", "removed")
 		}},
 		"push an edit": {demo.Author, "/edit", url.Values{"path": {"live/dev/orders/dev.tfvars"}, "content": {"replicas = 2\r\n"}, "message": {"two"}}, func(p github.PullView) bool {
 			return len(p.Commits) == 2 && p.Commits[1].Message == "two" && last(p).Kind == "pushed"
@@ -164,17 +171,21 @@ func TestRefusalsAreShownAndLoseNothing(t *testing.T) {
 		status   int
 		want     []string // seen on the page
 	}{
-		"an author approves":      {demo.Author, "/review", url.Values{"event": {"APPROVE"}}, 422, []string{"GitHub refuses"}},
-		"an empty comment":        {demo.Author, "/comment", url.Values{"body": {""}}, 422, []string{"GitHub refuses"}},
-		"a comment too long":      {demo.Author, "/comment", url.Values{"body": {"keep this " + strings.Repeat("x", 65536)}}, 422, []string{"too long", "keep this xxx"}},
-		"an outsider pushes":      {demo.Outsider, "/edit", url.Values{"path": {"README.md"}, "content": {"my own text"}, "message": {"m"}}, 403, []string{"GitHub refuses", "my own text"}},
-		"an outsider merges":      {demo.Outsider, "/merge", url.Values{"method": {"merge"}}, 403, []string{"GitHub refuses"}},
-		"an outsider closes":      {demo.Outsider, "/close", nil, 403, []string{"GitHub refuses"}},
-		"an edit of no file":      {demo.Author, "/propose", url.Values{"path": {"../x"}, "content": {"x"}, "message": {"m"}}, 422, []string{"no file of this name"}},
-		"a path out of the tree":  {demo.Author, "/edit", url.Values{"path": {"../../etc/passwd"}, "content": {"x"}, "message": {"m"}}, 422, []string{"no file of this name"}},
-		"git's own directory":     {demo.Author, "/edit", url.Values{"path": {".git/config"}, "content": {"x"}, "message": {"m"}}, 422, []string{"no file of this name"}},
-		"a link in disguise":      {demo.Author, "/edit", url.Values{"path": {"README.md"}, "content": {"\x00symlink:/etc/passwd"}, "message": {"m"}}, 422, []string{"Only text files"}},
-		"a commit with no reason": {demo.Author, "/edit", url.Values{"path": {"README.md"}, "content": {"kept"}, "message": {" "}}, 422, []string{"needs a message", "kept"}},
+		"an author approves":         {demo.Author, "/review", url.Values{"event": {"APPROVE"}}, 422, []string{"GitHub refuses"}},
+		"an empty comment":           {demo.Author, "/comment", url.Values{"body": {""}}, 422, []string{"GitHub refuses"}},
+		"a comment too long":         {demo.Author, "/comment", url.Values{"body": {"keep this " + strings.Repeat("x", 65536)}}, 422, []string{"too long", "keep this xxx"}},
+		"an outsider pushes":         {demo.Outsider, "/edit", url.Values{"path": {"README.md"}, "content": {"my own text"}, "message": {"m"}}, 403, []string{"GitHub refuses", "my own text"}},
+		"an outsider merges":         {demo.Outsider, "/merge", url.Values{"method": {"merge"}}, 403, []string{"GitHub refuses"}},
+		"an outsider closes":         {demo.Outsider, "/close", nil, 403, []string{"GitHub refuses"}},
+		"an edit of no file":         {demo.Author, "/propose", url.Values{"path": {"../x"}, "content": {"x"}, "message": {"m"}}, 422, []string{"no file of this name"}},
+		"a path out of the tree":     {demo.Author, "/edit", url.Values{"path": {"../../etc/passwd"}, "content": {"x"}, "message": {"m"}}, 422, []string{"no file of this name"}},
+		"git's own directory":        {demo.Author, "/edit", url.Values{"path": {".git/config"}, "content": {"x"}, "message": {"m"}}, 422, []string{"no file of this name"}},
+		"a new path out of the tree": {demo.Author, "/edit", url.Values{"path": {"README.md"}, "new": {"../x"}, "content": {"x"}, "message": {"m"}}, 422, []string{"needs a path of its own"}},
+		"a new path in git's":        {demo.Author, "/edit", url.Values{"path": {"README.md"}, "new": {"a/.GIT/config"}, "content": {"x"}, "message": {"m"}}, 422, []string{"needs a path of its own"}},
+		"a new path that is there":   {demo.Author, "/edit", url.Values{"path": {"README.md"}, "new": {"live"}, "content": {"x"}, "message": {"m"}}, 422, []string{"needs a path of its own"}},
+		"a new path below a file":    {demo.Author, "/edit", url.Values{"path": {"README.md"}, "new": {"README.md/x"}, "content": {"x"}, "message": {"m"}}, 422, []string{"needs a path of its own"}},
+		"a link in disguise":         {demo.Author, "/edit", url.Values{"path": {"README.md"}, "content": {"\x00symlink:/etc/passwd"}, "message": {"m"}}, 422, []string{"Only text files"}},
+		"a commit with no reason":    {demo.Author, "/edit", url.Values{"path": {"README.md"}, "content": {"kept"}, "message": {" "}}, 422, []string{"needs a message", "kept"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -192,4 +203,9 @@ func TestRefusalsAreShownAndLoseNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hasFile reports that a pull request changes a file; an empty status is any.
+func hasFile(p github.PullView, path, status string) bool {
+	return slices.ContainsFunc(p.Files, func(f github.FileView) bool { return f.Path == path && (status == "" || f.Status == status) })
 }

@@ -2,9 +2,11 @@ package page
 
 import (
 	"fmt"
+	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
 )
@@ -107,8 +109,8 @@ func (s *site) propose(f *form) (string, error) {
 	return "conversation", nil
 }
 
-// edited reads what was typed. Only a file that the pull request's branch has
-// can be edited, so no posted path ever names another.
+// edited reads what was typed: a file that the pull request's branch has, with other
+// content or deleted, or a new one.
 func (s *site) edited(f *form, pull github.PullView) (message string, files github.Files, err error) {
 	path := f.r.PostFormValue("path")
 	paths, err := s.reader.files(f.r.Context(), s.you(f.r).Login, pull.HeadRepo, pull.HeadRef)
@@ -125,5 +127,28 @@ func (s *site) edited(f *form, pull github.PullView) (message string, files gith
 	if message == "" {
 		return "", nil, &github.Error{Status: http.StatusUnprocessableEntity, Message: "A commit needs a message. Write one line and commit again."}
 	}
+	if f.r.PostFormValue("delete") != "" {
+		return message, github.Files{path: github.Deleted}, nil
+	}
+	if name := strings.TrimSpace(f.r.PostFormValue("new")); name != "" {
+		if !isNewPath(name, paths) {
+			return "", nil, &github.Error{Status: http.StatusUnprocessableEntity, Message: "A new file needs a path of its own, such as live/dev/cache/main.tf."}
+		}
+		path = name
+	}
 	return message, github.Files{path: f.text("content")}, nil
+}
+
+// isNewPath tells a path that a branch with these files can have beside them. Git's own
+// directory is no place for it.
+func isNewPath(name string, paths []string) bool {
+	if !fs.ValidPath(name) || name == "." || len(name) > 200 || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == '\\' }) {
+		return false
+	}
+	if slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.EqualFold(part, ".git") }) {
+		return false
+	}
+	return !slices.ContainsFunc(paths, func(p string) bool {
+		return p == name || strings.HasPrefix(p, name+"/") || strings.HasPrefix(name, p+"/")
+	})
 }
