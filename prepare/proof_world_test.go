@@ -347,17 +347,22 @@ func (w *proofWorld) prepareApply(ctx context.Context, rd *reading, behind int) 
 
 // judge is Preparer.Judge.
 func (w *proofWorld) judge(ctx context.Context, r run.Run) (run.Gate, error) {
-	asked := run.Run{Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment}
-	for _, j := range r.Jobs {
-		asked.Selectors = append(asked.Selectors, j.Document.Project.Name)
+	names, err := w.p.shownWith(ctx, r)
+	if err != nil {
+		return run.Gate{}, err
 	}
+	asked := run.Run{Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment, Selectors: names}
 	rd, behind := w.reading(asked)
 	c, err := w.consider(ctx, rd, behind)
 	if err != nil {
 		return run.Gate{}, w.p.outcome(asked, err)
 	}
 	anybody(&c.facts)
-	return w.p.gate(policy.Apply(c.facts)), nil
+	gate := w.p.gate(policy.Apply(c.facts))
+	if !r.Whole() {
+		gate.Projects = names
+	}
+	return gate, nil
 }
 
 // recheck is Preparer.Recheck.

@@ -30,7 +30,7 @@ func gateLines(p picked) string {
 	case gate.Allowed && len(p.unjudged()) > 0:
 		return p.readyOnly()
 	case gate.Allowed:
-		return "**Ready to apply.**\n"
+		return "**Ready to apply.**" + gateNotes(gate) + "\n"
 	}
 	var out []string
 	for _, m := range gate.Missing[:min(len(gate.Missing), shownReasons)] {
@@ -48,15 +48,28 @@ func gateLines(p picked) string {
 	return paragraphs("**Not yet applicable**\n\n- "+strings.Join(out, "\n- ")+"\n", ready)
 }
 
-// unjudged are the projects with something to apply that the newest plan is not
-// about: its gate says nothing of them.
+// gateNotes are what else was found, as sentences with a space in front of each.
+func gateNotes(gate *run.Gate) string {
+	var b strings.Builder
+	for _, n := range gate.Notes[:min(len(gate.Notes), shownReasons)] {
+		b.WriteString(" " + markdown.RichLine(markdown.Limit(n, shownReason)))
+	}
+	return b.String()
+}
+
+// unjudged are the projects with something to apply that neither the newest plan nor
+// its gate is about.
 func (p picked) unjudged() []string {
-	return p.namesOf(func(s run.Standing) bool { return p.open(s) && s.PlanRun.ID != p.run.ID })
+	return p.namesOf(func(s run.Standing) bool { return p.open(s) && !p.ofGate(s) })
 }
 
 // judged are those that it is about.
 func (p picked) judged() []string {
-	return p.namesOf(func(s run.Standing) bool { return p.open(s) && s.PlanRun.ID == p.run.ID })
+	return p.namesOf(func(s run.Standing) bool { return p.open(s) && p.ofGate(s) })
+}
+
+func (p picked) ofGate(s run.Standing) bool {
+	return s.PlanRun.ID == p.run.ID || p.run.Gate != nil && slices.Contains(p.run.Gate.Projects, s.Project)
 }
 
 // readyOnly is about a gate that was judged for some of the projects.

@@ -21,6 +21,14 @@ func TestTheGateOfOneProjectSaysNothingOfTheOthers(t *testing.T) {
 	if !strings.Contains(body, "**Ready to apply**: app. Of guarded, `/why guarded` says whether that can go, too.") || !strings.Contains(body, "apply `/apply app` · every reason `/why`") {
 		t.Errorf("what is ready is not said:\n%s", body)
 	}
+	one.run.Gate.Projects = []string{"app", "guarded"} // as a review has it judged again
+	if body := Comment(whole.then(one)); !strings.Contains(body, "**Ready to apply.**") || !strings.Contains(body, "apply `/apply` ·") {
+		t.Errorf("all were judged since:\n%s", body)
+	}
+	one.run.Gate = &run.Gate{Allowed: true, Projects: []string{"app", "guarded"}, Notes: []string{"`app`: Since `rui` approved, the plan was made again and does less."}}
+	if body := Comment(whole.then(one)); !strings.Contains(body, "**Ready to apply.** `app`: Since `rui` approved, the plan was made again and does less.") {
+		t.Errorf("that it does less is not said:\n%s", body)
+	}
 	two := newFixture("r2").later(1).planned("app", "dev", changes(queue)).planned("guarded", "prod", changes(database))
 	two.run.Selectors, two.run.Gate = []string{"*"}, &run.Gate{Allowed: true}
 	if body := Comment(whole.then(two)); !strings.Contains(body, "**Ready to apply.**") {
