@@ -66,7 +66,7 @@ func (d delivery) checkView(ctx context.Context, head string) (CheckView, error)
 	if err != nil {
 		return CheckView{}, err
 	}
-	v := CheckView{View: View{Runs: runs, Locks: locks, NoApply: d.NoApply, NoButtons: d.NoButtons, Waits: d.waits()}, HeadSHA: head}
+	v := CheckView{View: View{Runs: runs, Locks: locks, NoApply: d.NoApply, Current: d.Current, NoButtons: d.NoButtons, Waits: d.waits()}, HeadSHA: head}
 	p, ok := v.pick(head)
 	if !ok {
 		return v, nil

@@ -30,6 +30,9 @@ func gateLines(p picked) string {
 	case gate.Allowed && len(p.unjudged()) > 0:
 		return p.readyOnly()
 	case gate.Allowed:
+		if while := p.while(p.open); while != "" {
+			return "**Ready to apply**" + while + "." + gateNotes(gate) + "\n"
+		}
 		return "**Ready to apply.**" + gateNotes(gate) + "\n"
 	}
 	var out []string
@@ -46,6 +49,23 @@ func gateLines(p picked) string {
 		return paragraphs("**Not yet applicable**: "+out[0]+"\n", ready)
 	}
 	return paragraphs("**Not yet applicable**\n\n- "+strings.Join(out, "\n- ")+"\n", ready)
+}
+
+// while says how long it is true that these can be applied, with a space in front: a
+// base branch that moves edits no comment, which would be one for each pull request.
+func (p picked) while(these func(run.Standing) bool) string {
+	is := func(mode string) bool {
+		return p.some(func(s run.Standing) bool { return p.open(s) && these(s) && p.current[environmentOf(s)] == mode })
+	}
+	switch base := nameCode(p.pinned.BaseRef); {
+	case p.pinned.BaseRef == "":
+		return ""
+	case is("strict"):
+		return " as long as " + base + " has not moved"
+	case is("project"):
+		return " as long as " + base + " has not changed what it reads"
+	}
+	return ""
 }
 
 // gateNotes are what else was found, as sentences with a space in front of each.
@@ -190,9 +210,9 @@ func hints(p picked) []string {
 	case !p.ready():
 		return nonEmpty(p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	case p.run.Gate != nil && p.run.Gate.Allowed && len(p.unjudged()) > 0:
-		return nonEmpty(sentenceOf("apply %s", p.applyNamed(p.judged())), "every reason `/why`", hintAgain, hintStatus)
+		return nonEmpty(sentenceOf("apply %s", p.applyNamed(p.judged()))+p.while(p.ofGate), "every reason `/why`", hintAgain, hintStatus)
 	case p.run.Gate == nil && !p.some(denied) && !p.some(lacks) || p.run.Gate != nil && p.run.Gate.Allowed:
-		return nonEmpty("apply `/apply`", p.oneProject("/apply", p.open), hintAgain, hintStatus)
+		return nonEmpty("apply `/apply`"+p.while(p.open), p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	}
 	return []string{"when that is done `/apply`", "every reason `/why`", hintAgain, hintStatus}
 }

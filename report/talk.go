@@ -33,7 +33,7 @@ func (d delivery) comment(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v := View{Runs: runs, Locks: locks, NoApply: d.NoApply, Waits: d.waits()}
+	v := View{Runs: runs, Locks: locks, NoApply: d.NoApply, Current: d.Current, Waits: d.waits()}
 	if v.Applies, err = d.applies(ctx, runs); err != nil {
 		return err
 	}
