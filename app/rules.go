@@ -57,6 +57,15 @@ func withoutApply(cfg config.Config) map[string]bool {
 	return out
 }
 
+// howCurrent says how current a branch must be, by environment.
+func howCurrent(cfg config.Config) map[string]string {
+	out := map[string]string{}
+	for name, env := range cfg.Environments {
+		out[name] = env.Policy.Current
+	}
+	return out
+}
+
 // withoutButtons lists the environments that no button changes anything of.
 func withoutButtons(cfg config.Config) map[string]bool {
 	out := map[string]bool{}

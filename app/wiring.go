@@ -32,7 +32,7 @@ const sweepEvery = 5 * time.Minute
 
 func (w wiring) sender() *report.Sender {
 	s := &report.Sender{
-		Store: w.db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: w.cfg.GitHub.AppID, WebURL: w.cfg.GitHub.URL, NoApply: withoutApply(w.cfg), Automerge: w.cfg.Automerge.Enabled,
+		Store: w.db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: w.cfg.GitHub.AppID, WebURL: w.cfg.GitHub.URL, NoApply: withoutApply(w.cfg), Current: howCurrent(w.cfg), Automerge: w.cfg.Automerge.Enabled,
 		NoButtons: withoutButtons(w.cfg), PerMinute: w.cfg.GitHub.WritesPerMinute, PerHour: w.cfg.GitHub.WritesPerHour,
 		Client: func(_ context.Context, id int64) (*github.Client, error) { return w.clients.NewInstallationClient(id) },
 		Open:   func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return w.artifacts.Open(ctx, ref) },

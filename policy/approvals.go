@@ -17,7 +17,9 @@ func approved(f Facts, p Project) Reason {
 	head, have := sha(f.HeadSHA), len(counted)
 	switch {
 	case want > 0 && have >= want:
-		return good("approvals", fmt.Sprintf("%d of %s of %s, by %s.", have, count(want, "approval"), head, quoteAll(counted))+p.less(counted))
+		r := good("approvals", fmt.Sprintf("%d of %s of %s, by %s.", have, count(want, "approval"), head, quoteAll(counted))+p.less(counted))
+		r.Note = strings.TrimSpace(p.less(counted))
+		return r
 	case want < 0:
 		return bad("approvals", fmt.Sprintf("The server asks for %d approvals, which cannot be: have its `approvals` corrected.", want))
 	case f.unattributed():

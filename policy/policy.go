@@ -18,6 +18,7 @@ type Reason struct {
 	Silent    bool // a bad reason that is not worth a comment when nobody asked
 	Exception bool // a good reason only because somebody who may decided so; told with the result
 	Text      string
+	Note      string // of a good reason: the part of Text that people are told without asking
 }
 
 // Verdict is what policy says. Its zero value denies.

@@ -27,6 +27,18 @@ func (v Verdict) Missing() []Reason { return v.texts(func(r Reason) bool { retur
 // record of the run.
 func (v Verdict) Exceptions() []Reason { return v.texts(func(r Reason) bool { return r.Exception }) }
 
+// Notes are what people are told of good reasons without asking.
+func (v Verdict) Notes() []string {
+	var out []string
+	for _, f := range v.findings() {
+		if f.OK && f.Note != "" && len(out) < sentences {
+			f.Text = f.Note
+			out = append(out, f.sentence(listed))
+		}
+	}
+	return out
+}
+
 func (v Verdict) texts(want func(Reason) bool) []Reason {
 	var out []Reason
 	for _, f := range v.findings() {

@@ -34,24 +34,50 @@ func (p *Preparer) some(is func(policy.Rules) bool) bool {
 // nothing. Whose permission to apply it would take is left out, because nobody
 // asked yet.
 func (p *Preparer) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
-	asked := run.Run{
-		Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment,
-	}
-	for _, j := range r.Jobs {
-		name := j.Document.Project.Name
-		if (len(r.Untouched) == len(r.Jobs) || !slices.Contains(r.Untouched, name)) && (len(r.PlanOnly) == len(r.Jobs) || !slices.Contains(r.PlanOnly, name)) {
-			asked.Selectors = append(asked.Selectors, name)
-		}
-	}
-	v, err := p.verdict(ctx, asked)
+	names, err := p.shownWith(ctx, r)
 	if err != nil {
 		return run.Gate{}, err
 	}
-	return p.gate(v), nil
+	v, err := p.verdict(ctx, run.Run{
+		Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment, Selectors: names,
+	})
+	if err != nil {
+		return run.Gate{}, err
+	}
+	gate := p.gate(v)
+	if !r.Whole() {
+		gate.Projects = names
+	}
+	return gate, nil
+}
+
+// shownWith lists the projects that an apply is about when a plan is shown: its own,
+// and those that were planned before at its head when it is of named ones alone.
+func (p *Preparer) shownWith(ctx context.Context, r run.Run) ([]string, error) {
+	runs := []run.Run{r}
+	if !r.Whole() {
+		all, err := p.Runs(ctx, r.Repository.ID, r.PullRequest)
+		if err != nil {
+			return nil, fmt.Errorf("reading the runs of %s#%d: %w", r.Repository.FullName(), r.PullRequest, err)
+		}
+		runs = slices.DeleteFunc(all, func(x run.Run) bool { return x.ID == r.ID || x.BaseRef != r.BaseRef || x.Trigger == run.TriggerQueue })
+		runs = append([]run.Run{r}, runs...) // the newest plan
+	}
+	shown := run.Standings(runs, r.HeadSHA)
+	for _, leave := range []func(run.Standing) bool{run.Standing.Untouched, run.Standing.PlanOnly} {
+		if some := slices.DeleteFunc(slices.Clone(shown), leave); len(some) > 0 { // of them all, or of none
+			shown = some
+		}
+	}
+	var names []string
+	for _, s := range shown {
+		names = append(names, s.Project)
+	}
+	return names, nil
 }
 
 func (p *Preparer) gate(v policy.Verdict) run.Gate {
-	return run.Gate{Allowed: v.Allowed, Missing: v.Sentences(), Ready: v.Ready, At: p.Now().UTC()}
+	return run.Gate{Allowed: v.Allowed, Missing: v.Sentences(), Notes: v.Notes(), Ready: v.Ready, At: p.Now().UTC()}
 }
 
 // Why returns the whole verdict about applying projects of a pull request for

@@ -151,7 +151,7 @@ func (w *proofWorld) serve(f func()) {
 	w.infra.Put = artifacts.put
 	client := func() *github.Client { return github.NewClient(&http.Client{Transport: w.hub}) }
 	sender := &report.Sender{
-		Store: w.store, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: hubApp, PerMinute: 1 << 30, PerHour: 1 << 30, Open: artifacts.open,
+		Store: w.store, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: hubApp, Current: map[string]string{"dev": "strict", "prod": "strict"}, PerMinute: 1 << 30, PerHour: 1 << 30, Open: artifacts.open,
 		Client: func(context.Context, int64) (*github.Client, error) { return client(), nil },
 	}
 	*w.p = Preparer{
@@ -347,17 +347,22 @@ func (w *proofWorld) prepareApply(ctx context.Context, rd *reading, behind int) 
 
 // judge is Preparer.Judge.
 func (w *proofWorld) judge(ctx context.Context, r run.Run) (run.Gate, error) {
-	asked := run.Run{Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment}
-	for _, j := range r.Jobs {
-		asked.Selectors = append(asked.Selectors, j.Document.Project.Name)
+	names, err := w.p.shownWith(ctx, r)
+	if err != nil {
+		return run.Gate{}, err
 	}
+	asked := run.Run{Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment, Selectors: names}
 	rd, behind := w.reading(asked)
 	c, err := w.consider(ctx, rd, behind)
 	if err != nil {
 		return run.Gate{}, w.p.outcome(asked, err)
 	}
 	anybody(&c.facts)
-	return w.p.gate(policy.Apply(c.facts)), nil
+	gate := w.p.gate(policy.Apply(c.facts))
+	if !r.Whole() {
+		gate.Projects = names
+	}
+	return gate, nil
 }
 
 // recheck is Preparer.Recheck.

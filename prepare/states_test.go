@@ -464,7 +464,8 @@ var passing = regexp.MustCompile(`\b\d+ (second|minute)s?\b`)
 func (s *subject) steady(text string) string {
 	text = strings.NewReplacer(s.names...).Replace(text)
 	text = strings.Replace(text, "queued: Planning 1 project: 1 queued", "in_progress: Planning 1 project: 1 running", 1) // whichever is first, it or the check
-	text = strings.Replace(text, "in dev: waiting**", "in dev: applying**", 1)                                            // whichever is first, the job's start or the comment
+	text = strings.Replace(text, "**Planning 1 project: 1 queued**", "**Planning 1 project: 1 running**", 1)
+	text = strings.Replace(text, "in dev: waiting**", "in dev: applying**", 1) // whichever is first, the job's start or the comment
 	return passing.ReplaceAllString(text, "a moment")
 }
 

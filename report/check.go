@@ -103,15 +103,19 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 	return c, true
 }
 
-// buttons are those that can do something. One press is about all that the pull
+// buttons are those that can do something; for a pull request that is over nothing is
+// planned or applied. One press is about all that the pull
 // request changes or holds, so one environment without buttons takes it away. What an
 // apply does is not offered from its start on; its end changes no button.
 func (v CheckView) buttons(p picked) []Action {
 	if p.run.Trigger == run.TriggerQueue {
 		return nil // the pull request itself has them
 	}
-	out := []Action{buttonPlan}
-	if p.ready() && !p.some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] }) {
+	var out []Action
+	if !v.over(p) {
+		out = append(out, buttonPlan)
+	}
+	if !v.over(p) && p.ready() && !p.some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] }) {
 		out = append(out, buttonApply)
 	}
 	if held := held(v.Locks, p.run.Holder()); len(held) > 0 && !p.some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] && holds(held, s.Project) }) {

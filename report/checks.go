@@ -44,7 +44,7 @@ func (d delivery) noticeRun(ctx context.Context) (run.Run, error) {
 	if d.notice.RunID != "" {
 		return d.Store.Run(ctx, d.notice.RunID)
 	}
-	runs, err := d.runs(ctx)
+	runs, err := d.runs(ctx, "")
 	if err != nil {
 		return run.Run{}, err
 	}
@@ -58,7 +58,7 @@ func (d delivery) noticeRun(ctx context.Context) (run.Run, error) {
 
 // checkView reads what the check runs of a commit show.
 func (d delivery) checkView(ctx context.Context, head string) (CheckView, error) {
-	runs, err := d.runs(ctx)
+	runs, err := d.runs(ctx, head)
 	if err != nil {
 		return CheckView{}, err
 	}
@@ -66,7 +66,7 @@ func (d delivery) checkView(ctx context.Context, head string) (CheckView, error)
 	if err != nil {
 		return CheckView{}, err
 	}
-	v := CheckView{View: View{Runs: runs, Locks: locks, NoApply: d.NoApply, NoButtons: d.NoButtons, Waits: d.waits()}, HeadSHA: head}
+	v := CheckView{View: View{Runs: runs, Locks: locks, NoApply: d.NoApply, Current: d.Current, NoButtons: d.NoButtons, Waits: d.waits()}, HeadSHA: head}
 	p, ok := v.pick(head)
 	if !ok {
 		return v, nil

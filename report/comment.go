@@ -37,6 +37,8 @@ func Comment(v View) string {
 		can = []string{"what is left to put right `/status`"}
 	case v.over(p):
 		can = []string{hintStatus}
+	case len(v.exposed(p)) > 0 && p.stage() == allApplied:
+		can = []string{"merge this pull request", "take the lock again `/plan`", hintStatus}
 	case p.complete && p.apply == nil && v.appliedLines(p) != "" && p.run.State == run.StateSucceeded && len(p.foreign()) == 0 &&
 		!p.some(func(s run.Standing) bool { return !s.Applied() }):
 		can = append([]string{"merge this pull request"}, can...) // an apply and a plan of everything after it say so

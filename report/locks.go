@@ -140,8 +140,20 @@ func (v View) releasedLine(p picked) string {
 			names = append(names, s.Project)
 		}
 	}
-	return sentenceOf("**Lock released**: %s. What was planned under it cannot be applied any more; `/plan` takes the lock and plans again.\n",
-		fewNames(names, name))
+	return paragraphs(
+		sentenceOf("**Lock released**: %s. What was planned under it cannot be applied any more; `/plan` takes the lock and plans again.\n", fewNames(names, name)),
+		sentenceOf("**Lock released**: %s. That is applied and not merged, and whoever takes the lock may undo it. Merge this pull request, or take the lock again with `/plan`.\n",
+			fewNames(v.exposed(p), name)),
+	)
+}
+
+// exposed are the projects that are applied and not merged, as far as is known, and whose
+// locks somebody gave back.
+func (v View) exposed(p picked) []string {
+	return p.namesOf(func(s run.Standing) bool {
+		last := v.Locks.LastApplied(s.Plan.Document)
+		return p.status(s) == statusApplied && p.released(s) && !v.over(p) && last.By.Is(p.run.Holder()) && !last.Merged
+	})
 }
 
 // over reports whether the pull request was merged or closed not long ago.

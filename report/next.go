@@ -30,7 +30,10 @@ func gateLines(p picked) string {
 	case gate.Allowed && len(p.unjudged()) > 0:
 		return p.readyOnly()
 	case gate.Allowed:
-		return "**Ready to apply.**\n"
+		if while := p.while(p.open); while != "" {
+			return "**Ready to apply**" + while + "." + gateNotes(gate) + "\n"
+		}
+		return "**Ready to apply.**" + gateNotes(gate) + "\n"
 	}
 	var out []string
 	for _, m := range gate.Missing[:min(len(gate.Missing), shownReasons)] {
@@ -48,15 +51,45 @@ func gateLines(p picked) string {
 	return paragraphs("**Not yet applicable**\n\n- "+strings.Join(out, "\n- ")+"\n", ready)
 }
 
-// unjudged are the projects with something to apply that the newest plan is not
-// about: its gate says nothing of them.
+// while says how long it is true that these can be applied, with a space in front: a
+// base branch that moves edits no comment, which would be one for each pull request.
+func (p picked) while(these func(run.Standing) bool) string {
+	is := func(mode string) bool {
+		return p.some(func(s run.Standing) bool { return p.open(s) && these(s) && p.current[environmentOf(s)] == mode })
+	}
+	switch base := nameCode(p.pinned.BaseRef); {
+	case p.pinned.BaseRef == "":
+		return ""
+	case is("strict"):
+		return " as long as " + base + " has not moved"
+	case is("project"):
+		return " as long as " + base + " has not changed what it reads"
+	}
+	return ""
+}
+
+// gateNotes are what else was found, as sentences with a space in front of each.
+func gateNotes(gate *run.Gate) string {
+	var b strings.Builder
+	for _, n := range gate.Notes[:min(len(gate.Notes), shownReasons)] {
+		b.WriteString(" " + markdown.RichLine(markdown.Limit(n, shownReason)))
+	}
+	return b.String()
+}
+
+// unjudged are the projects with something to apply that neither the newest plan nor
+// its gate is about.
 func (p picked) unjudged() []string {
-	return p.namesOf(func(s run.Standing) bool { return p.open(s) && s.PlanRun.ID != p.run.ID })
+	return p.namesOf(func(s run.Standing) bool { return p.open(s) && !p.ofGate(s) })
 }
 
 // judged are those that it is about.
 func (p picked) judged() []string {
-	return p.namesOf(func(s run.Standing) bool { return p.open(s) && s.PlanRun.ID == p.run.ID })
+	return p.namesOf(func(s run.Standing) bool { return p.open(s) && p.ofGate(s) })
+}
+
+func (p picked) ofGate(s run.Standing) bool {
+	return s.PlanRun.ID == p.run.ID || p.run.Gate != nil && slices.Contains(p.run.Gate.Projects, s.Project)
 }
 
 // readyOnly is about a gate that was judged for some of the projects.
@@ -177,9 +210,9 @@ func hints(p picked) []string {
 	case !p.ready():
 		return nonEmpty(p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	case p.run.Gate != nil && p.run.Gate.Allowed && len(p.unjudged()) > 0:
-		return nonEmpty(sentenceOf("apply %s", p.applyNamed(p.judged())), "every reason `/why`", hintAgain, hintStatus)
+		return nonEmpty(sentenceOf("apply %s", p.applyNamed(p.judged()))+p.while(p.ofGate), "every reason `/why`", hintAgain, hintStatus)
 	case p.run.Gate == nil && !p.some(denied) && !p.some(lacks) || p.run.Gate != nil && p.run.Gate.Allowed:
-		return nonEmpty("apply `/apply`", p.oneProject("/apply", p.open), hintAgain, hintStatus)
+		return nonEmpty("apply `/apply`"+p.while(p.open), p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	}
 	return []string{"when that is done `/apply`", "every reason `/why`", hintAgain, hintStatus}
 }

@@ -21,3 +21,18 @@ func TestAPullRequestThatIsOverIsOfferedNoPlan(t *testing.T) {
 		t.Error(body)
 	}
 }
+
+func TestTheChecksOfAPullRequestThatIsOverHaveNoButtonToPlan(t *testing.T) {
+	f := newFixture("r1").planned("app", "dev", changes(queue))
+	v := CheckView{View: f.view(), HeadSHA: newHead}
+	v.Locks.Closed = []run.Closed{{Holder: f.run.Holder(), At: noon}}
+	for name, of := range map[string]func(CheckView) (Check, bool){CheckPlan: CheckRun, CheckApply: ApplyCheck} {
+		if c, ok := of(v); !ok || c.buttons() != "" {
+			t.Errorf("%s offers %q", name, c.buttons())
+		}
+	}
+	v.Locks.Closed = nil
+	if c, _ := CheckRun(v); c.buttons() != "plan apply" {
+		t.Errorf("one that is open offers %q", c.buttons())
+	}
+}

@@ -21,9 +21,40 @@ func TestTheGateOfOneProjectSaysNothingOfTheOthers(t *testing.T) {
 	if !strings.Contains(body, "**Ready to apply**: app. Of guarded, `/why guarded` says whether that can go, too.") || !strings.Contains(body, "apply `/apply app` · every reason `/why`") {
 		t.Errorf("what is ready is not said:\n%s", body)
 	}
+	one.run.Gate.Projects = []string{"app", "guarded"} // as a review has it judged again
+	if body := Comment(whole.then(one)); !strings.Contains(body, "**Ready to apply.**") || !strings.Contains(body, "apply `/apply` ·") {
+		t.Errorf("all were judged since:\n%s", body)
+	}
+	one.run.Gate = &run.Gate{Allowed: true, Projects: []string{"app", "guarded"}, Notes: []string{"`app`: Since `rui` approved, the plan was made again and does less."}}
+	if body := Comment(whole.then(one)); !strings.Contains(body, "**Ready to apply.** `app`: Since `rui` approved, the plan was made again and does less.") {
+		t.Errorf("that it does less is not said:\n%s", body)
+	}
 	two := newFixture("r2").later(1).planned("app", "dev", changes(queue)).planned("guarded", "prod", changes(database))
 	two.run.Selectors, two.run.Gate = []string{"*"}, &run.Gate{Allowed: true}
 	if body := Comment(whole.then(two)); !strings.Contains(body, "**Ready to apply.**") {
 		t.Errorf("all were judged:\n%s", body)
+	}
+}
+
+// What can be applied is so as long as the base branch stays, and nobody edits the
+// comment when that moves.
+func TestWhatIsReadySaysAsLongAsWhat(t *testing.T) {
+	for current, want := range map[string]string{
+		"strict":  "as long as `main` has not moved",
+		"project": "as long as `main` has not changed what it reads",
+		"off":     "",
+	} {
+		f := newFixture("r1").planned("app", "dev", changes(queue))
+		v := f.view()
+		v.Current = map[string]string{"dev": current}
+		plain, sure := Comment(v), "apply `/apply` · "
+		f.run.Gate = &run.Gate{Allowed: true}
+		judged, ready := Comment(View{Runs: []run.Run{f.run}, Current: v.Current}), "**Ready to apply.**"
+		if want != "" {
+			sure, ready = "apply `/apply` "+want+" · ", "**Ready to apply** "+want+"."
+		}
+		if !strings.Contains(plain, sure) || !strings.Contains(judged, sure) || !strings.Contains(judged, ready) {
+			t.Errorf("%s: want %q and %q in\n%s\n%s", current, sure, ready, plain, judged)
+		}
 	}
 }

@@ -66,14 +66,32 @@ const (
 	shownRuns  = 100
 )
 
-// runs reads the runs of the notice's pull request that there is something to
-// say about, newest first.
-func (d delivery) runs(ctx context.Context) ([]run.Run, error) {
+// runs reads the runs of the notice's pull request that there is something to say about
+// at the commit head, newest first; an empty head is the commit of the newest plan that
+// knows its own.
+func (d delivery) runs(ctx context.Context, head string) ([]run.Run, error) {
 	newest, err := d.newest(ctx, newestRuns)
-	if err != nil || len(newest) < newestRuns || slices.ContainsFunc(newest, replacesAll) {
+	if err != nil || len(newest) < newestRuns {
 		return newest, err
 	}
+	if head == "" {
+		head = newestHead(newest)
+	}
+	if slices.ContainsFunc(newest, func(r run.Run) bool { return r.HeadSHA == head && replacesAll(r) }) {
+		return newest, nil
+	}
 	return d.newest(ctx, shownRuns)
+}
+
+// newestHead is the commit that the comment is about; empty when none of the runs knows.
+func newestHead(runs []run.Run) string {
+	i := slices.IndexFunc(runs, func(r run.Run) bool {
+		return r.Kind == run.KindPlan && r.Trigger != run.TriggerQueue && !answered(r) && r.HeadSHA != ""
+	})
+	if i < 0 {
+		return ""
+	}
+	return runs[i].HeadSHA
 }
 
 // applies reads the newest applies of the notice's pull request that are over, however
@@ -89,9 +107,12 @@ func (d delivery) applies(ctx context.Context, newest []run.Run) ([]run.Run, err
 	return list, nil
 }
 
-// replacesAll tells a plan before which nothing counts.
+// replacesAll tells a plan before which nothing counts at its commit. One that looked
+// at less than everything is compared with those before it.
 func replacesAll(r run.Run) bool {
-	return r.Kind == run.KindPlan && r.Trigger != run.TriggerQueue && r.Whole()
+	return r.Kind == run.KindPlan && r.Whole() && !slices.ContainsFunc(r.Jobs, func(j run.Job) bool {
+		return run.Standing{Project: projectOf(j), PlanRun: r, Plan: j}.Partial()
+	})
 }
 
 func (d delivery) newest(ctx context.Context, limit int) ([]run.Run, error) {

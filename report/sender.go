@@ -58,10 +58,11 @@ type Sender struct {
 	// keeps them.
 	Waits     func() string
 	Now       func() time.Time
-	Automerge bool            // Merge is asked for when nothing is left to apply
-	NoApply   map[string]bool // see View
-	NoButtons map[string]bool // see View
-	AppID     int64           // of the GitHub App: only what it wrote is taken for ours
+	Automerge bool              // Merge is asked for when nothing is left to apply
+	NoApply   map[string]bool   // see View
+	Current   map[string]string // see View
+	NoButtons map[string]bool   // see View
+	AppID     int64             // of the GitHub App: only what it wrote is taken for ours
 	// PerMinute and PerHour are how many writes an installation may make; 0 is 72
 	// and 450.
 	PerMinute, PerHour int

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -208,6 +209,41 @@ func TestManyPlansOfOneProjectDoNotHideTheOthers(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("the comment lacks %q:\n%s", want, body)
 		}
+	}
+}
+
+// The check of a commit is about the runs of that commit, however many came since.
+func TestTheCheckOfACommitIsOfItsOwnRuns(t *testing.T) {
+	b := newBench(t)
+	old := b.planned(1)
+	old.HeadSHA = oldHead
+	b.store.setRun(old, run.RefreshCheck(old))
+	for i := range 2 * newestRuns {
+		newer := b.planned(1)
+		newer.ID, newer.CreatedAt = fmt.Sprintf("newer%d", i), noon.Add(time.Duration(i+1)*time.Minute)
+		b.store.setRun(newer)
+	}
+	b.drain()
+	if diff := cmp.Diff([]string{"lockkeeper/plan completed success", "lockkeeper/apply queued"}, b.github.checkStates()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What partial plans do not look at is known by the whole one, however many of them
+// came since.
+func TestManyPartialPlansDoNotHideTheWholeOne(t *testing.T) {
+	b := newBench(t)
+	b.store.setRun(b.planned(1))
+	for i := range 2 * newestRuns {
+		part := newFixture(fmt.Sprintf("part%d", i)).planned("network-prod", "prod", changes(queue)).run
+		part.PullRequest, part.CreatedAt = 1, noon.Add(time.Duration(i+1)*time.Minute)
+		part.Jobs[0].Document.Flags = []string{"-target=a"}
+		b.store.setRun(part)
+	}
+	b.store.put(run.RefreshComment(repository, 1))
+	b.drain()
+	if body := b.github.bodies(1)[0]; !regexp.MustCompile(`\d other changes? (was|were) not looked at`).MatchString(body) {
+		t.Errorf("what was not looked at is not counted:\n%s", body)
 	}
 }
 

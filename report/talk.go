@@ -25,7 +25,7 @@ func markReply(key string) string { return "<!-- lockkeeper:reply:" + digest(key
 
 // comment brings the pull request's one comment up to date.
 func (d delivery) comment(ctx context.Context) error {
-	runs, err := d.runs(ctx)
+	runs, err := d.runs(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (d delivery) comment(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v := View{Runs: runs, Locks: locks, NoApply: d.NoApply, Waits: d.waits()}
+	v := View{Runs: runs, Locks: locks, NoApply: d.NoApply, Current: d.Current, Waits: d.waits()}
 	if v.Applies, err = d.applies(ctx, runs); err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (d delivery) answer(ctx context.Context, r run.Run) (string, error) {
 // resultView reads what the reply about an apply shows.
 func (d delivery) resultView(ctx context.Context, r run.Run) (v ResultView, err error) {
 	v = ResultView{Run: r, View: View{NoApply: d.NoApply}, Plans: map[string]run.Job{}, Automerge: d.Automerge}
-	if v.Runs, err = d.runs(ctx); err != nil {
+	if v.Runs, err = d.runs(ctx, r.HeadSHA); err != nil {
 		return v, err
 	}
 	if v.Locks, err = d.locks(ctx); err != nil {

@@ -14,6 +14,7 @@ type View struct {
 	Locks     run.Locks              // all of them: what concerns the pull request is shown
 	Waits     string                 // why no job begins, for people; empty when nothing keeps them
 	NoApply   map[string]bool        // names of environments in which pull requests apply nothing
+	Current   map[string]string      // how current a branch must be to be applied, by environment: strict, project, or anything else for not at all
 	NoButtons map[string]bool        // names of environments that no button changes anything of
 	CheckURL  string                 // page of the plan's check run; empty shows no link
 	ApplyURL  string                 // page of the apply's check run; empty shows no link
@@ -29,6 +30,7 @@ type picked struct {
 	base      string         // branch that the newest run of the commit goes into; empty when no run knows it
 	outdated  string         // an older commit that was planned, when there is nothing newer to show
 	noApply   map[string]bool
+	current   map[string]string
 	waits     string          // see View
 	mine      map[string]bool // keys of locks that the pull request holds
 }
@@ -44,7 +46,7 @@ func (v View) pick(head string) (p picked, ok bool) {
 	if newest < 0 {
 		return p, false
 	}
-	p = picked{run: plans[newest], pinned: plans[newest], noApply: v.NoApply, waits: v.Waits, mine: map[string]bool{}}
+	p = picked{run: plans[newest], pinned: plans[newest], noApply: v.NoApply, current: v.Current, waits: v.Waits, mine: map[string]bool{}}
 	for _, l := range v.Locks.Locks {
 		p.mine[l.Key] = l.Holder.Is(p.run.Holder())
 	}

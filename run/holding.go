@@ -21,9 +21,9 @@ func (w *Worker) Close(ctx context.Context, repo Repository, pull int, over Over
 	}
 	h := Holder{Repository: repo, PullRequest: pull}
 	return w.updateLocks(ctx, func(l *Locks) []Notice {
-		left := l.Left
+		left, known := l.Left, l.closed(h)
 		switch {
-		case l.closed(h):
+		case known:
 		case over.Merged:
 			w.merged(l, h, runs, over)
 		default:
@@ -33,6 +33,9 @@ func (w *Worker) Close(ctx context.Context, repo Repository, pull int, over Over
 		notices := leftNotices(left, l.Left)
 		if len(notices) > 0 {
 			notices = append(notices, RefreshComment(repo, pull))
+		}
+		if !known {
+			notices = append(notices, RefreshNewest(h)) // its buttons
 		}
 		return append(notices, heirs(l, h)...)
 	})

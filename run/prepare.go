@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -31,8 +32,31 @@ func (w *Worker) prepare(ctx context.Context, id string) error {
 		_, err = w.step(ctx, id, PutOff{At: w.Now(), RetryAt: w.Now().Add(wait)})
 		return err
 	}
-	_, err = w.step(ctx, id, w.prepared(ctx, id, p, err))
+	e := w.prepared(ctx, id, p, err)
+	if prepared, ok := e.(Prepared); ok {
+		if prepared.Replaces, err = w.replaces(ctx, r, p.HeadSHA); err != nil {
+			return err
+		}
+		e = prepared
+	}
+	_, err = w.step(ctx, id, e)
 	return err
+}
+
+// replaces reports whether the plan before r was of another commit than head. Of a push
+// that is one edit of the comment more, in place of one that offers what is refused.
+func (w *Worker) replaces(ctx context.Context, r Run, head string) (bool, error) {
+	if r.Kind != KindPlan || r.Trigger == TriggerQueue {
+		return false, nil
+	}
+	runs, err := w.Store.PullRuns(ctx, r.Repository.ID, r.PullRequest, judged)
+	if err != nil {
+		return false, err
+	}
+	i := slices.IndexFunc(runs, func(x Run) bool { // newest first
+		return x.ID < r.ID && x.Kind == KindPlan && x.Trigger != TriggerQueue && !x.PreparedAt.IsZero()
+	})
+	return i >= 0 && runs[i].HeadSHA != head && len(runs[i].Jobs) > 0, nil
 }
 
 // patient reports whether a run may be put off once more.

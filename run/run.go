@@ -202,6 +202,10 @@ type Gate struct {
 	// Foreseen says that it was judged before the plan was there, although somebody
 	// approves: what they saw is compared with the plan when it is.
 	Foreseen bool `json:"foreseen,omitempty"`
+	// Notes are what else people have to know of it, as Missing.
+	Notes []string `json:"notes,omitempty"`
+	// Projects are those that were judged, when they are others than the run's own.
+	Projects []string `json:"projects,omitempty"`
 	// Ready are projects that an apply could take now, when it cannot take all.
 	Ready []string `json:"ready,omitempty"`
 }

@@ -14,6 +14,9 @@ type Event interface{ event() }
 type Prepared struct {
 	At          time.Time
 	Preparation Preparation
+	// Replaces says, of a plan, that the pull request's comment shows that of another
+	// commit, which is not what an apply would be of.
+	Replaces bool
 }
 
 // Preparation is what preparing a run found.
@@ -334,6 +337,9 @@ func notices(before State, r Run, e Event) []Notice {
 	case StateRunning:
 		if r.Kind.Mutating() {
 			return shown // what the comment offered is under way
+		}
+		if p, ok := e.(Prepared); ok && p.Replaces {
+			return shown
 		}
 		return []Notice{RefreshCheck(r)}
 	case StateRefused:
