@@ -21,7 +21,7 @@ import (
 // this head and base is empty or applied, and nothing is applied whose destroys an
 // approver had not seen.
 func TestGreenIsTrueAndNothingUnseenIsDestroyed(t *testing.T) {
-	worlds := 2 // of 100 stories each
+	worlds := 1 // of 100 stories each
 	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
 		worlds = 50
 	}
