@@ -69,7 +69,7 @@ bench: build
 
 # Rewrites golden files; read the difference before you commit it.
 update:
-	$(GO) test . ./commands ./deploy/aws ./policy ./policy/rego ./prepare ./project ./report ./runner/summary ./sandbox/markdown ./server/config -update
+	$(GO) test ./commands ./config ./deploy/aws ./e2e ./policy ./policy/rego ./prepare ./project ./report ./runner/summary ./sandbox/markdown -update
 
 fuzz:
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -1,85 +1,23 @@
 // Command lockkeeper plans and applies infrastructure changes from pull requests.
-//
-// This file is the commands of the binary; app.go wires the parts.
 package main
 
 import (
 	"cmp"
-	"context"
-	"errors"
-	"fmt"
-	"net"
+	_ "embed"
 	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 
-	"github.com/alecthomas/kong"
-	"github.com/rs/zerolog"
-
-	"github.com/lockkeeper/lockkeeper/pull"
-	"github.com/lockkeeper/lockkeeper/runner"
-	"github.com/lockkeeper/lockkeeper/server"
-	"github.com/lockkeeper/lockkeeper/server/config"
+	"github.com/lockkeeper/lockkeeper/cli"
 )
 
 // release is set by the linker; builds without it name their commit.
 var release string
 
-var version = cmp.Or(release, commit())
+//go:embed app.yml
+var manifest []byte
 
-type cli struct {
-	Serve    serveCmd         `cmd:"" help:"Serve a GitHub App."`
-	Sandbox  sandboxCmd       `cmd:"" help:"Try Lockkeeper on this machine, with a GitHub of its own and a page."`
-	Validate validateCmd      `cmd:"" help:"Name every mistake in lockkeeper.yml, in the modules that it points to, and in rules for plans."`
-	Explain  explainCmd       `cmd:"" help:"Say what stands for and against applying a pull request, as /why does there."`
-	Doctor   doctorCmd        `cmd:"" help:"Look at every part of an installation and say what to do about what is wrong."`
-	Job      jobCmd           `cmd:"" hidden:"" help:"Do one job of the AWS engine; containers start it."`
-	Version  kong.VersionFlag `help:"Print the version."`
-}
-
-func main() { os.Exit(command(os.Args[1:])) }
-
-// command runs one command line and returns the exit code.
-func command(args []string) int {
-	if len(args) > 0 && args[0] == "runner" { // one per job: nothing else is set up for it
-		return runner.Main(context.Background(), args[1:])
-	}
-	if len(args) > 0 && args[0] == reachWord { // inside of a job that doctor starts
-		return reach(args[1:], os.Stdout)
-	}
-	if err := unseen(); err != nil {
-		return complain(err)
-	}
-	if len(args) > 0 && args[0] == "serve" {
-		if err := hideEnvironment(); err != nil {
-			return complain(err)
-		}
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	var c cli
-	parser, err := kong.New(&c, kong.Name("lockkeeper"), kong.Vars{"version": "lockkeeper " + version},
-		kong.Description("Plans and applies infrastructure changes from pull requests."), kong.BindTo(ctx, (*context.Context)(nil)))
-	if err != nil {
-		return complain(err)
-	}
-	parsed, err := parser.Parse(args)
-	if err != nil {
-		parser.FatalIfErrorf(err)
-	}
-	if err := pull.CheckGit(ctx); err != nil { // every command works with it
-		return complain(err)
-	}
-	if err := parsed.Run(); err != nil {
-		return complain(err)
-	}
-	return 0
-}
-
-func complain(err error) int {
-	fmt.Fprintf(os.Stderr, "lockkeeper: %v\n", err)
-	return 1
+func main() {
+	os.Exit(cli.Program{Version: cmp.Or(release, commit()), Manifest: manifest}.Run(os.Args[1:]))
 }
 
 // commit is what Go wrote into the binary about the source that it was built
@@ -89,71 +27,4 @@ func commit() string {
 		return info.Main.Version
 	}
 	return "development"
-}
-
-type serveCmd struct {
-	Config string `required:"" placeholder:"FILE" help:"The server's config file (docs/server-config.md)."`
-}
-
-// Run serves until SIGTERM.
-func (c *serveCmd) Run(ctx context.Context) error {
-	cfg, err := loadConfig(ctx, c.Config)
-	if err != nil {
-		return err
-	}
-	log := logger(cfg.Log)
-	ctx = log.WithContext(ctx)
-	a, err := newApp(ctx, cfg)
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil // stopped before it began
-	}
-	if err != nil {
-		return err
-	}
-	l, err := listen(cfg.Listen, "the key listen of the config")
-	if err != nil {
-		return errors.Join(err, a.close())
-	}
-	if err := identify(ctx, cfg.GitHub, a.clients); err != nil {
-		return errors.Join(err, l.Close(), a.close())
-	}
-	log.Info().Str("address", l.Addr().String()).Str("version", version).Msg("serving")
-	err = a.run(ctx, func(ctx context.Context) error { return server.Serve(ctx, l, a.handler) })
-	return errors.Join(err, a.close())
-}
-
-// listen opens the address; option is how people choose another one.
-func listen(address, option string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("another program listens on %s: stop it, or choose another address with %s", address, option)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listening (choose another address with %s): %w", option, err)
-	}
-	return l, nil
-}
-
-// mistakes is the error of a command that found n of them in files that people
-// write: one per line, and what to do when they are fixed.
-func mistakes(n int, list error, then string) error {
-	them := "them"
-	if n == 1 {
-		them = "it"
-	}
-	return fmt.Errorf("%s:\n\n%w\n\nFix %s and %s", count(n, "mistake"), list, them, then)
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-func logger(c config.Log) zerolog.Logger {
-	if c.Format == "console" {
-		return zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr}).Level(c.ZerologLevel()).With().Timestamp().Logger()
-	}
-	return zerolog.New(os.Stderr).Level(c.ZerologLevel()).With().Timestamp().Logger()
 }

@@ -82,7 +82,7 @@ func isAddressFlag(words []string) bool {
 	return slices.Contains(words[:last], "--") && (name == "-target" || name == "-replace") && isAddress(value)
 }
 
-// wordEnd is where a word ends: at a space that is not in a key.
+// wordEnd is where a word ends: at a space that is neither in a key nor in a quoted reason.
 func wordEnd(text string) int {
 	inKey := false
 	for i := 0; i < len(text); i++ {
@@ -91,7 +91,7 @@ func wordEnd(text string) int {
 			i++
 		case inKey && text[i] == '"':
 			inKey = false
-		case !inKey && text[i] == '"' && strings.HasSuffix(text[:i], "["):
+		case !inKey && text[i] == '"' && (strings.HasSuffix(text[:i], "[") || text[:i] == keyReason+"="):
 			inKey = true
 		case !inKey && text[i] == ' ':
 			return i
@@ -164,11 +164,14 @@ func (s Spec) readWords(c *Command, words []string) (problem string) {
 		name, val, isKey := strings.Cut(word, "=")
 		switch {
 		case strings.HasPrefix(word, "-"):
-			return quote(word) + " begins with a dash: terraform flags go after `--`"
+			return s.misplacedFlag(word)
 		case isKey:
 			problem = s.readKey(c, name, val)
 		case s.takes == takesNothing:
 			problem = "it is about all of the pull request, so it takes no project"
+		case c.Args[keyReason] != "":
+			problem = quote(word) + " stands behind the reason. A reason of several words goes in double quotes, such as `reason=\"the author left\"`, " +
+				"and projects stand before it"
 		case !isSelector(word):
 			problem = quote(word) + " is not a project name or a pattern for one"
 		case !slices.Contains(c.Projects, word):
@@ -179,6 +182,15 @@ func (s Spec) readWords(c *Command, words []string) (problem string) {
 		}
 	}
 	return ""
+}
+
+// misplacedFlag says where a flag goes, with what can be copied when it is right there.
+func (s Spec) misplacedFlag(flag string) (problem string) {
+	problem = quote(flag) + " begins with a dash: terraform flags go after `--`"
+	if len(s.flags) > 0 && len(flag) <= maxQuoted && checkFlags([]string{flag}, s.flags) == "" {
+		problem += ", as in `/" + string(s.Name) + " -- " + flag + "`"
+	}
+	return problem
 }
 
 func (s Spec) readKey(c *Command, name, val string) (problem string) {
@@ -199,7 +211,7 @@ func (s Spec) readKey(c *Command, name, val string) (problem string) {
 	if c.Args == nil {
 		c.Args = map[string]string{}
 	}
-	c.Args[name] = val
+	c.Args[name] = strings.Trim(val, `"`)
 	return ""
 }
 

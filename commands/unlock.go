@@ -6,11 +6,11 @@ func unlock() Spec {
 	return Spec{
 		Name:    NameUnlock,
 		Summary: "Release the locks that this pull request holds, or a named one of another",
-		Usage:   "/unlock [project…] [reason=word]",
+		Usage:   `/unlock [project…] [reason="text"]`,
 		Examples: []Example{
 			{"/unlock", "releases every lock of this pull request"},
 			{"/unlock network-prod", "releases the lock of one project"},
-			{"/unlock network-prod reason=abandoned", "releases the lock of another pull request, when the server lets you, or of what is applied and not merged; everybody sees why"},
+			{"/unlock network-prod reason=\"the author left\"", "releases the lock of another pull request, when the server lets you, or of what is applied and not merged; everybody sees why"},
 		},
 		Details: "The plans that the lock was for cannot be applied any more, and the next pull request in line gets it. " +
 			"A running apply keeps its lock. What is applied and not merged needs a reason: the next plan of another pull request would undo it. " +

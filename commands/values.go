@@ -33,7 +33,7 @@ var (
 	isProject   = atMost(128, `^[A-Za-z0-9._][A-Za-z0-9._/-]*$`)
 	isWorkspace = atMost(90, `^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 	isLockID    = atMost(128, `^[A-Za-z0-9][A-Za-z0-9-]*$`)
-	isReason    = atMost(100, `^[A-Za-z0-9][A-Za-z0-9._/#-]*$`)
+	isReason    = atMost(100, `^(?:[A-Za-z0-9][A-Za-z0-9._/#-]*|"[ !#-~]*[!#-~][ !#-~]*")$`)
 	isWord      = atMost(512, `^[A-Za-z0-9/][!-~]*$`)
 	isTTL       = atMost(5, `^[1-9][0-9]*[mh]$`)
 	isNumber    = atMost(3, `^[1-9][0-9]*$`)
@@ -67,7 +67,7 @@ var (
 	addressValue     = value{"a resource address such as `module.vpc` or `aws_instance.web[0]`", isAddress}
 	falseValue       = value{"`false`", func(s string) bool { return s == "false" }}
 	parallelismValue = value{"a number from 1 to 256", isParallelism}
-	reasonValue      = value{"one word, or several with dashes between them, such as `left-the-company`", isReason}
+	reasonValue      = value{"one word, or a text in double quotes such as `\"the author left\"`", isReason}
 	wordValue        = value{"an identifier", isWord}
 	lockIDValue      = value{"the ID of a lock", isLockID}
 	workspaceValue   = value{"the name of a workspace", isWorkspace}

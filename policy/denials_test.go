@@ -99,7 +99,11 @@ var denials = []denial{
 	{"state_kept", "a word that is none", func(_ *Facts, p *Project) { p.Plan.Keeping = "fine" }},
 	{"state_found", "an earlier apply left its state beside the backend", func(_ *Facts, p *Project) { p.Astray, p.AstrayIn = true, "artifacts/runs/r1/r1-0.errored.tfstate" }},
 	{"state_found", "and nobody knows where", func(_ *Facts, p *Project) { p.Astray = true }},
+	{"new_projects", "only the head names it", func(_ *Facts, p *Project) { p.HeadOnly = true }},
+	{"new_projects", "only the head names it, and it may be planned", func(_ *Facts, p *Project) { p.HeadOnly, p.Rules.NewProjects = true, NewPlan }},
+	{"new_projects", "only the head names it, and the word is none", func(_ *Facts, p *Project) { p.HeadOnly, p.Rules.NewProjects = true, "applies" }},
 	{"in_order", "what comes first is not applied", func(_ *Facts, p *Project) { p.Before = []string{"vpc-prod"} }},
+	{"in_order", "what comes first is not planned", func(_ *Facts, p *Project) { p.Before, p.Unplanned = []string{"vpc-prod"}, []string{"vpc-prod"} }},
 	{"branch_current", "T24 behind, strict", func(f *Facts, _ *Project) { f.Behind = 1 }},
 	{"branch_current", "T24 behind by a number that cannot be", func(f *Facts, _ *Project) { f.Behind = -1 }},
 	{"branch_current", "T24 its files changed on the base", func(_ *Facts, p *Project) {

@@ -87,6 +87,7 @@ type Project struct {
 	Dir         string
 	Environment string
 	AfterMerge  bool // applied by the merge, not by a command; leave it out when nobody named it
+	HeadOnly    bool // only the head of the pull request names it
 	Rules       Rules
 	// Owners are the CODEOWNERS of the project's directory on the base branch, as
 	// written: @login, @org/team or an e-mail address. The groups of several
@@ -118,10 +119,12 @@ type Project struct {
 	// AstrayIn is a file with it, below the server's data directory; empty when none is known.
 	AstrayIn string
 	Applied  bool // the newest plan is applied, or changes nothing
-	// Before lists projects that come first (after: in lockkeeper.yml), are changed
-	// and planned in this pull request, not applied, and not part of the command.
-	Before  []string
-	Running []string // commands of the pull request that are under way for it, such as "/plan"
+	// Before lists projects that come first (after: in lockkeeper.yml), are changed in
+	// this pull request, neither applied nor empty at its head and base, and not part of
+	// the command; Unplanned are those of them that have no plan there.
+	Before    []string
+	Unplanned []string
+	Running   []string // commands of the pull request that are under way for it, such as "/plan"
 }
 
 // StoredPlan is the newest plan of a project.
@@ -140,6 +143,7 @@ type StoredPlan struct {
 	Warned      []string
 	Keeping     Keeping // whether its state outlives the job of its apply, as its own job says
 	Judged      bool    // plan policy judged it, or there is none
+	Ruled       bool    // there is one
 	Shown       bool    // the pull request's comment is known to have shown it
 
 	Missed  int              // files that planning made and the apply would miss
@@ -161,6 +165,16 @@ const (
 	CurrentStrict  Current = "strict"  // it has every commit of the base branch
 	CurrentProject Current = "project" // nothing that the project can reach changed on the base branch
 	CurrentOff     Current = "off"
+)
+
+// NewProjects says what happens to a project that only the head of a pull request names.
+type NewProjects string
+
+// What may happen to it. Anything else is the first one.
+const (
+	NewNone  NewProjects = "none"  // it is listed
+	NewPlan  NewProjects = "plan"  // it is planned, and applied after the merge
+	NewApply NewProjects = "apply" // it is planned and applied as any other
 )
 
 // Rules is what the server's config demands for one environment. The zero
@@ -186,6 +200,7 @@ type Rules struct {
 	MaxPlanAge         time.Duration // 0: no limit
 	Drafts             bool          // drafts may be applied
 	NoApply            bool          // nothing is applied from pull requests
+	NewProjects        NewProjects   // what happens to a project that only the head of a pull request names
 	Unrefreshed        bool          // a plan with -refresh=false is taken for a whole one
 	NoButtons          bool          // what changes something is asked for in a comment, not with a button
 }

@@ -36,7 +36,7 @@ func applicable() Facts {
 func applicableProject(name string) Project {
 	return Project{
 		Name: name, Dir: "infra/" + name, Environment: "prod", Owners: []string{"@acme/net"}, Touched: true, Held: true, Keeping: StateKept,
-		Plan: &StoredPlan{HeadSHA: headSHA, BaseSHA: baseSHA, At: noon.Add(-time.Hour), Complete: true, Judged: true, Keeping: StateKept, Shown: true},
+		Plan: &StoredPlan{HeadSHA: headSHA, BaseSHA: baseSHA, At: noon.Add(-time.Hour), Complete: true, Judged: true, Ruled: true, Keeping: StateKept, Shown: true},
 		Seen: allSaw(Seen{Sight: SawThis}),
 		Rules: Rules{
 			Approvals: 2, CodeOwners: true, ApprovedBy: []string{"acme/platform"}, Plan: []string{"@ana"}, Apply: []string{"acme/Platform"},

@@ -20,8 +20,10 @@ func lockHeld(f Facts, p Project) Reason {
 	case p.Place > 0 && p.With != "":
 		return bad("lock_held", fmt.Sprintf("%s is free; it is taken together with %s, which #%d holds: wait until both are planned again, or comment %s, which takes it alone.",
 			quote(p.Name), quote(p.With), p.WithHeldBy, quote("/plan "+p.Name)))
+	case p.Place > 1:
+		return bad("lock_held", fmt.Sprintf("Nobody holds the lock, and this pull request is number %d in its queue: wait for the plan that is made with it, then comment `/apply`.", p.Place))
 	case p.Place > 0:
-		return bad("lock_held", fmt.Sprintf("This pull request is number %d in line for the lock: wait until it is planned again by itself, then comment `/apply`.", p.Place))
+		return bad("lock_held", "Nobody holds the lock, and this pull request is next in its queue: wait for the plan that is made with it, or comment `/plan`; then comment `/apply`.")
 	}
 	return bad("lock_held", "This pull request does not hold the lock: comment `/plan` to take it.")
 }

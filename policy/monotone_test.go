@@ -74,7 +74,9 @@ var worsening = map[string]func(random *rand.Rand, f *Facts, p *Project){
 		p.Seen = maps.Clone(p.Seen)
 		p.Seen[approverOf(r)] = Seen{Sight: SawOther, Difference: plandiff.Difference{Added: []plandiff.Entry{{Address: "a", Is: run.ActionDestroy}}}}
 	},
-	"want more approval": func(_ *rand.Rand, _ *Facts, p *Project) { p.Rules.Approvals++ },
+	"forget what comes first":    func(_ *rand.Rand, _ *Facts, p *Project) { p.Unplanned = []string{"vpc-prod"} },
+	"be named by the head alone": func(_ *rand.Rand, _ *Facts, p *Project) { p.HeadOnly = true },
+	"want more approval":         func(_ *rand.Rand, _ *Facts, p *Project) { p.Rules.Approvals++ },
 }
 
 // plan is the project's plan to change, or one that nobody looks at.

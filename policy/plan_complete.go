@@ -12,5 +12,5 @@ func planComplete(f Facts, p Project) Reason {
 	if p.Plan.Sealed {
 		return bad("plan_complete", "The plan is encrypted with a key that the server does not have any more: comment `/plan`.")
 	}
-	return bad("plan_complete", "The plan did not succeed, or its file is not kept any more: fix what the comment shows, and comment `/plan`.")
+	return bad("plan_complete", "The plan did not succeed, or its file has expired: fix what the comment shows, and comment `/plan`.")
 }

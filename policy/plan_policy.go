@@ -10,6 +10,8 @@ func planPolicy(f Facts, p Project) Reason {
 		return good("plan_policy", "")
 	case !p.Plan.Judged:
 		return bad("plan_policy", "The plan was not judged by plan policy: comment `/plan`.")
+	case !p.Plan.Ruled:
+		return good("plan_policy", "")
 	case len(p.Plan.Denied) == 0:
 		return good("plan_policy", "Plan policy has nothing against the plan.")
 	}

@@ -67,7 +67,7 @@ func applyGate() gate {
 		},
 		enough: alreadyApplied,
 		project: []func(Facts, Project) Reason{
-			appliesFromPullRequests, takesButtons, beforeMerge, touched, mayApply, notDraft,
+			appliesFromPullRequests, takesButtons, beforeMerge, newProjects, touched, mayApply, notDraft,
 			planPresent, planComplete, planFiles, planOfHead, planFresh, planUnused, planHeldLock, planOfBase, stateKept, lockHeld, notBusy, settled, stateFound, inOrder,
 			branchCurrent, checksGreen, approved, ownerApproved, approvedByNamed, planPolicy, protected,
 		},

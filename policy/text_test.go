@@ -94,6 +94,21 @@ func TestWhy(t *testing.T) {
 			f.Actor, f.Projects[0].HeldBy = "eve", 12
 			return Unlock(f, false)
 		}},
+		{"no plan policy", func() Verdict {
+			f := applicable()
+			f.Projects[0].Plan.Ruled = false
+			return Apply(f)
+		}},
+		{"next in the queue of a lock that nobody holds", func() Verdict {
+			f := applicable()
+			f.Projects[0].Held, f.Projects[0].Place = false, 1
+			return Apply(f)
+		}},
+		{"second in the queue of a lock that nobody holds", func() Verdict {
+			f := applicable()
+			f.Projects[0].Held, f.Projects[0].Place = false, 2
+			return Apply(f)
+		}},
 		{"the lock of another pull request, for nobody", func() Verdict {
 			f := applicable()
 			f.Projects[0].Rules.Unlock = nil

@@ -70,7 +70,7 @@ func (v Verdict) Explain() string {
 	texts := v.Sentences()
 	said := strings.Join(texts, "")
 	if len(texts) > 1 {
-		said = fmt.Sprintf("%d things are in the way:\n\n- %s", len(v.pointed().Missing()), strings.Join(texts, "\n- "))
+		said = fmt.Sprintf("%d things block this:\n\n- %s", len(v.pointed().Missing()), strings.Join(texts, "\n- "))
 	}
 	if len(v.Ready) > 0 {
 		said += "\n\n" + v.canGo()
@@ -94,6 +94,13 @@ func (v Verdict) Silent() bool {
 // Why lists every reason as Markdown, what is missing first. It is bounded, and
 // says so when it is cut.
 func (v Verdict) Why() string {
+	against, supports, _ := v.Lists()
+	return against + supports
+}
+
+// Lists are the two halves of Why: what is missing, with what can go now, and n
+// reasons that support it.
+func (v Verdict) Lists() (against, supports string, n int) {
 	var missing, good []string
 	for _, f := range v.findings() {
 		switch {
@@ -103,19 +110,29 @@ func (v Verdict) Why() string {
 			good = append(good, "- ✓ "+f.sentence(listed)+"\n")
 		}
 	}
+	against, left := upTo(whyBytes, missing)
+	if left > 0 {
+		return against + fmt.Sprintf("- and %s, %d of them missing\n", count(left+len(good), "more reason"), left), "", 0
+	}
+	if supports, left = upTo(whyBytes-len(against), good); left > 0 {
+		supports += fmt.Sprintf("- and %s, 0 of them missing\n", count(left, "more reason"))
+	}
+	if len(v.Ready) > 0 {
+		against += "\n" + v.canGo() + "\n"
+	}
+	return against, supports, len(good)
+}
+
+// upTo joins lines of at most that many bytes; left counts the others.
+func upTo(bytes int, lines []string) (text string, left int) {
 	var b strings.Builder
-	lines := append(missing, good...)
 	for i, line := range lines {
-		if b.Len()+len(line) > whyBytes {
-			fmt.Fprintf(&b, "- and %s, %d of them missing\n", count(len(lines)-i, "more reason"), max(len(missing)-i, 0))
-			break
+		if b.Len()+len(line) > bytes {
+			return b.String(), len(lines) - i
 		}
 		b.WriteString(line)
 	}
-	if len(v.Ready) > 0 {
-		b.WriteString("\n" + v.canGo() + "\n")
-	}
-	return b.String()
+	return b.String(), 0
 }
 
 // findings groups equal reasons of projects, in the order of the predicates and

@@ -19,29 +19,31 @@ func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
 	part := planned(1)
 	part.Plan.Document.Flags = []string{"-target=a"}
 	standings := map[string]run.Standing{"part": part, "planned": planned(1), "unchanged": planned(0), "applied": applied, "failed": failed, "left": planned(1)}
-	touched := map[string]bool{"planned": true, "unchanged": true, "applied": true, "failed": true, "part": true}
+	touched := map[string]bool{"planned": true, "unchanged": true, "applied": true, "failed": true, "part": true, "unplanned": true}
 
 	for name, c := range map[string]struct {
 		after, named []string
 		want         []string
 	}{
-		"planned and not applied": {after: []string{"planned", "failed"}, want: []string{"planned", "failed"}},
-		"part of the command":     {after: []string{"planned"}, named: []string{"planned"}},
-		"a part of it is":         {after: []string{"part"}, named: []string{"part"}, want: []string{"part"}},
-		"applied, or nothing to":  {after: []string{"applied", "unchanged"}},
-		"not of this change":      {after: []string{"elsewhere"}},
-		"planned, but not of it":  {after: []string{"left"}},
+		"planned and not applied":  {after: []string{"planned", "failed"}, want: []string{"planned", "failed"}},
+		"part of the command":      {after: []string{"planned"}, named: []string{"planned"}},
+		"a part of it is":          {after: []string{"part"}, named: []string{"part"}, want: []string{"part"}},
+		"applied, or nothing to":   {after: []string{"applied", "unchanged"}},
+		"of it, never planned":     {after: []string{"unplanned"}, want: []string{"unplanned"}},
+		"never planned, but named": {after: []string{"unplanned"}, named: []string{"unplanned"}},
+		"not of this change":       {after: []string{"elsewhere"}},
+		"planned, but not of it":   {after: []string{"left"}},
 	} {
-		considered := &considered{stored: stored{standings: standings}, found: found{touched: touched}}
+		considered := &considered{rd: &reading{}, stored: stored{standings: standings}, found: found{touched: touched}}
 		for _, n := range c.named {
 			considered.projects = append(considered.projects, candidate{Project: project.Project{Name: n}})
 		}
-		if got := considered.before(project.Project{Name: "app", After: c.after}); !slices.Equal(got, c.want) {
+		if got, _ := considered.before(project.Project{Name: "app", After: c.after}); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
-	c := &considered{stored: stored{standings: standings}, found: found{touched: touched}, projects: []candidate{{Project: project.Project{Name: "part"}}}}
-	if got := c.before(project.Project{Name: "unchanged", After: []string{"part"}}); len(got) > 0 {
+	c := &considered{rd: &reading{}, stored: stored{standings: standings}, found: found{touched: touched}, projects: []candidate{{Project: project.Project{Name: "part"}}}}
+	if got, _ := c.before(project.Project{Name: "unchanged", After: []string{"part"}}); len(got) > 0 {
 		t.Errorf("what changes nothing waits for %v", got)
 	}
 }

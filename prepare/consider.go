@@ -20,7 +20,8 @@ type considered struct {
 	rd       *reading
 	found    found
 	projects []candidate
-	all      []candidate // of a plan that is being made: with those that nothing stands before
+	all      []candidate     // of a plan that is being made: with those that nothing stands before
+	beside   map[string]bool // of such a plan: other projects that are planned at the head and base
 	stored   stored
 	facts    policy.Facts
 	effects  map[string]plandiff.Plan // of plans that were compared, by job id
@@ -210,10 +211,11 @@ func (p *Preparer) detail(ctx context.Context, c *considered, authors pull.Autho
 	}
 	for _, x := range c.projects {
 		facts := policy.Project{
-			Name: x.Name, Dir: x.Dir, Environment: x.doc.Environment.Name, AfterMerge: x.doc.Project.AfterMerge, Rules: x.rules,
+			Name: x.Name, Dir: x.Dir, Environment: x.doc.Environment.Name, AfterMerge: x.doc.Project.AfterMerge, HeadOnly: c.found.isNew(x.Name), Rules: x.rules,
 			Keeping: p.keeping(c.found.graph, x.Project, x.doc),
-			Owners:  asked.owners[x.Name], Touched: c.found.touched[x.Name], BaseChanged: asked.baseChanged[x.Name], Before: c.before(x.Project),
+			Owners:  asked.owners[x.Name], Touched: c.found.touched[x.Name], BaseChanged: asked.baseChanged[x.Name],
 		}
+		facts.Before, facts.Unplanned = c.before(x.Project)
 		if err := p.planFacts(ctx, c, &facts, x.doc); err != nil {
 			return err
 		}
@@ -247,23 +249,6 @@ func (p *Preparer) planFacts(ctx context.Context, c *considered, facts *policy.P
 	}
 	facts.Running = c.stored.running(facts.Name, c.rd.pull.HeadSHA)
 	return nil
-}
-
-// before lists what comes before a project and is left to apply, beside what
-// the command itself applies as a whole: a partial plan leaves nobody knows what of
-// it. What the pull request does not change cannot be applied from here, so nothing
-// waits for it, planned or not.
-func (c *considered) before(proj project.Project) []string {
-	var out []string
-	idle := c.stored.standings[proj.Name].Empty() // it changes nothing behind what is applied in part
-	for _, name := range proj.After {
-		st, planned := c.stored.standings[name]
-		named := slices.ContainsFunc(c.projects, func(x candidate) bool { return x.Name == name })
-		if planned && (!named || st.Partial() && !idle) && !st.Applied() && c.found.touched[name] {
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 func sameArtifact(a, b *run.Artifact) bool {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -27,6 +28,12 @@ type found struct {
 	config    *pull.Tree // of configSHA
 	configSHA string
 	graph     *project.Graph
+	all       project.Config                // of the base, with what the head alone names and the server lets be planned
+	next      *project.Config               // of the head, when the pull request changes it and it has no mistakes
+	headOnly  map[string]policy.NewProjects // what the server lets happen to the projects that only the head names
+
+	nextMistakes project.Problems
+
 	projects  []project.Project
 	touched   map[string]bool // by name: projects that the head changes and still has
 	mergeBase string
@@ -90,7 +97,10 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts, c comm
 			}
 		}
 	}
-	if err := f.choose(cfg, changed, r, facts.BaseRef, p.Tofu); err != nil {
+	if err := p.readNext(ctx, &f, cfg, changed, facts.DefaultBranch, facts.BaseRef); err != nil {
+		return f, err
+	}
+	if err := f.choose(f.all, changed, r, facts.BaseRef, p.Tofu); err != nil {
 		return f, err
 	}
 	return f, f.surprises(ctx, p, r, cfg, changed)
@@ -123,7 +133,7 @@ func (f *found) choose(cfg project.Config, changed []string, r run.Run, baseRef 
 	}
 	f.touched = map[string]bool{}
 	missing := map[string]bool{}
-	matches := project.Affected(cfg, f.graph, changed, baseRef)
+	matches := f.withNew(project.Affected(cfg, f.graph, changed, baseRef))
 	for _, m := range matches {
 		missing[m.Project.Name], f.touched[m.Project.Name] = m.Missing, !m.Missing
 		if len(r.Selectors) == 0 {
@@ -133,7 +143,7 @@ func (f *found) choose(cfg project.Config, changed []string, r run.Run, baseRef 
 	if len(r.Selectors) > 0 {
 		named, err := project.Select(cfg, r.Selectors)
 		if err != nil {
-			return err
+			return f.onlyListed(err)
 		}
 		f.projects = named
 	}
@@ -185,10 +195,10 @@ func (f *found) untouched() []string {
 	return out
 }
 
-// beforeMerge leaves out the projects that the merge applies, unless there are
+// beforeMerge leaves out the projects that are applied after the merge, unless there are
 // no others: /apply without a name is not about them.
 func (f *found) beforeMerge() {
-	before := slices.DeleteFunc(slices.Clone(f.projects), func(p project.Project) bool { return p.Apply == project.AfterMerge })
+	before := slices.DeleteFunc(slices.Clone(f.projects), func(p project.Project) bool { return p.Apply == project.AfterMerge || f.planOnly(p.Name) })
 	if len(before) > 0 {
 		f.projects = before
 	}

@@ -38,7 +38,8 @@ func (p *Preparer) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 		Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment,
 	}
 	for _, j := range r.Jobs {
-		if name := j.Document.Project.Name; len(r.Untouched) == len(r.Jobs) || !slices.Contains(r.Untouched, name) {
+		name := j.Document.Project.Name
+		if (len(r.Untouched) == len(r.Jobs) || !slices.Contains(r.Untouched, name)) && (len(r.PlanOnly) == len(r.Jobs) || !slices.Contains(r.PlanOnly, name)) {
 			asked.Selectors = append(asked.Selectors, name)
 		}
 	}
@@ -86,8 +87,8 @@ func anybody(f *policy.Facts) {
 
 // foreseen is the line about applying below a plan that is not made yet: what is
 // missing if the plan succeeds and everything else stays as it is. It is nil
-// when no environment of the projects asks for approvals or checks, and no state
-// would be lost or is astray.
+// when no environment of the projects asks for approvals or checks, no state would
+// be lost or is astray, and everything that comes before is planned.
 func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []run.JobDocument) (*run.Gate, error) {
 	if rd.run.Trigger == run.TriggerQueue {
 		return nil, nil
@@ -104,8 +105,11 @@ func (p *Preparer) foreseen(ctx context.Context, rd *reading, f found, docs []ru
 		}
 	}
 	c.all = slices.Clone(c.projects)
+	if err := p.readBeside(ctx, c); err != nil {
+		return nil, err
+	}
 	if !slices.ContainsFunc(c.projects, func(x candidate) bool { return p.loses(c, x) }) { // of them all, or of none
-		c.projects = slices.DeleteFunc(c.projects, func(x candidate) bool { return !gated(x.rules) })
+		c.projects = slices.DeleteFunc(c.projects, func(x candidate) bool { return !gated(x.rules) && !c.waits(x) })
 	}
 	if len(c.projects) == 0 {
 		return nil, nil
@@ -144,9 +148,13 @@ func (p *Preparer) candidates(f found, docs []run.JobDocument) []candidate {
 	if len(untouched) == len(f.projects) {
 		untouched = nil
 	}
+	later := f.plansOnly()
+	if len(later) == len(f.projects) {
+		later = nil
+	}
 	var out []candidate
 	for _, proj := range f.projects {
-		if slices.Contains(untouched, proj.Name) {
+		if slices.Contains(untouched, proj.Name) || slices.Contains(later, proj.Name) {
 			continue
 		}
 		i := slices.IndexFunc(docs, func(d run.JobDocument) bool { return d.Project.Name == proj.Name })

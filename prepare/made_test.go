@@ -24,7 +24,7 @@ func TestT21AnApplyHasTheFilesOfItsPlan(t *testing.T) {
 	}
 	w.check(w.artifacts.Delete(t.Context(), made.Key))
 	p, err = w.apply(n)
-	w.refused(p, err, "plan_complete", "is not kept any more")
+	w.refused(p, err, "plan_complete", "has expired")
 }
 
 func TestAPlanWhoseFilesCannotTravelIsNotApplied(t *testing.T) {

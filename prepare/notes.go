@@ -30,6 +30,9 @@ func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg proje
 	} else if unnamed := project.Unnamed(cfg, f.graph, base, changed); len(unnamed) > 0 {
 		f.notes = append(f.notes, fmt.Sprintf("Nothing plans %s: no project is there. To have it planned, name it in `lockkeeper.yml`.", some(unnamed)))
 	}
+	if err := f.vanished(ctx, p, cfg, changed); err != nil {
+		return err
+	}
 	for i, left := range cfg.Left() {
 		if i == maxNamed {
 			break
@@ -37,7 +40,35 @@ func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg proje
 		f.notes = append(f.notes, "Left out by `lockkeeper.yml`: "+run.Quote(left.Message)+".")
 	}
 	f.unfollowed(p.settingsOf(r.Repository))
-	f.shared(p, r, cfg)
+	f.shared(p, r, f.all)
+	return nil
+}
+
+// vanished notes projects that the base finds by a file or by a cloud block and the head
+// does not: nothing else would say that they are planned no more.
+func (f *found) vanished(ctx context.Context, p *Preparer, cfg project.Config, changed []string) error {
+	byContent := func(in project.Include) bool { return in.EachFile != "" || in.Cloud != "" }
+	if cfg.Discover == nil || len(changed) == 0 || !slices.ContainsFunc(cfg.Discover.Include, byContent) {
+		return nil
+	}
+	graph, err := p.Index.Graph(ctx, f.config)
+	if err != nil {
+		return err
+	}
+	before, err := project.Load(ctx, f.config, graph, project.LoadOptions{})
+	if err != nil {
+		return err
+	}
+	var gone []string
+	for _, x := range before.Projects {
+		if !has(cfg, x.Name) && at(cfg, x) < 0 {
+			gone = append(gone, x.Name)
+		}
+	}
+	if len(gone) > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("No longer a project at this commit: %s. The file of `each_file` or the `cloud` block that made it one is gone, or says something else. "+
+			"Nothing is destroyed; what it manages stays in its state. To destroy it, remove the resources from the code first and apply that.", some(gone)))
+	}
 	return nil
 }
 
@@ -99,16 +130,13 @@ func called(projects []project.Project) []string {
 
 // afterMerge notes the projects that the pull request's own lockkeeper.yml adds or takes away, or its mistakes.
 func (f *found) afterMerge(ctx context.Context, now project.Config, changed []string) error {
-	next, err := project.Load(ctx, f.tree, f.graph, project.LoadOptions{})
-	if problems, ok := errors.AsType[project.Problems](err); ok {
+	if problems := f.nextMistakes; len(problems) > 0 {
 		f.mistakes = append(f.mistakes, marks(problems)...)
 		f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` of this pull request has %s, the first on line %d: %s. Correct it before the merge: nothing would be planned after it.",
 			mistakes(len(problems)), problems[0].Line, run.Quote(problems[0].Key+" "+problems[0].Message)))
 		return nil
 	}
-	if err != nil {
-		return err
-	}
+	next := *f.next
 	f.preview(now, next)
 	base, err := f.config.Files(ctx)
 	if err != nil {

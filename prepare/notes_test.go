@@ -11,6 +11,15 @@ import (
 	double "github.com/lockkeeper/lockkeeper/sandbox/github"
 )
 
+const (
+	eachFile = "version: 1\ndiscover: {include: [{dir: '{name}', each_file: 'vars/{environment}.tfvars', workspace: '{environment}', environment: dev}]}\n"
+	ofCloud  = "version: 1\ndiscover: {include: [{dir: '{name}', cloud: 'app-{workspace}', environment: dev}]}\n"
+)
+
+func cloud(workspace string) string {
+	return "terraform {\n  cloud {\n    organization = \"acme\"\n    workspaces {\n      name = \"" + workspace + "\"\n    }\n  }\n}\n"
+}
+
 // What a change holds beside plans is told; a change that only another tool plans never passes as "no project is touched".
 func TestNotesOfAPlan(t *testing.T) {
 	const s3 = "terraform {\n  backend \"s3\" {\n    bucket = \"x\"\n    key = \"one\"\n  }\n}\n"
@@ -45,6 +54,12 @@ func TestNotesOfAPlan(t *testing.T) {
 			words: []string{"has a mistake, the first on line 2"}},
 		{name: "a path that depends on a variable", base: double.Files{"a/main.tf": root}, head: double.Files{"a/main.tf": root + "locals { x = file(var.x) }\n"},
 			words: []string{"read at `a/main.tf:"}, plans: []string{"a"}},
+		{name: "a file of each_file that is deleted", base: double.Files{"lockkeeper.yml": eachFile, "a/main.tf": root, "vars/dev.tfvars": "", "vars/prod.tfvars": ""},
+			head: double.Files{"vars/prod.tfvars": double.Deleted}, words: []string{"No longer a project at this commit: `a-prod`.", "stays in its state"}},
+		{name: "a file of each_file that is deleted with its directory", base: double.Files{"lockkeeper.yml": eachFile, "a/main.tf": root, "b/main.tf": root, "vars/dev.tfvars": ""},
+			head: double.Files{"vars/dev.tfvars": double.Deleted, "b/main.tf": double.Deleted}, words: []string{"No longer a project at this commit: `a-dev`, `b-dev`."}},
+		{name: "a cloud block that names another workspace", base: double.Files{"lockkeeper.yml": ofCloud, "a/main.tf": cloud("app-dev"), "b/main.tf": root},
+			head: double.Files{"a/main.tf": cloud("other")}, words: []string{"No longer a project at this commit: `a-dev`."}},
 		{name: "one state", base: double.Files{"a/main.tf": s3, "b/main.tf": s3}, head: double.Files{"a/main.tf": s3 + "#\n"},
 			words: []string{"**2 projects share one state**", "`a`, `b`"}, plans: []string{"a"}},
 	}

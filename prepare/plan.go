@@ -34,6 +34,7 @@ func (p *Preparer) plan(ctx context.Context, r run.Run) (run.Preparation, error)
 		return out, err
 	}
 	out.Behind, out.Notes, out.Untouched = found.behind, found.notes, found.untouched()
+	out.PlanOnly = found.plansOnly()
 	out.ConfigMistakes, out.Mistakes = len(found.mistakes), found.mistakes[:min(len(found.mistakes), maxMistakes)]
 	if out.Drafts, err = p.drafts(rd, found); err != nil {
 		return out, err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
 )
 
@@ -11,10 +12,20 @@ import (
 const maxMistakes = 50
 
 // preview notes what the merge makes of the projects: which there will also be, which
-// no longer, and which under another name or elsewhere. Only the base branch decides
-// what is planned; what the head names is listed.
+// no longer, and which under another name or elsewhere. What the head alone
+// names is listed, and planned or applied as far as the server says.
 func (f *found) preview(now, next project.Config) {
-	var added, gone, renamed, moved []string
+	var listed, planned, applied, gone, renamed, moved []string
+	for _, p := range added(now, next) {
+		switch f.headOnly[p.Name] {
+		case policy.NewPlan:
+			planned = append(planned, p.Name)
+		case policy.NewApply:
+			applied = append(applied, p.Name)
+		default:
+			listed = append(listed, p.Name)
+		}
+	}
 	for _, p := range next.Projects {
 		switch before, ok := named(now, p.Name); {
 		case ok && (before.Dir != p.Dir || before.Workspace != p.Workspace):
@@ -25,9 +36,7 @@ func (f *found) preview(now, next project.Config) {
 		default:
 			if i := at(now, p); i >= 0 && !has(next, now.Projects[i].Name) {
 				renamed = append(renamed, now.Projects[i].Name+" → "+p.Name)
-				continue
 			}
-			added = append(added, p.Name)
 		}
 	}
 	for _, p := range now.Projects {
@@ -42,7 +51,9 @@ func (f *found) preview(now, next project.Config) {
 		texts  []string
 		format string
 	}{
-		{added, "After the merge there will also be %s, which is not planned before."},
+		{listed, "After the merge there will also be %s, which is not planned before."},
+		{planned, "Only this pull request names %s: the server lets that be planned, and it is applied after the merge, from a pull request that changes it."},
+		{applied, "Only this pull request names %s: the server lets that be planned and applied before the merge, by the rules of the base branch."},
 		{gone, "After the merge there will no longer be %s. What that manages stays as it is."},
 		{renamed, "After the merge another name counts: %s."},
 		{moved, "After the merge another place counts: %s. The state of what it was before stays."},

@@ -18,8 +18,9 @@ import (
 
 // What a server promises, in two sentences, of whatever people do in whatever
 // order: lockkeeper/apply is green only when every project's last whole plan at
-// this head and base is empty or applied, and nothing is applied whose destroys an
-// approver had not seen.
+// this head and base is empty or applied, and no other pull request applied the project
+// since; and nothing is applied whose destroys an approver had not seen, or, where the
+// server says that approvals are of commits, whose commit nobody approves.
 func TestGreenIsTrueAndNothingUnseenIsDestroyed(t *testing.T) {
 	worlds := 1 // of 100 stories each
 	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
@@ -30,8 +31,9 @@ func TestGreenIsTrueAndNothingUnseenIsDestroyed(t *testing.T) {
 			t.Parallel()
 			inProofWorld(t, func(w *proofWorld) {
 				rapid.Check(w, w.story)
-				t.Logf("%d looks saw green, %d plans that destroy were applied where that needs an approval", w.green, w.destroyed)
-				if w.green == 0 || w.destroyed == 0 {
+				t.Logf("%d looks saw green, %d plans that destroy were applied where that needs an approval, %d that counted were undone, %d merges left something",
+					w.green, w.destroyed, w.undone, w.left)
+				if w.green == 0 || w.destroyed == 0 || w.undone == 0 || w.left == 0 {
 					t.Error("nothing was shown")
 				}
 			})
@@ -43,13 +45,15 @@ func TestGreenIsTrueAndNothingUnseenIsDestroyed(t *testing.T) {
 // projects.
 func (w *proofWorld) story(t *rapid.T) {
 	m := newProofModel(t, w)
-	for range rapid.IntRange(1, 24).Draw(t, "length") {
+	for range rapid.IntRange(1, 16).Draw(t, "length") {
 		acts := rapid.SampledFrom([]func(*rapid.T){
 			m.push, m.plan, m.plan, m.planWhole, m.approve, m.dismiss, m.moveBase, m.retarget, m.apply, m.applyAll, m.throughout, m.throughout, m.worsens, m.looksAway, m.leaves, m.unlock, m.drift, m.drifted, m.failNext,
+			m.undoes, m.rewinds, m.changesMind, m.pushesOn,
 		})
 		acts.Draw(t, "act")(t)
 		m.check()
 	}
+	m.merges(t)
 }
 
 // proofModel is what an onlooker knows, who reads no line of the code under test:
@@ -61,6 +65,8 @@ type proofModel struct {
 	plans []*proofPlan   // in their order
 	seen  []proofReview  // approvals, in their order
 	now   map[int]string // base branch by pull request
+
+	ofCommit bool // approvals are
 }
 
 // proofPlan is a plan that was made and shown.
@@ -71,6 +77,7 @@ type proofPlan struct {
 	destroys                      []string // replacements, too
 	applied                       bool     // with success
 	unlocked                      bool     // since
+	undone                        bool     // another pull request changed the project since
 }
 
 // proofReview is an approval, and the destroys that were shown to who gave it: of
@@ -85,7 +92,8 @@ type proofReview struct {
 
 func newProofModel(t *rapid.T, w *proofWorld) *proofModel {
 	w.begin()
-	m := &proofModel{w: w, t: t, read: len(w.infra.Done()), now: map[int]string{}}
+	m := &proofModel{w: w, t: t, read: len(w.infra.Done()), now: map[int]string{}, ofCommit: rapid.IntRange(0, 3).Draw(t, "approvals are of") == 0}
+	m.rules()
 	for _, branch := range []string{"main", "release"} {
 		m.w.tips[branch] = w.commit()
 	}
@@ -172,6 +180,9 @@ func (m *proofModel) noteApply(d backendtest.Done) {
 		m.t.Fatalf("#%d applied a plan of %s that destroys %v, and nobody who saw that approved it", p.pull, p.project, p.destroys)
 	}
 	p.applied = !d.Failed
+	if len(d.Changes) > 0 {
+		m.undo(p)
+	}
 	if p.project == guard && len(p.destroys) > 0 {
 		m.w.destroyed++
 	}
@@ -183,6 +194,9 @@ func (m *proofModel) approved(p *proofPlan) bool {
 	return slices.ContainsFunc(m.seen, func(v proofReview) bool {
 		if v.dismissed || v.pull != p.pull || v.head != p.head {
 			return false
+		}
+		if m.ofCommit {
+			return true
 		}
 		shown, planned := v.shown[p.project]
 		return planned && v.base == p.base && !slices.ContainsFunc(p.destroys, func(a string) bool { return !slices.Contains(shown, a) })
@@ -223,6 +237,8 @@ func (m *proofModel) check() {
 				t.Fatalf("#%d is green (%s), and %s was not planned whole at this head and base", n, c.Output.GetTitle(), project)
 			case p.failed || !p.empty && !p.applied:
 				t.Fatalf("#%d is green (%s), and the last whole plan of %s is neither empty nor applied", n, c.Output.GetTitle(), project)
+			case p.undone:
+				t.Fatalf("#%d is green (%s), and another one applied %s since its last whole plan", n, c.Output.GetTitle(), project)
 			}
 		}
 	}
@@ -296,10 +312,7 @@ func (m *proofModel) apply(t *rapid.T) {
 
 // throughout is what people do when nothing goes wrong.
 func (m *proofModel) throughout(t *rapid.T) {
-	n := m.anyPull(t)
-	m.asks(n, run.KindPlan, nil, nil)
-	m.approves(n, "rui")
-	m.asks(n, run.KindApply, nil, nil)
+	m.all(m.anyPull(t))
 }
 
 // worsens is what nobody approved again: more is lost by the plan than was shown.
@@ -357,7 +370,10 @@ func (m *proofModel) forget(n int, by string) {
 }
 
 func (m *proofModel) dismiss(t *rapid.T) {
-	n, by := m.anyPull(t), rapid.SampledFrom([]string{"rui", "ben"}).Draw(t, "by")
+	m.dismisses(m.anyPull(t), rapid.SampledFrom([]string{"rui", "ben"}).Draw(t, "by"))
+}
+
+func (m *proofModel) dismisses(n int, by string) {
 	m.w.mu.Lock()
 	for i := range m.w.pulls[n].reviews {
 		if v := &m.w.pulls[n].reviews[i]; v.Login == by {
@@ -398,8 +414,9 @@ func (m *proofModel) retargets(n int, base string) {
 	m.submit(run.Run{PullRequest: n, Kind: run.KindPlan, Trigger: run.TriggerPush, Actor: "ana", HeadSHA: sha})
 }
 
-func (m *proofModel) unlock(t *rapid.T) {
-	n := m.anyPull(t)
+func (m *proofModel) unlock(t *rapid.T) { m.unlocks(m.anyPull(t)) }
+
+func (m *proofModel) unlocks(n int) {
 	if _, _, err := m.w.worker.Unlock(m.w.Context(), run.Holder{Repository: m.w.repo, PullRequest: n}, nil); err != nil {
 		m.t.Fatal(err)
 	}

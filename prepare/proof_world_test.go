@@ -46,7 +46,7 @@ type proofWorld struct {
 	all    []project.Project
 	repos  int64
 
-	green, destroyed int // how often a story came that far
+	green, destroyed, undone, left int // how often a story came that far
 
 	mu    sync.Mutex
 	repo  run.Repository     // guarded by mu; each story has its own
@@ -61,12 +61,14 @@ type proofPull struct {
 	from    string // tip of the base when its branch last took it in
 	touches []string
 	reviews []pull.Review
+	names   bool // its own lockkeeper.yml names the project fresh, which that of the base does not
 }
 
 // The projects of that world: one that needs no approval, and one that needs one.
 const (
 	freely = "open"
 	guard  = "guarded"
+	fresh  = "fresh" // that only a head names
 )
 
 const proofConfig = `version: 1
@@ -107,7 +109,7 @@ func memory(t *testing.T) string {
 
 // files reads the projects from a commit that is like all of them.
 func (w *proofWorld) files(ctx context.Context) {
-	tree := memoryTree{"lockkeeper.yml": proofConfig, "open/main.tf": root, "guarded/main.tf": root}
+	tree := memoryTree{"lockkeeper.yml": proofConfig, "open/main.tf": root, "guarded/main.tf": root, "fresh/main.tf": root}
 	w.p = &Preparer{Index: new(project.Index)}
 	var err error
 	if w.graph, err = w.p.Index.Graph(ctx, tree); err != nil {
@@ -244,8 +246,15 @@ func (w *proofWorld) reading(r run.Run) (rd *reading, behind int) {
 func (w *proofWorld) find(r run.Run, behind int) found {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	f := found{graph: w.graph, behind: behind, touched: map[string]bool{}}
-	for _, proj := range w.all {
+	f := found{graph: w.graph, behind: behind, touched: map[string]bool{}, headOnly: map[string]policy.NewProjects{}}
+	all := w.all
+	if proj := (project.Project{Name: fresh, Dir: "fresh", Workspace: "default", Environment: "dev"}); w.pulls[r.PullRequest].names {
+		f.headOnly[fresh] = w.p.newProjects(proj)
+		if f.isNew(fresh) {
+			all = append(slices.Clone(all), proj)
+		}
+	}
+	for _, proj := range all {
 		f.touched[proj.Name] = slices.Contains(w.pulls[r.PullRequest].touches, proj.Name)
 		if len(r.Selectors) == 0 && f.touched[proj.Name] || slices.Contains(r.Selectors, proj.Name) {
 			f.projects = append(f.projects, proj)
@@ -272,7 +281,7 @@ func (w *proofWorld) preparePlan(ctx context.Context, rd *reading, behind int) (
 		return out, err
 	}
 	f := w.find(rd.run, behind)
-	out.Untouched = f.untouched()
+	out.Untouched, out.PlanOnly = f.untouched(), f.plansOnly()
 	var err error
 	if out.Unrefreshed, err = w.p.unrefreshed(rd.run, f); err != nil {
 		return out, err
@@ -296,6 +305,9 @@ func (w *proofWorld) consider(ctx context.Context, rd *reading, behind int) (*co
 	if c.stored, err = w.p.stored(ctx, rd.run, rd.pull.HeadSHA); err != nil {
 		return c, err
 	}
+	if len(rd.run.Selectors) == 0 {
+		c.found.beforeMerge()
+	}
 	docs, err := w.documents(rd, c.found)
 	if err != nil {
 		return c, err
@@ -309,8 +321,9 @@ func (w *proofWorld) consider(ctx context.Context, rd *reading, behind int) (*co
 	for _, x := range c.projects {
 		facts := policy.Project{
 			Name: x.Name, Dir: x.Dir, Environment: x.doc.Environment.Name, Rules: x.rules, Keeping: w.p.keeping(c.found.graph, x.Project, x.doc),
-			Touched: c.found.touched[x.Name], Before: c.before(x.Project),
+			Touched: c.found.touched[x.Name], HeadOnly: c.found.isNew(x.Name),
 		}
+		facts.Before, facts.Unplanned = c.before(x.Project)
 		if err := w.p.planFacts(ctx, c, &facts, x.doc); err != nil {
 			return c, err
 		}

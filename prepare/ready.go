@@ -64,11 +64,11 @@ func (c *considered) inOrder(chosen []policy.Project) (out []policy.Project, cha
 	})
 	for _, x := range only.projects {
 		i := slices.IndexFunc(chosen, func(proj policy.Project) bool { return proj.Name == x.Name })
-		if len(only.before(x.Project)) > 0 {
+		if only.waits(x) {
 			changed = true
 			continue
 		}
-		chosen[i].Before = nil
+		chosen[i].Before, chosen[i].Unplanned = nil, nil
 		out = append(out, chosen[i])
 	}
 	return out, changed

@@ -32,6 +32,9 @@ func (p *Preparer) seen(ctx context.Context, c *considered, now run.Standing) (m
 // what somebody may have seen earlier is not what they looked at.
 func (p *Preparer) seenBy(ctx context.Context, c *considered, v pull.Review, now run.Standing) (policy.Seen, error) {
 	runs := shownBefore(c.stored.runs, c.rd.pull.HeadSHA, v.At)
+	if base := baseBefore(c.stored.runs, c.rd.pull.HeadSHA, v.At); base != "" && base != c.rd.pull.BaseRef {
+		return policy.Seen{Sight: policy.SawBase, What: base}, nil
+	}
 	if len(runs) > 0 && runs[0].BaseRef != c.rd.pull.BaseRef {
 		return policy.Seen{Sight: policy.SawBase, What: runs[0].BaseRef}, nil
 	}
@@ -75,6 +78,18 @@ func shownBefore(runs []run.Run, head string, at time.Time) []run.Run {
 		}
 	}
 	return out
+}
+
+// baseBefore is the base that a pull request had before a moment, as far as plans of the
+// head tell, also those that were refused for it; empty when none does.
+func baseBefore(runs []run.Run, head string, at time.Time) string {
+	i := slices.IndexFunc(runs, func(r run.Run) bool {
+		return r.Kind == run.KindPlan && r.HeadSHA == head && r.BaseRef != "" && r.CreatedAt.Before(at)
+	})
+	if i < 0 {
+		return ""
+	}
+	return runs[i].BaseRef
 }
 
 // elsewhere reports whether two plans are of different things, whatever they are

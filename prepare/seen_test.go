@@ -69,6 +69,18 @@ func TestAnApprovalIsOfThePlanThatWasShown(t *testing.T) {
 			w.runs[1].Jobs[0].Document.Project.Name = "network"
 		}, "`rui` approved before this was planned. Approve again: the plan came after your approval."},
 		{"a plan of an earlier version", func(w *gateWorld, n int) { w.runs[0].ShownAt = time.Time{} }, "Comment `/plan`, and approve again when it is shown."},
+		{"approved while it went into a base that nothing is planned for", func(w *gateWorld, n int) {
+			refused := w.newRun(n, run.KindPlan)
+			refused.State, refused.HeadSHA, refused.BaseRef = run.StateRefused, w.runs[0].HeadSHA, "unlisted"
+			refused.CreatedAt = refused.CreatedAt.Add(-time.Minute)
+			w.runs = append([]run.Run{refused}, w.runs...)
+		}, "`rui` approved the plan for `unlisted`, and the base is another one now"},
+		{"and after it went there and back", func(w *gateWorld, n int) {
+			refused := w.newRun(n, run.KindPlan)
+			refused.State, refused.HeadSHA, refused.BaseRef = run.StateRefused, w.runs[0].HeadSHA, "unlisted"
+			w.runs = append([]run.Run{refused}, w.runs...)
+			w.plan(n, map[string]planned{"other": destroys("a")}, later)
+		}, ""},
 		{"the approval is dismissed", func(w *gateWorld, n int) {
 			w.check(w.github.As("rui").DismissReview(repository, n, w.lastReview))
 		}, "0 of 1 approval"},

@@ -129,6 +129,21 @@ var states = []struct {
 	{"applied and merged", func(s *subject) { s.opens(code{freely: more}); s.says("/apply"); s.ends(true) }},
 	{"merged, not applied", func(s *subject) { s.opens(code{freely: more}); s.ends(true) }},
 	{"applied and closed", func(s *subject) { s.opens(code{freely: more}); s.says("/apply"); s.ends(false) }},
+	{"names a project that the base does not, which is listed", func(s *subject) { s.namesOne(policy.NewNone); s.opens(code{freely: there, fresh: more}) }},
+	{"names a project that the base does not, which is planned", func(s *subject) { s.namesOne(policy.NewPlan); s.opens(code{freely: more, fresh: more}) }},
+	{"names a project that the base does not, which is planned, and the other applied", func(s *subject) {
+		s.namesOne(policy.NewPlan)
+		s.opens(code{freely: more, fresh: more})
+		s.says("/apply")
+	}},
+	{"names nothing but a project that the base does not, which is planned", func(s *subject) { s.namesOne(policy.NewPlan); s.opens(code{fresh: more}) }},
+	{"the same, and merged", func(s *subject) { s.namesOne(policy.NewPlan); s.opens(code{fresh: more}); s.ends(true) }},
+	{"names a project that the base does not, which may be applied", func(s *subject) { s.namesOne(policy.NewApply); s.opens(code{freely: there, fresh: more}) }},
+	{"names a project that the base does not, which was applied", func(s *subject) {
+		s.namesOne(policy.NewApply)
+		s.opens(code{freely: there, fresh: more})
+		s.says("/apply")
+	}},
 	{"closed, not applied", func(s *subject) { s.opens(code{freely: more}); s.ends(false) }},
 }
 
@@ -141,7 +156,8 @@ func TestWhatIsSaidInEachState(t *testing.T) {
 		for _, state := range states {
 			s := &subject{w: w, number: 1, other: 2}
 			w.begin()
-			for _, project := range []string{freely, guard} {
+			s.allows(policy.NewNone)
+			for _, project := range []string{freely, guard, fresh} {
 				w.infra.Reset(project, there)
 			}
 			s.named(w.tips["main"], "BASE")
@@ -187,6 +203,7 @@ type subject struct {
 	number, other int
 	names         []string // commits and what they are called here, in pairs
 	held          []func() // lets go of jobs
+	own           bool     // its lockkeeper.yml names a project that the base does not
 }
 
 // named gives a commit a name that is the same each time.
@@ -211,7 +228,24 @@ func (s *subject) judges() {
 	synctest.Wait()
 }
 
-func (s *subject) opens(c code)   { s.w.open(s.number); s.pushes(s.number, "HEAD", c) }
+func (s *subject) opens(c code) {
+	s.w.open(s.number)
+	s.w.pulls[s.number].names = s.own
+	s.pushes(s.number, "HEAD", c)
+}
+
+// allows says what may become of a project that only a head names.
+func (s *subject) allows(mode policy.NewProjects) {
+	rules := s.w.p.Rules["dev"]
+	rules.NewProjects = mode
+	s.w.p.Rules["dev"] = rules
+}
+
+func (s *subject) namesOne(mode policy.NewProjects) {
+	s.own = true
+	s.allows(mode)
+}
+
 func (s *subject) another(c code) { s.w.open(s.other); s.pushes(s.other, "OTHER", c) }
 
 func (s *subject) pushes(n int, name string, c code) {
@@ -219,7 +253,7 @@ func (s *subject) pushes(n int, name string, c code) {
 	pr := s.w.pulls[n]
 	pr.HeadSHA, pr.from, pr.touches = s.w.commit(), s.w.tips[pr.BaseRef], nil
 	sha := pr.HeadSHA
-	for _, project := range []string{freely, guard} {
+	for _, project := range []string{freely, guard, fresh} {
 		wants := there
 		if c[project] != nil {
 			wants = c[project]
@@ -295,9 +329,11 @@ func (s *subject) unlocksOn(n int) {
 
 func (s *subject) ends(merged bool) {
 	s.w.mu.Lock()
-	s.w.pulls[s.number].Open, s.w.pulls[s.number].Merged = false, merged
+	pr := s.w.pulls[s.number]
+	pr.Open, pr.Merged = false, merged
+	over := run.Over{Merged: merged, HeadSHA: pr.HeadSHA, BaseRef: pr.BaseRef}
 	s.w.mu.Unlock()
-	if err := s.w.worker.Close(s.w.Context(), s.w.repo, s.number, merged); err != nil {
+	if err := s.w.worker.Close(s.w.Context(), s.w.repo, s.number, over); err != nil {
 		s.w.Fatal(err)
 	}
 	s.settle()

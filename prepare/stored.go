@@ -99,7 +99,7 @@ func (p *Preparer) storedPlan(ctx context.Context, st run.Standing) (*policy.Sto
 	}
 	out.Keeping = asPlanned(result.Keeping)
 	if result.Policy != nil {
-		out.Judged = true
+		out.Judged, out.Ruled = true, true
 		out.Denied, out.Warned = messages(result.Policy.Denied), messages(result.Policy.Warned)
 	}
 	if made := result.Made; made != nil {

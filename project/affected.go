@@ -72,6 +72,9 @@ func (g *Graph) Reached(p Project, changed []string, n int) []string {
 	return out
 }
 
+// Missing reports whether a project has nothing to plan in the commit.
+func (g *Graph) Missing(p Project) bool { return g.missing(p) }
+
 // missing tells that p has no root module in the commit (any more). One that comes from a module source needs none.
 func (g *Graph) missing(p Project) bool {
 	return p.FromModule == "" && g.subs.lackingAt(p.Dir) == "" && (g.nodes[p.Dir] == nil || (p.Found && !g.holds(p.Dir)))

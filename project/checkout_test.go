@@ -1,6 +1,7 @@
 package project
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -77,6 +78,46 @@ func TestPathsThatArePassedOn(t *testing.T) {
 }
 
 // A change of the file behind a link passed unplanned: "No project is touched by this change."
+// ".." behind a link is the parent of where that link leads, and not of the link.
+func TestALinkThatGoesUpBehindAnotherLink(t *testing.T) {
+	const files = `
+-- live/a/main.tf --
+locals { data = file("data.json") }
+-- live/a/data.json --
+-> deep/../shared.json
+-- live/a/deep --
+-> ../../far/one
+-- live/a/x.tf --
+-> none/../../../gone
+-- far/one/x --
+-- far/shared.json --
+{}
+-- live/a/shared.json --
+{}
+-- live/b/main.tf --
+locals { data = file("${path.module}/../c/up/../other.json") }
+-- live/c/up --
+-> ../../far/one
+-- far/other.json --
+{}
+`
+	tree := txtarTree(files)
+	for changed, want := range map[string]string{
+		"far/shared.json": "live/a", // what is read
+		"far/other.json":  "",       // the words of a path in the code go up by themselves, as Terraform's functions clean them
+		"live/a/deep":     "live/a",
+		"live/c/up":       "",
+		"far/none":        "",
+	} {
+		if got := touches(t, tree, changed, "live/a", "live/b"); got != want {
+			t.Errorf("%s touches %q, want %q", changed, got, want)
+		}
+	}
+	if got := graphOf(t, tree).Reach("live/a"); !slices.Contains(got, "far/shared.json") {
+		t.Errorf("reach is %s", got)
+	}
+}
+
 func TestSymbolicLinks(t *testing.T) {
 	const files = `
 -- common/variables-common.tf --

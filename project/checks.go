@@ -8,8 +8,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/agext/levenshtein"
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
 // DefaultWorkspace is the workspace every Terraform backend starts with.
@@ -194,7 +195,7 @@ var elsewhere = map[string]string{
 // notYet are keys that later versions will have.
 var notYet = []string{"ephemeral", "build"}
 
-// hint is suggest, but for the keys that people bring from other tools, and those
+// hint is [yamlfile.Suggest], but for the keys that people bring from other tools, and those
 // that come later.
 func hint(typed string, known []string) string {
 	if slices.Contains(notYet, typed) && slices.Contains(known, "var_files") {
@@ -206,36 +207,5 @@ func hint(typed string, known []string) string {
 	case foreign && slices.Contains(known, here):
 		return "did you mean " + here + "?"
 	}
-	return suggest(typed, known)
-}
-
-// suggest names the known word closest to what was typed, or all of them.
-func suggest(typed string, known []string) string {
-	if c := closest(typed, known, 1); len(c) > 0 {
-		return "did you mean " + c[0] + "?"
-	}
-	return "the keys here are " + strings.Join(known, ", ")
-}
-
-// closest returns at most n of known that differ from typed by a slip or two, best first.
-func closest(typed string, known []string, n int) []string {
-	if len(typed) > 200 {
-		return nil
-	}
-	type candidate struct {
-		word     string
-		distance int
-	}
-	var found []candidate
-	for _, word := range known {
-		if d := levenshtein.Distance(strings.ToLower(typed), strings.ToLower(word), nil); d <= max(1, len(word)/3) {
-			found = append(found, candidate{word, d})
-		}
-	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return a.distance - b.distance })
-	var words []string
-	for _, c := range found[:min(n, len(found))] {
-		words = append(words, c.word)
-	}
-	return words
+	return yamlfile.Suggest(typed, known)
 }

@@ -352,7 +352,7 @@ func (g *Graph) Problems() Problems {
 			}
 		})
 	}
-	sortProblems(ps)
+	ps.Sort()
 	return ps
 }
 

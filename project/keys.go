@@ -7,15 +7,17 @@ import (
 	"slices"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
 // config reads the top of lockkeeper.yml.
 func (r *reader) config(n ast.Node) Config {
 	cfg := Config{Projects: []Project{}}
-	r.mapping(n, "", map[string]readKey{
+	r.Mapping(n, "", map[string]yamlfile.Read{
 		"version": func(n ast.Node, key string) {
-			if v, _ := scalarOf(n); v != "1" || kindOf(n) != "a number" {
-				r.note(lineOf(n), key, "must be 1")
+			if v, _ := yamlfile.Scalar(n); v != "1" || yamlfile.Kind(n) != "a number" {
+				r.Note(yamlfile.Line(n), key, "must be 1")
 			}
 			cfg.Version = 1
 		},
@@ -23,14 +25,14 @@ func (r *reader) config(n ast.Node) Config {
 			cfg.Discover = r.discover(n, key)
 		},
 		"projects": func(n ast.Node, key string) {
-			r.items(n, key, maxProjects, func(item ast.Node, key string) {
+			r.Items(n, key, maxProjects, func(item ast.Node, key string) {
 				cfg.Projects = append(cfg.Projects, r.project(item, key))
 			})
 		},
 	})
-	r.require(n, "", "version")
+	r.Require(n, "", "version")
 	if cfg.Discover == nil {
-		r.require(n, "", "projects")
+		r.Require(n, "", "projects")
 	}
 	return cfg
 }
@@ -38,7 +40,7 @@ func (r *reader) config(n ast.Node) Config {
 func (r *reader) project(n ast.Node, key string) Project {
 	p := Project{Workspace: DefaultWorkspace, Apply: BeforeMerge}
 	apply := string(p.Apply)
-	r.mapping(n, key, map[string]readKey{
+	r.Mapping(n, key, map[string]yamlfile.Read{
 		"name":           r.text(&p.Name, checkName),
 		"dir":            r.text(&p.Dir, checkDir),
 		"workspace":      r.text(&p.Workspace, checkWorkspace),
@@ -53,10 +55,10 @@ func (r *reader) project(n ast.Node, key string) Project {
 		"apply":          r.text(&apply, checkApply),
 		"from_module":    r.text(&p.FromModule, checkModuleSource),
 	})
-	r.require(n, key, "name", "dir")
+	r.Require(n, key, "name", "dir")
 	p.Dir, p.Apply = cleanDir(p.Dir), Apply(apply)
 	if p.Terraform != "" && p.Tofu != "" {
-		r.note(r.lines[join(key, "tofu")], join(key, "tofu"), "cannot stand together with terraform; keep one of them")
+		r.Note(r.Lines[yamlfile.Join(key, "tofu")], yamlfile.Join(key, "tofu"), "cannot stand together with terraform; keep one of them")
 	}
 	r.pathsStay(key, p)
 	return p
@@ -67,10 +69,10 @@ var everyDirectory = Include{Dir: "**", Apply: BeforeMerge}
 
 func (r *reader) discover(n ast.Node, key string) *Discover {
 	d := &Discover{}
-	r.mapping(n, key, map[string]readKey{
+	r.Mapping(n, key, map[string]yamlfile.Read{
 		"include": func(n ast.Node, key string) {
 			d.Include = []Include{}
-			r.items(n, key, maxListItems, func(item ast.Node, key string) {
+			r.Items(n, key, maxListItems, func(item ast.Node, key string) {
 				d.Include = append(d.Include, r.include(item, key))
 			})
 		},
@@ -85,12 +87,12 @@ func (r *reader) discover(n ast.Node, key string) *Discover {
 // include reads an entry, which may be the pattern alone.
 func (r *reader) include(n ast.Node, key string) Include {
 	in := Include{Apply: BeforeMerge}
-	if _, ok := scalarOf(n); ok {
+	if _, ok := yamlfile.Scalar(n); ok {
 		r.text(&in.Dir, checkPattern)(n, key)
 		return in
 	}
 	apply := string(in.Apply)
-	r.mapping(n, key, map[string]readKey{
+	r.Mapping(n, key, map[string]yamlfile.Read{
 		"dir":            r.text(&in.Dir, checkPattern),
 		"each":           r.each(&in.Each),
 		"each_file":      r.text(&in.EachFile, checkPattern),
@@ -106,30 +108,30 @@ func (r *reader) include(n ast.Node, key string) Include {
 		"when_changed":   r.texts(&in.WhenChanged, checkGlob),
 		"apply":          r.text(&apply, checkApply),
 	})
-	r.require(n, key, "dir")
+	r.Require(n, key, "dir")
 	in.Apply = Apply(apply)
 	if in.Terraform != "" && in.Tofu != "" {
-		r.note(r.lines[join(key, "tofu")], join(key, "tofu"), "cannot stand together with terraform; keep one of them")
+		r.Note(r.Lines[yamlfile.Join(key, "tofu")], yamlfile.Join(key, "tofu"), "cannot stand together with terraform; keep one of them")
 	}
 	r.placeholders(key, in)
 	return in
 }
 
 // each reads the values of placeholders.
-func (r *reader) each(to *map[string][]string) readKey {
+func (r *reader) each(to *map[string][]string) yamlfile.Read {
 	return func(n ast.Node, key string) {
 		values := map[string]*[]string{"name": {}, "workspace": {}, "environment": {}}
-		r.mapping(n, key, map[string]readKey{
+		r.Mapping(n, key, map[string]yamlfile.Read{
 			"name":        r.texts(values["name"], checkName),
 			"workspace":   r.texts(values["workspace"], checkWorkspace),
 			"environment": r.texts(values["environment"], checkEnvironment),
 		})
 		*to = map[string][]string{}
 		for name, list := range values {
-			if at := join(key, name); r.lines[at] != 0 {
+			if at := yamlfile.Join(key, name); r.Lines[at] != 0 {
 				(*to)[name] = *list
 				if len(*list) == 0 {
-					r.note(r.lines[at], at, "is empty; give at least one value")
+					r.Note(r.Lines[at], at, "is empty; give at least one value")
 				}
 			}
 		}
@@ -139,8 +141,8 @@ func (r *reader) each(to *map[string][]string) readKey {
 // placeholders notes those that nothing binds, that are bound twice, and those without which projects would share a workspace.
 func (r *reader) placeholders(key string, in Include) {
 	note := func(name, format string, args ...any) {
-		at := join(key, name)
-		r.note(cmp.Or(r.lines[at], r.lines[key]), at, format, args...)
+		at := yamlfile.Join(key, name)
+		r.Note(cmp.Or(r.Lines[at], r.Lines[key]), at, format, args...)
 	}
 	binds := slices.Concat(held(in.Dir), held(in.Cloud), held(in.EachFile))
 	for name := range in.Each {
@@ -206,7 +208,7 @@ func (r *reader) pathsStay(key string, p Project) {
 		for i, path := range paths {
 			if _, ok := within(p.Dir, globOf(path)); !ok {
 				at := fmt.Sprintf("%s.%s[%d]", key, name, i)
-				r.note(r.lines[at], at, "%s leaves the repository when taken from %s", quote(path), quote(p.Dir))
+				r.Note(r.Lines[at], at, "%s leaves the repository when taken from %s", quote(path), quote(p.Dir))
 			}
 		}
 	}

@@ -2,10 +2,13 @@ package project
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"path"
 	"slices"
 	"strings"
+
+	treelinks "github.com/lockkeeper/lockkeeper/links"
 )
 
 // Symbolic links are followed as Terraform follows them in a checkout: a link to a Terraform file is one more file of
@@ -42,16 +45,46 @@ func (ix *Index) links(ctx context.Context, tree Tree, files []File) (linked, er
 		return linked{}, err
 	}
 	l := linked{to: map[string]string{}, from: map[string][]string{}, out: map[string]string{}}
+	texts := make(treelinks.Set, len(links))
 	for i, f := range links {
-		to, inside := within(path.Dir(f.Path), found[i].Link)
-		if found[i].Link == "" || !inside {
-			l.out[f.Path] = found[i].Link
-			continue
-		}
-		l.to[f.Path] = to
-		l.from[to] = append(l.from[to], f.Path)
+		texts[f.Path] = found[i].Link
+	}
+	for _, f := range links {
+		l.add(f.Path, texts)
 	}
 	return l, nil
+}
+
+// add notes where a link leads. One whose text goes up again from another link leads beside that one's target, which
+// the words alone do not say; it changes with each link on the way, too.
+func (l linked) add(link string, texts treelinks.Set) {
+	to, inside := within(path.Dir(link), texts[link])
+	if goesUpAgain(texts[link]) {
+		var err error
+		to, err = treelinks.Resolve(link, func(at string) (string, bool) {
+			text, isLink := texts[at]
+			if isLink && at != link {
+				l.from[at] = append(l.from[at], link)
+			}
+			return text, isLink
+		})
+		if errors.Is(err, treelinks.ErrLoop) {
+			return // it leads to nothing
+		}
+		inside = err == nil
+	}
+	if texts[link] == "" || !inside {
+		l.out[link] = texts[link]
+		return
+	}
+	l.to[link] = to
+	l.from[to] = append(l.from[to], link)
+}
+
+// goesUpAgain tells a path that has ".." behind a name.
+func goesUpAgain(text string) bool {
+	_, behind, _ := strings.Cut(strings.TrimLeft(text, "./"), "/")
+	return slices.Contains(strings.Split(behind, "/"), "..")
 }
 
 // real follows the links in a path. ok is false when they lead in a circle.

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
 // The placeholders of discover, in the order in which they make a name.
@@ -122,7 +124,7 @@ func held(text string) []string {
 func checkHolds(v string) string {
 	for _, name := range held(v) {
 		if !slices.Contains(placeholders, name) {
-			return fmt.Sprintf("has the placeholder {%s}; there are {%s}", clip(name), strings.Join(placeholders, "}, {"))
+			return fmt.Sprintf("has the placeholder {%s}; there are {%s}", yamlfile.Clip(name), strings.Join(placeholders, "}, {"))
 		}
 	}
 	if strings.ContainsAny(placeholder.ReplaceAllString(v, ""), "{}") {

@@ -1,58 +1,10 @@
 package project
 
-import (
-	"cmp"
-	"fmt"
-	"slices"
-	"strings"
-)
+import "github.com/lockkeeper/lockkeeper/yamlfile"
 
-// Problem is one mistake in a file of the repository, written for the person who can mend it.
-type Problem struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"` // 1-based; 0 when the whole file is meant
-	Key     string `json:"key"`  // such as projects[2].workspace; "" outside lockkeeper.yml
-	Message string `json:"message"`
-}
+// Problem is one mistake in a file of the repository, of lockkeeper.yml or another.
+type Problem = yamlfile.Problem
 
-// String is file:line: key: message, without the parts that are empty.
-func (p Problem) String() string {
-	var b strings.Builder
-	b.WriteString(p.File)
-	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d", p.Line)
-	}
-	if p.Key != "" {
-		b.WriteString(": " + p.Key)
-	}
-	b.WriteString(": " + p.Message)
-	return b.String()
-}
-
-// Problems is every mistake found at once. It is the one error type for mistakes
-// that people make; find it with errors.As. It may quote text of the repository: escape it
+// Problems is every mistake found at once. It may quote text of the repository: escape it
 // before it goes into Markdown or HTML.
-type Problems []Problem
-
-func (ps Problems) Error() string {
-	lines := make([]string, len(ps))
-	for i, p := range ps {
-		lines[i] = p.String()
-	}
-	return strings.Join(lines, "\n")
-}
-
-// first keeps a list from filling more than a person reads.
-func (ps Problems) first(n int) Problems {
-	if len(ps) <= n {
-		return ps
-	}
-	more := Problem{File: ps[n].File, Line: ps[n].Line, Message: fmt.Sprintf("and %d more mistakes from here on", len(ps)-n)}
-	return append(ps[:n:n], more)
-}
-
-func sortProblems(ps Problems) {
-	slices.SortStableFunc(ps, func(a, b Problem) int {
-		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line)
-	})
-}
+type Problems = yamlfile.Problems

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
 // relations finds the mistakes that only show between projects. Projects whose own
@@ -49,7 +51,7 @@ func afterProblems(cfg Config, names map[string]int, note func(i int, key, forma
 				continue
 			}
 			hint := ""
-			if c := closest(name, all, 1); len(c) > 0 {
+			if c := yamlfile.Closest(name, all, 1); len(c) > 0 {
 				hint = "; did you mean " + c[0] + "?"
 			}
 			note(i, fmt.Sprintf("after[%d]", j), "no project is named %q%s", name, hint)

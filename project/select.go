@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
 // UnknownError says that a selector names no project.
@@ -92,7 +94,7 @@ func unknown(cfg Config, selector string) *UnknownError {
 		slices.Sort(names)
 		names = slices.Compact(names)
 	}
-	near := closest(selector, names, most)
+	near := yamlfile.Closest(selector, names, most)
 	for _, name := range names {
 		if len(near) < most && len(selector) >= 3 && strings.Contains(name, strings.ToLower(selector)) && !slices.Contains(near, name) {
 			near = append(near, name)

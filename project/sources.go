@@ -115,7 +115,7 @@ func (g *Graph) Refused(p Project) Problems {
 			}
 		})
 	}
-	sortProblems(out)
+	out.Sort()
 	return out
 }
 

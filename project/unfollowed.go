@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
 // Unfollowed lists the places that p reaches where a file is read whose path cannot be followed: a change of that file touches
@@ -24,10 +26,10 @@ func (g *Graph) Unfollowed(p Project, s Settings) Problems {
 				continue
 			}
 			out = append(out, Problem{File: u.file, Line: u.Line, Message: fmt.Sprintf(
-				"the path of %s cannot be followed, so a change of what it reads touches no project; begin the path with a constant, pass it as one that begins with ./ or ../, or name the files by when_changed", clip(u.Call))})
+				"the path of %s cannot be followed, so a change of what it reads touches no project; begin the path with a constant, pass it as one that begins with ./ or ../, or name the files by when_changed", yamlfile.Clip(u.Call))})
 		}
 	}
-	sortProblems(out)
+	out.Sort()
 	return slices.Compact(out)
 }
 
@@ -106,7 +108,7 @@ func Warnings(cfg Config, g *Graph) Problems {
 		}
 		b, _ := merged(g.nodes[group[0].Dir].configuration(group[0].Tofu != ""))
 		ps = append(ps, Problem{File: b.File, Line: b.Line, Message: fmt.Sprintf("%d projects share one state in workspace %s, so each would destroy what the others made; give them workspaces or keys of their own in %s: %s%s",
-			len(group), clip(group[0].Workspace), ConfigFile, strings.Join(names[:min(most, len(names))], ", "), more)})
+			len(group), yamlfile.Clip(group[0].Workspace), ConfigFile, strings.Join(names[:min(most, len(names))], ", "), more)})
 	}
 	for _, p := range cfg.Projects {
 		ps = append(ps, g.Unfollowed(p, OwnSettings(p))...)
@@ -121,7 +123,7 @@ func Warnings(cfg Config, g *Graph) Problems {
 		}
 	}
 	ps = append(ps, g.intoSubmodules(cfg)...)
-	sortProblems(ps)
+	ps.Sort()
 	return slices.Compact(ps)
 }
 

@@ -135,7 +135,7 @@ func withoutLocks(p picked) string {
 			names = append(names, s.Project)
 		}
 	}
-	return sentenceOf("**Speculative plan**: made without the locks of %s, so it cannot be applied. It will be made again when they are free.\n",
+	return sentenceOf("**Speculative plan**: made without the locks of %s, so it cannot be applied. It will be made again when this pull request gets all of them; the comment says who holds which.\n",
 		fewNames(names, name))
 }
 
@@ -246,9 +246,20 @@ func completedAt(r run.Run) time.Time {
 // checkText holds the diffs in full as far as they fit, then the end of what
 // terraform printed, failed projects first.
 func (v CheckView) checkText(p picked, groups []group) string {
-	outputs := v.outputs(p.plans())
+	outputs := v.outputs(plansOf(groups))
 	const leastDiffs = checkBudget / 2
-	return fitting(diffs(groups, max(leastDiffs, checkBudget-len(strings.Join(outputs, "")))), outputs)
+	return fitting(diffs(groups, max(leastDiffs, checkBudget-len(strings.Join(outputs, ""))), onServer), outputs)
+}
+
+// plansOf are the plans of groups, in the order of their diffs.
+func plansOf(groups []group) []run.Job {
+	var out []run.Job
+	for _, g := range groups {
+		for _, s := range g.standings {
+			out = append(out, s.Plan)
+		}
+	}
+	return out
 }
 
 // fitting adds to text what fits into a check run.

@@ -101,6 +101,9 @@ func TestCheckRunsKeepWithinTheLimits(t *testing.T) {
 	}
 	for name, v := range map[string]CheckView{"200 projects": big, "3,000 destroys": {View: views["destroys_3000"], HeadSHA: newHead}} {
 		c, ok := CheckRun(v)
+		if strings.Contains(c.Text, "see the check run") || !strings.Contains(c.Text, "The server stores the whole plan") {
+			t.Errorf("%s: the check run refers to itself:\n%s", name, c.Text[len(c.Text)-600:])
+		}
 		if !ok || len(c.Summary) > 65_535 || len(c.Text) > 65_535 || len(c.Title) > 255 {
 			t.Errorf("%s: summary of %d, text of %d, title of %d bytes", name, len(c.Summary), len(c.Text), len(c.Title))
 		}

@@ -187,7 +187,7 @@ func (v CheckView) applySummary(p picked, c Check) string {
 // waitingSummary is that of a commit with something left to apply.
 func (v CheckView) waitingSummary(p picked) string {
 	if len(p.standings) == 0 || p.elsewhere() || p.active() {
-		return "**Waiting for a plan**: `" + CheckPlan + "` says what is in the way.\n\n" + next(p, planHints(p), "", "")
+		return "**Waiting for a plan**: `" + CheckPlan + "` says what is missing.\n\n" + next(p, planHints(p), "", "")
 	}
 	var left []string
 	for _, s := range p.standings {

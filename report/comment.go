@@ -74,7 +74,7 @@ func (v View) compose(p picked, groups []group, tail string, in page) string {
 	rows := table(p, groups, budget-len(denied)-len(made))
 	folds := ""
 	if in.diffs {
-		folds = diffs(groups, budget-len(denied)-len(made)-len(rows))
+		folds = diffs(groups, budget-len(denied)-len(made)-len(rows), inCheck)
 	}
 	return head + "\n" + paragraphs(broken, lost, rows, failed, denied, made, folds, tail)
 }

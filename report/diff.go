@@ -19,14 +19,20 @@ const (
 // checkUnknown is the status of a check block that reads what an apply makes.
 const checkUnknown = "unknown"
 
+// Where that can be read for which there is no room.
+const (
+	inCheck  = ", see the check run"
+	onServer = ": a check run has no more room. The server stores the whole plan and what Terraform printed for 30 days, where your Lockkeeper administrator can read them"
+)
+
 // diffs folds the diff of each group into the budget. When not all fit, those
 // of the later groups are left out as a whole; of the others, long ones are cut
-// between two resources. Either is counted.
-func diffs(groups []group, budget int) string {
+// between two resources. Either is counted, and rest says where it can be read.
+func diffs(groups []group, budget int, rest string) string {
 	groups = slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.summary == nil || !worthAFold(g) })
 	texts, sizes := make([]string, len(groups)), make([]int, len(groups))
 	for i, g := range groups {
-		texts[i] = fold(g, 2*budget)
+		texts[i] = fold(g, 2*budget, rest)
 		sizes[i] = len(texts[i])
 	}
 	const reserve = 200
@@ -34,12 +40,12 @@ func diffs(groups []group, budget int) string {
 	var b strings.Builder
 	for i, n := range room {
 		if n < sizes[i] {
-			texts[i] = fold(groups[i], n)
+			texts[i] = fold(groups[i], n, rest)
 		}
 		b.WriteString(texts[i])
 	}
 	if left := len(groups) - len(room); left > 0 {
-		fmt.Fprintf(&b, "\n%s left out, see the check run.\n", counted(left, "more diff is", "more diffs are"))
+		fmt.Fprintf(&b, "\n%s left out%s.\n", counted(left, "more diff is", "more diffs are"), rest)
 	}
 	return b.String()
 }
@@ -80,7 +86,7 @@ func worthAFold(g group) bool {
 
 // fold is one group's diff in at most room bytes, with a count of the resources
 // that did not fit.
-func fold(g group, room int) string {
+func fold(g group, room int, rest string) string {
 	summary := "<b>" + g.names(htmlName) + "</b>" + g.where(htmlCode)
 	if len(g.standings) > 1 {
 		summary += ", each"
@@ -96,7 +102,7 @@ func fold(g group, room int) string {
 		body = markdown.Fence("diff", lines)
 	}
 	if left > 0 {
-		body += fmt.Sprintf("\n%s left out, see the check run.\n", counted(left, "more resource is", "more resources are"))
+		body += fmt.Sprintf("\n%s left out%s.\n", counted(left, "more resource is", "more resources are"), rest)
 	}
 	return markdown.Details(summary+": "+words, paragraphs(allNames(g), body, also, g.digest()))
 }

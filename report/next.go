@@ -111,19 +111,22 @@ func merged(p picked) string {
 
 // laterLines names projects that have changes and that /apply leaves alone.
 func laterLines(p picked) string {
-	var later, never, others []string
+	var later, fresh, never, others []string
 	for _, s := range p.standings {
-		switch p.status(s) {
-		case statusLater:
+		switch status := p.status(s); {
+		case status == statusLater && s.PlanOnly():
+			fresh = append(fresh, s.Project)
+		case status == statusLater:
 			later = append(later, s.Project)
-		case statusNoApply:
+		case status == statusNoApply:
 			never = append(never, s.Project)
-		case statusUntouched:
+		case status == statusUntouched:
 			others = append(others, s.Project)
 		}
 	}
 	return paragraphs(
 		sentenceOf("**Left for the merge**: %s. `/apply` leaves that alone.\n", fewNames(later, name)),
+		sentenceOf("**Applied after the merge**: %s, named by this pull request alone: from another one that changes it.\n", fewNames(fresh, name)),
 		sentenceOf("**Plans only**: pull requests apply nothing in the environment of %s.\n", fewNames(never, name)),
 		sentenceOf("**Not changed by this pull request**: %s. `/apply` leaves that alone.\n", fewNames(others, name)),
 	)

@@ -117,7 +117,7 @@ func TestOnlyAnOverrideIsRecordedAsOne(t *testing.T) {
 func TestTheSameChangeWithAnotherStatusIsAnotherRow(t *testing.T) {
 	f := newFixture("rb").planned("a", "dev", changes(queue)).planned("b", "dev", changes(queue))
 	body := Comment(f.then(f.apply("r9", "a", "b failed")))
-	for _, want := range []string{"| a | dev | 1 | – | – | – | applied |", "| b | dev | 1 | – | – | – | **failed** |"} {
+	for _, want := range []string{"| a | – | – | – | 1 | dev | applied |", "| b | – | – | – | 1 | dev | **failed** |"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is missing in:\n%s", want, body)
 		}
@@ -130,7 +130,7 @@ func TestTheSameChangeWithAnotherVerdictIsAnotherRow(t *testing.T) {
 	f.judged("a", run.PolicyResult{Rules: 1}).judged("b", run.PolicyResult{Rules: 1, Denied: []run.PolicyFinding{{Rule: "r", Message: "no"}}}).
 		judged("c", run.PolicyResult{Rules: 1})
 	body := Comment(f.view())
-	for _, want := range []string{"| a, c (same change) | dev | 1 each | – | – | – | passed |", "| b | dev | 1 | – | – | – | **1 denied** |"} {
+	for _, want := range []string{"| a, c (same change) | – | – | – | 1 each | dev | passed |", "| b | – | – | – | 1 | dev | **1 denied** |"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is missing in:\n%s", want, body)
 		}

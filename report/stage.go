@@ -83,7 +83,7 @@ func (p picked) status(s run.Standing) status {
 		return statusUntouched
 	case p.noApply[s.Plan.Document.Environment.Name]:
 		return statusNoApply
-	case s.Plan.Document.Project.AfterMerge:
+	case s.Plan.Document.Project.AfterMerge, s.PlanOnly():
 		return statusLater
 	}
 	return statusOpen
@@ -118,7 +118,7 @@ func (p picked) applyStatus(j run.Job) status {
 // later reports whether a project is not for /apply: the merge applies it, or
 // nobody from here.
 func (p picked) later(s run.Standing) bool {
-	return s.Untouched() || s.Plan.Document.Project.AfterMerge || p.noApply[s.Plan.Document.Environment.Name]
+	return s.Untouched() || s.PlanOnly() || s.Plan.Document.Project.AfterMerge || p.noApply[s.Plan.Document.Environment.Name]
 }
 
 // narrowed reports whether nothing is left to do but a whole plan.

@@ -14,22 +14,26 @@ import (
 const statusRuns = 5
 
 // Status is the answer to /status: what runs and waits, what was last, and the
-// locks that the pull request holds and waits for. Runs are its own, newest first.
+// locks that the pull request holds and waits for. Runs are its own, in any order
+// but the first, which is the newest.
 func Status(runs []run.Run, locks run.Locks, now time.Time) string {
 	if len(runs) == 0 {
 		return "**Nothing was planned on this pull request yet.**\n\n**Next**: plan `/plan` · all commands `/help`\n"
 	}
 	var active []string
-	done, ended := "", 0
+	var ended []run.Run
 	for _, r := range runs {
-		switch {
-		case !r.State.Final():
+		if r.State.Final() {
+			ended = append(ended, r)
+		} else {
 			active = append(active, activeRun(r, now))
-		case ended < statusRuns:
-			ended++
-			done += fmt.Sprintf("| %s ago | %s | %s | %s |\n",
-				age(now.Sub(r.FinishedAt)), markdown.Cell(command(r)), commit(r), markdown.Cell(result(r)))
 		}
+	}
+	slices.SortStableFunc(ended, func(a, b run.Run) int { return b.FinishedAt.Compare(a.FinishedAt) })
+	done := ""
+	for _, r := range ended[:min(len(ended), statusRuns)] {
+		done += fmt.Sprintf("| %s ago | %s | %s | %s |\n",
+			age(now.Sub(r.FinishedAt)), markdown.Cell(command(r)), commit(r), markdown.Cell(result(r)))
 	}
 	if done != "" {
 		done = "| ended | command | commit | result |\n|---|---|---|---|\n" + done
@@ -183,7 +187,7 @@ func result(r run.Run) string {
 	}
 	switch {
 	case r.State == run.StateRefused && r.Problem != nil:
-		return "refused: " + markdown.RichLine(markdown.Limit(inCell(r.Problem.Message), 160))
+		return "refused: " + markdown.RichLine(markdown.Excerpt(inCell(r.Problem.Message), 160))
 	case r.Kind == run.KindApply && len(r.Jobs)+len(r.Unchanged) > 0:
 		return applyResult(r)
 	case r.State == run.StateSuperseded:

@@ -57,7 +57,7 @@ func TestRefusalOfAnApply(t *testing.T) {
 		r.Problem = &run.Problem{Code: "not_allowed", Message: message}
 		return Refusal(r)
 	}
-	golden(t, "refusal_apply", refused("3 things are in the way:\n\n"+
+	golden(t, "refusal_apply", refused("3 things block this:\n\n"+
 		"- 0 of 2 approvals of `3f2c1ab`: ask 2 people with write access who wrote none of its commits to approve it.\n"+
 		"- `network-prod`: `main` has 3 commits that touch `modules/vpc`: update the branch.\n"+
 		"- `app-prod`: Plan policy denies its plan (`@acme/admins said so`): change the code and push."))
@@ -76,7 +76,7 @@ func TestRefusalOfAnApply(t *testing.T) {
 func TestACellAnnouncesNoList(t *testing.T) {
 	for message, want := range map[string]string{
 		"Not now. Wait.\nMore.":                           "Not now. Wait.",
-		"2 things are in the way:\n\n- a":                 "2 things are in the way",
+		"2 things block this:\n\n- a":                     "2 things block this",
 		"No project is called `x`. There are 8:\n- `a`":   "No project is called `x`.",
 		"`database-prod`: 0 of 1 approval: ask somebody.": "`database-prod`: 0 of 1 approval: ask somebody.",
 		"": "", ":": "",

@@ -28,7 +28,8 @@ func columnsOf(p picked, groups []group) columns {
 	return c
 }
 
-// table has one row per group of projects. Rows that do not fit into the budget
+// table has one row per group of projects, and what it loses first: a phone shows
+// no more than the first columns. Rows that do not fit into the budget
 // are added up in one line. A single project needs none: the headline says it
 // all; neither do projects that all have no changes.
 func table(p picked, groups []group, budget int) string {
@@ -38,11 +39,11 @@ func table(p picked, groups []group, budget int) string {
 	c := columnsOf(p, groups)
 	last := cell(c.result && !c.status, " result |") + cell(c.status, " status |")
 	var b strings.Builder
-	b.WriteString("| project | environment | add | change | replace | destroy |" + cell(c.also, " also |") + cell(c.policy, " policy |") + last + "\n")
-	b.WriteString("|---|---|--:|--:|--:|--:|" + cell(c.also, "---|") + cell(c.policy, "---|") + cell(last != "", "---|") + "\n")
+	b.WriteString("| project | destroy | replace | change | add | environment |" + cell(c.also, " also |") + cell(c.policy, " policy |") + last + "\n")
+	b.WriteString("|---|--:|--:|--:|--:|---|" + cell(c.also, "---|") + cell(c.policy, "---|") + cell(last != "", "---|") + "\n")
 	const reserve = 400 // for the line that adds up the rest
 	for i, g := range groups {
-		row := fmt.Sprintf("| %s | %s |%s%s%s%s\n", markdown.Cell(projectCell(g)), markdown.Cell(g.environments()), countCells(g),
+		row := fmt.Sprintf("| %s |%s %s |%s%s%s\n", markdown.Cell(projectCell(g)), countCells(g), markdown.Cell(g.environments()),
 			cell(c.also, " "+alsoCell(g)+" |"), cell(c.policy, " "+policyCell(g)+" |"), cell(last != "", " "+stateCell(p, g, c)+" |"))
 		if b.Len()+len(row) > budget-reserve {
 			return b.String() + "\n" + foldedRows(groups[i:], c)
@@ -68,7 +69,7 @@ func projectCell(g group) string {
 
 func countCells(g group) string {
 	var b strings.Builder
-	for _, n := range []int{g.counts.Add, g.counts.Change, g.counts.Replace, g.counts.Destroy} {
+	for _, n := range []int{g.counts.Destroy, g.counts.Replace, g.counts.Change, g.counts.Add} {
 		switch {
 		case n == 0:
 			b.WriteString(" – |")

@@ -7,12 +7,12 @@ import (
 
 // Close tells what runs of a pull request and what it holds that it was merged
 // or closed. It is idempotent.
-func (w *Worker) Close(ctx context.Context, repo Repository, pull int, merged bool) error {
+func (w *Worker) Close(ctx context.Context, repo Repository, pull int, over Over) error {
 	if _, err := w.tell(ctx, repo.ID, pull, PullClosed{At: w.Now()}); err != nil {
 		return err
 	}
 	look := w.Store.PullRuns
-	if !merged {
+	if !over.Merged {
 		look = w.Store.PullApplies
 	}
 	runs, err := look(ctx, repo.ID, pull, judgedAtEnd)
@@ -24,12 +24,12 @@ func (w *Worker) Close(ctx context.Context, repo Repository, pull int, merged bo
 		left := l.Left
 		switch {
 		case l.closed(h):
-		case merged:
-			w.merged(l, h, runs)
+		case over.Merged:
+			w.merged(l, h, runs, over)
 		default:
 			l.leaveApplied(h, runs, w.Now())
 		}
-		l.Close(h, merged, w.Now())
+		l.Close(h, over.Merged, w.Now())
 		notices := leftNotices(left, l.Left)
 		if len(notices) > 0 {
 			notices = append(notices, RefreshComment(repo, pull))

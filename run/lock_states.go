@@ -36,7 +36,7 @@ func (l *Locks) planned(r *Run) {
 	for _, j := range r.Jobs {
 		s := Standing{Project: j.Document.Project.Name, PlanRun: *r, Plan: j}
 		keys := LockKeys(j.Document)
-		if j.State != JobSucceeded || s.Empty() || slices.Contains(r.Drafts, s.Project) {
+		if j.State != JobSucceeded || s.Empty() || slices.Contains(r.Drafts, s.Project) || s.PlanOnly() {
 			idle = append(idle, keys...)
 		} else {
 			needed = append(needed, keys...)
@@ -91,42 +91,6 @@ func distinct(notices []Notice) []Notice {
 		}
 	}
 	return out
-}
-
-// merged notes what a pull request that was merged leaves to do: projects that it
-// changes and that are not applied. Those that are, at a head that has all of the
-// base branch, are as the base branch says. What is being applied is known later.
-func (w *Worker) merged(l *Locks, h Holder, runs []Run) {
-	head, pushed := "", ""
-	for _, r := range runs { // newest first
-		switch {
-		case r.Kind != KindPlan || r.Trigger == TriggerQueue || head != "":
-		case !r.PreparedAt.IsZero():
-			head = r.HeadSHA
-		case pushed == "" && r.Trigger == TriggerPush:
-			pushed = r.HeadSHA
-		}
-	}
-	if head == "" {
-		return
-	}
-	unknown := pushed != "" && pushed != head // a commit came after it, of which nobody knows what it changes
-	runs = slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return r.Trigger == TriggerQueue })
-	for _, s := range l.Overtake(Standings(runs, head)) {
-		doc := s.Plan.Document
-		keys := LockKeys(doc)
-		busy := slices.ContainsFunc(keys, func(key string) bool {
-			lock := l.find(key)
-			return lock != nil && lock.Holder.Is(h) && lock.Busy != ""
-		})
-		switch {
-		case s.Untouched(), busy, doc.Project.AfterMerge, w.NoApply[doc.Environment.Name]:
-		case !s.Applied(), unknown:
-			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: keys}, true, w.Now())
-		case s.PlanRun.Behind == 0:
-			l.settled(keys)
-		}
-	}
 }
 
 // leaveApplied notes what a pull request that is closed applied and whose lock it

@@ -32,8 +32,11 @@ func (w *Worker) logJoined(r Run, actor string) {
 	ofRun(w.Log.Info(), r).Str("joined", actor).Msg("run joined")
 }
 
-// logStep says what came of an event.
+// logStep says what came of an event, also to those who count.
 func (w *Worker) logStep(before, after Run) {
+	if w.Stepped != nil {
+		w.Stepped(before, after)
+	}
 	if before.State == StateAccepted && after.State != StateAccepted && len(after.Jobs) > 0 {
 		names := after.projects(func(Job) bool { return true })
 		ofRun(w.Log.Info(), after).Strs("projects", names[:min(len(names), loggedProjects)]).Int("jobs", len(names)).

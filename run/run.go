@@ -132,6 +132,9 @@ type Run struct {
 	// request is a draft; Parts, of an apply, those whose plans were not whole.
 	Drafts []string `json:"drafts,omitempty"`
 	Parts  []string `json:"parts,omitempty"`
+	// PlanOnly are, of a plan, the projects that only the head of the pull request names
+	// and that nothing is applied of before the merge.
+	PlanOnly []string `json:"plan_only,omitempty"`
 
 	// Blocked is set for a speculative plan: the locks of its projects were not
 	// free, so it cannot be applied and is made again when they are.

@@ -36,7 +36,12 @@ func (f *workerFixture) locks() run.Locks {
 
 func (f *workerFixture) close(pull int, merged bool) {
 	f.Helper()
-	if err := f.worker.Close(f.Context(), oneRepository, pull, merged); err != nil {
+	f.over(pull, run.Over{Merged: merged, HeadSHA: "aaa", BaseRef: "main"})
+}
+
+func (f *workerFixture) over(pull int, over run.Over) {
+	f.Helper()
+	if err := f.worker.Close(f.Context(), oneRepository, pull, over); err != nil {
 		f.Fatal(err)
 	}
 	synctest.Wait()
@@ -341,9 +346,36 @@ func TestAMergeOfACommitThatWasNeverPlannedIsSaid(t *testing.T) {
 		if _, _, err := f.store.SubmitRun(f.Context(), pushed, nil, func(run.Run) bool { return false }); err != nil {
 			f.Fatal(err)
 		}
-		f.close(1, true)
+		f.over(1, run.Over{Merged: true})
 		if left := f.locks().Left; len(left) != 1 || !left[0].Merged {
 			t.Errorf("left: %+v", left)
 		}
 	})
+}
+
+// What GitHub merged is what counts, whatever runs know of.
+func TestAMergeOfAnotherCommitOrBaseThanWasAppliedIsSaid(t *testing.T) {
+	for name, c := range map[string]struct {
+		over run.Over
+		left int
+	}{
+		"what was applied":                             {run.Over{Merged: true, HeadSHA: "aaa", BaseRef: "main"}, 0},
+		"nobody knows more":                            {run.Over{Merged: true}, 0},
+		"pushed after the apply and never planned":     {run.Over{Merged: true, HeadSHA: "bbb", BaseRef: "main"}, 1},
+		"retargeted after the apply and never planned": {run.Over{Merged: true, HeadSHA: "aaa", BaseRef: "release"}, 1},
+		"closed, and what was applied is left anyway":  {run.Over{HeadSHA: "bbb", BaseRef: "main"}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withApplies(t, func(f *workerFixture) {
+				f.applied(1)
+				f.over(1, c.over)
+				if left := f.locks().Left; len(left) != c.left || c.left > 0 && left[0].Merged != c.over.Merged {
+					t.Errorf("left: %+v", left)
+				}
+				if said := f.replies(1); len(said) != c.left {
+					t.Errorf("said: %q", said)
+				}
+			})
+		})
+	}
 }

@@ -27,6 +27,7 @@ type Preparation struct {
 
 	Unchanged []string // of an apply: names of projects whose plans change nothing; they have no job
 	Untouched []string // of a plan: names of projects that somebody named and the pull request does not change
+	PlanOnly  []string // of a plan: names of projects that only the head names and that are applied after the merge
 	Gate      *Gate    // of a plan: what stands between it and its apply, as far as is known
 
 	Mistakes []Diagnostic // of a plan: in the lockkeeper.yml and the rules that the pull request brings, at most 50
@@ -205,7 +206,7 @@ func (r *Run) prepared(e Prepared) {
 	r.HeadSHA, r.BaseRef, r.BaseSHA, r.Behind, r.Notes = p.HeadSHA, p.BaseRef, p.BaseSHA, p.Behind, p.Notes
 	r.HeadRef, r.Gate, r.Unchanged, r.Untouched, r.Unrefreshed = p.HeadRef, p.Gate, p.Unchanged, p.Untouched, p.Unrefreshed
 	r.Mistakes = p.Mistakes
-	r.ConfigMistakes, r.Drafts, r.Parts = p.ConfigMistakes, p.Drafts, p.Parts
+	r.ConfigMistakes, r.Drafts, r.Parts, r.PlanOnly = p.ConfigMistakes, p.Drafts, p.Parts, p.PlanOnly
 	r.State, r.PreparedAt = StateRunning, e.At
 	r.Jobs = make([]Job, len(p.Documents))
 	for i, doc := range p.Documents {

@@ -48,6 +48,8 @@ type Worker struct {
 	// is 15 seconds.
 	LiveEvery time.Duration
 	Log       zerolog.Logger // of what becomes of runs and jobs
+	// Stepped, unless nil, sees a run before and after each step that was stored.
+	Stepped func(before, after Run)
 
 	mu       sync.Mutex
 	wanted   []Effect        // guarded by mu

@@ -16,7 +16,7 @@ import (
 // planAndApply prepares plans of one project, and applies of the newest plan.
 func planAndApply(f **workerFixture) func(context.Context, run.Run) (run.Preparation, error) {
 	return func(ctx context.Context, r run.Run) (run.Preparation, error) {
-		p := run.Preparation{HeadSHA: "aaa", Documents: []run.JobDocument{{
+		p := run.Preparation{HeadSHA: "aaa", BaseRef: "main", Documents: []run.JobDocument{{
 			RepositoryID: 7, Command: r.Kind, Project: run.JobProject{Name: "network", Dir: "network", Workspace: "default"},
 		}}}
 		if r.Kind != run.KindApply {
@@ -96,7 +96,7 @@ func TestASecondPullRequestWaitsForTheLockAndIsPlannedAgain(t *testing.T) {
 		if !slices.Contains(f.notices(), "comment #1") || !slices.Contains(f.notices(), "comment #2") {
 			t.Errorf("told of it: %v", f.notices())
 		}
-		if err := f.worker.Close(f.Context(), run.Repository{ID: 7}, 1, false); err != nil {
+		if err := f.worker.Close(f.Context(), run.Repository{ID: 7}, 1, run.Over{}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -304,7 +304,7 @@ func TestT37OnlyAnApplyThatBeganKeepsItsLockAfterTheMerge(t *testing.T) {
 			m.Result.Began = began
 			f.backend.messages <- m
 			f.run(id)
-			if err := f.worker.Close(f.Context(), r.Repository, 1, true); err != nil {
+			if err := f.worker.Close(f.Context(), r.Repository, 1, run.Over{Merged: true}); err != nil {
 				t.Fatal(err)
 			}
 			locks, err := f.store.Locks(f.Context())

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/lockkeeper/lockkeeper/durable"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -27,7 +28,7 @@ func claim(dir string) error {
 	if err != nil {
 		return fmt.Errorf("claiming the job: %w", err)
 	}
-	if err := errors.Join(f.Close(), syncDir(dir)); err != nil {
+	if err := errors.Join(f.Close(), durable.SyncDir(dir)); err != nil {
 		return fmt.Errorf("claiming the job: %w", err)
 	}
 	return nil
@@ -62,35 +63,8 @@ func writeResult(dir string, r run.Result) error {
 	if err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
-	if err := writeDurably(dir, ResultFile, content); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, ResultFile), content); err != nil {
 		return fmt.Errorf("writing the result: %w", err)
 	}
 	return nil
-}
-
-func writeDurably(dir, name string, content []byte) error {
-	temp := filepath.Join(dir, "."+name)
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(temp, filepath.Join(dir, name)); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

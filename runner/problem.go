@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -46,12 +47,14 @@ func megabytes(n int64) string { return fmt.Sprintf("%.4g MiB", float64(n)/(1<<2
 
 func stepFailed(step, program, detail string) *run.Problem {
 	p := &run.Problem{Code: step + "_failed", Detail: detail}
-	switch step {
-	case "init":
+	switch {
+	case step == "init" && unreachable(detail):
+		p.Message = "`init` failed, so nothing else ran: a server did not answer from which Terraform gets providers, modules or the state. Comment `/plan` again; when it happens again, contact your Lockkeeper administrator."
+	case step == "init":
 		p.Message = "`init` failed, so nothing else ran. Correct what it says below, push, and it is planned again."
-	case "plan":
+	case step == "plan":
 		p.Message = "`plan` failed. Correct what it says below, push, and it is planned again."
-	case "apply":
+	case step == "apply":
 		p.Message = "`apply` failed, and some of its changes may have been made. Correct what it says below; `/plan` shows what is left to do."
 	default:
 		p.Message = fmt.Sprintf("%s could not read its own plan. Comment `/plan` to plan again.", program)
@@ -60,6 +63,15 @@ func stepFailed(step, program, detail string) *run.Problem {
 		p.Message += " A project can ask for another version by `terraform` or `tofu` in `lockkeeper.yml`."
 	}
 	return p
+}
+
+// noAnswer are what Go's network code says when nobody answered.
+var noAnswer = regexp.MustCompile(`dial (tcp|udp).*(no such host|connection refused|i/o timeout|network is unreachable|no route to host)|lookup \S+.*(no such host|i/o timeout|server misbehaving)|Client\.Timeout exceeded|TLS handshake timeout`)
+
+// unreachable tells that init failed for want of an answer, from errors whose lines
+// Terraform may have broken anywhere.
+func unreachable(detail string) bool {
+	return noAnswer.MatchString(strings.Join(strings.Fields(detail), " "))
 }
 
 func stepKilled(step string, signal fmt.Stringer, detail string) *run.Problem {

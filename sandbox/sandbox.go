@@ -102,6 +102,18 @@ func (s *Sandbox) seed() error {
 	return err
 }
 
+// Protect lets nothing into the demo's default branch without the check of that name, as
+// docs/install.md has people protect theirs.
+func (s *Sandbox) Protect(check string) error {
+	rule := map[string]any{"type": "required_status_checks", "parameters": map[string]any{
+		"required_status_checks": []map[string]any{{"context": check}}, "strict_required_status_checks_policy": false,
+	}}
+	if err := s.GitHub.SetBranchRules(Repository, demo.DefaultBranch, rule); err != nil {
+		return fmt.Errorf("protecting the branch %s: %w", demo.DefaultBranch, err)
+	}
+	return nil
+}
+
 // OpenFirst opens the demo's pull request and returns its number.
 func (s *Sandbox) OpenFirst() (int, error) {
 	c := demo.FirstChange()

@@ -64,7 +64,7 @@ type runs interface {
 	Cancel(ctx context.Context, repositoryID int64, pull int, by string) (int, error)
 	CancelRun(ctx context.Context, id, by string) error
 	Supersede(ctx context.Context, repositoryID int64, pull int, sha string) (int, error)
-	Close(ctx context.Context, repo run.Repository, pull int, merged bool) error
+	Close(ctx context.Context, repo run.Repository, pull int, over run.Over) error
 	Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
 	Judge(ctx context.Context, repositoryID int64, pull int) error
 	Object(ctx context.Context, repositoryID int64, pull int, o run.Objection, commit string) error

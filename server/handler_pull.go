@@ -85,7 +85,7 @@ func (h *pullRequest) happened(ctx context.Context, repo run.Repository, pr *git
 		if err != nil || !ok || !now.Closed {
 			return false, false, err // the sweep of the locks finds out
 		}
-		return false, false, h.Runs.Close(ctx, repo, pr.GetNumber(), now.Merged)
+		return false, false, h.Runs.Close(ctx, repo, pr.GetNumber(), now.over())
 	}
 	return false, false, nil
 }

@@ -100,7 +100,7 @@ func TestWhatAPullRequestEventLeadsTo(t *testing.T) {
 		return pullEvent(t, "edited", func(e m) { e["changes"] = m{what: m{"ref": m{"from": "dev"}}} })
 	}
 	open := PullNow{HeadSHA: "aaa", BaseRef: "main"}
-	closed, merged := PullNow{Closed: true, HeadSHA: "aaa"}, PullNow{Closed: true, Merged: true, HeadSHA: "aaa"}
+	closed, merged := PullNow{Closed: true, HeadSHA: "aaa", BaseRef: "main"}, PullNow{Closed: true, Merged: true, HeadSHA: "aaa", BaseRef: "main"}
 	older := run.Run{Kind: run.KindPlan, HeadSHA: "old", BaseRef: "main"}
 	apply := func(base string) run.Run { return run.Run{Kind: run.KindApply, HeadSHA: "aaa", BaseRef: base} }
 	tests := []struct {
@@ -124,11 +124,11 @@ func TestWhatAPullRequestEventLeadsTo(t *testing.T) {
 		{"a draft", pullEvent(t, "opened", pr(func(p m) { p["draft"] = true })), open, run.Run{}, 0, ""},
 		{"T07 a fork", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = m{"id": 8, "name": "infra"} })), open, run.Run{}, 0, ""},
 		{"T07 a fork that is gone", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = nil })), open, run.Run{}, 0, ""},
-		{"closed", pullEvent(t, "closed"), closed, run.Run{}, 0, "close 7/3 merged false"},
-		{"merged", pullEvent(t, "closed", pr(func(p m) { p["merged"] = true })), merged, run.Run{}, 0, "close 7/3 merged true"},
-		{"a fork that is closed", pullEvent(t, "closed", pr(func(p m) { p["head"].(m)["repo"] = nil })), closed, run.Run{}, 0, "close 7/3 merged false"},
+		{"closed", pullEvent(t, "closed"), closed, run.Run{}, 0, `close 7/3 merged false at "aaa" into "main"`},
+		{"merged", pullEvent(t, "closed", pr(func(p m) { p["merged"] = true })), merged, run.Run{}, 0, `close 7/3 merged true at "aaa" into "main"`},
+		{"a fork that is closed", pullEvent(t, "closed", pr(func(p m) { p["head"].(m)["repo"] = nil })), closed, run.Run{}, 0, `close 7/3 merged false at "aaa" into "main"`},
 		{"t_forge: closed, and it is open", pullEvent(t, "closed"), open, older, 0, ""},
-		{"t_forge: merged, and it was closed without", pullEvent(t, "closed", pr(func(p m) { p["merged"] = true })), closed, run.Run{}, 0, "close 7/3 merged false"},
+		{"t_forge: merged, and it was closed without", pullEvent(t, "closed", pr(func(p m) { p["merged"] = true })), closed, run.Run{}, 0, `close 7/3 merged false at "aaa" into "main"`},
 		{"t_forge: another base, and it is the old one", edited("base"), open, apply("main"), 1, ""},
 		{"labelled", pullEvent(t, "labeled"), open, older, 0, ""},
 	}

@@ -22,7 +22,7 @@ type Locks struct {
 		PutNotices(ctx context.Context, notices []run.Notice) error
 	}
 	Runs interface {
-		Close(ctx context.Context, repo run.Repository, pull int, merged bool) error
+		Close(ctx context.Context, repo run.Repository, pull int, over run.Over) error
 		Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
 		Warn(ctx context.Context, holders []run.Holder, notice func(run.Holder) run.Notice) error
 	}
@@ -91,7 +91,7 @@ func (l *Locks) closeOver(ctx context.Context, h run.Holder) error {
 	if err != nil || !pr.Closed {
 		return err
 	}
-	return l.Runs.Close(logged(ctx, h.Repository, h.PullRequest), h.Repository, h.PullRequest, pr.Merged)
+	return l.Runs.Close(logged(ctx, h.Repository, h.PullRequest), h.Repository, h.PullRequest, pr.over())
 }
 
 // expire takes back what nobody has used for long. Whoever holds it was told

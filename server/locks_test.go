@@ -50,7 +50,7 @@ func newHolding(t *testing.T, locks ...run.Lock) (*holding, *Locks) {
 }
 
 func (h *holding) pull(number, state string, merged any) {
-	h.pulls["/repos/acme/infra/pulls/"+number] = m{"state": state, "merged": merged, "base": m{"repo": m{"id": 7}}}
+	h.pulls["/repos/acme/infra/pulls/"+number] = m{"state": state, "merged": merged, "head": m{"sha": "aaa"}, "base": m{"ref": "main", "repo": m{"id": 7}}}
 }
 
 func (h *holding) asks() string { return strings.Join(h.asked, ",") }
@@ -94,8 +94,8 @@ func TestT34LocksOfPullRequestsThatAreOverAreFreedWithoutAWebhook(t *testing.T) 
 		err   bool
 	}{
 		{"open", func(h *holding) { h.pull("3", "open", false) }, "", false},
-		{"closed", func(h *holding) { h.pull("3", "closed", false) }, "close 7/3 merged false", false},
-		{"merged", func(h *holding) { h.pull("3", "closed", true) }, "close 7/3 merged true", false},
+		{"closed", func(h *holding) { h.pull("3", "closed", false) }, `close 7/3 merged false at "aaa" into "main"`, false},
+		{"merged", func(h *holding) { h.pull("3", "closed", true) }, `close 7/3 merged true at "aaa" into "main"`, false},
 		{"closed, and nobody says whether it was merged", func(h *holding) { h.pull("3", "closed", nil) }, "", false},
 		{"another repository of that name", func(h *holding) {
 			h.pull("3", "closed", false)
@@ -107,11 +107,11 @@ func TestT34LocksOfPullRequestsThatAreOverAreFreedWithoutAWebhook(t *testing.T) 
 			h.pull("3", "open", false)
 			h.pull("9", "closed", false)
 			h.locks.Waiters = []run.Waiter{waiting}
-		}, "close 7/9 merged false", false},
+		}, `close 7/9 merged false at "aaa" into "main"`, false},
 		{"one fails and another one is closed", func(h *holding) {
 			h.pull("9", "closed", false)
 			h.locks.Waiters = []run.Waiter{waiting}
-		}, "close 7/9 merged false", true},
+		}, `close 7/9 merged false at "aaa" into "main"`, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, l := newHolding(t, locked("a", 3), locked("b", 3), run.Lock{Key: "free", Fence: 4})

@@ -3,6 +3,8 @@ package server
 import (
 	"math"
 	"net/http"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +24,8 @@ type Metrics struct {
 	deliveries *prometheus.CounterVec
 	requests   *prometheus.CounterVec
 	latency    prometheus.Histogram
+	limit      *prometheus.GaugeVec
+	runs       runMetrics
 }
 
 // NewMetrics makes a registry of its own, so that nothing is global.
@@ -35,13 +39,33 @@ func NewMetrics() *Metrics {
 			Name: "lockkeeper_github_requests_total", Help: "Calls of GitHub's API by method, status and whether the cache answered.",
 		}, []string{"method", "status", "cached"}),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "lockkeeper_github_request_seconds", Help: "Duration of calls of GitHub's API.",
+			Name: "lockkeeper_github_request_duration_seconds", Help: "Duration of calls of GitHub's API.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}),
+		limit: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "lockkeeper_github_rate_limit_remaining", Help: "Calls that GitHub's newest answer left until its limit is reset, by the resource that is limited.",
+		}, []string{"resource"}),
+		runs: newRunMetrics(),
 	}
-	m.registry.MustRegister(m.deliveries, m.requests, m.latency,
+	for _, outcome := range outcomes {
+		m.deliveries.WithLabelValues(outcome) // rate() needs a series before the first event
+	}
+	m.registry.MustRegister(m.deliveries, m.requests, m.latency, m.limit, m.runs.total, m.runs.duration, m.runs.wait,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// outcomes are those of deliveries.
+var outcomes = []string{"stored", "duplicate", "refused", "error", "given_up", "found"}
+
+// Built adds the version of the program.
+func (m *Metrics) Built(version string) {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "lockkeeper_build_info", Help: "1, with the version of the program and of Go.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+	})
+	info.Set(1)
+	m.registry.MustRegister(info)
 }
 
 // Backlog is what waits, in counts.
@@ -69,16 +93,14 @@ type States struct {
 	Applied  int // by a pull request that is open: its lock says so
 	Unmerged int // by one that was closed after it
 	Merged   int // without their apply
+	Waiting  int // pull requests in the queue of some lock
 }
 
 // WatchStates adds these counts, read when Prometheus asks. Where they cannot be
 // read the values are NaN.
 func (m *Metrics) WatchStates(read func() (States, error)) {
-	gauge := func(state string, pick func(States) int) {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "lockkeeper_projects_out_of_step", Help: "Projects of which the base branch and what runs differ, by what happened.",
-			ConstLabels: prometheus.Labels{"state": state},
-		}, func() float64 {
+	watch := func(o prometheus.GaugeOpts, pick func(States) int) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(o, func() float64 {
 			s, err := read()
 			if err != nil {
 				return math.NaN()
@@ -86,6 +108,13 @@ func (m *Metrics) WatchStates(read func() (States, error)) {
 			return float64(pick(s))
 		}))
 	}
+	gauge := func(state string, pick func(States) int) {
+		watch(prometheus.GaugeOpts{
+			Name: "lockkeeper_projects_out_of_step", Help: "Projects of which the base branch and what runs differ, by what happened.",
+			ConstLabels: prometheus.Labels{"state": state},
+		}, pick)
+	}
+	watch(prometheus.GaugeOpts{Name: "lockkeeper_lock_waiters", Help: "Pull requests that wait for a lock."}, func(s States) int { return s.Waiting })
 	gauge("applied_not_merged", func(s States) int { return s.Applied })
 	gauge("closed_after_apply", func(s States) int { return s.Unmerged })
 	gauge("merged_not_applied", func(s States) int { return s.Merged })
@@ -104,6 +133,11 @@ func StatesOf(l run.Locks) (s States) {
 		}
 	}
 	s.Applied = len(applied)
+	for _, w := range l.Waiters {
+		if !w.Idle {
+			s.Waiting++
+		}
+	}
 	for _, x := range l.Left {
 		if x.Merged {
 			s.Merged++
@@ -134,6 +168,7 @@ func (m *Metrics) GitHubClient(next http.RoundTripper) http.RoundTripper {
 		m.latency.Observe(time.Since(began).Seconds())
 		status, cached := "error", "false"
 		if err == nil {
+			m.left(resp.Header)
 			status = strconv.Itoa(resp.StatusCode)
 			cached = strconv.FormatBool(strings.EqualFold(resp.Header.Get(httpcache.XFromCache), "1"))
 		}
@@ -141,6 +176,18 @@ func (m *Metrics) GitHubClient(next http.RoundTripper) http.RoundTripper {
 		return resp, err
 	})
 }
+
+// left notes how many calls GitHub says are left.
+func (m *Metrics) left(h http.Header) {
+	n, err := strconv.Atoi(h.Get("X-RateLimit-Remaining"))
+	resource := h.Get("X-RateLimit-Resource")
+	if err == nil && slices.Contains(limitedResources, resource) {
+		m.limit.WithLabelValues(resource).Set(float64(n))
+	}
+}
+
+// limitedResources are those of GitHub's limits that Lockkeeper's calls count against.
+var limitedResources = []string{"core", "graphql", "search"}
 
 type roundTripper func(*http.Request) (*http.Response, error)
 

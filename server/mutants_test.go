@@ -42,8 +42,8 @@ func (e *effects) CancelRun(_ context.Context, id, by string) error {
 	return nil
 }
 
-func (e *effects) Close(_ context.Context, repo run.Repository, pull int, merged bool) error {
-	e.list = append(e.list, fmt.Sprintf("close %+v %d merged %t", repo, pull, merged))
+func (e *effects) Close(_ context.Context, repo run.Repository, pull int, over run.Over) error {
+	e.list = append(e.list, fmt.Sprintf("close %+v %d %+v", repo, pull, over))
 	return nil
 }
 

@@ -32,6 +32,11 @@ type PullNow struct {
 	UpdatedAt        time.Time
 }
 
+// over is how a pull request that is closed ended.
+func (n PullNow) over() run.Over {
+	return run.Over{Merged: n.Merged, HeadSHA: n.HeadSHA, BaseRef: n.BaseRef}
+}
+
 // pullPatience is how long GitHub may take to answer. Who comments, applies or
 // holds a lock is judged by what GitHub says anyway, and the sweep of the locks
 // frees those of what is closed.

@@ -79,8 +79,8 @@ func (r *recorder) Supersede(_ context.Context, id int64, pull int, sha string) 
 	return 1, nil
 }
 
-func (r *recorder) Close(_ context.Context, repo run.Repository, pull int, merged bool) error {
-	r.note("close %d/%d merged %t", repo.ID, pull, merged)
+func (r *recorder) Close(_ context.Context, repo run.Repository, pull int, over run.Over) error {
+	r.note("close %d/%d merged %t at %q into %q", repo.ID, pull, over.Merged, over.HeadSHA, over.BaseRef)
 	return nil
 }
 

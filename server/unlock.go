@@ -33,7 +33,7 @@ func (b *Base) unlock(ctx context.Context, a asked, names []string, reason strin
 	}
 	if len(own) == 0 && len(others) == 0 {
 		return b.answer(ctx, a, "eyes", "This pull request holds no lock, so nothing was released. To release the lock of another "+
-			"one, name the project and say why: `/unlock project reason=…`.")
+			"one, name the project and say why: `/unlock project reason=\"…\"`.")
 	}
 	allowed, refusal, err := b.mayUnlock(ctx, a, own, others)
 	if err != nil {
@@ -212,7 +212,7 @@ func (b *Base) inEnvironments(ctx context.Context, a asked, own []held) ([]polic
 
 // noReason asks why others should lose their locks.
 func noReason(a asked, others []held, names []string) string {
-	return fmt.Sprintf("%s holds the lock of %s, so say why it should lose it: `/unlock %s reason=…`, one word or several with dashes between them. "+
+	return fmt.Sprintf("%s holds the lock of %s, so say why it should lose it: `/unlock %s reason=\"…\"`. "+
 		"Nothing was released.", whose(a, others[0].holder), run.Quote(others[0].named), strings.Join(names, " "))
 }
 

@@ -22,14 +22,14 @@ func unexplained(locks run.Locks, own []held) string {
 		}
 	}
 	command := func(projects []string) string {
-		return run.Quote("/unlock " + strings.Join(projects[:min(len(projects), 5)], " ") + " reason=…")
+		return run.Quote("/unlock " + strings.Join(projects[:min(len(projects), 5)], " ") + " reason=\"…\"")
 	}
 	switch {
 	case len(applied) > 0:
 		return fmt.Sprintf("This pull request applied %s and is not merged: whoever plans that next would undo what it made. Merge it, which frees the lock; or say why "+
-			"the lock should go now, in a comment: %s, one word or a text in double quotes. Nothing was released.", quoted(applied), command(applied))
+			"the lock should go now, in a comment: %s. Nothing was released.", quoted(applied), command(applied))
 	case len(left) > 0:
-		return fmt.Sprintf("What this pull request left of %s has to be put right. If it may stay so, say why, in a comment: %s, one word or a text in double quotes. "+
+		return fmt.Sprintf("What this pull request left of %s has to be put right. If it may stay so, say why, in a comment: %s. "+
 			"Nothing was done.", quoted(left), command(left))
 	}
 	return ""

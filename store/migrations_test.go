@@ -2,7 +2,9 @@ package store
 
 import (
 	"database/sql"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -99,5 +101,30 @@ func TestWhatWasAppliedBeforeItWasCountedIsCounted(t *testing.T) {
 	}
 	if len(locks.Locks) != 2 || locks.Locks[0].Last.By.PullRequest != 1 || locks.Locks[1].Last.By.PullRequest != 2 {
 		t.Errorf("who changed them last: %+v", locks.Locks)
+	}
+}
+
+// Whose check is green because there was nothing to change is told, too.
+func TestWhatHadNoChangesBeforeItWasCountedIsCounted(t *testing.T) {
+	for _, schema := range []int{10, 11} {
+		file := filepath.Join(t.TempDir(), "test.db")
+		ofSchema(t, file, schema)
+		db := must[*sql.DB](t)(sql.Open("sqlite", file))
+		for i, set := range []string{"busy = ''", "dirty = 1", "closing = 1", "pull_request = 0"} {
+			must[sql.Result](t)(db.ExecContext(t.Context(), `INSERT INTO locks (key, fence, repository_id, pull_request) VALUES (?, 1, 7, ?)`, set, i+1))
+			must[sql.Result](t)(db.ExecContext(t.Context(), `UPDATE locks SET `+set+` WHERE key = ?`, set))
+		}
+		must[sql.Result](t)(db.ExecContext(t.Context(), `INSERT INTO lock_waiters (id, repository_id, pull_request, owner, name, installation_id, since, projects)
+			VALUES (1, 7, 9, 'acme', 'infra', 1, 0, '[{"project":"a","keys":["waited for","and this"]},{"project":"b","keys":["waited for"]}]')`))
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range must[run.Locks](t)(open(t, file).Locks(t.Context())).Done {
+			got = append(got, fmt.Sprintf("%d of #%d", len(d.Key), d.Holder.PullRequest))
+		}
+		if want := []string{"8 of #9", "9 of #1", "10 of #9"}; !slices.Equal(got, want) {
+			t.Errorf("schema %d: counted: %q, want %q", schema, got, want)
+		}
 	}
 }

@@ -101,6 +101,9 @@ func (s *SQLite) begin(ctx context.Context, file string) error {
 	if isDamage(err) {
 		return fmt.Errorf("the store %q is damaged (%w): leave it as it is and follow docs/operations.md, \"The store is damaged\"", file, err)
 	}
+	if err != nil && Full(err) {
+		return fmt.Errorf("no space left on the disk of %q: make room there, and start again (%w)", filepath.Dir(file), errors.Join(err, unmade(file, made)))
+	}
 	if err != nil {
 		return fmt.Errorf("migrating database %q: %w", file, errors.Join(err, unmade(file, made)))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/durable"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
@@ -114,5 +115,5 @@ func (f files) concludeOnce(r run.Result) error {
 	if err := os.Link(temp.Name(), f.path(runner.ResultFile)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(string(f))
+	return durable.SyncDir(string(f))
 }

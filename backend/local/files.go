@@ -3,7 +3,6 @@ package local
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/durable"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
@@ -114,7 +114,7 @@ func take(dir string, doc run.JobDocument) (taken bool, err error) {
 		return false, err
 	}
 	defer func() { _ = os.RemoveAll(temp) }() // gone already when it was renamed
-	if err := writeDurably(temp, runner.DocumentFile, content); err != nil {
+	if err := durable.WriteFile(filepath.Join(temp, runner.DocumentFile), content); err != nil {
 		return false, err
 	}
 	switch err := os.Rename(temp, filepath.Join(dir, doc.JobID)); {
@@ -123,7 +123,7 @@ func take(dir string, doc run.JobDocument) (taken bool, err error) {
 	case err != nil:
 		return false, err
 	}
-	return true, syncDir(dir)
+	return true, durable.SyncDir(dir)
 }
 
 // conclude writes the result of a job whose runner wrote none.
@@ -132,7 +132,7 @@ func (f files) conclude(r run.Result) error {
 	if err != nil {
 		return err
 	}
-	return writeDurably(string(f), runner.ResultFile, content)
+	return durable.WriteFile(f.path(runner.ResultFile), content)
 }
 
 // delivered notes that the message about the end was taken. The alive file of a
@@ -219,31 +219,4 @@ func flock(f *os.File, how int) error {
 			return err
 		}
 	}
-}
-
-func writeDurably(dir, name string, content []byte) error {
-	temp := filepath.Join(dir, "."+name)
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	if err := os.Rename(temp, filepath.Join(dir, name)); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

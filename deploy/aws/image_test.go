@@ -125,7 +125,7 @@ func TestTheImageCanBeBuiltFromWhatIsSent(t *testing.T) {
 	if files < 200 {
 		t.Errorf("only %d files were looked at", files)
 	}
-	for _, file := range []string{".git/HEAD", "docs/aws.md", "main_test.go", "runner/testdata/x", "deploy/aws/lint.sh", "bin/lockkeeper"} {
+	for _, file := range []string{".git/HEAD", "docs/aws.md", "e2e/main_test.go", "runner/testdata/x", "deploy/aws/lint.sh", "bin/lockkeeper"} {
 		if !ignored(file) {
 			t.Errorf(".dockerignore sends %s", file)
 		}

@@ -88,6 +88,18 @@ func Limit(s string, n int) string {
 	return s
 }
 
+// Excerpt is Limit for sentences: it ends with a whole word.
+func Excerpt(s string, n int) string {
+	cut, isCut := strings.CutSuffix(Limit(s, n), "…")
+	if !isCut || cut == s {
+		return Limit(s, n)
+	}
+	if end := strings.LastIndexByte(cut, ' '); end > 0 && s[len(cut)] != ' ' {
+		cut = cut[:end]
+	}
+	return strings.TrimRight(cut, " ,;:") + " …"
+}
+
 // line is Clean on one line, with single spaces.
 func line(s string) string { return strings.Join(strings.Fields(Clean(s)), " ") }
 

@@ -60,3 +60,19 @@ func TestLimit(t *testing.T) {
 		}
 	}
 }
+
+func TestExcerptEndsWithAWord(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                        "",
+		"as long as it":           "as long as it",
+		"as long as it is":        "as long as …",
+		"as long as, it is":       "as long as …",
+		"as long äöüäöüäöü":       "as long …",
+		"unbrokenunbroken":        "unbrokenunbr …",
+		"ends with its own dots…": "ends with …",
+	} {
+		if got := Excerpt(in, 13); got != want {
+			t.Errorf("Excerpt(%q, 13) = %q, want %q", in, got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,52 @@ func TestMergeChecksTheShaAndDrafts(t *testing.T) {
 	must(t, w.As("alice").ConvertToDraft(testRepo, n))
 	_, _, err = w.bot().PullRequests.Merge(ctx, "acme", "infra", n, "", nil)
 	wantStatus(t, err, 405)
+}
+
+// A required check that has not reported, has not ended or failed blocks a merge; one that is neutral does not.
+func TestRequiredChecksBlockAMerge(t *testing.T) {
+	w := newWorld(t)
+	n := w.open()
+	must(t, w.SetBranchRules(testRepo, "main", map[string]any{"type": "required_status_checks", "parameters": map[string]any{
+		"required_status_checks": []map[string]any{{"context": "apply"}}, "strict_required_status_checks_policy": false,
+	}}))
+	rules, _, err := w.bot().Repositories.GetRulesForBranch(ctx, "acme", "infra", "main")
+	must(t, err)
+	if len(rules) != 1 || rules[0].Type != "required_status_checks" {
+		t.Errorf("rules %v", rules)
+	}
+	blocked := func(state string) {
+		t.Helper()
+		_, _, err := w.bot().PullRequests.Merge(ctx, "acme", "infra", n, "", nil)
+		wantStatus(t, err, 405)
+		if !strings.Contains(err.Error(), `Required status check "apply" is expected.`) {
+			t.Errorf("%s: %v", state, err)
+		}
+		must(t, w.Wait(ctx, func() bool { return w.view(n).Mergeable != nil }))
+		p, _, err := w.bot().PullRequests.Get(ctx, "acme", "infra", n)
+		must(t, err)
+		if p.GetMergeableState() != "blocked" || !slices.Equal(w.view(n).Unmet, []string{"apply"}) {
+			t.Errorf("%s: %q, unmet %v", state, p.GetMergeableState(), w.view(n).Unmet)
+		}
+	}
+	_, _, err = w.bot().PullRequests.Get(ctx, "acme", "infra", n) // which has it found out whether it merges
+	must(t, err)
+	blocked("not reported")
+	check, _, err := w.bot().Checks.CreateCheckRun(ctx, "acme", "infra", gh.CreateCheckRunOptions{Name: "apply", HeadSHA: w.view(n).HeadSHA, Status: gh.String("queued")})
+	must(t, err)
+	blocked("queued")
+	end := func(conclusion string) {
+		_, _, err := w.bot().Checks.UpdateCheckRun(ctx, "acme", "infra", check.GetID(), gh.UpdateCheckRunOptions{Name: "apply", Status: gh.String("completed"), Conclusion: gh.String(conclusion)})
+		must(t, err)
+	}
+	end("failure")
+	blocked("failed")
+	end("neutral")
+	if v := w.view(n); len(v.Unmet) > 0 || !slices.Equal(v.Required, []string{"apply"}) {
+		t.Errorf("required %v, unmet %v", v.Required, v.Unmet)
+	}
+	_, _, err = w.bot().PullRequests.Merge(ctx, "acme", "infra", n, "", nil)
+	must(t, err)
 }
 
 func TestMergeableIsUnknownUntilAskedAgain(t *testing.T) {

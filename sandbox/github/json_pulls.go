@@ -90,6 +90,8 @@ func (p *pull) mergeableState(merge *testMerge) string {
 		return "dirty"
 	case p.draft:
 		return "draft"
+	case len(p.unmet()) > 0:
+		return "blocked"
 	}
 	for _, s := range p.repo.suites {
 		if status, conclusion := s.verdict(); s.headSHA == p.headSHA && len(s.runs) > 0 && (status != "completed" || conclusionRank[conclusion] > conclusionRank["success"]) {

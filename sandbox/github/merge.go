@@ -68,6 +68,9 @@ func (p *pull) refuseMerge(m mergeRequest) error {
 	case m.sha != "" && m.sha != p.headSHA:
 		return &Error{Status: http.StatusConflict, Message: "Head branch was modified. Review and try the merge again."}
 	}
+	if unmet := p.unmet(); len(unmet) > 0 {
+		return refuseUnmet(unmet)
+	}
 	return nil
 }
 

@@ -20,13 +20,25 @@ type PullView struct {
 	BaseSHA        string // the base branch's tip now
 	Mergeable      *bool  // nil: not known yet; reading the view does not start the job
 	MergeCommitSHA string
-	Ahead, Behind  int // commits of the head that the base lacks, and the other way round
+	Required       []string // names of the checks that the rules of the base require
+	Unmet          []string // those of them that are not green
+	Ahead, Behind  int      // commits of the head that the base lacks, and the other way round
 	Commits        []CommitView
 	Timeline       []Moment
 	Checks         []CheckView // of the head, the newest of each name
 	Files          []FileView
 	Deployments    []DeploymentView
 	Created        time.Time
+}
+
+// Comments are those of the timeline, oldest first.
+func (v PullView) Comments() (out []CommentView) {
+	for _, m := range v.Timeline {
+		if m.Comment != nil {
+			out = append(out, *m.Comment)
+		}
+	}
+	return out
 }
 
 // CommitView is one commit of a pull request, oldest first.
@@ -179,7 +191,10 @@ func (d *Double) viewPull(p *pull) PullView {
 	v := PullView{
 		Repo: p.repo.fullName(), Number: p.number, Title: p.title, Body: p.body, Author: p.author.login, State: p.state(), Draft: p.draft,
 		Merged: p.merged, HeadRef: p.headRef, HeadSHA: p.headSHA, BaseRef: p.baseRef, BaseSHA: p.baseTip(), Created: p.created,
-		MergeCommitSHA: p.mergeSHA,
+		MergeCommitSHA: p.mergeSHA, Required: p.repo.requiredContexts(p.baseRef),
+	}
+	for _, x := range p.unmet() {
+		v.Unmet = append(v.Unmet, x["context"].(string))
 	}
 	if !p.headRepo.deleted {
 		v.HeadRepo = p.headRepo.fullName()

@@ -86,6 +86,7 @@ type checkLine struct {
 	Actions       []github.Action
 	DetailsURL    string
 	Notes         []note
+	Required      bool // by the rules of the base
 }
 
 // note is an annotation of a check run.

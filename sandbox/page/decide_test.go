@@ -33,8 +33,10 @@ func TestMergeBox(t *testing.T) {
 		"conflicts":                {github.PullView{State: "open", BaseRef: "main", Mergeable: &no}, nil, nil, []string{"No review yet", "No checks yet", "This branch has conflicts"}, "", false},
 		"behind its base":          {github.PullView{State: "open", BaseRef: "main", Mergeable: &yes, Behind: 2}, nil, nil, []string{"No review yet", "No checks yet", "No conflicts, but out of date"}, "", true},
 		"a draft":                  {github.PullView{State: "open", Draft: true, Mergeable: &yes}, nil, nil, []string{"No review yet", "No checks yet", "This pull request is still a draft"}, "", false},
-		"merged":                   {github.PullView{State: "closed", Merged: true}, nil, nil, []string{"Merged"}, "done", false},
-		"closed":                   {github.PullView{State: "closed"}, nil, nil, []string{"Closed"}, "", false},
+		"a required check is missing": {github.PullView{State: "open", BaseRef: "main", Mergeable: &yes, Required: []string{"apply"}, Unmet: []string{"apply"}}, []reviewLine{approved}, []checkLine{waiting, passed},
+			[]string{"Changes approved", "Some checks haven't completed yet", "Merging is blocked", "No conflicts with main"}, "", false},
+		"merged": {github.PullView{State: "closed", Merged: true}, nil, nil, []string{"Merged"}, "done", false},
+		"closed": {github.PullView{State: "closed"}, nil, nil, []string{"Closed"}, "", false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

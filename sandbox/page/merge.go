@@ -39,9 +39,13 @@ func decideMerge(pull github.PullView, reviews []reviewLine, checks []checkLine)
 			sign{"bad", "pull"}, "Closed", "This pull request was closed without merging it.", nil}}
 	}
 	merging := mergeabilityRow(pull)
-	box := mergeBox{Open: true, Draft: pull.Draft, Rows: []mergeRow{reviewRow(reviews), checksRow(checks), merging}}
+	box := mergeBox{Open: true, Draft: pull.Draft, Rows: []mergeRow{reviewRow(reviews), checksRow(checks)}}
+	if len(pull.Unmet) > 0 {
+		box.Rows = append(box.Rows, unmetRow(pull))
+	}
+	box.Rows = append(box.Rows, merging)
 	box.CanUpdate = pull.Behind > 0 && merging.sign != signFailure && pull.HeadRepo == pull.Repo
-	box.CanMerge = !pull.Draft && merging.sign != signFailure
+	box.CanMerge = !pull.Draft && merging.sign != signFailure && len(pull.Unmet) == 0
 	if box.CanMerge && merging.sign == signSuccess && box.Rows[0].sign != signFailure && box.Rows[1].sign == signSuccess {
 		box.Class = "ready"
 	}
@@ -98,6 +102,15 @@ func checksRow(checks []checkLine) mergeRow {
 		return mergeRow{waits, "Some checks haven't completed yet", count + " done.", checks}
 	}
 	return mergeRow{signSuccess, "All checks have passed", count + " done.", checks}
+}
+
+// unmetRow says what the rules of the base branch wait for.
+func unmetRow(pull github.PullView) mergeRow {
+	verb := "is"
+	if len(pull.Unmet) > 1 {
+		verb = "are"
+	}
+	return mergeRow{signQueued, "Merging is blocked", fmt.Sprintf("%s requires %s, which %s not green yet.", pull.BaseRef, strings.Join(pull.Unmet, " and "), verb), nil}
 }
 
 func mergeabilityRow(pull github.PullView) mergeRow {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/http"
+	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -112,6 +113,9 @@ func (s *site) pullPage(r *http.Request, pull github.PullView, how shown) pullPa
 		page.Typed = r.PostFormValue("body")
 	}
 	page.Items = s.items(pull, page.You.Login)
+	for i := range page.Checks {
+		page.Checks[i].Required = slices.Contains(pull.Required, page.Checks[i].Name)
+	}
 	page.Merge = decideMerge(pull, page.Reviews, page.Checks)
 	page.Comments = countComments(pull)
 	for _, file := range pull.Files {

@@ -74,6 +74,7 @@
       if (other) swap(part, other);
     }
     document.title = fresh.title;
+    scrollers();
     tick();
   };
 
@@ -93,11 +94,24 @@
     busy = false;
   };
 
+  // Short notes go away by themselves.
+  let saying = 0;
+  const say = (text) => {
+    const toast = document.getElementById("toast");
+    toast.textContent = text;
+    clearTimeout(saying);
+    saying = setTimeout(() => { toast.textContent = ""; }, 8000);
+  };
+
+  const sending = new WeakSet(); // forms whose answer has not come
+
   // Forms of the conversation are sent in place. The answer is the page itself.
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     if (!form.hasAttribute("data-inline")) return;
     event.preventDefault();
+    if (sending.has(form)) return; // Ctrl + Enter again, before the answer
+    sending.add(form);
     const data = new URLSearchParams(new FormData(form));
     if (event.submitter?.name) data.set(event.submitter.name, event.submitter.value);
     const buttons = form.querySelectorAll("button");
@@ -107,9 +121,11 @@
       const html = await answer.text();
       if (answer.ok) form.querySelectorAll("textarea").forEach((area) => { area.value = ""; });
       show(html);
+      if (answer.ok && form.dataset.sent) say(form.dataset.sent);
     } catch {
       event.target.submit(); // no answer in place: let the browser do it and show why
     } finally {
+      sending.delete(form);
       buttons.forEach((button) => { button.disabled = false; });
     }
   });
@@ -125,7 +141,15 @@
     box.scrollIntoView({ block: "center" });
   });
 
+  // The menu closes as menus do.
+  const menu = document.getElementById("person");
+  document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
+
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && menu.open) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form?.requestSubmit();
   });
 
@@ -144,7 +168,15 @@
     }
   };
 
+  // What is wider than the page is scrolled with the keyboard, too.
+  const scrollers = () => {
+    for (const wide of document.querySelectorAll(".markdown table, .markdown pre")) {
+      if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+    }
+  };
+
   remember();
+  scrollers();
   tick();
   setInterval(tick, 15000);
 

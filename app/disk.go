@@ -1,0 +1,75 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/store"
+)
+
+// WaitsForRoom is why no job begins while the disk is short of room.
+const WaitsForRoom = "The disk of the server is short of room: jobs begin when there is more. Whoever runs Lockkeeper finds in docs/operations.md what can be removed."
+
+// waits says why no job begins, for people.
+func (w wiring) waits() string {
+	if w.local() != nil && w.reserve.Short() {
+		return WaitsForRoom
+	}
+	return ""
+}
+
+// shorter is an engine whose jobs write to the disk of the server.
+type shorter interface {
+	Short(ctx context.Context, short bool)
+}
+
+func (w wiring) local() shorter {
+	s, _ := w.engine.(shorter)
+	return s
+}
+
+// watchDisk keeps the reserve, and has the engine end jobs when it is reached.
+func (w wiring) watchDisk(ctx context.Context) error {
+	return w.reserve.Run(ctx, func(short bool) {
+		if s := w.local(); s != nil {
+			s.Short(ctx, short)
+		}
+	})
+}
+
+// status answers /status.
+func (w wiring) status(ctx context.Context) func([]run.Run, run.Locks, time.Time) string {
+	answer := status(ctx, w.engine)
+	return func(runs []run.Run, locks run.Locks, now time.Time) string {
+		text := answer(runs, locks, now)
+		if why := w.waits(); why != "" {
+			text += "\n" + why + "\n"
+		}
+		return text
+	}
+}
+
+// patient is a store that waits a moment for room to keep a delivery: GitHub
+// does not send it again by itself, and a job that filled the disk is being
+// ended.
+type patient struct{ *store.SQLite }
+
+// roomWithin is less than the 10 seconds that GitHub waits for an answer.
+const roomWithin = 7 * time.Second
+
+// PutDelivery keeps a delivery as soon as there is room for it.
+func (p patient) PutDelivery(ctx context.Context, d run.Delivery) (added bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, roomWithin)
+	defer cancel()
+	for {
+		if added, err = p.SQLite.PutDelivery(ctx, d); !store.Full(err) {
+			return added, err
+		}
+		select {
+		case <-ctx.Done():
+			return added, err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

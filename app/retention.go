@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/store"
+)
+
+// keepFor is how long plans, output and finished runs are kept.
+const keepFor = 30 * 24 * time.Hour
+
+// retention forgets what is old, once a day.
+type retention struct {
+	store     *store.SQLite
+	artifacts *artifact.Dir // nil when they are in a bucket, whose lifecycle rules do it
+}
+
+func (r retention) run(ctx context.Context) error {
+	tick := time.NewTicker(24 * time.Hour)
+	defer tick.Stop()
+	for {
+		before := time.Now().Add(-keepFor)
+		if err := r.store.Sweep(ctx, before); err != nil && ctx.Err() == nil {
+			zerolog.Ctx(ctx).Error().Err(err).Msg("sweeping the store")
+		}
+		if r.artifacts != nil {
+			if _, err := r.artifacts.Sweep(ctx, before); err != nil && ctx.Err() == nil {
+				zerolog.Ctx(ctx).Error().Err(err).Msg("sweeping artifacts")
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// tidying packs the mirrors, each once a day. It looks every hour for a moment
+// at which nobody fetches, and not at the start, when there is enough to do.
+type tidying struct{ mirrors *pull.Mirrors }
+
+func (t tidying) run(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := t.mirrors.Tidy(ctx, time.Now()); err != nil && ctx.Err() == nil {
+				zerolog.Ctx(ctx).Warn().Err(err).Msg("tidying the mirrors")
+			}
+		}
+	}
+}

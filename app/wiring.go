@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+	"github.com/palantir/go-githubapp/githubapp"
+	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/config"
+	"github.com/lockkeeper/lockkeeper/prepare"
+	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/server"
+)
+
+// wiring is what the parts of an app are made of.
+type wiring struct {
+	kept
+	cfg     config.Config
+	engine  run.Backend
+	clients githubapp.ClientCreator
+	metrics *server.Metrics
+}
+
+// sweepEvery is how often the server looks for what no webhook told.
+const sweepEvery = 5 * time.Minute
+
+func (w wiring) sender() *report.Sender {
+	s := &report.Sender{
+		Store: w.db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: w.cfg.GitHub.AppID, WebURL: w.cfg.GitHub.URL, NoApply: withoutApply(w.cfg), Automerge: w.cfg.Automerge.Enabled,
+		NoButtons: withoutButtons(w.cfg), PerMinute: w.cfg.GitHub.WritesPerMinute, PerHour: w.cfg.GitHub.WritesPerHour,
+		Client: func(_ context.Context, id int64) (*github.Client, error) { return w.clients.NewInstallationClient(id) },
+		Open:   func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return w.artifacts.Open(ctx, ref) },
+	}
+	s.Merge = report.Merger{Store: w.db, Client: w.clients.NewInstallationClient, NoApply: s.NoApply, Method: w.cfg.Automerge.Method, Notify: s.Wake}.Merge
+	return s
+}
+
+func (w wiring) worker(ctx context.Context, p *prepare.Preparer, notify func()) *run.Worker {
+	return &run.Worker{
+		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge, Compare: p.Compare, DigestKey: w.digests.of,
+		LockAtApply: w.cfg.Locks.At == "apply", NoApply: withoutApply(w.cfg), Merge: w.cfg.Automerge.Enabled,
+		Notify: notify, Now: time.Now, Patience: 15 * time.Minute, Log: *zerolog.Ctx(ctx),
+		Stepped: w.metrics.Step,
+	}
+}
+
+func (w wiring) base(ctx context.Context, p *prepare.Preparer, worker *run.Worker, notify func()) *server.Base {
+	presses := &server.Presses{App: w.clients.NewAppClient, RetryAfter: pull.RetryAfter, Now: time.Now}
+	pulls := &server.Pulls{Client: w.clients.NewInstallationClient, RetryAfter: pull.RetryAfter, Now: time.Now}
+	return &server.Base{
+		Runs: worker, Store: w.db, Facts: p.Facts, Why: why(p), Notify: notify, Now: time.Now, AppID: w.cfg.GitHub.AppID,
+		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: w.status(ctx),
+		Refused:        w.db.RefusedRuns,
+		RequiredChecks: requiredChecks(w.cfg), NoButtons: withoutButtons(w.cfg), Written: p.Written,
+		PullNow: pulls.Confirm, Reviewed: pulls.Reviewed, Pressed: presses.Confirm, Sent: presses.Sent, PlansLimited: plansLimited(w.cfg),
+	}
+}
+
+// handler is the webhook endpoint, health and metrics.
+func (w wiring) handler(ctx context.Context, base *server.Base, inbox *server.Inbox) (http.Handler, error) {
+	webhook, err := server.Webhook{
+		Secrets: w.cfg.GitHub.WebhookSecrets(), AppID: w.cfg.GitHub.AppID, MaxBytes: int64(w.cfg.Limits.WebhookBodyBytes),
+		Handlers: base.Handlers(), Inbox: inbox, Metrics: w.metrics,
+	}.Handler()
+	if err != nil {
+		return nil, err
+	}
+	return (&server.Server{Webhook: webhook, Metrics: w.metrics, Ready: w.db.Ready, Log: *zerolog.Ctx(ctx)}).Handler(), nil
+}
+
+func (w wiring) locks(worker *run.Worker, notify func()) *server.Locks {
+	return &server.Locks{
+		Store: w.db, Runs: worker, Client: w.clients.NewInstallationClient, Notify: notify, Now: time.Now, Every: sweepEvery,
+		Expire: time.Duration(w.cfg.Locks.ExpireAfter), Notice: w.cfg.Locks.WarnBefore,
+	}
+}
+
+func (w wiring) lost() *server.Lost {
+	return &server.Lost{App: w.clients.NewAppClient, Now: time.Now, Every: sweepEvery, Pause: time.Minute}
+}
+
+func (w wiring) comments(inbox *server.Inbox) *server.Comments {
+	return &server.Comments{Store: w.db, Inbox: inbox, Client: w.clients.NewInstallationClient, Now: time.Now, Every: sweepEvery, Pause: time.Minute}
+}

@@ -1,0 +1,58 @@
+package report
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// What Terraform printed is in the order of the diffs above it: worst first.
+func TestWhatTerraformPrintedIsInTheOrderOfTheDiffs(t *testing.T) {
+	f := newFixture("ro").planned("app", "dev", noChange).planned("dns", "dev", changes(topic)).planned("web", "prod", changes(database))
+	outputs := map[string]string{}
+	for _, j := range f.run.Jobs {
+		outputs[j.ID] = "Plan of " + projectOf(j)
+	}
+	c, ok := CheckRun(CheckView{View: f.view(), HeadSHA: f.run.HeadSHA, Outputs: outputs})
+	if !ok {
+		t.Fatal("no check run")
+	}
+	wantsInOrder(t, c.Text, "<b>web</b>: 1 to destroy", "<b>dns</b>: 1 to add", "Plan of web", "Plan of dns", "Plan of app")
+}
+
+// A run that was started first may end last.
+func TestStatusIsInTheOrderOfTheEnds(t *testing.T) {
+	now := noon.Add(time.Hour)
+	ended := func(line string, seconds time.Duration) run.Run {
+		r := newFixture("r"+line).planned("web", "dev", noChange).run
+		r.Line, r.FinishedAt = "/plan "+line, now.Add(-seconds*time.Second)
+		return r
+	}
+	text := Status([]run.Run{ended("second", 36), ended("third", 39), ended("first", 13), ended("fourth", 48)}, run.Locks{}, now)
+	wantsInOrder(t, text, "first", "second", "third", "fourth")
+}
+
+func TestStatusCutsARefusalBetweenWords(t *testing.T) {
+	r := newFixture("rr").run
+	r.Kind, r.State, r.Line = run.KindApply, run.StateRefused, "/apply"
+	r.Problem = &run.Problem{Message: strings.Repeat("unbroken ", 40)}
+	text := Status([]run.Run{r}, run.Locks{}, noon)
+	if !strings.Contains(text, "unbroken … |") {
+		t.Errorf("a refusal is cut in the middle of a word:\n%s", text)
+	}
+}
+
+// wantsInOrder fails unless text has each of the parts behind the one before.
+func wantsInOrder(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	rest := text
+	for _, p := range parts {
+		_, after, ok := strings.Cut(rest, p)
+		if !ok {
+			t.Fatalf("%q does not come in its place:\n%s", p, text)
+		}
+		rest = after
+	}
+}

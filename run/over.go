@@ -1,0 +1,87 @@
+package run
+
+import "slices"
+
+// Over says how a pull request ended, as GitHub shows it.
+type Over struct {
+	Merged           bool
+	HeadSHA, BaseRef string // that it ended with; empty when that is not known
+}
+
+// merged notes what a pull request that was merged leaves to do: projects that it
+// changes and that are not applied. Those that are, at a head that has all of the
+// base branch, are as the base branch says. What is being applied is known later, but
+// for what was planned of another commit or for another base than what was merged:
+// nobody knows what that changes.
+func (w *Worker) merged(l *Locks, h Holder, runs []Run, over Over) {
+	runs = slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return r.Kind == KindPlan && r.Trigger == TriggerQueue })
+	known, unknown := over.standings(runs)
+	for _, s := range l.Overtake(known) {
+		doc := s.Plan.Document
+		keys := LockKeys(doc)
+		busy := slices.ContainsFunc(keys, func(key string) bool {
+			lock := l.find(key)
+			return lock != nil && lock.Holder.Is(h) && lock.Busy != ""
+		})
+		switch {
+		case w.notByApply(s), busy:
+		case !s.Applied():
+			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: keys}, true, w.Now())
+		case s.PlanRun.Behind == 0:
+			l.settled(keys)
+		}
+	}
+	for _, s := range unknown {
+		if !w.notByApply(s) {
+			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: LockKeys(s.Plan.Document)}, true, w.Now())
+		}
+	}
+}
+
+// notByApply reports whether a project is not for /apply from the pull request.
+func (w *Worker) notByApply(s Standing) bool {
+	doc := s.Plan.Document
+	return s.Untouched() || doc.Project.AfterMerge || w.NoApply[doc.Environment.Name]
+}
+
+// standings tells from the runs of a pull request, newest first, how far its projects
+// are at the commit and for the base that it ended with, and which were planned for
+// others only.
+func (o Over) standings(runs []Run) (known, unknown []Standing) {
+	head, before, whole := o.heads(runs)
+	for _, s := range Standings(runs, head) {
+		if o.BaseRef != "" && s.PlanRun.BaseRef != "" && s.PlanRun.BaseRef != o.BaseRef {
+			unknown = append(unknown, s)
+		} else {
+			known = append(known, s)
+		}
+	}
+	if whole {
+		return known, unknown
+	}
+	for _, s := range Standings(runs, before) {
+		same := func(x Standing) bool { return x.Project == s.Project }
+		if before != "" && !slices.ContainsFunc(known, same) && !slices.ContainsFunc(unknown, same) {
+			unknown = append(unknown, s)
+		}
+	}
+	return known, unknown
+}
+
+// heads are the commit that a pull request ended with, the newest other one that was
+// planned, and whether everything that the first one changes was planned.
+func (o Over) heads(runs []Run) (head, before string, whole bool) {
+	head = o.HeadSHA
+	for _, r := range runs { // newest first
+		planned := r.Kind == KindPlan && !r.PreparedAt.IsZero()
+		switch {
+		case head == "" && r.Kind == KindPlan && (planned || r.Trigger == TriggerPush):
+			head, whole = r.HeadSHA, r.Whole()
+		case planned && r.HeadSHA == head:
+			whole = whole || r.Whole()
+		case planned && before == "":
+			before = r.HeadSHA
+		}
+	}
+	return head, before, whole
+}
