@@ -21,18 +21,19 @@ type commits struct {
 
 // found is what the commits of a pull request hold.
 type found struct {
-	mirror    *pull.Mirror
-	remote    pull.Remote
-	tree      *pull.Tree // of the head
-	config    *pull.Tree // of configSHA
-	configSHA string
-	graph     *project.Graph
-	projects  []project.Project
-	touched   map[string]bool // by name: projects that the head changes and still has
-	mergeBase string
-	behind    int
-	notes     []string
-	mistakes  []run.Diagnostic // of the head's lockkeeper.yml and rules, when the pull request changes them
+	repository string // owner/name, as GitHub has it
+	mirror     *pull.Mirror
+	remote     pull.Remote
+	tree       *pull.Tree // of the head
+	config     *pull.Tree // of configSHA
+	configSHA  string
+	graph      *project.Graph
+	projects   []project.Project
+	touched    map[string]bool // by name: projects that the head changes and still has
+	mergeBase  string
+	behind     int
+	notes      []string
+	mistakes   []run.Diagnostic // of the head's lockkeeper.yml and rules, when the pull request changes them
 }
 
 func (p *Preparer) remote(r run.Repository, url string) pull.Remote {
@@ -49,7 +50,7 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts, c comm
 	if err := mirror.Fetch(ctx, remote, c.head, c.base, c.config); err != nil {
 		return found{}, err
 	}
-	f := found{mirror: mirror, remote: remote, configSHA: c.config}
+	f := found{repository: facts.Owner + "/" + facts.Name, mirror: mirror, remote: remote, configSHA: c.config}
 	var changed []string
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {

@@ -24,7 +24,7 @@ func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg proje
 		return err
 	}
 	if project.ConfigChanged(changed) {
-		if err := f.afterMerge(ctx, cfg, changed); err != nil {
+		if err := f.afterMerge(ctx, p, cfg, changed); err != nil {
 			return err
 		}
 	} else if unnamed := project.Unnamed(cfg, f.graph, base, changed); len(unnamed) > 0 {
@@ -98,7 +98,7 @@ func called(projects []project.Project) []string {
 }
 
 // afterMerge notes the projects that the pull request's own lockkeeper.yml adds or takes away, or its mistakes.
-func (f *found) afterMerge(ctx context.Context, now project.Config, changed []string) error {
+func (f *found) afterMerge(ctx context.Context, p *Preparer, now project.Config, changed []string) error {
 	next, err := project.Load(ctx, f.tree, f.graph, project.LoadOptions{})
 	if problems, ok := errors.AsType[project.Problems](err); ok {
 		f.mistakes = append(f.mistakes, marks(problems)...)
@@ -110,6 +110,7 @@ func (f *found) afterMerge(ctx context.Context, now project.Config, changed []st
 		return err
 	}
 	f.preview(now, next)
+	p.previewEnvironments(f, next)
 	base, err := f.config.Files(ctx)
 	if err != nil {
 		return err
