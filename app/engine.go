@@ -105,7 +105,7 @@ func newPreparer(cfg config.Config, o Options, clients githubapp.ClientCreator, 
 	environments := prepare.Environments{Default: cfg.DefaultEnvironment, ByName: map[string]prepare.Environment{}}
 	for name, env := range cfg.Environments {
 		environments.ByName[name] = prepare.Environment{
-			Job: jobEnvironment(cfg.Engine, name, env), BackendConfig: env.BackendConfig, Variables: env.Inputs(),
+			Job: jobEnvironment(cfg.Engine, name, env), BackendConfig: env.BackendConfig, Variables: env.Inputs(), For: env.ServesRepository,
 		}
 		rules[name] = policyRules(env.Policy)
 	}
@@ -127,7 +127,7 @@ func newPreparer(cfg config.Config, o Options, clients githubapp.ClientCreator, 
 		Runs: func(ctx context.Context, repositoryID int64, number int) ([]run.Run, error) {
 			return k.db.PullRuns(ctx, repositoryID, number, judgedRuns)
 		},
-		Branches: cfg.BranchesOf, IsTool: cfg.IsTool, Reach: cfg.ReachOf, Large: cfg.LFSOf, Submodule: cfg.SubmoduleOf, Find: tokens.finder(cfg.GitHub.URL), Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
+		Branches: cfg.BranchesOf, IsTool: cfg.IsTool, TrustedPusher: cfg.TrustedPusher, Reach: cfg.ReachOf, Large: cfg.LFSOf, Submodule: cfg.SubmoduleOf, Find: tokens.finder(cfg.GitHub.URL), Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
 		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply", Tofu: tofuByDefault(cfg),
 		JobsMachines: cfg.Engine == "aws" && !o.SharedDisk,
 		Environments: environments, Rules: rules,

@@ -49,6 +49,11 @@ type branchDoctor struct {
 
 func (d branchDoctor) checks(ctx context.Context) iter.Seq[aws.Check] {
 	return func(yield func(aws.Check) bool) {
+		for _, name := range d.cfg.ForAll() {
+			if !yield(forAll(name)) {
+				return
+			}
+		}
 		for repo, err := range d.repositories(ctx) {
 			if err != nil {
 				yield(aws.Check{Name: "repositories", Err: err, Do: "See that app_id and the private key are those of the App, and that it is installed."})
@@ -60,6 +65,16 @@ func (d branchDoctor) checks(ctx context.Context) iter.Seq[aws.Check] {
 				}
 			}
 		}
+	}
+}
+
+// forAll is the check of an environment with secrets or roles that every repository
+// may use.
+func forAll(environment string) aws.Check {
+	return aws.Check{
+		Name: "environment " + environment, Warn: true,
+		Err: errors.New("has secrets or roles, and whoever writes to any repository that the server works for takes them by naming it in lockkeeper.yml"),
+		Do:  fmt.Sprintf("List in environments.%s.repositories which repositories may use it.", environment),
 	}
 }
 

@@ -49,6 +49,10 @@ func (c *serveCmd) Run(ctx context.Context, p Program) error {
 	}
 	log.Info().Str("address", l.Addr().String()).Str("version", p.Version).Str("engine", cfg.Engine).
 		Strs("environments", slices.Sorted(maps.Keys(cfg.Environments))).Msg("serving")
+	if names := cfg.ForAll(); len(names) > 0 {
+		log.Warn().Strs("environments", names).Msg("every repository that this server works for may use the secrets and roles of these environments, " +
+			"by naming them in its lockkeeper.yml: list in environments.<name>.repositories which may")
+	}
 	err = a.Run(ctx, app.Part{Name: "http", Run: func(ctx context.Context) error { return server.Serve(ctx, l, a.Handler) }},
 		app.Part{Name: "stop", Run: func(ctx context.Context) error {
 			<-ctx.Done()

@@ -26,8 +26,9 @@ type Config struct {
 	DataDir            string                 `yaml:"data_dir"`
 	GitHub             GitHub                 `yaml:"github"`
 	Repositories       []Repository           `yaml:"repositories"`
-	Branches           []string               `yaml:"branches"`       // that may be a base; empty: the default branch alone
-	ToolAddresses      []string               `yaml:"tool_addresses"` // of commits, that are no person's: an address, or *@domain
+	Branches           []string               `yaml:"branches"`        // that may be a base; empty: the default branch alone
+	ToolAddresses      []string               `yaml:"tool_addresses"`  // of commits, that are no person's: an address, or *@domain
+	TrustedPushers     []string               `yaml:"trusted_pushers"` // accounts of Apps that push by themselves alone
 	Store              string                 `yaml:"store"`
 	Artifacts          string                 `yaml:"artifacts"`
 	EncryptionKeyFile  string                 `yaml:"encryption_key_file"`

@@ -10,6 +10,8 @@ import (
 
 // Environment is one target: what its jobs get and where its state is.
 type Environment struct {
+	// Repositories may use it, owner/name or owner/*; empty: all that are served.
+	Repositories []string `yaml:"repositories"`
 	// Variables of the environment of terraform's process.
 	Variables map[string]Variable `yaml:"variables"`
 	// BackendConfig goes to terraform init. Values may hold {owner}, {repo},
@@ -31,6 +33,40 @@ type Environment struct {
 	// last 15 minutes; what does not fit goes to Batch. Nothing keeps what a plan
 	// runs apart from the credentials of the function, and from its other plans.
 	Lambda bool `yaml:"lambda"`
+}
+
+// ServesRepository reports whether a repository (owner/name) may use the environment.
+func (e Environment) ServesRepository(repository string) bool {
+	owner, _, _ := strings.Cut(repository, "/")
+	return len(e.Repositories) == 0 || slices.ContainsFunc(e.Repositories, func(name string) bool {
+		return strings.EqualFold(name, repository) || strings.EqualFold(name, owner+"/*")
+	})
+}
+
+// powerful reports whether an environment has what not everybody may have: secrets,
+// or roles.
+func (e Environment) powerful() bool {
+	for _, v := range e.Variables {
+		if v.Env != "" || v.File != "" || v.Secret != "" {
+			return true
+		}
+	}
+	return e.PlanRole != "" || e.ApplyRole != ""
+}
+
+// ForAll are the environments with secrets or roles that every repository may use
+// although the server works for more than one: whoever writes to any of these takes
+// them by naming them in its lockkeeper.yml.
+func (c Config) ForAll() (names []string) {
+	if len(c.Repositories) == 1 && !strings.HasSuffix(c.Repositories[0].Name, "/*") {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Environments)) {
+		if e := c.Environments[name]; len(e.Repositories) == 0 && e.powerful() {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Variable is one value and who gets it. Exactly one of Env, File, Secret and

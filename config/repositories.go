@@ -92,6 +92,10 @@ func (v *validator) repositories(c *Config) {
 	for i, address := range c.ToolAddresses {
 		v.check(isToolAddress(address), indexed("tool_addresses", i), "must be an e-mail address, or *@ and a domain")
 	}
+	for i, login := range c.TrustedPushers {
+		v.check(isApp(login), indexed("trusted_pushers", i), "must be the account of an App, such as renovate[bot]")
+		v.check(!strings.EqualFold(login, actions), indexed("trusted_pushers", i), "pushes whatever a workflow of the repository tells it to; remove it")
+	}
 	seen := map[string]bool{}
 	for i, r := range c.Repositories {
 		at := indexed("repositories", i)
@@ -118,6 +122,16 @@ func (c Config) IsTool(email string) bool {
 	return slices.ContainsFunc(c.ToolAddresses, func(a string) bool {
 		return strings.EqualFold(a, email) || strings.EqualFold(a, "*@"+domain) && strings.Count(email, "@") == 1
 	})
+}
+
+var isApp = atMost(100, `^[A-Za-z0-9][A-Za-z0-9_-]*\[bot\]$`)
+
+// actions is the account of every workflow's GITHUB_TOKEN.
+const actions = "github-actions[bot]"
+
+// TrustedPusher reports whether an App's account pushes by itself alone.
+func (c Config) TrustedPusher(login string) bool {
+	return slices.ContainsFunc(c.TrustedPushers, func(l string) bool { return strings.EqualFold(l, login) })
 }
 
 // branches checks names and patterns. An empty list could be read as none and

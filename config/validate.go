@@ -121,6 +121,11 @@ func (v *validator) environments(c *Config) {
 }
 
 func (v *validator) environment(key string, e Environment) {
+	_, given := v.Lines[key+".repositories"]
+	v.check(!given || len(e.Repositories) > 0, key+".repositories", "names no repository; name one, or remove it")
+	for i, name := range e.Repositories {
+		v.check(isRepository(name), indexed(key+".repositories", i), "must be owner/name or owner/*")
+	}
 	v.policy(key+".policy", e.Policy)
 	for name, variable := range e.Variables {
 		v.variable(key+".variables."+name, name, variable)

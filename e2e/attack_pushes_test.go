@@ -122,3 +122,20 @@ func TestB1ToB5WhoPushedApprovesNothing(t *testing.T) {
 		})
 	}
 }
+
+// Ben has a workflow push to ana's branch, in the name of an App and with commits
+// that say they are by ana; then he approves it, alone.
+func TestAWorkflowThatPushesApprovesNothingForWhoStartedIt(t *testing.T) {
+	const workflow = "github-actions[bot]"
+	s := newStory(t, approvals(1))
+	s.check(s.world.GitHub.SetPermission(sandbox.Repository, ben, "write"))
+	s.check(s.world.GitHub.AddUser(workflow, "Bot"))
+	s.check(s.world.GitHub.SetPermission(sandbox.Repository, workflow, "write"))
+	n := s.planned("topic")
+	_, err := s.world.GitHub.As(workflow).PushSigned(sandbox.Repository, "topic", "by ana, it says", github.Signed{Author: ana}, aChange("ben's"))
+	s.check(err)
+	s.quiet()
+	s.approve(ben, n)
+	s.says(ben, n, "/apply")
+	s.refused(n, "`"+workflow+"` pushed commits of it", "`trusted_pushers`")
+}

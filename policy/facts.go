@@ -37,8 +37,12 @@ type Facts struct {
 	// there, so who pushed it is taken for one of its authors. Empty: nobody knows
 	// who pushed the head, so that it may have been anybody who may write.
 	Pushers []string
-	HeadSHA string
-	BaseRef string // branch
+	// PushedFor are those of them that push for people: accounts of Apps that the
+	// server does not list as pushing by themselves alone. Whoever may push may have
+	// had it done.
+	PushedFor []string
+	HeadSHA   string
+	BaseRef   string // branch
 	// DefaultBranch is the repository's; Branches are those that the server lists
 	// as bases, names or patterns of path.Match. Empty: the default branch alone.
 	DefaultBranch string

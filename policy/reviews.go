@@ -82,18 +82,31 @@ func uncounted(f Facts, p Project, r Review) string {
 		return "may have written commits of it"
 	case len(f.Pushers) == 0:
 		return mayHavePushed
+	case len(f.PushedFor) > 0:
+		return mayHaveHadPushed
 	case p.Plan != nil && len(p.Plan.Flags) > 0 && !r.At.After(p.Plan.At):
 		return "approved before this plan was made with flags"
 	}
 	return ""
 }
 
-const mayHavePushed = "may have pushed it"
+const (
+	mayHavePushed    = "may have pushed it"
+	mayHaveHadPushed = "may have had it pushed"
+)
 
 // pushedByAnybody denies when an approval would count if it were known who
 // pushed the head. Another approval would not help.
 func pushedByAnybody(predicate string, f Facts, not []discounted) (r Reason, denies bool) {
-	unknown := slices.ContainsFunc(not, func(d discounted) bool { return d.why == mayHavePushed })
+	had := func(why string) bool {
+		return slices.ContainsFunc(not, func(d discounted) bool { return d.why == why })
+	}
+	if had(mayHaveHadPushed) {
+		return bad(predicate, fmt.Sprintf("No approval of %s counts, because %s pushed commits of it and nobody knows who had that done, which may be who approves: "+
+			"make these commits anew (`git rebase --force-rebase`), push them to another branch and open a pull request of that; or have the server's operator "+
+			"list the account under `trusted_pushers`, if it pushes nothing that people tell it to.", sha(f.HeadSHA), quoteAll(f.PushedFor))), true
+	}
+	unknown := had(mayHavePushed)
 	return bad(predicate, fmt.Sprintf("No approval of %s counts, because nothing in GitHub's activity of the branch says who pushed it, and that may be "+
 		"who approves: have its author push a new commit, which may be empty, and have that one approved.", sha(f.HeadSHA))), unknown
 }

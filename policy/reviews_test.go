@@ -29,6 +29,9 @@ func TestT19_WhoseApprovalCounts(t *testing.T) {
 		{"a committer", approval("rita", "write"), func(f *Facts) { f.Contributors = append(f.Contributors, "Rita") }, 0},
 		{"a co-author", approval("rita", "admin"), func(f *Facts) { f.Contributors = append(f.Contributors, "rita") }, 0},
 		{"who pushed the head", approval("rita", "write"), func(f *Facts) { f.Pushers = append(f.Pushers, "Rita") }, 0},
+		{"anybody, when an App pushed what somebody told it to", approval("rita", "admin"), func(f *Facts) {
+			f.Pushers, f.PushedFor = []string{"github-actions[bot]"}, []string{"github-actions[bot]"}
+		}, 0},
 		{"anybody, when nobody knows who pushed the head", approval("rita", "admin"), func(f *Facts) { f.Pushers = nil }, 0},
 		{"who comments /apply", approval("rita", "write"), func(f *Facts) { f.Actor = "rita" }, one},
 		{"a reader", approval("rita", "read"), nil, 0},

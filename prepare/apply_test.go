@@ -1,6 +1,9 @@
 package prepare
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,6 +116,72 @@ func TestT14ACommandThatChangedIsNotCarriedOut(t *testing.T) {
 			w.refused(p, err, "comment_unchanged", "edited or deleted")
 		})
 	}
+}
+
+// What an event says of its comment is the forger's; what GitHub says of it counts.
+func TestForgeACommentOfLongAgoOrElsewhereIsNotCarriedOut(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	w.rules("dev", func(r *policy.Rules) { r.Plan = []string{"ana"} })
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	r := w.commented(n)
+	_, err := w.github.As("ana").Push(repository, "second", "x", change("other/second.tf"))
+	w.check(err)
+	second, err := w.github.As("ana").OpenPull(repository, "second", "main", "x", "", false)
+	w.check(err)
+	for name, tt := range map[string]struct {
+		change func(r *run.Run)
+		want   []string // nothing: it is carried out
+	}{
+		"just now":                  {func(*run.Run) {}, nil},
+		"14 minutes ago":            {func(r *run.Run) { r.CreatedAt = r.CreatedAt.Add(14 * time.Minute) }, nil},
+		"16 minutes ago":            {func(r *run.Run) { r.CreatedAt = r.CreatedAt.Add(16 * time.Minute) }, []string{"late", "more than 15 minutes"}},
+		"nobody knows when it came": {func(r *run.Run) { r.CreatedAt = time.Time{} }, []string{"late"}},
+		"on another pull request":   {func(r *run.Run) { r.PullRequest = second }, []string{"comment_unchanged"}},
+	} {
+		for _, kind := range []run.Kind{run.KindApply, run.KindPlan} {
+			x := r
+			x.Kind = kind
+			tt.change(&x)
+			p, err := w.preparer.Prepare(t.Context(), x)
+			if tt.want == nil {
+				w.allowed(p, err, "other")
+				continue
+			}
+			t.Log(name, kind)
+			w.refused(p, err, tt.want...)
+		}
+	}
+	sum := sha256.Sum256([]byte("/apply"))
+	for received, want := range map[time.Duration]bool{0: true, 16 * time.Minute: false} {
+		ok, err := w.preparer.Written(t.Context(), r.Repository, n, r.CommentID, "ana", hex.EncodeToString(sum[:]), time.Now().Add(received))
+		if ok != want || (err == nil) != want {
+			t.Errorf("%s later: %t, %v", received, ok, err)
+		}
+	}
+}
+
+// What is read by a repository's name and stored by its id is of one repository.
+func TestForgeTheRepositoryIDIsRefusedInSilence(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	other := func(r *run.Run) { r.Repository.ID++ }
+	silent := func(what string, err error) {
+		t.Helper()
+		if s, ok := errors.AsType[*run.SilentRefusal](err); !ok || s.Problem.Code != "other_repository" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, kind := range []run.Kind{run.KindApply, run.KindPlan} {
+		_, err := w.preparer.Prepare(t.Context(), w.newRun(n, kind, other))
+		silent(string(kind), err)
+	}
+	r := w.newRun(n, run.KindPlan, other)
+	_, err := w.preparer.Facts(t.Context(), r.Repository, n, "ana")
+	silent("facts", err)
+	_, err = w.preparer.Why(t.Context(), r.Repository, n, "ana", nil)
+	silent("why", err)
 }
 
 func TestT17AnApplySelectsExactlyWhatIsNamed(t *testing.T) {

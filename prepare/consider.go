@@ -206,7 +206,7 @@ func (p *Preparer) detail(ctx context.Context, c *considered, authors pull.Autho
 	}
 	c.facts = p.facts(c.rd, authors)
 	c.facts.Behind, c.facts.Conflicts = c.found.behind, asked.conflicts
-	if c.facts.Pushers, err = p.pushers(ctx, c); err != nil {
+	if c.facts.Pushers, c.facts.PushedFor, err = p.pushers(ctx, c); err != nil {
 		return err
 	}
 	for _, x := range c.projects {

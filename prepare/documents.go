@@ -42,7 +42,7 @@ func (p *Preparer) documents(ctx context.Context, r run.Run, facts pull.Facts, f
 
 // document is a project's, without its source.
 func (p *Preparer) document(r run.Run, facts pull.Facts, graph *project.Graph, proj project.Project) (run.JobDocument, error) {
-	env, err := p.environment(proj)
+	env, err := p.environment(facts.Owner+"/"+facts.Name, proj)
 	if err != nil {
 		return run.JobDocument{}, err
 	}
@@ -63,11 +63,12 @@ func (p *Preparer) document(r run.Run, facts pull.Facts, graph *project.Graph, p
 	}, nil
 }
 
-// environment is the target of a project.
-func (p *Preparer) environment(proj project.Project) (Environment, error) {
-	name := proj.Environment
+// environment is the target of a project, if its repository (owner/name) may use it:
+// whoever writes lockkeeper.yml names any.
+func (p *Preparer) environment(repository string, proj project.Project) (Environment, error) {
+	name, which := proj.Environment, "environment"
 	if name == "" {
-		name = p.Environments.Default
+		name, which = p.Environments.Default, "the server's default environment"
 	}
 	env, known := p.Environments.ByName[name]
 	if !known {
@@ -75,6 +76,12 @@ func (p *Preparer) environment(proj project.Project) (Environment, error) {
 			"Project %s is for environment %s, which this server does not know, so nothing was done. Correct "+
 				"`environment:` in `lockkeeper.yml` on the base branch, or ask the server's operator to define it.",
 			run.Quote(proj.Name), run.Quote(name))}
+	}
+	if env.For != nil && !env.For(repository) {
+		return Environment{}, &run.Problem{Code: "foreign_environment", Message: fmt.Sprintf(
+			"Project %s is for %s %s, which this server does not give to %s, so nothing was done. Name another one under "+
+				"`environment:` in `lockkeeper.yml` on the base branch, or ask the server's operator to list this repository in `environments.%s.repositories`.",
+			run.Quote(proj.Name), which, run.Quote(name), run.Quote(repository), name)}
 	}
 	return env, nil
 }
@@ -89,7 +96,7 @@ func (p *Preparer) settings(repo run.Repository, proj project.Project, env Envir
 // settingsOf is the same for a project whose environment may be unknown, which is said when it is its turn.
 func (p *Preparer) settingsOf(repo run.Repository) func(project.Project) project.Settings {
 	return func(proj project.Project) project.Settings {
-		env, err := p.environment(proj)
+		env, err := p.environment(repo.FullName(), proj)
 		if err != nil {
 			return project.OwnSettings(proj)
 		}

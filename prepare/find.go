@@ -22,15 +22,16 @@ type commits struct {
 
 // found is what the commits of a pull request hold.
 type found struct {
-	mirror    *pull.Mirror
-	remote    pull.Remote
-	tree      *pull.Tree // of the head
-	config    *pull.Tree // of configSHA
-	configSHA string
-	graph     *project.Graph
-	all       project.Config                // of the base, with what the head alone names and the server lets be planned
-	next      *project.Config               // of the head, when the pull request changes it and it has no mistakes
-	headOnly  map[string]policy.NewProjects // what the server lets happen to the projects that only the head names
+	repository string // owner/name, as GitHub has it
+	mirror     *pull.Mirror
+	remote     pull.Remote
+	tree       *pull.Tree // of the head
+	config     *pull.Tree // of configSHA
+	configSHA  string
+	graph      *project.Graph
+	all        project.Config                // of the base, with what the head alone names and the server lets be planned
+	next       *project.Config               // of the head, when the pull request changes it and it has no mistakes
+	headOnly   map[string]policy.NewProjects // what the server lets happen to the projects that only the head names
 
 	nextMistakes project.Problems
 
@@ -56,7 +57,7 @@ func (p *Preparer) find(ctx context.Context, r run.Run, facts pull.Facts, c comm
 	if err := mirror.Fetch(ctx, remote, c.head, c.base, c.config); err != nil {
 		return found{}, err
 	}
-	f := found{mirror: mirror, remote: remote, configSHA: c.config}
+	f := found{repository: facts.Owner + "/" + facts.Name, mirror: mirror, remote: remote, configSHA: c.config}
 	var changed []string
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {

@@ -33,7 +33,7 @@ func (p *Preparer) readNext(ctx context.Context, f *found, now project.Config, c
 		if proj.Branch != "" && proj.Branch != baseRef {
 			continue
 		}
-		mode := p.newProjects(proj)
+		mode := p.newProjects(f.repository, proj)
 		if at(now, proj) >= 0 { // what is there has a project, whose environment the base chose
 			mode = policy.NewNone
 		}
@@ -47,8 +47,8 @@ func (p *Preparer) readNext(ctx context.Context, f *found, now project.Config, c
 // newProjects is what the server lets happen to a project that only a head names. One
 // of an environment that is not known is left alone: the head must not keep the others
 // from being planned.
-func (p *Preparer) newProjects(proj project.Project) policy.NewProjects {
-	env, err := p.environment(proj)
+func (p *Preparer) newProjects(repository string, proj project.Project) policy.NewProjects {
+	env, err := p.environment(repository, proj)
 	if err != nil {
 		return policy.NewNone
 	}

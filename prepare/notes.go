@@ -24,7 +24,7 @@ func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg proje
 		return err
 	}
 	if project.ConfigChanged(changed) {
-		if err := f.afterMerge(ctx, cfg, changed); err != nil {
+		if err := f.afterMerge(ctx, p, cfg, changed); err != nil {
 			return err
 		}
 	} else if unnamed := project.Unnamed(cfg, f.graph, base, changed); len(unnamed) > 0 {
@@ -129,7 +129,7 @@ func called(projects []project.Project) []string {
 }
 
 // afterMerge notes the projects that the pull request's own lockkeeper.yml adds or takes away, or its mistakes.
-func (f *found) afterMerge(ctx context.Context, now project.Config, changed []string) error {
+func (f *found) afterMerge(ctx context.Context, p *Preparer, now project.Config, changed []string) error {
 	if problems := f.nextMistakes; len(problems) > 0 {
 		f.mistakes = append(f.mistakes, marks(problems)...)
 		f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` of this pull request has %s, the first on line %d: %s. Correct it before the merge: nothing would be planned after it.",
@@ -138,6 +138,7 @@ func (f *found) afterMerge(ctx context.Context, now project.Config, changed []st
 	}
 	next := *f.next
 	f.preview(now, next)
+	p.previewEnvironments(f, next)
 	base, err := f.config.Files(ctx)
 	if err != nil {
 		return err

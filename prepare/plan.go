@@ -73,7 +73,7 @@ func (p *Preparer) drafts(rd *reading, f found) ([]string, error) {
 func (p *Preparer) ruledBy(f found, such func(policy.Rules) bool) ([]string, error) {
 	var out []string
 	for _, proj := range f.projects {
-		env, err := p.environment(proj)
+		env, err := p.environment(f.repository, proj)
 		if err != nil {
 			return nil, err
 		}
@@ -161,7 +161,7 @@ func (p *Preparer) mayPlan(ctx context.Context, rd *reading, f found) error {
 	facts := p.facts(rd, pull.Authors{})
 	var names []string
 	for _, proj := range f.projects {
-		env, err := p.environment(proj)
+		env, err := p.environment(f.repository, proj)
 		if err != nil {
 			return err
 		}

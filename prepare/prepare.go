@@ -60,6 +60,9 @@ type Preparer struct {
 	KeepPushes func(ctx context.Context, pushes []run.Push) error
 	// IsTool reports whether an address of commits is no person's; nil: none is.
 	IsTool func(email string) bool
+	// TrustedPusher reports whether an App's account pushes by itself alone, and
+	// nothing that people tell it to; nil: none does.
+	TrustedPusher func(login string) bool
 	// Reach reports whether the jobs of a repository (owner/name) get only what their
 	// project reaches; nil is no repository.
 	Reach func(repository string) bool
@@ -97,6 +100,8 @@ type Environment struct {
 	BackendConfig map[string]string
 	// Variables are the names of Terraform's variables that jobs get a value of.
 	Variables []string
+	// For reports whether a repository (owner/name) may use it; nil: every one.
+	For func(repository string) bool
 }
 
 // Prepare reads what a run needs. Its errors are those that run.Worker

@@ -98,3 +98,17 @@ func orDefault(environment string) string {
 	}
 	return environment
 }
+
+// previewEnvironments notes which projects the merge would leave without an
+// environment: one that the server does not know, or does not give to this repository.
+func (p *Preparer) previewEnvironments(f *found, next project.Config) {
+	var without []string
+	for _, proj := range next.Projects {
+		if _, err := p.environment(f.repository, proj); err != nil {
+			without = append(without, proj.Name+": environment "+orDefault(proj.Environment))
+		}
+	}
+	if len(without) > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("After the merge nothing is planned for %s: this server does not know that, or does not give it to this repository.", some(without)))
+	}
+}

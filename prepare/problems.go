@@ -72,6 +72,13 @@ func explain(r run.Run, err error) error {
 	return err
 }
 
+// otherRepository: a repository of this name is another one than the event was
+// about. Nobody there asked for anything.
+func otherRepository(r run.Repository, id int64) error {
+	return &run.SilentRefusal{Problem: run.Problem{Code: "other_repository", Message: fmt.Sprintf(
+		"GitHub's %s has the id %d and not %d, which is in the event, so nothing was done.", run.Quote(r.FullName()), id, r.ID)}}
+}
+
 // couldNotRead: what is not known is not allowed.
 func couldNotRead(e *pull.ReadError, nothing string) *run.Problem {
 	answered := ""

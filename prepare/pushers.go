@@ -12,47 +12,56 @@ import (
 
 // pushers are the logins of who pushed the head or a commit that it brings, when
 // that decides something: some rule asks for an approval, and somebody gave one.
-// None of them means that nobody knows who pushed the head.
+// None of them means that nobody knows who pushed the head. Of those, pushedFor are
+// accounts of Apps, such as of a workflow, that push what people tell them to.
 //
 // What webhooks told adds people. Commits are known when GitHub's activity told
 // of them, once for each head: somebody who knows the webhook secret can make up
 // a push, and may have pushed the true one.
-func (p *Preparer) pushers(ctx context.Context, c *considered) ([]string, error) {
+func (p *Preparer) pushers(ctx context.Context, c *considered) (all, pushedFor []string, err error) {
 	approving, _ := c.rd.deciding()
 	if !c.any(asksApproval) || len(approving) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	f := c.rd.pull
 	brought, err := c.found.mirror.Commits(ctx, f.BaseSHA, f.HeadSHA)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(brought) == 0 {
 		brought = []pull.Commit{{SHA: f.HeadSHA}}
 	}
 	known, err := p.Pushes(ctx, f.RepositoryID, shas(brought))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ref := "refs/heads/" + f.HeadRef
 	known = slices.DeleteFunc(known, func(k run.Push) bool { return !k.New && k.Ref != ref }) // such as the branch that somebody made of this one
 	if !confirmed(known, ref, shas(brought)...) {
 		told, enough, err := p.askWhoPushed(ctx, c.rd, brought)
 		if err != nil || !enough {
-			return nil, err
+			return nil, nil, err
 		}
 		known = append(known, told...)
 	}
 	if !confirmed(known, ref, f.HeadSHA) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	merges, err := c.found.mirror.BaseMerges(ctx, brought)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Who pushed nothing but the base pushed nothing of the pull request.
 	known = slices.DeleteFunc(known, func(k run.Push) bool { return merges[k.SHA] })
-	return c.rd.loginsOf(known), nil
+	all = c.rd.loginsOf(known)
+	return all, slices.DeleteFunc(slices.Clone(all), func(login string) bool { return !p.pushesForPeople(login) }), nil
+}
+
+// pushesForPeople reports whether an account is an App's that the server does not
+// list as pushing by itself alone. GitHub gives every such account, and none of a
+// person, a login that ends so.
+func (p *Preparer) pushesForPeople(login string) bool {
+	return strings.HasSuffix(strings.ToLower(login), "[bot]") && (p.TrustedPusher == nil || !p.TrustedPusher(login))
 }
 
 func shas(commits []pull.Commit) []string {

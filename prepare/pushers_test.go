@@ -280,3 +280,53 @@ func TestWhoBranchedOffMayApprove(t *testing.T) {
 	p, err = w.apply(n)
 	w.refused(p, err, "approvals", "`rui` pushed commits of it")
 }
+
+// A workflow pushes what whoever started it wants, in the name of an App; what its
+// commits say of their author is what that one wrote.
+func TestPushByAWorkflowMayBeOfWhoApproves(t *testing.T) {
+	const workflow, tool = "github-actions[bot]", "renovate[bot]"
+	for name, tt := range map[string]struct {
+		who     string
+		then    func(w *gateWorld)
+		trusted bool
+		allowed bool
+	}{
+		"a workflow": {workflow, nil, false, false},
+		"a workflow, under a commit of the author": {workflow, func(w *gateWorld) { w.pushesAs("ana", "topic", "other/third.tf") }, false, false},
+		"an App that pushes by itself, not listed": {tool, nil, false, false},
+		"an App that the server lists":             {tool, nil, true, true},
+		"a workflow, beside an App that it lists":  {workflow, func(w *gateWorld) { w.pushesAs(tool, "topic", "other/third.tf") }, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newGateWorld(t, twoProjects())
+			w.rules("dev", approvals(1))
+			for _, login := range []string{workflow, tool} {
+				w.check(w.github.AddUser(login, "Bot"))
+				w.check(w.github.SetPermission(repository, login, "write"))
+			}
+			if tt.trusted {
+				w.preparer.TrustedPusher = func(login string) bool { return login == tool }
+			}
+			n, _ := w.open(change("other/main.tf"))
+			w.pushesAs(tt.who, "topic", "other/more.tf")
+			if tt.then != nil {
+				tt.then(w)
+			}
+			w.plan(n, nil)
+			w.review("ben", n, "APPROVE")
+			p, err := w.apply(n, by("ben"))
+			if tt.allowed {
+				w.allowed(p, err, "other")
+				return
+			}
+			w.refused(p, err, "approvals", "pushed commits of it and nobody knows who had that done", "`"+tt.who+"`", "trusted_pushers")
+		})
+	}
+}
+
+// pushesAs pushes a commit that says it is by ana.
+func (w *gateWorld) pushesAs(login, branch, file string) {
+	w.Helper()
+	_, err := w.github.As(login).PushSigned(repository, branch, "by ana, it says", double.Signed{Author: "ana"}, change(file))
+	w.check(err)
+}

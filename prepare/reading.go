@@ -42,9 +42,14 @@ func (p *Preparer) newReading(r run.Run) (*reading, error) {
 	}, nil
 }
 
-// readPull reads the pull request with what the request asks for.
+// readPull reads the pull request with what the request asks for. GitHub is asked
+// by name, and what is stored goes by id: who knows the webhook secret can make up
+// an event with the name of one repository and the id of another.
 func (rd *reading) readPull(ctx context.Context, request pull.Request) (err error) {
 	rd.pull, err = pull.Read(ctx, rd.client, request)
+	if err == nil && rd.pull.RepositoryID != rd.run.Repository.ID {
+		return otherRepository(rd.run.Repository, rd.pull.RepositoryID)
+	}
 	if err == nil && request.NeedPermission {
 		rd.permissions[strings.ToLower(request.Actor)] = rd.pull.ActorPermission
 	}
@@ -66,7 +71,8 @@ func (rd *reading) readChecks(ctx context.Context) (err error) {
 	return err
 }
 
-// readComment compares the command's comment with what was delivered (T14).
+// readComment compares the command's comment with what was delivered (T14), and
+// when it was written, by GitHub's account, with when it was received (T29).
 func (rd *reading) readComment(ctx context.Context) error {
 	r := rd.run
 	if r.CommentID == 0 {
@@ -77,8 +83,14 @@ func (rd *reading) readComment(ctx context.Context) error {
 		rd.commentChanged = true
 		return nil
 	}
-	rd.commentChanged = c.Edited || c.SHA256 != r.Comment || !strings.EqualFold(c.Login, r.Actor)
-	return err
+	if err != nil {
+		return err
+	}
+	rd.commentChanged = c.Edited || !c.Person || c.SHA256 != r.Comment || !strings.EqualFold(c.Login, r.Actor)
+	if late := run.LateCommand(c.CreatedAt, r.CreatedAt); late != nil && !rd.commentChanged {
+		return late
+	}
+	return nil
 }
 
 // readPermissions reads what the actor may do, if a person asked, and what those

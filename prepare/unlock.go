@@ -3,6 +3,7 @@ package prepare
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/pull"
@@ -18,10 +19,11 @@ func (p *Preparer) Facts(ctx context.Context, repo run.Repository, pullRequest i
 	return facts, p.outcome(r, err)
 }
 
-// Written reports whether a comment stands at GitHub, written by login and with a
-// body of this SHA-256, and never edited.
-func (p *Preparer) Written(ctx context.Context, repo run.Repository, pullRequest int, comment int64, login, sha256 string) (bool, error) {
-	r := run.Run{Repository: repo, PullRequest: pullRequest, Actor: login, Comment: sha256, CommentID: comment, Kind: run.KindPlan}
+// Written reports whether a comment stands at GitHub on this pull request, written
+// by login and with a body of this SHA-256, and never edited. One that was written
+// too long before it was received is a *run.Problem.
+func (p *Preparer) Written(ctx context.Context, repo run.Repository, pullRequest int, comment int64, login, sha256 string, received time.Time) (bool, error) {
+	r := run.Run{Repository: repo, PullRequest: pullRequest, Actor: login, Comment: sha256, CommentID: comment, Kind: run.KindPlan, CreatedAt: received}
 	rd, err := p.newReading(r)
 	if err == nil {
 		err = rd.readComment(ctx)

@@ -317,18 +317,47 @@ func TestTheNewestCheckOfEachNameAndApp(t *testing.T) {
 
 func TestT14ACommentAsItIsNow(t *testing.T) {
 	const at, later = "2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"
-	hub := says(200, nil, `{"id":5,"body":"/apply","user":{"login":"ada"},"created_at":"`+at+`","updated_at":"`+at+`"}`)
+	const rest = `,"issue_url":"https://api.github.com/repos/acme/infra/issues/7","user":{"login":"ada","type":"User"},"performed_via_github_app":null`
+	hub := says(200, nil, `{"id":5,"body":"/apply","created_at":"`+at+`","updated_at":"`+at+`"`+rest+`}`)
 	c, err := ReadComment(t.Context(), hub.client(t), request, 5)
 	sum := sha256.Sum256([]byte("/apply"))
-	if want := (Comment{Login: "ada", SHA256: hex.EncodeToString(sum[:])}); err != nil || c != want {
+	if want := (Comment{Login: "ada", Person: true, SHA256: hex.EncodeToString(sum[:]), CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}); err != nil || c != want {
 		t.Errorf("got %+v, %v", c, err)
 	}
-	hub = says(200, nil, `{"id":5,"body":"/apply x","user":{"login":"ada"},"created_at":"`+at+`","updated_at":"`+later+`"}`)
+	hub = says(200, nil, `{"id":5,"body":"/apply x","created_at":"`+at+`","updated_at":"`+later+`"`+rest+`}`)
 	edited, err := ReadComment(t.Context(), hub.client(t), request, 5)
 	if err != nil || !edited.Edited || edited.SHA256 == c.SHA256 {
 		t.Errorf("got %+v, %v", edited, err)
 	}
 	if _, err := ReadComment(t.Context(), hub.client(t), request, 6); err == nil {
 		t.Error("another comment passed for the one that was asked for")
+	}
+}
+
+// The address of a comment says nothing of which pull request it is on; the comment
+// does.
+func TestForgeACommentOfAnotherPullRequestIsNotFound(t *testing.T) {
+	const rest = `"id":5,"body":"/apply","created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"`
+	for name, tt := range map[string]struct {
+		issue, who string
+		found      bool
+		person     bool
+	}{
+		"of this one":                     {`"https://api.github.com/repos/acme/infra/issues/7"`, `{"login":"ada","type":"User"}`, true, true},
+		"on an Enterprise Server":         {`"https://github.example/api/v3/repos/Acme/Infra/issues/7"`, `{"login":"ada","type":"User"}`, true, true},
+		"of another pull request":         {`"https://api.github.com/repos/acme/infra/issues/17"`, `{"login":"ada","type":"User"}`, false, false},
+		"of another repository":           {`"https://api.github.com/repos/acme/other/issues/7"`, `{"login":"ada","type":"User"}`, false, false},
+		"by a bot":                        {`"https://api.github.com/repos/acme/infra/issues/7"`, `{"login":"ada","type":"Bot"}`, true, false},
+		"by an App on behalf of a person": {`"https://api.github.com/repos/acme/infra/issues/7"`, `{"login":"ada","type":"User"},"performed_via_github_app":{"id":1}`, true, false},
+	} {
+		c, err := ReadComment(t.Context(), says(200, nil, `{`+rest+`,"issue_url":`+tt.issue+`,"user":`+tt.who+`}`).client(t), request, 5)
+		if (err == nil) != tt.found || err != nil && !errors.Is(err, ErrNotFound) || c.Person != tt.person {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+	}
+	for _, body := range []string{`{` + rest + `,"user":{"login":"ada","type":"User"}}`, `{` + rest + `,"issue_url":"x","user":{"login":"ada","type":"User"}}`} {
+		if _, err := ReadComment(t.Context(), says(200, nil, body).client(t), request, 5); err == nil || errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: %v", body, err)
+		}
 	}
 }

@@ -241,7 +241,7 @@ func TestACommandJoinsTheAutoplanThatWaits(t *testing.T) {
 		var push run.Run
 		for n := range 30 { // the last ones wait
 			push = run.Run{ID: run.NewID(time.Now()), Key: fmt.Sprint("push/", n), Kind: run.KindPlan, Trigger: run.TriggerPush, State: run.StateAccepted,
-				HeadSHA: "aaa", Actor: "ana", Repository: run.Repository{ID: 10, InstallationID: 1}, PullRequest: n, CreatedAt: time.Now()}
+				HeadSHA: "aaa", Actor: "ana", Repository: run.Repository{ID: 10, Owner: "o1", Name: "r10", InstallationID: 1}, PullRequest: n, CreatedAt: time.Now()}
 			f.submits(push)
 			time.Sleep(time.Millisecond) // ids in order
 		}

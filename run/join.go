@@ -24,7 +24,8 @@ func (r *Run) work() string {
 	if r.Kind != KindPlan || r.Trigger == TriggerQueue || r.Trigger == TriggerTurn {
 		return ""
 	}
-	return fmt.Sprintf("%d/%d/%q/%q", r.Repository.ID, r.PullRequest, r.Selectors, r.Flags)
+	// With all that an event says of the repository: a made-up one must not take in others.
+	return fmt.Sprintf("%+v/%d/%q/%q", r.Repository, r.PullRequest, r.Selectors, r.Flags)
 }
 
 // CanJoin reports whether another run's result could answer a new run: it is a

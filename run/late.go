@@ -7,6 +7,16 @@ import "time"
 // been down (T29). What the person saw then may have changed.
 const FreshFor = 15 * time.Minute
 
+// LateCommand refuses a command that was written, by GitHub's clock, too long before
+// it was received; nil does not. When either is not known, it is too long.
+func LateCommand(written, received time.Time) *Problem {
+	if !written.IsZero() && !received.IsZero() && received.Sub(written) <= FreshFor {
+		return nil
+	}
+	return &Problem{Code: "late", Message: "This command reached Lockkeeper more than 15 minutes after it was written, so nothing was done: what you " +
+		"saw then may have changed. Look again, and comment it again."}
+}
+
 // late refuses a run that was accepted too long ago, such as before the server
 // was stopped.
 func late(r Run, now time.Time) *Problem {

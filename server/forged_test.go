@@ -1,14 +1,21 @@
 package server
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-github/v60/github"
+
+	"github.com/lockkeeper/lockkeeper/prepare"
+	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -52,16 +59,92 @@ func forgedEvents(t *testing.T, run string) map[string][]byte {
 	return out
 }
 
-// A valid signature and nothing behind it at GitHub: nothing is released, ended
-// or stopped, and what becomes a run is one that reads again who asked, or that a
-// push makes anyway.
+// at is what stands at GitHub behind events that were made up: their facts are there,
+// but for one.
+type at string
+
+const (
+	atNowhere     at = "nowhere"                 // no such comment, review or change
+	atLongAgo     at = "long ago"                // the comment is, with another time
+	atAnotherPull at = "on another pull request" // comment and review are
+	atAnotherRepo at = "in another repository"   // of the forger's, which the event names with the id of this one
+)
+
+// serve answers what is asked about comment 99, review 1 and pull request 3 of
+// acme/infra. The rest is as the event says.
+func (a at) serve(event []byte) http.HandlerFunc {
+	var e struct {
+		Comment struct{ Body string }
+		Review  struct{ State string }
+	}
+	_ = json.Unmarshal(event, &e)
+	return func(w http.ResponseWriter, r *http.Request) {
+		const repo = "/repos/acme/infra"
+		created, number, id := "2026-01-02T12:00:00Z", 3, 7
+		switch a {
+		case atLongAgo:
+			created = "2026-01-02T11:44:00Z"
+		case atAnotherPull:
+			number = 4
+		case atAnotherRepo:
+			id = 8
+		}
+		var out m
+		switch r.URL.Path {
+		case repo + "/issues/comments/99":
+			out = m{"id": 99, "body": e.Comment.Body, "user": user("rui"), "created_at": created, "updated_at": created, "issue_url": fmt.Sprintf("https://api.github.com%s/issues/%d", repo, number)}
+		case repo + "/pulls/3":
+			state := "open"
+			if a == atAnotherRepo {
+				state = "closed"
+			}
+			side := m{"id": id, "name": "infra", "owner": m{"login": "acme"}, "clone_url": "https://x", "default_branch": "main"}
+			out = m{"number": 3, "state": state, "merged": false, "user": user("ana"), "updated_at": created,
+				"head": m{"sha": strings.Repeat("a", 40), "ref": "topic", "repo": side}, "base": m{"ref": "main", "repo": side}}
+		case repo + "/collaborators/rui/permission":
+			out = m{"permission": "admin", "user": user("rui")}
+		case fmt.Sprintf("%s/pulls/%d/reviews/1", repo, number):
+			out = m{"id": 1, "state": strings.ToUpper(e.Review.State), "commit_id": "aaa", "user": user("rui")}
+		}
+		if out == nil || a == atNowhere && !strings.HasSuffix(r.URL.Path, "/pulls/3") {
+			http.Error(w, `{"message":"Not Found"}`, http.StatusNotFound)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(out)
+	}
+}
+
+// confirms lets a server ask that GitHub what it asks before it changes something.
+func (a at) confirms(t *testing.T, event []byte, b *Base) {
+	srv := httptest.NewServer(a.serve(event))
+	t.Cleanup(srv.Close)
+	client := github.NewClient(nil)
+	client.BaseURL, _ = url.Parse(srv.URL + "/")
+	of := func(int64) (*github.Client, error) { return client, nil }
+	pulls := &Pulls{Client: of, RetryAfter: pull.RetryAfter, Now: b.Now}
+	asks := &prepare.Preparer{Client: of, Now: b.Now}
+	b.PullNow, b.Reviewed, b.Written, b.Facts = pulls.Confirm, pulls.Reviewed, asks.Written, asks.Facts
+}
+
+// A valid signature and nothing behind it at GitHub, or something else: nothing is
+// released, ended or stopped, and what becomes a run is one that reads again who
+// asked, or that a push makes anyway.
 func TestForgeNoEventChangesAnything(t *testing.T) {
 	taken := map[string]bool{}
 	for name, body := range forgedEvents(t, "planned") {
 		event, _, _ := strings.Cut(name, " ")
 		taken[event] = true
 		for _, limited := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s limited %t", name, limited), func(t *testing.T) { forged(t, event, body, limited) })
+			t.Run(fmt.Sprintf("%s limited %t", name, limited), func(t *testing.T) { forged(t, event, body, limited, atNowhere) })
+		}
+		if !strings.HasPrefix(name, "issue_comment /") && event != "pull_request_review" && name != "pull_request closed" && name != "pull_request pushed" {
+			continue // GitHub is asked nothing about it, or for the list of deliveries
+		}
+		for _, a := range []at{atLongAgo, atAnotherPull, atAnotherRepo} {
+			if event == "pull_request_review" && a == atLongAgo {
+				continue // it happened, and stops an apply: nobody knows when it did
+			}
+			t.Run(fmt.Sprintf("%s %s", name, a), func(t *testing.T) { forged(t, event, body, false, a) })
 		}
 	}
 	for _, h := range (&Base{}).Handlers() {
@@ -73,15 +156,14 @@ func TestForgeNoEventChangesAnything(t *testing.T) {
 	}
 }
 
-func forged(t *testing.T, event string, body []byte, limited bool) {
+func forged(t *testing.T, event string, body []byte, limited bool, a at) {
 	now := noon
 	clock := func() time.Time { return now }
 	api := &deliveriesAPI{list: []sent{{guid: "another", at: noon, payload: body, event: event}}}
 	f := newFixture(t, func(b *Base) {
 		p := api.presses(t, clock)
 		b.Now, b.Pressed, b.Sent, b.PlansLimited = clock, p.Confirm, p.Sent, limited
-		b.Written = func(context.Context, run.Repository, int, int64, string, string) (bool, error) { return false, nil }
-		b.Reviewed = func(context.Context, run.Repository, int, int64, string) (bool, error) { return false, nil }
+		a.confirms(t, body, b)
 	})
 	f.locks.Locks = []run.Lock{locked("a", 3)}
 	f.posted("plan apply unlock")
@@ -102,7 +184,7 @@ func forged(t *testing.T, event string, body []byte, limited bool) {
 		now = now.Add(5 * time.Second)
 	}
 	for _, asked := range f.runs.asked {
-		if asked != "judge 7/3" && asked != "supersede 7/3 aaa" { // both go by what GitHub says now
+		if asked != "judge 7/3" && asked != "supersede 7/3 "+strings.Repeat("a", 40) { // both go by what GitHub says now
 			t.Errorf("asked for %q", asked)
 		}
 	}

@@ -31,14 +31,15 @@ type Base struct {
 	// confirms that GitHub sent any other event: Presses.Sent.
 	Pressed func(ctx context.Context, event, guid string, payload []byte, received time.Time) (time.Time, error)
 	Sent    func(ctx context.Context, event, guid string, payload []byte, received time.Time) error
-	// Written reports whether a comment stands at GitHub, written by login and with
-	// a body of this SHA-256, and never edited.
-	Written func(ctx context.Context, repo run.Repository, pull int, comment int64, login, sha256 string) (bool, error)
+	// Written reports whether a comment stands at GitHub on this pull request, written
+	// by login, with a body of this SHA-256, never edited, and not long before it was
+	// received.
+	Written func(ctx context.Context, repo run.Repository, pull int, comment int64, login, sha256 string, received time.Time) (bool, error)
 	// PullNow asks GitHub how a pull request stands: Pulls.Confirm.
 	PullNow func(ctx context.Context, repo run.Repository, pull int, updated, received time.Time) (now PullNow, ok bool, err error)
-	// Reviewed reports whether a review stands at GitHub in this state, such as
+	// Reviewed returns a review if it stands at GitHub in this state, such as
 	// DISMISSED: Pulls.Reviewed.
-	Reviewed func(ctx context.Context, repo run.Repository, pull int, review int64, state string) (bool, error)
+	Reviewed func(ctx context.Context, repo run.Repository, pull int, review int64, state string) (now ReviewNow, ok bool, err error)
 	// Refused lists the newest runs of pull requests of a repository that were refused
 	// with a problem of this code; nil lists none.
 	Refused func(ctx context.Context, repositoryID int64, code string) ([]run.Run, error)

@@ -53,9 +53,9 @@ func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload 
 		return h.answer(ctx, a, refused, outcome.Reply)
 	}
 	zerolog.Ctx(ctx).Info().Str("command", string(outcome.Command.Name)).Str("actor", a.actor).Msg("command")
-	if momentary(outcome.Command) && h.Now().Sub(c.GetCreatedAt().Time) > run.FreshFor {
-		return h.answer(ctx, a, refused, "This command reached Lockkeeper more than 15 minutes after it was written, so nothing was "+
-			"done: what you saw then may have changed. Look again, and comment it again.")
+	// The event says so without a call; what counts is what GitHub says when the comment is read again.
+	if late := run.LateCommand(c.GetCreatedAt().Time, h.Now()); late != nil && momentary(outcome.Command) {
+		return h.answer(ctx, a, refused, late.Message)
 	}
 	return h.carryOut(ctx, a, outcome.Command, c.GetBody())
 }
@@ -129,7 +129,7 @@ func digest(body string) string {
 // says so where it does not: a webhook's signature says only that its sender
 // knows the secret.
 func (h *issueComment) written(ctx context.Context, a asked, body string) (bool, error) {
-	same, err := h.Written(ctx, a.repo, a.pull, a.comment, a.actor, digest(body))
+	same, err := h.Written(ctx, a.repo, a.pull, a.comment, a.actor, digest(body), h.Now())
 	var problem *run.Problem
 	switch {
 	case errors.As(err, &problem):

@@ -69,33 +69,33 @@ func (h *review) objection(ctx context.Context, repo run.Repository, number int,
 	if action != "dismissed" && (action != "submitted" || state != "CHANGES_REQUESTED") {
 		return nil
 	}
-	stands, err := h.stands(ctx, repo, number, v.GetID(), state)
+	now, stands, err := h.stands(ctx, repo, number, v, state)
 	switch {
 	case err != nil || !stands:
 		return err
 	case action == "dismissed":
-		return h.Runs.Object(ctx, repo.ID, number, run.ObjectionDismissed, v.GetCommitID())
-	case h.heard(ctx, repo, number, v.GetUser().GetLogin()):
+		return h.Runs.Object(ctx, repo.ID, number, run.ObjectionDismissed, now.Commit)
+	case h.heard(ctx, repo, number, now.Login):
 		return h.Runs.Object(ctx, repo.ID, number, run.ObjectionChanges, "")
 	}
 	return nil
 }
 
-// stands reports whether a review is at GitHub as an event says, when that
-// matters: something could be stopped.
-func (h *review) stands(ctx context.Context, repo run.Repository, number int, id int64, state string) (bool, error) {
+// stands returns a review as GitHub has it, and whether that is in the state that an
+// event says, when that matters: something could be stopped.
+func (h *review) stands(ctx context.Context, repo run.Repository, number int, v *github.PullRequestReview, state string) (now ReviewNow, stands bool, err error) {
 	runs, err := h.Store.ActiveRuns(ctx)
 	if err != nil || !slices.ContainsFunc(runs, func(r run.Run) bool {
 		return r.Repository.ID == repo.ID && r.PullRequest == number && r.Kind.Mutating()
 	}) {
-		return false, err
+		return ReviewNow{}, false, err
 	}
-	stands, err := h.Reviewed(ctx, repo, number, id, state)
+	now, stands, err = h.Reviewed(ctx, repo, number, v.GetID(), state)
 	if err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Msg("reading a review that may stop an apply")
-		return true, nil
+		return ReviewNow{Login: v.GetUser().GetLogin(), Commit: v.GetCommitID()}, true, nil
 	}
-	return stands, nil
+	return now, stands, nil
 }
 
 // heard reports whether a person's request for changes counts; when nobody can

@@ -23,6 +23,9 @@ func reviewEvent(t testing.TB, action, state, login string, change ...func(m)) [
 	return payload(t, e)
 }
 
+// reviewed makes an event of another review, of which GitHub says something else.
+func reviewed(id int64) func(m) { return func(e m) { e["review"].(m)["id"] = id } }
+
 func TestWhatAReviewLeadsTo(t *testing.T) {
 	const judged = "judge 7/3"
 	for _, tt := range []struct {
@@ -34,14 +37,16 @@ func TestWhatAReviewLeadsTo(t *testing.T) {
 		{"a comment", reviewEvent(t, "submitted", "commented", "rui"), judged},
 		{"a review with another text", reviewEvent(t, "edited", "changes_requested", "rui"), judged},
 		{"an approval that is dismissed", reviewEvent(t, "dismissed", "dismissed", "rui"), `object 7/3 dismissed of "aaa",` + judged},
-		{"a dismissed review of nobody knows which commit", reviewEvent(t, "dismissed", "dismissed", "rui", func(e m) { delete(e["review"].(m), "commit_id") }),
+		{"a dismissed review of nobody knows which commit", reviewEvent(t, "dismissed", "dismissed", "rui", reviewed(6)),
 			`object 7/3 dismissed of "",` + judged},
 		{"changes that are requested", reviewEvent(t, "submitted", "changes_requested", "rui"), `object 7/3 changes_requested of "",` + judged},
-		{"changes that somebody who may only read wants", reviewEvent(t, "submitted", "changes_requested", "sam"), judged},
-		{"changes that somebody wants of whom nobody knows what he may do", reviewEvent(t, "submitted", "changes_requested", "liz"),
+		{"changes that somebody who may only read wants", reviewEvent(t, "submitted", "changes_requested", "sam", reviewed(4)), judged},
+		{"changes that somebody wants of whom nobody knows what he may do", reviewEvent(t, "submitted", "changes_requested", "liz", reviewed(5)),
 			`object 7/3 changes_requested of "",` + judged},
 		{"t_forge: a dismissal that GitHub does not show", reviewEvent(t, "dismissed", "dismissed", "rui", func(e m) { e["review"].(m)["id"] = 2 }), judged},
 		{"t_forge: a request that GitHub does not show", reviewEvent(t, "submitted", "changes_requested", "rui", func(e m) { e["review"].(m)["id"] = 2 }), judged},
+		{"t_forge: in the name of somebody who is heard", reviewEvent(t, "submitted", "changes_requested", "rui", reviewed(4)), judged},
+		{"t_forge: an old dismissal of another commit", reviewEvent(t, "dismissed", "dismissed", "rui", reviewed(7)), `object 7/3 dismissed of "bbb",` + judged},
 		{"a dismissal while GitHub does not answer", reviewEvent(t, "dismissed", "dismissed", "rui", func(e m) { e["review"].(m)["id"] = 3 }),
 			`object 7/3 dismissed of "aaa",` + judged},
 		{"another repository", reviewEvent(t, "dismissed", "dismissed", "rui", func(e m) {
@@ -52,11 +57,21 @@ func TestWhatAReviewLeadsTo(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t, func(b *Base) {
 				b.Repositories = []string{"acme/*"}
-				b.Reviewed = func(_ context.Context, _ run.Repository, pull int, id int64, state string) (bool, error) {
-					if id == 3 {
-						return false, errors.New("GitHub is away")
+				b.Reviewed = func(_ context.Context, _ run.Repository, pull int, id int64, state string) (ReviewNow, bool, error) {
+					now := ReviewNow{Login: "rui", Commit: "aaa"}
+					switch id {
+					case 3:
+						return now, false, errors.New("GitHub is away")
+					case 4:
+						now.Login = "sam"
+					case 5:
+						now.Login = "liz"
+					case 6:
+						now.Commit = ""
+					case 7:
+						now.Commit = "bbb"
 					}
-					return pull == 3 && id == 1 && (state == "DISMISSED" || state == "CHANGES_REQUESTED"), nil
+					return now, pull == 3 && id != 2 && (state == "DISMISSED" || state == "CHANGES_REQUESTED"), nil
 				}
 				b.Facts = func(_ context.Context, _ run.Repository, _ int, login string, _ ...string) (policy.Facts, error) {
 					if login == "liz" {
@@ -104,7 +119,10 @@ func TestACommandInAReviewIsAnswered(t *testing.T) {
 func TestAReviewCostsNothingWhileNothingIsApplied(t *testing.T) {
 	asked := 0
 	f := newFixture(t, func(b *Base) {
-		b.Reviewed = func(context.Context, run.Repository, int, int64, string) (bool, error) { asked++; return true, nil }
+		b.Reviewed = func(context.Context, run.Repository, int, int64, string) (ReviewNow, bool, error) {
+			asked++
+			return ReviewNow{}, true, nil
+		}
 	})
 	f.deliver("g", "pull_request_review", reviewEvent(t, "dismissed", "dismissed", "rui"))
 	f.settle()

@@ -313,6 +313,10 @@ func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 	}
 	ctx = context.WithoutCancel(ctx) // what is done is noted, also while stopping
 	var later *Later
+	if silent, ok := errors.AsType[*run.SilentRefusal](err); ok { // nobody is to be told
+		log.Warn().Str("why", silent.Problem.Message).Msg("a delivery that nothing follows from")
+		err = nil
+	}
 	switch {
 	case errors.As(err, &later):
 		log.Debug().Err(err).Msg("acting on a delivery later")

@@ -124,12 +124,16 @@ func handled(t *testing.T, event string, payload []byte) []string {
 		Pressed: func(_ context.Context, _, _ string, _ []byte, received time.Time) (time.Time, error) {
 			return received, nil
 		},
-		Sent:     func(context.Context, string, string, []byte, time.Time) error { return nil },
-		Reviewed: func(context.Context, run.Repository, int, int64, string) (bool, error) { return true, nil },
+		Sent: func(context.Context, string, string, []byte, time.Time) error { return nil },
+		Reviewed: func(context.Context, run.Repository, int, int64, string) (ReviewNow, bool, error) {
+			return ReviewNow{Login: "rui", Commit: "aaa"}, true, nil
+		},
 		PullNow: func(context.Context, run.Repository, int, time.Time, time.Time) (PullNow, bool, error) {
 			return PullNow{Closed: true, HeadSHA: "aaa", BaseRef: "main"}, true, nil
 		},
-		Written: func(context.Context, run.Repository, int, int64, string, string) (bool, error) { return true, nil },
+		Written: func(context.Context, run.Repository, int, int64, string, string, time.Time) (bool, error) {
+			return true, nil
+		},
 		Why: func(_ context.Context, _ run.Repository, _ int, _ string, projects []string) (string, error) {
 			return fmt.Sprint("why ", projects), nil
 		},

@@ -189,7 +189,7 @@ type told struct {
 	MergeGroup   group  `json:"merge_group"`
 	PullRequest  pulled `json:"pull_request"`
 	Sender       sender `json:"sender"`
-	Repository   id     `json:"repository"`
+	Repository   named  `json:"repository"`
 	Installation id     `json:"installation"`
 }
 
@@ -235,6 +235,13 @@ type (
 	}
 	id struct {
 		ID int64 `json:"id"`
+	}
+	named struct { // what runs and calls of GitHub's API go by
+		ID    int64  `json:"id"`
+		Name  string `json:"name"`
+		Owner struct {
+			Login string `json:"login"`
+		} `json:"owner"`
 	}
 )
 

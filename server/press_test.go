@@ -333,7 +333,7 @@ func TestTheUnlockButtonOfAnEnvironmentWithoutButtonsReleasesNothing(t *testing.
 func TestACommentThatIsNotAtGitHubUnlocksAndCancelsNothing(t *testing.T) {
 	for _, line := range []string{"/unlock", "/cancel"} {
 		f := newFixture(t, func(b *Base) {
-			b.Written = func(_ context.Context, _ run.Repository, pull int, id int64, login, sum string) (bool, error) {
+			b.Written = func(_ context.Context, _ run.Repository, pull int, id int64, login, sum string, _ time.Time) (bool, error) {
 				return false, nil
 			}
 		})

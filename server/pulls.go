@@ -66,20 +66,31 @@ func (p *Pulls) Confirm(ctx context.Context, repo run.Repository, number int, up
 	return PullNow{}, false, nil
 }
 
-// Reviewed reports whether a review stands at GitHub in this state.
-func (p *Pulls) Reviewed(ctx context.Context, repo run.Repository, number int, review int64, state string) (bool, error) {
+// ReviewNow is a review as GitHub shows it.
+type ReviewNow struct {
+	Login  string // of who gave it
+	Commit string // it is of
+}
+
+// Reviewed returns a review of a pull request of this repository. ok is false when
+// it does not stand at GitHub in this state.
+func (p *Pulls) Reviewed(ctx context.Context, repo run.Repository, number int, review int64, state string) (now ReviewNow, ok bool, err error) {
+	if pr, err := p.read(ctx, repo, number); err != nil || pr.HeadSHA == "" {
+		return ReviewNow{}, false, err
+	}
 	client, err := p.Client(repo.InstallationID)
 	if err != nil {
-		return false, fmt.Errorf("getting the client of installation %d: %w", repo.InstallationID, err)
+		return ReviewNow{}, false, fmt.Errorf("getting the client of installation %d: %w", repo.InstallationID, err)
 	}
 	v, resp, err := client.PullRequests.GetReview(ctx, repo.Owner, repo.Name, number, review)
 	if resp != nil && resp.StatusCode == http.StatusNotFound {
-		return false, nil
+		return ReviewNow{}, false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("reading review %d of %s#%d: %w", review, repo.FullName(), number, err)
+		return ReviewNow{}, false, fmt.Errorf("reading review %d of %s#%d: %w", review, repo.FullName(), number, err)
 	}
-	return v.GetID() == review && strings.EqualFold(v.GetState(), state), nil
+	ok = v.GetID() == review && strings.EqualFold(v.GetState(), state)
+	return ReviewNow{Login: v.GetUser().GetLogin(), Commit: v.GetCommitID()}, ok, nil
 }
 
 func (p *Pulls) read(ctx context.Context, repo run.Repository, number int) (PullNow, error) {
