@@ -78,10 +78,13 @@ func TestNoSecretLiesWhereEveryJobSeesIt(t *testing.T) {
 		{"/usr/local/lockkeeper", apart + "/key.pem", apart + "/a", "data_dir: is in /usr, which every job sees"},
 		{"/etc/ssl/lockkeeper", apart + "/key.pem", apart + "/a", "data_dir: is in /etc/ssl, which every job sees"},
 		{apart + "/link/data", apart + "/key.pem", apart + "/a", "data_dir: is in /usr, which every job sees"},
-		{apart + "/data", there, apart + "/a", "github.private_key_file: is in /usr, which every job sees"},
+		{apart + "/data", apart + "/key.pem, webhook_secret_file: /etc/hosts", apart + "/a", "github.webhook_secret_file: is in /etc/hosts, which every job sees"},
 		{apart + "/data", apart + "/key.pem", there, "environments.d.variables.A.file: is in /usr, which every job sees"},
 	} {
-		_, err := load(t, fmt.Sprintf("data_dir: %s\ngithub: {app_id: 1, private_key_file: %s, webhook_secret_file: secret}\nenvironments: {d: {variables: {A: {file: %s}}}}\n", tt.data, tt.key, tt.variable), nil)
+		if !strings.Contains(tt.key, "webhook") {
+			tt.key += ", webhook_secret_file: secret"
+		}
+		_, err := load(t, fmt.Sprintf("data_dir: %s\ngithub: {app_id: 1, private_key_file: %s}\nenvironments: {d: {variables: {A: {file: %s}}}}\n", tt.data, tt.key, tt.variable), nil)
 		switch {
 		case tt.says == "" && err != nil:
 			t.Error(err)
