@@ -1,6 +1,7 @@
 package project
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -48,6 +49,26 @@ func ForeignChanges(cfg Config, g *Graph, changed []string, tofu bool) []Foreign
 		}
 	}
 	return out
+}
+
+// foreign lists what only other tools plan: the first file of each, and projects whose directory holds nothing that Terraform reads.
+func (g *Graph) foreign(cfg Config) Problems {
+	var ps Problems
+	seen := map[string]bool{}
+	for _, f := range g.files {
+		tool := tools[path.Base(f.Path)]
+		if tool == "" || seen[tool] || apart(path.Dir(f.Path)) != "" || cfg.Discover != nil && excluded(cfg.Discover.Exclude, path.Dir(f.Path)) {
+			continue
+		}
+		seen[tool] = true
+		ps = append(ps, Problem{File: f.Path, Message: fmt.Sprintf("is a file of %s, which Lockkeeper does not plan; plan and apply its directories elsewhere, and name them under discover: exclude: in %s", tool, ConfigFile)})
+	}
+	for _, p := range cfg.Projects {
+		if p.Tofu == "" && g.OnlyTofu(p) {
+			ps = append(ps, Problem{File: p.Dir, Message: fmt.Sprintf("holds .tofu files alone, which Terraform does not read; give the project a tofu: version in %s, unless OpenTofu is what the server runs", ConfigFile)})
+		}
+	}
+	return ps
 }
 
 type foreign struct {

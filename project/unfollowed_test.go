@@ -195,3 +195,22 @@ func TestForeignChanges(t *testing.T) {
 		})
 	}
 }
+
+func TestValidateNamesWhatOtherToolsPlan(t *testing.T) {
+	g := graphOf(t, newTree(map[string]string{"live/a/terragrunt.hcl": "", "live/b/terragrunt.hcl": "", "cdk/cdktf.json": "{}", "tofu/main.tofu": makes, "tf/main.tf": makes, "tests/x/terragrunt.hcl": ""}))
+	cfg := Config{Projects: []Project{{Name: "tofu", Dir: "tofu"}, {Name: "tf", Dir: "tf"}}}
+	for i, want := range [][]string{{"cdk/cdktf.json", "live/a/terragrunt.hcl", "tofu"}, {"cdk/cdktf.json"}} {
+		if i == 1 {
+			cfg.Projects[0].Tofu, cfg.Discover = "1.10.x", &Discover{Exclude: []string{"live/**"}}
+		}
+		var got []string
+		for _, p := range Warnings(cfg, g) {
+			if strings.Contains(p.Message, "does not plan") || strings.Contains(p.Message, "OpenTofu") {
+				got = append(got, p.File)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("named are %v, want %v", got, want)
+		}
+	}
+}
