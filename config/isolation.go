@@ -54,6 +54,36 @@ func (v *validator) isolation(c *Config) {
 		}
 	}
 	v.directories(c)
+	v.outOfSight(c)
+}
+
+// systemPaths are what every job on this machine sees of it: programs, libraries, and what
+// they need to find hosts and to check certificates.
+var systemPaths = []string{
+	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
+	"/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
+	"/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/crypto-policies",
+	"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
+	"/etc/services", "/etc/protocols", "/etc/localtime", "/etc/mime.types",
+}
+
+// SystemPaths is what every job on this machine sees of it, whatever is configured.
+func SystemPaths() []string { return slices.Clone(systemPaths) }
+
+// outOfSight refuses secrets in a place that every job sees. Where the server is not root
+// its jobs have its user, and no mode of a file keeps them off.
+func (v *validator) outOfSight(c *Config) {
+	if c.Engine == "aws" {
+		return
+	}
+	for _, t := range c.private() {
+		for _, seen := range systemPaths {
+			if t.path == "" || v.Noted(t.name) {
+				continue
+			}
+			v.check(!inside(resolved(t.path), resolved(seen)), t.name, "is in %s, which every job sees; move it, such as to /etc/lockkeeper or /var/lib/lockkeeper", seen)
+		}
+	}
 }
 
 // directories checks what environments share with their jobs, and follows links:

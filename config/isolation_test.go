@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -60,6 +61,35 @@ func TestMemoryOfJobsLeavesTheMachineItsHalf(t *testing.T) {
 	for machine, want := range map[int64]Size{0: 1 << 30, 1 << 30: 1 << 30, 4 << 30: 2 << 30, 64 << 30: 4 << 30} {
 		if got := jobMemory(machine); got != want {
 			t.Errorf("of %d bytes a job gets %d, want %d", machine, got, want)
+		}
+	}
+}
+
+// A job of a server that is not root has its user, and sees these places.
+func TestNoSecretLiesWhereEveryJobSeesIt(t *testing.T) {
+	apart := t.TempDir()
+	if err := errors.Join(os.WriteFile(filepath.Join(apart, "key.pem"), newKey(), 0o600), os.WriteFile(filepath.Join(apart, "a"), nil, 0o600),
+		os.Symlink("/usr/local", filepath.Join(apart, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	const there = "/usr/bin/env"
+	for _, tt := range []struct{ data, key, variable, says string }{
+		{apart + "/data", apart + "/key.pem", apart + "/a", ""},
+		{"/usr/local/lockkeeper", apart + "/key.pem", apart + "/a", "data_dir: is in /usr, which every job sees"},
+		{"/etc/ssl/lockkeeper", apart + "/key.pem", apart + "/a", "data_dir: is in /etc/ssl, which every job sees"},
+		{apart + "/link/data", apart + "/key.pem", apart + "/a", "data_dir: is in /usr, which every job sees"},
+		{apart + "/data", apart + "/key.pem, webhook_secret_file: /etc/hosts", apart + "/a", "github.webhook_secret_file: is in /etc/hosts, which every job sees"},
+		{apart + "/data", apart + "/key.pem", there, "environments.d.variables.A.file: is in /usr, which every job sees"},
+	} {
+		if !strings.Contains(tt.key, "webhook") {
+			tt.key += ", webhook_secret_file: secret"
+		}
+		_, err := load(t, fmt.Sprintf("data_dir: %s\ngithub: {app_id: 1, private_key_file: %s}\nenvironments: {d: {variables: {A: {file: %s}}}}\n", tt.data, tt.key, tt.variable), nil)
+		switch {
+		case tt.says == "" && err != nil:
+			t.Error(err)
+		case tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)):
+			t.Errorf("got %v, want %q", err, tt.says)
 		}
 	}
 }

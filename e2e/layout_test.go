@@ -16,7 +16,7 @@ var layout = map[string][]string{
 	// The domain knows no adapter. Sentences of policy are part of run's messages.
 	"policy":   {"run", "plandiff"},
 	"commands": {},
-	"project":  {"links", "yamlfile"},
+	"project":  {"links", "yamlfile", "project/depth"},
 	"run":      {"fair"},
 	"plandiff": {"run"},
 
@@ -45,7 +45,7 @@ var layout = map[string][]string{
 	"prepare": {"run", "policy", "project", "pull", "plandiff"},
 
 	// Inside a job there is no GitHub; the engine starts the runner.
-	"runner":              {"durable", "run", "project", "artifact", "links", "runner", "runner/*"},
+	"runner":              {"durable", "run", "project", "project/depth", "artifact", "links", "runner", "runner/*"},
 	"backend/local":       {"durable", "run", "artifact", "runner", "runner/*", "backend/local/*", "fair"},
 	"backend/backendtest": {"run", "artifact"},
 

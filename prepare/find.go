@@ -149,7 +149,7 @@ func (f *found) choose(cfg project.Config, changed []string, r run.Run, baseRef 
 		f.projects = named
 	}
 	f.dropMissing(missing)
-	if err := f.elsewhere(cfg, changed, matches, tofu); err != nil {
+	if err := f.elsewhere(cfg, changed, tofu); err != nil {
 		return err
 	}
 	return f.refused()

@@ -199,8 +199,8 @@ func some(texts []string) string {
 }
 
 // elsewhere says what another tool plans. Where nothing else is planned it is a problem: a check that passes would say that nothing changes.
-func (f *found) elsewhere(cfg project.Config, changed []string, matches []project.Match, tofu bool) error {
-	all := project.ForeignChanges(cfg, f.graph, changed, matches, tofu)
+func (f *found) elsewhere(cfg project.Config, changed []string, tofu bool) error {
+	all := project.ForeignChanges(cfg, f.graph, changed, tofu)
 	isTofu := func(x project.Foreign) bool { return x.Tool == "OpenTofu" }
 	if dropped := f.dropTofu(tofu); len(dropped) > 0 && !slices.ContainsFunc(all, isTofu) {
 		all = append(all, project.Foreign{Tool: "OpenTofu", Path: dropped[0].Dir})

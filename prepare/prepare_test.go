@@ -544,6 +544,45 @@ func TestWhatASourceCannotHoldRefusesTheProjectsThatReachIt(t *testing.T) {
 	}
 }
 
+// fileset of a file or directory that was left out is an empty set without an error, so what
+// it made would be destroyed.
+func TestAProjectThatMayReadWhatIsLeftOutIsRefused(t *testing.T) {
+	pointer := "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("ab", 32) + "\nsize 9\n"
+	computed := "locals {\n  where = join(\"/\", [\"..\", \"vendor\"])\n}\nresource \"terraform_data\" \"x\" {\n  for_each = fileset(\"${local.where}/places\", \"*\")\n}\n"
+	for name, c := range map[string]struct {
+		change double.Files
+		path   string // of what is left out; empty for nothing
+	}{
+		"a submodule":              {double.Files{".gitmodules": "[submodule \"s\"]\n\tpath = vendor/places\n\turl = ../places.git\n", "vendor/places": double.Submodule(strings.Repeat("ab", 20))}, "vendor/places"},
+		"a pointer":                {double.Files{"vendor/places/a.zip": pointer}, "vendor/places/a.zip"},
+		"a link out of the commit": {double.Files{"vendor/places": double.Symlink("/usr/share")}, "vendor/places"},
+		"a name that is not UTF-8": {double.Files{"vendor/places/\xff.json": "{}"}, "vendor/places/"},
+		"a name that is kept":      {double.Files{"vendor/places/terraform.tfstate": "{}"}, ""},
+		"nothing":                  {nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, twoProjects())
+			all := double.Files{"other/main.tf": root + computed, "modules/net/main.tf": "# changed\n"}
+			maps.Copy(all, c.change)
+			n, _ := f.open(all)
+			p, err := f.prepare(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			if c.path != "" {
+				want = []string{"other"}
+			}
+			if got := slices.Sorted(maps.Keys(p.Failed)); !slices.Equal(got, want) {
+				t.Fatalf("refused are %v, want %v", got, want)
+			}
+			if problem := p.Failed["other"]; c.path != "" && (problem.Code != "source" || !strings.Contains(problem.Message, "`"+c.path) || !strings.Contains(problem.Message, "`other/main.tf` on line")) {
+				t.Errorf("%+v", problem)
+			}
+		})
+	}
+}
+
 func TestABranchBehindItsBaseSaysByHowMuch(t *testing.T) {
 	f := newFixture(t, twoProjects())
 	n, _ := f.open(double.Files{"other/main.tf": root + "#\n"})

@@ -22,17 +22,20 @@ import (
 // is, and says which projects read something that a job cannot be given as a
 // checkout has it.
 func (p *Preparer) sources(ctx context.Context, r run.Run, f found, projects []project.Project, docs []run.JobDocument) (map[string]run.Problem, error) {
-	failed := make([]*run.Problem, len(projects))
+	failed, settings := make([]*run.Problem, len(projects)), p.settingsOf(r.Repository)
 	one := func(i int, source archived) {
 		docs[i].Source = source.artifact
 		if refused := source.reachedBy(f.graph.Needs(projects[i])); refused != nil {
 			failed[i] = sourceRefused(projects[i], *refused)
+		} else if left := source.leftOut(); left != nil {
+			if unfollowed := f.graph.Unfollowed(projects[i], settings(projects[i])); len(unfollowed) > 0 {
+				failed[i] = mayReadLeftOut(projects[i], *left, unfollowed)
+			}
 		}
 	}
 	if p.Reach != nil && p.Reach(r.Repository.FullName()) {
 		g, ctx := errgroup.WithContext(ctx)
 		g.SetLimit(4) // each is a git process
-		settings := p.settingsOf(r.Repository)
 		for i, proj := range projects {
 			if unfollowed := f.graph.Unfollowed(proj, settings(proj)); len(unfollowed) > 0 {
 				failed[i] = notFollowed(proj, unfollowed)
@@ -79,6 +82,16 @@ func sourceRefused(proj project.Project, refused pull.RefusedError) *run.Problem
 		run.Quote(proj.Name), run.Quote(refused.Path))}
 }
 
+// mayReadLeftOut refuses a project that reads a path which cannot be followed, in a commit of
+// which a part cannot be had: fileset of what is missing is an empty set without an
+// error, and a plan that destroys.
+func mayReadLeftOut(proj project.Project, left pull.RefusedError, unfollowed project.Problems) *run.Problem {
+	return &run.Problem{Code: "source", Detail: left.Error() + "\n" + unfollowed.Error(), Message: fmt.Sprintf(
+		"A job cannot be given %s as a checkout has it, and project %s reads a path that cannot be followed (%s on line %d), so it may read that, and nothing ran. "+
+			"Begin the path with a constant, or correct what is said below of the other, and push.",
+		run.Quote(left.Path), run.Quote(proj.Name), run.Quote(unfollowed[0].File), unfollowed[0].Line)}
+}
+
 // archived is the archive of a commit's tree.
 type archived struct {
 	artifact run.Artifact
@@ -96,6 +109,15 @@ func (a archived) reachedBy(needs []string) *pull.RefusedError {
 		}
 	}
 	return nil
+}
+
+// leftOut is the first of what the archive does not have as a checkout does.
+func (a archived) leftOut() *pull.RefusedError {
+	i := slices.IndexFunc(a.refused, func(r pull.RefusedError) bool { return !r.Held })
+	if i < 0 {
+		return nil
+	}
+	return &a.refused[i]
 }
 
 // isIn reports whether a path is dir or lies in it.

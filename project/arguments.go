@@ -9,6 +9,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/lockkeeper/lockkeeper/project/depth"
 )
 
 // isPathText tells that a text is a relative path: it says so itself.
@@ -133,7 +135,7 @@ func (c *collector) values(name string, data []byte) {
 		}
 		return
 	}
-	if tooDeep(data, hclsyntax.LexConfig) {
+	if depth.Exceeded(data, hclsyntax.LexConfig) {
 		return
 	}
 	file, _ := hclsyntax.ParseConfig(data, "", hcl.InitialPos)

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -20,8 +21,8 @@ var tools = map[string]string{
 
 // ForeignChanges lists the changed files that only another tool plans, the first of each tool: those of Terragrunt and CDKTF, and what lies in
 // their directories outside of projects; .tofu files of directories that are not planned by OpenTofu. tofu says that a project that asks
-// for no version is. What discover excludes is left out: something else plans it. touched are the matches of the same paths.
-func ForeignChanges(cfg Config, g *Graph, changed []string, touched []Match, tofu bool) []Foreign {
+// for no version is. What discover excludes is left out: something else plans it.
+func ForeignChanges(cfg Config, g *Graph, changed []string, tofu bool) []Foreign {
 	f := foreign{cfg: cfg, graph: g, tofu: tofu, dirs: map[string]string{}, planned: map[string]bool{}}
 	for _, file := range g.files {
 		if tool := tools[path.Base(file.Path)]; tool != "" {
@@ -31,17 +32,43 @@ func ForeignChanges(cfg Config, g *Graph, changed []string, touched []Match, tof
 	for _, p := range cfg.Projects {
 		f.planned[p.Dir] = true
 	}
+	w := newWatch(g)
+	for i, p := range cfg.Projects {
+		w.add(i, p)
+	}
 	var out []Foreign
 	for _, c := range changed {
 		if cfg.Discover != nil && excluded(cfg.Discover.Exclude, path.Dir(c)) || apart(path.Dir(c)) != "" {
 			continue
 		}
-		tool := f.tool(c, len(touched) == 0)
+		clear(w.reasons)
+		w.touch(c)
+		tool := f.tool(c, len(w.reasons) > 0)
 		if tool != "" && !slices.ContainsFunc(out, func(x Foreign) bool { return x.Tool == tool }) {
 			out = append(out, Foreign{tool, c})
 		}
 	}
 	return out
+}
+
+// foreign lists what only other tools plan: the first file of each, and projects whose directory holds nothing that Terraform reads.
+func (g *Graph) foreign(cfg Config) Problems {
+	var ps Problems
+	seen := map[string]bool{}
+	for _, f := range g.files {
+		tool := tools[path.Base(f.Path)]
+		if tool == "" || seen[tool] || apart(path.Dir(f.Path)) != "" || cfg.Discover != nil && excluded(cfg.Discover.Exclude, path.Dir(f.Path)) {
+			continue
+		}
+		seen[tool] = true
+		ps = append(ps, Problem{File: f.Path, Message: fmt.Sprintf("is a file of %s, which Lockkeeper does not plan; plan and apply its directories elsewhere, and name them under discover: exclude: in %s", tool, ConfigFile)})
+	}
+	for _, p := range cfg.Projects {
+		if p.Tofu == "" && g.OnlyTofu(p) {
+			ps = append(ps, Problem{File: p.Dir, Message: fmt.Sprintf("holds .tofu files alone, which Terraform does not read; give the project a tofu: version in %s, unless OpenTofu is what the server runs", ConfigFile)})
+		}
+	}
+	return ps
 }
 
 type foreign struct {
@@ -52,40 +79,59 @@ type foreign struct {
 	planned map[string]bool   // directories of projects
 }
 
-// tool names what would plan a changed file; "" for nothing else. alone says that no project is touched.
-func (f foreign) tool(changed string, alone bool) string {
+// tool names what would plan a changed file; "" for nothing else. read says that a project is touched by it.
+func (f foreign) tool(changed string, read bool) string {
 	if tool := tools[path.Base(changed)]; tool != "" {
 		return tool
 	}
 	if strings.HasSuffix(strings.TrimSuffix(changed, ".json"), ".tofu") && !f.tofuPlans(path.Dir(changed)) {
 		return "OpenTofu"
 	}
-	if isDocument(changed) || !alone && !isUnitsHCL(changed) {
+	hidden := strings.HasPrefix(path.Base(changed), ".") && path.Base(changed) != ".terraform.lock.hcl"
+	if isDocument(changed) || hidden || read && !isUnitsHCL(changed) {
 		return ""
 	}
 	for dir := path.Dir(changed); ; dir = path.Dir(dir) {
 		switch tool := f.dirs[dir]; {
 		case f.planned[dir]:
 			return ""
-		case tool == "CDKTF", tool != "" && (dir == path.Dir(changed) || isConfiguration(changed)):
+		case tool == "CDKTF", tool != "" && f.isFor(dir, changed):
 			return tool // a CDKTF project is written in any language
 		case dir == "." || dir == "/":
-			return f.readByTerragrunt(changed, alone)
+			return f.readByTerragrunt(changed)
 		}
 	}
 }
 
-// readByTerragrunt: where units of Terragrunt are and no project reaches a Terraform file, it is most likely a module of theirs. Files of HCL
-// and data above units are what they include and read, under any name.
-func (f foreign) readByTerragrunt(changed string, alone bool) string {
-	module := alone && isConfiguration(changed)
+// isFor tells that a file in a directory of Terragrunt, or below, is for it. At the top lie files of everything else, too.
+func (f foreign) isFor(dir, changed string) bool {
+	if dir == "." || dir == "/" {
+		return isConfiguration(changed) || path.Dir(changed) == dir && (isData(changed) || path.Ext(changed) == ".tfvars")
+	}
+	return true
+}
+
+// readByTerragrunt: where units of Terragrunt are and no project is touched by a Terraform file or what lies beside one, it is most likely of
+// a module of theirs. Files of HCL, and what lies above units, are what they include and read, under any name.
+func (f foreign) readByTerragrunt(changed string) string {
+	module := isConfiguration(changed) || f.inCode(changed)
 	for dir, tool := range f.dirs {
-		above := alone && isData(changed) && path.Dir(changed) != "." && isBelow(dir, path.Dir(changed))
+		above := path.Dir(changed) != "." && isBelow(dir, path.Dir(changed))
 		if tool == "Terragrunt" && (module || above || isUnitsHCL(changed)) {
 			return tool
 		}
 	}
 	return ""
+}
+
+// inCode tells a file in a directory with code of Terraform, or below one.
+func (f foreign) inCode(name string) bool {
+	for dir := path.Dir(name); dir != "." && dir != "/"; dir = path.Dir(dir) {
+		if n := f.graph.nodes[dir]; n != nil && len(n.sources) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // isUnitsHCL tells a file of HCL that units may include, such as account.hcl: no other program has the name.

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/lockkeeper/lockkeeper/project/depth"
 )
 
 const repository = `
@@ -272,9 +274,9 @@ func TestDeepNestingEndsInAProblem(t *testing.T) {
 		"templates.tf":     "locals { x = file(" + strings.Repeat(`"${`, n),
 		"arrays.tf.json":   `{"file": ` + strings.Repeat("[", n),
 		"template.tf.json": `{"file": "${` + strings.Repeat("(", n) + `"}`,
-		"under.tf":         "locals { x = file(" + strings.Repeat("(", maxDepth-10),
-		"undersum.tf":      "locals { x = file(1" + strings.Repeat("+1", maxDepth-10) + ")}",
-		"undertpl.tf":      "locals { x = file(" + strings.Repeat(`"${`, maxDepth-10),
+		"under.tf":         "locals { x = file(" + strings.Repeat("(", depth.Max-10),
+		"undersum.tf":      "locals { x = file(1" + strings.Repeat("+1", depth.Max-10) + ")}",
+		"undertpl.tf":      "locals { x = file(" + strings.Repeat(`"${`, depth.Max-10),
 		"long.tf":          "# file\n" + strings.Repeat("x", maxTerraformBytes),
 	}
 	for name, text := range texts {

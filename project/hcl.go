@@ -8,11 +8,15 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/lockkeeper/lockkeeper/project/depth"
 )
+
+const deepMessage = "is nested too deep to be searched for references"
 
 // hcl reads Terraform's native syntax. A file with mistakes still yields what the parser understood.
 func (c *collector) hcl(data []byte) {
-	if tooDeep(data, hclsyntax.LexConfig) {
+	if depth.Exceeded(data, hclsyntax.LexConfig) {
 		c.mistake(0, deepMessage)
 		return
 	}
@@ -33,7 +37,7 @@ func (c *collector) hcl(data []byte) {
 
 // template reads a template inside a JSON string, which stands on the given line.
 func (c *collector) template(text string, line int) {
-	if tooDeep([]byte(text), hclsyntax.LexTemplate) {
+	if depth.Exceeded([]byte(text), hclsyntax.LexTemplate) {
 		c.mistake(line, deepMessage)
 		return
 	}

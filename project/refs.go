@@ -12,6 +12,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/lockkeeper/lockkeeper/project/depth"
 )
 
 // facts is what one Terraform file says about other files. It depends on nothing but the
@@ -217,7 +219,7 @@ func (c *collector) jsonVariables(doc map[string]any) {
 
 // jsonExpression is a string of the JSON syntax, which is a template; nil for one that is none.
 func jsonExpression(text string) hclsyntax.Expression {
-	if tooDeep([]byte(text), hclsyntax.LexTemplate) {
+	if depth.Exceeded([]byte(text), hclsyntax.LexTemplate) {
 		return nil
 	}
 	expr, diags := hclsyntax.ParseTemplate([]byte(text), "", hcl.InitialPos)

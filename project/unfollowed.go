@@ -92,7 +92,7 @@ func (g *Graph) Shared(projects []Project, settings func(Project) Settings) [][]
 }
 
 // Warnings lists what is no mistake but surprises people: paths that cannot be followed, states that several projects share
-// or that would be lost, root modules that are left out, entries of discover that make no project, submodules that projects read, names that would be refused where a
+// or that would be lost, root modules that are left out, what only other tools plan, entries of discover that make no project, submodules that projects read, names that would be refused where a
 // project reads them.
 func Warnings(cfg Config, g *Graph) Problems {
 	ps := slices.Concat(cfg.left, cfg.idle)
@@ -117,6 +117,7 @@ func Warnings(cfg Config, g *Graph) Problems {
 		}
 	}
 	ps = append(ps, g.apart(cfg)...)
+	ps = append(ps, g.foreign(cfg)...)
 	for _, f := range g.files {
 		if Forbidden(f.Path) && f.Submodule == "" && !g.needed(cfg.Projects, f.Path) {
 			ps = append(ps, Problem{File: f.Path, Message: "has a name that Terraform keeps for its own data; no project reads it here, and one that does will be refused"})

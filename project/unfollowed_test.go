@@ -130,6 +130,7 @@ lockkeeper.yml:9: projects[0].depends_on: is not a key; did you mean after?`
 func TestForeignChanges(t *testing.T) {
 	files := map[string]string{
 		"live/terragrunt.hcl": "", "live/inputs.yml": "", "mods/x/main.tf": makes, "tfroot/main.tf": makes, "root.hcl": "", "app/cdktf.json": "{}", "app/src/main.ts": "",
+		"live/prod/eu/vpc/hook.sh": "", "live/prod/eu/vpc/files/x.csv": "", "live/prod/eu/vpc/.terraform.lock.hcl": "", "live/prod/eu/vpc/.gitignore": "", "live/prod/user-data.tpl": "", "live/prod/accounts.csv": "", "live/common.tfvars": "", "mods/x/script.sh": "", "Makefile": "", ".github/workflows/x.yml": "",
 		"tofu/main.tofu": makes, "both/main.tf": makes, "both/more.tofu": makes, "tests/x/terragrunt.hcl": "",
 		"live/prod/account.hcl": "", "live/prod/values.yaml": "", "live/prod/eu/vpc/terragrunt.hcl": "", "_envcommon/vpc.hcl": "", "images/web.pkr.hcl": "", "images/.tflint.hcl": "", "images/package.json": "",
 		"tfroot/policy.hcl": "",
@@ -147,6 +148,16 @@ func TestForeignChanges(t *testing.T) {
 		{"a unit", cfg, "live/terragrunt.hcl", false, "Terragrunt"},
 		{"the root", cfg, "root.hcl", false, "Terragrunt"},
 		{"a file beside a unit", cfg, "live/inputs.yml", false, "Terragrunt"},
+		{"a script of a unit", cfg, "live/prod/eu/vpc/hook.sh", false, "Terragrunt"},
+		{"a file below a unit", cfg, "live/prod/eu/vpc/files/x.csv", false, "Terragrunt"},
+		{"the locks of a unit", cfg, "live/prod/eu/vpc/.terraform.lock.hcl", false, "Terragrunt"},
+		{"a hidden file of a unit", cfg, "live/prod/eu/vpc/.gitignore", false, ""},
+		{"a template above units", cfg, "live/prod/user-data.tpl", false, "Terragrunt"},
+		{"a table above units", cfg, "live/prod/accounts.csv", false, "Terragrunt"},
+		{"variables above units", cfg, "live/common.tfvars", false, "Terragrunt"},
+		{"a script of a module of units", cfg, "mods/x/script.sh", false, "Terragrunt"},
+		{"a makefile at the top", cfg, "Makefile", false, ""},
+		{"a workflow", cfg, ".github/workflows/x.yml", false, ""},
 		{"a document beside a unit", cfg, "live/README.md", false, ""},
 		{"a module of units", Config{}, "mods/x/main.tf", false, "Terragrunt"},
 		{"what units below include", cfg, "live/prod/account.hcl", false, "Terragrunt"},
@@ -171,13 +182,35 @@ func TestForeignChanges(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			g := graphOf(t, newTree(files))
 			changed := []string{tt.changed}
+			if slices.ContainsFunc(tt.cfg.Projects, func(p Project) bool { return p.Dir == "tfroot" }) {
+				changed = append(changed, "tfroot/main.tf") // that a project is planned, too, changes nothing
+			}
 			got := ""
-			for _, f := range ForeignChanges(tt.cfg, g, changed, Affected(tt.cfg, g, changed, "main"), tt.tofu) {
+			for _, f := range ForeignChanges(tt.cfg, g, changed, tt.tofu) {
 				got += f.Tool
 			}
 			if got != tt.want {
 				t.Errorf("%s is for %q, want %q", tt.changed, got, tt.want)
 			}
 		})
+	}
+}
+
+func TestValidateNamesWhatOtherToolsPlan(t *testing.T) {
+	g := graphOf(t, newTree(map[string]string{"live/a/terragrunt.hcl": "", "live/b/terragrunt.hcl": "", "cdk/cdktf.json": "{}", "tofu/main.tofu": makes, "tf/main.tf": makes, "tests/x/terragrunt.hcl": ""}))
+	cfg := Config{Projects: []Project{{Name: "tofu", Dir: "tofu"}, {Name: "tf", Dir: "tf"}}}
+	for i, want := range [][]string{{"cdk/cdktf.json", "live/a/terragrunt.hcl", "tofu"}, {"cdk/cdktf.json"}} {
+		if i == 1 {
+			cfg.Projects[0].Tofu, cfg.Discover = "1.10.x", &Discover{Exclude: []string{"live/**"}}
+		}
+		var got []string
+		for _, p := range Warnings(cfg, g) {
+			if strings.Contains(p.Message, "does not plan") || strings.Contains(p.Message, "OpenTofu") {
+				got = append(got, p.File)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("named are %v, want %v", got, want)
+		}
 	}
 }

@@ -58,6 +58,7 @@ type Snapshot struct {
 type RefusedError struct {
 	Path   string // the file; empty when it is about all of them
 	Reason string
+	Held   bool // the archive has it all the same, as a checkout does
 }
 
 func (e *RefusedError) Error() string {
@@ -317,12 +318,13 @@ func (a *archiver) leaveOut(path, reason string) error {
 }
 
 func (a *archiver) refuse(path, reason string) {
-	a.done.Refused = append(a.done.Refused, RefusedError{path, reason})
+	a.done.Refused = append(a.done.Refused, RefusedError{Path: path, Reason: reason})
 }
 
 func (a *archiver) refuseForbidden(path string) {
 	if project.Forbidden(path) {
 		a.refuse(path, "terraform writes or obeys files of this name, so they may not be committed; remove it")
+		a.done.Refused[len(a.done.Refused)-1].Held = true
 	}
 }
 

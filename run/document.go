@@ -42,13 +42,15 @@ type JobPlan struct {
 	Terraform string   `json:"terraform"` // what made it, such as "Terraform 1.11.4"
 	// Made is an archive of files that planning made, for the apply; nil for none.
 	Made *Artifact `json:"made,omitempty"`
+	// BackendHash is that of the result of the job that made it.
+	BackendHash string `json:"backend_hash,omitempty"`
 }
 
 // PlanOf is what a plan job that succeeded left behind, for the document of its
 // apply.
 func PlanOf(j Job) *JobPlan {
 	left := j.Result
-	p := &JobPlan{JobID: j.ID, File: left.Artifacts[ArtifactPlan], Binding: j.Document.Binding(), Terraform: left.Terraform}
+	p := &JobPlan{JobID: j.ID, File: left.Artifacts[ArtifactPlan], Binding: j.Document.Binding(), Terraform: left.Terraform, BackendHash: left.BackendHash}
 	if made, there := left.Artifacts[ArtifactMade]; there {
 		p.Made = &made
 	}

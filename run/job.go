@@ -69,12 +69,15 @@ type Result struct {
 
 	Decision *Decision `json:"decision,omitempty"` // of a job that waited for approval and was answered
 
-	Counts    *Counts             `json:"counts,omitempty"`  // of a plan, from its JSON; of an apply, the plan's when it succeeded
-	Partial   bool                `json:"partial,omitempty"` // of a plan: terraform says that it left something out
-	Policy    *PolicyResult       `json:"policy,omitempty"`  // of a plan that was judged by rules
-	Keeping   Keeping             `json:"keeping,omitempty"` // of a plan
-	Made      *Made               `json:"made,omitempty"`    // of a plan whose programs left files in the tree of the commit
-	Artifacts map[string]Artifact `json:"artifacts,omitempty"`
+	Counts  *Counts       `json:"counts,omitempty"`  // of a plan, from its JSON; of an apply, the plan's when it succeeded
+	Partial bool          `json:"partial,omitempty"` // of a plan: terraform says that it left something out
+	Policy  *PolicyResult `json:"policy,omitempty"`  // of a plan that was judged by rules
+	Keeping Keeping       `json:"keeping,omitempty"` // of a plan
+	// BackendHash is what terraform init noted of the block that configures the backend, of
+	// a plan. With it an apply reads the state without an init.
+	BackendHash string              `json:"backend_hash,omitempty"`
+	Made        *Made               `json:"made,omitempty"` // of a plan whose programs left files in the tree of the commit
+	Artifacts   map[string]Artifact `json:"artifacts,omitempty"`
 	// Diagnostics are the errors in the problem's output, at most 50.
 	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 	Terraform   string       `json:"terraform,omitempty"` // what ran, such as "Terraform 1.11.4"

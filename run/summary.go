@@ -15,7 +15,7 @@ type Summary struct {
 	Checks      []CheckFinding `json:"checks,omitempty"`
 	Warnings    []string       `json:"warnings,omitempty"`
 	DiffOmitted int            `json:"diff_omitted,omitempty"`
-	Digest      string         `json:"digest"` // of Changes and Outputs; equal digests are "the same change"
+	Digest      string         `json:"digest"` // of Changes, Outputs and Drift; equal digests are "the same change"
 }
 
 // SummaryVersion is the version of Summary that this code writes.

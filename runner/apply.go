@@ -79,7 +79,14 @@ func (j *job) change(ctx context.Context) *run.Problem {
 	if p := j.bring(ctx); p != nil {
 		return p
 	}
-	if p := j.install(ctx, init); p != nil {
+	plan, err := readPlanFile(j.path(run.ArtifactPlan))
+	if err != nil {
+		return planMismatch(plain(err.Error()))
+	}
+	if p := j.install(ctx, init, plan); p != nil {
+		return p
+	}
+	if p := j.compareState(ctx, plan); p != nil {
 		return p
 	}
 	if p := j.mayBegin(ctx); p != nil {
@@ -150,11 +157,7 @@ func (j *job) copyPlan(ctx context.Context) error {
 // backend and versions from the plan file; what it needs beside it are the
 // providers, and modules that are not in the repository. When this machine has
 // them there is nothing for init to do, which saves half of the time.
-func (j *job) install(ctx context.Context, init []string) *run.Problem {
-	plan, err := readPlanFile(j.path(run.ArtifactPlan))
-	if err != nil {
-		return planMismatch(plain(err.Error()))
-	}
+func (j *job) install(ctx context.Context, init []string, plan planFile) *run.Problem {
 	if wrong := j.differs(plan, j.fromCommit); wrong != "" {
 		return planMismatch(plain(wrong))
 	}
@@ -172,8 +175,14 @@ func (j *job) install(ctx context.Context, init []string) *run.Problem {
 		return unexpected(err)
 	}
 	j.env = j.environment(os.LookupEnv)
+	if j.doc.Project.FromModule == "" {
+		j.noteGiven()
+		if wrong := j.exchangedValue(plan); wrong != "" {
+			return planMismatch(plain(wrong))
+		}
+	}
 	if j.needsNoInit(plan) {
-		return nil
+		return j.recordInit(plan)
 	}
 	if p := j.terraform(ctx, "init", init...); p != nil {
 		return p
@@ -187,6 +196,12 @@ func (j *job) install(ctx context.Context, init []string) *run.Problem {
 	}
 	if wrong != "" {
 		return planMismatch(plain(wrong))
+	}
+	if j.doc.Project.FromModule != "" {
+		j.noteGiven()
+		if wrong := j.exchangedValue(plan); wrong != "" {
+			return planMismatch(plain(wrong))
+		}
 	}
 	for _, m := range plan.modules {
 		if j.fromCommit(m) {
@@ -205,7 +220,7 @@ func (j *job) install(ctx context.Context, init []string) *run.Problem {
 // needsNoInit reports whether everything that an apply of this plan needs is in
 // its place. It is known of Terraform only.
 func (j *job) needsNoInit(plan planFile) bool {
-	return strings.HasPrefix(j.options.TerraformName, "Terraform") && j.options.CLIConfig == "" &&
+	return strings.HasPrefix(j.options.TerraformName, "Terraform") && j.options.CLIConfig == "" && j.doc.Plan.BackendHash != "" &&
 		j.doc.Project.FromModule == "" && len(plan.installed()) == 0 && j.linkProviders(plan.lock)
 }
 
@@ -225,9 +240,23 @@ func (j *job) mayBegin(ctx context.Context) *run.Problem {
 	if !errors.Is(err, artifact.ErrClaimed) {
 		return unexpected(err)
 	}
-	by, _, err := j.store.Claimant(context.WithoutCancel(ctx), AppliedKey(j.doc))
+	if p := j.used(context.WithoutCancel(ctx)); p != nil {
+		return p
+	}
+	return unexpected(err)
+}
+
+// used says that the plan was claimed before; nil when it was not.
+func (j *job) used(ctx context.Context) *run.Problem {
+	by, claimed, err := j.store.Claimant(ctx, AppliedKey(j.doc))
 	if err != nil {
+		if p := ended(ctx); p != nil {
+			return p
+		}
 		return unexpected(err)
+	}
+	if !claimed {
+		return nil
 	}
 	if by == Withdrawn {
 		return withdrawn()

@@ -162,7 +162,7 @@ func TestModulesFromElsewhereAreThereInTheApply(t *testing.T) {
 			change()
 		}
 		r := a.run(t)
-		if !changed && (r.Outcome != run.OutcomeSucceeded || len(r.Steps) != 2) {
+		if !changed && (r.Outcome != run.OutcomeSucceeded || len(r.Steps) != 3) {
 			t.Errorf("%+v, %+v", r, r.Problem)
 		}
 		if changed {
@@ -190,7 +190,7 @@ func TestProvidersOfAnApply(t *testing.T) {
 	a.options.Providers = first.options.Providers
 	a.lockPlan(t, lock)
 	r := a.run(t)
-	if r.Outcome != run.OutcomeSucceeded || len(r.Steps) != 1 {
+	if r.Outcome != run.OutcomeSucceeded || len(r.Steps) != 2 {
 		t.Fatalf("%+v, %+v", r, r.Problem)
 	}
 	rel := filepath.Join(fakeSource, fakeVersion, platform)

@@ -115,7 +115,7 @@ func TestApply(t *testing.T) {
 	if out := a.read(t, r.Artifacts[run.ArtifactOutput]); !strings.Contains(out, "$ terraform apply\n") || !strings.Contains(out, "Apply complete! Resources: 2 added") {
 		t.Errorf("output:\n%s", out)
 	}
-	if len(r.Steps) != 1 || r.Steps[0].Name != "apply" {
+	if len(r.Steps) != 2 || r.Steps[0].Name != "state" || r.Steps[1].Name != "apply" {
 		t.Errorf("terraform ran %+v: the plan file has all that an apply needs", r.Steps)
 	}
 	var state struct{ Resources []struct{ Instances []any } }
@@ -147,7 +147,7 @@ resource "terraform_data" "a" {
 
 func TestArgumentsOfAnApply(t *testing.T) {
 	t.Parallel()
-	a := plans(t, map[string]string{"app/main.tf": ledger + "locals {\n  ephemeral_storage = 30 # which is no ephemeral variable: terraform before 1.10 refuses variables\n}\n"})
+	a := plans(t, map[string]string{"app/main.tf": ledger + "locals {\n  ephemeral_storage = 30 # which is no ephemeral variable: terraform before 1.10 refuses variables\n}\n", "app/prod.tfvars": ""})
 	a.doc.Project.VarFiles = []string{"prod.tfvars"}
 	a.doc.Flags = append(a.doc.Flags, "-target=terraform_data.a", "-parallelism=3", "-refresh=false")
 	a.doc.Plan.Binding = a.doc.Binding()

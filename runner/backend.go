@@ -3,6 +3,7 @@ package runner
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -20,11 +21,30 @@ import (
 // plan is passed over.
 const maxBackend = 256 << 10
 
-// The fields of a plan that say which state it changes, of the message Plan of
+// The fields of a plan that terraform show tells nothing of, of the message Plan of
 // Terraform's and OpenTofu's planfile.proto.
 const (
+	fieldVariables  = 2
+	fieldChanges    = 3
 	fieldBackend    = 13
-	fieldStateStore = 29 // what may come in its place
+	fieldDrift      = 18
+	fieldStateStore = 29 // what may come in the place of the backend
+)
+
+// Those of the message ResourceInstanceChange.
+const (
+	fieldChange         = 9
+	fieldAddress        = 13
+	fieldEarlierAddress = 14
+)
+
+// fieldImporting is one of the message Change.
+const fieldImporting = 5
+
+// Bounds of what is kept of a plan, in bytes.
+const (
+	maxGiven  = 64 << 20 // of variables and moves
+	maxChange = 64 << 20 // of each change while it is read
 )
 
 // plannedBackend is the backend of a plan. An apply takes it from there, not
@@ -35,59 +55,165 @@ type plannedBackend struct {
 	workspace string
 }
 
-// readBackend reads the message of a plan file that is the plan. It does not
-// keep what it passes over.
-func readBackend(from io.Reader) (plannedBackend, error) {
+// readPlanMessage reads the message of a plan file that is the plan: its backend, the
+// values of its variables, and what moved. It does not keep what it passes over.
+func readPlanMessage(from io.Reader) (planFile, error) {
 	limited := &io.LimitedReader{R: from, N: maxPlanJSON}
-	r := bufio.NewReader(limited)
-	var found []byte
+	m := planMessage{Reader: bufio.NewReader(limited), left: maxGiven, plan: planFile{given: map[string][]byte{}, moves: map[string]string{}, imports: map[string]bool{}}}
 	for {
-		tag, err := binary.ReadUvarint(r)
+		tag, err := binary.ReadUvarint(m)
 		if err == io.EOF && limited.N > 0 {
 			break
 		}
 		if limited.N == 0 {
-			return plannedBackend{}, fmt.Errorf("the plan is larger than %s", megabytes(maxPlanJSON))
+			return planFile{}, fmt.Errorf("the plan is larger than %s", megabytes(maxPlanJSON))
 		}
 		if err != nil {
-			return plannedBackend{}, notAPlan(err)
+			return planFile{}, notAPlan(err)
 		}
-		number, wire := tag>>3, protowire.Type(tag&7)
-		if number != fieldBackend && number != fieldStateStore {
-			if err := passOver(r, wire); err != nil {
-				return plannedBackend{}, notAPlan(err)
-			}
-			continue
-		}
-		if number == fieldStateStore || found != nil || wire != protowire.BytesType {
-			return plannedBackend{}, errors.New("it does not have one backend")
-		}
-		if found, err = backendBytes(r); err != nil {
-			return plannedBackend{}, err
+		if err := m.field(tag>>3, protowire.Type(tag&7)); err != nil {
+			return planFile{}, err
 		}
 	}
-	if found == nil {
-		return plannedBackend{}, notAPlan(errors.New("it has no backend"))
+	if m.backend == nil {
+		return planFile{}, notAPlan(errors.New("it has no backend"))
 	}
-	return parseBackend(found)
+	backend, err := parseBackend(m.backend)
+	m.plan.backend = backend
+	return m.plan, err
 }
 
-func notAPlan(err error) error { return fmt.Errorf("%w: %w", errNoPlanFile, err) }
+// planMessage reads one field of a plan after the other.
+type planMessage struct {
+	*bufio.Reader
+	left    int64 // bytes that may still be kept of variables and moves
+	backend []byte
+	plan    planFile
+}
 
-func backendBytes(r *bufio.Reader) ([]byte, error) {
-	size, err := binary.ReadUvarint(r)
+func (m *planMessage) field(number uint64, wire protowire.Type) error {
+	switch {
+	case number == fieldStateStore, number == fieldBackend && (m.backend != nil || wire != protowire.BytesType):
+		return errors.New("it does not have one backend")
+	case number == fieldBackend:
+		content, err := m.bytes(maxBackend, "its backend is too large")
+		m.backend = content
+		return err
+	case number == fieldVariables && wire == protowire.BytesType:
+		content, err := m.bytes(m.left, "the values of its variables are too large")
+		if err != nil {
+			return err
+		}
+		m.left -= int64(len(content))
+		return m.variable(content)
+	case (number == fieldChanges || number == fieldDrift) && wire == protowire.BytesType:
+		content, err := m.bytes(maxChange, "a change in it is too large")
+		if err != nil {
+			return err
+		}
+		return m.change(content)
+	}
+	if err := passOver(m.Reader, wire); err != nil {
+		return notAPlan(err)
+	}
+	return nil
+}
+
+// bytes is the value of a field of at most limit bytes.
+func (m *planMessage) bytes(limit int64, tooLarge string) ([]byte, error) {
+	size, err := binary.ReadUvarint(m)
 	if err != nil {
 		return nil, notAPlan(err)
 	}
-	if size > maxBackend {
-		return nil, errors.New("its backend is too large")
+	switch {
+	case size > maxPlanJSON:
+		return nil, notAPlan(io.ErrUnexpectedEOF)
+	case size > uint64(limit):
+		return nil, errors.New(tooLarge)
 	}
-	content := make([]byte, size)
-	if _, err := io.ReadFull(r, content); err != nil {
-		return nil, notAPlan(err)
+	content, err := io.ReadAll(io.LimitReader(m, int64(size))) // no room for what is not there
+	if err != nil || uint64(len(content)) < size {
+		return nil, notAPlan(cmp.Or(err, io.ErrUnexpectedEOF))
 	}
 	return content, nil
 }
+
+// variable is an entry of a map of names and values.
+func (m *planMessage) variable(content []byte) error {
+	entry, err := bytesFields(content, 2)
+	if err != nil {
+		return err
+	}
+	value, err := bytesFields(entry[2], 1)
+	if err != nil {
+		return err
+	}
+	name := string(entry[1])
+	if _, twice := m.plan.given[name]; twice {
+		return fmt.Errorf("it has the variable %.100q twice", name)
+	}
+	m.plan.given[name] = value[1]
+	return nil
+}
+
+// change notes whether the object of a change is imported, and from where it moved.
+func (m *planMessage) change(content []byte) error {
+	var address, earlier string
+	var imported bool
+	for len(content) > 0 {
+		number, wire, n := protowire.ConsumeTag(content)
+		if n < 0 {
+			return notAPlan(protowire.ParseError(n))
+		}
+		size := protowire.ConsumeFieldValue(number, wire, content[n:])
+		if size < 0 {
+			return notAPlan(protowire.ParseError(size))
+		}
+		if wire == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(content[n:])
+			switch number {
+			case fieldAddress:
+				address = string(value)
+			case fieldEarlierAddress:
+				earlier = string(value)
+			case fieldChange:
+				imported = imported || hasField(value, fieldImporting)
+			}
+		}
+		content = content[n+size:]
+	}
+	if imported {
+		m.plan.imports[address] = true
+	}
+	if earlier == "" || earlier == address {
+		return nil
+	}
+	if m.left -= int64(len(address) + len(earlier)); m.left < 0 {
+		return errors.New("too much moves in it")
+	}
+	if other, twice := m.plan.moves[address]; twice && other != earlier {
+		return fmt.Errorf("%.200q moves from two places in it", address)
+	}
+	m.plan.moves[address] = earlier
+	return nil
+}
+
+// hasField reports whether a message has a field.
+func hasField(content []byte, want protowire.Number) bool {
+	for len(content) > 0 {
+		number, _, n := protowire.ConsumeField(content)
+		if n < 0 {
+			return false // terraform does not read it either
+		}
+		if number == want {
+			return true
+		}
+		content = content[n:]
+	}
+	return false
+}
+
+func notAPlan(err error) error { return fmt.Errorf("%w: %w", errNoPlanFile, err) }
 
 // passOver skips the value of a field.
 func passOver(r *bufio.Reader, wire protowire.Type) error {
@@ -138,7 +264,7 @@ func bytesFields(content []byte, most protowire.Number) (map[protowire.Number][]
 		}
 		content = content[n:]
 		if _, twice := out[number]; twice || number > most || wire != protowire.BytesType {
-			return nil, fmt.Errorf("its backend has a field %d that does not belong there", number)
+			return nil, fmt.Errorf("it has a field %d in a place where none belongs", number)
 		}
 		value, n := protowire.ConsumeBytes(content)
 		if n < 0 {
@@ -153,6 +279,7 @@ func bytesFields(content []byte, most protowire.Number) (map[protowire.Number][]
 type recordedBackend struct {
 	Type   string         `json:"type"`
 	Config map[string]any `json:"config"`
+	Hash   json.Number    `json:"hash"` // of the block in the configuration
 }
 
 // backendIn reads a backendRecord. Without one, and without a backend in it,

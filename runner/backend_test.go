@@ -151,7 +151,7 @@ func TestABackendOfAPlanThatIsNotThatOfInit(t *testing.T) {
 		"two backends":               {"", localPlan + localPlan, "", "does not have one backend"},
 		"a state store":              {"", localPlan + "\xea\x01\x00", "", "does not have one backend"},
 		"a backend that is no text":  {"", localPlan + "\x68\x01", "", "does not have one backend"},
-		"a type twice":               {"", strings.Replace(localPlan, "j*", "j1", 1) + "\x0a\x05local", "", "does not belong there"},
+		"a type twice":               {"", strings.Replace(localPlan, "j*", "j1", 1) + "\x0a\x05local", "", "where none belongs"},
 		"a large backend":            {"", plan("local", config{"path": strings.Repeat("x", maxBackend)}, "default"), "", "too large"},
 		"a length that is not there": {"", "j\x12\x0a\x05local\x12\x09\x0a\x07\xdd\xff\xff\xff\xffxx", "", "workspace"},
 		"no backend":                 {"", "\x08\x03", "", errNoPlanFile.Error()},
@@ -167,10 +167,10 @@ func TestABackendOfAPlanThatIsNotThatOfInit(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := ""
-			if planned, err := readBackend(strings.NewReader(c.plan)); err != nil {
+			if planned, err := readPlanMessage(strings.NewReader(c.plan)); err != nil {
 				got = err.Error()
 			} else {
-				got = is.differs(planned, c.workspace)
+				got = is.differs(planned.backend, c.workspace)
 			}
 			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
@@ -200,11 +200,11 @@ func FuzzReadBackend(f *testing.F) {
 	f.Add([]byte(localPlan))
 	f.Add([]byte(backendtest.TFPlan(f, "s3", map[string]any{"a": []any{1, "x", nil}}, "blue")))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		planned, err := readBackend(bytes.NewReader(content))
+		planned, err := readPlanMessage(bytes.NewReader(content))
 		if err != nil {
 			return
 		}
-		if (recordedBackend{Type: "local"}).differs(planned, "") == "" && (planned.kind != "local" || planned.workspace != "default") {
+		if (recordedBackend{Type: "local"}).differs(planned.backend, "") == "" && (planned.backend.kind != "local" || planned.backend.workspace != "default") {
 			t.Errorf("taken: %+v", planned)
 		}
 	})

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -433,12 +434,13 @@ func (j *job) takePlan() *run.Problem {
 	} else if wrong, err = j.differsInState(plan); err != nil {
 		return unexpected(err)
 	} else if wrong == "" {
-		wrong = j.differs(plan, func(savedModule) bool { return true })
+		wrong = cmp.Or(j.differs(plan, func(savedModule) bool { return true }), j.exchangedValue(plan), j.exchangedProviders())
 	}
 	if wrong != "" {
 		return planExchanged(plain(wrong))
 	}
 	j.keeps = j.keeping(plan.backend)
+	j.drifted = plan.before.changed(plan.after)
 	return nil
 }
 

@@ -31,8 +31,9 @@ const walkEvery = 40
 
 // diskWatch looks after what a job takes of the disk.
 type diskWatch struct {
-	looks int
-	then  room // when its files were added up last
+	looks  int
+	then   room  // when its files were added up last
+	shared int64 // what directories that it shares with others had in the beginning; below 0 when that is too much to look at
 }
 
 // room is what of a file system is free, or what a job takes of it.
@@ -41,7 +42,11 @@ type room struct{ bytes, files int64 }
 // watchDisk begins to look, before a step does.
 func (j *job) watchDisk() *diskWatch {
 	free, _ := freeBelow(j.options.Dir) // zero has files added up when some are free again
-	return &diskWatch{then: free}
+	w := &diskWatch{then: free, shared: -1}
+	if j.doc.Command == run.KindPlan { // an apply does not end for what others write
+		w.shared = j.usesShared()
+	}
+	return w
 }
 
 // broken is the problem of a job that takes more of the disk than it may. Asking
@@ -60,7 +65,11 @@ func (w *diskWatch) broken(j *job) *run.Problem {
 		return nil
 	}
 	w.then = free
-	switch used := j.uses(); {
+	used := j.uses()
+	if w.shared >= 0 {
+		used.bytes += max(0, j.usesShared()-w.shared)
+	}
+	switch {
 	case used.bytes > limit:
 		return diskExceeded(limit)
 	case used.files > maxFiles:
@@ -105,6 +114,28 @@ func (j *job) uses() room {
 		return nil
 	})
 	return total
+}
+
+// usesShared adds up what is in the directories that the job shares with others for
+// writing, or is below 0 when those have more files than are looked at.
+func (j *job) usesShared() (bytes int64) {
+	files := 0
+	for _, dir := range j.options.Write {
+		_ = filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+			if files++; files > maxFiles {
+				return fs.SkipAll
+			}
+			var at unix.Stat_t
+			if err == nil && unix.Lstat(name, &at) == nil {
+				bytes += at.Blocks * 512
+			}
+			return nil
+		})
+	}
+	if files > maxFiles {
+		return -1
+	}
+	return bytes
 }
 
 // hasFileOf reports whether a file of the job has that many bytes.

@@ -109,3 +109,18 @@ sleep 600
 `)
 	wantProblem(t, s.run(t), "disk_files_exceeded", "")
 }
+
+// What a plan writes into a directory that it shares with others counts for it, too.
+func TestAPlanThatFillsASharedDirectoryIsEnded(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t, map[string]string{"app/main.tf": resource})
+	dir := s.shared(t)
+	if err := os.WriteFile(filepath.Join(dir, "before"), make([]byte, 40<<20), 0o600); err != nil { // somebody else's
+		t.Fatal(err)
+	}
+	s.options.Disk = 32 << 20
+	s.script(t, `head -c 64M /dev/zero > `+dir+`/fill
+sleep 600
+`)
+	wantProblem(t, s.run(t), "disk_exceeded", "")
+}

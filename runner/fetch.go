@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // packageName is the name of a package as terraform lays it out:
@@ -77,6 +78,9 @@ func (j *job) fetch(ctx context.Context, names []string) error {
 		return nil
 	}
 	syscall.CloseOnExec(int(lock.Fd()))
+	if err := j.sharedPackages().makeRoom(time.Now()); err != nil {
+		return err
+	}
 	f, err := j.fetcher(names)
 	if err != nil {
 		return err

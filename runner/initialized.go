@@ -49,6 +49,9 @@ func (j *job) initAndPlan(ctx context.Context, init, plan []string) *run.Problem
 		if p := j.stateInReach(was.Backend); p != nil {
 			return p
 		}
+		if err := j.noteProviders(); err != nil {
+			return unexpected(err)
+		}
 		p := j.terraform(ctx, "plan", plan...)
 		if p == nil || !j.asksForInit() {
 			return p
@@ -75,11 +78,17 @@ func (j *job) initAndPlan(ctx context.Context, init, plan []string) *run.Problem
 	if err := j.noteBrought(left.modules); err != nil {
 		return unexpected(err)
 	}
+	if j.doc.Project.FromModule != "" { // only now it has a configuration
+		j.noteGiven()
+	}
 	j.shareProviders(ctx)
 	if remembered != "" && bytes.Equal(j.commit.lock.Bytes(), left.lock) {
 		if err := j.remember(remembered, left); err != nil {
 			fmt.Fprintln(os.Stderr, err) // the next plan runs init again
 		}
+	}
+	if err := j.noteProviders(); err != nil {
+		return unexpected(err)
 	}
 	return j.terraform(ctx, "plan", plan...)
 }

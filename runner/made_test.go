@@ -90,7 +90,7 @@ func TestAnApplyGetsTheFilesThatItsPlanMade(t *testing.T) {
 		if r.Outcome != run.OutcomeSucceeded || a.made(t) != "ran" {
 			t.Errorf("made %q: %+v", a.made(t), r.Problem)
 		}
-		if len(r.Steps) != 1 {
+		if len(r.Steps) != 2 {
 			t.Errorf("terraform ran %+v", r.Steps)
 		}
 	})

@@ -38,12 +38,12 @@ func (j *job) readable() ([]byte, error) {
 }
 
 // printed is what a step printed for people. What show prints
-// is the plan's JSON, with its secrets. What plan prints on its output may hold
+// is the plan's JSON, with its secrets, and what state prints is the state. What plan prints on its output may hold
 // values that only the JSON marks as sensitive, so without the JSON it is left
 // out; errors are in the other file.
 func (j *job) printed(step string) []part {
 	wrote := j.wrote[step]
-	if step == "show" || step == "plan" && !j.masked {
+	if step == "show" || step == "state" || step == "plan" && !j.masked {
 		return wrote[1:]
 	}
 	return wrote[:]

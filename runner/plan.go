@@ -55,6 +55,9 @@ func (j *job) makePlan(ctx context.Context) *run.Problem {
 		return unexpected(err)
 	}
 	j.env = j.environment(os.LookupEnv)
+	if j.doc.Project.FromModule == "" {
+		j.noteGiven()
+	}
 	if p := j.initAndPlan(ctx, init, args); p != nil {
 		return p
 	}
@@ -175,7 +178,7 @@ func (j *job) summarize() (run.Summary, error) {
 	if err != nil {
 		return run.Summary{}, errors.New("the digest key of the job's document is not hexadecimal")
 	}
-	s, err := summary.Read(plan, size, summary.Options{Redact: j.redact, Key: key})
+	s, err := summary.Read(plan, size, summary.Options{Redact: j.redact, Key: key, Drift: j.drifted})
 	if err != nil {
 		return run.Summary{}, err
 	}

@@ -37,6 +37,12 @@ type planFile struct {
 	backend plannedBackend
 	lock    []byte // nil when there is none
 	modules []savedModule
+	given   map[string][]byte // values of variables, as they lie there (msgpack with the type)
+	moves   map[string]string // where objects that moved were before, by address
+	imports map[string]bool   // addresses of objects that are imported
+	before  savedState        // that the plan began with
+	after   savedState        // that its apply goes on with
+	version savedVersion      // of both
 }
 
 // savedModule is one module of the configuration that was planned.
@@ -93,18 +99,22 @@ func readPlan(from io.ReaderAt, size int64) (planFile, error) {
 		}
 	}
 	modules, err := r.modules()
-	if r.backend == nil {
+	if r.plan == nil {
 		return planFile{}, notAPlan(errors.New("it has no plan"))
 	}
-	return planFile{backend: *r.backend, lock: r.lock, modules: modules}, err
+	out := *r.plan
+	out.lock, out.modules, out.before, out.after, out.version = r.lock, modules, r.before, r.after, r.version
+	return out, err
 }
 
 // planReader gathers what the entries hold.
 type planReader struct {
 	left           int64 // bytes that may still be read, of all entries together
 	seen           map[string]bool
-	backend        *plannedBackend
+	plan           *planFile
 	lock, manifest []byte
+	before, after  savedState
+	version        savedVersion
 	files          map[string]moduleFiles // by the module's key
 }
 
@@ -115,9 +125,13 @@ func (r *planReader) entry(entry *zip.File) (err error) {
 	r.seen[entry.Name] = true
 	switch rest, ofModule := strings.CutPrefix(entry.Name, savedModules); {
 	case entry.Name == "tfplan":
-		return r.plan(entry)
-	case entry.Name == "tfstate", entry.Name == "tfstate-prev":
-		return nil // an apply compares them with the state in the backend
+		return r.readPlan(entry)
+	case entry.Name == "tfstate":
+		r.after, r.version, err = r.state(entry)
+		return err
+	case entry.Name == "tfstate-prev":
+		r.before, _, err = r.state(entry)
+		return err
 	case entry.Name == lockFile:
 		r.lock, err = r.content(entry)
 		return err
@@ -142,17 +156,26 @@ func (r *planReader) entry(entry *zip.File) (err error) {
 	return errors.New("plan files have no such entry")
 }
 
-// plan reads where the plan has its state. What else is in it, terraform show
-// tells.
-func (r *planReader) plan(entry *zip.File) error {
+// readPlan reads where the plan has its state and what its variables are. What it does,
+// terraform show tells.
+func (r *planReader) readPlan(entry *zip.File) error {
 	f, err := entry.Open()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	backend, err := readBackend(f)
-	r.backend = &backend
+	plan, err := readPlanMessage(f)
+	r.plan = &plan
 	return err
+}
+
+func (r *planReader) state(entry *zip.File) (savedState, savedVersion, error) {
+	f, err := entry.Open()
+	if err != nil {
+		return nil, savedVersion{}, err
+	}
+	defer func() { _ = f.Close() }()
+	return readState(f, maxPlanStates)
 }
 
 func (r *planReader) content(entry *zip.File) ([]byte, error) {

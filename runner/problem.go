@@ -56,6 +56,8 @@ func stepFailed(step, program, detail string) *run.Problem {
 		p.Message = "`plan` failed. Correct what it says below, push, and it is planned again."
 	case step == "apply":
 		p.Message = "`apply` failed, and some of its changes may have been made. Correct what it says below; `/plan` shows what is left to do."
+	case step == "state":
+		p.Code, p.Message = "apply_refused", "Terraform could not read the state, so nothing was applied. Correct what it says below, then comment `/plan` and `/apply`."
 	default:
 		p.Message = fmt.Sprintf("%s could not read its own plan. Comment `/plan` to plan again.", program)
 	}

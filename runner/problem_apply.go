@@ -65,6 +65,10 @@ const lookAt = "Read what Terraform printed until then, and comment `/plan`: it 
 	"When a lock on the state was left behind, the next `/apply` names it and the command that removes it."
 
 // beforeApply makes the problem of a job one of an apply that did not begin.
+func planStale(detail string) *run.Problem {
+	return &run.Problem{Code: "plan_stale", Detail: detail, Message: "The state changed since the plan, so nothing was applied. Comment `/plan`, look at what is different now, then `/apply`."}
+}
+
 func beforeApply(p *run.Problem) *run.Problem {
 	out := *p
 	switch p.Code {
@@ -72,7 +76,7 @@ func beforeApply(p *run.Problem) *run.Problem {
 		out.Message = "Cancelled before anything was changed. " + again
 	case "timed_out":
 		out.Message = "The time that the server allows was over before terraform began, so nothing was changed. " + again
-	case "plan_mismatch", "plan_changed", "plan_sealed", "terraform_changed", "plan_used", "module_changed", "withdrawn":
+	case "plan_mismatch", "plan_changed", "plan_sealed", "terraform_changed", "plan_used", "plan_stale", "apply_refused", "module_changed", "withdrawn":
 	default:
 		out.Message += " Nothing was changed."
 	}
@@ -121,7 +125,7 @@ func refusedByTerraform(printed, errors string) *run.Problem {
 	title, _, _ := strings.Cut(errors, "\n")
 	switch strings.TrimSpace(title) {
 	case "Error: Saved plan is stale", "Error: Saved plan does not match the given state":
-		return &run.Problem{Code: "plan_stale", Detail: errors, Message: "The state changed since the plan, so nothing was applied. Comment `/plan`, look at what is different now, then `/apply`."}
+		return planStale(errors)
 	case "Error: Error acquiring the state lock":
 		return stateLocked(errors)
 	case "Error: No value for required variable", "Error: Can't change variable when applying a saved plan", "Error: Failed to read variables file",

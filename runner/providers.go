@@ -92,6 +92,7 @@ func (j *job) whereLocked(locked []lockedProvider) (here, elsewhere []lockedProv
 	for _, p := range locked {
 		hash, err := j.sharedPackages().hash(p.path())
 		if err == nil && slices.Contains(p.hashes, hash) {
+			j.sharedPackages().used(p.path())
 			here = append(here, p)
 		} else {
 			elsewhere = append(elsewhere, p)

@@ -90,7 +90,7 @@ func (s *setup) planFile(t testing.TB, module map[string]string) string {
 func (s *setup) script(t testing.TB, text string) {
 	t.Helper()
 	s.options.Terraform = filepath.Join(t.TempDir(), "terraform")
-	if err := os.WriteFile(s.options.Terraform, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+	if err := os.WriteFile(s.options.Terraform, []byte("#!/bin/sh\n[ \"$1\" != state ] || exit 0 # an apply asks for the state, and there is none\n"+text), 0o755); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -463,6 +463,7 @@ func TestArgumentsAreNotInterpreted(t *testing.T) {
 	made := s.planFile(t, map[string]string{"main.tf": resource})
 	s.script(t, `for a in "$@"; do printf '%s\n' "$a"; case "$a" in -out=*) cp `+made+` "${a#-out=}" ;; esac; done >> `+seen+"\n")
 	nasty := "x; id $(id) `id` $HOME 'y' \"z\" | & > /tmp/canary"
+	s.doc = backendtest.Document("run-0", backendtest.Source(t, s.artifacts, map[string]string{"a b$(id)`id`;id/main.tf": resource, "a b$(id)`id`;id/" + nasty: ""}))
 	s.doc.Project.Dir = "a b$(id)`id`;id"
 	s.doc.Project.VarFiles = []string{nasty}
 	s.doc.Project.BackendConfig = map[string]string{"key": nasty}

@@ -21,7 +21,7 @@ func full() run.JobDocument {
 	stored := run.Artifact{Key: "sources/x", SHA256: strings.Repeat("0a", 32), Size: 1, Version: "v"}
 	doc := backendtest.Document("run-0", stored)
 	doc.Command, doc.Policy = run.KindApply, &stored
-	doc.Plan = &run.JobPlan{JobID: "plan-0", File: stored, Binding: "x", Terraform: "Terraform 1.11.4", Made: &stored}
+	doc.Plan = &run.JobPlan{JobID: "plan-0", File: stored, Binding: "x", Terraform: "Terraform 1.11.4", Made: &stored, BackendHash: "1"}
 	doc.Project.State, doc.Project.AfterMerge = "s3:bucket/key", true
 	doc.PullRequest, doc.Flags, doc.DigestKey = 7, []string{"-target=a.b"}, strings.Repeat("0a", 32)
 	doc.Project.Terraform, doc.Project.FromModule = "1.11.4", "./m"

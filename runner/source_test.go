@@ -134,8 +134,8 @@ func TestJobsOfASharedSourceDoNotReachEachOther(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, nil)
 	sources := sharing(t)
-	plan := s.planFile(t, map[string]string{"main.tf": "root"})
-	files := large(map[string]string{"app/main.tf": "root", "app/own.txt": "of the project", "modules/m/main.tf": "module", "link": "-> modules/m", "run.sh": "x"})
+	plan := s.planFile(t, map[string]string{"main.tf": "# root"})
+	files := large(map[string]string{"app/main.tf": "# root", "app/own.txt": "of the project", "modules/m/main.tf": "module", "link": "-> modules/m", "run.sh": "x"})
 	s.doc = backendtest.Document("run-0", backendtest.Source(t, s.artifacts, files))
 	s.options.Sources = sources
 	s.script(t, fmt.Sprintf(`

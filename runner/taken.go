@@ -17,7 +17,9 @@ import (
 //
 //	what                                  read by           at most
 //	plan.tfplan                           takePlan          JobLimits.PlanBytes
-//	backend of the plan inside of it      readBackend       maxBackend; it passes over maxPlanJSON
+//	backend, variables, moves in it       readPlanMessage   maxBackend, maxGiven, maxChange; it passes over maxPlanJSON
+//	states inside of it                   readState         maxPlanStates
+//	providers, before they are shown      exchangedProviders names and times alone, maxFiles
 //	configuration inside of it            readPlan          maxPlanConfiguration, maxPlanEntries
 //	terraform.out, terraform.err          clean, live       maxOutput; of show maxPlanJSON. Their own files: terraform has them open, no name of them
 //	.terraform.lock.hcl                   lock              maxLockFile

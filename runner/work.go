@@ -20,6 +20,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner/jail"
+	"github.com/lockkeeper/lockkeeper/runner/variables"
 )
 
 // Bounds of a job whose document names none.
@@ -40,46 +41,51 @@ type Store interface {
 // job is one job while it runs. Nothing in it is shared between goroutines
 // while it changes.
 type job struct {
-	options   Options
-	doc       run.JobDocument
-	dir       string // of the project in the source, absolute; known once that is unpacked
-	store     Store
-	keys      artifact.Keys     // of the store, when it is a directory of this machine
-	given     map[string]string // secrets, by the name that terraform knows
-	known     []string          // their values, and others that must not be shown
-	secrets   *redactor
-	masked    bool // secrets has what the plan marks as sensitive, too
-	cliConfig string
-	offered   []string          // packages of the shared directory that the job may use, by their names there
-	commit    commit            // what the source holds of Terraform
-	tree      *os.Root          // the source: nothing that is read in it lies outside; nil before it is laid out
-	shared    string            // the directory that is below the job's own of the source; empty for none
-	sharing   *os.File          // says that it is used
-	initial   initialModules    // what init made of it
-	backend   []byte            // backendRecord, as init left it
-	planned   [sha256.Size]byte // digest of the plan that was taken
-	stood     time.Time         // by the file system's clock, when nothing hostile had run yet
-	brought   map[string]bool   // files that init brought with modules; nil when it brought none
-	broughtAt time.Time         // when that was noted
-	made      made              // files that planning made
-	env       []string
-	alive     *os.File
-	turn      *os.File  // nil when nobody waits for the end of the last terraform process
-	live      io.Writer // where people may see what a step prints while it runs; nil is nowhere
-	steps     []run.StepTime
-	before    [2]int64           // how long printedFile and errorsFile were when the present step began
-	wrote     map[string][2]part // of each step that ended: in printedFile, in errorsFile
-	recalled  bool               // the plan needed no init
-	artifacts map[string]run.Artifact
-	counts    *run.Counts
-	partial   bool
-	keeps     run.Keeping       // of the plan
-	policy    *run.PolicyResult // nil when no rules judged
-	jail      *jail.Jail        // in which terraform runs; nil before it is needed
-	outputs   [2]*os.File       // that it prints to
-	missing   []string          // properties that the jail does not hold
-	killed    bool              // terraform did not end when it was interrupted
-	began     bool              // an apply may have changed something
+	options     Options
+	doc         run.JobDocument
+	dir         string // of the project in the source, absolute; known once that is unpacked
+	store       Store
+	keys        artifact.Keys     // of the store, when it is a directory of this machine
+	given       map[string]string // secrets, by the name that terraform knows
+	known       []string          // their values, and others that must not be shown
+	secrets     *redactor
+	masked      bool // secrets has what the plan marks as sensitive, too
+	cliConfig   string
+	offered     []string          // packages of the shared directory that the job may use, by their names there
+	commit      commit            // what the source holds of Terraform
+	tree        *os.Root          // the source: nothing that is read in it lies outside; nil before it is laid out
+	shared      string            // the directory that is below the job's own of the source; empty for none
+	sharing     *os.File          // says that it is used
+	initial     initialModules    // what init made of it
+	backend     []byte            // backendRecord, as init left it
+	planned     [sha256.Size]byte // digest of the plan that was taken
+	values      variables.Values  // that the plan must have; not known when there is valuesErr
+	valuesErr   error
+	settledAt   time.Time       // by the file system's clock, when init had left providers and lock file
+	settledLock []byte          // as it was then
+	drifted     []string        // what the state in the plan has otherwise than the backend
+	stood       time.Time       // by the file system's clock, when nothing hostile had run yet
+	brought     map[string]bool // files that init brought with modules; nil when it brought none
+	broughtAt   time.Time       // when that was noted
+	made        made            // files that planning made
+	env         []string
+	alive       *os.File
+	turn        *os.File  // nil when nobody waits for the end of the last terraform process
+	live        io.Writer // where people may see what a step prints while it runs; nil is nowhere
+	steps       []run.StepTime
+	before      [2]int64           // how long printedFile and errorsFile were when the present step began
+	wrote       map[string][2]part // of each step that ended: in printedFile, in errorsFile
+	recalled    bool               // the plan needed no init
+	artifacts   map[string]run.Artifact
+	counts      *run.Counts
+	partial     bool
+	keeps       run.Keeping       // of the plan
+	policy      *run.PolicyResult // nil when no rules judged
+	jail        *jail.Jail        // in which terraform runs; nil before it is needed
+	outputs     [2]*os.File       // that it prints to
+	missing     []string          // properties that the jail does not hold
+	killed      bool              // terraform did not end when it was interrupted
+	began       bool              // an apply may have changed something
 
 	diagnostics []run.Diagnostic // of the errors that are told
 }
@@ -277,7 +283,7 @@ func problemOf(err error) *run.Problem {
 func (j *job) result(problem *run.Problem) run.Result {
 	r := run.Result{
 		Diagnostics: j.diagnostics,
-		Outcome:     run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Partial: j.partial, Policy: j.policy, Keeping: j.keeps,
+		Outcome:     run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Partial: j.partial, Policy: j.policy, Keeping: j.keeps, BackendHash: j.backendHash(),
 		Artifacts: j.artifacts, Terraform: j.options.TerraformName, Steps: j.steps, Began: j.began,
 	}
 	if mode := j.options.Isolation; j.jail != nil && (mode == jail.BestEffort || mode == jail.Off) {
@@ -292,7 +298,7 @@ func (j *job) result(problem *run.Problem) run.Result {
 			r.Outcome = run.OutcomeCancelled
 		}
 		// A plan that is not a success must not look as if it could be applied.
-		r.Counts, r.Policy, r.Keeping = nil, nil, ""
+		r.Counts, r.Policy, r.Keeping, r.BackendHash = nil, nil, "", ""
 		delete(r.Artifacts, run.ArtifactPlan)
 		delete(r.Artifacts, run.ArtifactMade)
 		delete(r.Artifacts, run.ArtifactSummary)

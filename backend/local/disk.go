@@ -117,9 +117,14 @@ func diskUse(dir string) (used int64) {
 
 const noRoomSays = "The disk of the server was nearly full, and of all jobs this one took the most of it, so it was ended."
 
-// noRoom is the problem of a plan that was ended for what its files took.
-func noRoom(why string) *run.Problem {
-	return &run.Problem{Code: "disk_full", Message: why + " What it wrote is removed. Comment `/plan` to plan again; when it ends like this again, it has to need less disk, or whoever runs Lockkeeper gives it more."}
+// noRoom is the problem of a plan that was ended for what its files took. shares says that
+// its environment shares directories, where what it wrote stays.
+func noRoom(why string, shares bool) *run.Problem {
+	removed := "What it wrote is removed."
+	if shares {
+		removed = "What it wrote in its own directory is removed; what it wrote in directories that its environment shares (`directories.write`) stays there."
+	}
+	return &run.Problem{Code: "disk_full", Message: why + " " + removed + " Comment `/plan` to plan again; when it ends like this again, it has to need less disk, or whoever runs Lockkeeper gives it more."}
 }
 
 // explain says why what changes infrastructure was asked to end.

@@ -161,7 +161,8 @@ var errNotBegun = errors.New("the runner ended before it began the job")
 func (e *Engine) lost(j *job) *run.Problem {
 	switch {
 	case j.ended.Load() != nil && !j.doc.Command.Mutating():
-		return noRoom(*j.ended.Load())
+		shares := e.o.Directories != nil && len(e.o.Directories(j.doc.Environment).Write) > 0
+		return noRoom(*j.ended.Load(), shares)
 	case j.files.has(runner.ClaimFile) && j.doc.Command.Mutating():
 		return runner.Interrupted(true) // conclude finds out
 	case j.files.has(runner.ClaimFile):

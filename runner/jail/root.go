@@ -25,6 +25,9 @@ var systemPaths = []string{
 	"/etc/services", "/etc/protocols", "/etc/localtime", "/etc/mime.types",
 }
 
+// SystemPaths is what every jail sees, whatever its Box.
+func SystemPaths() []string { return slices.Clone(systemPaths) }
+
 // devices may be written, too.
 var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}
 

@@ -35,6 +35,9 @@ type Options struct {
 	// Key makes the digests by which plans are compared (run.Change.Digest); none
 	// makes none.
 	Key []byte
+	// Drift are the addresses of objects that the state in the plan has otherwise than the
+	// one that the plan began with, whatever the plan itself says of it.
+	Drift []string
 	// Bytes is about how large the summary's own JSON may get before diffs are
 	// left out; default 900 KiB.
 	Bytes int
@@ -60,7 +63,7 @@ func Read(r io.Reader, size int64, o Options) (run.Summary, error) {
 	p.sum.Version = run.SummaryVersion
 	sortChanges(p.sum.Changes)
 	slices.SortFunc(p.sum.Outputs, func(a, b run.OutputChange) int { return cmp.Compare(a.Name, b.Name) })
-	slices.Sort(p.sum.Drift)
+	p.drift(o.Drift)
 	if err := p.digest(); err != nil {
 		return run.Summary{}, err
 	}
@@ -79,10 +82,29 @@ type projector struct {
 	sum        run.Summary
 }
 
+// drift adds what the plan does not report by itself. What is imported is in its changes.
+func (p *projector) drift(more []string) {
+	imported := map[string]bool{}
+	for _, c := range p.sum.Changes {
+		imported[c.Address] = c.Importing
+	}
+	for _, address := range more {
+		if !imported[address] {
+			p.sum.Drift = append(p.sum.Drift, address)
+		}
+	}
+	slices.Sort(p.sum.Drift)
+	p.sum.Drift = slices.Compact(p.sum.Drift)
+}
+
 // digest names what the plan does. Without values two different plans would
 // look the same, so then the plan's own bytes count.
 func (p *projector) digest() error {
-	content, err := json.Marshal([]any{p.sum.Changes, p.sum.Outputs, p.whole})
+	does := []any{p.sum.Changes, p.sum.Outputs, p.whole}
+	if len(p.sum.Drift) > 0 { // an apply goes on with it
+		does = append(does, p.sum.Drift)
+	}
+	content, err := json.Marshal(does)
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,7 @@ plan)
 		PLAN
 	END
 	} > "$out" ;;
+state) ;; # there is none yet
 apply)
 	last "$@"
 	signals=$(head -n 1 "$last")

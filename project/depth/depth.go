@@ -1,4 +1,8 @@
-package project
+// Package depth bounds how deep what HCL's parser gets may nest.
+//
+// Its place in the flow: whoever parses HCL of a pull request asks it first, the server
+// as the runner. It must not know what the text is for.
+package depth
 
 import (
 	"bytes"
@@ -7,17 +11,15 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// maxDepth is how deep a Terraform file may nest: brackets, blocks, templates, and the operators
+// Max is how deep a Terraform file may nest: brackets, blocks, templates, and the operators
 // of one expression, each of which costs HCL's parser, or a walk over its result, some
 // kilobytes of stack. Go cannot recover from an exhausted stack, so one file of a pull request could end the server.
-const maxDepth = 1_000
-
-const deepMessage = "is nested too deep to be searched for references"
+const Max = 1_000
 
 type lex func(src []byte, filename string, start hcl.Pos) (hclsyntax.Tokens, hcl.Diagnostics)
 
-// tooDeep tells that text nests deeper than maxDepth.
-func tooDeep(text []byte, lex lex) bool {
+// Exceeded tells that text nests deeper than Max.
+func Exceeded(text []byte, lex lex) bool {
 	if !mayBeDeep(text) {
 		return false
 	}
@@ -47,7 +49,7 @@ func tooDeep(text []byte, lex lex) bool {
 			open[top]++
 			depth++
 		}
-		if depth > maxDepth {
+		if depth > Max {
 			return true
 		}
 	}
@@ -61,5 +63,5 @@ func mayBeDeep(text []byte) bool {
 	for _, c := range [...]string{"(", "[", "{", "!", "?", "+", "-", "*", "/", "%", "<", ">", "==", "&&", "||"} {
 		n += bytes.Count(text, []byte(c))
 	}
-	return n > maxDepth
+	return n > Max
 }

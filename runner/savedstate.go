@@ -1,0 +1,290 @@
+package runner
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// maxPlanStates is how many bytes are read of the two states inside of a plan file, and
+// of the one in a backend.
+const maxPlanStates = 1 << 30
+
+// A plan file holds two states: what terraform found in the backend (tfstate-prev), with
+// what moved and in the form of the present providers, and what became of that when it
+// asked the providers (tfstate), with which an apply goes on. Terraform compares lineage
+// and serial of the second one with the backend, and nothing else. So the runner
+// compares the first with the backend before an apply begins; what the second has
+// otherwise is shown with the plan.
+
+// savedState is what is managed in a state: each object by its address.
+type savedState map[string]savedObject
+
+// savedVersion says which version of a state one is.
+type savedVersion struct {
+	lineage string
+	serial  uint64
+}
+
+// savedObject is an instance of a resource, or a deposed object of one.
+type savedObject struct {
+	kind          string // of the resource
+	SchemaVersion uint64 `json:"schema_version"`
+	Status        string `json:"status"`
+	Attributes    any    `json:"attributes"`
+	Flat          any    `json:"attributes_flat"` // before Terraform 0.12
+	Private       string `json:"private"`
+	Deposed       string `json:"deposed"`
+	IndexKey      any    `json:"index_key"`
+}
+
+// readState reads a state in version 4 of its form, the only one that plan files have and
+// that terraform state pull prints. Nothing at all is an empty one.
+func readState(from io.Reader, limit int64) (_ savedState, version savedVersion, err error) {
+	limited := &io.LimitedReader{R: from, N: limit}
+	d := json.NewDecoder(limited)
+	d.UseNumber()
+	out := savedState{}
+	t, err := d.Token()
+	if err == io.EOF {
+		return out, version, nil
+	}
+	if err != nil || t != json.Delim('{') {
+		return nil, version, errors.Join(errors.New("it is no state"), err)
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return nil, version, err
+		}
+		switch key {
+		case "lineage":
+			err = d.Decode(&version.lineage)
+		case "serial":
+			err = d.Decode(&version.serial)
+		case "resources":
+			err = out.resources(d)
+		case "version":
+			var v int
+			if err = d.Decode(&v); err == nil && v != 4 {
+				err = fmt.Errorf("a state of the version %d is not known here", v)
+			}
+		default:
+			err = d.Decode(&json.RawMessage{})
+		}
+		if err != nil {
+			return nil, version, err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, version, err
+	}
+	if limited.N == 0 {
+		return nil, version, fmt.Errorf("it is larger than %s", megabytes(limit))
+	}
+	return out, version, nil
+}
+
+// deposedMark begins what follows the address of a deposed object.
+const deposedMark = " (deposed "
+
+func (s savedState) resources(d *json.Decoder) error {
+	if t, err := d.Token(); err != nil || t == nil {
+		return err
+	}
+	for d.More() {
+		var r struct {
+			Module, Mode, Type, Name string
+			Instances                []savedObject
+		}
+		if err := d.Decode(&r); err != nil {
+			return err
+		}
+		if r.Mode != "managed" {
+			continue // what was read while planning may be anything
+		}
+		address := r.Type + "." + r.Name
+		if r.Module != "" {
+			address = r.Module + "." + address
+		}
+		for _, i := range r.Instances {
+			i.kind = r.Type
+			at := address + instanceKey(i.IndexKey)
+			if i.Deposed != "" {
+				at += deposedMark + i.Deposed + ")"
+			}
+			if _, twice := s[at]; twice {
+				return fmt.Errorf("it has %.200q twice", at)
+			}
+			s[at] = i
+		}
+	}
+	_, err := d.Token()
+	return err
+}
+
+// instanceKey is the end of an address, as Terraform writes it.
+func instanceKey(key any) string {
+	switch key := key.(type) {
+	case json.Number:
+		return "[" + key.String() + "]"
+	case string:
+		return `["` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "${", "$${", "%{", "%%{").Replace(key) + `"]`
+	}
+	return ""
+}
+
+// changed are the addresses that differ in two states, such as those that the plan of a
+// refresh found otherwise than in the backend.
+func (s savedState) changed(is savedState) []string {
+	out := map[string]bool{}
+	for at, was := range s {
+		if now, there := is[at]; !there || !was.equals(now) {
+			out[at] = true
+		}
+	}
+	for at := range is {
+		if _, there := s[at]; !there {
+			out[at] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(out))
+}
+
+func (o savedObject) equals(other savedObject) bool {
+	return o.SchemaVersion == other.SchemaVersion && o.Status == other.Status && isDeeply(o.Attributes, other.Attributes) && isDeeply(o.Flat, other.Flat)
+}
+
+func isDeeply(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// differsInBackend says in which way the state that a plan began with is another one than
+// that in the backend; empty when it is not. It shows no value.
+func (p planFile) differsInBackend(backend savedState) string {
+	s, moves := p.before, p.moves
+	seen := map[string]bool{}
+	for _, at := range slices.Sorted(maps.Keys(s)) {
+		from := at
+		base, _, _ := strings.Cut(at, deposedMark)
+		if earlier, moved := moves[base]; moved {
+			from = earlier + strings.TrimPrefix(at, base)
+		}
+		was, there := backend[from]
+		switch {
+		case !there && p.imports[at]:
+			continue
+		case !there:
+			return fmt.Sprintf("the state in the plan has %.200q, which is not in the backend", at)
+		case seen[from]:
+			return fmt.Sprintf("the state in the plan has %.200q twice", from)
+		case !s[at].cameFrom(was):
+			return fmt.Sprintf("the state in the plan has another %.200q than the backend", at)
+		}
+		seen[from] = true
+	}
+	for _, at := range slices.Sorted(maps.Keys(backend)) {
+		if !seen[at] {
+			return fmt.Sprintf("the state in the plan lacks %.200q, which is in the backend", at)
+		}
+	}
+	return ""
+}
+
+// cameFrom reports whether an object is the one of the backend, as terraform begins a
+// plan with it: a newer provider may have brought it into a newer form.
+func (o savedObject) cameFrom(was savedObject) bool {
+	switch {
+	case o.kind != was.kind: // moved to another type of resource
+		return true
+	case o.SchemaVersion < was.SchemaVersion || o.Status != was.Status:
+		return false
+	case o.SchemaVersion > was.SchemaVersion, was.Flat != nil && o.Flat == nil:
+		return true
+	}
+	return o.Private == was.Private && isDeeply(o.Flat, was.Flat) && became(was.Attributes, o.Attributes)
+}
+
+// became reports whether a value may be another one in the form of the present provider.
+// Providers take attributes away and add empty ones without a new version of their schema.
+func became(was, is any) bool {
+	if isHollow(was) && isHollow(is) {
+		return true
+	}
+	switch was := was.(type) {
+	case map[string]any:
+		is, ok := is.(map[string]any)
+		if !ok {
+			return false
+		}
+		for key, value := range is {
+			if earlier, there := was[key]; there && !became(earlier, value) || !there && !isHollow(value) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		is, ok := is.([]any)
+		return ok && len(was) == len(is) && listBecame(was, is)
+	case nil:
+		return is == nil
+	}
+	switch is.(type) {
+	case nil, map[string]any, []any:
+		return false
+	}
+	return fmt.Sprint(was) == fmt.Sprint(is)
+}
+
+// listBecame is became for lists of one length. A set has another order when its
+// elements have another form, and only then.
+func listBecame(was, is []any) bool {
+	inOrder := true
+	for i := range was {
+		inOrder = inOrder && became(was[i], is[i])
+	}
+	if inOrder {
+		return true
+	}
+	same := slices.ContainsFunc(was, func(w any) bool { return slices.ContainsFunc(is, func(i any) bool { return isDeeply(w, i) }) })
+	if same || len(was) > maxSet {
+		return false
+	}
+	left := slices.Clone(is)
+	for _, w := range was {
+		i := slices.IndexFunc(left, func(l any) bool { return became(w, l) })
+		if i < 0 {
+			return false
+		}
+		left = slices.Delete(left, i, i+1)
+	}
+	return true
+}
+
+// maxSet is how many elements are looked for in another order.
+const maxSet = 500
+
+// isHollow reports what says as much as null.
+func isHollow(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case []any:
+		return len(value) == 0
+	case map[string]any:
+		for _, v := range value {
+			if !isHollow(v) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
