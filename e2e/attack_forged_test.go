@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
@@ -80,7 +81,7 @@ func TestForgeAnOldCommentOfAnotherPullRequestAppliesNothing(t *testing.T) {
 	if s.applied("b") || len(s.applies(second)) != 1 {
 		t.Errorf("%d applies:\n%s", len(s.applies(second)), s.conversation(second))
 	}
-	s.wants(s.last(second), "so nothing was done")
+	s.wants(s.last(second), "edited or deleted")
 }
 
 // evil is a repository of somebody else on which the App is installed, as on
@@ -184,12 +185,22 @@ func TestForgeTheRepositoryIDAppliesNothing(t *testing.T) {
 	_, err = g.As("mallet").Review(evil, n, "APPROVE", "")
 	s.check(err)
 	s.quiet()
-	before := len(s.plans(n))
 	for _, body := range []string{"/apply", "/plan"} {
 		s.forges("issue_comment", s.evilComment(n, body, victim))
 	}
-	s.untouched(n)
-	if len(s.plans(n)) != before {
-		t.Errorf("planned:\n%s", s.conversation(n))
+	runs, err := s.store.PullRuns(t.Context(), int64(victim["repository"].(map[string]any)["id"].(float64)), n, 100)
+	s.check(err)
+	refused := 0
+	for _, r := range runs {
+		switch {
+		case r.Repository.FullName() == sandbox.Repository:
+		case r.State == run.StateRefused && r.Problem != nil && r.Problem.Code == "other_repository":
+			refused++
+		default:
+			t.Errorf("%s by %s for %s is %s: %+v", r.Kind, r.Actor, r.Repository.FullName(), r.State, r.Problem)
+		}
+	}
+	if refused != 2 {
+		t.Errorf("%d runs are refused, want both:\n%s", refused, s.conversation(n))
 	}
 }
