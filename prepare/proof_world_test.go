@@ -249,7 +249,7 @@ func (w *proofWorld) find(r run.Run, behind int) found {
 	f := found{graph: w.graph, behind: behind, touched: map[string]bool{}, headOnly: map[string]policy.NewProjects{}}
 	all := w.all
 	if proj := (project.Project{Name: fresh, Dir: "fresh", Workspace: "default", Environment: "dev"}); w.pulls[r.PullRequest].names {
-		f.headOnly[fresh] = w.p.newProjects(proj)
+		f.headOnly[fresh] = w.p.newProjects("acme/infra", proj)
 		if f.isNew(fresh) {
 			all = append(slices.Clone(all), proj)
 		}
