@@ -18,7 +18,7 @@ import (
 // repositoryOf is a story whose default branch holds nothing but these files.
 func repositoryOf(t *testing.T, files github.Files, change ...func(map[string]any)) *story {
 	t.Helper()
-	s := newStory(t, change...)
+	s := terraformStory(t, change...)
 	all := github.Files{}
 	for name := range demo.Files() {
 		all[name] = github.Deleted
