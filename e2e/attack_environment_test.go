@@ -11,7 +11,7 @@ import (
 // owner's, names the environment of another one in a lockkeeper.yml of its own.
 func TestAnotherRepositoryThatNamesAnEnvironmentGetsNothingOfIt(t *testing.T) {
 	t.Setenv("SECRET_OF_PROD", "the-secret-of-prod")
-	s := newStory(t, func(c map[string]any) {
+	s := storyAlone(t, func(c map[string]any) {
 		prod := c["environments"].(map[string]any)["prod"].(map[string]any)
 		prod["variables"] = map[string]any{"PROD_SECRET": map[string]any{"env": "SECRET_OF_PROD"}}
 		prod["repositories"] = []string{"acme/*"}
