@@ -572,9 +572,15 @@ func TestAPlanOfEverythingLeavesTheApplyToWhatThePullRequestChanges(t *testing.T
 	w.allowed(p, err, "net-prod")
 	p, err = w.apply(n, naming("*"))
 	w.refused(p, err, "touched")
-	other := w.plan(n, nil, naming("net-dev"))
-	if later, err = w.preparer.Judge(t.Context(), other); err != nil || len(later.Missing) == 0 || !strings.Contains(later.Missing[0], "does not change") {
-		t.Errorf("of nothing but that: %v, %v", later, err)
+	other := w.plan(n, nil, naming("net-dev")) // beside net-prod, which is shown, too
+	if later, err = w.preparer.Judge(t.Context(), other); err != nil || !later.Allowed || !slices.Equal(later.Projects, []string{"net-prod"}) {
+		t.Errorf("beside what it changes: %+v, %v", later, err)
+	}
+	alone := newGateWorld(t, files)
+	m, _ := alone.open(double.Files{"README.md": "x\n"})
+	other = alone.plan(m, nil, naming("net-dev"))
+	if later, err = alone.preparer.Judge(t.Context(), other); err != nil || len(later.Missing) == 0 || !strings.Contains(later.Missing[0], "does not change") {
+		t.Errorf("of nothing but that: %+v, %v", later, err)
 	}
 }
 
