@@ -204,8 +204,7 @@ func TestTheDocumentCarriesTheConfigOfTheBaseBranch(t *testing.T) {
 	want := run.JobDocument{
 		Command: run.KindPlan, Repository: repository, RepositoryID: d.RepositoryID, Commit: sha, BaseCommit: p.BaseSHA, PullRequest: n, Actor: "ana",
 		Project: run.JobProject{Name: "net-prod", Dir: "live/prod", Workspace: "blue", Terraform: "1.11.4",
-			VarFiles: []string{"prod.tfvars"}, BackendConfig: map[string]string{"path": "/states/prod/net-prod", "workspace_dir": "/states/prod"}, After: []string{"net-dev"},
-			State: "local:2b0ea9645896f8aa70a45e67bc8a648f"}, // the file of workspace blue
+			VarFiles: []string{"prod.tfvars"}, BackendConfig: map[string]string{"path": "/states/prod/net-prod", "workspace_dir": "/states/prod"}, After: []string{"net-dev"}},
 		Environment: run.JobEnvironment{Name: "prod", Account: "1234"}, Source: d.Source,
 		Limits: run.JobLimits{Seconds: 60, PlanBytes: 1 << 20},
 	}

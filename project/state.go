@@ -10,7 +10,7 @@ import (
 )
 
 // State identifies where the state of a project is, as far as the commit and s tell: two projects with the same answer have one state, also in different
-// repositories. The answer is short and holds none of the settings. It is "" when the state is a local file without an absolute path, when
+// repositories. The answer is short and holds none of the settings. It is "" when the state is a local file, when
 // something that matters is not written down as a constant or comes from somewhere else, and when the
 // files have mistakes.
 func (g *Graph) State(p Project, s Settings) string {
@@ -19,16 +19,8 @@ func (g *Graph) State(p Project, s Settings) string {
 		return ""
 	}
 	b, ok := merged(n.configuration(s.Tofu))
-	if !ok {
+	if !ok || b.Type == "local" {
 		return ""
-	}
-	if b.Type == "local" {
-		file := g.stateFile(p, s)
-		if file == "" { // in the job's own directory
-			return ""
-		}
-		digest := sha256.Sum256([]byte(file))
-		return fmt.Sprintf("local:%x", digest[:16])
 	}
 	if b.Type != "cloud" {
 		b = b.with(s.Backend)
