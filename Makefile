@@ -14,9 +14,6 @@
 GO ?= go
 FUZZTIME ?= 30s
 LISTEN ?=
-# Packages that are tested at once: their tests wait for processes more than they
-# compute, so there are more than cores.
-PACKAGES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 # Static binaries, and no C compiler needed. The race detector needs one.
 export CGO_ENABLED ?= 0
 
@@ -38,7 +35,7 @@ sbom: build
 	$(GO) run ./deploy/sbom bin/lockkeeper bin/lockkeeper-runner bin/lockkeeper-evaluator > bin/sbom.cdx.json
 
 test: vet browser
-	$(GO) test -vet=off -p $(PACKAGES) -timeout 40m ./...
+	$(GO) test -vet=off -timeout 40m ./...
 	@$(SKIPPED)
 
 # With LOCKKEEPER_TEST_LONG tests go through everything of which they otherwise try a part.
