@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// maxPlanStates is how many bytes are read of the two states inside of a plan file, and
-// of the one in a backend.
-const maxPlanStates = 1 << 30
+// maxPlanStates is how many bytes are read of each state: of the two inside of a plan file,
+// whose entries may be a thousand times as large as the file, and of the one in a backend.
+const maxPlanStates = 256 << 20
 
 // A plan file holds two states: what terraform found in the backend (tfstate-prev), with
 // what moved and in the form of the present providers, and what became of that when it
@@ -31,16 +31,17 @@ type savedVersion struct {
 	serial  uint64
 }
 
-// savedObject is an instance of a resource, or a deposed object of one.
+// savedObject is an instance of a resource, or a deposed object of one. Its values stay
+// text: decoded they take forty times as much memory, and most are never looked into.
 type savedObject struct {
-	kind          string // of the resource
-	SchemaVersion uint64 `json:"schema_version"`
-	Status        string `json:"status"`
-	Attributes    any    `json:"attributes"`
-	Flat          any    `json:"attributes_flat"` // before Terraform 0.12
-	Private       string `json:"private"`
-	Deposed       string `json:"deposed"`
-	IndexKey      any    `json:"index_key"`
+	kind          string          // of the resource
+	SchemaVersion uint64          `json:"schema_version"`
+	Status        string          `json:"status"`
+	Attributes    json.RawMessage `json:"attributes"`
+	Flat          json.RawMessage `json:"attributes_flat"` // before Terraform 0.12
+	Private       string          `json:"private"`
+	Deposed       string          `json:"deposed"`
+	IndexKey      json.RawMessage `json:"index_key"`
 }
 
 // readState reads a state in version 4 of its form, the only one that plan files have and
@@ -113,7 +114,7 @@ func (s savedState) resources(d *json.Decoder) error {
 			address = r.Module + "." + address
 		}
 		for _, i := range r.Instances {
-			i.kind = r.Type
+			i.kind, i.Attributes, i.Flat = r.Type, compact(i.Attributes), compact(i.Flat)
 			at := address + instanceKey(i.IndexKey)
 			if i.Deposed != "" {
 				at += deposedMark + i.Deposed + ")"
@@ -128,15 +129,28 @@ func (s savedState) resources(d *json.Decoder) error {
 	return err
 }
 
-// instanceKey is the end of an address, as Terraform writes it.
-func instanceKey(key any) string {
-	switch key := key.(type) {
-	case json.Number:
-		return "[" + key.String() + "]"
-	case string:
-		return `["` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "${", "$${", "%{", "%%{").Replace(key) + `"]`
+// compact is a value without what only makes it readable; null is no value.
+func compact(value json.RawMessage) json.RawMessage {
+	var out bytes.Buffer
+	if err := json.Compact(&out, value); err != nil || out.String() == "null" {
+		return nil // the decoder has taken it, so it is valid or not there
 	}
-	return ""
+	return out.Bytes()
+}
+
+// maxKey is how many bytes the key of an instance may have, with its quotes.
+const maxKey = 64 << 10
+
+// instanceKey is the end of an address, as Terraform writes it.
+func instanceKey(key json.RawMessage) string {
+	var text string
+	switch {
+	case len(key) == 0, len(key) > maxKey, string(key) == "null":
+		return ""
+	case json.Unmarshal(key, &text) == nil:
+		return `["` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "${", "$${", "%{", "%%{").Replace(text) + `"]`
+	}
+	return "[" + string(key) + "]"
 }
 
 // changed are the addresses that differ in two states, such as those that the plan of a
@@ -156,14 +170,9 @@ func (s savedState) changed(is savedState) []string {
 	return slices.Sorted(maps.Keys(out))
 }
 
+// equals compares two objects that the same process of terraform wrote.
 func (o savedObject) equals(other savedObject) bool {
-	return o.SchemaVersion == other.SchemaVersion && o.Status == other.Status && isDeeply(o.Attributes, other.Attributes) && isDeeply(o.Flat, other.Flat)
-}
-
-func isDeeply(a, b any) bool {
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
+	return o.SchemaVersion == other.SchemaVersion && o.Status == other.Status && bytes.Equal(o.Attributes, other.Attributes) && bytes.Equal(o.Flat, other.Flat)
 }
 
 // differsInBackend says in which way the state that a plan began with is another one than
@@ -196,95 +205,4 @@ func (p planFile) differsInBackend(backend savedState) string {
 		}
 	}
 	return ""
-}
-
-// cameFrom reports whether an object is the one of the backend, as terraform begins a
-// plan with it: a newer provider may have brought it into a newer form.
-func (o savedObject) cameFrom(was savedObject) bool {
-	switch {
-	case o.kind != was.kind: // moved to another type of resource
-		return true
-	case o.SchemaVersion < was.SchemaVersion || o.Status != was.Status:
-		return false
-	case o.SchemaVersion > was.SchemaVersion, was.Flat != nil && o.Flat == nil:
-		return true
-	}
-	return o.Private == was.Private && isDeeply(o.Flat, was.Flat) && became(was.Attributes, o.Attributes)
-}
-
-// became reports whether a value may be another one in the form of the present provider.
-// Providers take attributes away and add empty ones without a new version of their schema.
-func became(was, is any) bool {
-	if isHollow(was) && isHollow(is) {
-		return true
-	}
-	switch was := was.(type) {
-	case map[string]any:
-		is, ok := is.(map[string]any)
-		if !ok {
-			return false
-		}
-		for key, value := range is {
-			if earlier, there := was[key]; there && !became(earlier, value) || !there && !isHollow(value) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		is, ok := is.([]any)
-		return ok && len(was) == len(is) && listBecame(was, is)
-	case nil:
-		return is == nil
-	}
-	switch is.(type) {
-	case nil, map[string]any, []any:
-		return false
-	}
-	return fmt.Sprint(was) == fmt.Sprint(is)
-}
-
-// listBecame is became for lists of one length. A set has another order when its
-// elements have another form, and only then.
-func listBecame(was, is []any) bool {
-	inOrder := true
-	for i := range was {
-		inOrder = inOrder && became(was[i], is[i])
-	}
-	if inOrder {
-		return true
-	}
-	same := slices.ContainsFunc(was, func(w any) bool { return slices.ContainsFunc(is, func(i any) bool { return isDeeply(w, i) }) })
-	if same || len(was) > maxSet {
-		return false
-	}
-	left := slices.Clone(is)
-	for _, w := range was {
-		i := slices.IndexFunc(left, func(l any) bool { return became(w, l) })
-		if i < 0 {
-			return false
-		}
-		left = slices.Delete(left, i, i+1)
-	}
-	return true
-}
-
-// maxSet is how many elements are looked for in another order.
-const maxSet = 500
-
-// isHollow reports what says as much as null.
-func isHollow(value any) bool {
-	switch value := value.(type) {
-	case nil:
-		return true
-	case []any:
-		return len(value) == 0
-	case map[string]any:
-		for _, v := range value {
-			if !isHollow(v) {
-				return false
-			}
-		}
-		return true
-	}
-	return false
 }

@@ -18,7 +18,7 @@ import (
 //	what                                  read by           at most
 //	plan.tfplan                           takePlan          JobLimits.PlanBytes
 //	backend, variables, moves in it       readPlanMessage   maxBackend, maxGiven, maxChange; it passes over maxPlanJSON
-//	states inside of it                   readState         maxPlanStates
+//	states inside of it                   readState         maxPlanStates each; values of an object: maxDecoded, maxSteps
 //	providers, before they are shown      exchangedProviders names and times alone, maxFiles
 //	configuration inside of it            readPlan          maxPlanConfiguration, maxPlanEntries
 //	terraform.out, terraform.err          clean, live       maxOutput; of show maxPlanJSON. Their own files: terraform has them open, no name of them
