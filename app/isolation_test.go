@@ -1,7 +1,6 @@
 package app
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -26,12 +25,5 @@ func TestTheServerDoesNotStartWithoutWhatIsRequired(t *testing.T) {
 	said = nil
 	if err := judge(report[:1], config.IsolationRequired, say); err != nil || len(said) > 0 {
 		t.Errorf("with nothing missing: got %v and %q", err, said)
-	}
-}
-
-// The config refuses secrets in what jails show.
-func TestTheConfigKnowsWhatEveryJailShows(t *testing.T) {
-	if !slices.Equal(config.SystemPaths(), jail.SystemPaths()) {
-		t.Errorf("the config knows %q, a jail shows %q", config.SystemPaths(), jail.SystemPaths())
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
 
 // Values of isolation: what happens when the machine cannot keep jobs apart from
@@ -57,19 +59,6 @@ func (v *validator) isolation(c *Config) {
 	v.outOfSight(c)
 }
 
-// systemPaths are what every job on this machine sees of it: programs, libraries, and what
-// they need to find hosts and to check certificates.
-var systemPaths = []string{
-	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
-	"/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
-	"/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/crypto-policies",
-	"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
-	"/etc/services", "/etc/protocols", "/etc/localtime", "/etc/mime.types",
-}
-
-// SystemPaths is what every job on this machine sees of it, whatever is configured.
-func SystemPaths() []string { return slices.Clone(systemPaths) }
-
 // outOfSight refuses secrets in a place that every job sees. Where the server is not root
 // its jobs have its user, and no mode of a file keeps them off.
 func (v *validator) outOfSight(c *Config) {
@@ -77,7 +66,7 @@ func (v *validator) outOfSight(c *Config) {
 		return
 	}
 	for _, t := range c.private() {
-		for _, seen := range systemPaths {
+		for _, seen := range jail.SystemPaths() {
 			if t.path == "" || v.Noted(t.name) {
 				continue
 			}

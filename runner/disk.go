@@ -33,7 +33,7 @@ const walkEvery = 40
 type diskWatch struct {
 	looks  int
 	then   room  // when its files were added up last
-	shared int64 // what directories that it shares with others had in the beginning; below 0 when that is too much to look at
+	shared *room // what directories that it shares with others had in the beginning; nil when that is too much to look at
 }
 
 // room is what of a file system is free, or what a job takes of it.
@@ -42,7 +42,7 @@ type room struct{ bytes, files int64 }
 // watchDisk begins to look, before a step does.
 func (j *job) watchDisk() *diskWatch {
 	free, _ := freeBelow(j.options.Dir) // zero has files added up when some are free again
-	w := &diskWatch{then: free, shared: -1}
+	w := &diskWatch{then: free}
 	if j.doc.Command == run.KindPlan { // an apply does not end for what others write
 		w.shared = j.usesShared()
 	}
@@ -66,8 +66,9 @@ func (w *diskWatch) broken(j *job) *run.Problem {
 	}
 	w.then = free
 	used := j.uses()
-	if w.shared >= 0 {
-		used.bytes += max(0, j.usesShared()-w.shared)
+	if w.shared != nil {
+		grown := growth(*w.shared, j.usesShared())
+		used.bytes, used.files = used.bytes+grown.bytes, used.files+grown.files
 	}
 	switch {
 	case used.bytes > limit:
@@ -117,25 +118,34 @@ func (j *job) uses() room {
 }
 
 // usesShared adds up what is in the directories that the job shares with others for
-// writing, or is below 0 when those have more files than are looked at.
-func (j *job) usesShared() (bytes int64) {
-	files := 0
+// writing; nil when those have more files than are looked at.
+func (j *job) usesShared() *room {
+	var total room
 	for _, dir := range j.options.Write {
 		_ = filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
-			if files++; files > maxFiles {
+			if total.files++; total.files > maxFiles {
 				return fs.SkipAll
 			}
 			var at unix.Stat_t
 			if err == nil && unix.Lstat(name, &at) == nil {
-				bytes += at.Blocks * 512
+				total.bytes += at.Blocks * 512
 			}
 			return nil
 		})
 	}
-	if files > maxFiles {
-		return -1
+	if total.files > maxFiles {
+		return nil
 	}
-	return bytes
+	return &total
+}
+
+// growth is what shared directories have now (nil: too much to look at) and did not have
+// before. Files that nobody could count any more are more than a job may make.
+func growth(before room, now *room) room {
+	if now == nil {
+		return room{files: maxFiles + 1}
+	}
+	return room{max(0, now.bytes-before.bytes), max(0, now.files-before.files)}
 }
 
 // hasFileOf reports whether a file of the job has that many bytes.

@@ -124,3 +124,20 @@ sleep 600
 `)
 	wantProblem(t, s.run(t), "disk_exceeded", "")
 }
+
+// Many files in a shared directory do not hide what else is written there.
+func TestGrowthOfSharedDirectories(t *testing.T) {
+	for _, c := range []struct {
+		before room
+		now    *room
+		want   room
+	}{
+		{room{100, 2}, &room{150, 5}, room{50, 3}},
+		{room{100, 5}, &room{40, 2}, room{}}, // somebody tidied up
+		{room{100, 5}, nil, room{0, maxFiles + 1}},
+	} {
+		if got := growth(c.before, c.now); got != c.want {
+			t.Errorf("%v to %v: %v, want %v", c.before, c.now, got, c.want)
+		}
+	}
+}

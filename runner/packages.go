@@ -32,7 +32,7 @@ func (p packages) makeRoom(now time.Time) error {
 	limit := int64(maxPackages)
 	var at unix.Statfs_t
 	if err := unix.Statfs(p.dir, &at); err == nil {
-		limit = min(limit, int64(at.Blocks)*int64(at.Bsize)/4) //nolint:unconvert // the types differ between systems
+		limit = min(limit, int64(at.Blocks)*int64(at.Bsize)/4)
 	}
 	return p.makeRoomBelow(limit, now)
 }
