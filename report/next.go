@@ -57,13 +57,17 @@ func (p picked) while(these func(run.Standing) bool) string {
 	is := func(mode string) bool {
 		return p.some(func(s run.Standing) bool { return p.open(s) && these(s) && p.current[environmentOf(s)] == mode })
 	}
+	read := "what this project reads"
+	if len(p.namesOf(func(s run.Standing) bool { return p.open(s) && these(s) })) > 1 {
+		read = "what these projects read"
+	}
 	switch base := nameCode(p.pinned.BaseRef); {
 	case p.pinned.BaseRef == "":
 		return ""
 	case is("strict"):
 		return " as long as " + base + " has not moved"
 	case is("project"):
-		return " as long as " + base + " has not changed what it reads"
+		return " as long as " + base + " has not changed " + read
 	}
 	return ""
 }
@@ -102,7 +106,7 @@ func (p picked) readyOnly() string {
 	if len(others) == 1 {
 		why = nameCode("/why " + others[0])
 	}
-	return fmt.Sprintf("**Ready to apply**: %s. Of %s, %s says whether that can go, too.\n", fewNames(ready, name), fewNames(others, name), why)
+	return fmt.Sprintf("**Ready to apply**%s: %s. Of %s, %s says whether that can go, too.\n", p.while(p.ofGate), fewNames(ready, name), fewNames(others, name), why)
 }
 
 // readyLine says what can go now, of what was so when the gate was judged.
@@ -210,9 +214,13 @@ func hints(p picked) []string {
 	case !p.ready():
 		return nonEmpty(p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	case p.run.Gate != nil && p.run.Gate.Allowed && len(p.unjudged()) > 0:
-		return nonEmpty(sentenceOf("apply %s", p.applyNamed(p.judged()))+p.while(p.ofGate), "every reason `/why`", hintAgain, hintStatus)
+		return nonEmpty(sentenceOf("apply %s", p.applyNamed(p.judged())), "every reason `/why`", hintAgain, hintStatus)
 	case p.run.Gate == nil && !p.some(denied) && !p.some(lacks) || p.run.Gate != nil && p.run.Gate.Allowed:
-		return nonEmpty("apply `/apply`"+p.while(p.open), p.oneProject("/apply", p.open), hintAgain, hintStatus)
+		apply := "apply `/apply`"
+		if p.run.Gate == nil { // else the line of the gate says it
+			apply += p.while(p.open)
+		}
+		return nonEmpty(apply, p.oneProject("/apply", p.open), hintAgain, hintStatus)
 	}
 	return []string{"when that is done `/apply`", "every reason `/why`", hintAgain, hintStatus}
 }

@@ -41,19 +41,20 @@ func TestTheGateOfOneProjectSaysNothingOfTheOthers(t *testing.T) {
 func TestWhatIsReadySaysAsLongAsWhat(t *testing.T) {
 	for current, want := range map[string]string{
 		"strict":  "as long as `main` has not moved",
-		"project": "as long as `main` has not changed what it reads",
+		"project": "as long as `main` has not changed what this project reads",
 		"off":     "",
 	} {
 		f := newFixture("r1").planned("app", "dev", changes(queue))
 		v := f.view()
 		v.Current = map[string]string{"dev": current}
-		plain, sure := Comment(v), "apply `/apply` · "
+		const apply = "apply `/apply` · "
+		plain, sure := Comment(v), apply
 		f.run.Gate = &run.Gate{Allowed: true}
 		judged, ready := Comment(View{Runs: []run.Run{f.run}, Current: v.Current}), "**Ready to apply.**"
 		if want != "" {
 			sure, ready = "apply `/apply` "+want+" · ", "**Ready to apply** "+want+"."
 		}
-		if !strings.Contains(plain, sure) || !strings.Contains(judged, sure) || !strings.Contains(judged, ready) {
+		if !strings.Contains(plain, sure) || !strings.Contains(judged, apply) || !strings.Contains(judged, ready) { // said once
 			t.Errorf("%s: want %q and %q in\n%s\n%s", current, sure, ready, plain, judged)
 		}
 	}
