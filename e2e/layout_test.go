@@ -39,7 +39,7 @@ var layout = map[string][]string{
 	"pull":     {"project", "links"},
 	"report":   {"run", "report/markdown", "fair"},
 	"server":   {"run", "policy", "commands", "fair"},
-	"config":   {"yamlfile"},
+	"config":   {"yamlfile", "runner/jail"}, // jail says what every job sees: no secret may lie there
 
 	// prepare composes: facts, verdict, projects, sources.
 	"prepare": {"run", "policy", "project", "pull", "plandiff"},
