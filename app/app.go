@@ -26,6 +26,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
 	"github.com/lockkeeper/lockkeeper/store"
+
+	"github.com/lockkeeper/lockkeeper/worker"
 )
 
 // App is one Lockkeeper: the parts, and how long they live. Until Run its parts may
@@ -34,7 +36,7 @@ type App struct {
 	Handler  http.Handler // webhook endpoint, health, metrics
 	Lost     *server.Lost
 	Comments *server.Comments
-	Worker   *run.Worker
+	Worker   *worker.Worker
 	Sender   *report.Sender
 	Clients  githubapp.ClientCreator
 

@@ -16,6 +16,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
+
+	"github.com/lockkeeper/lockkeeper/worker"
 )
 
 // wiring is what the parts of an app are made of.
@@ -41,20 +43,20 @@ func (w wiring) sender() *report.Sender {
 	return s
 }
 
-func (w wiring) worker(ctx context.Context, p *prepare.Preparer, notify func()) *run.Worker {
-	return &run.Worker{
+func (w wiring) worker(ctx context.Context, p *prepare.Preparer, notify func()) *worker.Worker {
+	return &worker.Worker{
 		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge, Compare: p.Compare, DigestKey: w.digests.of,
-		LockAtApply: w.cfg.Locks.At == "apply", NoApply: withoutApply(w.cfg), Merge: w.cfg.Automerge.Enabled,
-		Notify: notify, Now: time.Now, Patience: 15 * time.Minute, Log: *zerolog.Ctx(ctx),
+		Options: run.Options{LockAtApply: w.cfg.Locks.At == "apply", NoApply: withoutApply(w.cfg), Merge: w.cfg.Automerge.Enabled},
+		Notify:  notify, Now: time.Now, Patience: 15 * time.Minute, Log: *zerolog.Ctx(ctx),
 		Stepped: w.metrics.Step,
 	}
 }
 
-func (w wiring) base(ctx context.Context, p *prepare.Preparer, worker *run.Worker, notify func()) *server.Base {
+func (w wiring) base(ctx context.Context, p *prepare.Preparer, runs *worker.Worker, notify func()) *server.Base {
 	presses := &server.Presses{App: w.clients.NewAppClient, RetryAfter: pull.RetryAfter, Now: time.Now}
 	pulls := &server.Pulls{Client: w.clients.NewInstallationClient, RetryAfter: pull.RetryAfter, Now: time.Now}
 	return &server.Base{
-		Runs: worker, Store: w.db, Facts: p.Facts, Why: why(p), Notify: notify, Now: time.Now, AppID: w.cfg.GitHub.AppID,
+		Runs: runs, Store: w.db, Facts: p.Facts, Why: why(p), Notify: notify, Now: time.Now, AppID: w.cfg.GitHub.AppID,
 		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: w.status(ctx),
 		Refused:        w.db.RefusedRuns,
 		RequiredChecks: requiredChecks(w.cfg), NoButtons: withoutButtons(w.cfg), Written: p.Written,
@@ -74,9 +76,9 @@ func (w wiring) handler(ctx context.Context, base *server.Base, inbox *server.In
 	return (&server.Server{Webhook: webhook, Metrics: w.metrics, Ready: w.db.Ready, Log: *zerolog.Ctx(ctx)}).Handler(), nil
 }
 
-func (w wiring) locks(worker *run.Worker, notify func()) *server.Locks {
+func (w wiring) locks(runs *worker.Worker, notify func()) *server.Locks {
 	return &server.Locks{
-		Store: w.db, Runs: worker, Client: w.clients.NewInstallationClient, Notify: notify, Now: time.Now, Every: sweepEvery,
+		Store: w.db, Runs: runs, Client: w.clients.NewInstallationClient, Notify: notify, Now: time.Now, Every: sweepEvery,
 		Expire: time.Duration(w.cfg.Locks.ExpireAfter), Notice: w.cfg.Locks.WarnBefore,
 	}
 }

@@ -18,6 +18,7 @@ var layout = map[string][]string{
 	"commands": {},
 	"project":  {"links", "yamlfile", "project/depth"},
 	"run":      {"fair"},
+	"worker":   {"run", "fair"},
 	"plandiff": {"run"},
 
 	// Small files that survive a power cut.
@@ -80,7 +81,7 @@ var layout = map[string][]string{
 	"bench": {"*"},
 }
 
-var domain = []string{"policy", "plandiff", "commands", "project", "run", "fair"}
+var domain = []string{"policy", "plandiff", "commands", "project", "run", "worker", "fair"}
 
 // outside lists what the domain must not import from other modules.
 var outside = []string{

@@ -104,7 +104,7 @@ type Environment struct {
 	For func(repository string) bool
 }
 
-// Prepare reads what a run needs. Its errors are those that run.Worker
+// Prepare reads what a run needs. Its errors are those that worker.Worker
 // documents: *run.Problem, *run.SilentRefusal, *run.Temporary, or any other.
 func (p *Preparer) Prepare(ctx context.Context, r run.Run) (run.Preparation, error) {
 	var out run.Preparation

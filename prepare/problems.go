@@ -11,7 +11,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// outcome makes of an error what run.Worker documents.
+// outcome makes of an error what worker.Worker documents.
 func (p *Preparer) outcome(r run.Run, err error) error {
 	if err == nil {
 		return nil

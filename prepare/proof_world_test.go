@@ -30,6 +30,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/store"
+
+	"github.com/lockkeeper/lockkeeper/worker"
 )
 
 // proofWorld is a Lockkeeper of which everything that decides and keeps is real:
@@ -39,7 +41,7 @@ type proofWorld struct {
 	*testing.T
 	store  *store.SQLite
 	infra  *backendtest.Infra
-	worker *run.Worker
+	worker *worker.Worker
 	hub    *hub
 	p      *Preparer
 	graph  *project.Graph
@@ -169,7 +171,7 @@ func (w *proofWorld) serve(f func()) {
 		}, Locks: w.store.Locks,
 		Branches: func(string) []string { return []string{"main", "release"} }, MaxProjects: 5, Now: time.Now,
 	}
-	w.worker = &run.Worker{
+	w.worker = &worker.Worker{
 		Store: w.store, Backend: w.infra, Prepare: w.prepare, Recheck: w.recheck, JudgeGate: w.judge, DigestKey: func(run.JobDocument) string { return "key" }, Notify: sender.Wake, Now: time.Now, Patience: time.Minute,
 	}
 	ctx, cancel := context.WithCancel(w.Context())

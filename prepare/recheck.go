@@ -13,7 +13,7 @@ import (
 
 // Recheck says, right before jobs of an apply begin, whether the branch and its
 // base are still as they were judged. It asks git, which is no call of GitHub's
-// REST API. Its errors are those that run.Worker documents: a *run.Problem means
+// REST API. Its errors are those that worker.Worker documents: a *run.Problem means
 // no.
 func (p *Preparer) Recheck(ctx context.Context, r run.Run) error {
 	return p.outcome(r, p.recheck(ctx, r))

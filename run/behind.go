@@ -10,9 +10,9 @@ import (
 // of its projects would show a state that is half applied, and its report would
 // take the place of the apply's. So it waits, accepted, and runs when that ends.
 
-// standsBehind reports whether r waits until an apply of the same pull request is over:
+// WaitsBehind reports whether r waits until an apply of the same pull request is over:
 // one that changes something now, or that was asked for before r.
-func (r *Run) standsBehind(apply *Run) bool {
+func (r *Run) WaitsBehind(apply *Run) bool {
 	if r.Kind != KindPlan || !r.Trigger.Asked() || !apply.Kind.Mutating() || !r.Holder().Is(apply.Holder()) {
 		return false
 	}
@@ -45,7 +45,7 @@ func (r *Run) WaitsFor(runs []Run) *Run {
 		return nil
 	}
 	for i := range runs {
-		if r.standsBehind(&runs[i]) && (oldest == nil || runs[i].ID < oldest.ID) {
+		if r.WaitsBehind(&runs[i]) && (oldest == nil || runs[i].ID < oldest.ID) {
 			oldest = &runs[i]
 		}
 	}

@@ -17,10 +17,10 @@ type Asker struct {
 	At        time.Time `json:"at"`
 }
 
-// work says what a plan is about: two with the same would show the same, if they
+// Work says what a plan is about: two with the same would show the same, if they
 // began at the same time. It is empty for what is never the same as something
 // else: what changes something, what the merge queue asks, and a turn for locks.
-func (r *Run) work() string {
+func (r *Run) Work() string {
 	if r.Kind != KindPlan || r.Trigger == TriggerQueue || r.Trigger == TriggerTurn {
 		return ""
 	}
@@ -31,13 +31,13 @@ func (r *Run) work() string {
 // CanJoin reports whether another run's result could answer a new run: it is a
 // plan that a person asked for, of whatever the head is when it is made. A push
 // has a run of its own: it is about its own commit.
-func (r *Run) CanJoin() bool { return r.Trigger.Asked() && r.work() != "" && r.HeadSHA == "" }
+func (r *Run) CanJoin() bool { return r.Trigger.Asked() && r.Work() != "" && r.HeadSHA == "" }
 
-// joins reports whether r asks for what waiting does anyway. One that has been
+// Joins reports whether r asks for what waiting does anyway. One that has been
 // prepared has read the pull request before r was asked for; it does not count.
 // Nor does one that is being prepared, which the caller knows.
-func (r *Run) joins(waiting *Run) bool {
-	return r.CanJoin() && waiting.State == StateAccepted && !waiting.Ending() && waiting.work() == r.work()
+func (r *Run) Joins(waiting *Run) bool {
+	return r.CanJoin() && waiting.State == StateAccepted && !waiting.Ending() && waiting.Work() == r.Work()
 }
 
 // WithAsker is the run with one more who asked for it.

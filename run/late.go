@@ -17,9 +17,9 @@ func LateCommand(written, received time.Time) *Problem {
 		"saw then may have changed. Look again, and comment it again."}
 }
 
-// late refuses a run that was accepted too long ago, such as before the server
+// Late refuses a run that was accepted too long ago, such as before the server
 // was stopped.
-func late(r Run, now time.Time) *Problem {
+func (r *Run) Late(now time.Time) *Problem {
 	if !r.Kind.Mutating() || now.Sub(r.CreatedAt) <= FreshFor {
 		return nil
 	}

@@ -37,7 +37,6 @@ func TestT34NoOrderOfACloseAndAPlanLeavesALock(t *testing.T) {
 // something in the end.
 func closeRace(order []string) bool {
 	now := noon
-	w := &Worker{Now: func() time.Time { return now }}
 	l := &Locks{}
 	l.Claim(pull(4), claimed("p0"), true, now) // somebody else
 	var r *Run
@@ -50,18 +49,18 @@ func closeRace(order []string) bool {
 			r = &made
 		case "tell":
 			if r != nil {
-				next, _ := w.stepLocked(*r, PullClosed{At: now}, l)
+				next, _ := StepWithLocks(*r, PullClosed{At: now}, l, Options{}, now)
 				*r = next.Run
 			}
 		case "close":
 			l.Close(pull(3), true, now)
 		case "prepare":
 			p := Preparation{HeadSHA: "aaa", Documents: []JobDocument{projectDocument("p0", 0)}}
-			next, _ := w.stepLocked(*r, Prepared{At: now, Preparation: p}, l)
+			next, _ := StepWithLocks(*r, Prepared{At: now, Preparation: p}, l, Options{}, now)
 			*r = next.Run
 		case "turn":
 			l.Close(pull(4), true, now)
-			w.turns(l)
+			l.turnRuns(now)
 		}
 	}
 	return len(l.Held(pull(3))) > 0

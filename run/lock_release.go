@@ -35,6 +35,29 @@ func (l *Locks) Release(h Holder, projects []string) (released, busy []string) {
 	return sorted(released), sorted(busy)
 }
 
+// Unlock is Release for people: released has, too, what needs no more attention
+// although h left something to do there (Accept).
+func (l *Locks) Unlock(h Holder, projects []string) (released, busy []string) {
+	released, busy = l.Release(h, projects)
+	return sorted(append(released, l.Accept(h, projects)...)), busy
+}
+
+// Warn notes that holders are told that their locks will expire; notice makes the
+// notice for one.
+func (l *Locks) Warn(holders []Holder, now time.Time, notice func(Holder) Notice) []Notice {
+	var out []Notice
+	for i, lock := range l.Locks {
+		if lock.Free() || !slices.ContainsFunc(holders, lock.Holder.Is) || !lock.WarnedAt.IsZero() {
+			continue
+		}
+		l.Locks[i].WarnedAt = now
+		if n := notice(lock.Holder); !slices.ContainsFunc(out, func(o Notice) bool { return o.Key == n.Key }) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 func sorted(names []string) []string {
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -1,9 +1,6 @@
 package run
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // Objection says why an apply that was allowed should not go on.
 type Objection string
@@ -29,18 +26,6 @@ type Objected struct {
 }
 
 func (Objected) event() {}
-
-// Object tells the active applies of a pull request about an objection, and what
-// it is about: the commit that an approval was of, or the base that there is now.
-// It is idempotent.
-func (w *Worker) Object(ctx context.Context, repositoryID int64, pull int, o Objection, about string) error {
-	e := Objected{At: w.Now(), Objection: o, Commit: about}
-	if o == ObjectionBase {
-		e.Commit, e.Base = "", about
-	}
-	_, err := w.tell(ctx, repositoryID, pull, e)
-	return err
-}
 
 // objected ends a mutating run. One that is not judged yet is refused: it may
 // have read the reviews before. Which base it has read is seen when it is judged.

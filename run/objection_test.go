@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestAnObjectionStopsWhatHasNotBegun(t *testing.T) {
@@ -85,7 +84,6 @@ func TestAnObjectionIsWhatPeopleReadOfAJobThatDidNotBegin(t *testing.T) {
 
 // Whoever objects while the last job runs does not want it merged by a machine.
 func TestAnObjectionKeepsAnApplyFromMerging(t *testing.T) {
-	w := &Worker{Merge: true, Now: func() time.Time { return noon }}
 	for _, objected := range []bool{false, true} {
 		r, prepared := chain()
 		prepared.Preparation.Documents = prepared.Preparation.Documents[:1]
@@ -93,7 +91,7 @@ func TestAnObjectionKeepsAnApplyFromMerging(t *testing.T) {
 		if objected {
 			r = Step(r, Objected{At: noon, Objection: ObjectionChanges}).Run
 		}
-		n, _ := w.stepLocked(r, message(0, 1, MessageFinished, OutcomeSucceeded), &Locks{})
+		n, _ := StepWithLocks(r, message(0, 1, MessageFinished, OutcomeSucceeded), &Locks{}, Options{Merge: true}, noon)
 		merges := slices.ContainsFunc(n.Notices, func(x Notice) bool { return x.Kind == NoticeMerge })
 		if n.Run.State != StateSucceeded || merges == objected {
 			t.Errorf("objected %t: state %s, merges %t", objected, n.Run.State, merges)
@@ -104,12 +102,11 @@ func TestAnObjectionKeepsAnApplyFromMerging(t *testing.T) {
 // A change of the base that comes while an apply is judged counts if the apply
 // was judged for the old one, and a made-up one does not.
 func TestAnApplyThatIsJudgedForAnotherBaseIsRefused(t *testing.T) {
-	w := &Worker{Now: func() time.Time { return noon }}
 	for base, want := range map[string]State{"main": StateRunning, "dev": StateRefused} {
 		r, prepared := chain()
 		prepared.Preparation.BaseRef = "main"
-		n, _ := w.stepLocked(r, Objected{At: noon, Objection: ObjectionBase, Base: base}, &Locks{})
-		n, _ = w.stepLocked(n.Run, prepared, &Locks{})
+		n, _ := StepWithLocks(r, Objected{At: noon, Objection: ObjectionBase, Base: base}, &Locks{}, Options{}, noon)
+		n, _ = StepWithLocks(n.Run, prepared, &Locks{}, Options{}, noon)
 		if n.Run.State != want && (want == StateRefused || n.Run.Problem.Code == string(ObjectionBase)) {
 			t.Errorf("the base is %s now: state %s, %+v", base, n.Run.State, n.Run.Problem)
 		}

@@ -1,6 +1,9 @@
 package run
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Over says how a pull request ended, as GitHub shows it.
 type Over struct {
@@ -8,12 +11,34 @@ type Over struct {
 	HeadSHA, BaseRef string // that it ended with; empty when that is not known
 }
 
+// EndPull notes in the locks that a pull request is over, from its newest runs, newest
+// first. Doing it again changes nothing.
+func (l *Locks) EndPull(h Holder, over Over, runs []Run, o Options, now time.Time) []Notice {
+	left, known := l.Left, l.closed(h)
+	switch {
+	case known:
+	case over.Merged:
+		l.merged(h, runs, over, o, now)
+	default:
+		l.leaveApplied(h, runs, now)
+	}
+	l.Close(h, over.Merged, now)
+	notices := leftNotices(left, l.Left)
+	if len(notices) > 0 {
+		notices = append(notices, RefreshComment(h.Repository, h.PullRequest))
+	}
+	if !known {
+		notices = append(notices, RefreshNewest(h)) // its buttons
+	}
+	return append(notices, heirs(l, h)...)
+}
+
 // merged notes what a pull request that was merged leaves to do: projects that it
 // changes and that are not applied. Those that are, at a head that has all of the
 // base branch, are as the base branch says. What is being applied is known later, but
 // for what was planned of another commit or for another base than what was merged:
 // nobody knows what that changes.
-func (w *Worker) merged(l *Locks, h Holder, runs []Run, over Over) {
+func (l *Locks) merged(h Holder, runs []Run, over Over, o Options, now time.Time) {
 	runs = slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return r.Kind == KindPlan && r.Trigger == TriggerQueue })
 	known, unknown := over.standings(runs)
 	for _, s := range l.Overtake(known) {
@@ -24,24 +49,24 @@ func (w *Worker) merged(l *Locks, h Holder, runs []Run, over Over) {
 			return lock != nil && lock.Holder.Is(h) && lock.Busy != ""
 		})
 		switch {
-		case w.notByApply(s), busy:
+		case o.notByApply(s), busy:
 		case !s.Applied():
-			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: keys}, true, w.Now())
+			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: keys}, true, now)
 		case s.PlanRun.Behind == 0:
 			l.settled(keys)
 		}
 	}
 	for _, s := range unknown {
-		if !w.notByApply(s) {
-			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: LockKeys(s.Plan.Document)}, true, w.Now())
+		if !o.notByApply(s) {
+			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: LockKeys(s.Plan.Document)}, true, now)
 		}
 	}
 }
 
 // notByApply reports whether a project is not for /apply from the pull request.
-func (w *Worker) notByApply(s Standing) bool {
+func (o Options) notByApply(s Standing) bool {
 	doc := s.Plan.Document
-	return s.Untouched() || doc.Project.AfterMerge || w.NoApply[doc.Environment.Name]
+	return s.Untouched() || doc.Project.AfterMerge || o.NoApply[doc.Environment.Name]
 }
 
 // standings tells from the runs of a pull request, newest first, how far its projects

@@ -9,7 +9,7 @@ import (
 // An apply that is under way at the merge says at its end what it left, unless it is
 // of another commit or base than what was merged.
 func TestAnApplyUnderWayIsOfWhatIsMerged(t *testing.T) {
-	w := &Worker{Now: func() time.Time { return time.Unix(9, 0) }}
+	now := time.Unix(9, 0)
 	h := Holder{Repository: Repository{ID: 7}, PullRequest: 1}
 	doc := JobDocument{RepositoryID: 7, Project: JobProject{Name: "a", Dir: "a", Workspace: "default"}}
 	plan := Run{ID: "p", Kind: KindPlan, Repository: h.Repository, PullRequest: 1, HeadSHA: "aaa", BaseRef: "main", PreparedAt: time.Unix(1, 0),
@@ -24,12 +24,12 @@ func TestAnApplyUnderWayIsOfWhatIsMerged(t *testing.T) {
 		"another base":   {Over{Merged: true, HeadSHA: "aaa", BaseRef: "release"}, 1},
 	} {
 		l := Locks{Locks: []Lock{{Key: LockKeys(doc)[0], Holder: h, Busy: "r", Project: "a"}}}
-		w.merged(&l, h, []Run{plan}, c.over)
+		l.merged(h, []Run{plan}, c.over, Options{}, now)
 		if len(l.Left) != c.left {
 			t.Errorf("%s: left %+v", name, l.Left)
 		}
-		l.Close(h, true, w.Now())
-		l.End("r", []string{"a"}, nil, nil, w.Now())
+		l.Close(h, true, now)
+		l.End("r", []string{"a"}, nil, nil, now)
 		if len(l.Left) != c.left {
 			t.Errorf("%s: at its end left %+v", name, l.Left)
 		}

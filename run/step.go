@@ -144,7 +144,7 @@ func Step(r Run, e Event) Next {
 		next.objected(e)
 	}
 	effects := added(Pending(r), Pending(next))
-	if next.State.Final() && !before.Final() && (next.losesState() || next.foreseen()) {
+	if next.State.Final() && !before.Final() && (next.losesState() || next.GateForeseen()) {
 		effects = append(effects, Effect{Kind: EffectJudge, RunID: next.ID})
 	}
 	return Next{Run: next, Effects: effects, Notices: notices(before, next, e)}
@@ -158,8 +158,8 @@ func (r *Run) losesState() bool {
 	})
 }
 
-// foreseen reports whether nobody has compared a plan yet with what people approved.
-func (r *Run) foreseen() bool {
+// GateForeseen reports whether nobody has compared a plan yet with what people approved.
+func (r *Run) GateForeseen() bool {
 	return r.Kind == KindPlan && !r.Ending() && r.Gate != nil && r.Gate.Foreseen &&
 		slices.ContainsFunc(r.Jobs, func(j Job) bool { return j.State == JobSucceeded })
 }

@@ -59,7 +59,7 @@ type Base struct {
 	given recent
 }
 
-// runs is what handlers do to runs: run.Worker.
+// runs is what handlers do to runs: worker.Worker.
 type runs interface {
 	Submit(ctx context.Context, r run.Run, notices ...run.Notice) (added bool, err error)
 	Cancel(ctx context.Context, repositoryID int64, pull int, by string) (int, error)

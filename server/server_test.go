@@ -44,7 +44,7 @@ type fixture struct {
 	url   string
 }
 
-// recorder keeps what handlers asked for, as run.Worker does.
+// recorder keeps what handlers asked for, as worker.Worker does.
 type recorder struct {
 	store *store.SQLite
 

@@ -1,7 +1,7 @@
 // Package aws executes jobs as Step Functions executions whose steps are Batch
 // jobs on Fargate or a Lambda function (deploy/aws).
 //
-// Place in the flow: run.Worker hands it jobs; it stores the document in S3 and
+// Place in the flow: worker.Worker hands it jobs; it stores the document in S3 and
 // starts an execution named after job and fence. Messages of the status queue
 // are hints that something happened to a job: what happened is read from the
 // bucket, Step Functions and Batch, so that one that is lost, late, doubled or

@@ -1,4 +1,4 @@
-package run_test
+package worker_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/worker"
 )
 
 // talking is an engine whose jobs print something.
@@ -44,7 +45,7 @@ type liveFixture struct {
 	*testing.T
 	store   *store.SQLite
 	backend *talking
-	worker  *run.Worker
+	worker  *worker.Worker
 }
 
 // withLive runs f with a worker, one job per run, and the engine's text.
@@ -56,7 +57,7 @@ func withLive(t *testing.T, text func(n int) (string, error), f func(liveFixture
 			t.Fatal(err)
 		}
 		b := &talking{fakeBackend: newFakeBackend(), asked: map[string]int{}, text: text}
-		fx := liveFixture{t, s, b, &run.Worker{Store: s, Backend: b, Prepare: jobs(1), Now: time.Now, Patience: 10 * time.Minute}}
+		fx := liveFixture{t, s, b, &worker.Worker{Store: s, Backend: b, Prepare: jobs(1), Now: time.Now, Patience: 10 * time.Minute}}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- fx.worker.Run(ctx) }()

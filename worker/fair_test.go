@@ -1,4 +1,4 @@
-package run_test
+package worker_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package run
+package worker
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // recheckedFor is how long an answer of Recheck holds for the other jobs of the
@@ -23,7 +25,7 @@ const recheckTries = 4
 //
 // People are not asked about again, however long it waits: what they take back
 // reaches it as an objection, and judging it all would cost ten calls per look.
-func (w *Worker) recheck(ctx context.Context, r Run, j *Job) (ok bool, err error) {
+func (w *Worker) recheck(ctx context.Context, r run.Run, j *run.Job) (ok bool, err error) {
 	defer w.locks.lock("recheck/" + r.ID)()
 	w.mu.Lock()
 	fresh := w.Now().Sub(w.rechecked[r.ID]) < recheckedFor
@@ -32,7 +34,7 @@ func (w *Worker) recheck(ctx context.Context, r Run, j *Job) (ok bool, err error
 		return true, nil
 	}
 	err = w.askAgain(ctx, r)
-	var problem *Problem
+	var problem *run.Problem
 	if errors.As(err, &problem) {
 		return false, w.notBegun(ctx, r.ID, j, problem)
 	}
@@ -45,7 +47,7 @@ func (w *Worker) recheck(ctx context.Context, r Run, j *Job) (ok bool, err error
 	if ctx.Err() != nil || w.Now().Sub(r.PreparedAt) < w.Patience {
 		return false, err
 	}
-	return false, errors.Join(err, w.notBegun(ctx, r.ID, j, &Problem{
+	return false, errors.Join(err, w.notBegun(ctx, r.ID, j, &run.Problem{
 		Code: "recheck",
 		Message: "Lockkeeper could not make sure that the branch is still as it was judged, so nothing was applied. Comment `/plan`, " +
 			"then `/apply`, when [GitHub is well](https://www.githubstatus.com).",
@@ -54,18 +56,18 @@ func (w *Worker) recheck(ctx context.Context, r Run, j *Job) (ok bool, err error
 
 // notBegun ends a job that must not begin. One that the backend took already,
 // whose start is only asked for again, is withdrawn and tells its end itself.
-func (w *Worker) notBegun(ctx context.Context, runID string, j *Job, problem *Problem) error {
+func (w *Worker) notBegun(ctx context.Context, runID string, j *run.Job, problem *run.Problem) error {
 	err := w.Backend.Withdraw(ctx, j.ID)
-	if errors.Is(err, ErrNotFound) {
-		return w.neverTaken(ctx, runID, j, Result{Outcome: OutcomeFailed, Problem: problem})
+	if errors.Is(err, run.ErrNotFound) {
+		return w.neverTaken(ctx, runID, j, run.Result{Outcome: run.OutcomeFailed, Problem: problem})
 	}
 	return err
 }
 
-func (w *Worker) askAgain(ctx context.Context, r Run) error {
+func (w *Worker) askAgain(ctx context.Context, r run.Run) error {
 	for attempt := 0; ; attempt++ {
 		err := w.Recheck(ctx, r)
-		var temporary *Temporary
+		var temporary *run.Temporary
 		if !errors.As(err, &temporary) || attempt == recheckTries {
 			return err
 		}

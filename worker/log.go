@@ -1,4 +1,4 @@
-package run
+package worker
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // What the log says of runs and jobs: one line at the start and one at the end of
@@ -19,7 +21,7 @@ const (
 )
 
 // logAccepted says that a run was asked for.
-func (w *Worker) logAccepted(r Run) {
+func (w *Worker) logAccepted(r run.Run) {
 	line := ofRun(w.Log.Info(), r).Str("trigger", string(r.Trigger))
 	if r.Line != "" {
 		line.Str("line", r.Line)
@@ -28,53 +30,56 @@ func (w *Worker) logAccepted(r Run) {
 }
 
 // logJoined says that a run does what somebody else asked for, too.
-func (w *Worker) logJoined(r Run, actor string) {
+func (w *Worker) logJoined(r run.Run, actor string) {
 	ofRun(w.Log.Info(), r).Str("joined", actor).Msg("run joined")
 }
 
 // logStep says what came of an event, also to those who count.
-func (w *Worker) logStep(before, after Run) {
+func (w *Worker) logStep(before, after run.Run) {
 	if w.Stepped != nil {
 		w.Stepped(before, after)
 	}
-	if before.State == StateAccepted && after.State != StateAccepted && len(after.Jobs) > 0 {
-		names := after.projects(func(Job) bool { return true })
+	if before.State == run.StateAccepted && after.State != run.StateAccepted && len(after.Jobs) > 0 {
+		names := make([]string, len(after.Jobs))
+		for i, j := range after.Jobs {
+			names[i] = j.Document.Project.Name
+		}
 		ofRun(w.Log.Info(), after).Strs("projects", names[:min(len(names), loggedProjects)]).Int("jobs", len(names)).
 			Strs("flags", after.Flags).Str("head", after.HeadSHA).Msg("run started")
 	}
 	for i := range after.Jobs {
-		j, was := &after.Jobs[i], JobQueued
+		j, was := &after.Jobs[i], run.JobQueued
 		if b := before.Job(j.ID); b != nil {
 			was = b.State
 		}
 		switch {
 		case was == j.State:
-		case j.State == JobRunning:
+		case j.State == run.JobRunning:
 			ofJob(w.Log.Info(), after, j).Msg("job started")
 		case j.State.Final():
-			ended(ofJob(w.Log.Info(), after, j), string(j.State), j.problem(), j.StartedAt, j.FinishedAt).Msg("job ended")
+			ended(ofJob(w.Log.Info(), after, j), string(j.State), problemOf(j), j.StartedAt, j.FinishedAt).Msg("job ended")
 		}
 	}
 	if !before.State.Final() && after.State.Final() {
 		line := ended(ofRun(w.Log.Info(), after), string(after.State), after.Problem, after.CreatedAt, after.FinishedAt)
-		if after.State == StateRefused && after.Problem != nil {
+		if after.State == run.StateRefused && after.Problem != nil {
 			line.Str("why", why(*after.Problem))
 		}
 		line.Msg("run ended")
 	}
 }
 
-func ofRun(line *zerolog.Event, r Run) *zerolog.Event {
+func ofRun(line *zerolog.Event, r run.Run) *zerolog.Event {
 	return line.Str("repository", r.Repository.FullName()).Int("pull_request", r.PullRequest).
 		Str("run", r.ID).Str("kind", string(r.Kind)).Str("actor", r.Actor)
 }
 
-func ofJob(line *zerolog.Event, r Run, j *Job) *zerolog.Event {
+func ofJob(line *zerolog.Event, r run.Run, j *run.Job) *zerolog.Event {
 	return ofRun(line, r).Str("job", j.ID).Str("project", j.Document.Project.Name).Str("environment", j.Document.Environment.Name)
 }
 
 // ended adds how something ended, and after how many seconds.
-func ended(line *zerolog.Event, result string, p *Problem, from, to time.Time) *zerolog.Event {
+func ended(line *zerolog.Event, result string, p *run.Problem, from, to time.Time) *zerolog.Event {
 	seconds := 0.0
 	if !from.IsZero() && to.After(from) {
 		seconds = to.Sub(from).Round(time.Millisecond).Seconds()
@@ -88,12 +93,12 @@ func ended(line *zerolog.Event, result string, p *Problem, from, to time.Time) *
 
 // why is what stood in the way of a run, for the log: not what rules of policy said
 // of a plan, which may hold what is in it.
-func why(p Problem) string {
+func why(p run.Problem) string {
 	said, _, _ := strings.Cut(cmp.Or(p.Why, p.Message), "\n")
 	return strings.ToValidUTF8(said[:min(len(said), loggedWhy)], "")
 }
 
-func (j *Job) problem() *Problem {
+func problemOf(j *run.Job) *run.Problem {
 	if j.Result == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package run
+package worker
 
 import (
 	"context"
@@ -10,37 +10,37 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // Worker moves runs along: it carries out the effects that Step decides on and
 // turns what comes back into the next event. It holds no state that matters:
 // after a crash the next Worker finds everything in the Store.
 type Worker struct {
-	Store   Store
-	Backend Backend
+	Store   run.Store
+	Backend run.Backend
 	// Prepare reads what a run needs. A *Problem refuses the run with it, a
 	// *Temporary is tried again, any other error ends the run with a general
 	// sentence and goes to the log.
-	Prepare func(context.Context, Run) (Preparation, error)
+	Prepare func(context.Context, run.Run) (run.Preparation, error)
 	// Recheck says, immediately before jobs of a mutating run start, whether what
 	// the run was judged by still holds. A *Problem ends the jobs with it, a
 	// *Temporary is tried again for a while.
-	Recheck func(context.Context, Run) error
+	Recheck func(context.Context, run.Run) error
 	// JudgeGate finds out what stands between a plan and its apply, for people;
 	// nil never does.
-	JudgeGate func(context.Context, Run) (Gate, error)
+	JudgeGate func(context.Context, run.Run) (run.Gate, error)
 	// Compare is JudgeGate for a plan whose gate was foreseen, with the jobs that are
 	// over: it looks at the plan and what people had been shown, and asks GitHub
 	// nothing. A nil gate means that nobody knows; nil never does.
-	Compare func(context.Context, Run) (*Gate, error)
+	Compare func(context.Context, run.Run) (*run.Gate, error)
 	// DigestKey is the key of the digests that a job makes (JobDocument.DigestKey), the
 	// same for every job of one project; nil gives none.
-	DigestKey   func(JobDocument) string
-	NoApply     map[string]bool // names of environments in which pull requests apply nothing
-	LockAtApply bool            // plans take no locks
-	Merge       bool            // a pull request is merged when everything is applied
-	Notify      func()          // called after notices were written; may be nil
-	Now         func() time.Time
+	DigestKey func(run.JobDocument) string
+	Options   run.Options
+	Notify    func() // called after notices were written; may be nil
+	Now       func() time.Time
 	// Patience is how long temporary errors of Prepare are tried again, and how
 	// long after that a Backend may refuse to take a job.
 	Patience time.Duration
@@ -49,13 +49,13 @@ type Worker struct {
 	LiveEvery time.Duration
 	Log       zerolog.Logger // of what becomes of runs and jobs
 	// Stepped, unless nil, sees a run before and after each step that was stored.
-	Stepped func(before, after Run)
+	Stepped func(before, after run.Run)
 
 	mu       sync.Mutex
-	wanted   []Effect        // guarded by mu
-	inFlight map[Effect]bool // guarded by mu
-	line     *line           // guarded by mu; made by init
-	wake     chan struct{}   // holds one token when wanted or line may have changed; made by init
+	wanted   []run.Effect        // guarded by mu
+	inFlight map[run.Effect]bool // guarded by mu
+	queue    *queue              // guarded by mu; made by init
+	wake     chan struct{}       // holds one token when wanted or line may have changed; made by init
 	once     sync.Once
 	locks    keyedMutex // one effect at a time per job
 	steps    keyedMutex // one step at a time per run, so that line sees them in order
@@ -69,28 +69,16 @@ type Worker struct {
 // example because the backend could not take a job.
 const sweepEvery = 30 * time.Second
 
-// Temporary is an error that goes away by itself, such as a rate limit.
-type Temporary struct {
-	After time.Duration // earliest sensible next try; 0 when unknown
-	Err   error
-	// Problem is what people read when it does not go away; nil is that GitHub did
-	// not answer.
-	Problem *Problem
-}
-
-func (t *Temporary) Error() string { return t.Err.Error() }
-func (t *Temporary) Unwrap() error { return t.Err }
-
 // Submit keeps a new run and sets it going, or lets it join one that waits and
 // will show the same. added is false when a run with the same Key exists, or
 // joined; nothing happens then.
-func (w *Worker) Submit(ctx context.Context, r Run, notices ...Notice) (added bool, err error) {
+func (w *Worker) Submit(ctx context.Context, r run.Run, notices ...run.Notice) (added bool, err error) {
 	w.init()
 	if w.behindApply(r) {
-		notices = append(slices.Clip(notices), RefreshComment(r.Repository, r.PullRequest)) // which says that it waits
+		notices = append(slices.Clip(notices), run.RefreshComment(r.Repository, r.PullRequest)) // which says that it waits
 	}
-	kept, added, err := w.Store.SubmitRun(ctx, r, notices, func(waiting Run) bool {
-		return r.joins(&waiting) && !w.isAt(waiting.ID)
+	kept, added, err := w.Store.SubmitRun(ctx, r, notices, func(waiting run.Run) bool {
+		return r.Joins(&waiting) && !w.isAt(waiting.ID)
 	})
 	if err != nil || !added {
 		return false, err
@@ -102,51 +90,70 @@ func (w *Worker) Submit(ctx context.Context, r Run, notices ...Notice) (added bo
 	}
 	w.notify(len(notices))
 	defer w.steps.lock(kept.ID)()
-	return true, w.see(ctx, kept.ID)
+	return true, w.reload(ctx, kept.ID)
 }
 
-// see takes note of how a run is now.
-func (w *Worker) see(ctx context.Context, id string) error {
+// reload takes note of how a run is now.
+func (w *Worker) reload(ctx context.Context, id string) error {
 	r, err := w.Store.Run(ctx, id)
 	if err != nil {
 		return err
 	}
-	w.saw(r)
+	w.observe(r)
 	return nil
 }
 
-func (w *Worker) saw(r Run) {
+func (w *Worker) observe(r run.Run) {
 	w.init()
 	w.mu.Lock()
-	w.line.saw(r)
+	w.queue.observe(r)
 	w.mu.Unlock()
 	w.poke()
 }
 
-func (w *Worker) behindApply(r Run) bool {
+func (w *Worker) behindApply(r run.Run) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.line.behindApply(r)
+	return w.queue.behindApply(r)
 }
 
 func (w *Worker) isAt(id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.line.isAt(id)
+	return w.queue.isAt(id)
 }
 
 // Cancel asks the active runs of a pull request to end and returns how many
 // there were.
 func (w *Worker) Cancel(ctx context.Context, repositoryID int64, pull int, by string) (int, error) {
-	return w.tell(ctx, repositoryID, pull, CancelAsked{At: w.Now(), By: by})
+	return w.stepActive(ctx, repositoryID, pull, run.CancelAsked{At: w.Now(), By: by})
+}
+
+// CancelRun asks one run to end and leaves the others of its pull request
+// alone. It is idempotent; a run that has ended stays as it is.
+func (w *Worker) CancelRun(ctx context.Context, id, by string) error {
+	_, err := w.step(ctx, id, run.CancelAsked{At: w.Now(), By: by})
+	return err
+}
+
+// Object tells the active applies of a pull request about an objection, and what
+// it is about: the commit that an approval was of, or the base that there is now.
+// It is idempotent.
+func (w *Worker) Object(ctx context.Context, repositoryID int64, pull int, o run.Objection, about string) error {
+	e := run.Objected{At: w.Now(), Objection: o, Commit: about}
+	if o == run.ObjectionBase {
+		e.Commit, e.Base = "", about
+	}
+	_, err := w.stepActive(ctx, repositoryID, pull, e)
+	return err
 }
 
 // Supersede tells the active runs of a pull request that its head is now sha.
 func (w *Worker) Supersede(ctx context.Context, repositoryID int64, pull int, sha string) (int, error) {
-	return w.tell(ctx, repositoryID, pull, NewerCommit{At: w.Now(), SHA: sha})
+	return w.stepActive(ctx, repositoryID, pull, run.NewerCommit{At: w.Now(), SHA: sha})
 }
 
-func (w *Worker) tell(ctx context.Context, repositoryID int64, pull int, e Event) (int, error) {
+func (w *Worker) stepActive(ctx context.Context, repositoryID int64, pull int, e run.Event) (int, error) {
 	active, err := w.Store.ActiveRuns(ctx)
 	if err != nil {
 		return 0, err
@@ -187,8 +194,8 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) init() {
 	w.once.Do(func() {
 		w.wake = make(chan struct{}, 1)
-		w.inFlight = make(map[Effect]bool)
-		w.line = newLine()
+		w.inFlight = make(map[run.Effect]bool)
+		w.queue = newQueue()
 	})
 }
 
@@ -200,7 +207,7 @@ func (w *Worker) loop(ctx context.Context) error {
 	for {
 		for _, e := range w.take() {
 			effects.Go(func() error {
-				defer w.landed(e)
+				defer w.finished(e)
 				w.act(ctx, e)
 				return nil
 			})
@@ -208,7 +215,7 @@ func (w *Worker) loop(ctx context.Context) error {
 		for id, ok := w.next(); ok; id, ok = w.next() {
 			effects.Go(func() error {
 				defer w.done(id)
-				if !w.act(ctx, Effect{Kind: EffectPrepare, RunID: id}) {
+				if !w.act(ctx, run.Effect{Kind: run.EffectPrepare, RunID: id}) {
 					w.waitForSweep(id)
 				}
 				return nil
@@ -233,13 +240,13 @@ func (w *Worker) loop(ctx context.Context) error {
 func (w *Worker) next() (id string, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.line.next(w.Now())
+	return w.queue.next(w.Now())
 }
 
 // done gives the turn of a run back.
 func (w *Worker) done(id string) {
 	w.mu.Lock()
-	w.line.done(id)
+	w.queue.done(id)
 	w.mu.Unlock()
 	w.poke()
 }
@@ -248,14 +255,14 @@ func (w *Worker) done(id string) {
 func (w *Worker) waitForSweep(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.line.putOff(id, w.Now().Add(sweepEvery))
+	w.queue.putOff(id, w.Now().Add(sweepEvery))
 }
 
 // untilRetry is how long until a run that was put off may go on.
 func (w *Worker) untilRetry() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.line.wait(w.Now(), sweepEvery)
+	return w.queue.wait(w.Now(), sweepEvery)
 }
 
 func (w *Worker) resume(ctx context.Context) error {
@@ -278,21 +285,21 @@ func (w *Worker) goOn(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	w.saw(r)
-	w.want(Pending(r))
+	w.observe(r)
+	w.want(run.Pending(r))
 	return nil
 }
 
 // want puts effects on the list unless they are on it or under way. Preparing is
 // not for the list: what waits for that is in line.
-func (w *Worker) want(effects []Effect) {
+func (w *Worker) want(effects []run.Effect) {
 	if len(effects) == 0 {
 		return
 	}
 	w.init()
 	w.mu.Lock()
 	for _, e := range effects {
-		if e.Kind != EffectPrepare && !w.inFlight[e] {
+		if e.Kind != run.EffectPrepare && !w.inFlight[e] {
 			w.inFlight[e] = true
 			w.wanted = append(w.wanted, e)
 		}
@@ -308,7 +315,7 @@ func (w *Worker) poke() {
 	}
 }
 
-func (w *Worker) take() []Effect {
+func (w *Worker) take() []run.Effect {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := w.wanted
@@ -316,7 +323,7 @@ func (w *Worker) take() []Effect {
 	return out
 }
 
-func (w *Worker) landed(e Effect) {
+func (w *Worker) finished(e run.Effect) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.inFlight, e)
@@ -324,20 +331,20 @@ func (w *Worker) landed(e Effect) {
 
 // act carries out one effect. What goes wrong is logged here and tried again
 // by the next sweep, because the run's state still asks for it; ok is false then.
-func (w *Worker) act(ctx context.Context, e Effect) (ok bool) {
+func (w *Worker) act(ctx context.Context, e run.Effect) (ok bool) {
 	log := zerolog.Ctx(ctx).With().Str("run", e.RunID).Str("effect", string(e.Kind)).Logger()
 	ctx = log.WithContext(ctx)
 	var err error
 	switch e.Kind {
-	case EffectPrepare:
+	case run.EffectPrepare:
 		err = w.prepare(ctx, e.RunID)
-	case EffectStart:
+	case run.EffectStart:
 		err = w.start(ctx, e)
-	case EffectCancel:
+	case run.EffectCancel:
 		err = w.cancel(ctx, e, w.Backend.Cancel)
-	case EffectWithdraw:
+	case run.EffectWithdraw:
 		err = w.cancel(ctx, e, w.Backend.Withdraw)
-	case EffectJudge:
+	case run.EffectJudge:
 		err = w.judge(ctx, e.RunID)
 	}
 	if err != nil && ctx.Err() == nil {
@@ -346,14 +353,14 @@ func (w *Worker) act(ctx context.Context, e Effect) (ok bool) {
 	return err == nil
 }
 
-func (w *Worker) start(ctx context.Context, e Effect) error {
+func (w *Worker) start(ctx context.Context, e run.Effect) error {
 	defer w.locks.lock(e.JobID)()
 	r, err := w.Store.Run(ctx, e.RunID)
 	if err != nil {
 		return err
 	}
 	j := r.Job(e.JobID)
-	if j == nil || j.State != JobQueued || r.Ending() {
+	if j == nil || j.State != run.JobQueued || r.Ending() {
 		return nil // cancelled meanwhile
 	}
 	if r.Kind.Mutating() {
@@ -362,14 +369,14 @@ func (w *Worker) start(ctx context.Context, e Effect) error {
 		}
 	}
 	doc := j.Document
-	if w.DigestKey != nil && doc.Command == KindPlan {
+	if w.DigestKey != nil && doc.Command == run.KindPlan {
 		doc.DigestKey = w.DigestKey(doc)
 	}
 	err = w.Backend.Start(ctx, doc)
 	if err == nil || ctx.Err() != nil || w.Now().Sub(r.PreparedAt) < w.Patience {
 		return err
 	}
-	return errors.Join(err, w.neverTaken(ctx, e.RunID, j, Result{Outcome: OutcomeFailed, Problem: &Problem{
+	return errors.Join(err, w.neverTaken(ctx, e.RunID, j, run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{
 		Code: "not_taken",
 		Message: "The server could not begin the job for a while, so nothing ran. Comment the command again; when " +
 			"it fails again, tell whoever runs Lockkeeper.",
@@ -378,17 +385,17 @@ func (w *Worker) start(ctx context.Context, e Effect) error {
 
 // neverTaken ends a job that the backend does not have. The caller holds the
 // job's lock, so it will not get it.
-func (w *Worker) neverTaken(ctx context.Context, runID string, j *Job, result Result) error {
-	_, err := w.step(ctx, runID, Messaged{Message: Message{
-		JobID: j.ID, Fence: j.Document.Fence, Seq: j.Seq + 1, Kind: MessageFinished, At: w.Now(), Result: &result,
+func (w *Worker) neverTaken(ctx context.Context, runID string, j *run.Job, result run.Result) error {
+	_, err := w.step(ctx, runID, run.Messaged{Message: run.Message{
+		JobID: j.ID, Fence: j.Document.Fence, Seq: j.Seq + 1, Kind: run.MessageFinished, At: w.Now(), Result: &result,
 	}})
 	return err
 }
 
-func (w *Worker) cancel(ctx context.Context, e Effect, ask func(context.Context, string) error) error {
+func (w *Worker) cancel(ctx context.Context, e run.Effect, ask func(context.Context, string) error) error {
 	defer w.locks.lock(e.JobID)()
 	err := ask(ctx, e.JobID)
-	if !errors.Is(err, ErrNotFound) {
+	if !errors.Is(err, run.ErrNotFound) {
 		return err
 	}
 	// Never taken, and start looks at the run before it hands a job over: it
@@ -398,34 +405,37 @@ func (w *Worker) cancel(ctx context.Context, e Effect, ask func(context.Context,
 		return err
 	}
 	j := r.Job(e.JobID)
-	if j == nil || j.State != JobQueued {
+	if j == nil || j.State != run.JobQueued {
 		return nil
 	}
-	return w.neverTaken(ctx, e.RunID, j, Result{Outcome: OutcomeCancelled, Problem: &Problem{
+	return w.neverTaken(ctx, e.RunID, j, run.Result{Outcome: run.OutcomeCancelled, Problem: &run.Problem{
 		Code: "cancelled", Message: "Cancelled before it began.",
 	}})
 }
 
 // deliver takes a message of the backend. A message about a run that is not
 // there any more is taken and forgotten.
-func (w *Worker) deliver(ctx context.Context, m Message) error {
-	_, err := w.step(ctx, RunOfJob(m.JobID), Messaged{Message: m})
-	if errors.Is(err, ErrNotFound) {
+func (w *Worker) deliver(ctx context.Context, m run.Message) error {
+	_, err := w.step(ctx, run.RunOfJob(m.JobID), run.Messaged{Message: m})
+	if errors.Is(err, run.ErrNotFound) {
 		zerolog.Ctx(ctx).Warn().Str("job", m.JobID).Msg("message about an unknown job")
 		return nil
 	}
 	return err
 }
 
+// errLocksNeeded ends an update that turned out to need the locks.
+var errLocksNeeded = errors.New("the step needs the locks")
+
 // step loads a run, decides, saves, and sets going what follows.
-func (w *Worker) step(ctx context.Context, id string, e Event) (Run, error) {
+func (w *Worker) step(ctx context.Context, id string, e run.Event) (run.Run, error) {
 	defer w.steps.lock(id)()
-	if m, ok := e.(Messaged); ok {
+	if m, ok := e.(run.Messaged); ok {
 		e = w.compared(ctx, id, m)
 	}
 	r, err := w.stepOne(ctx, id, e)
 	if err == nil {
-		w.saw(r)
+		w.observe(r)
 	}
 	return r, err
 }
@@ -433,16 +443,16 @@ func (w *Worker) step(ctx context.Context, id string, e Event) (Run, error) {
 // compared adds the gate of a plan that is over with this message, if it was
 // foreseen, so that the first that people are told of the plan is what is so. When
 // that goes wrong, the whole gate is asked about afterwards.
-func (w *Worker) compared(ctx context.Context, id string, m Messaged) Messaged {
-	if w.Compare == nil || m.Message.Kind != MessageFinished {
+func (w *Worker) compared(ctx context.Context, id string, m run.Messaged) run.Messaged {
+	if w.Compare == nil || m.Message.Kind != run.MessageFinished {
 		return m
 	}
 	r, err := w.Store.Run(ctx, id)
 	if err != nil || r.State.Final() {
 		return m // stepping says so
 	}
-	next := Step(r, m).Run
-	if !next.State.Final() || !next.foreseen() {
+	next := run.Step(r, m).Run
+	if !next.State.Final() || !next.GateForeseen() {
 		return m
 	}
 	if m.Gate, err = w.Compare(ctx, next); err != nil {
@@ -451,14 +461,14 @@ func (w *Worker) compared(ctx context.Context, id string, m Messaged) Messaged {
 	return m
 }
 
-func (w *Worker) stepOne(ctx context.Context, id string, e Event) (Run, error) {
-	var before Run
-	var next Next
-	r, err := w.Store.UpdateRun(ctx, id, func(r *Run) ([]Notice, error) {
-		if w.needsLocks(*r, e) {
+func (w *Worker) stepOne(ctx context.Context, id string, e run.Event) (run.Run, error) {
+	var before run.Run
+	var next run.Next
+	r, err := w.Store.UpdateRun(ctx, id, func(r *run.Run) ([]run.Notice, error) {
+		if run.NeedsLocks(*r, e, w.Now()) {
 			return nil, errLocksNeeded
 		}
-		before, next = *r, Step(*r, e)
+		before, next = *r, run.Step(*r, e)
 		*r = next.Run
 		return next.Notices, nil
 	})
@@ -466,7 +476,7 @@ func (w *Worker) stepOne(ctx context.Context, id string, e Event) (Run, error) {
 		return w.stepWithLocks(ctx, id, e)
 	}
 	if err != nil {
-		return Run{}, err
+		return run.Run{}, err
 	}
 	w.logStep(before, r)
 	w.notify(len(next.Notices))
@@ -475,21 +485,21 @@ func (w *Worker) stepOne(ctx context.Context, id string, e Event) (Run, error) {
 }
 
 // stepWithLocks is step for an event that may take or give back locks.
-func (w *Worker) stepWithLocks(ctx context.Context, id string, e Event) (Run, error) {
-	var before Run
-	var next Next
-	var saved Saved
-	r, err := w.Store.UpdateRunAndLocks(ctx, id, func(r *Run, l *Locks) (Saved, error) {
+func (w *Worker) stepWithLocks(ctx context.Context, id string, e run.Event) (run.Run, error) {
+	var before run.Run
+	var next run.Next
+	var saved run.Saved
+	r, err := w.Store.UpdateRunAndLocks(ctx, id, func(r *run.Run, l *run.Locks) (run.Saved, error) {
 		before = *r
-		next, saved = w.stepLocked(*r, e, l)
+		next, saved = run.StepWithLocks(*r, e, l, w.Options, w.Now())
 		*r = next.Run
 		return saved, nil
 	})
-	if errors.Is(err, ErrConsumed) {
-		return w.stepOne(ctx, id, Refused{At: w.Now(), Problem: usedUp()})
+	if errors.Is(err, run.ErrConsumed) {
+		return w.stepOne(ctx, id, run.Refused{At: w.Now(), Problem: run.PlanUsed()})
 	}
 	if err != nil {
-		return Run{}, err
+		return run.Run{}, err
 	}
 	w.logStep(before, r)
 	w.begun(saved)

@@ -1,49 +1,16 @@
-package run
+package worker
 
 import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/lockkeeper/lockkeeper/run"
 )
-
-// Tailer is an engine that can show what a job has printed while it runs.
-type Tailer interface {
-	// Tail gives the end of what the job has printed so far, as LastLines cuts it,
-	// with secrets replaced; empty when there is nothing, or nothing to be found.
-	// It is untrusted text. It changes nothing.
-	Tail(ctx context.Context, doc JobDocument) (string, error)
-}
-
-// Bounds of what is shown of a job while it runs.
-const (
-	liveLines = 20
-	liveBytes = 4000
-)
-
-// LastLines is the end of a text as people see it while a job runs: at most 20
-// lines and 4000 bytes, cut between lines where that is possible.
-func LastLines(text string) string {
-	text = strings.TrimRight(text, "\n")
-	if from := len(text) - liveBytes; from > 0 {
-		text = strings.ToValidUTF8(text[from:], "")
-		if _, rest, found := strings.Cut(text, "\n"); found {
-			text = rest
-		}
-	}
-	lines := strings.Split(text, "\n")
-	return strings.Join(lines[max(0, len(lines)-liveLines):], "\n")
-}
-
-// Lines is what a job has printed, and since when nothing else was seen.
-type Lines struct {
-	Text string
-	At   time.Time
-}
 
 // How often people see what running jobs print. GitHub counts every update, so
 // what takes long is shown less often, and the server looks at one run at a time,
@@ -61,12 +28,12 @@ func (w *Worker) liveEvery() time.Duration { return cmp.Or(w.LiveEvery, liveEver
 // next look finds it again.
 type live struct {
 	mu    sync.Mutex
-	lines map[string]Lines     // by job id; guarded by mu
+	lines map[string]run.Lines // by job id; guarded by mu
 	last  map[string]time.Time // by run id: when it was looked at; guarded by mu
 }
 
 // Live is what a job that runs has printed last; nothing when nobody looked.
-func (w *Worker) Live(jobID string) Lines {
+func (w *Worker) Live(jobID string) run.Lines {
 	w.live.mu.Lock()
 	defer w.live.mu.Unlock()
 	return w.live.lines[jobID]
@@ -74,7 +41,7 @@ func (w *Worker) Live(jobID string) Lines {
 
 // watch looks at what running jobs print until ctx is done.
 func (w *Worker) watch(ctx context.Context) error {
-	tailer, ok := w.Backend.(Tailer)
+	tailer, ok := w.Backend.(run.Tailer)
 	if !ok {
 		return nil
 	}
@@ -94,7 +61,7 @@ func (w *Worker) watch(ctx context.Context) error {
 
 // look asks for what the jobs of one run print, and has its check run brought up
 // to date when that is something else than before.
-func (w *Worker) look(ctx context.Context, tailer Tailer) error {
+func (w *Worker) look(ctx context.Context, tailer run.Tailer) error {
 	active, err := w.Store.ActiveRuns(ctx)
 	if err != nil {
 		return err
@@ -112,12 +79,12 @@ func (w *Worker) look(ctx context.Context, tailer Tailer) error {
 		return nil
 	}
 	notices := 0
-	_, err = w.Store.UpdateRun(ctx, r.ID, func(r *Run) ([]Notice, error) {
+	_, err = w.Store.UpdateRun(ctx, r.ID, func(r *run.Run) ([]run.Notice, error) {
 		if r.State.Final() {
 			return nil, nil // it has been told how it ended
 		}
 		notices = 1
-		return []Notice{RefreshCheck(*r)}, nil
+		return []run.Notice{run.RefreshCheck(*r)}, nil
 	})
 	w.notify(notices)
 	return err
@@ -125,7 +92,7 @@ func (w *Worker) look(ctx context.Context, tailer Tailer) error {
 
 // next chooses the run that is due and was looked at longest ago, and those of
 // its jobs that have been running for a while.
-func (l *live) next(active []Run, now time.Time, every time.Duration) (next Run, jobs []Job) {
+func (l *live) next(active []run.Run, now time.Time, every time.Duration) (next run.Run, jobs []run.Job) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forget(active)
@@ -146,23 +113,23 @@ func (l *live) next(active []Run, now time.Time, every time.Duration) (next Run,
 
 // longRunning lists jobs that have been running since before, the oldest first:
 // most are over sooner.
-func longRunning(r Run, before time.Time) []Job {
-	jobs := slices.DeleteFunc(slices.Clone(r.Jobs), func(j Job) bool {
-		return j.State != JobRunning || j.StartedAt.After(before)
+func longRunning(r run.Run, before time.Time) []run.Job {
+	jobs := slices.DeleteFunc(slices.Clone(r.Jobs), func(j run.Job) bool {
+		return j.State != run.JobRunning || j.StartedAt.After(before)
 	})
-	slices.SortStableFunc(jobs, func(a, b Job) int { return a.StartedAt.Compare(b.StartedAt) })
+	slices.SortStableFunc(jobs, func(a, b run.Job) int { return a.StartedAt.Compare(b.StartedAt) })
 	return jobs[:min(len(jobs), liveJobs)]
 }
 
 // forget drops runs and jobs that are over. l.mu is held.
-func (l *live) forget(active []Run) {
-	lines, last := map[string]Lines{}, map[string]time.Time{}
+func (l *live) forget(active []run.Run) {
+	lines, last := map[string]run.Lines{}, map[string]time.Time{}
 	for _, r := range active {
 		if at, ok := l.last[r.ID]; ok {
 			last[r.ID] = at
 		}
 		for _, j := range r.Jobs {
-			if known, ok := l.lines[j.ID]; ok && j.State == JobRunning {
+			if known, ok := l.lines[j.ID]; ok && j.State == run.JobRunning {
 				lines[j.ID] = known
 			}
 		}
@@ -177,6 +144,6 @@ func (l *live) put(jobID, text string, now time.Time) bool {
 	if text == l.lines[jobID].Text {
 		return false
 	}
-	l.lines[jobID] = Lines{Text: text, At: now}
+	l.lines[jobID] = run.Lines{Text: text, At: now}
 	return true
 }

@@ -6,16 +6,24 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
-// stepLocked is Step together with the locks that the event takes or gives
+// Options are what the server's config decides about locks and merges.
+type Options struct {
+	NoApply     map[string]bool // names of environments in which pull requests apply nothing
+	LockAtApply bool            // plans take no locks
+	Merge       bool            // a pull request is merged when everything is applied
+}
+
+// StepWithLocks is Step together with the locks that the event takes or gives
 // back. Like Step it is pure but for l, and takes every event in every state.
-func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
+func StepWithLocks(r Run, e Event, l *Locks, o Options, now time.Time) (Next, Saved) {
 	before := l.view()
 	e = r.onBaseNow(e)
 	_, prepared := e.(Prepared)
 	if prepared && r.State == StateAccepted && !l.Reopen(r.Holder(), r.CreatedAt) {
-		e, prepared = PullClosed{At: w.Now()}, false // while it was prepared
+		e, prepared = PullClosed{At: now}, false // while it was prepared
 	}
 	next := Step(r, e)
 	if prepared && r.State == StateAccepted && r.Kind == KindPlan && r.Trigger.Asked() && l.changing(r.Holder(), Claims(documents(next.Run.Jobs))) {
@@ -25,24 +33,24 @@ func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
 	switch {
 	case next.Run.Kind == KindPlan:
 		if prepared && r.State == StateAccepted {
-			w.claim(&next, l)
+			l.claim(&next, o, now)
 		}
 		if next.Run.State.Final() && !r.State.Final() {
 			l.planned(&next.Run)
 		}
 	case prepared && r.State == StateAccepted:
-		if problem := w.begin(&next, l); problem != nil {
-			next = Step(r, Refused{At: w.Now(), Problem: *problem, HeadSHA: next.Run.HeadSHA})
+		if problem := l.begin(&next, o, now); problem != nil {
+			next = Step(r, Refused{At: now, Problem: *problem, HeadSHA: next.Run.HeadSHA})
 		}
 	case next.Run.Kind.Mutating() && next.Run.State.Final() && !r.State.Final():
-		l.End(r.ID, next.Run.applied(), next.Run.halfDone(), next.Run.astray(), w.Now())
+		l.End(r.ID, next.Run.applied(), next.Run.halfDone(), next.Run.astray(), now)
 		next.Notices = append(next.Notices, l.applied(&next.Run)...)
-		if w.Merge && next.Run.State == StateSucceeded && next.Run.Objection == "" {
+		if o.Merge && next.Run.State == StateSucceeded && next.Run.Objection == "" {
 			next.Notices = append(next.Notices, MergePull(next.Run))
 		}
 	}
-	saved := w.turns(l)
-	if other, ok := leftOver(r, e, w.Now().UTC()); ok && next.Run.State.Final() {
+	saved := l.turnRuns(now)
+	if other, ok := leftOver(r, e, now.UTC()); ok && next.Run.State.Final() {
 		saved.Runs = append(saved.Runs, other)
 	}
 	next.Notices = append(next.Notices, leftNotices(left, l.Left)...)
@@ -52,12 +60,12 @@ func (w *Worker) stepLocked(r Run, e Event, l *Locks) (Next, Saved) {
 
 // claim takes the locks of a plan's projects, or puts the pull request in line.
 // What the merge queue asks about belongs to nobody yet.
-func (w *Worker) claim(next *Next, l *Locks) {
+func (l *Locks) claim(next *Next, o Options, now time.Time) {
 	r := &next.Run
-	if w.LockAtApply || r.Trigger == TriggerQueue || r.State == StateRefused {
+	if o.LockAtApply || r.Trigger == TriggerQueue || r.State == StateRefused {
 		return
 	}
-	fences, blocked := l.Claim(r.Holder(), Claims(documents(r.Jobs)), len(r.Selectors) == 0, w.Now())
+	fences, blocked := l.Claim(r.Holder(), Claims(documents(r.Jobs)), len(r.Selectors) == 0, now)
 	r.Blocked = blocked
 	r.fence(fences)
 	if len(blocked) == 0 {
@@ -66,16 +74,16 @@ func (w *Worker) claim(next *Next, l *Locks) {
 }
 
 // begin gives the jobs of an apply their plans and their locks, all or none.
-func (w *Worker) begin(next *Next, l *Locks) *Problem {
+func (l *Locks) begin(next *Next, o Options, now time.Time) *Problem {
 	r := &next.Run
-	if w.LockAtApply {
-		fences, blocked := l.Claim(r.Holder(), Claims(documents(r.Jobs)), false, w.Now())
+	if o.LockAtApply {
+		fences, blocked := l.Claim(r.Holder(), Claims(documents(r.Jobs)), false, now)
 		if len(blocked) > 0 {
 			return lockedBy(blocked)
 		}
 		r.fence(fences)
 	}
-	if err := l.Begin(r.Holder(), r.ID, documents(r.Jobs), w.Now()); errors.Is(err, ErrSameState) {
+	if err := l.Begin(r.Holder(), r.ID, documents(r.Jobs), now); errors.Is(err, ErrSameState) {
 		return &Problem{Code: "same_state", Message: "Two of the projects have the same state, so one apply cannot change both. Comment " +
 			"`/apply` with the name of one, then `/plan` and `/apply` with the name of the other."}
 	} else if err != nil {
@@ -100,8 +108,8 @@ func lockedBy(blocked []Blocked) *Problem {
 	return &Problem{Code: "locked", Message: b.String()}
 }
 
-// usedUp is the refusal of an apply whose plan was taken by another one.
-func usedUp() Problem {
+// PlanUsed is the refusal of an apply whose plan was taken by another one.
+func PlanUsed() Problem {
 	return Problem{Code: "plan_used", Message: "Another apply has taken this plan already, and a plan is applied once. Comment `/plan` " +
 		"to see what is left to do."}
 }
@@ -149,10 +157,10 @@ func documents(jobs []Job) []JobDocument {
 	return out
 }
 
-// turns makes a plan for each pull request that has waited long enough.
-func (w *Worker) turns(l *Locks) Saved {
+// turnRuns makes a plan for each pull request that has waited long enough.
+func (l *Locks) turnRuns(now time.Time) Saved {
 	var s Saved
-	now := w.Now().UTC()
+	now = now.UTC()
 	for _, t := range l.Turns(now) {
 		r := Run{
 			ID: NewID(now), Key: fmt.Sprintf("turn/%d/%d/%d/%d", t.Holder.Repository.ID, t.Holder.PullRequest, t.ID, l.fence(keysOf(t.Projects))),
@@ -216,13 +224,21 @@ func affected(before, after lockView, but Holder) []Notice {
 	return out
 }
 
-// errLocksNeeded ends an update that turned out to need the locks.
-var errLocksNeeded = errors.New("the step needs the locks")
+// UpdateLocks changes locks, gives those that became free to who waits, and brings
+// every comment up to date that shows one of them.
+func UpdateLocks(l *Locks, now time.Time, change func(*Locks) []Notice) Saved {
+	before := l.view()
+	notices := change(l)
+	saved := l.turnRuns(now)
+	saved.Notices = append(notices, affected(before, l.view(), Holder{})...)
+	return saved
+}
 
-// needsLocks reports whether an event may take or give back locks, or leave
-// somebody behind who gets a run of their own, which is saved in the same way.
-func (w *Worker) needsLocks(r Run, e Event) bool {
-	if _, ok := leftOver(r, e, w.Now()); ok {
+// NeedsLocks reports whether an event may take or give back locks, or leave
+// somebody behind who gets a run of their own, which is saved in the same way: then
+// StepWithLocks decides, and Step else.
+func NeedsLocks(r Run, e Event, now time.Time) bool {
+	if _, ok := leftOver(r, e, now); ok {
 		return true
 	}
 	if r.Kind.Mutating() {

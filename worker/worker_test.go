@@ -1,4 +1,4 @@
-package run_test
+package worker_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/worker"
 )
 
 // fakeBackend keeps the contract of run.Backend in memory. Jobs end when a test
@@ -90,7 +91,7 @@ type workerFixture struct {
 	*testing.T
 	store   *store.SQLite
 	backend *fakeBackend
-	worker  *run.Worker
+	worker  *worker.Worker
 	recheck func(context.Context, run.Run) error
 	stop    func() // stops the worker and waits for it
 }
@@ -116,7 +117,7 @@ func withWorker(t *testing.T, prepare func(context.Context, run.Run) (run.Prepar
 }
 
 func (f *workerFixture) start(prepare func(context.Context, run.Run) (run.Preparation, error)) {
-	f.worker = &run.Worker{Store: f.store, Backend: f.backend, Prepare: prepare, Now: time.Now, Patience: 10 * time.Minute, Merge: true,
+	f.worker = &worker.Worker{Store: f.store, Backend: f.backend, Prepare: prepare, Now: time.Now, Patience: 10 * time.Minute, Options: run.Options{Merge: true},
 		Recheck: func(ctx context.Context, r run.Run) error {
 			if f.recheck == nil {
 				return nil
@@ -293,7 +294,7 @@ func TestWorkerThatIsStoppedAtItsStartEndsWithoutAnError(t *testing.T) {
 	withWorker(t, jobs(1), func(f *workerFixture) {
 		ctx, cancel := context.WithCancel(f.Context())
 		cancel()
-		w := &run.Worker{Store: f.store, Backend: newFakeBackend(), Prepare: jobs(1), Now: time.Now}
+		w := &worker.Worker{Store: f.store, Backend: newFakeBackend(), Prepare: jobs(1), Now: time.Now}
 		if err := w.Run(ctx); err != nil {
 			t.Error(err)
 		}
