@@ -76,10 +76,15 @@ const runnerTest = "TestT44_LimitsOfAControlGroupAreNamed"
 // init, and a shell with tools.
 func writeImage(t *testing.T, name string) error {
 	dir := t.TempDir()
-	build := exec.Command("go", "test", "-c", "-tags", "long", "-o", dir+"/", ".", "..")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the tests: %w\n%s", err, out)
+	for _, args := range [][]string{
+		{"test", "-c", "-tags", "long", "-o", dir + "/", ".", ".."},
+		{"build", "-o", dir + "/", "../lockkeeper-runner"}, // which the runner's tests find beside themselves
+	} {
+		build := exec.Command("go", args...)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("building the tests: %w\n%s", err, out)
+		}
 	}
 	f, err := os.Create(name)
 	if err != nil {
@@ -91,6 +96,7 @@ func writeImage(t *testing.T, name string) error {
 	}
 	w.file("init", filepath.Join(dir, "jail.test"))
 	w.file("runner.test", filepath.Join(dir, "runner.test"))
+	w.file("lockkeeper-runner", filepath.Join(dir, "lockkeeper-runner"))
 	w.file("bin/busybox", filepath.Join(machineDir, "busybox"))
 	for _, tool := range []string{"sh", "sleep", "true", "ls", "tr", "head", "terraform"} {
 		w.add("bin/"+tool, unix.S_IFLNK|0o777, []byte("busybox"))
@@ -173,7 +179,7 @@ func newMachineRoot() error {
 	if err := errors.Join(mount("devtmpfs", "/dev"), mount("tmpfs", "/new")); err != nil {
 		return err
 	}
-	if out, err := exec.Command("/bin/busybox", "cp", "-a", "/init", "/runner.test", "/bin", "/usr", "/etc", "/tmp", "/new").CombinedOutput(); err != nil {
+	if out, err := exec.Command("/bin/busybox", "cp", "-a", "/init", "/runner.test", "/lockkeeper-runner", "/bin", "/usr", "/etc", "/tmp", "/new").CombinedOutput(); err != nil {
 		return fmt.Errorf("copying: %w: %s", err, out)
 	}
 	return errors.Join(
