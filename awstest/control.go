@@ -18,7 +18,10 @@ type Call struct {
 	Path      string         `json:"path"`
 	Query     string         `json:"query"`
 	Params    map[string]any `json:"params"`
-	Fault     string         `json:"fault,omitempty"` // kind of the fault that it met
+	// Invocation is the same for all attempts that an SDK made of one call; empty when
+	// whoever called is no SDK of AWS that says so.
+	Invocation string `json:"invocation"`
+	Fault      string `json:"fault,omitempty"` // kind of the fault that it met
 }
 
 // Fault is what happens to the next calls that match.

@@ -58,14 +58,14 @@ func TestTheServersOwnSecretsComeFromAWS(t *testing.T) {
 	if strings.TrimSpace(cfg.GitHub.PrivateKey.Reveal()) != strings.TrimSpace(file("private-key.pem")) {
 		t.Error("the private key is not the stored one")
 	}
-	reads := 0
+	reads := map[string]bool{} // by the SDK's name of a call: on a busy machine it tries one twice
 	for _, call := range a.Calls(t) {
 		if call.Action == "GetSecretValue" {
-			reads++
+			reads[call.Invocation] = true
 		}
 	}
-	if reads != 3 {
-		t.Errorf("three secrets were read %d times", reads)
+	if len(reads) != 3 || reads[""] {
+		t.Errorf("three secrets were read %d times", len(reads))
 	}
 	a.everyCallIsAllowed(t)
 

@@ -35,7 +35,7 @@ def describe(environ: dict, body: bytes) -> dict:
     """Who calls what: principal, service, action and what names the resource."""
     match = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     who, _, service = match.groups() if match else ("anonymous", "", "")
-    call = {"principal": who, "service": service, "method": environ["REQUEST_METHOD"], "path": environ.get("PATH_INFO", ""),
+    call = {"principal": who, "service": service, "invocation": environ.get("HTTP_AMZ_SDK_INVOCATION_ID", ""), "method": environ["REQUEST_METHOD"], "path": environ.get("PATH_INFO", ""),
             "query": environ.get("QUERY_STRING", ""), "action": "", "params": {}}
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
