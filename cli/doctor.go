@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"github.com/lockkeeper/lockkeeper/app"
-	"github.com/lockkeeper/lockkeeper/backend/aws"
+	"github.com/lockkeeper/lockkeeper/backend/aws/doctor"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -41,11 +41,11 @@ func (c *doctorAWSCmd) check(ctx context.Context, w io.Writer) error {
 	if o.Lambda != nil {
 		o.Lambda = func(run.JobDocument) bool { return true } // its own plans, which are of no environment
 	}
-	return diagnose(w, aws.New(o).Checks(ctx))
+	return diagnose(w, doctor.Checks(ctx, o))
 }
 
 // diagnose prints one line for each check, as it ends. A warning fails nothing.
-func diagnose(w io.Writer, checks func(yield func(aws.Check) bool)) error {
+func diagnose(w io.Writer, checks func(yield func(doctor.Check) bool)) error {
 	failed := 0
 	for check := range checks {
 		if check.Err == nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/palantir/go-githubapp/githubapp"
 
 	"github.com/lockkeeper/lockkeeper/app"
-	"github.com/lockkeeper/lockkeeper/backend/aws"
+	"github.com/lockkeeper/lockkeeper/backend/aws/doctor"
 	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/server"
 )
@@ -47,8 +47,8 @@ type branchDoctor struct {
 	clients githubapp.ClientCreator
 }
 
-func (d branchDoctor) checks(ctx context.Context) iter.Seq[aws.Check] {
-	return func(yield func(aws.Check) bool) {
+func (d branchDoctor) checks(ctx context.Context) iter.Seq[doctor.Check] {
+	return func(yield func(doctor.Check) bool) {
 		for _, name := range d.cfg.ForAll() {
 			if !yield(forAll(name)) {
 				return
@@ -56,7 +56,7 @@ func (d branchDoctor) checks(ctx context.Context) iter.Seq[aws.Check] {
 		}
 		for repo, err := range d.repositories(ctx) {
 			if err != nil {
-				yield(aws.Check{Name: "repositories", Err: err, Do: "See that app_id and the private key are those of the App, and that it is installed."})
+				yield(doctor.Check{Name: "repositories", Err: err, Do: "See that app_id and the private key are those of the App, and that it is installed."})
 				return
 			}
 			for _, c := range d.repository(ctx, repo) {
@@ -70,8 +70,8 @@ func (d branchDoctor) checks(ctx context.Context) iter.Seq[aws.Check] {
 
 // forAll is the check of an environment with secrets or roles that every repository
 // may use.
-func forAll(environment string) aws.Check {
-	return aws.Check{
+func forAll(environment string) doctor.Check {
+	return doctor.Check{
 		Name: "environment " + environment, Warn: true,
 		Err: errors.New("has secrets or roles, and whoever writes to any repository that the server works for takes them by naming it in lockkeeper.yml"),
 		Do:  fmt.Sprintf("List in environments.%s.repositories which repositories may use it.", environment),
@@ -142,19 +142,19 @@ func allPages[T any](page func(*github.ListOptions) ([]T, *github.Response, erro
 }
 
 // repository makes one check of each branch that counts.
-func (d branchDoctor) repository(ctx context.Context, r served) []aws.Check {
+func (d branchDoctor) repository(ctx context.Context, r served) []doctor.Check {
 	name := r.GetFullName()
 	all, err := allPages(func(o *github.ListOptions) ([]*github.Branch, *github.Response, error) {
 		return r.client.Repositories.ListBranches(ctx, r.GetOwner().GetLogin(), r.GetName(), &github.BranchListOptions{ListOptions: *o})
 	})
 	if err != nil {
-		return []aws.Check{{Name: name, Err: fmt.Errorf("listing its branches: %w", err), Do: "Give the App read access to contents."}}
+		return []doctor.Check{{Name: name, Err: fmt.Errorf("listing its branches: %w", err), Do: "Give the App read access to contents."}}
 	}
 	listed := d.cfg.BranchesOf(name)
 	if len(listed) == 0 {
-		return []aws.Check{ofBranch(name, r.GetDefaultBranch(), all)}
+		return []doctor.Check{ofBranch(name, r.GetDefaultBranch(), all)}
 	}
-	var out []aws.Check
+	var out []doctor.Check
 	for _, pattern := range listed {
 		if !strings.ContainsAny(pattern, "*?[") {
 			out = append(out, ofBranch(name, pattern, all))
@@ -171,8 +171,8 @@ func (d branchDoctor) repository(ctx context.Context, r served) []aws.Check {
 }
 
 // ofBranch says whether a branch is protected.
-func ofBranch(repository, branch string, all []*github.Branch) aws.Check {
-	c := aws.Check{Name: repository, Warn: true, Found: fmt.Sprintf("%q is protected", branch)}
+func ofBranch(repository, branch string, all []*github.Branch) doctor.Check {
+	c := doctor.Check{Name: repository, Warn: true, Found: fmt.Sprintf("%q is protected", branch)}
 	at := slices.IndexFunc(all, func(b *github.Branch) bool { return b.GetName() == branch })
 	switch {
 	case at < 0:
@@ -187,8 +187,8 @@ func ofBranch(repository, branch string, all []*github.Branch) aws.Check {
 
 // creation says whether GitHub restricts who makes a branch of a pattern. It
 // tells the rules of branches that are not there, too.
-func (r served) creation(ctx context.Context, pattern string) aws.Check {
-	c := aws.Check{Name: r.GetFullName(), Warn: true, Found: fmt.Sprintf("making branches %q is restricted", pattern)}
+func (r served) creation(ctx context.Context, pattern string) doctor.Check {
+	c := doctor.Check{Name: r.GetFullName(), Warn: true, Found: fmt.Sprintf("making branches %q is restricted", pattern)}
 	if strings.Contains(pattern, "[") {
 		c.Err = fmt.Errorf("nobody can say which branches %q stands for, and whether making them is restricted", pattern)
 		c.Do = "Look at the rulesets at GitHub, or write a pattern with * alone."

@@ -18,7 +18,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/app"
-	"github.com/lockkeeper/lockkeeper/backend/aws"
+	"github.com/lockkeeper/lockkeeper/backend/aws/doctor"
 	"github.com/lockkeeper/lockkeeper/backend/local"
 	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/runner/jail"
@@ -45,8 +45,8 @@ func (c *doctorLocalCmd) check(ctx context.Context, w io.Writer) error {
 }
 
 // localChecks tries everything that jobs on this machine could reach.
-func localChecks(ctx context.Context, cfg config.Config, more []string) iter.Seq[aws.Check] {
-	return func(yield func(aws.Check) bool) {
+func localChecks(ctx context.Context, cfg config.Config, more []string) iter.Seq[doctor.Check] {
+	return func(yield func(doctor.Check) bool) {
 		for _, check := range append(propertyChecks(ctx, cfg), networkChecks(ctx, cfg, more)...) {
 			if !yield(check) {
 				return
@@ -56,20 +56,20 @@ func localChecks(ctx context.Context, cfg config.Config, more []string) iter.Seq
 }
 
 // propertyChecks says of each property what holds it.
-func propertyChecks(ctx context.Context, cfg config.Config) (out []aws.Check) {
+func propertyChecks(ctx context.Context, cfg config.Config) (out []doctor.Check) {
 	mode := cfg.Isolation
 	if mode == config.IsolationOff {
-		return []aws.Check{{Name: "isolation", Warn: true, Err: errors.New("is off: a pull request may do all that the server's user may"), Do: "set isolation: required in the config"}}
+		return []doctor.Check{{Name: "isolation", Warn: true, Err: errors.New("is off: a pull request may do all that the server's user may"), Do: "set isolation: required in the config"}}
 	}
 	report, err := jail.Probe(ctx)
 	if err != nil {
-		return []aws.Check{{Name: "isolation", Err: err, Do: "see docs/security.md for what it needs"}}
+		return []doctor.Check{{Name: "isolation", Err: err, Do: "see docs/security.md for what it needs"}}
 	}
 	for _, f := range report {
 		if f.Property == jail.Limited && hasCgroup(filepath.Join(cfg.DataDir, "jobs")) {
 			f.By = jail.ControlGroups + ", " + f.By
 		}
-		check := aws.Check{Name: string(f.Property), Found: "jobs are kept apart from " + app.Apart[f.Property] + ", by " + f.By}
+		check := doctor.Check{Name: string(f.Property), Found: "jobs are kept apart from " + app.Apart[f.Property] + ", by " + f.By}
 		if !f.Held {
 			check.Err, check.Do = errors.New("jobs are not kept apart from "+app.Apart[f.Property]), f.Remedy
 			check.Warn = mode == config.IsolationBestEffort
@@ -103,7 +103,7 @@ const (
 )
 
 // networkChecks measures from inside of a job.
-func networkChecks(ctx context.Context, cfg config.Config, more []string) []aws.Check {
+func networkChecks(ctx context.Context, cfg config.Config, more []string) []doctor.Check {
 	own, release := ownAddresses(cfg.Listen)
 	defer release()
 	kinds := []struct {
@@ -120,15 +120,15 @@ func networkChecks(ctx context.Context, cfg config.Config, more []string) []aws.
 	}
 	answered, err := reachable(ctx, jail.Mode(cfg.Isolation), all)
 	if err != nil {
-		return []aws.Check{{Name: "network", Err: err, Do: "see docs/security.md"}}
+		return []doctor.Check{{Name: "network", Err: err, Do: "see docs/security.md"}}
 	}
-	var out []aws.Check
+	var out []doctor.Check
 	for _, k := range kinds {
 		if len(k.addresses) == 0 {
 			continue
 		}
 		found := slices.DeleteFunc(slices.Clone(k.addresses), func(a string) bool { return !slices.Contains(answered, a) })
-		check := aws.Check{Name: k.name, Found: "a job does not reach " + k.what + ": tried " + strings.Join(k.addresses, ", "), Warn: true, Do: k.do}
+		check := doctor.Check{Name: k.name, Found: "a job does not reach " + k.what + ": tried " + strings.Join(k.addresses, ", "), Warn: true, Do: k.do}
 		if len(found) > 0 {
 			check.Err = fmt.Errorf("a job reaches %s: %s", k.what, strings.Join(found, ", "))
 		}

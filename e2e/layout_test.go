@@ -55,6 +55,7 @@ var layout = map[string][]string{
 	"artifact/bucket":       {"artifact"},
 	"backend/aws":           {"run", "artifact", "artifact/*", "runner"},
 	"backend/aws/container": {"run", "artifact", "artifact/*", "runner", "runner/*", "backend/aws"},
+	"backend/aws/doctor":    {"run", "artifact/*", "backend/aws"},
 
 	// Only lockkeeper-evaluator carries the library that judges plans.
 	"policy/rego":                      {"run"},

@@ -68,7 +68,7 @@ func (e *Engine) decided(ctx context.Context, doc run.JobDocument) (*ended, erro
 	if end != nil || err != nil {
 		return end, err
 	}
-	execution, err := e.execution(ctx, doc)
+	execution, err := e.Execution(ctx, doc)
 	if execution == nil || err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (e *Engine) decide(ctx context.Context, doc run.JobDocument, r run.Result) 
 	if err != nil {
 		return nil, err
 	}
-	if err := e.keep(ctx, answerKey(doc), content); err != nil {
+	if err := e.Store(ctx, answerKey(doc), content); err != nil {
 		return nil, fmt.Errorf("storing how job %s ended: %w", doc.JobID, err)
 	}
 	end, err := e.stored(ctx, answerKey(doc))
@@ -96,15 +96,37 @@ func (e *Engine) decide(ctx context.Context, doc run.JobDocument, r run.Result) 
 
 // unanswered is the end of a job whose execution ended by itself: well when its
 // time limit passed, which the state machine catches.
-func unanswered(end ending) run.Result {
-	if end.succeeded {
+func unanswered(end Execution) run.Result {
+	if end.Succeeded {
 		return run.ApprovalExpired()
 	}
 	return run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{
 		Code:    "approval_lost",
 		Message: "The wait for approval ended before anybody answered, so nothing was applied. Comment `/plan` to begin again with a new plan.",
-		Detail:  end.cause,
+		Detail:  end.Cause,
 	}}
+}
+
+// HasToken reports whether the execution of a job waits and its token has come.
+func (e *Engine) HasToken(ctx context.Context, doc run.JobDocument) (bool, error) {
+	_, _, err := e.read(ctx, tokenKey(doc))
+	if errors.Is(err, artifact.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking for the task token of job %s: %w", doc.JobID, err)
+	}
+	return true, nil
+}
+
+// TakeToken keeps the token of a job's execution, when the body of a status message is
+// about that job and has one.
+func (e *Engine) TakeToken(ctx context.Context, doc run.JobDocument, message string) (taken bool, err error) {
+	h, err := about(message)
+	if err != nil || h.jobID != doc.JobID || h.token == "" {
+		return false, nil // it is the server's, which says so
+	}
+	return true, e.takeToken(ctx, doc, h.token)
 }
 
 // takeToken keeps the token of an execution that began to wait. What was decided
@@ -113,7 +135,7 @@ func (e *Engine) takeToken(ctx context.Context, doc run.JobDocument, token strin
 	if doc.Command != run.KindApproval {
 		return fmt.Errorf("job %s has a task token and does not wait for approval", doc.JobID)
 	}
-	if err := e.keep(ctx, tokenKey(doc), []byte(token)); err != nil {
+	if err := e.Store(ctx, tokenKey(doc), []byte(token)); err != nil {
 		return fmt.Errorf("keeping the task token of job %s: %w", doc.JobID, err)
 	}
 	end, err := e.stored(ctx, answerKey(doc))
@@ -133,7 +155,7 @@ func (e *Engine) passOn(ctx context.Context, doc run.JobDocument, r run.Result) 
 	var err error
 	switch {
 	case r.Decision != nil:
-		err = e.sendAnswer(ctx, doc, *r.Decision)
+		err = e.SendAnswer(ctx, doc, *r.Decision)
 	case r.Outcome == run.OutcomeCancelled:
 		err = e.stop(ctx, doc)
 	}
@@ -142,8 +164,8 @@ func (e *Engine) passOn(ctx context.Context, doc run.JobDocument, r run.Result) 
 	}
 }
 
-// sendAnswer sends an answer with the token, if that has come.
-func (e *Engine) sendAnswer(ctx context.Context, doc run.JobDocument, d run.Decision) error {
+// SendAnswer sends an answer with the token, if that has come.
+func (e *Engine) SendAnswer(ctx context.Context, doc run.JobDocument, d run.Decision) error {
 	content, _, err := e.read(ctx, tokenKey(doc))
 	if errors.Is(err, artifact.ErrNotFound) {
 		return nil // takeToken sends it
@@ -160,5 +182,5 @@ func (e *Engine) sendAnswer(ctx context.Context, doc run.JobDocument, d run.Deci
 	if waitsNoMore(err) {
 		return nil
 	}
-	return explain(err)
+	return Explain(err)
 }

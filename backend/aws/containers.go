@@ -11,8 +11,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// containers lists the Batch jobs of a job, which have its name.
-func (e *Engine) containers(ctx context.Context, doc run.JobDocument) (found []types.JobSummary, err error) {
+// Containers lists the Batch jobs of a job, which have its name.
+func (e *Engine) Containers(ctx context.Context, doc run.JobDocument) (found []types.JobSummary, err error) {
 	queue := e.queueOf(doc.Command)
 	pages := batch.NewListJobsPaginator(e.batch, &batch.ListJobsInput{
 		JobQueue: &queue, Filters: []types.KeyValuesPair{{Name: aws.String("JOB_NAME"), Values: []string{doc.JobID}}},
@@ -20,7 +20,7 @@ func (e *Engine) containers(ctx context.Context, doc run.JobDocument) (found []t
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("looking for containers of job %s: %w", doc.JobID, explain(err))
+			return nil, fmt.Errorf("looking for containers of job %s: %w", doc.JobID, Explain(err))
 		}
 		for _, j := range page.JobSummaryList {
 			if aws.ToString(j.JobName) == doc.JobID { // the filter knows no upper and lower case
@@ -31,9 +31,9 @@ func (e *Engine) containers(ctx context.Context, doc run.JobDocument) (found []t
 	return found, nil
 }
 
-// alive reports whether a container runs or may still start: a stopped
+// Alive reports whether a container runs or may still start: a stopped
 // execution leaves it up to 30 seconds.
-func alive(j types.JobSummary) bool {
+func Alive(j types.JobSummary) bool {
 	return j.Status != types.JobStatusSucceeded && j.Status != types.JobStatusFailed
 }
 

@@ -100,7 +100,7 @@ func (e *Engine) Start(ctx context.Context, doc run.JobDocument) error {
 	_, err = e.steps.StartExecution(ctx, &sfn.StartExecutionInput{
 		StateMachineArn: &e.o.StateMachine, Name: aws.String(executionName(doc)), Input: aws.String(e.input(doc, content)),
 	})
-	if err = explain(err); err != nil && !errors.Is(err, errExists) {
+	if err = Explain(err); err != nil && !errors.Is(err, errExists) {
 		return fmt.Errorf("starting job %s: %w", doc.JobID, err)
 	}
 	return nil
@@ -110,7 +110,7 @@ func (e *Engine) Start(ctx context.Context, doc run.JobDocument) error {
 // or again.
 func (e *Engine) keepDocument(ctx context.Context, doc run.JobDocument, content []byte) error {
 	key := documentKey(doc.RunID, doc.JobID)
-	if err := e.keep(ctx, key, content); err != nil {
+	if err := e.Store(ctx, key, content); err != nil {
 		return err
 	}
 	there, _, err := e.read(ctx, key)
@@ -123,12 +123,12 @@ func (e *Engine) keepDocument(ctx context.Context, doc run.JobDocument, content 
 	return nil
 }
 
-// keep stores an object unless one is there.
-func (e *Engine) keep(ctx context.Context, key string, content []byte) error {
+// Store writes an object unless one is there.
+func (e *Engine) Store(ctx context.Context, key string, content []byte) error {
 	_, err := e.objects.Client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &e.o.Bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: aws.String("*"),
 	})
-	if err = explain(err); errors.Is(err, errExists) {
+	if err = Explain(err); errors.Is(err, errExists) {
 		return nil
 	}
 	return err
@@ -154,7 +154,7 @@ func (e *Engine) Cancel(ctx context.Context, id string) error {
 		_, err := e.settle(ctx, doc, run.ApprovalCancelled())
 		return err
 	}
-	if err := e.keep(ctx, CancelledKey(doc), []byte("asked to end")); err != nil {
+	if err := e.Store(ctx, CancelledKey(doc), []byte("asked to end")); err != nil {
 		return fmt.Errorf("noting that job %s is cancelled: %w", id, err)
 	}
 	return e.stop(ctx, doc)
@@ -164,7 +164,7 @@ func (e *Engine) Cancel(ctx context.Context, id string) error {
 func (e *Engine) stop(ctx context.Context, doc run.JobDocument) error {
 	arn := executionARN(e.o.StateMachine, executionName(doc))
 	_, err := e.steps.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn, Error: aws.String("Cancelled"), Cause: aws.String("Cancelled on request.")})
-	switch err = explain(err); {
+	switch err = Explain(err); {
 	case errors.Is(err, errMissing):
 		return run.ErrNotFound
 	case errors.Is(err, errEnded):

@@ -29,9 +29,9 @@ func waitsNoMore(err error) bool {
 	return timedOut || gone || invalid
 }
 
-// explain gives an error of AWS a meaning of this package, and expired or
+// Explain gives an error of AWS a meaning of this package, and expired or
 // missing credentials a sentence for who reads the log.
-func explain(err error) error {
+func Explain(err error) error {
 	if err == nil {
 		return nil
 	}

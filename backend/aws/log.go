@@ -29,7 +29,7 @@ func (e *Engine) Tail(ctx context.Context, doc run.JobDocument) (string, error) 
 	}
 	stream, known := e.streams.get(doc.JobID, e.o.Now())
 	if !known {
-		containers, err := e.containers(ctx, doc)
+		containers, err := e.Containers(ctx, doc)
 		if err != nil {
 			return "", err
 		}
@@ -68,7 +68,7 @@ func (e *Engine) lastEvents(ctx context.Context, stream string) (string, error) 
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("reading the log of a container: %w", explain(err))
+		return "", fmt.Errorf("reading the log of a container: %w", Explain(err))
 	}
 	var lines []string
 	for _, event := range out.Events {
@@ -94,7 +94,7 @@ func (e *Engine) stream(ctx context.Context, containers []types.JobSummary) (str
 	}
 	out, err := e.batch.DescribeJobs(ctx, &batch.DescribeJobsInput{Jobs: []string{aws.ToString(newest.JobId)}})
 	if err != nil {
-		return "", fmt.Errorf("looking for the log of a container: %w", explain(err))
+		return "", fmt.Errorf("looking for the log of a container: %w", Explain(err))
 	}
 	if len(out.Jobs) == 0 || out.Jobs[0].Container == nil {
 		return "", nil

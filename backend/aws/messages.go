@@ -44,7 +44,7 @@ func (e *Engine) listen(ctx context.Context, deliver deliverer) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			zerolog.Ctx(ctx).Error().Err(explain(err)).Msg("reading the status queue")
+			zerolog.Ctx(ctx).Error().Err(Explain(err)).Msg("reading the status queue")
 			sleep(ctx, pause)
 			continue
 		}
@@ -78,7 +78,7 @@ func (e *Engine) take(ctx context.Context, messages []types.Message, deliver del
 	}
 	// What is not removed comes again and changes nothing.
 	if _, err := e.queue.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &e.o.StatusQueue, Entries: entries}); err != nil && ctx.Err() == nil {
-		zerolog.Ctx(ctx).Warn().Err(explain(err)).Msg("removing status messages")
+		zerolog.Ctx(ctx).Warn().Err(Explain(err)).Msg("removing status messages")
 	}
 }
 
@@ -212,7 +212,7 @@ func (e *Engine) DeadLetters(ctx context.Context) (string, error) {
 		QueueUrl: &e.o.DeadLetters, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages},
 	})
 	if err != nil {
-		return "", fmt.Errorf("counting dead letters: %w", explain(err))
+		return "", fmt.Errorf("counting dead letters: %w", Explain(err))
 	}
 	return out.Attributes[string(types.QueueAttributeNameApproximateNumberOfMessages)], nil
 }

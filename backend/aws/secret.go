@@ -56,5 +56,5 @@ func secretError(id, region string, err error) error {
 	case "AccessDeniedException":
 		return fmt.Errorf("reading the secret %s from Secrets Manager of %s is denied: allow secretsmanager:GetSecretValue on it, and kms:Decrypt on its key", id, region)
 	}
-	return fmt.Errorf("reading the secret %s from Secrets Manager of %s: %w", id, region, explain(err))
+	return fmt.Errorf("reading the secret %s from Secrets Manager of %s: %w", id, region, Explain(err))
 }

@@ -25,11 +25,20 @@ type ended struct {
 	at     time.Time
 }
 
-// ending is how an execution ended that left no result.
-type ending struct {
+// Execution is how the execution of a job ended.
+type Execution struct {
+	Succeeded bool
+	Cause     string // of its failure, as AWS says it
 	cancelled bool
-	succeeded bool
-	cause     string
+}
+
+// Result is how a job ended, and nil when it has not.
+func (e *Engine) Result(ctx context.Context, doc run.JobDocument) (*run.Result, error) {
+	end, err := e.result(ctx, doc)
+	if end == nil || err != nil {
+		return nil, err
+	}
+	return &end.result, nil
 }
 
 // result is how a job ended, and nil when it has not. What the container wrote
@@ -47,12 +56,12 @@ func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*ended, error
 	if there != nil || err != nil {
 		return there, err
 	}
-	end, err := e.execution(ctx, doc)
+	end, err := e.Execution(ctx, doc)
 	if end == nil || err != nil {
 		return nil, err
 	}
-	containers, err := e.containers(ctx, doc)
-	if err != nil || slices.ContainsFunc(containers, alive) {
+	containers, err := e.Containers(ctx, doc)
+	if err != nil || slices.ContainsFunc(containers, Alive) {
 		return nil, err
 	}
 	r, err := e.conclude(ctx, doc, *end)
@@ -66,7 +75,7 @@ func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*ended, error
 	if err != nil {
 		return nil, err
 	}
-	if err := e.keep(ctx, ResultKey(doc), content); err != nil {
+	if err := e.Store(ctx, ResultKey(doc), content); err != nil {
 		return nil, fmt.Errorf("storing the result of job %s: %w", doc.JobID, err)
 	}
 	return e.written(ctx, doc) // a container's own, if that was faster
@@ -104,7 +113,7 @@ const maxObject = 4 << 20
 func (e *Engine) read(ctx context.Context, key string) ([]byte, time.Time, error) {
 	out, err := e.objects.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &e.o.Bucket, Key: &key})
 	if err != nil {
-		return nil, time.Time{}, explain(err)
+		return nil, time.Time{}, Explain(err)
 	}
 	defer func() { _ = out.Body.Close() }()
 	content, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1))
@@ -114,11 +123,11 @@ func (e *Engine) read(ctx context.Context, key string) ([]byte, time.Time, error
 	return content, aws.ToTime(out.LastModified).UTC(), err
 }
 
-// execution is how the execution of a job ended; nil while it runs.
-func (e *Engine) execution(ctx context.Context, doc run.JobDocument) (*ending, error) {
+// Execution is how the execution of a job ended; nil while it runs.
+func (e *Engine) Execution(ctx context.Context, doc run.JobDocument) (*Execution, error) {
 	arn := executionARN(e.o.StateMachine, executionName(doc))
 	d, err := e.steps.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
-	if err = explain(err); errors.Is(err, errMissing) {
+	if err = Explain(err); errors.Is(err, errMissing) {
 		return nil, nil // its start has not arrived, or will be asked for again
 	}
 	if err != nil {
@@ -127,7 +136,7 @@ func (e *Engine) execution(ctx context.Context, doc run.JobDocument) (*ending, e
 	if d.Status == types.ExecutionStatusRunning || d.Status == types.ExecutionStatusPendingRedrive {
 		return nil, nil
 	}
-	end := &ending{cause: aws.ToString(d.Cause), succeeded: d.Status == types.ExecutionStatusSucceeded}
+	end := &Execution{Cause: aws.ToString(d.Cause), Succeeded: d.Status == types.ExecutionStatusSucceeded}
 	switch _, _, err := e.read(ctx, CancelledKey(doc)); {
 	case err == nil:
 		end.cancelled = true
@@ -139,7 +148,7 @@ func (e *Engine) execution(ctx context.Context, doc run.JobDocument) (*ending, e
 
 // conclude works out how a job ended of which nothing is left. A mutating one
 // that has not begun is kept from beginning.
-func (e *Engine) conclude(ctx context.Context, doc run.JobDocument, end ending) (*run.Result, error) {
+func (e *Engine) conclude(ctx context.Context, doc run.JobDocument, end Execution) (*run.Result, error) {
 	r := &run.Result{Outcome: run.OutcomeFailed}
 	if Changes(doc.Command) {
 		withdrawn, err := e.withdraw(ctx, doc)
@@ -162,8 +171,8 @@ func (e *Engine) conclude(ctx context.Context, doc run.JobDocument, end ending) 
 	default:
 		r.Problem = &run.Problem{Code: "job_lost", Message: "The job ended without a result. A plan changes nothing: comment `/plan` to plan again."}
 	}
-	if end.cause != "" && !end.cancelled {
-		r.Problem.Detail = end.cause
+	if end.Cause != "" && !end.cancelled {
+		r.Problem.Detail = end.Cause
 	}
 	return r, nil
 }

@@ -1,4 +1,4 @@
-package aws
+package doctor
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
+	engine "github.com/lockkeeper/lockkeeper/backend/aws"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -87,7 +88,7 @@ func TestDoctorSeesACancelledContainerThatWasKilled(t *testing.T) {
 	}{
 		{cancelled, aws.Int32(0), ""},
 		{run.Result{Outcome: run.OutcomeCancelled, Problem: &run.Problem{Message: "Cancelled."}}, nil, ""},
-		{run.Result{Outcome: run.OutcomeCancelled, Problem: CancelledBefore(doc)}, nil, "does not say whether"},
+		{run.Result{Outcome: run.OutcomeCancelled, Problem: engine.CancelledBefore(doc)}, nil, "does not say whether"},
 		{cancelled, aws.Int32(137), "was killed (exit code 137)"},
 		{run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{Code: "job_lost"}}, aws.Int32(0), "ended otherwise: job_lost"},
 		{run.Result{Outcome: run.OutcomeSucceeded}, aws.Int32(0), "ended otherwise: succeeded"},

@@ -1,4 +1,4 @@
-package aws
+package doctor
 
 import (
 	"archive/tar"
@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/klauspost/compress/zstd"
 
+	engine "github.com/lockkeeper/lockkeeper/backend/aws"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -54,7 +55,7 @@ func (d *doctor) checkCancel(ctx context.Context) (string, error) {
 		return "", err
 	}
 	took := time.Since(asked)
-	end, err := d.result(ctx, doc)
+	end, err := d.Result(ctx, doc)
 	if err != nil {
 		return "", err
 	}
@@ -65,7 +66,7 @@ func (d *doctor) checkCancel(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := toldInTime(doc, end.result, code); err != nil {
+	if err := toldInTime(doc, *end, code); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s was cancelled while it ran: container and execution ended in %.0f s and said so", doc.JobID, took.Seconds()), nil
@@ -81,7 +82,7 @@ func (d *doctor) endlessPlan(ctx context.Context) (doc run.JobDocument, err erro
 	doc = harmless(run.KindPlan)
 	doc.Source = run.Artifact{Key: "sources/" + digest, SHA256: digest, Size: int64(len(archive))}
 	doc.Limits = run.JobLimits{Seconds: 120, PlanBytes: 1 << 20}
-	if err := d.keep(ctx, doc.Source.Key, archive); err != nil {
+	if err := d.Store(ctx, doc.Source.Key, archive); err != nil {
 		return doc, fmt.Errorf("storing a source: %w", err)
 	}
 	return doc, nil
@@ -107,19 +108,19 @@ func (d *doctor) awaitRunning(ctx context.Context, doc run.JobDocument) error {
 	ctx, cancel := context.WithTimeout(ctx, jobPatience)
 	defer cancel()
 	for ; ctx.Err() == nil; sleep(ctx, pause) {
-		containers, err := d.containers(ctx, doc)
+		containers, err := d.Containers(ctx, doc)
 		if err != nil {
 			return err
 		}
 		if slices.ContainsFunc(containers, func(j types.JobSummary) bool { return j.Status == types.JobStatusRunning }) {
 			return nil
 		}
-		end, err := d.result(ctx, doc)
+		end, err := d.Result(ctx, doc)
 		if err != nil {
 			return err
 		}
 		if end != nil {
-			return fmt.Errorf("%s ended before it was cancelled: %s", doc.JobID, howEnded(end.result))
+			return fmt.Errorf("%s ended before it was cancelled: %s", doc.JobID, howEnded(*end))
 		}
 	}
 	return fmt.Errorf("no container of %s runs after %s", doc.JobID, jobPatience)
@@ -133,11 +134,11 @@ func (d *doctor) awaitEnd(ctx context.Context, doc run.JobDocument) ([]types.Job
 	ctx, cancel := context.WithTimeout(ctx, endPatience)
 	defer cancel()
 	for ; ctx.Err() == nil; sleep(ctx, pause) {
-		containers, err := d.containers(ctx, doc)
+		containers, err := d.Containers(ctx, doc)
 		if err != nil {
 			return nil, err
 		}
-		if len(containers) > 0 && !slices.ContainsFunc(containers, alive) {
+		if len(containers) > 0 && !slices.ContainsFunc(containers, engine.Alive) {
 			return containers, nil
 		}
 	}
@@ -146,9 +147,9 @@ func (d *doctor) awaitEnd(ctx context.Context, doc run.JobDocument) ([]types.Job
 
 // exitCode is that of a container, nil when AWS Batch knows none.
 func (d *doctor) exitCode(ctx context.Context, j types.JobSummary) (*int32, error) {
-	out, err := d.Engine.batch.DescribeJobs(ctx, &batch.DescribeJobsInput{Jobs: []string{aws.ToString(j.JobId)}})
+	out, err := d.jobs.DescribeJobs(ctx, &batch.DescribeJobsInput{Jobs: []string{aws.ToString(j.JobId)}})
 	if err != nil {
-		return nil, explain(err)
+		return nil, engine.Explain(err)
 	}
 	if len(out.Jobs) == 0 || out.Jobs[0].Container == nil {
 		return nil, nil
@@ -165,7 +166,7 @@ func toldInTime(doc run.JobDocument, r run.Result, code *int32) error {
 	if code != nil && *code != 0 {
 		return fmt.Errorf("the container of %s was killed (exit code %d) before it could say how it ended", doc.JobID, *code)
 	}
-	if code == nil && r.Problem != nil && r.Problem.Message == CancelledBefore(doc).Message {
+	if code == nil && r.Problem != nil && r.Problem.Message == engine.CancelledBefore(doc).Message {
 		return warning{fmt.Errorf("%s was cancelled, and AWS Batch does not say whether its container ended by itself", doc.JobID)}
 	}
 	return nil
@@ -175,5 +176,5 @@ func howEnded(r run.Result) string {
 	if r.Problem == nil {
 		return string(r.Outcome)
 	}
-	return r.Problem.Code + ": " + join(r.Problem.Message, r.Problem.Detail)
+	return r.Problem.Code + ": " + r.Problem.Message + "\n" + r.Problem.Detail
 }

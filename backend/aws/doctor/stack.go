@@ -1,4 +1,4 @@
-package aws
+package doctor
 
 import (
 	"context"
@@ -11,14 +11,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	engine "github.com/lockkeeper/lockkeeper/backend/aws"
 )
 
 // These checks read how the stack is set up, for what cannot be provoked.
 
-func (e *Engine) checkTraces(ctx context.Context) (string, error) {
-	m, err := e.steps.DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &e.o.StateMachine})
+func (d *doctor) checkTraces(ctx context.Context) (string, error) {
+	m, err := d.steps.DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &d.o.StateMachine})
 	if err != nil {
-		return "", explain(err)
+		return "", engine.Explain(err)
 	}
 	return traced(m)
 }
@@ -37,9 +39,9 @@ func traced(m *sfn.DescribeStateMachineOutput) (string, error) {
 	return fmt.Sprintf("X-Ray is on, the log has %s without data", logs.Level), nil
 }
 
-func (e *Engine) checkStuck(ctx context.Context) (string, error) {
-	for _, name := range []string{e.o.PlanQueue, e.o.ApplyQueue} {
-		queue, err := e.jobQueue(ctx, name)
+func (d *doctor) checkStuck(ctx context.Context) (string, error) {
+	for _, name := range []string{d.o.PlanQueue, d.o.ApplyQueue} {
+		queue, err := d.jobQueue(ctx, name)
 		if err != nil {
 			return "", err
 		}
@@ -65,10 +67,10 @@ func endsStuck(queue types.JobQueueDetail) error {
 	return nil
 }
 
-func (e *Engine) jobQueue(ctx context.Context, name string) (*types.JobQueueDetail, error) {
-	out, err := e.batch.DescribeJobQueues(ctx, &batch.DescribeJobQueuesInput{JobQueues: []string{name}})
+func (d *doctor) jobQueue(ctx context.Context, name string) (*types.JobQueueDetail, error) {
+	out, err := d.jobs.DescribeJobQueues(ctx, &batch.DescribeJobQueuesInput{JobQueues: []string{name}})
 	if err != nil {
-		return nil, explain(err)
+		return nil, engine.Explain(err)
 	}
 	if len(out.JobQueues) != 1 {
 		return nil, fmt.Errorf("%s is not there", name)
@@ -76,12 +78,12 @@ func (e *Engine) jobQueue(ctx context.Context, name string) (*types.JobQueueDeta
 	return &out.JobQueues[0], nil
 }
 
-func (e *Engine) checkSpot(ctx context.Context) (string, error) {
-	plan, err := e.machines(ctx, e.o.PlanQueue)
+func (d *doctor) checkSpot(ctx context.Context) (string, error) {
+	plan, err := d.machines(ctx, d.o.PlanQueue)
 	if err != nil {
 		return "", err
 	}
-	apply, err := e.machines(ctx, e.o.ApplyQueue)
+	apply, err := d.machines(ctx, d.o.ApplyQueue)
 	if err != nil {
 		return "", err
 	}
@@ -89,15 +91,15 @@ func (e *Engine) checkSpot(ctx context.Context) (string, error) {
 }
 
 // machines are the kinds of machines of a queue, in its order.
-func (e *Engine) machines(ctx context.Context, name string) (kinds []types.CRType, err error) {
-	queue, err := e.jobQueue(ctx, name)
+func (d *doctor) machines(ctx context.Context, name string) (kinds []types.CRType, err error) {
+	queue, err := d.jobQueue(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range queue.ComputeEnvironmentOrder {
-		out, err := e.batch.DescribeComputeEnvironments(ctx, &batch.DescribeComputeEnvironmentsInput{ComputeEnvironments: []string{aws.ToString(c.ComputeEnvironment)}})
+		out, err := d.jobs.DescribeComputeEnvironments(ctx, &batch.DescribeComputeEnvironmentsInput{ComputeEnvironments: []string{aws.ToString(c.ComputeEnvironment)}})
 		if err != nil {
-			return nil, warning{fmt.Errorf("not looked at, for want of the right batch:DescribeComputeEnvironments: %w", explain(err))}
+			return nil, warning{fmt.Errorf("not looked at, for want of the right batch:DescribeComputeEnvironments: %w", engine.Explain(err))}
 		}
 		if len(out.ComputeEnvironments) != 1 || out.ComputeEnvironments[0].ComputeResources == nil {
 			return nil, fmt.Errorf("the compute environment %s of %s is not there", aws.ToString(c.ComputeEnvironment), name)

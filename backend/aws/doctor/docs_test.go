@@ -1,4 +1,4 @@
-package aws
+package doctor
 
 import (
 	"context"
@@ -9,12 +9,14 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	engine "github.com/lockkeeper/lockkeeper/backend/aws"
 )
 
 // The table in docs/aws.md of what the emulator cannot show names lines of
 // doctor, and every line of doctor is in it.
 func TestTheDocsNameTheLinesOfDoctor(t *testing.T) {
-	page, err := os.ReadFile("../../docs/aws.md")
+	page, err := os.ReadFile("../../../docs/aws.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +29,7 @@ func TestTheDocsNameTheLinesOfDoctor(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // no check is made
 	var has []string
-	for c := range New(Options{Config: aws.Config{Region: "eu-west-1"}, PlanQueue: "p", ApplyQueue: "a"}).Checks(ctx) {
+	for c := range Checks(ctx, engine.Options{Config: aws.Config{Region: "eu-west-1"}, PlanQueue: "p", ApplyQueue: "a"}) {
 		if has = append(has, c.Name); !slices.Contains(said, c.Name) {
 			t.Errorf("no row names the line %q", c.Name)
 		}
@@ -41,7 +43,7 @@ func TestTheDocsNameTheLinesOfDoctor(t *testing.T) {
 
 // Each row of the table names its line of doctor, or the one thing to do by hand.
 func TestEachRowOfTheDocsSaysHowToCheckIt(t *testing.T) {
-	page, err := os.ReadFile("../../docs/aws.md")
+	page, err := os.ReadFile("../../../docs/aws.md")
 	if err != nil {
 		t.Fatal(err)
 	}

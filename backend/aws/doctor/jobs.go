@@ -1,4 +1,4 @@
-package aws
+package doctor
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 
+	engine "github.com/lockkeeper/lockkeeper/backend/aws"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -19,7 +20,7 @@ const jobPatience = 10 * time.Minute
 // checkPlanJob runs a plan whose source is not there.
 func (d *doctor) checkPlanJob(ctx context.Context) (string, error) {
 	doc := harmless(run.KindPlan)
-	found, err := d.batch.ends(ctx, doc, "source_changed")
+	found, err := ends(ctx, d.batch, doc, "source_changed")
 	if err == nil {
 		d.plan = doc
 	}
@@ -29,7 +30,7 @@ func (d *doctor) checkPlanJob(ctx context.Context) (string, error) {
 // checkApplyJob runs an apply that has no plan: its container refuses it, and
 // claims that it never begins.
 func (d *doctor) checkApplyJob(ctx context.Context) (string, error) {
-	return d.ends(ctx, harmless(run.KindApply), "plan_mismatch")
+	return ends(ctx, d.Engine, harmless(run.KindApply), "plan_mismatch")
 }
 
 // checkFunction runs such a plan in the function. What fails there runs on
@@ -39,11 +40,11 @@ func (d *doctor) checkFunction(ctx context.Context) (string, error) {
 		return "not used: no environment has lambda: true", nil
 	}
 	doc := harmless(run.KindPlan)
-	found, err := d.ends(ctx, doc, "source_changed")
+	found, err := ends(ctx, d.Engine, doc, "source_changed")
 	if err != nil {
 		return "", err
 	}
-	containers, err := d.containers(ctx, doc)
+	containers, err := d.Containers(ctx, doc)
 	if err != nil {
 		return "", err
 	}
@@ -66,7 +67,7 @@ func (d *doctor) checkColdStart(ctx context.Context) (string, error) {
 	if d.plan.JobID == "" {
 		return "", errors.New("no plan ran on Batch, see above")
 	}
-	containers, err := d.containers(ctx, d.plan)
+	containers, err := d.Containers(ctx, d.plan)
 	if err != nil {
 		return "", err
 	}
@@ -96,7 +97,7 @@ func harmless(command run.Kind) run.JobDocument {
 }
 
 // ends runs a job and wants that it ends with a problem.
-func (e *Engine) ends(ctx context.Context, doc run.JobDocument, code string) (string, error) {
+func ends(ctx context.Context, e *engine.Engine, doc run.JobDocument, code string) (string, error) {
 	if err := e.Start(ctx, doc); err != nil {
 		return "", err
 	}
@@ -104,16 +105,16 @@ func (e *Engine) ends(ctx context.Context, doc run.JobDocument, code string) (st
 	defer cancel()
 	began := time.Now()
 	for {
-		end, err := e.result(ctx, doc)
+		end, err := e.Result(ctx, doc)
 		switch {
 		case err != nil:
 			return "", err
-		case end != nil && end.result.Problem != nil && end.result.Problem.Code == code:
+		case end != nil && end.Problem != nil && end.Problem.Code == code:
 			return fmt.Sprintf("%s started, read its document and wrote its result in %.0f s", doc.JobID, time.Since(began).Seconds()), nil
-		case end != nil && end.result.Problem != nil:
-			return "", fmt.Errorf("%s ended with %s: %s", doc.JobID, end.result.Problem.Code, end.result.Problem.Detail)
+		case end != nil && end.Problem != nil:
+			return "", fmt.Errorf("%s ended with %s: %s", doc.JobID, end.Problem.Code, end.Problem.Detail)
 		case end != nil:
-			return "", fmt.Errorf("%s ended as %s", doc.JobID, end.result.Outcome)
+			return "", fmt.Errorf("%s ended as %s", doc.JobID, end.Outcome)
 		}
 		if sleep(ctx, pause); ctx.Err() != nil {
 			return "", fmt.Errorf("%s has not ended after %s", doc.JobID, jobPatience)

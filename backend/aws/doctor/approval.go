@@ -1,15 +1,14 @@
-package aws
+package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/lockkeeper/lockkeeper/artifact"
+	engine "github.com/lockkeeper/lockkeeper/backend/aws"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -36,7 +35,7 @@ func (d *doctor) checkApproval(ctx context.Context) (string, error) {
 		return "", err
 	}
 	// Approve has done it, or has kept to itself why it could not.
-	if err := d.sendAnswer(ctx, doc, run.Decision{Approved: true, By: doc.Actor}); err != nil {
+	if err := d.SendAnswer(ctx, doc, run.Decision{Approved: true, By: doc.Actor}); err != nil {
 		return "", fmt.Errorf("%s was approved, and its execution cannot be told: %w", doc.JobID, err)
 	}
 	told := time.Now()
@@ -44,14 +43,14 @@ func (d *doctor) checkApproval(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !end.succeeded {
-		return "", fmt.Errorf("the execution of %s did not succeed: %s", doc.JobID, end.cause)
+	if !end.Succeeded {
+		return "", fmt.Errorf("the execution of %s did not succeed: %s", doc.JobID, end.Cause)
 	}
-	r, err := d.decided(ctx, doc)
+	r, err := d.Result(ctx, doc)
 	if err != nil {
 		return "", err
 	}
-	if r == nil || r.result.Decision == nil || !r.result.Decision.Approved {
+	if r == nil || r.Decision == nil || !r.Decision.Approved {
 		return "", fmt.Errorf("%s was approved, and that is not how it ended", doc.JobID)
 	}
 	return fmt.Sprintf("%s waited, was approved, and its execution succeeded %.0f s later", doc.JobID, time.Since(told).Seconds()), nil
@@ -63,12 +62,8 @@ func (d *doctor) awaitToken(ctx context.Context, doc run.JobDocument) error {
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
 	for began := time.Now(); ctx.Err() == nil; sleep(ctx, time.Second) {
-		_, _, err := d.read(ctx, tokenKey(doc))
-		if err == nil {
-			return nil
-		}
-		if !errors.Is(err, artifact.ErrNotFound) {
-			return fmt.Errorf("looking for the task token of %s: %w", doc.JobID, err)
+		if there, err := d.HasToken(ctx, doc); there || err != nil {
+			return err
 		}
 		if time.Since(began) > serverPatience {
 			if err := d.takeOwn(ctx, doc); err != nil {
@@ -84,29 +79,29 @@ func (d *doctor) awaitToken(ctx context.Context, doc run.JobDocument) error {
 func (d *doctor) takeOwn(ctx context.Context, doc run.JobDocument) error {
 	out, err := d.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &d.o.StatusQueue, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
 	if err != nil {
-		return fmt.Errorf("reading the status queue: %w", explain(err))
+		return fmt.Errorf("reading the status queue: %w", engine.Explain(err))
 	}
 	for _, m := range out.Messages {
-		h, err := about(aws.ToString(m.Body))
-		if err != nil || h.jobID != doc.JobID || h.token == "" {
-			continue
-		}
-		if err := d.takeToken(ctx, doc, h.token); err != nil {
+		taken, err := d.TakeToken(ctx, doc, aws.ToString(m.Body))
+		if err != nil {
 			return err
 		}
+		if !taken {
+			continue
+		}
 		if _, err := d.queue.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &d.o.StatusQueue, ReceiptHandle: m.ReceiptHandle}); err != nil {
-			return fmt.Errorf("removing a status message: %w", explain(err))
+			return fmt.Errorf("removing a status message: %w", engine.Explain(err))
 		}
 	}
 	return nil
 }
 
 // awaitExecution waits until the execution of a job has ended.
-func (d *doctor) awaitExecution(ctx context.Context, doc run.JobDocument) (*ending, error) {
+func (d *doctor) awaitExecution(ctx context.Context, doc run.JobDocument) (*engine.Execution, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
 	for ; ctx.Err() == nil; sleep(ctx, time.Second) {
-		if end, err := d.execution(ctx, doc); end != nil || err != nil {
+		if end, err := d.Execution(ctx, doc); end != nil || err != nil {
 			return end, err
 		}
 	}

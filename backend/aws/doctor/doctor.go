@@ -1,0 +1,184 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/batch"
+	"github.com/aws/aws-sdk-go-v2/service/batch/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/lockkeeper/lockkeeper/artifact/bucket"
+	engine "github.com/lockkeeper/lockkeeper/backend/aws"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// Check is what was found out about one part of the engine.
+type Check struct {
+	Name  string
+	Found string // what is there, when all is well
+	Err   error  // what is wrong
+	Warn  bool   // Err keeps nothing from working
+	Do    string // and what to do about it
+}
+
+// warning is an error that keeps nothing from working.
+type warning struct{ error }
+
+// doctor looks at an engine: by AWS's own calls at how its parts are set up, and by
+// the engine's at what becomes of jobs.
+type doctor struct {
+	*engine.Engine
+	o       engine.Options
+	objects *s3.Client
+	steps   *sfn.Client
+	jobs    *batch.Client
+	queue   *sqs.Client
+	batch   *engine.Engine  // the same engine, without functions
+	plan    run.JobDocument // that ran on Batch
+}
+
+// Checks looks at every part of the engine with the server's credentials. The last ones
+// run jobs that can do nothing: each goes the whole way of a job of its kind.
+func Checks(ctx context.Context, o engine.Options) iter.Seq[Check] {
+	plain := o
+	plain.Lambda = nil
+	d := &doctor{
+		Engine: engine.New(o), o: o, batch: engine.New(plain), objects: bucket.NewClient(o.Config),
+		steps: sfn.NewFromConfig(o.Config), jobs: batch.NewFromConfig(o.Config), queue: sqs.NewFromConfig(o.Config),
+	}
+	const noStart = "Read the cause above; docs/aws.md says what it means when no container starts."
+	checks := []struct {
+		name, do string
+		look     func(context.Context) (string, error)
+	}{
+		{"caller", "Give the server AWS credentials: the role of its machine, or variables in its environment.", d.checkCaller},
+		{"bucket", "Correct aws.bucket, or deploy the stack again: the bucket keeps versions and is encrypted.", d.checkBucket},
+		{"queue", "Correct aws.status_queue and aws.dead_letter_queue, attach the stack's ServerPolicy to the server, or read and empty the dead letter queue.", d.checkQueue},
+		{"state machine", "Correct aws.state_machine, or attach the stack's ServerPolicy to the server.", d.checkMachine},
+		{"traces and logs", "Deploy the stack again: executions are traced, and their errors logged.", d.checkTraces},
+		{"job queues", "Correct aws.plan_queue and aws.apply_queue, or enable the queues.", d.checkQueues},
+		{"stuck jobs", "Deploy the stack again: its queues end jobs that cannot start. Without that they wait for ever.", d.checkStuck},
+		{"spot", "Deploy the stack again: its plans run on FARGATE_SPOT and then FARGATE, its applies on FARGATE alone. The server needs no right to see that: run this once with your own role, or allow batch:DescribeComputeEnvironments.", d.checkSpot},
+		{"job definitions", "Deploy the stack again with ImageUri by digest (repository@sha256:...).", d.checkDefinitions},
+		{"job", noStart, d.checkPlanJob},
+		{"cold start", "Plans begin late. Look at the size of the image, at the way of the subnets to ECR, and whether jobs wait for MaxVcpus or for your Fargate quota.", d.checkColdStart},
+		{"function", "Read /aws/lambda/<NamePrefix>-plan, the function's log, or remove lambda from the environments: plans then run on Batch.", d.checkFunction},
+		{"apply job", noStart, d.checkApplyJob},
+		{"approval", "Attach the stack's ServerPolicy to the server: it answers with states:SendTaskSuccess, on the state machine. What waits goes on without that only when its time is over.", d.checkApproval},
+		{"cancel", "Attach the stack's ServerPolicy to the server: it cancels with states:StopExecution. If the container was killed, its memory or its 30 seconds were too short: read its log.", d.checkCancel},
+	}
+	return func(yield func(Check) bool) {
+		for _, c := range checks {
+			found, err := c.look(ctx)
+			_, warn := errors.AsType[warning](err)
+			if !yield(Check{c.name, found, err, warn, c.do}) {
+				return
+			}
+		}
+	}
+}
+
+func (d *doctor) checkCaller(ctx context.Context) (string, error) {
+	who, err := sts.NewFromConfig(d.o.Config).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", engine.Explain(err)
+	}
+	return aws.ToString(who.Arn), nil
+}
+
+func (d *doctor) checkBucket(ctx context.Context) (string, error) {
+	v, err := d.objects.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &d.o.Bucket})
+	if err != nil {
+		return "", engine.Explain(err)
+	}
+	if v.Status != s3types.BucketVersioningStatusEnabled {
+		return "", errors.New("it keeps no versions")
+	}
+	if _, err := d.objects.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &d.o.Bucket}); err != nil {
+		return "", engine.Explain(err)
+	}
+	return d.o.Bucket + " keeps versions and is encrypted", nil
+}
+
+func (d *doctor) checkQueue(ctx context.Context) (string, error) {
+	out, err := d.queue.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &d.o.StatusQueue, AttributeNames: []sqstypes.QueueAttributeName{sqstypes.QueueAttributeNameRedrivePolicy},
+	})
+	if err != nil {
+		return "", engine.Explain(err)
+	}
+	if !strings.Contains(out.Attributes["RedrivePolicy"], "deadLetterTargetArn") {
+		return "", errors.New("it has no dead letter queue")
+	}
+	dead, err := d.DeadLetters(ctx)
+	if err != nil {
+		return "", err
+	}
+	if dead != "0" {
+		return "", errors.New("messages that could not be acted on: " + dead)
+	}
+	return "no dead letters", nil
+}
+
+func (d *doctor) checkMachine(ctx context.Context) (string, error) {
+	m, err := d.steps.DescribeStateMachine(ctx, &sfn.DescribeStateMachineInput{StateMachineArn: &d.o.StateMachine})
+	if err != nil {
+		return "", engine.Explain(err)
+	}
+	if m.Type != sfntypes.StateMachineTypeStandard {
+		return "", fmt.Errorf("it is %s and must be STANDARD", m.Type)
+	}
+	return aws.ToString(m.Name), nil
+}
+
+func (d *doctor) checkQueues(ctx context.Context) (string, error) {
+	for _, queue := range []string{d.o.PlanQueue, d.o.ApplyQueue} {
+		out, err := d.jobs.DescribeJobQueues(ctx, &batch.DescribeJobQueuesInput{JobQueues: []string{queue}})
+		if err != nil {
+			return "", engine.Explain(err)
+		}
+		if len(out.JobQueues) != 1 || out.JobQueues[0].State != types.JQStateEnabled {
+			return "", fmt.Errorf("%s is not there or not enabled", queue)
+		}
+	}
+	return "enabled", nil
+}
+
+// checkDefinitions relies on the template, where queues and job definitions
+// have the same names.
+func (d *doctor) checkDefinitions(ctx context.Context) (string, error) {
+	for _, queue := range []string{d.o.PlanQueue, d.o.ApplyQueue} {
+		name := queue[strings.LastIndex(queue, "/")+1:]
+		out, err := d.jobs.DescribeJobDefinitions(ctx, &batch.DescribeJobDefinitionsInput{JobDefinitionName: &name, Status: aws.String("ACTIVE")})
+		if err != nil {
+			return "", engine.Explain(err)
+		}
+		if len(out.JobDefinitions) == 0 {
+			return "", fmt.Errorf("there is no active job definition %s", name)
+		}
+		newest := out.JobDefinitions[0]
+		for _, d := range out.JobDefinitions {
+			if aws.ToInt32(d.Revision) > aws.ToInt32(newest.Revision) {
+				newest = d
+			}
+		}
+		if c := newest.ContainerProperties; c == nil || !strings.Contains(aws.ToString(c.Image), "@sha256:") {
+			return "", fmt.Errorf("the image of %s is not named by digest", name)
+		}
+		if r := newest.RetryStrategy; queue == d.o.ApplyQueue && (r == nil || aws.ToInt32(r.Attempts) != 1) {
+			return "", fmt.Errorf("%s has more than one attempt: an apply must not be repeated", name)
+		}
+	}
+	return "images by digest, applies are tried once", nil
+}
