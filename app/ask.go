@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/prepare"
 	"github.com/lockkeeper/lockkeeper/report"
-	"github.com/lockkeeper/lockkeeper/report/markdown"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 

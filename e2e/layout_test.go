@@ -13,13 +13,16 @@ const module = "github.com/lockkeeper/lockkeeper/"
 // layout says which packages of the project each package may import. A new
 // folder needs a line here and a sentence in README's map.
 var layout = map[string][]string{
-	// The domain knows no adapter. Sentences of policy are part of run's messages.
-	"policy":   {"run", "plandiff"},
+	// The domain knows no adapter.
+	"policy":   {"run", "plandiff", "markdown"},
 	"commands": {},
 	"project":  {"links", "yamlfile", "project/depth"},
-	"run":      {"fair"},
+	"run":      {"fair", "markdown"},
 	"worker":   {"run", "fair"},
-	"plandiff": {"run"},
+	"plandiff": {"run", "markdown"},
+
+	// Text for people; it imports nothing.
+	"markdown": {},
 
 	// Small files that survive a power cut.
 	"durable": {},
@@ -38,15 +41,15 @@ var layout = map[string][]string{
 	"artifact": {"run", "artifact", "links"},
 	"reserve":  {},
 	"pull":     {"project", "links"},
-	"report":   {"run", "report/markdown", "fair"},
-	"server":   {"run", "policy", "commands", "fair"},
+	"report":   {"run", "markdown", "fair"},
+	"server":   {"run", "policy", "commands", "markdown", "fair"},
 	"config":   {"yamlfile", "runner/jail"}, // jail says what every job sees: no secret may lie there
 
 	// prepare composes: facts, verdict, projects, sources.
-	"prepare": {"run", "policy", "project", "pull", "plandiff"},
+	"prepare": {"run", "policy", "project", "pull", "plandiff", "markdown"},
 
 	// Inside a job there is no GitHub; the engine starts the runner.
-	"runner":              {"durable", "run", "project", "project/depth", "artifact", "links", "runner", "runner/*"},
+	"runner":              {"durable", "run", "markdown", "project", "project/depth", "artifact", "links", "runner", "runner/*"},
 	"backend/local":       {"durable", "run", "artifact", "runner", "runner/*", "backend/local/*", "fair"},
 	"backend/backendtest": {"run", "artifact"},
 

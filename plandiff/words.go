@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -58,7 +60,7 @@ func addresses(list []Entry, left *int) string {
 	*left -= most
 	names := make([]string, most)
 	for i, e := range list[:most] {
-		names[i] = run.Quote(e.Address)
+		names[i] = markdown.Quote(e.Address)
 	}
 	if rest := len(list) - most; rest > 0 {
 		return strings.Join(names, ", ") + fmt.Sprintf(" and %d more", rest)

@@ -5,14 +5,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/markdown"
 )
 
 // listed is how many things a sentence names before "and 3 more".
 const listed = 5
 
 // quote makes untrusted text a Markdown code span.
-func quote(text string) string { return run.Quote(text) }
+func quote(text string) string { return markdown.Quote(text) }
 
 // quoteAll lists untrusted texts in one sentence.
 func quoteAll(texts []string) string { return quoteSome(texts, listed) }

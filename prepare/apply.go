@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -72,7 +74,7 @@ func changed(planned, fresh run.JobDocument) bool {
 }
 
 func configChanged(project string) *run.Problem {
-	return &run.Problem{Code: "config_changed", Message: "Project " + run.Quote(project) + " is configured in another way than when its plan was made, in " +
+	return &run.Problem{Code: "config_changed", Message: "Project " + markdown.Quote(project) + " is configured in another way than when its plan was made, in " +
 		"`lockkeeper.yml` on the base branch or on the server, so nothing was applied. Comment `/plan`, then `/apply`."}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -107,7 +109,7 @@ func (p *Preparer) foreseenGate(c *considered) run.Gate {
 	gate.Ready = foreseenReady(c.all, v, c.found.touched, checks)
 	if len(checks) > 0 {
 		gate.Allowed = false
-		gate.Missing = append(gate.Missing, "Required checks have to be green: "+quoted(checks)+".")
+		gate.Missing = append(gate.Missing, "Required checks have to be green: "+markdown.Quoted(checks)+".")
 	}
 	return gate
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lockkeeper/lockkeeper/plandiff"
@@ -129,7 +131,7 @@ func (p *Preparer) tips(ctx context.Context, rd *reading, refs ...string) (map[s
 		return nil, err
 	}
 	if tips[base] == "" {
-		return nil, &run.Problem{Code: "base_gone", Message: "The base branch " + run.Quote(rd.pull.BaseRef) +
+		return nil, &run.Problem{Code: "base_gone", Message: "The base branch " + markdown.Quote(rd.pull.BaseRef) +
 			" is not there any more. Choose another base for the pull request, then comment `/plan`."}
 	}
 	rd.pull.BaseSHA = tips[base]
@@ -162,8 +164,8 @@ func (p *Preparer) refresh(ctx context.Context, c *considered) error {
 
 // noRules: without rules nothing is known to be allowed.
 func noRules(project, environment string) *run.Problem {
-	return &run.Problem{Code: "no_rules", Message: "The server has no rules for environment " + run.Quote(environment) + " of project " +
-		run.Quote(project) + ", so nothing was applied. Tell whoever runs Lockkeeper."}
+	return &run.Problem{Code: "no_rules", Message: "The server has no rules for environment " + markdown.Quote(environment) + " of project " +
+		markdown.Quote(project) + ", so nothing was applied. Tell whoever runs Lockkeeper."}
 }
 
 // authors finds out who made the commits, when some rule asks for approvals by

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -75,13 +77,13 @@ func (p *Preparer) environment(repository string, proj project.Project) (Environ
 		return Environment{}, &run.Problem{Code: "unknown_environment", Message: fmt.Sprintf(
 			"Project %s is for environment %s, which this server does not know, so nothing was done. Correct "+
 				"`environment:` in `lockkeeper.yml` on the base branch, or ask the server's operator to define it.",
-			run.Quote(proj.Name), run.Quote(name))}
+			markdown.Quote(proj.Name), markdown.Quote(name))}
 	}
 	if env.For != nil && !env.For(repository) {
 		return Environment{}, &run.Problem{Code: "foreign_environment", Message: fmt.Sprintf(
 			"Project %s is for %s %s, which this server does not give to %s, so nothing was done. Name another one under "+
 				"`environment:` in `lockkeeper.yml` on the base branch, or ask the server's operator to list this repository in `environments.%s.repositories`.",
-			run.Quote(proj.Name), which, run.Quote(name), run.Quote(repository), name)}
+			markdown.Quote(proj.Name), which, markdown.Quote(name), markdown.Quote(repository), name)}
 	}
 	return env, nil
 }

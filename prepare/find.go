@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lockkeeper/lockkeeper/policy"
@@ -163,7 +165,7 @@ func (f *found) refused() error {
 			return &run.Problem{Code: "module_source", Detail: calls.Error(), Message: fmt.Sprintf(
 				"Project %s calls a module that no job may read, in %s on line %d, so nothing ran. Put the module into this repository, "+
 					"or name the repository or registry that it comes from, and push.",
-				run.Quote(p.Name), run.Quote(calls[0].File), calls[0].Line)}
+				markdown.Quote(p.Name), markdown.Quote(calls[0].File), calls[0].Line)}
 		}
 	}
 	return nil
@@ -180,7 +182,7 @@ func (f *found) dropMissing(missing map[string]bool) {
 		}
 		f.notes = append(f.notes, fmt.Sprintf("%s is not planned: its directory %s no longer exists, or holds nothing to plan, at this commit. "+
 			"Deleting the directory destroys nothing; what it manages stays in its state. To destroy it, remove the "+
-			"resources from the code first and apply that.", run.Quote(p.Name), run.Quote(p.Dir)))
+			"resources from the code first and apply that.", markdown.Quote(p.Name), markdown.Quote(p.Dir)))
 	}
 	f.projects = present
 }

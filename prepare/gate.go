@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/pull"
@@ -197,12 +196,4 @@ func (p *Preparer) loses(c *considered, x candidate) bool {
 		return c.stored.astray(x.doc)
 	}
 	return true
-}
-
-func quoted(names []string) string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		out[i] = run.Quote(name)
-	}
-	return strings.Join(out, ", ")
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -114,5 +116,5 @@ func (f *found) onlyListed(err error) error {
 		return err
 	}
 	return &run.Problem{Code: "new_project", Message: fmt.Sprintf("Only this pull request names project %s, and the server's config does not let such a one be planned "+
-		"in its environment (`new_projects`), so nothing was done. Plan and apply it after the merge, from a pull request that changes it.", run.Quote(unknown.Selector))}
+		"in its environment (`new_projects`), so nothing was done. Plan and apply it after the merge, from a pull request that changes it.", markdown.Quote(unknown.Selector))}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -37,7 +39,7 @@ func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg proje
 		if i == maxNamed {
 			break
 		}
-		f.notes = append(f.notes, "Left out by `lockkeeper.yml`: "+run.Quote(left.Message)+".")
+		f.notes = append(f.notes, "Left out by `lockkeeper.yml`: "+markdown.Quote(left.Message)+".")
 	}
 	f.unfollowed(p.settingsOf(r.Repository))
 	f.shared(p, r, f.all)
@@ -106,11 +108,11 @@ func (f *found) shared(p *Preparer, r run.Run, cfg project.Config) {
 	case 0:
 	case 1:
 		f.notes = append(f.notes, fmt.Sprintf("**%d projects share one state** in workspace %s, so a plan of one may destroy what another made: %s. "+cure,
-			len(groups[0]), run.Quote(groups[0][0].Workspace), some(called(groups[0]))))
+			len(groups[0]), markdown.Quote(groups[0][0].Workspace), some(called(groups[0]))))
 	default:
 		var said []string
 		for _, group := range groups[:min(len(groups), maxNamed)] {
-			said = append(said, fmt.Sprintf("%d in workspace %s (%s)", len(group), run.Quote(group[0].Workspace), some(called(group))))
+			said = append(said, fmt.Sprintf("%d in workspace %s (%s)", len(group), markdown.Quote(group[0].Workspace), some(called(group))))
 		}
 		more := ""
 		if rest := len(groups) - len(said); rest > 0 {
@@ -133,7 +135,7 @@ func (f *found) afterMerge(ctx context.Context, p *Preparer, now project.Config,
 	if problems := f.nextMistakes; len(problems) > 0 {
 		f.mistakes = append(f.mistakes, marks(problems)...)
 		f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` of this pull request has %s, the first on line %d: %s. Correct it before the merge: nothing would be planned after it.",
-			mistakes(len(problems)), problems[0].Line, run.Quote(problems[0].Key+" "+problems[0].Message)))
+			mistakes(len(problems)), problems[0].Line, markdown.Quote(problems[0].Key+" "+problems[0].Message)))
 		return nil
 	}
 	next := *f.next
@@ -193,7 +195,7 @@ func some(texts []string) string {
 		if i == maxNamed && len(texts) > maxNamed+1 {
 			return strings.Join(out, ", ") + fmt.Sprintf(" and %d more", len(texts)-i)
 		}
-		out = append(out, run.Quote(text))
+		out = append(out, markdown.Quote(text))
 	}
 	return strings.Join(out, ", ")
 }
@@ -210,7 +212,7 @@ func (f *found) elsewhere(cfg project.Config, changed []string, tofu bool) error
 	}
 	var said []string
 	for _, x := range all {
-		said = append(said, x.Tool+" ("+run.Quote(x.Path)+")")
+		said = append(said, x.Tool+" ("+markdown.Quote(x.Path)+")")
 	}
 	text := "This pull request changes files of " + strings.Join(said, " and of ") + ", which Lockkeeper does not plan here. "
 	if slices.ContainsFunc(all, isTofu) {

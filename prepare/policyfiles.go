@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/lockkeeper/lockkeeper/project"
@@ -70,7 +72,7 @@ func (p *Preparer) baseRules(ctx context.Context, base project.Tree) (*run.Artif
 	below := strings.TrimPrefix(path.Clean(p.PlanPolicy.Dir)+"/", "./")
 	chosen, link := ruleFilesOf(all, below)
 	if link != "" {
-		return nil, p.rulesProblem("policy_refused", run.Quote(link)+" is a symbolic link, which Lockkeeper does not follow. Put the file itself there")
+		return nil, p.rulesProblem("policy_refused", markdown.Quote(link)+" is a symbolic link, which Lockkeeper does not follow. Put the file itself there")
 	}
 	key := "rules " + below + " " + fingerprint(chosen)
 	if a, ok := p.archives.get(key, p.Now()); ok {
@@ -83,7 +85,7 @@ func (p *Preparer) baseRules(ctx context.Context, base project.Tree) (*run.Artif
 	total := 0
 	err = base.Read(ctx, chosen, func(f project.File, content []byte) error {
 		if total += len(content); total > maxRuleBytes {
-			return p.rulesProblem("policy_refused", fmt.Sprintf("with %s it has more than %d MiB. Move what is not for rules elsewhere", run.Quote(f.Path), maxRuleBytes>>20))
+			return p.rulesProblem("policy_refused", fmt.Sprintf("with %s it has more than %d MiB. Move what is not for rules elsewhere", markdown.Quote(f.Path), maxRuleBytes>>20))
 		}
 		files = append(files, ruleFile{strings.TrimPrefix(f.Path, below), bytes.Clone(content)})
 		return nil
@@ -240,7 +242,7 @@ func rulesArchive(files []ruleFile) ([]byte, error) {
 func (p *Preparer) rulesProblem(code, what string) *run.Problem {
 	where := "the server's directory of rules"
 	if p.PlanPolicy.Server == "" {
-		where = run.Quote(p.PlanPolicy.Dir) + " on the base branch"
+		where = markdown.Quote(p.PlanPolicy.Dir) + " on the base branch"
 	}
 	return &run.Problem{Code: code, Message: "This server lets rules judge each plan, and " + where +
 		" cannot be used: " + what + ", then comment `/plan`. Nothing was planned."}
@@ -255,7 +257,7 @@ func (p *Preparer) rulesChanged(changed []string) string {
 	below := strings.TrimPrefix(path.Clean(p.PlanPolicy.Dir)+"/", "./")
 	for _, name := range changed {
 		if rest, inside := strings.CutPrefix(name, below); inside && isRuleFile(rest) {
-			return "This pull request changes the rules in " + run.Quote(p.PlanPolicy.Dir) + " that judge plans. The change takes " +
+			return "This pull request changes the rules in " + markdown.Quote(p.PlanPolicy.Dir) + " that judge plans. The change takes " +
 				"effect when it is merged; until then those on the base branch count."
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
@@ -65,7 +67,7 @@ func explain(r run.Run, err error) error {
 		return &run.Problem{Code: "history", Detail: history.Reason, Message: fmt.Sprintf(
 			"Git refuses an object of this repository's history, so %s: %s breaks its rule %s, which guards whoever checks it out. Remove "+
 				"it from the branch, and from its base branch where it is merged, then push again; `git fsck` finds it in a clone.",
-			nothing, run.Quote(history.Object), run.Quote(history.Rule))}
+			nothing, markdown.Quote(history.Object), markdown.Quote(history.Rule))}
 	case errors.As(err, &unread):
 		return couldNotRead(unread, nothing)
 	}
@@ -76,7 +78,7 @@ func explain(r run.Run, err error) error {
 // about. Nobody there asked for anything.
 func otherRepository(r run.Repository, id int64) error {
 	return &run.SilentRefusal{Problem: run.Problem{Code: "other_repository", Message: fmt.Sprintf(
-		"GitHub's %s has the id %d and not %d, which is in the event, so nothing was done.", run.Quote(r.FullName()), id, r.ID)}}
+		"GitHub's %s has the id %d and not %d, which is in the event, so nothing was done.", markdown.Quote(r.FullName()), id, r.ID)}}
 }
 
 // couldNotRead: what is not known is not allowed.
@@ -87,20 +89,20 @@ func couldNotRead(e *pull.ReadError, nothing string) *run.Problem {
 	}
 	return &run.Problem{Code: "could_not_read", Detail: e.Error(), Message: fmt.Sprintf(
 		"Lockkeeper could not read %s%s, so %s. Comment the command again; if that does not help, have its operator "+
-			"compare the permissions of the GitHub App with those that it needs.", run.Quote(e.What), answered, nothing)}
+			"compare the permissions of the GitHub App with those that it needs.", markdown.Quote(e.What), answered, nothing)}
 }
 
 func unknownProject(r run.Run, e *project.UnknownError, nothing string) *run.Problem {
-	message := "No project is called " + run.Quote(e.Selector) + ", so " + nothing + ". "
+	message := "No project is called " + markdown.Quote(e.Selector) + ", so " + nothing + ". "
 	switch {
 	case len(e.Close) == 0:
 		message += "This repository has no projects at this commit."
 	case e.Total == 1:
-		message += "There is 1 project here: " + run.Quote(e.Close[0]) + "."
+		message += "There is 1 project here: " + markdown.Quote(e.Close[0]) + "."
 	default:
 		message += fmt.Sprintf("There are %d projects here, such as:", e.Total)
 		for _, name := range e.Close {
-			message += "\n- " + run.Quote(name)
+			message += "\n- " + markdown.Quote(name)
 		}
 		message += "\n\nType the exact name, the directory, or a pattern such as `/" + string(r.Kind) + " " + globExample(e.Close[0]) + "`."
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
@@ -92,7 +94,7 @@ func (p *Preparer) recheckBase(ctx context.Context, r run.Run, mirror *pull.Mirr
 func headMoved(tip string) *run.Problem {
 	now := "is gone"
 	if tip != "" {
-		now = "is at " + run.Quote(short(tip)) + " now"
+		now = "is at " + markdown.Quote(short(tip)) + " now"
 	}
 	return &run.Problem{Code: "head_moved", Message: "The branch of this pull request " + now + ", so what was judged is not what is there and nothing " +
 		"was applied. When the plan of the new commit is shown, comment `/apply`."}
@@ -100,12 +102,12 @@ func headMoved(tip string) *run.Problem {
 
 // baseMoved: what was merged meanwhile may be undone by this plan (T24).
 func baseMoved(r run.Run, tip string, changed []string) *run.Problem {
-	message := "The base branch " + run.Quote(r.BaseRef) + " moved"
+	message := "The base branch " + markdown.Quote(r.BaseRef) + " moved"
 	if tip != "" {
-		message += " to " + run.Quote(short(tip))
+		message += " to " + markdown.Quote(short(tip))
 	}
 	if len(changed) > 0 {
-		message += " and changed what a plan reads (" + run.Quote(changed[0])
+		message += " and changed what a plan reads (" + markdown.Quote(changed[0])
 		if len(changed) > 1 {
 			message += fmt.Sprintf(" and %d more", len(changed)-1)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -45,7 +47,7 @@ func (p *Preparer) rulesAtHead(ctx context.Context, f *found, changed []string) 
 	first := wrong[0]
 	f.mistakes = append(f.mistakes, wrong...)
 	f.notes = append(f.notes, fmt.Sprintf("The rules of this pull request in %s have %s, the first in %s: %s. Correct it before the merge: nothing would be planned after it.",
-		run.Quote(p.PlanPolicy.Dir), mistakes(len(wrong)), run.Quote(lineOf(first)), run.Quote(first.Message)))
+		markdown.Quote(p.PlanPolicy.Dir), mistakes(len(wrong)), markdown.Quote(lineOf(first)), markdown.Quote(first.Message)))
 	return nil
 }
 

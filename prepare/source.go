@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
@@ -73,13 +75,13 @@ func (p *Preparer) sources(ctx context.Context, r run.Run, f found, projects []p
 func notFollowed(proj project.Project, unfollowed project.Problems) *run.Problem {
 	return &run.Problem{Code: "source", Detail: unfollowed.Error(), Message: fmt.Sprintf(
 		"Jobs of this repository get only what their project reaches (`source: reach` in the server's config), and the path of a file that project %s reads cannot be followed, so nothing ran. "+
-			"Begin the path with a constant, in %s on line %d.", run.Quote(proj.Name), run.Quote(unfollowed[0].File), unfollowed[0].Line)}
+			"Begin the path with a constant, in %s on line %d.", markdown.Quote(proj.Name), markdown.Quote(unfollowed[0].File), unfollowed[0].Line)}
 }
 
 func sourceRefused(proj project.Project, refused pull.RefusedError) *run.Problem {
 	return &run.Problem{Code: "source", Detail: refused.Error(), Message: fmt.Sprintf(
 		"Project %s reads %s, which a job cannot be given as a checkout has it, so nothing ran. Correct what it says below, and push.",
-		run.Quote(proj.Name), run.Quote(refused.Path))}
+		markdown.Quote(proj.Name), markdown.Quote(refused.Path))}
 }
 
 // mayReadLeftOut refuses a project that reads a path which cannot be followed, in a commit of
@@ -89,7 +91,7 @@ func mayReadLeftOut(proj project.Project, left pull.RefusedError, unfollowed pro
 	return &run.Problem{Code: "source", Detail: left.Error() + "\n" + unfollowed.Error(), Message: fmt.Sprintf(
 		"A job cannot be given %s as a checkout has it, and project %s reads a path that cannot be followed (%s on line %d), so it may read that, and nothing ran. "+
 			"Begin the path with a constant, or correct what is said below of the other, and push.",
-		run.Quote(left.Path), run.Quote(proj.Name), run.Quote(unfollowed[0].File), unfollowed[0].Line)}
+		markdown.Quote(left.Path), markdown.Quote(proj.Name), markdown.Quote(unfollowed[0].File), unfollowed[0].Line)}
 }
 
 // archived is the archive of a commit's tree.

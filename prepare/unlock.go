@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -89,7 +91,7 @@ func (p *Preparer) heldProject(ctx context.Context, r run.Run, locks run.Locks, 
 			return out, nil
 		}
 	}
-	return out, &run.Problem{Code: "unknown_project", Message: "Nothing is known of the lock of " + run.Quote(name) + ", so it was not released. " +
+	return out, &run.Problem{Code: "unknown_project", Message: "Nothing is known of the lock of " + markdown.Quote(name) + ", so it was not released. " +
 		"Comment `/unlock` on the pull request that holds it."}
 }
 

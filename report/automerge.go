@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/google/go-github/v60/github"
 
 	"github.com/lockkeeper/lockkeeper/run"
@@ -82,7 +84,7 @@ func (m Merger) refused(ctx context.Context, client *github.Client, r run.Run, r
 		return nil
 	}
 	err = m.Store.PutNotices(ctx, []run.Notice{run.ReplyTo(r.Repository, r.PullRequest, "merge/"+r.ID, "Everything is applied, but GitHub did not merge "+
-		"this pull request: "+run.Quote(reason)+". Merge it by hand when that is fixed; Lockkeeper does not try again.")})
+		"this pull request: "+markdown.Quote(reason)+". Merge it by hand when that is fixed; Lockkeeper does not try again.")})
 	m.Notify()
 	return err
 }

@@ -3,7 +3,7 @@ package report
 import (
 	"strings"
 
-	"github.com/lockkeeper/lockkeeper/report/markdown"
+	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/markdown"
 )
 
 // KindApproval is the kind of a job that waits until somebody answers it
@@ -38,7 +40,7 @@ func Decided(d Decision) Result {
 	}
 	return Result{Outcome: OutcomeFailed, Decision: &d, Problem: &Problem{
 		Code:    "rejected",
-		Message: "Rejected by " + Quote(d.By) + ", so nothing was applied. Comment `/plan` to begin again with a new plan.",
+		Message: "Rejected by " + markdown.Quote(d.By) + ", so nothing was applied. Comment `/plan` to begin again with a new plan.",
 		Detail:  d.Reason,
 	}}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/markdown"
 )
 
 // planning notes that a plan run has the locks of keys, which h holds.
@@ -144,7 +146,7 @@ const shownLeft = 5
 func leftText(x Left, projects []string) string {
 	var quoted []string
 	for _, p := range projects[:min(len(projects), shownLeft)] {
-		quoted = append(quoted, Quote(p))
+		quoted = append(quoted, markdown.Quote(p))
 	}
 	names := strings.Join(quoted, ", ")
 	if rest := len(projects) - shownLeft; rest > 0 {

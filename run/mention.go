@@ -1,6 +1,10 @@
 package run
 
-import "regexp"
+import (
+	"regexp"
+
+	"github.com/lockkeeper/lockkeeper/markdown"
+)
 
 // login is what GitHub allows as the name of an account: letters, digits and
 // dashes, and the underscore of managed users. It names no team: those have a slash.
@@ -14,7 +18,7 @@ const maxLogin = 100 // bytes
 // What is no login is quoted and notifies nobody.
 func Mention(who string) string {
 	if len(who) > maxLogin || !login.MatchString(who) {
-		return Quote(who)
+		return markdown.Quote(who)
 	}
 	return "@" + who
 }

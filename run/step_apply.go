@@ -3,6 +3,8 @@ package run
 import (
 	"slices"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/markdown"
 )
 
 // ending is how a job of a run that ends before its time is ended. A push, a
@@ -65,7 +67,7 @@ func (j *Job) skipped(because string, at time.Time) {
 	j.State, j.FinishedAt = JobSkipped, at
 	j.Result = &Result{Outcome: OutcomeCancelled, Problem: &Problem{
 		Code: "skipped",
-		Message: "Not begun, because " + Quote(because) + " comes first and was not applied. Its plan was not used, but it was made for " +
+		Message: "Not begun, because " + markdown.Quote(because) + " comes first and was not applied. Its plan was not used, but it was made for " +
 			"one apply: comment `/plan`, then `/apply`.",
 	}}
 }

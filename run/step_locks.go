@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/markdown"
 )
 
 // Options are what the server's config decides about locks and merges.
@@ -102,7 +104,7 @@ func lockedBy(blocked []Blocked) *Problem {
 	var b strings.Builder
 	b.WriteString("Nothing was applied, because somebody else holds what it needs:\n")
 	for _, x := range blocked {
-		fmt.Fprintf(&b, "\n- %s is held by #%d", Quote(x.Project), x.Holder.PullRequest)
+		fmt.Fprintf(&b, "\n- %s is held by #%d", markdown.Quote(x.Project), x.Holder.PullRequest)
 	}
 	b.WriteString("\n\nThis pull request is in line and gets the locks when they are free.")
 	return &Problem{Code: "locked", Message: b.String()}

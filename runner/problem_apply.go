@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -154,9 +156,9 @@ func stateLocked(errors string) *run.Problem {
 	if info["ID"] == "" && !strings.Contains(errors, "Lock Info:") { // nobody has it, as far as is known
 		return &run.Problem{Code: "apply_refused", Detail: errors, Message: "The lock of the state could not be taken, so nothing was applied. Correct what it says below, then comment `/plan` and `/apply`."}
 	}
-	held := fmt.Sprintf(" Lock %s was taken by %s at %s.", run.Quote(info["ID"]), run.Quote(info["Who"]), run.Quote(info["Created"]))
+	held := fmt.Sprintf(" Lock %s was taken by %s at %s.", markdown.Quote(info["ID"]), markdown.Quote(info["Who"]), markdown.Quote(info["Created"]))
 	if info["Who"] == "" {
-		held = fmt.Sprintf(" Lock %s is held.", run.Quote(info["ID"]))
+		held = fmt.Sprintf(" Lock %s is held.", markdown.Quote(info["ID"]))
 	}
 	p := &run.Problem{Code: "state_locked", Detail: errors, Message: "The state is locked by somebody else, so nothing was applied."}
 	if isLockID(info["ID"]) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
 
@@ -122,12 +124,12 @@ func (l *Locks) warning(h run.Holder, held []run.Lock) run.Notice {
 	return run.ReplyTo(h.Repository, h.PullRequest, l.key("expiring", h), fmt.Sprintf(
 		"This pull request holds %s and has done nothing with it for %s. After %s without use a lock is released, so that others can go on: "+
 			"that is on %s. To keep it, comment `/plan`; to give it up now, comment `/unlock`.",
-		quoted(projects), days(l.Expire-l.Notice), days(l.Expire), l.Now().Add(l.Notice).UTC().Format("2 January 2006, 15:04 UTC")))
+		markdown.Quoted(projects), days(l.Expire-l.Notice), days(l.Expire), l.Now().Add(l.Notice).UTC().Format("2 January 2006, 15:04 UTC")))
 }
 
 func (l *Locks) expired(h run.Holder, released []string) run.Notice {
 	return run.ReplyTo(h.Repository, h.PullRequest, l.key("expired", h), fmt.Sprintf(
-		"Released %s: nobody has used it for %s. To go on with this pull request, comment `/plan`.", quoted(released), days(l.Expire)))
+		"Released %s: nobody has used it for %s. To go on with this pull request, comment `/plan`.", markdown.Quoted(released), days(l.Expire)))
 }
 
 // key makes one comment of each expiry, however often it is tried.

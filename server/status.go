@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -78,12 +80,12 @@ func selected(known, names []string) (projects, unknown []string) {
 }
 
 func notKnown(unknown, known []string) string {
-	text := "This pull request has no plan, apply or lock of " + quoted(unknown) + "; `/plan` with the name of a project makes a plan of it."
+	text := "This pull request has no plan, apply or lock of " + markdown.Quoted(unknown) + "; `/plan` with the name of a project makes a plan of it."
 	if len(known) == 0 {
 		return text
 	}
 	const shown = 10
-	text += " It has some of " + quoted(known[:min(len(known), shown)])
+	text += " It has some of " + markdown.Quoted(known[:min(len(known), shown)])
 	if rest := len(known) - shown; rest > 0 {
 		text += fmt.Sprintf(" and %d more", rest)
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/policy"
@@ -28,7 +30,7 @@ func (b *Base) unlock(ctx context.Context, a asked, names []string, reason strin
 	names = byDirectory(names, mine, slices.Concat(waiting, theirs))
 	own, others, unknown := wanted(locks, h, names)
 	if len(unknown) > 0 {
-		return b.answer(ctx, a, refused, "Nobody holds a lock of "+quoted(unknown)+", so nothing was released. "+
+		return b.answer(ctx, a, refused, "Nobody holds a lock of "+markdown.Quoted(unknown)+", so nothing was released. "+
 			"`/status` shows the projects of this pull request.")
 	}
 	if len(own) == 0 && len(others) == 0 {
@@ -213,7 +215,7 @@ func (b *Base) inEnvironments(ctx context.Context, a asked, own []held) ([]polic
 // noReason asks why others should lose their locks.
 func noReason(a asked, others []held, names []string) string {
 	return fmt.Sprintf("%s holds the lock of %s, so say why it should lose it: `/unlock %s reason=\"…\"`. "+
-		"Nothing was released.", whose(a, others[0].holder), run.Quote(others[0].named), strings.Join(names, " "))
+		"Nothing was released.", whose(a, others[0].holder), markdown.Quote(others[0].named), strings.Join(names, " "))
 }
 
 // release carries out what policy allowed and says what came of it.
@@ -242,7 +244,7 @@ func (b *Base) release(ctx context.Context, a asked, locks []held, reason string
 		}
 	}
 	if reason != "" {
-		lines = append(lines, "Reason: "+run.Quote(reason)+".")
+		lines = append(lines, "Reason: "+markdown.Quote(reason)+".")
 	}
 	return strings.Join(lines, "\n\n"), nil
 }
@@ -278,21 +280,13 @@ func outcome(whose string, released, busy []string) (lines []string) {
 		where = "here"
 	}
 	if len(released) > 0 {
-		lines = append(lines, fmt.Sprintf("Released %s, which %s held. %s cannot be applied any more: `/plan` %s makes %s.", quoted(released), whose, plan, where, anew))
+		lines = append(lines, fmt.Sprintf("Released %s, which %s held. %s cannot be applied any more: `/plan` %s makes %s.", markdown.Quoted(released), whose, plan, where, anew))
 	}
 	if len(busy) > 0 {
-		lines = append(lines, fmt.Sprintf("%s %s locked, because an apply of %s is under way. Comment `/unlock` again when it has ended.", quoted(busy), stay(busy), whose))
+		lines = append(lines, fmt.Sprintf("%s %s locked, because an apply of %s is under way. Comment `/unlock` again when it has ended.", markdown.Quoted(busy), stay(busy), whose))
 	}
 	if len(lines) == 0 {
 		lines = append(lines, "The locks of "+whose+" were released meanwhile.")
 	}
 	return lines
-}
-
-func quoted(names []string) string {
-	out := make([]string, len(names))
-	for i, name := range names {
-		out[i] = run.Quote(name)
-	}
-	return strings.Join(out, ", ")
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
+
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -22,15 +24,15 @@ func unexplained(locks run.Locks, own []held) string {
 		}
 	}
 	command := func(projects []string) string {
-		return run.Quote("/unlock " + strings.Join(projects[:min(len(projects), 5)], " ") + " reason=\"…\"")
+		return markdown.Quote("/unlock " + strings.Join(projects[:min(len(projects), 5)], " ") + " reason=\"…\"")
 	}
 	switch {
 	case len(applied) > 0:
 		return fmt.Sprintf("This pull request applied %s and is not merged: whoever plans that next would undo what it made. Merge it, which frees the lock; or say why "+
-			"the lock should go now, in a comment: %s. Nothing was released.", quoted(applied), command(applied))
+			"the lock should go now, in a comment: %s. Nothing was released.", markdown.Quoted(applied), command(applied))
 	case len(left) > 0:
 		return fmt.Sprintf("What this pull request left of %s has to be put right. If it may stay so, say why, in a comment: %s. "+
-			"Nothing was done.", quoted(left), command(left))
+			"Nothing was done.", markdown.Quoted(left), command(left))
 	}
 	return ""
 }
@@ -57,10 +59,10 @@ func meaning(locks run.Locks, released []held) []string {
 	}
 	var out []string
 	if len(applied) > 0 {
-		out = append(out, fmt.Sprintf("What was applied of %s is not merged: the next plan of it by another pull request would undo it, and says so.", quoted(applied)))
+		out = append(out, fmt.Sprintf("What was applied of %s is not merged: the next plan of it by another pull request would undo it, and says so.", markdown.Quoted(applied)))
 	}
 	if len(left) > 0 {
-		out = append(out, fmt.Sprintf("%s is no longer on the list of what has to be put right.", quoted(left)))
+		out = append(out, fmt.Sprintf("%s is no longer on the list of what has to be put right.", markdown.Quoted(left)))
 	}
 	return out
 }

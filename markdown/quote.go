@@ -1,4 +1,4 @@
-package run
+package markdown
 
 import (
 	"strings"
@@ -27,4 +27,13 @@ func Quote(text string) string {
 		return "`?`"
 	}
 	return "`" + b.String() + "`"
+}
+
+// Quoted is several names, each by Quote, with commas between them.
+func Quoted(names []string) string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = Quote(name)
+	}
+	return strings.Join(out, ", ")
 }

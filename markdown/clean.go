@@ -4,13 +4,16 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
 
 // escapeSequence is what terminals act upon: CSI, OSC, and two-byte sequences
 // (ECMA-48, sections 5.4 and 5.6).
-var escapeSequence = regexp.MustCompile("(?:\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b[@-Z\\\\^_]")
+var escapeSequence = sync.OnceValue(func() *regexp.Regexp { // the runner starts without
+	return regexp.MustCompile("(?:\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b[@-Z\\\\^_]")
+})
 
 // Clean removes what a reader cannot see: terminal sequences and control
 // characters except line feed and tab. Characters that change how others are
@@ -19,7 +22,7 @@ func Clean(s string) string {
 	if isPrintableASCII(s) {
 		return s
 	}
-	s = escapeSequence.ReplaceAllString(strings.ToValidUTF8(s, "�"), "")
+	s = escapeSequence().ReplaceAllString(strings.ToValidUTF8(s, "�"), "")
 	s = strings.NewReplacer("\r\n", "\n", "\u2028", "\n", "\u2029", "\n").Replace(s)
 	var b strings.Builder
 	b.Grow(len(s))

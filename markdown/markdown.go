@@ -1,9 +1,9 @@
 // Package markdown makes GitHub Markdown out of text that nobody vouches for.
 //
-// Its place in the flow: report builds comments and check runs from its own
-// sentences and puts every string of a person, a repository or a provider
-// through one of the functions here. Whatever the string, it stays where it was
-// put: it opens no fence, heading, table cell, link, image or HTML element,
+// Its place in the flow: policy, run and others quote names in their sentences (Quote), and
+// report builds comments and check runs from its own sentences. Both put every string
+// of a person, a repository or a provider through one of the functions here. Whatever
+// the string, it stays where it was put: it opens no fence, heading, table cell, link, image or HTML element,
 // mentions nobody, refers to no issue or commit, and hides nothing with
 // invisible characters (T42).
 //
