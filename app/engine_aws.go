@@ -129,7 +129,7 @@ func status(ctx context.Context, engine run.Backend) func([]run.Run, run.Locks, 
 		text := report.Status(runs, locks, now)
 		switch n, err := dead.DeadLetters(ctx); {
 		case err != nil:
-			return text + "\nThe queue of status messages cannot be read: whoever runs Lockkeeper finds the reason with `lockkeeper doctor aws`.\n"
+			return text + "\nThe queue of status messages cannot be read: your Lockkeeper administrator finds the reason with `lockkeeper doctor aws`.\n"
 		case n != "0":
 			return text + "\nStatus messages that could not be acted on: " + n + ". Whoever runs Lockkeeper finds them in the dead letter queue.\n"
 		}

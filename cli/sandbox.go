@@ -86,7 +86,7 @@ func (c *sandboxCmd) dir() (dir string, clean func() error, err error) {
 		return "", nil, fmt.Errorf("looking into the sandbox's directory: %w", err)
 	}
 	if len(there) > 0 { // the double begins anew, so a store of an earlier one would not fit
-		return "", nil, fmt.Errorf("%s is not empty, and each sandbox begins anew: empty it, or name another directory with --dir", c.Dir)
+		return "", nil, fmt.Errorf("%s is not empty, and each sandbox starts empty: empty it, or name another directory with --dir", c.Dir)
 	}
 	return c.Dir, func() error { return nil }, nil
 }

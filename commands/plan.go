@@ -12,8 +12,8 @@ func plan() Spec {
 			{"/plan network-prod -- -target=module.vpc -refresh=false", "passes flags to terraform"},
 		},
 		Details: "A plan changes nothing and takes the locks of its projects, so that nobody else changes them before you apply. When " +
-			"another pull request has them, you wait in line and are planned again when it is your turn. " +
-			"A new push cancels the plans of older commits and plans again by itself. " +
+			"another pull request has them, you wait in the queue and are planned again when it is your turn. " +
+			"A new push cancels the plans of older commits and plans again automatically. " +
 			"A plan with `-target`, `-refresh-only` or `-refresh=false` is a partial one: it can be applied, and `lockkeeper/apply` waits for a whole plan.",
 
 		Available: true,

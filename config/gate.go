@@ -89,7 +89,7 @@ func (v *validator) policy(key string, p Policy) {
 // everybody, so it is refused.
 func (v *validator) people(key string, names []string) {
 	_, given := v.Lines[key]
-	v.check(!given || len(names) > 0, key, "names nobody; name somebody, or remove it")
+	v.check(!given || len(names) > 0, key, "is empty: list a user or team, or remove the key")
 	for i, name := range names {
 		v.check(isPerson(name), indexed(key, i), "must be a login such as ana or a team such as org/team")
 	}

@@ -5,5 +5,5 @@ func personAsked(f Facts) Reason {
 	if f.Asked {
 		return good("asked", "")
 	}
-	return bad("asked", "Nobody asked for this, and it does not begin by itself: comment the command.")
+	return bad("asked", "A person has to ask for this: comment the command.")
 }

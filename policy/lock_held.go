@@ -12,11 +12,11 @@ func lockHeld(f Facts, p Project) Reason {
 	case p.Held && p.HeldBy == 0:
 		return good("lock_held", "This pull request holds the lock.")
 	case p.HeldBy > 0 && p.Place > 0:
-		return bad("lock_held", fmt.Sprintf("#%d holds the lock and this pull request is number %d in line: wait until it is planned again by itself, then comment `/apply`.", p.HeldBy, p.Place))
+		return bad("lock_held", fmt.Sprintf("#%d holds the lock and this pull request is number %d in the queue: it is planned again automatically when the lock is free; then comment `/apply`.", p.HeldBy, p.Place))
 	case p.HeldBy > 0 && f.LockAtApply: // a plan takes no place in line, and what was applied there is not in it
 		return bad("lock_held", fmt.Sprintf("#%d holds the lock: when it is released, which the merge there does, comment `/plan`, then `/apply`.", p.HeldBy))
 	case p.HeldBy > 0:
-		return bad("lock_held", fmt.Sprintf("#%d holds the lock: comment `/plan` to get in line.", p.HeldBy))
+		return bad("lock_held", fmt.Sprintf("#%d holds the lock: comment `/plan` to join the queue.", p.HeldBy))
 	case p.Place > 0 && p.With != "":
 		return bad("lock_held", fmt.Sprintf("%s is free; it is taken together with %s, which #%d holds: wait until both are planned again, or comment %s, which takes it alone.",
 			quote(p.Name), quote(p.With), p.WithHeldBy, quote("/plan "+p.Name)))

@@ -6,7 +6,7 @@ import "fmt"
 func mayWrite(f Facts) Reason {
 	switch {
 	case !f.Asked:
-		return good("may_write", "It began by itself, for commits that somebody with write access pushed.")
+		return good("may_write", "Triggered by a push of somebody with write access.")
 	case writes(f.Permission):
 		return good("may_write", "Who asks has write access.")
 	}

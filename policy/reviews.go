@@ -103,7 +103,7 @@ func pushedByAnybody(predicate string, f Facts, not []discounted) (r Reason, den
 	}
 	if had(mayHaveHadPushed) {
 		return bad(predicate, fmt.Sprintf("No approval of %s counts, because %s pushed commits of it and nobody knows who had that done, which may be who approves: "+
-			"make these commits anew (`git rebase --force-rebase`), push them to another branch and open a pull request of that; or have the server's operator "+
+			"recreate these commits (`git rebase --force-rebase`), push them to another branch and open a pull request of that; or have your Lockkeeper administrator "+
 			"list the account under `trusted_pushers`, if it pushes nothing that people tell it to.", sha(f.HeadSHA), quoteAll(f.PushedFor))), true
 	}
 	unknown := had(mayHavePushed)

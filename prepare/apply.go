@@ -74,7 +74,7 @@ func changed(planned, fresh run.JobDocument) bool {
 }
 
 func configChanged(project string) *run.Problem {
-	return &run.Problem{Code: "config_changed", Message: "Project " + markdown.Quote(project) + " is configured in another way than when its plan was made, in " +
+	return &run.Problem{Code: "config_changed", Message: "Project " + markdown.Quote(project) + " has another configuration than its plan was made for, in " +
 		"`lockkeeper.yml` on the base branch or on the server, so nothing was applied. Comment `/plan`, then `/apply`."}
 }
 

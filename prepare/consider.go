@@ -132,7 +132,7 @@ func (p *Preparer) tips(ctx context.Context, rd *reading, refs ...string) (map[s
 	}
 	if tips[base] == "" {
 		return nil, &run.Problem{Code: "base_gone", Message: "The base branch " + markdown.Quote(rd.pull.BaseRef) +
-			" is not there any more. Choose another base for the pull request, then comment `/plan`."}
+			" no longer exists. Choose another base for the pull request, then comment `/plan`."}
 	}
 	rd.pull.BaseSHA = tips[base]
 	return tips, nil
@@ -165,7 +165,7 @@ func (p *Preparer) refresh(ctx context.Context, c *considered) error {
 // noRules: without rules nothing is known to be allowed.
 func noRules(project, environment string) *run.Problem {
 	return &run.Problem{Code: "no_rules", Message: "The server has no rules for environment " + markdown.Quote(environment) + " of project " +
-		markdown.Quote(project) + ", so nothing was applied. Tell whoever runs Lockkeeper."}
+		markdown.Quote(project) + ", so nothing was applied. Contact your Lockkeeper administrator."}
 }
 
 // authors finds out who made the commits, when some rule asks for approvals by

@@ -76,13 +76,13 @@ func (p *Preparer) environment(repository string, proj project.Project) (Environ
 	if !known {
 		return Environment{}, &run.Problem{Code: "unknown_environment", Message: fmt.Sprintf(
 			"Project %s is for environment %s, which this server does not know, so nothing was done. Correct "+
-				"`environment:` in `lockkeeper.yml` on the base branch, or ask the server's operator to define it.",
+				"`environment:` in `lockkeeper.yml` on the base branch, or ask your Lockkeeper administrator to define it.",
 			markdown.Quote(proj.Name), markdown.Quote(name))}
 	}
 	if env.For != nil && !env.For(repository) {
 		return Environment{}, &run.Problem{Code: "foreign_environment", Message: fmt.Sprintf(
 			"Project %s is for %s %s, which this server does not give to %s, so nothing was done. Name another one under "+
-				"`environment:` in `lockkeeper.yml` on the base branch, or ask the server's operator to list this repository in `environments.%s.repositories`.",
+				"`environment:` in `lockkeeper.yml` on the base branch, or ask your Lockkeeper administrator to list this repository in `environments.%s.repositories`.",
 			markdown.Quote(proj.Name), which, markdown.Quote(name), markdown.Quote(repository), name)}
 	}
 	return env, nil

@@ -324,7 +324,7 @@ func TestLocksOfOthersStandInTheWay(t *testing.T) {
 		t.Fatal("two pull requests hold one lock")
 	}
 	p, err := w.apply(second)
-	w.refused(p, err, "plan_lock", fmt.Sprintf("#%d holds the lock", first), "number 1 in line")
+	w.refused(p, err, "plan_lock", fmt.Sprintf("#%d holds the lock", first), "number 1 in the queue")
 
 	w.locks.Release(w.holder(first), nil)
 	p, err = w.apply(first)

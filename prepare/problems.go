@@ -31,7 +31,7 @@ func credentials(err error) *run.Problem {
 		return nil
 	}
 	return &run.Problem{Code: "credentials", Message: "GitHub does not take the credentials of Lockkeeper's GitHub App (it answered 401), also after new ones were asked " +
-		"for, so nothing was done. Comment the command again; if that does not help, have its operator look at the App's private key and the server's clock."}
+		"for, so nothing was done. Comment the command again; if that does not help, have your Lockkeeper administrator look at the App's private key and the server's clock."}
 }
 
 // explain turns what people can mend into problems; anything else stays as it
@@ -88,7 +88,7 @@ func couldNotRead(e *pull.ReadError, nothing string) *run.Problem {
 		answered = fmt.Sprintf(" (GitHub answered %d)", e.Status)
 	}
 	return &run.Problem{Code: "could_not_read", Detail: e.Error(), Message: fmt.Sprintf(
-		"Lockkeeper could not read %s%s, so %s. Comment the command again; if that does not help, have its operator "+
+		"Lockkeeper could not read %s%s, so %s. Comment the command again; if that does not help, have your Lockkeeper administrator "+
 			"compare the permissions of the GitHub App with those that it needs.", markdown.Quote(e.What), answered, nothing)}
 }
 
@@ -124,7 +124,7 @@ func globExample(name string) string {
 func refusal(v policy.Verdict) error {
 	missing := v.Missing()
 	if len(missing) == 0 {
-		return &run.Problem{Code: "not_allowed", Message: "This is not allowed, and no reason is known. Tell whoever runs Lockkeeper."}
+		return &run.Problem{Code: "not_allowed", Message: "This is not allowed, and no reason is known. Contact your Lockkeeper administrator."}
 	}
 	problem := run.Problem{Code: missing[0].Predicate, Message: v.Explain(), Why: forLog(missing)}
 	if v.Silent() {

@@ -77,7 +77,7 @@ func TestPathsThatArePassedOn(t *testing.T) {
 	}
 }
 
-// A change of the file behind a link passed unplanned: "No project is touched by this change."
+// A change of the file behind a link passed unplanned: "No project is affected by this change."
 // ".." behind a link is the parent of where that link leads, and not of the link.
 func TestALinkThatGoesUpBehindAnotherLink(t *testing.T) {
 	const files = `

@@ -88,5 +88,5 @@ func (l largeFiles) missing(p pointer) string {
 	if p.size > l.limit {
 		return fmt.Sprintf("it is a large file (Git LFS) of %d bytes, the limit is %d", p.size, l.limit)
 	}
-	return "it is a pointer of Git LFS whose content is not here; commit the file itself, or push its content and have whoever runs Lockkeeper set `lfs: true` for this repository"
+	return "it is a pointer of Git LFS whose content is not here; commit the file itself, or push its content and have your Lockkeeper administrator set `lfs: true` for this repository"
 }

@@ -250,7 +250,7 @@ func (a *archiver) addOther(file project.File) error {
 	if errors.Is(err, links.ErrLeaves) {
 		return a.leaveOut(file.Path, "it is a symbolic link that leaves the repository, where a job has nothing; let it lead to a file of this repository")
 	}
-	return a.leaveOut(file.Path, "it is a symbolic link whose text is no path; remove it, or make it anew")
+	return a.leaveOut(file.Path, "it is a symbolic link whose text is no path; remove it, or create it again")
 }
 
 // add adds a plain file.

@@ -122,7 +122,7 @@ func (f *filling) bring(ctx context.Context, of part, link project.File, says gi
 		return p, l, reason, nil
 	}
 	if f.Allowed == nil || !f.Allowed(repository) {
-		return p, l, fmt.Sprintf("it is a submodule, of %s, which is not fetched for this repository; have whoever runs Lockkeeper list it under `repositories[].submodules`, or put its files into this repository", repository), nil
+		return p, l, fmt.Sprintf("it is a submodule, of %s, which is not fetched for this repository; have your Lockkeeper administrator list it under `repositories[].submodules`, or put its files into this repository", repository), nil
 	}
 	if f.tried++; f.tried > maxSubmodules {
 		return p, l, fmt.Sprintf("it is a submodule, and of one commit %d are fetched; put its files into the repository", maxSubmodules), nil

@@ -177,7 +177,7 @@ func TestASubmoduleThatCannotBeHadIsRefusedByPath(t *testing.T) {
 		gitmodules, sha, want string
 		asked                 bool // whether anybody looks for a repository
 	}{
-		"not allowed":                 {submodule("v", "../secret.git"), good, "of acme/secret, which is not fetched for this repository; have whoever runs Lockkeeper list it under `repositories[].submodules`", false},
+		"not allowed":                 {submodule("v", "../secret.git"), good, "of acme/secret, which is not fetched for this repository; have your Lockkeeper administrator list it under `repositories[].submodules`", false},
 		"another owner":               {submodule("v", "../../evil/mod"), good, "of evil/mod, which is not fetched for this repository", false},
 		"no access":                   {submodule("v", "../private"), good, "of acme/private, which the GitHub App may not read; have the App installed", true},
 		"a commit that is gone":       {submodule("v", mod.url), strings.Repeat("ab", 20), "of acme/mod, which does not have commit " + strings.Repeat("ab", 20), true},

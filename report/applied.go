@@ -86,5 +86,5 @@ func (v View) waitingLine(p picked) string {
 			out = append(out, askedBy(r))
 		}
 	}
-	return sentenceOf("**Queued**: %s. That runs by itself when this apply has ended.\n", strings.Join(out, ", "))
+	return sentenceOf("**Queued**: %s. It runs when this apply has ended.\n", strings.Join(out, ", "))
 }

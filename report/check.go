@@ -205,13 +205,13 @@ func outcomesPlain(p picked) string {
 func idleTitle(r run.Run) string {
 	switch r.State {
 	case run.StateAccepted, run.StateRunning:
-		return "Getting ready"
+		return "Preparing"
 	case run.StateSucceeded:
-		return "No project is touched by this change"
+		return "No project is affected by this change"
 	case run.StateRefused:
 		return "Nothing was planned"
 	case run.StateSuperseded:
-		return "A newer commit took its place"
+		return "Superseded by a newer commit"
 	case run.StateCancelled:
 		return "Cancelled"
 	}

@@ -44,7 +44,7 @@ func (p picked) titleLater() string {
 	case !p.some(func(s run.Standing) bool { return !s.Untouched() }):
 		return "This pull request changes no project"
 	}
-	return "Pull requests apply nothing here"
+	return "Apply from pull requests is disabled here"
 }
 
 // plans are the jobs that planned what is shown, by project.
@@ -134,7 +134,7 @@ func (p picked) queueVerdict() Check {
 	c := Check{Status: checkCompleted, Conclusion: "failure"}
 	switch unmerged := p.unmerged(); {
 	case p.count(run.JobSucceeded) < len(p.standings) || p.run.State != run.StateSucceeded:
-		c.Title = "What would be merged was not planned"
+		c.Title = "The merge group was not planned"
 	case len(unmerged) > 0:
 		c.Title = fmt.Sprintf("Apply #%d first: merging would leave %s behind", p.run.PullRequest, many(len(unmerged), "project"))
 	case len(p.standings) == 0:

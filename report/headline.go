@@ -75,7 +75,7 @@ func headline(p picked, groups []group) string {
 	words := countWords(parts(p.counts()))
 	switch others := outcomes(p, groups); {
 	case !p.run.State.Final() && len(p.run.Jobs) == 0:
-		return "**Getting ready to plan again.** Until then, this is the earlier plan."
+		return "**Preparing to plan again.** Until then, this is the earlier plan."
 	case p.active():
 		return fmt.Sprintf("**Planning %s: %s**", many(len(p.standings), "project"), progress(p))
 	case len(others) == 0 && words == "":
@@ -135,9 +135,9 @@ func subject(p picked, groups []group) string {
 func idle(r run.Run) string {
 	switch r.State {
 	case run.StateAccepted, run.StateRunning:
-		return "**Getting ready**: reading the pull request and finding the projects that it touches."
+		return "**Preparing**: reading the pull request and finding the projects that it affects."
 	case run.StateSucceeded:
-		return "**No project is touched by this change.**"
+		return "**No project is affected by this change.**"
 	case run.StateRefused:
 		return "**Nothing was planned.**"
 	case run.StateSuperseded:
@@ -162,9 +162,9 @@ func by(r run.Run) string {
 
 func supersededBy(r run.Run) string {
 	if r.SupersededBy == "" {
-		return "a newer commit took its place"
+		return "superseded by a newer commit"
 	}
-	return "the newer commit " + short(r.SupersededBy) + " took its place"
+	return "superseded by the newer commit " + short(r.SupersededBy)
 }
 
 // outcomes counts the jobs that made no plan, and plans that rules deny.

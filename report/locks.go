@@ -177,7 +177,7 @@ func standsBefore(list []wanted, h run.Holder) []string {
 	}
 	var out []string
 	for i, k := range keys {
-		names, place := fewNames(projects[i], name), "you are "+ordinal(k.place)+" in line"
+		names, place := fewNames(projects[i], name), "you are "+ordinal(k.place)+" in the queue"
 		switch {
 		case k.holder.PullRequest == 0:
 			out = append(out, "nobody holds "+names+", but "+place)

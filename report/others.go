@@ -146,7 +146,7 @@ func givenOn(l run.Locks, h run.Holder) string {
 		has = " " + sentence(inOrder(who, "more pull request")) + " " + plural(len(who), "has", "have") + " it now."
 	}
 	return fmt.Sprintf("**Lock given on**: %s, because this plan leaves nothing that can be applied.%s It is planned again when the lock is free; "+
-		"a push or `/plan` asks for it again, in the old place in line.\n", fewNames(all, name), has)
+		"a push or `/plan` asks for it again, in its old place in the queue.\n", fewNames(all, name), has)
 }
 
 // together says which projects nobody holds and are not planned with their locks

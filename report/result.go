@@ -133,7 +133,7 @@ func (v ResultView) stopped() string {
 	case r.CancelledBy != "":
 		return "Cancelled by " + nameCode(r.CancelledBy)
 	case r.SupersededBy != "":
-		return "The newer commit " + short(r.SupersededBy) + " took its place"
+		return "Superseded by the newer commit " + short(r.SupersededBy)
 	case r.Closed:
 		return "The pull request was closed"
 	case r.Objection == run.ObjectionBase:

@@ -172,7 +172,7 @@ func TestAPlanThatWaitsForAnApplyIsSaidAndHidesNothing(t *testing.T) {
 	v.Runs = append([]run.Run{waiting}, v.Runs...)
 	text := Comment(v)
 	golden(t, "comment_apply_queued", text)
-	line := "**Queued**: `/plan` by `carol`. That runs by itself when this apply has ended.\n\n"
+	line := "**Queued**: `/plan` by `carol`. It runs when this apply has ended.\n\n"
 	if got := strings.Replace(text, line, "", 1); got != before || !strings.Contains(text, line) {
 		t.Errorf("with a plan that waits:\n%s", text)
 	}

@@ -300,7 +300,7 @@ func TestAPullRequestThatTouchesNothingGetsNoComment(t *testing.T) {
 	again.ID, again.CreatedAt = "r9", noon.Add(2*time.Minute)
 	b.store.setRun(again, atEnd(again)...)
 	b.drain()
-	if got := b.github.bodies(1); len(got) != 1 || !strings.Contains(got[0], "No project is touched") {
+	if got := b.github.bodies(1); len(got) != 1 || !strings.Contains(got[0], "No project is affected") {
 		t.Errorf("comments %q", got)
 	}
 }

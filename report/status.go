@@ -120,7 +120,7 @@ func lockStatus(locks run.Locks, h run.Holder, now time.Time) string {
 		has = append(has, text)
 	}
 	for _, w := range waitsFor(locks, h) {
-		text := name(w.project) + ", " + ordinal(w.place) + " in line"
+		text := name(w.project) + ", " + ordinal(w.place) + " in the queue"
 		switch {
 		case w.holder.Is(h):
 			text += ", an apply here is changing it"
@@ -148,7 +148,7 @@ func stateWord(r run.Run) string {
 	case r.Ending():
 		return "Stopping"
 	case r.State == run.StateAccepted:
-		return "Getting ready"
+		return "Preparing"
 	case r.Kind == run.KindApply:
 		return "Applying"
 	}

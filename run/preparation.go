@@ -56,7 +56,7 @@ func AfterPreparing(id string, p Preparation, err error, now time.Time) Event {
 		refused.Problem = Problem{
 			Code: codePreparing,
 			Message: "Lockkeeper could not read this pull request. Comment the command again; if that " +
-				"does not help, its operator finds the cause in the server log under run `" + id + "`.",
+				"does not help, your Lockkeeper administrator finds the cause in the server log under run `" + id + "`.",
 		}
 	}
 	return refused

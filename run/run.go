@@ -59,7 +59,7 @@ const (
 	StateFailed     State = "failed"     // at least one job did not succeed
 	StateRefused    State = "refused"    // not allowed, or asked for something that does not exist; Problem says why
 	StateCancelled  State = "cancelled"  // a person cancelled it or objected, or the pull request was closed
-	StateSuperseded State = "superseded" // a newer commit took its place
+	StateSuperseded State = "superseded" // superseded by a newer commit
 )
 
 // Final reports whether nothing more will happen to a run in this state.

@@ -106,7 +106,7 @@ func lockedBy(blocked []Blocked) *Problem {
 	for _, x := range blocked {
 		fmt.Fprintf(&b, "\n- %s is held by #%d", markdown.Quote(x.Project), x.Holder.PullRequest)
 	}
-	b.WriteString("\n\nThis pull request is in line and gets the locks when they are free.")
+	b.WriteString("\n\nThis pull request is in the queue and gets the locks when they are free.")
 	return &Problem{Code: "locked", Message: b.String()}
 }
 

@@ -44,7 +44,7 @@ resource "terraform_data" "third" {
 	a.options.Grace = time.Minute
 	r := a.interruptedWhen(t, func() bool { return a.made(t) == "begun" }, func() {})
 	wantProblem(t, r, "interrupted", "")
-	if !r.Began || !strings.Contains(r.Problem.Message, "ended in order") {
+	if !r.Began || !strings.Contains(r.Problem.Message, "exited cleanly") {
 		t.Errorf("began %v: %s", r.Began, r.Problem.Message)
 	}
 	content, err := os.ReadFile(a.state)

@@ -225,5 +225,5 @@ func diskFilesExceeded() *run.Problem {
 
 func diskFull(reserve int64) *run.Problem {
 	return &run.Problem{Code: "disk_full", Message: fmt.Sprintf(
-		"The server's disk has less than %s left, which it keeps for itself, so the job was ended. Tell whoever runs Lockkeeper; then comment `/plan` again.", megabytes(reserve))}
+		"The server's disk has less than %s left, which it keeps for itself, so the job was ended. Contact your Lockkeeper administrator; then comment `/plan` again.", megabytes(reserve))}
 }

@@ -78,7 +78,7 @@ func unreachable(detail string) bool {
 
 func stepKilled(step string, signal fmt.Stringer, detail string) *run.Problem {
 	return &run.Problem{Code: "terraform_killed", Detail: detail, Message: fmt.Sprintf(
-		"`%s` was ended from outside (%s), most likely because the server ran out of memory. Comment `/plan` to plan again; when it happens again, tell whoever runs Lockkeeper.", step, signal)}
+		"`%s` was killed (%s), most likely because the server ran out of memory. Comment `/plan` to plan again; when it happens again, contact your Lockkeeper administrator.", step, signal)}
 }
 
 // fileTooLarge is the signal for a program that writes more than it may to a file.
@@ -113,7 +113,7 @@ func notIsolated(missing []jail.Finding) *run.Problem {
 		}
 	}
 	return &run.Problem{Code: "not_isolated", Detail: strings.Join(remedies, "\n"), Message: fmt.Sprintf(
-		"This server cannot keep what Terraform runs apart from everything else (%s), so nothing ran. Tell whoever runs Lockkeeper.", strings.Join(names, ", "))}
+		"This server cannot keep what Terraform runs apart from everything else (%s), so nothing ran. Contact your Lockkeeper administrator.", strings.Join(names, ", "))}
 }
 
 func directoryMissing(dir string) *run.Problem {
@@ -126,7 +126,7 @@ func sourceRefused(detail string) *run.Problem {
 }
 
 func sourceChanged(detail string) *run.Problem {
-	return &run.Problem{Code: "source_changed", Detail: detail, Message: "The stored source of this commit is missing or no longer what was stored, so nothing ran. Comment `/plan` to store and plan it again; when that does not help, tell whoever runs Lockkeeper."}
+	return &run.Problem{Code: "source_changed", Detail: detail, Message: "The stored source of this commit is missing or no longer what was stored, so nothing ran. Comment `/plan` to store and plan it again; when that does not help, contact your Lockkeeper administrator."}
 }
 
 func refusedValue(what, value string) *run.Problem {
@@ -136,7 +136,7 @@ func refusedValue(what, value string) *run.Problem {
 
 // unexpected is an error of the machine rather than of what was asked for.
 func unexpected(err error) *run.Problem {
-	return &run.Problem{Code: "runner_failed", Detail: plain(err.Error()), Message: "The server could not carry out the job. Comment `/plan` to try again; when it fails again, tell whoever runs Lockkeeper."}
+	return &run.Problem{Code: "runner_failed", Detail: plain(err.Error()), Message: "The server could not run the job. Comment `/plan` to try again; when it fails again, contact your Lockkeeper administrator."}
 }
 
 // codeSpan quotes untrusted text for a Markdown sentence.

@@ -22,7 +22,7 @@ func planMismatch(detail string) *run.Problem {
 
 func planChanged(detail string) *run.Problem {
 	return &run.Problem{Code: "plan_changed", Detail: detail, Message: "The stored plan is missing or no longer what was stored, so nothing was applied. " +
-		again + " When that does not help, tell whoever runs Lockkeeper."}
+		again + " When that does not help, contact your Lockkeeper administrator."}
 }
 
 func planSealed() *run.Problem {
@@ -63,7 +63,7 @@ func Interrupted(began bool) *run.Problem {
 
 // lookAt is what to do when nobody knows how far an apply got.
 const lookAt = "Read what Terraform printed until then, and comment `/plan`: it shows what is left to do. " +
-	"Something that was just being made may exist without being in the state; look for it before you apply again. " +
+	"A resource that was being created may exist and be missing from the state: look for it before you apply again. " +
 	"When a lock on the state was left behind, the next `/apply` names it and the command that removes it."
 
 // beforeApply makes the problem of a job one of an apply that did not begin.
@@ -97,7 +97,7 @@ func duringApply(p *run.Problem, killed bool) *run.Problem {
 		"disk_full":           "The server's disk is nearly full, and the apply was interrupted.",
 		"memory_exceeded":     "The apply took more memory than the server allows and was ended.",
 		"processes_exceeded":  "The apply started more processes than the server allows and was ended.",
-		"terraform_killed":    "The apply was ended from outside, most likely because the server ran out of memory.",
+		"terraform_killed":    "The apply was killed, most likely because the server ran out of memory.",
 	}[p.Code]
 	if why == "" {
 		return p
@@ -107,10 +107,10 @@ func duringApply(p *run.Problem, killed bool) *run.Problem {
 		out.Code = "interrupted" // it did change something, so it is not as if nothing had happened
 	}
 	if killed || slices.Contains([]string{"terraform_killed", "memory_exceeded", "processes_exceeded"}, p.Code) {
-		out.Message = why + " Terraform did not end in order, so nobody knows how far it got. " + lookAt
+		out.Message = why + " Terraform did not exit cleanly, so nobody knows how far it got. " + lookAt
 		return &out
 	}
-	out.Message = why + " Terraform ended in order: what was done until then is in the state, the rest was not done. Comment `/plan` to see what is left."
+	out.Message = why + " Terraform exited cleanly: what was done until then is in the state, the rest was not done. Comment `/plan` to see what is left."
 	return &out
 }
 

@@ -150,5 +150,5 @@ func rulesTooSlow(limit time.Duration) *run.Problem {
 
 func notJudged(detail string) *run.Problem {
 	return &run.Problem{Code: "policy_failed", Detail: strings.TrimSpace(plain(detail)), Message: "The server could not judge this plan by its rules, so it cannot be applied. " +
-		"Comment `/plan` to try again; when it fails again, tell whoever runs Lockkeeper."}
+		"Comment `/plan` to try again; when it fails again, contact your Lockkeeper administrator."}
 }

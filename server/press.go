@@ -101,7 +101,7 @@ func unconfirmed(err error) *NotPressed {
 				"Comment the command instead."
 		case http.StatusUnauthorized, http.StatusForbidden:
 			out.Text = fmt.Sprintf("GitHub does not let Lockkeeper ask whether this button was pressed (it answered %d), so nothing was done. "+
-				"Comment the command instead; whoever runs Lockkeeper finds the cause in its log.", code)
+				"Comment the command instead; your Lockkeeper administrator finds the cause in its log.", code)
 		}
 	}
 	return out
@@ -123,7 +123,7 @@ func (p *Presses) look(ctx context.Context, s sending) (time.Time, error) {
 	}
 	if err := same(s, full); err != nil {
 		return time.Time{}, &NotPressed{Forged: true, Err: err, Text: "What reached Lockkeeper of this press is not what GitHub sent, so nothing was done. " +
-			"Press again, or comment the command, and tell whoever runs Lockkeeper: somebody else may know its webhook secret."}
+			"Press again, or comment the command, and contact your Lockkeeper administrator: somebody else may know its webhook secret."}
 	}
 	if s.fresh && p.Now().Sub(sent.GetDeliveredAt().Time) > run.FreshFor {
 		return time.Time{}, tooLate()

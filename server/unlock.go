@@ -271,16 +271,16 @@ func whose(a asked, holder run.Holder) string {
 }
 
 func outcome(whose string, released, busy []string) (lines []string) {
-	plan, anew := "Its plan", "a new one"
+	plan, next := "Its plan", "a new one"
 	if len(released) > 1 {
-		plan, anew = "Their plans", "new ones"
+		plan, next = "Their plans", "new ones"
 	}
 	where := "there"
 	if whose == here {
 		where = "here"
 	}
 	if len(released) > 0 {
-		lines = append(lines, fmt.Sprintf("Released %s, which %s held. %s cannot be applied any more: `/plan` %s makes %s.", markdown.Quoted(released), whose, plan, where, anew))
+		lines = append(lines, fmt.Sprintf("Released %s, which %s held. %s cannot be applied any more: `/plan` %s makes %s.", markdown.Quoted(released), whose, plan, where, next))
 	}
 	if len(busy) > 0 {
 		lines = append(lines, fmt.Sprintf("%s %s locked, because an apply of %s is under way. Comment `/unlock` again when it has ended.", markdown.Quoted(busy), stay(busy), whose))

@@ -379,7 +379,7 @@ func (w *Worker) start(ctx context.Context, e run.Effect) error {
 	return errors.Join(err, w.neverTaken(ctx, e.RunID, j, run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{
 		Code: "not_taken",
 		Message: "The server could not begin the job for a while, so nothing ran. Comment the command again; when " +
-			"it fails again, tell whoever runs Lockkeeper.",
+			"it fails again, contact your Lockkeeper administrator.",
 	}}))
 }
 

@@ -34,7 +34,7 @@ func cancelApply(t *testing.T, h Harness) {
 	r := inbox.Finished(t, doc.JobID)
 	wantProblem(t, r, run.OutcomeFailed, "interrupted")
 	wantBegan(t, r, true)
-	if !s.Interrupted() || !strings.Contains(r.Problem.Message, "ended in order") {
+	if !s.Interrupted() || !strings.Contains(r.Problem.Message, "exited cleanly") {
 		t.Errorf("interrupted %v: %s", s.Interrupted(), r.Problem.Message)
 	}
 }

@@ -124,7 +124,7 @@ func noRoom(why string, shares bool) *run.Problem {
 	if shares {
 		removed = "What it wrote in its own directory is removed; what it wrote in directories that its environment shares (`directories.write`) stays there."
 	}
-	return &run.Problem{Code: "disk_full", Message: why + " " + removed + " Comment `/plan` to plan again; when it ends like this again, it has to need less disk, or whoever runs Lockkeeper gives it more."}
+	return &run.Problem{Code: "disk_full", Message: why + " " + removed + " Comment `/plan` to plan again; when it ends like this again, it has to need less disk, or your Lockkeeper administrator gives it more."}
 }
 
 // explain says why what changes infrastructure was asked to end.

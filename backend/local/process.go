@@ -235,9 +235,9 @@ func problemOf(code string, err error) *run.Problem {
 		return p
 	}
 	sentences := map[string]string{
-		"terraform_missing":   "The server has no Terraform for this project, so nothing ran. Tell whoever runs Lockkeeper.",
-		"secrets_unavailable": "The server could not get the secrets of this environment, so nothing ran. Comment `/plan` to try again; when it fails again, tell whoever runs Lockkeeper.",
-		"runner_failed":       "The server could not carry out the job. Comment `/plan` to try again; when it fails again, tell whoever runs Lockkeeper.",
+		"terraform_missing":   "The server has no Terraform for this project, so nothing ran. Contact your Lockkeeper administrator.",
+		"secrets_unavailable": "The server could not get the secrets of this environment, so nothing ran. Comment `/plan` to try again; when it fails again, contact your Lockkeeper administrator.",
+		"runner_failed":       "The server could not run the job. Comment `/plan` to try again; when it fails again, contact your Lockkeeper administrator.",
 	}
 	return &run.Problem{Code: code, Message: sentences[code], Detail: fmt.Sprint(err)}
 }
