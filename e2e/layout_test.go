@@ -45,6 +45,9 @@ var layout = map[string][]string{
 	"server":   {"run", "policy", "commands", "markdown", "fair"},
 	"config":   {"yamlfile", "runner/jail"}, // jail says what every job sees: no secret may lie there
 
+	// Stores for tests.
+	"store/storetest": {"store"},
+
 	// prepare composes: facts, verdict, projects, sources.
 	"prepare": {"run", "policy", "project", "pull", "plandiff", "markdown"},
 

@@ -35,6 +35,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/sandbox/openapi"
 	"github.com/lockkeeper/lockkeeper/server"
 	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/store/storetest"
 )
 
 // asLockkeeper makes the test binary behave as the real one. The engine starts
@@ -161,7 +162,9 @@ func newStageWith(t testing.TB, permissions map[string]string, change ...func(ma
 	}}, change...)...)
 	s.check(err)
 	s.check(os.MkdirAll(filepath.Join(s.dir, "server"), 0o700))
-	s.store, err = store.Open(context.Background(), filepath.Join(s.dir, "server", "lockkeeper.db"))
+	file := filepath.Join(s.dir, "server", "lockkeeper.db")
+	storetest.Make(t, file)
+	s.store, err = store.Open(context.Background(), file)
 	s.check(err)
 	t.Cleanup(func() { _ = s.store.Close() })
 	return s

@@ -11,8 +11,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +28,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/store"
-
+	"github.com/lockkeeper/lockkeeper/store/storetest"
 	"github.com/lockkeeper/lockkeeper/worker"
 )
 
@@ -85,7 +83,7 @@ func inProofWorld(t *testing.T, f func(*proofWorld)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &proofWorld{T: t, infra: backendtest.NewInfra(), hub: newHub()}
 		var err error
-		if w.store, err = store.Open(t.Context(), filepath.Join(memory(t), "proof.db")); err != nil {
+		if w.store, err = store.Open(t.Context(), storetest.File(t)); err != nil {
 			t.Fatal(err)
 		}
 		w.files(t.Context())
@@ -95,18 +93,6 @@ func inProofWorld(t *testing.T, f func(*proofWorld)) {
 		}
 		synctest.Wait()
 	})
-}
-
-// memory is a directory that costs no disk, where there is one: what a crash of
-// the machine would keep is not the question here.
-func memory(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "proof")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
 }
 
 // files reads the projects from a commit that is like all of them.

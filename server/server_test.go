@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/store/storetest"
 )
 
 const (
@@ -118,7 +118,7 @@ func (r *reading) Locks(context.Context) (run.Locks, error) { return r.locks, ni
 
 func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 	t.Helper()
-	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+	s, err := store.Open(t.Context(), storetest.File(t))
 	if err != nil {
 		t.Fatal(err)
 	}

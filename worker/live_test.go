@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/store/storetest"
 	"github.com/lockkeeper/lockkeeper/worker"
 )
 
@@ -52,7 +52,7 @@ type liveFixture struct {
 func withLive(t *testing.T, text func(n int) (string, error), f func(liveFixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+		s, err := store.Open(t.Context(), storetest.File(t))
 		if err != nil {
 			t.Fatal(err)
 		}

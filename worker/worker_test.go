@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/store/storetest"
 	"github.com/lockkeeper/lockkeeper/worker"
 )
 
@@ -101,7 +101,7 @@ type workerFixture struct {
 func withWorker(t *testing.T, prepare func(context.Context, run.Run) (run.Preparation, error), f func(*workerFixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+		s, err := store.Open(t.Context(), storetest.File(t))
 		if err != nil {
 			t.Fatal(err)
 		}
