@@ -55,7 +55,8 @@ func interpreter(ctx context.Context) (string, error) {
 }
 
 func hasMoto(ctx context.Context, python string) bool {
-	const has = "import moto, moto.server, boto3; raise SystemExit(moto.__version__ != '" + motoVersion + "')"
+	// To import them takes a second of a processor, which the emulator spends a moment later.
+	const has = "from importlib import metadata, util; raise SystemExit(metadata.version('moto') != '" + motoVersion + "' or not all(map(util.find_spec, ('moto', 'flask', 'boto3'))))"
 	return exec.CommandContext(ctx, python, "-c", has).Run() == nil
 }
 

@@ -91,11 +91,13 @@ if __name__ == "__main__":
     import events
     import jsonpath
     import lambdas
+    import once
     import scheduler
     import server
     import stepfunctions
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    once.install()
     jsonpath.install()
     stepfunctions.install()
     lambdas.install()
