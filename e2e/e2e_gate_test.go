@@ -167,7 +167,7 @@ func TestAReadThatFailsIsNoPermission(t *testing.T) {
 }
 
 func TestAnApplyCostsTwelveCallsWhateverTheNumberOfProjects(t *testing.T) {
-	s := terraformStory(t, approvals(1))
+	s := newStory(t, approvals(1))
 	files := github.Files{}
 	for _, project := range []string{"network", "database", "cluster", "orders"} {
 		for _, environment := range []string{"dev", "prod"} {

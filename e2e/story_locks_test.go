@@ -33,7 +33,7 @@ func (s *story) shown(number int, text string) {
 }
 
 func TestTheSecondPullRequestWaitsInLineAndGetsItsTurn(t *testing.T) {
-	s := terraformStory(t)
+	s := newStory(t)
 	first, second, third := s.planned("a"), s.planned("b"), s.planned("c")
 	s.holds(first)
 	for _, n := range []int{second, third} {

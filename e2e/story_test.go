@@ -474,7 +474,7 @@ func TestT38GitHubTroubleLosesNothing(t *testing.T) {
 }
 
 func TestAPlanCostsEightCallsWhateverTheNumberOfProjects(t *testing.T) {
-	s := terraformStory(t)
+	s := newStory(t)
 	n, err := s.world.OpenFirst()
 	s.check(err)
 	s.quiet()
