@@ -90,6 +90,9 @@ func (w *gateWorld) started(r run.Run, p run.Preparation) run.Run {
 }
 
 func TestT14ACommandThatChangedIsNotCarriedOut(t *testing.T) {
+	world := newGateWorld(t, twoProjects())
+	n, _ := world.open(change("other/main.tf"))
+	world.plan(n, nil)
 	for name, tt := range map[string]func(w *gateWorld, r *run.Run){
 		"edited": func(w *gateWorld, r *run.Run) {
 			w.check(w.github.As("ana").EditComment(repository, r.CommentID, "/apply other"))
@@ -104,9 +107,7 @@ func TestT14ACommandThatChangedIsNotCarriedOut(t *testing.T) {
 		"somebody else wrote it": func(_ *gateWorld, r *run.Run) { r.Actor = "rui" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newGateWorld(t, twoProjects())
-			n, _ := w.open(change("other/main.tf"))
-			w.plan(n, nil)
+			w := world.of(t)
 			r := w.commented(n)
 			p, err := w.preparer.Prepare(t.Context(), r)
 			w.allowed(p, err, "other")
@@ -220,6 +221,9 @@ func TestT18APushInBetweenWins(t *testing.T) {
 			},
 		} {
 			t.Run(name+"/"+how, func(t *testing.T) {
+				if how != "push" && at != "" {
+					long(t)
+				}
 				w := newGateWorld(t, twoProjects())
 				w.rules("dev", approvals(1))
 				n, _ := w.open(change("other/main.tf"))
@@ -297,6 +301,18 @@ func TestT20ADismissedApprovalDoesNotCount(t *testing.T) {
 }
 
 func TestT21AProjectThatIsConfiguredInAnotherWayIsNotApplied(t *testing.T) {
+	const before = "version: 1\nprojects: [{name: net, dir: other}]\n"
+	files := twoProjects()
+	files["lockkeeper.yml"] = before
+	world := newGateWorld(t, files)
+	world.rules("dev", current(policy.CurrentOff))
+	world.rules("prod", current(policy.CurrentOff))
+	n, _ := world.open(change("other/main.tf"))
+	configure := func(w *gateWorld, text string) {
+		w.Helper()
+		_, err := w.github.Commit(repository, "main", "oda", "configure", double.Files{"lockkeeper.yml": text})
+		w.check(err)
+	}
 	for name, changed := range map[string]string{
 		"another workspace":   "{name: net, dir: other, workspace: blue}",
 		"another environment": "{name: net, dir: other, environment: prod}",
@@ -305,15 +321,10 @@ func TestT21AProjectThatIsConfiguredInAnotherWayIsNotApplied(t *testing.T) {
 		"where its state is":  "{name: net, dir: other, backend_config: {path: /elsewhere, x: \"y\"}}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			files := twoProjects()
-			files["lockkeeper.yml"] = "version: 1\nprojects: [{name: net, dir: other}]\n"
-			w := newGateWorld(t, files)
-			w.rules("dev", current(policy.CurrentOff))
-			w.rules("prod", current(policy.CurrentOff))
-			n, _ := w.open(change("other/main.tf"))
+			w := world.forgetful(t)
 			w.plan(n, nil)
-			_, err := w.github.Commit(repository, "main", "oda", "configure", double.Files{"lockkeeper.yml": "version: 1\nprojects: [" + changed + "]\n"})
-			w.check(err)
+			configure(w, "version: 1\nprojects: ["+changed+"]\n")
+			defer configure(w, before)
 			p, err := w.apply(n)
 			w.refused(p, err, "config_changed", "`net`", "`/plan`")
 			w.plan(n, nil)
@@ -350,7 +361,8 @@ func TestT22ASummaryThatIsNotTheOneOfThePlanIsAnError(t *testing.T) {
 }
 
 func TestT23NothingIsAppliedUnlessEverythingIsPlanned(t *testing.T) {
-	both := double.Files{"modules/net/main.tf": "# changed\n"}
+	world := newGateWorld(t, twoProjects())
+	n, _ := world.open(double.Files{"modules/net/main.tf": "# changed\n"}) // both
 	for name, tt := range map[string]struct {
 		before func(w *gateWorld, n int)
 		apply  []string
@@ -380,8 +392,7 @@ func TestT23NothingIsAppliedUnlessEverythingIsPlanned(t *testing.T) {
 			[]string{"touched"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newGateWorld(t, twoProjects())
-			n, _ := w.open(both)
+			w := world.forgetful(t)
 			tt.before(w, n)
 			p, err := w.apply(n, naming(tt.apply...))
 			switch {

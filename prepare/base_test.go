@@ -16,6 +16,10 @@ import (
 // Between the verdict and the start: what counts is what the server lists then,
 // and the default branch that git names.
 func TestT08TheBaseIsLookedAtAgainBeforeTheStart(t *testing.T) {
+	world := newGateWorld(t, twoProjects())
+	_, err := world.github.As("ana").Push(repository, "release", "x", double.Files{"x": "y"})
+	world.check(err)
+	_, sha := world.open(change("other/main.tf"))
 	for name, tt := range map[string]struct {
 		listed []string
 		base   string
@@ -30,10 +34,7 @@ func TestT08TheBaseIsLookedAtAgainBeforeTheStart(t *testing.T) {
 		"in another case, without regard to it": {[]string{"Release"}, "release", "trusted_base"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newGateWorld(t, twoProjects())
-			_, err := w.github.As("ana").Push(repository, "release", "x", double.Files{"x": "y"})
-			w.check(err)
-			_, sha := w.open(change("other/main.tf"))
+			w := world.of(t)
 			tip, err := w.github.Tip(repository, "release")
 			w.check(err)
 			if tt.base == "main" {

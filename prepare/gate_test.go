@@ -163,9 +163,7 @@ func TestT19FourteenKindsOfReviewers(t *testing.T) {
 }
 
 func TestT19MoreThan250CommitsAreAllLookedAt(t *testing.T) {
-	if os.Getenv("LOCKKEEPER_TEST_LONG") == "" {
-		t.Skip("make test-long runs this") // 252 pushes
-	}
+	long(t) // 252 pushes
 	w := newGateWorld(t, twoProjects())
 	w.rules("dev", approvals(1))
 	n, _ := w.open(change("other/main.tf"))

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +59,30 @@ func newGateWorld(t *testing.T, files double.Files) *gateWorld {
 	p.Open = func(ctx context.Context, a run.Artifact) (io.ReadCloser, error) { return f.artifacts.Open(ctx, a) }
 	p.WebURL = f.url
 	return w
+}
+
+// of is the same world for a subtest, which has no other beside it.
+func (w *gateWorld) of(t *testing.T) *gateWorld {
+	t.Helper()
+	outer := w.T
+	w.T = t
+	t.Cleanup(func() { w.T = outer })
+	return w
+}
+
+// forgetful is the same world for a subtest, in which nothing was planned yet.
+func (w *gateWorld) forgetful(t *testing.T) *gateWorld {
+	t.Helper()
+	w.runs, w.locks = nil, run.Locks{}
+	return w.of(t)
+}
+
+// long leaves a row to make test-long.
+func long(t *testing.T) {
+	t.Helper()
+	if os.Getenv("LOCKKEEPER_TEST_LONG") == "" {
+		t.Skip("make test-long runs this")
+	}
 }
 
 func (w *gateWorld) check(err error) {

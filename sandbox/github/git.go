@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -70,11 +71,20 @@ func (g *gitRepo) line(args ...string) (string, error) {
 
 // initialize creates the bare repository with HEAD on branch.
 func (g *gitRepo) initialize(branch string) error {
-	if err := os.MkdirAll(g.dir, 0o755); err != nil {
-		return fmt.Errorf("creating repository: %w", err)
+	for _, dir := range []string{"objects", "refs"} { // all that gitrepository-layout(5) asks for, beside HEAD
+		if err := os.MkdirAll(filepath.Join(g.dir, dir), 0o755); err != nil {
+			return fmt.Errorf("creating repository: %w", err)
+		}
 	}
-	_, err := g.line("init", "--quiet", "--bare", "--template=", "--initial-branch="+branch)
-	return err
+	for name, content := range map[string]string{
+		"HEAD":   "ref: refs/heads/" + branch + "\n",
+		"config": "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n",
+	} {
+		if err := os.WriteFile(filepath.Join(g.dir, name), []byte(content), 0o644); err != nil {
+			return fmt.Errorf("creating repository: %w", err)
+		}
+	}
+	return nil
 }
 
 func (g *gitRepo) close() {
