@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/cgi"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -28,11 +30,21 @@ type upstream struct {
 	name  string
 }
 
+// gitPrograms is the directory of git's own programs.
+var gitPrograms = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("git", "--exec-path").Output()
+	return strings.TrimSpace(string(out)), err
+})
+
 func newUpstream(tb testing.TB) *upstream {
 	tb.Helper()
 	u := &upstream{tb: tb, root: tb.TempDir(), name: "repo"}
 	u.create()
-	backend := filepath.Join(strings.TrimSpace(u.git("", "--exec-path")), "git-http-backend")
+	programs, err := gitPrograms()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	backend := filepath.Join(programs, "git-http-backend")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u.requests.Add(1)
 		if f := u.onGit.Load(); f != nil {
@@ -64,8 +76,15 @@ func (f flushing) Write(p []byte) (int, error) {
 }
 
 func (u *upstream) create() {
-	u.git("", "init", "--bare", "--quiet", "--initial-branch=main", u.repo())
-	u.git("", "config", "uploadpack.allowAnySHA1InWant", "true")
+	u.git("", "init", "--bare", "--quiet", "--initial-branch=main", "--template=", u.repo())
+	config, err := os.OpenFile(filepath.Join(u.repo(), "config"), os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = config.WriteString("[uploadpack]\n\tallowAnySHA1InWant = true\n")
+		err = errors.Join(err, config.Close())
+	}
+	if err != nil {
+		u.tb.Fatal(err)
+	}
 }
 
 // beside is another repository (owner/name) of the same server.
@@ -106,7 +125,10 @@ type entry struct {
 func (u *upstream) commit(branch string, parents []string, entries ...entry) string {
 	u.tb.Helper()
 	var in strings.Builder
-	fmt.Fprintf(&in, "commit refs/heads/%s\ncommitter Ada <ada@example.com> 1700000000 +0000\ndata 1\nx\n", branch)
+	if len(parents) == 0 {
+		fmt.Fprintf(&in, "reset refs/heads/%s\n", branch)
+	}
+	fmt.Fprintf(&in, "commit refs/heads/%s\nmark :1\ncommitter Ada <ada@example.com> 1700000000 +0000\ndata 1\nx\n", branch)
 	for i, parent := range parents {
 		fmt.Fprintf(&in, "%s %s\n", []string{"from", "merge"}[min(i, 1)], parent)
 	}
@@ -124,11 +146,8 @@ func (u *upstream) commit(branch string, parents []string, entries ...entry) str
 			fmt.Fprintf(&in, "M %s inline %s\ndata %d\n%s\n", mode, quotePath(e.path), len(e.content), e.content)
 		}
 	}
-	if len(parents) == 0 {
-		u.git("", "update-ref", "-d", "refs/heads/"+branch)
-	}
-	u.git(in.String(), "fast-import", "--quiet", "--force")
-	return strings.TrimSpace(u.git("", "rev-parse", "refs/heads/"+branch))
+	in.WriteString("get-mark :1\n") // which prints the SHA
+	return strings.TrimSpace(u.git(in.String(), "fast-import", "--quiet", "--force"))
 }
 
 // quotePath writes a path as fast-import takes any bytes (git-fast-import(1), <path>).
