@@ -167,6 +167,7 @@ func TestKilledAtManyPointsStillOneFinalComment(t *testing.T) {
 // TestKilledTwiceDuringAPlanStillOneFinalComment kills the server while
 // terraform plans, and its successor at once.
 func TestKilledTwiceDuringAPlanStillOneFinalComment(t *testing.T) {
+	long(t)
 	t.Parallel()
 	s := newStage(t, aScript)
 	s.script(holding)

@@ -52,6 +52,7 @@ func (s *story) tells(n int, texts ...string) {
 // Cases 06-symlinks and directory-as-argument: links were texts, and a directory that
 // is passed as an argument was empty, so that everything in it would be destroyed.
 func TestATerraformJobIsACheckout(t *testing.T) {
+	long(t) // a runner compares plans of both
 	s := repositoryOf(t, github.Files{"before/main.tf": keeping("\"before\"")})
 	n := s.open("links", github.Files{
 		"shared/vars.tf":     "variable \"size\" {\n  default = \"small\"\n}\n",
@@ -97,6 +98,7 @@ func TestAPointerOfAFileRefusesItsProject(t *testing.T) {
 
 // Case 11-absolute-paths: every plan changed them, and the check never got green.
 func TestAbsolutePathsAreTheSameInEachJob(t *testing.T) {
+	long(t) // engine and runner say it of a plan and its apply
 	s := repositoryOf(t, github.Files{"before/main.tf": keeping("\"before\"")})
 	n := s.open("paths", github.Files{"cwd/main.tf": keeping("path.cwd"), "abs/main.tf": keeping("abspath(\"${path.module}/x\")")})
 	s.quiet()
@@ -109,6 +111,7 @@ func TestAbsolutePathsAreTheSameInEachJob(t *testing.T) {
 // A plan with submodules is that of a recursive checkout, and is fetched with the App's
 // installation there; a submodule of a repository that is not listed refuses its project.
 func TestAPlanWithSubmodulesIsThatOfARecursiveCheckout(t *testing.T) {
+	long(t) // pull compares both
 	const modules, secret = demo.Owner + "/modules", demo.Owner + "/secret"
 	s := repositoryOf(t, github.Files{"before/main.tf": keeping("\"before\"")}, func(c map[string]any) {
 		c["repositories"] = []any{map[string]any{"name": sandbox.Repository, "submodules": []string{modules}}}

@@ -61,6 +61,9 @@ func seenByOthers(t *testing.T, dir string) (seen []string) {
 func TestNothingOfTheDataDirectoryIsForOthers(t *testing.T) {
 	for name, as := range map[string]func(*stage){"the own user": func(*stage) {}, "the image's user": (*stage).asImageUser} {
 		t.Run(name, func(t *testing.T) {
+			if name == "the own user" && os.Geteuid() == 0 {
+				long(t)
+			}
 			s := &story{newStage(t)}
 			defer unix.Umask(unix.Umask(0))
 			dir := filepath.Join(s.dir, "server")
@@ -190,6 +193,9 @@ const canaryToken = "canary-5e1b0c77"
 func TestSecretsOfPlansAndStatesAreNotStoredInClear(t *testing.T) {
 	for name, key := range map[string]string{"without a key": "", "with a key": newEncryptionKey(t)} {
 		t.Run(name, func(t *testing.T) {
+			if key == "" {
+				long(t) // why there is a key
+			}
 			s := withSecret(t, canaryToken, key)
 			t.Cleanup(s.serve())
 			n := s.open("a", usesToken("a"))
@@ -222,6 +228,7 @@ func TestSecretsOfPlansAndStatesAreNotStoredInClear(t *testing.T) {
 // An encrypted plan outlives the server and a new key before the old one; with
 // the old one gone it is refused, and a new plan heals that.
 func TestAnEncryptedPlanIsAppliedAfterARestartAndARotation(t *testing.T) {
+	long(t) // a runner says it of each key
 	first, second, third := newEncryptionKey(t), newEncryptionKey(t), newEncryptionKey(t)
 	s := withSecret(t, canaryToken, first)
 	stop := s.serve()

@@ -136,7 +136,7 @@ exit $status
 
 func TestPullRequestsAtOnceKeepTheCapOfProcesses(t *testing.T) {
 	const processes = 2
-	pulls := 8
+	pulls := 4
 	if longTests() {
 		pulls = 20
 	}

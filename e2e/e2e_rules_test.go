@@ -67,6 +67,7 @@ func TestT08_APullRequestIsJudgedByTheRulesOfItsBase(t *testing.T) {
 
 // I6: rules with mistakes stop every plan, and say where they are.
 func TestMistakesInRulesStopPlans(t *testing.T) {
+	long(t) // a runner says it of each mistake
 	withEvaluator(t)
 	s := storyAlone(t, func(c map[string]any) { c["plan_policy"] = map[string]any{"dir": "policy"} })
 	n := s.open("none", aChange("none"))

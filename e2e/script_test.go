@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"flag"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -35,11 +36,19 @@ var newKey = sync.OnceValues(func() ([]byte, error) {
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
-		Setup: setUpScript,
+		Setup: setUpScript, Condition: scriptCondition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await": await, "expand": expand, "occupy": occupy,
 		},
 	})
+}
+
+// scriptCondition has one name beside testscript's own: long is make test-long.
+func scriptCondition(name string) (bool, error) {
+	if name != "long" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	return longTests(), nil
 }
 
 func setUpScript(env *testscript.Env) error {

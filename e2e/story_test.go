@@ -344,6 +344,7 @@ func TestAPlanThatFailsSaysWhy(t *testing.T) {
 }
 
 func TestBrokenHCLSaysWhere(t *testing.T) {
+	long(t) // a runner says it, too
 	s := terraformStory(t)
 	n := s.open("broken", github.Files{"live/dev/network/broken.tf": "resource \"terraform_data\" {\n"})
 	s.quiet()
