@@ -12,6 +12,8 @@ import (
 )
 
 func TestProblemsOfAnApply(t *testing.T) {
+	const backend = "terraform {\n  backend \"local\" {}\n}\n"
+	planned := plans(t, map[string]string{"app/main.tf": backend + resource})
 	for name, c := range map[string]struct {
 		main   string
 		change func(*testing.T, *applying)
@@ -112,16 +114,18 @@ exit 1`, code: "state_locked", detail: "Who: ",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			main := c.main
-			if !strings.Contains(main, "backend") {
-				main = "terraform {\n  backend \"local\" {}\n}\n" + main
+			var a *applying
+			switch main := c.main; {
+			case c.script != "": // nothing is applied
+				a = planned.copy(t)
+				a.script(t, c.script)
+			case !strings.Contains(main, "backend"):
+				a = plans(t, map[string]string{"app/main.tf": backend + main})
+			default:
+				a = plans(t, map[string]string{"app/main.tf": main})
 			}
-			a := plans(t, map[string]string{"app/main.tf": main})
 			if c.change != nil {
 				c.change(t, a)
-			}
-			if c.script != "" {
-				a.script(t, c.script)
 			}
 			r := a.run(t)
 			wantProblem(t, r, c.code, c.detail)

@@ -96,10 +96,11 @@ var otherPlans = map[string]struct {
 
 func TestT22_APlanThatIsNotTheStoredOneIsRefusedBeforeTerraformStarts(t *testing.T) {
 	t.Parallel()
+	planned := plans(t, map[string]string{"app/main.tf": ledger, "other/main.tf": ledger + "# other\n"})
 	for name, c := range otherPlans {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := plans(t, map[string]string{"app/main.tf": ledger, "other/main.tf": ledger + "# other\n"})
+			a := planned.copy(t)
 			c.change(t, a)
 			started := filepath.Join(a.shared(t), "started")
 			a.script(t, ": > "+started+"\n")

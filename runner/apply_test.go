@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -32,6 +33,7 @@ resource "terraform_data" "a" {
 type applying struct {
 	*setup
 	state, ledger string
+	place         string // of its view; left out, it is beside the ledger
 	planned       run.JobDocument
 	plan          run.Result
 }
@@ -48,6 +50,35 @@ func plans(t testing.TB, files map[string]string) *applying {
 	}
 	a.planAgain(t, a.doc.JobID)
 	return a
+}
+
+// copy is the same job with artifacts of its own, which costs no plan. State and ledger
+// are those of the first: it is for what does not write them.
+func (a *applying) copy(t testing.TB) *applying {
+	t.Helper()
+	s, base := *a.setup, t.TempDir()
+	s.options.Dir, s.options.Artifacts = filepath.Join(base, "x"), filepath.Join(base, "artifacts")
+	s.options.Read, s.options.Write = slices.Clone(s.options.Read), slices.Clone(s.options.Write)
+	err := os.CopyFS(s.options.Artifacts, os.DirFS(a.options.Artifacts))
+	if err == nil {
+		s.artifacts, err = artifact.OpenDir(s.options.Artifacts)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.artifacts.Close() })
+	text, err := json.Marshal(a.doc)
+	if err == nil {
+		s.doc = run.JobDocument{}
+		err = json.Unmarshal(text, &s.doc)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := *a
+	c.setup, c.place = &s, s.shared(t)
+	c.next(t, a.doc.JobID)
+	return &c
 }
 
 // planAgain makes a plan that the next apply takes.
@@ -72,7 +103,11 @@ func (a *applying) next(t testing.TB, id string) {
 		t.Fatal(err)
 	}
 	a.doc.JobID, a.doc.RunID = id, run.RunOfJob(id)
-	a.options.View = filepath.Join(filepath.Dir(a.ledger), "view")
+	place := a.place
+	if place == "" {
+		place = filepath.Dir(a.ledger)
+	}
+	a.options.View = filepath.Join(place, "view")
 	if err := os.Remove(a.options.View); err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,6 +99,9 @@ func TestHonestPlansAreOfTheirState(t *testing.T) {
 			resource, "default", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if slices.Contains([]string{"no backend, a workspace", "no workspace is default", "an empty block"}, name) {
+				long(t) // like the one before it
+			}
 			t.Parallel()
 			s := newSetup(t, map[string]string{"app/main.tf": c.main})
 			if strings.Contains(c.main, "http://") {

@@ -104,7 +104,7 @@ func TestAFloodOfEmptyFilesEndsItsJob(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t, map[string]string{"app/main.tf": resource})
 	s.script(t, `mkdir "$HOME/flood" && cd "$HOME/flood" || exit 1
-seq 200000 | xargs touch
+seq 160000 | xargs touch
 sleep 600
 `)
 	wantProblem(t, s.run(t), "disk_files_exceeded", "")

@@ -114,6 +114,9 @@ func TestAPlanIsTheSameAsAfterAnInit(t *testing.T) {
 		"a provider":          with(rooted, "app/main.tf", "resource \"nonesuch_thing\" \"a\" {}\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
+			if slices.Contains([]string{"a module in it", "no module", "a backend elsewhere", "a backend in JSON"}, name) {
+				long(t) // like the others, in another place
+			}
 			t.Parallel()
 			p, fresh := plansInTurn(t), plansInTurn(t)
 			if r, _ := p.plan(t, rooted); r.Problem != nil {
@@ -197,6 +200,9 @@ func TestADamagedMemoryOfAnInit(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if strings.HasPrefix(name, "empty") {
+				long(t) // like one that was cut
+			}
 			t.Parallel()
 			p := plansInTurn(t)
 			p.plan(t, rooted)

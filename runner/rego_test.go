@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,9 @@ func TestWhatIsNotJudgedIsNotAPlan(t *testing.T) {
 		}, "timed_out", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if slices.Contains([]string{"no rules", "an evaluator that is gone", "an evaluator that is killed", "no verdict", "rules that are gone"}, name) {
+				long(t) // each has a twin
+			}
 			t.Parallel()
 			s := newSetup(t, map[string]string{"app/main.tf": resource})
 			s.withRules(t, rules)
