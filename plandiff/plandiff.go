@@ -24,6 +24,17 @@ type Change struct {
 	Digest  string // keyed, of its values: equal digests of one project are the same change
 }
 
+// What an apply writes to the state without changing anything, because it was
+// changed outside of Terraform: that is shown by address, and has no digest.
+const (
+	ActionDrifted run.Action = "drifted" // the object is another than the state says
+	ActionGone    run.Action = "gone"    // it is not there any more
+)
+
+// aside reports whether a change is of the state alone. At an address there may be
+// one, and another one that changes what is there.
+func (c Change) aside() bool { return c.Action == ActionDrifted || c.Action == ActionGone }
+
 // Plan is everything that one plan would do.
 type Plan []Change
 
@@ -41,6 +52,13 @@ func Of(s run.Summary) (p Plan, ok bool) {
 	}
 	for _, o := range s.Outputs {
 		p, ok = append(p, Change{"output." + o.Name, o.Action, o.Digest}), ok && o.Digest != ""
+	}
+	for _, address := range s.Drift {
+		action := ActionDrifted
+		if slices.Contains(s.Gone, address) {
+			action = ActionGone
+		}
+		p = append(p, Change{Address: address, Action: action})
 	}
 	return p, ok
 }
@@ -60,8 +78,35 @@ type Difference struct {
 	Removed   []Entry // only the first would
 }
 
-// Between tells what now differs in from before.
+// Between tells what now differs in from before. What would be destroyed and is gone
+// is in neither plan any more; what changed outside of Terraform is not told of where
+// the plan's own change at the address is another one by that, nor that it was taken
+// back.
 func Between(before, now Plan) Difference {
+	d := between(changes(before), changes(now))
+	other := map[string]bool{}
+	for _, list := range [][]Entry{d.Added, d.Different} {
+		for _, e := range list {
+			other[e.Address] = true
+		}
+	}
+	for _, e := range d.Removed {
+		other[e.Address] = e.Was == run.ActionDestroy && slices.Contains(now, Change{Address: e.Address, Action: ActionGone})
+	}
+	beside := between(asides(before), asides(now))
+	told := func(e Entry) bool { return other[e.Address] }
+	d.Added = append(d.Added, slices.DeleteFunc(beside.Added, told)...)
+	d.Different = append(d.Different, slices.DeleteFunc(beside.Different, told)...)
+	return d
+}
+
+func changes(p Plan) Plan { return slices.DeleteFunc(slices.Clone(p), Change.aside) }
+
+func asides(p Plan) Plan {
+	return slices.DeleteFunc(slices.Clone(p), func(c Change) bool { return !c.aside() })
+}
+
+func between(before, now Plan) Difference {
 	was, is := byAddress(before), byAddress(now)
 	var d Difference
 	for address, changes := range is {
@@ -110,7 +155,7 @@ func byAddress(p Plan) map[string][]Change {
 func worst(sorted []Change) run.Action { return sorted[0].Action }
 
 // worstFirst is every action that changes something, by what is lost with it.
-var worstFirst = []run.Action{run.ActionDestroy, run.ActionReplace, run.ActionForget, run.ActionUpdate, run.ActionCreate, run.ActionNone}
+var worstFirst = []run.Action{run.ActionDestroy, run.ActionReplace, run.ActionForget, run.ActionUpdate, run.ActionCreate, run.ActionNone, ActionGone, ActionDrifted}
 
 // severity is the place of an action; one that is not known is the worst.
 func severity(a run.Action) int { return slices.Index(worstFirst, a) }

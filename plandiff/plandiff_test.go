@@ -34,6 +34,19 @@ func TestBetween(t *testing.T) {
 				{"output.x", run.ActionUpdate, "1"}, {"p", run.ActionReplace, "1"}, {"r", run.ActionReplace, "1"}, {"u", run.ActionUpdate, "2"}}, false,
 			"also destroys `d1` and `d2`, also replaces `p`, replaces `r`, which it created before, also forgets `f`, also changes `output.x`, " +
 				"also creates `c`, also moves or imports `m`, changes `u` in another way and no longer destroys `gone`"},
+		{"more changed outside", one, append(one[:1:1], Change{"x", ActionDrifted, ""}, Change{"y", ActionGone, ""}), false,
+			"also removes from the state what is gone at `y` and also writes to the state what changed outside of Terraform at `x`"},
+		{"the same changed outside", append(one[:1:1], Change{"x", ActionDrifted, ""}), append(one[:1:1], Change{"x", ActionDrifted, ""}), true, "does the same"},
+		{"less changed outside", append(one[:1:1], Change{"x", ActionDrifted, ""}), one, true, "does the same"},
+		{"what had changed outside is gone", Plan{{"x", ActionDrifted, ""}}, Plan{{"x", ActionGone, ""}}, false,
+			"removes from the state what is gone at `x`, which it took for changed outside of Terraform before"},
+		{"what would be destroyed is gone", append(one[:1:1], Change{"b", run.ActionDestroy, "2"}), append(one[:1:1], Change{"b", ActionGone, ""}), true, "no longer destroys `b`"},
+		{"what would be destroyed is said to have changed", append(one[:1:1], Change{"b", run.ActionDestroy, "2"}), append(one[:1:1], Change{"b", ActionDrifted, ""}), false,
+			"also writes to the state what changed outside of Terraform at `b` and no longer destroys `b`"},
+		{"what would be changed is gone", Plan{{"b", run.ActionUpdate, "2"}}, Plan{{"b", ActionGone, ""}}, false, "also removes from the state what is gone at `b` and no longer changes `b`"},
+		{"what changed outside is put right", nil, Plan{{"a", run.ActionUpdate, "1"}, {"a", ActionDrifted, ""}}, false, "also changes `a`"},
+		{"what is changed anyway changed outside", Plan{{"a", run.ActionUpdate, "1"}}, Plan{{"a", run.ActionUpdate, "1"}, {"a", ActionDrifted, ""}}, false,
+			"also writes to the state what changed outside of Terraform at `a`"},
 		{"an address that is no address", nil, Plan{{"a`@all", run.ActionCreate, "1"}}, false, "also creates `a?@all`"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -62,7 +75,8 @@ func TestOf(t *testing.T) {
 		Changes: []run.Change{{Address: "a", Action: run.ActionDestroy, Digest: "1"}, {Address: "data.b", Action: run.ActionRead}},
 		Outputs: []run.OutputChange{{Name: "o", Action: run.ActionCreate, Digest: "2"}},
 	}
-	want := Plan{{"a", run.ActionDestroy, "1"}, {"output.o", run.ActionCreate, "2"}}
+	s.Drift, s.Gone = []string{"c", "d"}, []string{"d"}
+	want := Plan{{"a", run.ActionDestroy, "1"}, {"output.o", run.ActionCreate, "2"}, {"c", ActionDrifted, ""}, {"d", ActionGone, ""}}
 	if p, ok := Of(s); !ok || cmp.Diff(want, p) != "" {
 		t.Errorf("%t %v", ok, p)
 	}
@@ -79,7 +93,8 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// A plan is within another exactly when each of its changes is one of that one's.
+// A plan is within another exactly when each of its changes is one of that one's, and so
+// is what it writes to the state; but that what would be destroyed is gone.
 func TestWithinAgainstAModel(t *testing.T) {
 	plan := rapid.Custom(func(t *rapid.T) Plan {
 		var p Plan
@@ -87,23 +102,39 @@ func TestWithinAgainstAModel(t *testing.T) {
 			if rapid.Bool().Draw(t, "there") {
 				p = append(p, Change{address, rapid.SampledFrom(worstFirst[:3]).Draw(t, "action"), rapid.SampledFrom([]string{"1", "2"}).Draw(t, "digest")})
 			}
+			if aside := rapid.SampledFrom([]run.Action{"", "", ActionDrifted, ActionGone}).Draw(t, "aside"); aside != "" {
+				p = append(p, Change{address, aside, ""})
+			}
 		}
 		return p
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		before, now := plan.Draw(t, "before"), plan.Draw(t, "now")
-		had := map[Change]bool{}
+		had, has, destroys := map[Change]bool{}, map[string]bool{}, map[string]bool{}
 		for _, c := range before {
 			had[c] = true
+			destroys[c.Address] = destroys[c.Address] || c.Action == run.ActionDestroy
+		}
+		does := map[Change]bool{}
+		for _, c := range now {
+			if !c.aside() {
+				has[c.Address] = true
+				does[c] = true
+			}
 		}
 		want := true
 		for _, c := range now {
-			want = want && had[c]
+			want = want && (had[c] || c.Action == ActionGone && destroys[c.Address] && !has[c.Address])
+		}
+		all := true
+		for _, c := range before {
+			all = all && (c.aside() || does[c])
 		}
 		d, back := Between(before, now), Between(now, before)
-		if d.Within() != want || d.Same() != (want && len(before) == len(now)) {
+		if d.Within() != want || d.Same() != (want && all) {
 			t.Fatalf("%+v", d)
 		}
+		d, back = Between(changes(before), changes(now)), Between(changes(now), changes(before))
 		if len(d.Added) != len(back.Removed) || len(d.Removed) != len(back.Added) || len(d.Different) != len(back.Different) {
 			t.Fatalf("there %+v\nback %+v", d, back)
 		}

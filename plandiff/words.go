@@ -94,6 +94,10 @@ func verb(a run.Action) string {
 		return "creates"
 	case run.ActionNone:
 		return "moves or imports"
+	case ActionGone:
+		return "removes from the state what is gone at"
+	case ActionDrifted:
+		return "writes to the state what changed outside of Terraform at"
 	}
 	return "does something to"
 }
@@ -112,6 +116,10 @@ func past(a run.Action) string {
 		return "created"
 	case run.ActionNone:
 		return "moved or imported"
+	case ActionGone:
+		return "took for gone"
+	case ActionDrifted:
+		return "took for changed outside of Terraform"
 	}
 	return "did something else to"
 }

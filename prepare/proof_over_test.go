@@ -5,6 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -40,6 +41,20 @@ func (m *proofModel) undoes(t *rapid.T) {
 	m.all(n)
 	m.unlocks(n)
 	m.all(3 - n)
+}
+
+// wanders is what changes outside of Terraform after an approval, where the code takes
+// whatever there is: no change follows from it, and the apply writes it to the state.
+func (m *proofModel) wanders(t *rapid.T) {
+	n := m.anyPull(t)
+	m.asks(n, run.KindPlan, nil, nil)
+	m.approves(n, "rui")
+	m.w.infra.Drift(guard, func(has backendtest.Resources) { has["i"] = rapid.SampledFrom([]string{"2", "3"}).Draw(t, "value") })
+	m.asks(n, run.KindPlan, nil, nil)
+	if rapid.Bool().Draw(t, "approved again") {
+		m.approves(n, "ben")
+	}
+	m.asks(n, run.KindApply, nil, nil)
 }
 
 // all plans, approves and applies.

@@ -31,9 +31,9 @@ func TestGreenIsTrueAndNothingUnseenIsDestroyed(t *testing.T) {
 			t.Parallel()
 			inProofWorld(t, func(w *proofWorld) {
 				rapid.Check(w, w.story)
-				t.Logf("%d looks saw green, %d plans that destroy were applied where that needs an approval, %d that counted were undone, %d merges left something",
-					w.green, w.destroyed, w.undone, w.left)
-				if w.green == 0 || w.destroyed == 0 || w.undone == 0 || w.left == 0 {
+				t.Logf("%d looks saw green, %d plans that destroy were applied where that needs an approval, %d that counted were undone, %d merges left something, %d applies wrote what changed outside",
+					w.green, w.destroyed, w.undone, w.left, w.wrote)
+				if w.green == 0 || w.destroyed == 0 || w.undone == 0 || w.left == 0 || w.wrote == 0 {
 					t.Error("nothing was shown")
 				}
 			})
@@ -48,7 +48,7 @@ func (w *proofWorld) story(t *rapid.T) {
 	for range rapid.IntRange(1, 16).Draw(t, "length") {
 		acts := rapid.SampledFrom([]func(*rapid.T){
 			m.push, m.plan, m.plan, m.planWhole, m.approve, m.dismiss, m.moveBase, m.retarget, m.apply, m.applyAll, m.throughout, m.throughout, m.worsens, m.looksAway, m.leaves, m.unlock, m.drift, m.drifted, m.failNext,
-			m.undoes, m.rewinds, m.changesMind, m.pushesOn,
+			m.undoes, m.wanders, m.rewinds, m.changesMind, m.pushesOn,
 		})
 		acts.Draw(t, "act")(t)
 		m.check()
@@ -75,19 +75,21 @@ type proofPlan struct {
 	pull                          int
 	whole, failed, empty          bool
 	destroys                      []string // replacements, too
+	drift                         []string // what its apply writes to the state because it changed outside of Terraform
+	gone                          []string // what of that is not there
 	applied                       bool     // with success
 	unlocked                      bool     // since
 	undone                        bool     // another pull request changed the project since
 }
 
-// proofReview is an approval, and the destroys that were shown to who gave it: of
-// each project by its last whole plan.
+// proofReview is an approval, and what was shown to who gave it: of each project its
+// last whole plan.
 type proofReview struct {
 	pull       int
 	head, base string
 	by         string
 	dismissed  bool
-	shown      map[string][]string
+	shown      map[string]*proofPlan
 }
 
 func newProofModel(t *rapid.T, w *proofWorld) *proofModel {
@@ -98,7 +100,7 @@ func newProofModel(t *rapid.T, w *proofWorld) *proofModel {
 		m.w.tips[branch] = w.commit()
 	}
 	for _, project := range []string{freely, guard} {
-		w.infra.Reset(project, backendtest.Resources{"a": "1", "b": "1", "c": "1"})
+		w.infra.Reset(project, backendtest.Resources{"a": "1", "b": "1", "c": "1", "i": "1"})
 	}
 	for n := 1; n <= 2; n++ {
 		w.open(n)
@@ -136,7 +138,7 @@ func (m *proofModel) notePlan(d backendtest.Done) {
 	doc := d.Document
 	p := &proofPlan{
 		job: doc.JobID, project: doc.Project.Name, head: doc.Commit, base: m.now[doc.PullRequest], tip: doc.BaseCommit, pull: doc.PullRequest,
-		failed: d.Failed, empty: len(d.Changes) == 0, whole: true, destroys: lost(d.Changes),
+		failed: d.Failed, empty: len(d.Changes) == 0, whole: true, destroys: lost(d.Changes), drift: d.Drift, gone: d.Gone,
 	}
 	for _, flag := range doc.Flags {
 		p.whole = p.whole && !strings.HasPrefix(flag, "-target") && !strings.HasPrefix(flag, "-refresh")
@@ -177,7 +179,7 @@ func (m *proofModel) noteApply(d backendtest.Done) {
 	case p.base != pr.BaseRef || p.tip != tip || pr.from != tip:
 		m.t.Fatalf("#%d applied a plan of %s for another base", p.pull, p.project)
 	case p.project == guard && !m.approved(p):
-		m.t.Fatalf("#%d applied a plan of %s that destroys %v, and nobody who saw that approved it", p.pull, p.project, p.destroys)
+		m.t.Fatalf("#%d applied a plan of %s that destroys %v and writes %v (gone: %v), and nobody who saw that approved it", p.pull, p.project, p.destroys, p.drift, p.gone)
 	}
 	p.applied = !d.Failed
 	if len(d.Changes) > 0 {
@@ -186,10 +188,13 @@ func (m *proofModel) noteApply(d backendtest.Done) {
 	if p.project == guard && len(p.destroys) > 0 {
 		m.w.destroyed++
 	}
+	if p.project == guard && len(p.drift) > 0 {
+		m.w.wrote++
+	}
 }
 
 // approved reports whether somebody's last review approved this head and base
-// after they had seen these destroys.
+// after they had seen these destroys, and what is written to the state beside.
 func (m *proofModel) approved(p *proofPlan) bool {
 	return slices.ContainsFunc(m.seen, func(v proofReview) bool {
 		if v.dismissed || v.pull != p.pull || v.head != p.head {
@@ -199,7 +204,16 @@ func (m *proofModel) approved(p *proofPlan) bool {
 			return true
 		}
 		shown, planned := v.shown[p.project]
-		return planned && v.base == p.base && !slices.ContainsFunc(p.destroys, func(a string) bool { return !slices.Contains(shown, a) })
+		if !planned || v.base != p.base {
+			return false
+		}
+		unseen := func(a string) bool { return !slices.Contains(shown.destroys, a) }
+		unseenDrift := func(a string) bool {
+			gone := slices.Contains(p.gone, a)
+			asShown := slices.Contains(shown.drift, a) && slices.Contains(shown.gone, a) == gone
+			return !asShown && !(gone && slices.Contains(shown.destroys, a))
+		}
+		return !slices.ContainsFunc(p.destroys, unseen) && !slices.ContainsFunc(p.drift, unseenDrift)
 	})
 }
 
@@ -267,7 +281,7 @@ func (m *proofModel) pushes(t *rapid.T, number int) {
 	pr.HeadSHA, pr.from, pr.touches = m.w.commit(), m.w.tips[pr.BaseRef], nil
 	sha := pr.HeadSHA
 	for _, project := range []string{freely, guard} {
-		wants := backendtest.Resources{"a": "1", "b": "1", "c": "1"}
+		wants := backendtest.Resources{"a": "1", "b": "1", "c": "1", "i": backendtest.Anything}
 		code := rapid.SampledFrom([]string{"not touched", "no change", "no change", "update", "destroy", "destroy", "move"}).Draw(t, "code of "+project)
 		if code != "not touched" {
 			pr.touches = append(pr.touches, project)
@@ -348,11 +362,11 @@ func (m *proofModel) approves(n int, by string) {
 	m.w.mu.Lock()
 	pr := m.w.pulls[n]
 	pr.reviews = append(pr.reviews, pull.Review{Login: by, ID: int64(len(by)), State: "APPROVED", Commit: pr.HeadSHA, At: time.Now().Truncate(time.Second)})
-	v := proofReview{pull: n, head: pr.HeadSHA, base: pr.BaseRef, by: by, shown: map[string][]string{}}
+	v := proofReview{pull: n, head: pr.HeadSHA, base: pr.BaseRef, by: by, shown: map[string]*proofPlan{}}
 	m.w.mu.Unlock()
 	for _, project := range []string{freely, guard} {
 		if p := m.last(n, project); p != nil && !p.failed {
-			v.shown[project] = p.destroys
+			v.shown[project] = p
 		}
 	}
 	m.forget(n, by)
@@ -427,7 +441,7 @@ func (m *proofModel) unlocks(n int) {
 }
 
 func (m *proofModel) drift(t *rapid.T) {
-	address, value := rapid.SampledFrom([]string{"a", "b", "d"}).Draw(t, "address"), rapid.SampledFrom([]string{"", "1", "9"}).Draw(t, "value")
+	address, value := rapid.SampledFrom([]string{"a", "b", "d", "i"}).Draw(t, "address"), rapid.SampledFrom([]string{"", "1", "9"}).Draw(t, "value")
 	m.w.infra.Drift(anyProject(t), func(has backendtest.Resources) {
 		if value == "" {
 			delete(has, address)

@@ -46,7 +46,7 @@ type proofWorld struct {
 	all    []project.Project
 	repos  int64
 
-	green, destroyed, undone, left int // how often a story came that far
+	green, destroyed, undone, left, wrote int // how often a story came that far
 
 	mu    sync.Mutex
 	repo  run.Repository     // guarded by mu; each story has its own

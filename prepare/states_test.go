@@ -25,9 +25,10 @@ type code map[string]backendtest.Resources
 
 // What is there, and what pull requests want.
 var (
-	there = backendtest.Resources{"a": "1", "b": "1"}
-	more  = backendtest.Resources{"a": "2", "b": "1", "c": "1"}
-	less  = backendtest.Resources{"a": "1"}
+	there     = backendtest.Resources{"a": "1", "b": "1"}
+	more      = backendtest.Resources{"a": "2", "b": "1", "c": "1"}
+	less      = backendtest.Resources{"a": "1"}
+	lessOfAny = backendtest.Resources{"a": backendtest.Anything}
 )
 
 // states are those that a pull request can be in, each told by the steps that lead
@@ -68,6 +69,12 @@ var states = []struct {
 		s.opens(code{guard: less})
 		s.approves()
 		s.w.infra.Reset(guard, there)
+		s.says("/plan")
+	}},
+	{"approved, and then something changed outside of Terraform that the apply writes to the state", func(s *subject) {
+		s.opens(code{guard: lessOfAny})
+		s.approves()
+		s.w.infra.Drift(guard, func(has backendtest.Resources) { has["a"] = "9" })
 		s.says("/plan")
 	}},
 	{"approved before anything was shown", func(s *subject) {

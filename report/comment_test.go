@@ -43,7 +43,7 @@ func eight() *fixture {
 	f.planned("dns-dev", "dev", noChange).planned("dns-prod", "prod", noChange)
 	f.planned("data-dev", "dev", run.Summary{
 		Changes: []run.Change{topic}, Outputs: []run.OutputChange{{Name: "topic_arn", Action: run.ActionCreate, After: "(known after apply)"}},
-		Warnings: []string{"Argument is deprecated: use `name_prefix` instead."}, Drift: []string{"aws_sns_topic.old"},
+		Warnings: []string{"Argument is deprecated: use `name_prefix` instead."}, Drift: []string{"aws_sns_topic.old", "aws_sqs_queue.jobs"}, Gone: []string{"aws_sns_topic.old"},
 		Checks: []run.CheckFinding{{Address: "check.health", Status: "fail", Message: "The endpoint answers 503."}},
 	})
 	return f.planned("data-prod", "prod", run.Summary{Changes: []run.Change{service}, Counts: run.Counts{Import: 1, Move: 2}})

@@ -290,13 +290,21 @@ func aside(g group, room int) string {
 		warnings = append(warnings, markdown.Text(markdown.Limit(w, shownNote)))
 	}
 	for _, d := range g.summary.Drift {
-		drift = append(drift, address(d))
+		text := address(d)
+		if slices.Contains(g.summary.Gone, d) {
+			text += ", which is gone"
+		}
+		drift = append(drift, text)
+	}
+	outside := "Changed outside of Terraform"
+	if !g.counts.Empty() {
+		outside += ", which an apply writes to the state"
 	}
 	var b strings.Builder
 	for _, part := range []struct {
 		title string
 		list  []string
-	}{{"Plan policy warns", policy}, {"Checks", checks}, {"Warnings", warnings}, {"Changed outside of Terraform", drift}} {
+	}{{"Plan policy warns", policy}, {"Checks", checks}, {"Warnings", warnings}, {outside, drift}} {
 		if len(part.list) == 0 {
 			continue
 		}

@@ -11,11 +11,12 @@ type Summary struct {
 	Partial     bool           `json:"partial,omitempty"` // its JSON says "complete": false
 	Changes     []Change       `json:"changes,omitempty"` // destroys, replacements, changes, adds, then the rest; by address within each
 	Outputs     []OutputChange `json:"outputs,omitempty"`
-	Drift       []string       `json:"drift,omitempty"` // addresses changed outside of Terraform since the last apply
+	Drift       []string       `json:"drift,omitempty"` // addresses changed outside of Terraform since the last apply; an apply writes that to the state
+	Gone        []string       `json:"gone,omitempty"`  // those of Drift that are not there any more
 	Checks      []CheckFinding `json:"checks,omitempty"`
 	Warnings    []string       `json:"warnings,omitempty"`
 	DiffOmitted int            `json:"diff_omitted,omitempty"`
-	Digest      string         `json:"digest"` // of Changes, Outputs and Drift; equal digests are "the same change"
+	Digest      string         `json:"digest"` // of Changes, Outputs, Drift and Gone; equal digests are "the same change"
 }
 
 // SummaryVersion is the version of Summary that this code writes.

@@ -440,7 +440,7 @@ func (j *job) takePlan() *run.Problem {
 		return planExchanged(plain(wrong))
 	}
 	j.keeps = j.keeping(plan.backend)
-	j.drifted = plan.before.changed(plan.after)
+	j.drifted, j.gone = plan.before.changed(plan.after)
 	return nil
 }
 

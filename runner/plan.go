@@ -178,7 +178,7 @@ func (j *job) summarize() (run.Summary, error) {
 	if err != nil {
 		return run.Summary{}, errors.New("the digest key of the job's document is not hexadecimal")
 	}
-	s, err := summary.Read(plan, size, summary.Options{Redact: j.redact, Key: key, Drift: j.drifted})
+	s, err := summary.Read(plan, size, summary.Options{Redact: j.redact, Key: key, Drift: j.drifted, Gone: j.gone})
 	if err != nil {
 		return run.Summary{}, err
 	}

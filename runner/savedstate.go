@@ -154,11 +154,15 @@ func instanceKey(key json.RawMessage) string {
 }
 
 // changed are the addresses that differ in two states, such as those that the plan of a
-// refresh found otherwise than in the backend.
-func (s savedState) changed(is savedState) []string {
+// refresh found otherwise than in the backend, and those of them that the second lacks.
+func (s savedState) changed(is savedState) (all, gone []string) {
 	out := map[string]bool{}
 	for at, was := range s {
-		if now, there := is[at]; !there || !was.equals(now) {
+		now, there := is[at]
+		if !there {
+			gone = append(gone, at)
+		}
+		if !there || !was.equals(now) {
 			out[at] = true
 		}
 	}
@@ -167,7 +171,8 @@ func (s savedState) changed(is savedState) []string {
 			out[at] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(out))
+	slices.Sort(gone)
+	return slices.Sorted(maps.Keys(out)), gone
 }
 
 // equals compares two objects that the same process of terraform wrote.

@@ -64,6 +64,7 @@ type job struct {
 	settledAt   time.Time       // by the file system's clock, when init had left providers and lock file
 	settledLock []byte          // as it was then
 	drifted     []string        // what the state in the plan has otherwise than the backend
+	gone        []string        // what of that it does not have
 	stood       time.Time       // by the file system's clock, when nothing hostile had run yet
 	brought     map[string]bool // files that init brought with modules; nil when it brought none
 	broughtAt   time.Time       // when that was noted

@@ -22,6 +22,9 @@ import (
 // Resources are what a project has or wants: values by address.
 type Resources map[string]string
 
+// Anything is wanted where code takes whatever value there is.
+const Anything = "*"
+
 // Infra is an engine without terraform, and the infrastructure that its jobs
 // change: a plan compares what the code of a commit wants with what is there, and
 // an apply does what its plan says, or fails because the state is another one by
@@ -54,16 +57,18 @@ type Infra struct {
 
 // infraPlan is a stored plan.
 type infraPlan struct {
-	serial  int
-	changes []run.Change
-	after   Resources // that the changes make
+	serial      int
+	changes     []run.Change
+	after       Resources // that the changes make
+	drift, gone []string  // what refreshing found otherwise than the state has it, and what of that is not there
 }
 
 // Done is a job that ended by itself, and what it would change or has changed.
 type Done struct {
-	Document run.JobDocument
-	Changes  []run.Change
-	Failed   bool
+	Document    run.JobDocument
+	Changes     []run.Change
+	Drift, Gone []string // as in run.Summary; of a plan
+	Failed      bool
 }
 
 // NewInfra has nothing in it.
@@ -223,16 +228,19 @@ func (f *Infra) work(doc run.JobDocument) {
 		delete(f.fail, project)
 	}
 	var result *run.Result
-	var changes []run.Change
+	ended := Done{Document: doc}
 	switch {
 	case doc.Command == run.KindApply:
-		result, changes = f.apply(doc, fails)
+		result, ended.Changes = f.apply(doc, fails)
 	case fails:
 		result = failed("plan_failed", "The plan failed: quota exceeded.")
 	default:
-		result, changes = f.plan(doc)
+		var p infraPlan
+		result, p = f.plan(doc)
+		ended.Changes, ended.Drift, ended.Gone = p.changes, p.drift, p.gone
 	}
-	f.done = append(f.done, Done{doc, changes, result.Outcome != run.OutcomeSucceeded})
+	ended.Failed = result.Outcome != run.OutcomeSucceeded
+	f.done = append(f.done, ended)
 	f.end(doc, result)
 }
 
@@ -240,20 +248,20 @@ func failed(code, message string) *run.Result {
 	return &run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{Code: code, Message: message}}
 }
 
-func (f *Infra) plan(doc run.JobDocument) (*run.Result, []run.Change) {
+func (f *Infra) plan(doc run.JobDocument) (*run.Result, infraPlan) {
 	project := doc.Project.Name
 	wants := f.code[doc.Commit][project]
 	if f.Read != nil {
 		var err error
 		if wants, err = f.Read(context.Background(), doc); err != nil {
-			return failed("plan_failed", "The plan failed: "+err.Error()), nil
+			return failed("plan_failed", "The plan failed: "+err.Error()), infraPlan{}
 		}
 	}
 	p, partial := f.compare(doc, wants)
 	p.serial = f.serial[project]
 	f.plans[doc.JobID] = p
-	sum := sha256.Sum256(fmt.Append(nil, p.changes))
-	summary := run.Summary{Version: run.SummaryVersion, Partial: partial, Counts: counted(p.changes), Changes: p.changes, Digest: hex.EncodeToString(sum[:])}
+	sum := sha256.Sum256(fmt.Append(nil, p.changes, p.drift, p.gone))
+	summary := run.Summary{Version: run.SummaryVersion, Partial: partial, Counts: counted(p.changes), Changes: p.changes, Drift: p.drift, Gone: p.gone, Digest: hex.EncodeToString(sum[:])}
 	text, err := json.Marshal(summary)
 	if err != nil {
 		panic(err) // text and numbers always marshal
@@ -265,11 +273,11 @@ func (f *Infra) plan(doc run.JobDocument) (*run.Result, []run.Change) {
 	for name, content := range map[string][]byte{run.ArtifactPlan: []byte("plan of " + doc.JobID), run.ArtifactSummary: text} {
 		a, err := f.Put(context.Background(), "runs/"+doc.RunID+"/"+doc.JobID+"/"+name, bytes.NewReader(content))
 		if err != nil {
-			return failed("artifacts", err.Error()), nil
+			return failed("artifacts", err.Error()), infraPlan{}
 		}
 		result.Artifacts[name] = a
 	}
-	return result, p.changes
+	return result, p
 }
 
 // compare says what a plan with its flags would change.
@@ -282,13 +290,16 @@ func (f *Infra) compare(doc run.JobDocument, wants Resources) (p infraPlan, part
 		case "target":
 			partial, only[value] = true, true
 		case "refresh-only":
-			return infraPlan{after: maps.Clone(has)}, false
+			p = infraPlan{after: maps.Clone(has)}
+			p.drift, p.gone = f.drifted(project, has)
+			return p, false
 		case "refresh":
 			has = f.state[project]
 		case "replace":
 			replaced[value] = true
 		}
 	}
+	p.drift, p.gone = f.drifted(project, has)
 	p.after = maps.Clone(has)
 	if p.after == nil {
 		p.after = Resources{}
@@ -308,7 +319,7 @@ func (f *Infra) compare(doc run.JobDocument, wants Resources) (p infraPlan, part
 			c.Action = run.ActionCreate
 		case replaced[address]:
 			c.Action = run.ActionReplace
-		case before != after:
+		case before != after && after != Anything:
 			c.Action = run.ActionUpdate
 		default:
 			continue
@@ -324,6 +335,20 @@ func (f *Infra) compare(doc run.JobDocument, wants Resources) (p infraPlan, part
 		return cmp.Compare(slices.Index(order, a.Action), slices.Index(order, b.Action))
 	})
 	return p, partial
+}
+
+// drifted is what is not as terraform's state has it. The caller holds mu.
+func (f *Infra) drifted(project string, has Resources) (drift, gone []string) {
+	for _, address := range slices.Sorted(maps.Keys(f.state[project])) {
+		value, there := has[address]
+		if value != f.state[project][address] || !there {
+			drift = append(drift, address)
+		}
+		if !there {
+			gone = append(gone, address)
+		}
+	}
+	return drift, gone
 }
 
 // digested is the digest of a change, keyed as a runner's.

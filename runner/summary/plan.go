@@ -174,8 +174,12 @@ func (p *projector) driftElement(d *json.Decoder) error {
 	if err := d.Decode(&rc); err != nil {
 		return err
 	}
-	if !slices.Equal(rc.Change.Actions, []string{"no-op"}) {
-		p.sum.Drift = append(p.sum.Drift, rc.Address)
+	if slices.Equal(rc.Change.Actions, []string{"no-op"}) {
+		return nil
+	}
+	p.sum.Drift = append(p.sum.Drift, rc.Address)
+	if slices.Equal(rc.Change.Actions, []string{"delete"}) {
+		p.sum.Gone = append(p.sum.Gone, rc.Address)
 	}
 	return nil
 }

@@ -38,6 +38,8 @@ type Options struct {
 	// Drift are the addresses of objects that the state in the plan has otherwise than the
 	// one that the plan began with, whatever the plan itself says of it.
 	Drift []string
+	// Gone are those of Drift that the state in the plan does not have.
+	Gone []string
 	// Bytes is about how large the summary's own JSON may get before diffs are
 	// left out; default 900 KiB.
 	Bytes int
@@ -63,7 +65,7 @@ func Read(r io.Reader, size int64, o Options) (run.Summary, error) {
 	p.sum.Version = run.SummaryVersion
 	sortChanges(p.sum.Changes)
 	slices.SortFunc(p.sum.Outputs, func(a, b run.OutputChange) int { return cmp.Compare(a.Name, b.Name) })
-	p.drift(o.Drift)
+	p.drift(o)
 	if err := p.digest(); err != nil {
 		return run.Summary{}, err
 	}
@@ -83,18 +85,29 @@ type projector struct {
 }
 
 // drift adds what the plan does not report by itself. What is imported is in its changes.
-func (p *projector) drift(more []string) {
+// What the plan says is gone and its state still has, is not.
+func (p *projector) drift(o Options) {
 	imported := map[string]bool{}
 	for _, c := range p.sum.Changes {
 		imported[c.Address] = c.Importing
 	}
-	for _, address := range more {
-		if !imported[address] {
-			p.sum.Drift = append(p.sum.Drift, address)
+	there := func(address string) bool {
+		return slices.Contains(o.Drift, address) && !slices.Contains(o.Gone, address)
+	}
+	p.sum.Gone = slices.DeleteFunc(p.sum.Gone, there)
+	for _, address := range o.Drift {
+		if imported[address] {
+			continue
+		}
+		p.sum.Drift = append(p.sum.Drift, address)
+		if !there(address) {
+			p.sum.Gone = append(p.sum.Gone, address)
 		}
 	}
-	slices.Sort(p.sum.Drift)
-	p.sum.Drift = slices.Compact(p.sum.Drift)
+	for _, list := range []*[]string{&p.sum.Drift, &p.sum.Gone} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
 }
 
 // digest names what the plan does. Without values two different plans would
@@ -102,7 +115,7 @@ func (p *projector) drift(more []string) {
 func (p *projector) digest() error {
 	does := []any{p.sum.Changes, p.sum.Outputs, p.whole}
 	if len(p.sum.Drift) > 0 { // an apply goes on with it
-		does = append(does, p.sum.Drift)
+		does = append(does, p.sum.Drift, p.sum.Gone)
 	}
 	content, err := json.Marshal(does)
 	if err != nil {

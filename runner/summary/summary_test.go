@@ -156,7 +156,7 @@ func TestActionsAreCounted(t *testing.T) {
 		{"address":"n.n","type":"n","change":{"actions":["no-op"]}},
 		{"address":"m.new","type":"m","previous_address":"m.old","change":{"actions":["no-op"]}},
 		{"address":"i.i","type":"i","change":{"actions":["no-op"],"importing":{"id":"i-1"}}}],
-		"resource_drift":[{"address":"z.z","change":{"actions":["update"]}},{"address":"y.y","change":{"actions":["no-op"]}}],
+		"resource_drift":[{"address":"z.z","change":{"actions":["update"]}},{"address":"y.y","change":{"actions":["no-op"]}},{"address":"x.x","change":{"actions":["delete"]}}],
 		"output_changes":{"o":{"actions":["create"],"after":"v"},"p":{"actions":["no-op"]},"s":{"actions":["update"],"before":"a","after":"b","before_sensitive":true,"after_sensitive":true}},
 		"checks":[{"address":{"to_display":"check.ok"},"status":"pass"},
 			{"address":{"to_display":"check.bad"},"status":"fail","instances":[{"address":{"to_display":"check.bad"},"status":"fail","problems":[{"message":"no good"}]}]},
@@ -177,7 +177,8 @@ func TestActionsAreCounted(t *testing.T) {
 			{Address: "m.new", Type: "m", Action: run.ActionNone, MovedFrom: "m.old"},
 		},
 		Outputs: []run.OutputChange{{Name: "o", Action: run.ActionCreate, After: `"v"`}, {Name: "s", Action: run.ActionUpdate, Before: sensitive, After: sensitive}},
-		Drift:   []string{"z.z"},
+		Drift:   []string{"x.x", "z.z"},
+		Gone:    []string{"x.x"},
 		Checks:  []run.CheckFinding{{Address: "check.bad", Status: "fail", Message: "no good"}, {Address: "check.open", Status: "unknown"}},
 	}
 	got := read(t, plan, Options{})
