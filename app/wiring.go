@@ -16,7 +16,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
-
 	"github.com/lockkeeper/lockkeeper/worker"
 )
 
@@ -45,7 +44,7 @@ func (w wiring) sender() *report.Sender {
 
 func (w wiring) worker(ctx context.Context, p *prepare.Preparer, notify func()) *worker.Worker {
 	return &worker.Worker{
-		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge, Compare: p.Compare, DigestKey: w.digests.of,
+		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge, Compare: p.Compare, Changed: p.Merged, DigestKey: w.digests.of,
 		Options: run.Options{LockAtApply: w.cfg.Locks.At == "apply", NoApply: withoutApply(w.cfg), Merge: w.cfg.Automerge.Enabled},
 		Notify:  notify, Now: time.Now, Patience: 15 * time.Minute, Log: *zerolog.Ctx(ctx),
 		Stepped: w.metrics.Step,

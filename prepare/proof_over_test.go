@@ -1,6 +1,7 @@
 package prepare
 
 import (
+	"errors"
 	"slices"
 
 	"pgregory.net/rapid"
@@ -109,7 +110,10 @@ func (m *proofModel) merges(t *rapid.T) {
 		m.w.tips[pr.BaseRef] = m.w.commit()
 		head, touches := pr.HeadSHA, pr.touches
 		m.w.mu.Unlock()
-		if err := m.w.worker.Close(m.w.Context(), m.w.repo, n, run.Over{Merged: true, HeadSHA: head, BaseRef: m.now[n]}); err != nil {
+		over := run.Over{Merged: true, HeadSHA: head, BaseRef: m.now[n]}
+		docs, err := m.w.worker.Unplanned(m.w.Context(), m.w.repo, n, over)
+		over.Unplanned = docs
+		if err := errors.Join(err, m.w.worker.Close(m.w.Context(), m.w.repo, n, over)); err != nil {
 			t.Fatal(err)
 		}
 		m.settle()
@@ -127,7 +131,9 @@ func (m *proofModel) merges(t *rapid.T) {
 			}
 			planned := slices.ContainsFunc(m.plans, func(p *proofPlan) bool { return p.pull == n && p.project == project && p.head == head })
 			switch p := m.last(n, project); {
+			case !planned && m.now[n] == "unlisted":
 			case !planned:
+				t.Fatalf("#%d was merged, and %s was never planned at its head, and nobody is told", n, project)
 			case p == nil:
 				t.Fatalf("#%d was merged, and %s was not planned whole at its head and base, and nobody is told", n, project)
 			case p.failed || !p.empty && !p.applied:

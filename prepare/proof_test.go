@@ -67,6 +67,7 @@ type proofModel struct {
 	now   map[int]string // base branch by pull request
 
 	ofCommit bool // approvals are
+	quiet    bool // nothing is planned by itself
 }
 
 // proofPlan is a plan that was made and shown.
@@ -94,7 +95,7 @@ type proofReview struct {
 
 func newProofModel(t *rapid.T, w *proofWorld) *proofModel {
 	w.begin()
-	m := &proofModel{w: w, t: t, read: len(w.infra.Done()), now: map[int]string{}, ofCommit: rapid.IntRange(0, 3).Draw(t, "approvals are of") == 0}
+	m := &proofModel{w: w, t: t, read: len(w.infra.Done()), now: map[int]string{}, ofCommit: rapid.IntRange(0, 3).Draw(t, "approvals are of") == 0, quiet: rapid.IntRange(0, 3).Draw(t, "plans by itself") == 0}
 	m.rules()
 	for _, branch := range []string{"main", "release"} {
 		m.w.tips[branch] = w.commit()
@@ -300,6 +301,13 @@ func (m *proofModel) pushes(t *rapid.T, number int) {
 	m.w.mu.Unlock()
 	if _, err := m.w.worker.Supersede(m.w.Context(), m.w.repo.ID, number, sha); err != nil {
 		m.t.Fatal(err)
+	}
+	if m.quiet {
+		if err := m.w.worker.Pushed(m.w.Context(), m.w.repo, number, sha); err != nil {
+			m.t.Fatal(err)
+		}
+		m.settle()
+		return
 	}
 	m.submit(run.Run{PullRequest: number, Kind: run.KindPlan, Trigger: run.TriggerPush, Actor: "ana", HeadSHA: sha})
 }

@@ -53,6 +53,7 @@ type proofWorld struct {
 	pulls map[int]*proofPull // guarded by mu
 	tips  map[string]string  // guarded by mu: of base branches
 	made  int                // guarded by mu: commits so far
+	base  bool               // guarded by mu: the lockkeeper.yml of the base branches has a mistake
 }
 
 // proofPull is a pull request as GitHub and git know it.
@@ -61,6 +62,7 @@ type proofPull struct {
 	from    string // tip of the base when its branch last took it in
 	touches []string
 	reviews []pull.Review
+	broken  bool // its own lockkeeper.yml has a mistake
 	names   bool // its own lockkeeper.yml names the project fresh, which that of the base does not
 }
 
@@ -158,7 +160,7 @@ func (w *proofWorld) serve(f func()) {
 		Branches: func(string) []string { return []string{"main", "release"} }, MaxProjects: 5, Now: time.Now,
 	}
 	w.worker = &worker.Worker{
-		Store: w.store, Backend: w.infra, Prepare: w.prepare, Recheck: w.recheck, JudgeGate: w.judge, DigestKey: func(run.JobDocument) string { return "key" }, Notify: sender.Wake, Now: time.Now, Patience: time.Minute,
+		Store: w.store, Backend: w.infra, Prepare: w.prepare, Recheck: w.recheck, JudgeGate: w.judge, Changed: w.merged, DigestKey: func(run.JobDocument) string { return "key" }, Notify: sender.Wake, Now: time.Now, Patience: time.Minute,
 	}
 	ctx, cancel := context.WithCancel(w.Context())
 	var parts sync.WaitGroup
@@ -180,7 +182,7 @@ func (w *proofWorld) begin() {
 	defer w.mu.Unlock()
 	w.repos++
 	w.repo = run.Repository{ID: w.repos, Owner: "acme", Name: fmt.Sprintf("infra-%d", w.repos), InstallationID: 1}
-	w.pulls, w.tips = map[int]*proofPull{}, map[string]string{}
+	w.pulls, w.tips, w.base = map[int]*proofPull{}, map[string]string{}, false
 	for _, branch := range []string{"main", "release", "unlisted"} {
 		w.tips[branch] = w.commit()
 	}
@@ -201,6 +203,15 @@ func (w *proofWorld) commit() string {
 	w.made++
 	sum := sha256.Sum256(fmt.Append(nil, w.made))
 	return hex.EncodeToString(sum[:20])
+}
+
+// merged is Preparer.Merged.
+func (w *proofWorld) merged(_ context.Context, repo run.Repository, number int) ([]run.JobDocument, error) {
+	rd, _ := w.reading(run.Run{Repository: repo, PullRequest: number, Kind: run.KindPlan, Trigger: run.TriggerPush})
+	if rd.pull.BaseRef == "unlisted" {
+		return nil, nil
+	}
+	return w.documents(rd, w.find(rd.run, 0))
 }
 
 // prepare is Preparer.Prepare where the world answers for git and GitHub.
@@ -268,6 +279,12 @@ func (w *proofWorld) preparePlan(ctx context.Context, rd *reading, behind int) (
 	if err := w.p.judgePlan(ctx, rd); err != nil {
 		return out, err
 	}
+	if err := w.mistaken(); err != nil {
+		return out, err
+	}
+	if w.brings(rd.run.PullRequest) {
+		out.ConfigMistakes, out.Mistakes = 1, []run.Diagnostic{{Title: mistake, Path: "lockkeeper.yml", Line: 3}}
+	}
 	f := w.find(rd.run, behind)
 	out.Untouched, out.PlanOnly = f.untouched(), f.plansOnly()
 	var err error
@@ -281,6 +298,25 @@ func (w *proofWorld) preparePlan(ctx context.Context, rd *reading, behind int) (
 	return out, err
 }
 
+const mistake = `no environment is named "prdo"`
+
+// mistaken is the error of a lockkeeper.yml of the base that has a mistake.
+func (w *proofWorld) mistaken() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.base {
+		return nil
+	}
+	return project.Problems{{File: "lockkeeper.yml", Line: 3, Message: mistake}}
+}
+
+// brings reports whether the lockkeeper.yml of a pull request has a mistake.
+func (w *proofWorld) brings(number int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pulls[number].broken
+}
+
 // consider is Preparer.consider: what the store keeps is read and judged there.
 func (w *proofWorld) consider(ctx context.Context, rd *reading, behind int) (*considered, error) {
 	c := &considered{rd: rd, found: w.find(rd.run, behind)}
@@ -288,6 +324,9 @@ func (w *proofWorld) consider(ctx context.Context, rd *reading, behind int) (*co
 	facts.Asked, facts.Permission = true, "write"
 	if v := policy.Plan(facts); !v.Allowed {
 		return c, refusal(v)
+	}
+	if err := w.mistaken(); err != nil {
+		return c, w.p.outcome(rd.run, err)
 	}
 	var err error
 	if c.stored, err = w.p.stored(ctx, rd.run, rd.pull.HeadSHA); err != nil {

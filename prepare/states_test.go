@@ -3,6 +3,7 @@ package prepare
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -57,6 +58,23 @@ var states = []struct {
 		s.pushes(s.number, "HEAD2", code{freely: less})
 	}},
 	{"stale: the base moved on", func(s *subject) { s.opens(code{freely: more}); s.moves() }},
+	{"stale: pushed where nothing plans by itself", func(s *subject) {
+		s.opens(code{freely: more})
+		s.quiet = true
+		s.pushes(s.number, "HEAD2", code{freely: less})
+	}},
+	{"the same, after an apply", func(s *subject) {
+		s.opens(code{freely: more})
+		s.says("/apply")
+		s.quiet = true
+		s.pushes(s.number, "HEAD2", code{freely: less})
+	}},
+	{"the same, and planned", func(s *subject) {
+		s.opens(code{freely: more})
+		s.quiet = true
+		s.pushes(s.number, "HEAD2", code{freely: less})
+		s.says("/plan")
+	}},
 	{"approved at an earlier commit", func(s *subject) {
 		s.opens(code{guard: more})
 		s.approves()
@@ -135,6 +153,14 @@ var states = []struct {
 	}},
 	{"applied and merged", func(s *subject) { s.opens(code{freely: more}); s.says("/apply"); s.ends(true) }},
 	{"merged, not applied", func(s *subject) { s.opens(code{freely: more}); s.ends(true) }},
+	{"merged, never planned", func(s *subject) { s.quiet = true; s.opens(code{freely: more}); s.ends(true) }},
+	{"merged, planned only at an earlier commit", func(s *subject) {
+		s.opens(code{freely: more})
+		s.quiet = true
+		s.pushes(s.number, "HEAD2", code{freely: more, guard: less})
+		s.ends(true)
+	}},
+	{"merged, never planned, and nothing to plan", func(s *subject) { s.quiet = true; s.opens(code{}); s.ends(true) }},
 	{"applied and closed", func(s *subject) { s.opens(code{freely: more}); s.says("/apply"); s.ends(false) }},
 	{"names a project that the base does not, which is listed", func(s *subject) { s.namesOne(policy.NewNone); s.opens(code{freely: there, fresh: more}) }},
 	{"names a project that the base does not, which is planned", func(s *subject) { s.namesOne(policy.NewPlan); s.opens(code{freely: more, fresh: more}) }},
@@ -210,6 +236,7 @@ type subject struct {
 	number, other int
 	names         []string // commits and what they are called here, in pairs
 	held          []func() // lets go of jobs
+	quiet         bool     // nothing is planned by itself
 	own           bool     // its lockkeeper.yml names a project that the base does not
 }
 
@@ -271,6 +298,11 @@ func (s *subject) pushes(n int, name string, c code) {
 	s.w.mu.Unlock()
 	s.named(sha, name)
 	s.w.check(s.w.worker.Supersede(s.w.Context(), s.w.repo.ID, n, sha))
+	if s.quiet {
+		s.w.check(nil, s.w.worker.Pushed(s.w.Context(), s.w.repo, n, sha))
+		s.settle()
+		return
+	}
 	s.submit(run.Run{PullRequest: n, Kind: run.KindPlan, Trigger: run.TriggerPush, Actor: "ana", HeadSHA: sha})
 }
 
@@ -340,6 +372,11 @@ func (s *subject) ends(merged bool) {
 	pr.Open, pr.Merged = false, merged
 	over := run.Over{Merged: merged, HeadSHA: pr.HeadSHA, BaseRef: pr.BaseRef}
 	s.w.mu.Unlock()
+	if merged {
+		var err error
+		over.Unplanned, err = s.w.worker.Unplanned(s.w.Context(), s.w.repo, s.number, over)
+		s.w.check(nil, err)
+	}
 	if err := s.w.worker.Close(s.w.Context(), s.w.repo, s.number, over); err != nil {
 		s.w.Fatal(err)
 	}
@@ -370,6 +407,11 @@ func (s *subject) tells() string {
 	headline, next := s.comment()
 	line("comment", headline)
 	line("next", next)
+	for _, reply := range s.w.hub.replies(s.w.repo.Name, fmt.Sprint(s.number)) {
+		if strings.HasPrefix(reply, "**Merged") || strings.HasPrefix(reply, "**Closed") {
+			line("reply", strings.ReplaceAll(reply, "\n\n", " "))
+		}
+	}
 	for _, name := range []string{report.CheckPlan, report.CheckApply} {
 		text := "none"
 		if c := s.w.hub.check(s.w.pulls[s.number].HeadSHA, name); c.Name != "" {
@@ -450,7 +492,7 @@ func (s *subject) status() string {
 	s.w.check(nil, err)
 	var out []string
 	ended := false
-	for line := range strings.Lines(report.Status(s.runs(), locks, time.Now())) {
+	for line := range strings.Lines(report.Status(run.Holder{Repository: s.w.repo, PullRequest: s.number}, s.runs(), locks, time.Now())) {
 		line = strings.TrimSpace(line)
 		switch cells := strings.Split(line, " | "); {
 		case line == "" || strings.HasPrefix(line, "|---") || strings.HasPrefix(line, "| ended") || strings.HasPrefix(line, "**Next"):
@@ -474,6 +516,19 @@ func (s *subject) steady(text string) string {
 	text = strings.Replace(text, "**Planning 1 project: 1 queued**", "**Planning 1 project: 1 running**", 1)
 	text = strings.Replace(text, "in dev: waiting**", "in dev: applying**", 1) // whichever is first, the job's start or the comment
 	return passing.ReplaceAllString(text, "a moment")
+}
+
+// replies are all others, in their order.
+func (h *hub) replies(repo, pull string) (bodies []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(h.comments)) {
+		if c := h.comments[id]; c.repo == repo && c.pull == pull && !strings.Contains(c.Body, "<!-- lockkeeper:comment -->") {
+			text, _, _ := strings.Cut(c.Body, "<!--")
+			bodies = append(bodies, strings.TrimSpace(text))
+		}
+	}
+	return bodies
 }
 
 // comment is the one that is kept up to date; empty when there is none.

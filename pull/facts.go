@@ -35,6 +35,9 @@ type Facts struct {
 	BaseRef string // branch name
 	BaseSHA string // the tip of the base branch now, not where the pull request began
 
+	MergeSHA string // of one that is merged: the commit that this made on the base branch
+	BaseThen string // tip of the base branch when GitHub last looked, before a merge
+
 	// Requested are logins of people and names of teams (org/team) that are asked to
 	// review and have not done so, at most 10.
 	Requested []string
@@ -146,6 +149,9 @@ func readPull(ctx context.Context, client *github.Client, r Request) (Facts, err
 		DefaultBranch: base.GetRepo().GetDefaultBranch(),
 		Mergeable:     pull.Mergeable,
 		Requested:     requested(pull),
+	}
+	if facts.Merged {
+		facts.MergeSHA, facts.BaseThen = pull.GetMergeCommitSHA(), base.GetSHA()
 	}
 	if err := facts.complete(); err != nil {
 		return Facts{}, readError(what, err)

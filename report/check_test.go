@@ -139,9 +139,9 @@ func TestStatus(t *testing.T) {
 	cancelled.run.State, cancelled.run.CancelledBy = run.StateCancelled, "bob"
 
 	now := noon.Add(95 * time.Second)
-	golden(t, "status_none", Status(nil, run.Locks{}, now))
-	golden(t, "status_idle", Status([]run.Run{failed.run, push.run}, run.Locks{}, now.Add(50*time.Hour)))
-	golden(t, "status_active", Status([]run.Run{accepted.run, active.run, failed.run, refused.run, cancelled.run, push.run}, run.Locks{}, now))
+	golden(t, "status_none", statusOf(nil, run.Locks{}, now))
+	golden(t, "status_idle", statusOf([]run.Run{failed.run, push.run}, run.Locks{}, now.Add(50*time.Hour)))
+	golden(t, "status_active", statusOf([]run.Run{accepted.run, active.run, failed.run, refused.run, cancelled.run, push.run}, run.Locks{}, now))
 	golden(t, "refusal", Refusal(refused.run))
 	golden(t, "refusal_config", Refusal(run.Run{State: run.StateRefused, Problem: configProblem}))
 }

@@ -37,13 +37,15 @@ func Comment(v View) string {
 		can = []string{"what is left to put right `/status`"}
 	case v.over(p):
 		can = []string{hintStatus}
+	case p.newer != "" && p.stage() != applying && !p.active():
+		can = []string{"plan the new commit `/plan`", hintStatus}
 	case len(v.exposed(p)) > 0 && p.stage() == allApplied:
 		can = []string{"merge this pull request", "take the lock again `/plan`", hintStatus}
 	case p.complete && p.apply == nil && v.appliedLines(p) != "" && p.run.State == run.StateSucceeded && len(p.foreign()) == 0 &&
 		!p.some(func(s run.Standing) bool { return !s.Applied() }):
 		can = append([]string{"merge this pull request"}, can...) // an apply and a plan of everything after it say so
 	}
-	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), v.otherLines(p), v.lockLines(p), laterLines(p), gateLines(p), merged(p), v.waitingLine(p), v.appliedLines(p),
+	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), v.otherLines(p), v.lockLines(p), laterLines(p), p.unlessOlder(gateLines(p)), merged(p), v.waitingLine(p), v.appliedLines(p),
 		next(p, can, v.CheckURL, v.ApplyURL), stamp(p))
 	return v.compose(p, groups, tail, page{budget: commentBudget, diffs: true})
 }
@@ -56,7 +58,7 @@ type page struct {
 
 // compose writes what is known of p and groups, with tail at the end.
 func (v View) compose(p picked, groups []group, tail string, in page) string {
-	head := title(p) + "\n" + headline(p, groups) + "\n" + v.flagLines(p)
+	head := title(p) + "\n" + headline(p, groups) + "\n" + v.olderLine(p) + v.flagLines(p)
 	budget := in.budget - len(head) - len(tail) - 6
 
 	broken := notApplied(p, min(failureBudget, budget/2))

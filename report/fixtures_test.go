@@ -141,3 +141,12 @@ var invalidReference = run.Problem{
 	Detail: "Error: Reference to undeclared input variable\n\n  on main.tf line 4, in resource \"terraform_data\" \"vpc\":\n   4:   input = var.cidr\n\n" +
 		"An input variable with the name \"cidr\" has not been declared.",
 }
+
+// statusOf is what /status says on the pull request that runs are of.
+func statusOf(runs []run.Run, locks run.Locks, at time.Time) string {
+	var h run.Holder
+	if len(runs) > 0 {
+		h = runs[0].Holder()
+	}
+	return Status(h, runs, locks, at)
+}

@@ -148,13 +148,13 @@ func FuzzReports(f *testing.F) {
 		"apply check summary": func(s string) string { return applyCheck(applied(s)).Summary },
 		"apply check text":    func(s string) string { return applyCheck(applied(s)).Text },
 		"waiting summary":     func(s string) string { return applyCheck(blocked(s)).Summary },
-		"locks":               func(s string) string { return Status(blocked(s).Runs, blocked(s).Locks, noon) },
-		"holds":               func(s string) string { return Status(applied(s).Runs, applied(s).Locks, noon) },
+		"locks":               func(s string) string { return statusOf(blocked(s).Runs, blocked(s).Locks, noon) },
+		"holds":               func(s string) string { return statusOf(applied(s).Runs, applied(s).Locks, noon) },
 		"status": func(s string) string {
 			done, active := withText(s), withText(s)
 			active.run.State, active.run.Jobs[0].State = run.StateRunning, run.JobRunning
 			done.run.State = run.StateRefused
-			return Status([]run.Run{active.run, done.run}, run.Locks{}, noon)
+			return statusOf([]run.Run{active.run, done.run}, run.Locks{}, noon)
 		},
 		"refusal": func(s string) string { return unmentioned(withText(s).run, Refusal(withText(s).run)) },
 		"result": func(s string) string {

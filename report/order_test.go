@@ -30,7 +30,7 @@ func TestStatusIsInTheOrderOfTheEnds(t *testing.T) {
 		r.Line, r.FinishedAt = "/plan "+line, now.Add(-seconds*time.Second)
 		return r
 	}
-	text := Status([]run.Run{ended("second", 36), ended("third", 39), ended("first", 13), ended("fourth", 48)}, run.Locks{}, now)
+	text := statusOf([]run.Run{ended("second", 36), ended("third", 39), ended("first", 13), ended("fourth", 48)}, run.Locks{}, now)
 	wantsInOrder(t, text, "first", "second", "third", "fourth")
 }
 
@@ -38,7 +38,7 @@ func TestStatusCutsARefusalBetweenWords(t *testing.T) {
 	r := newFixture("rr").run
 	r.Kind, r.State, r.Line = run.KindApply, run.StateRefused, "/apply"
 	r.Problem = &run.Problem{Message: strings.Repeat("unbroken ", 40)}
-	text := Status([]run.Run{r}, run.Locks{}, noon)
+	text := statusOf([]run.Run{r}, run.Locks{}, noon)
 	if !strings.Contains(text, "unbroken … |") {
 		t.Errorf("a refusal is cut in the middle of a word:\n%s", text)
 	}

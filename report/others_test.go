@@ -82,5 +82,5 @@ func TestStatesBetweenPullRequests(t *testing.T) {
 		})
 	}
 	left := changedBy(plan, 12, noon, false).leaves(plan, 12, "network-prod", false).leaves(plan, 4013, "network-prod", true)
-	golden(t, "status_left", Status([]run.Run{plan.run}, left.Locks, noon.Add(time.Hour)))
+	golden(t, "status_left", statusOf([]run.Run{plan.run}, left.Locks, noon.Add(time.Hour)))
 }

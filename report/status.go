@@ -14,11 +14,10 @@ import (
 const statusRuns = 5
 
 // Status is the answer to /status: what runs and waits, what was last, and the
-// locks that the pull request holds and waits for. Runs are its own, in any order
-// but the first, which is the newest.
-func Status(runs []run.Run, locks run.Locks, now time.Time) string {
+// locks that h, the pull request, holds and waits for. Runs are its own.
+func Status(h run.Holder, runs []run.Run, locks run.Locks, now time.Time) string {
 	if len(runs) == 0 {
-		return "**Nothing was planned on this pull request yet.**\n\n**Next**: plan `/plan` · all commands `/help`\n"
+		return paragraphs("**Nothing was planned on this pull request yet.**\n", leftStatus(locks, h), "**Next**: plan `/plan` · all commands `/help`\n")
 	}
 	var active []string
 	var ended []run.Run
@@ -44,7 +43,6 @@ func Status(runs []run.Run, locks run.Locks, now time.Time) string {
 	} else {
 		active = []string{"**Nothing is running.**\n"}
 	}
-	h := runs[0].Holder()
 	return paragraphs(paragraphs(active...), lockStatus(locks, h, now), leftStatus(locks, h), done, hint)
 }
 

@@ -38,10 +38,10 @@ func TestStatusOfAppliesAndLocks(t *testing.T) {
 
 	now := noon.Add(time.Hour + 65*time.Second)
 	for name, text := range map[string]string{
-		"applying": Status([]run.Run{runs.run, plan.run}, locks.Locks, now),
-		"stopping": Status([]run.Run{stopping.run, plan.run}, locks.Locks, now),
-		"applied":  Status([]run.Run{merged.run, failed.run, turn.run, group.run, plan.run}, run.Locks{}, now.Add(time.Hour)),
-		"waiting":  Status([]run.Run{plan.run}, waits.Locks, now),
+		"applying": statusOf([]run.Run{runs.run, plan.run}, locks.Locks, now),
+		"stopping": statusOf([]run.Run{stopping.run, plan.run}, locks.Locks, now),
+		"applied":  statusOf([]run.Run{merged.run, failed.run, turn.run, group.run, plan.run}, run.Locks{}, now.Add(time.Hour)),
+		"waiting":  statusOf([]run.Run{plan.run}, waits.Locks, now),
 	} {
 		golden(t, "status_"+name, text)
 		judge(t, text)

@@ -28,6 +28,7 @@ type picked struct {
 	apply     *run.Run       // the newest apply of what is shown; nil when there is none
 	complete  bool           // everything that the commit changes was planned at some time, for its base
 	base      string         // branch that the newest run of the commit goes into; empty when no run knows it
+	newer     string         // the head, where this is of an older commit and nothing plans that by itself
 	outdated  string         // an older commit that was planned, when there is nothing newer to show
 	noApply   map[string]bool
 	current   map[string]string
@@ -50,11 +51,15 @@ func (v View) pick(head string) (p picked, ok bool) {
 	for _, l := range v.Locks.Locks {
 		p.mine[l.Key] = l.Holder.Is(p.run.Holder())
 	}
-	if known := slices.IndexFunc(plans, func(r run.Run) bool { return r.HeadSHA != "" }); head == "" && known >= 0 {
+	comment := head == ""
+	if known := slices.IndexFunc(plans, func(r run.Run) bool { return r.HeadSHA != "" }); comment && known >= 0 {
 		head, p.pinned = plans[known].HeadSHA, plans[known]
 	}
 	p.standings = v.Locks.Overtake(run.Standings(v.Runs, head))
 	p.apply = p.newestApply(v.Runs, head)
+	if comment {
+		p.newer = newerHead(plans, head)
+	}
 	p.base = baseOf(v.Runs, head)
 	p.complete = slices.ContainsFunc(plans, func(r run.Run) bool { return r.HeadSHA == head && r.Whole() && !p.ofAnother(r) })
 	if len(p.standings) == 0 && p.run.State != run.StateSucceeded {

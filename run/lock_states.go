@@ -116,13 +116,18 @@ func (l *Locks) leaveApplied(h Holder, runs []Run, now time.Time) {
 	}
 }
 
-// leftNotices tell pull requests what they leave behind, once each.
-func leftNotices(before, after []Left) []Notice {
+// leftNotices tell pull requests what they leave behind, once each; never are the names
+// of projects that were not planned.
+func leftNotices(before, after []Left, never []string) []Notice {
 	var out []Notice
 	for i, x := range after {
 		same := func(o Left) bool { return o.Holder.Is(x.Holder) && o.Merged == x.Merged }
 		known := slices.ContainsFunc(before, func(o Left) bool { return same(o) && o.Project == x.Project })
-		if known || slices.ContainsFunc(out, func(n Notice) bool { return n.Key == leftKey(x) }) {
+		key := leftKey(x)
+		if slices.ContainsFunc(before, same) {
+			key += "/more" // what was told before stays
+		}
+		if known || slices.ContainsFunc(out, func(n Notice) bool { return n.Key == key }) {
 			continue
 		}
 		var projects []string
@@ -131,7 +136,7 @@ func leftNotices(before, after []Left) []Notice {
 				projects = append(projects, o.Project)
 			}
 		}
-		out = append(out, ReplyTo(x.Holder.Repository, x.Holder.PullRequest, leftKey(x), leftText(x, projects)))
+		out = append(out, ReplyTo(x.Holder.Repository, x.Holder.PullRequest, key, leftText(x, projects, never)))
 	}
 	return out
 }
@@ -143,7 +148,23 @@ func leftKey(x Left) string {
 // shownLeft is how many projects one sentence names.
 const shownLeft = 5
 
-func leftText(x Left, projects []string) string {
+func leftText(x Left, projects, never []string) string {
+	names, accept := leftNames(projects), leftAccept(projects[0])
+	switch shows := "its plan shows what is missing, and its `/apply` makes it.\n\n" + accept; {
+	case x.Merged && len(never) == len(projects):
+		return "**Merged without a plan**: " + names + ". Nobody knows whether the base branch is ahead of what runs. Open a pull request that changes the project, or reverts this one: " + shows
+	case x.Merged:
+		unknown := ""
+		if len(never) > 0 {
+			unknown = " Not planned at all: " + leftNames(never) + "."
+		}
+		return "**Merged, but not applied**: " + names + ". The base branch is ahead of what runs." + unknown + " Open a pull request that changes the project, or reverts this one: " + shows
+	}
+	return "**Closed after an apply**: " + names + ". What was applied here still runs and is not on the base branch, so the next apply of another pull request " +
+		"undoes it. Reopen and merge this one to keep it, or `/apply` from another one to undo it.\n\n" + accept
+}
+
+func leftNames(projects []string) string {
 	var quoted []string
 	for _, p := range projects[:min(len(projects), shownLeft)] {
 		quoted = append(quoted, markdown.Quote(p))
@@ -152,13 +173,11 @@ func leftText(x Left, projects []string) string {
 	if rest := len(projects) - shownLeft; rest > 0 {
 		names += fmt.Sprintf(" and %d more", rest)
 	}
-	accept := "Comment `/unlock " + codeName(projects[0]) + " reason=…` here when that may stay so. Until then `/status` shows it."
-	if x.Merged {
-		return "**Merged, but not applied**: " + names + ". The base branch is ahead of what runs. Open a pull request that changes the project, or reverts this one: " +
-			"its plan shows what is missing, and its `/apply` makes it.\n\n" + accept
-	}
-	return "**Closed after an apply**: " + names + ". What was applied here still runs and is not on the base branch, so the next apply of another pull request " +
-		"undoes it. Reopen and merge this one to keep it, or `/apply` from another one to undo it.\n\n" + accept
+	return names
+}
+
+func leftAccept(project string) string {
+	return "Comment `/unlock " + codeName(project) + " reason=…` here when that may stay so. Until then `/status` shows it."
 }
 
 // codeName is a project's name for a line that is inside of backquotes.

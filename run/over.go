@@ -9,10 +9,14 @@ import (
 type Over struct {
 	Merged           bool
 	HeadSHA, BaseRef string // that it ended with; empty when that is not known
+
+	// Unplanned are, of one that was merged, the projects that it changed, where not all
+	// of them were planned at HeadSHA.
+	Unplanned []JobDocument
 }
 
 // EndPull notes in the locks that a pull request is over, from its newest runs, newest
-// first. Doing it again changes nothing.
+// first. Doing it again only adds what was not known the first time.
 func (l *Locks) EndPull(h Holder, over Over, runs []Run, o Options, now time.Time) []Notice {
 	left, known := l.Left, l.closed(h)
 	switch {
@@ -22,9 +26,10 @@ func (l *Locks) EndPull(h Holder, over Over, runs []Run, o Options, now time.Tim
 	default:
 		l.leaveApplied(h, runs, now)
 	}
+	never := l.unplanned(h, runs, over, o, now)
 	l.Close(h, over.Merged, now)
-	notices := leftNotices(left, l.Left)
-	if len(notices) > 0 {
+	notices := leftNotices(left, l.Left, never)
+	if len(notices) > 0 && len(runs) > 0 {
 		notices = append(notices, RefreshComment(h.Repository, h.PullRequest))
 	}
 	if !known {
@@ -39,7 +44,7 @@ func (l *Locks) EndPull(h Holder, over Over, runs []Run, o Options, now time.Tim
 // for what was planned of another commit or for another base than what was merged:
 // nobody knows what that changes.
 func (l *Locks) merged(h Holder, runs []Run, over Over, o Options, now time.Time) {
-	runs = slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return r.Kind == KindPlan && r.Trigger == TriggerQueue })
+	runs = notOfQueue(runs)
 	known, unknown := over.standings(runs)
 	for _, s := range l.Overtake(known) {
 		doc := s.Plan.Document
@@ -63,10 +68,17 @@ func (l *Locks) merged(h Holder, runs []Run, over Over, o Options, now time.Time
 	}
 }
 
+// notOfQueue leaves out plans of what a merge queue would merge.
+func notOfQueue(runs []Run) []Run {
+	return slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return r.Kind == KindPlan && r.Trigger == TriggerQueue })
+}
+
 // notByApply reports whether a project is not for /apply from the pull request.
-func (o Options) notByApply(s Standing) bool {
-	doc := s.Plan.Document
-	return s.Untouched() || doc.Project.AfterMerge || o.NoApply[doc.Environment.Name]
+func (o Options) notByApply(s Standing) bool { return s.Untouched() || o.notApplied(s.Plan.Document) }
+
+// notApplied is the same of every pull request.
+func (o Options) notApplied(doc JobDocument) bool {
+	return doc.Project.AfterMerge || o.NoApply[doc.Environment.Name]
 }
 
 // standings tells from the runs of a pull request, newest first, how far its projects
@@ -109,4 +121,26 @@ func (o Over) heads(runs []Run) (head, before string, whole bool) {
 		}
 	}
 	return head, before, whole
+}
+
+// PlannedWhole reports whether everything that a pull request changed was planned at the
+// commit that it ended with.
+func (o Over) PlannedWhole(runs []Run) bool {
+	_, _, whole := o.heads(notOfQueue(runs))
+	return whole
+}
+
+// unplanned notes that a pull request was merged with projects that were not planned
+// before, and returns their names.
+func (l *Locks) unplanned(h Holder, runs []Run, over Over, o Options, now time.Time) (projects []string) {
+	known, unknown := over.standings(notOfQueue(runs))
+	for _, doc := range over.Unplanned {
+		planned := func(s Standing) bool { return s.Project == doc.Project.Name }
+		if o.notApplied(doc) || slices.ContainsFunc(known, planned) || slices.ContainsFunc(unknown, planned) {
+			continue
+		}
+		l.LeaveBehind(h, Claimed{Project: doc.Project.Name, Keys: LockKeys(doc)}, true, now)
+		projects = append(projects, doc.Project.Name)
+	}
+	return projects
 }

@@ -151,7 +151,11 @@ type Run struct {
 
 	CancelledBy  string `json:"cancelled_by,omitempty"`  // login of who asked; set as soon as cancelling begins
 	SupersededBy string `json:"superseded_by,omitempty"` // newer head commit; set as soon as cancelling begins
-	Closed       bool   `json:"closed,omitempty"`        // the pull request was closed; set as soon as cancelling begins
+	// NewerHead is, of a plan, the head that its pull request got later and that nothing
+	// planned automatically; empty when it is of the head, or that was planned.
+	NewerHead string `json:"newer_head,omitempty"`
+
+	Closed bool `json:"closed,omitempty"` // the pull request was closed; set as soon as cancelling begins
 
 	// Objection is why an apply stops before what has not begun; set as soon as
 	// stopping begins.

@@ -55,7 +55,7 @@ func StepWithLocks(r Run, e Event, l *Locks, o Options, now time.Time) (Next, Sa
 	if other, ok := leftOver(r, e, now.UTC()); ok && next.Run.State.Final() {
 		saved.Runs = append(saved.Runs, other)
 	}
-	next.Notices = append(next.Notices, leftNotices(left, l.Left)...)
+	next.Notices = append(next.Notices, leftNotices(left, l.Left, nil)...)
 	next.Notices = append(next.Notices, affected(before, l.view(), r.Holder())...)
 	return next, Saved{Notices: append(next.Notices, saved.Notices...), Runs: saved.Runs}
 }

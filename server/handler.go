@@ -54,7 +54,7 @@ type Base struct {
 	PlansLimited bool // some environment names who may plan
 	// RequiredChecks are the names of other Apps' checks that a rule asks for.
 	RequiredChecks []string
-	Status         func(latest []run.Run, locks run.Locks, now time.Time) string
+	Status         func(h run.Holder, latest []run.Run, locks run.Locks, now time.Time) string
 
 	given recent
 }
@@ -67,6 +67,8 @@ type runs interface {
 	Supersede(ctx context.Context, repositoryID int64, pull int, sha string) (int, error)
 	Close(ctx context.Context, repo run.Repository, pull int, over run.Over) error
 	Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
+	Unplanned(ctx context.Context, repo run.Repository, pull int, over run.Over) ([]run.JobDocument, error)
+	Pushed(ctx context.Context, repo run.Repository, pull int, sha string) error
 	Judge(ctx context.Context, repositoryID int64, pull int) error
 	Object(ctx context.Context, repositoryID int64, pull int, o run.Objection, commit string) error
 }
@@ -133,12 +135,14 @@ func (b *Base) newRun(repo run.Repository, pull int, trigger run.Trigger, actor,
 
 // autoplan submits a plan that nobody asked for, if the config wants it.
 func (b *Base) autoplan(ctx context.Context, r run.Run, draft bool) error {
-	if !b.Autoplan || draft && !b.Drafts {
+	if !b.plansItself(draft) {
 		return nil
 	}
 	_, err := b.Runs.Submit(ctx, r)
 	return err
 }
+
+func (b *Base) plansItself(draft bool) bool { return b.Autoplan && (!draft || b.Drafts) }
 
 // sent reports whether GitHub sent an event. What it did not send was made up by
 // somebody who knows the webhook secret, and nothing follows from it.

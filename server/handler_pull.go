@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -40,6 +41,9 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, delivery string, pa
 	}
 	if fork(pr) {
 		return nil // T07: nothing runs, and nobody asked
+	}
+	if !again && !h.plansItself(pr.GetDraft()) {
+		return h.older(ctx, repo, pr)
 	}
 	if h.Autoplan && h.PlansLimited || again { // who did it decides what is planned
 		if ok, err := h.sent(ctx, eventType, delivery, payload); !ok || err != nil {
@@ -85,9 +89,20 @@ func (h *pullRequest) happened(ctx context.Context, repo run.Repository, pr *git
 		if err != nil || !ok || !now.Closed {
 			return false, false, err // the sweep of the locks finds out
 		}
-		return false, false, h.Runs.Close(ctx, repo, pr.GetNumber(), now.over())
+		over := now.over()
+		if now.Merged && !fork(pr) {
+			over.Unplanned, err = h.unplanned(ctx, repo, pr.GetNumber(), over)
+		}
+		return false, false, errors.Join(h.Runs.Close(ctx, repo, pr.GetNumber(), over), err) // locks do not wait for it
 	}
 	return false, false, nil
+}
+
+// unplanned is what was merged without a plan; it is asked for again when that fails.
+func (h *pullRequest) unplanned(ctx context.Context, repo run.Repository, number int, over run.Over) ([]run.JobDocument, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return h.Runs.Unplanned(ctx, repo, number, over)
 }
 
 // confirm asks GitHub how the pull request of an event stands.
@@ -107,6 +122,20 @@ func (h *pullRequest) supersede(ctx context.Context, repo run.Repository, pr *gi
 		_, err = h.Runs.Supersede(ctx, repo.ID, pr.GetNumber(), now.HeadSHA)
 	}
 	return err
+}
+
+// older lets the comment say that it is of an older commit, where nothing plans the new
+// one by itself. When nothing was planned, nothing is asked.
+func (h *pullRequest) older(ctx context.Context, repo run.Repository, pr *github.PullRequest) error {
+	runs, err := h.Store.PullRuns(ctx, repo.ID, pr.GetNumber(), 1)
+	if err != nil || len(runs) == 0 {
+		return err
+	}
+	now, ok, err := h.confirm(ctx, repo, pr)
+	if err != nil || !ok || now.Closed {
+		return err
+	}
+	return h.Runs.Pushed(ctx, repo, pr.GetNumber(), now.HeadSHA)
 }
 
 // rebased stops what was approved for another base. A run that is judged now has

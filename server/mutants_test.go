@@ -47,6 +47,16 @@ func (e *effects) Close(_ context.Context, repo run.Repository, pull int, over r
 	return nil
 }
 
+func (e *effects) Unplanned(_ context.Context, repo run.Repository, pull int, over run.Over) ([]run.JobDocument, error) {
+	e.list = append(e.list, fmt.Sprintf("unplanned %+v %d %+v", repo, pull, over))
+	return nil, nil
+}
+
+func (e *effects) Pushed(_ context.Context, repo run.Repository, pull int, sha string) error {
+	e.list = append(e.list, fmt.Sprintf("newer %+v %d %s", repo, pull, sha))
+	return nil
+}
+
 func (e *effects) Unlock(_ context.Context, h run.Holder, projects []string) (released, busy []string, err error) {
 	e.list = append(e.list, fmt.Sprintf("unlock %+v %v", h, projects))
 	return projects, nil, nil
@@ -138,7 +148,7 @@ func handled(t *testing.T, event string, payload []byte) []string {
 			return fmt.Sprint("why ", projects), nil
 		},
 		RequiredChecks: []string{"build", "Octocoders-linter"},
-		Status:         func([]run.Run, run.Locks, time.Time) string { return "status" },
+		Status:         func(run.Holder, []run.Run, run.Locks, time.Time) string { return "status" },
 	}
 	for _, h := range base.Handlers() {
 		if !slices.Contains(h.Handles(), event) {

@@ -48,6 +48,9 @@ type fixture struct {
 type recorder struct {
 	store *store.SQLite
 
+	unplanned []run.JobDocument
+	fails     error // of Unplanned
+
 	mu    sync.Mutex
 	asked []string // guarded by mu: calls in words
 	busy  []string // guarded by mu: projects that Unlock finds busy
@@ -81,6 +84,19 @@ func (r *recorder) Supersede(_ context.Context, id int64, pull int, sha string) 
 
 func (r *recorder) Close(_ context.Context, repo run.Repository, pull int, over run.Over) error {
 	r.note("close %d/%d merged %t at %q into %q", repo.ID, pull, over.Merged, over.HeadSHA, over.BaseRef)
+	for _, doc := range over.Unplanned {
+		r.note("not planned: %s", doc.Project.Name)
+	}
+	return nil
+}
+
+func (r *recorder) Unplanned(_ context.Context, repo run.Repository, pull int, over run.Over) ([]run.JobDocument, error) {
+	r.note("unplanned %d/%d at %q into %q", repo.ID, pull, over.HeadSHA, over.BaseRef)
+	return r.unplanned, r.fails
+}
+
+func (r *recorder) Pushed(_ context.Context, repo run.Repository, pull int, sha string) error {
+	r.note("pushed %d/%d %s", repo.ID, pull, sha)
 	return nil
 }
 
@@ -150,7 +166,9 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 		Why: func(_ context.Context, _ run.Repository, pull int, actor string, projects []string) (string, error) {
 			return fmt.Sprintf("why %d %s %v", pull, actor, projects), nil
 		},
-		Status: func(latest []run.Run, _ run.Locks, _ time.Time) string { return fmt.Sprintf("%d runs", len(latest)) },
+		Status: func(_ run.Holder, latest []run.Run, _ run.Locks, _ time.Time) string {
+			return fmt.Sprintf("%d runs", len(latest))
+		},
 	}
 	for _, c := range change {
 		c(base)

@@ -35,7 +35,7 @@ func (b *Base) status(ctx context.Context, a asked, names []string) error {
 		}
 		latest, locks = only(latest, locks, h, projects)
 	}
-	return b.answer(ctx, a, "eyes", b.Status(latest, locks, b.Now()))
+	return b.answer(ctx, a, "eyes", b.Status(run.Holder{Repository: a.repo, PullRequest: a.pull}, latest, locks, b.Now()))
 }
 
 // knownProjects are those that runs of h are about, or that h holds or waits

@@ -35,6 +35,10 @@ type Worker struct {
 	// over: it looks at the plan and what people had been shown, and asks GitHub
 	// nothing. A nil gate means that nobody knows; nil never does.
 	Compare func(context.Context, run.Run) (*run.Gate, error)
+	// Changed says which projects a pull request that was merged changed on its base
+	// branch, by the documents that their plans would have had. Its errors are *Problem
+	// for what trying again does not help, or any other; nil never knows.
+	Changed func(ctx context.Context, repo run.Repository, pull int) ([]run.JobDocument, error)
 	// DigestKey is the key of the digests that a job makes (JobDocument.DigestKey), the
 	// same for every job of one project; nil gives none.
 	DigestKey func(run.JobDocument) string
@@ -55,10 +59,10 @@ type Worker struct {
 	wanted   []run.Effect        // guarded by mu
 	inFlight map[run.Effect]bool // guarded by mu
 	queue    *queue              // guarded by mu; made by init
-	wake     chan struct{}       // holds one token when wanted or line may have changed; made by init
+	wake     chan struct{}       // holds one token when wanted or queue may have changed; made by init
 	once     sync.Once
 	locks    keyedMutex // one effect at a time per job
-	steps    keyedMutex // one step at a time per run, so that line sees them in order
+	steps    keyedMutex // one step at a time per run, so that queue sees them in order
 
 	rechecked map[string]time.Time // guarded by mu: when Recheck said yes, of the run that started last
 
@@ -291,7 +295,7 @@ func (w *Worker) goOn(ctx context.Context, id string) error {
 }
 
 // want puts effects on the list unless they are on it or under way. Preparing is
-// not for the list: what waits for that is in line.
+// not for the list: what waits for that is in the queue.
 func (w *Worker) want(effects []run.Effect) {
 	if len(effects) == 0 {
 		return
