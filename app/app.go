@@ -39,6 +39,9 @@ type App struct {
 	Worker   *worker.Worker
 	Sender   *report.Sender
 	Clients  githubapp.ClientCreator
+	// Terraform are the programs that plan here, the default first; none where jobs bring
+	// their own.
+	Terraform []string
 
 	parts   []Part
 	closers []func() error // in the order of opening
@@ -74,7 +77,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *App, err error) 
 		return nil, err
 	}
 	sender := w.sender()
-	a.Sender, a.Clients = sender, w.clients
+	a.Sender, a.Clients, a.Terraform = sender, w.clients, terraforms(w.engine)
 	preparer := newPreparer(cfg, o, w.clients, w.kept)
 	a.Worker = w.worker(ctx, preparer, sender.Wake)
 	sender.Live = a.Worker.Live

@@ -47,7 +47,7 @@ func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, err
 	if err != nil && cfg.PlanPolicy != (config.PlanPolicy{}) {
 		return nil, fmt.Errorf("plan_policy is set in the config, and %w", err)
 	}
-	return local.New(ctx, local.Options{
+	engine, err := local.New(ctx, local.Options{
 		Dir: filepath.Join(cfg.DataDir, "jobs"), Artifacts: filepath.Join(cfg.DataDir, "artifacts"),
 		Keys: k.keys, Executable: runner, Evaluator: evaluator, Terraform: binaries, Parallel: cfg.Limits.TerraformProcesses,
 		Secrets: func(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[string]string, error) {
@@ -58,6 +58,26 @@ func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, err
 		Pass:        []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"},
 		Now:         time.Now,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return localEngine{engine, binaries}, nil
+}
+
+// localEngine knows its programs.
+type localEngine struct {
+	*local.Engine
+	binaries *toolchain.Toolchain
+}
+
+// terraforms are the programs that an engine of this machine plans with, such as
+// "Terraform 1.11.4", the one of projects that ask for none first; none of another
+// engine, whose jobs bring their own.
+func terraforms(engine run.Backend) []string {
+	if here, ok := engine.(localEngine); ok {
+		return here.binaries.Versions()
+	}
+	return nil
 }
 
 // withoutTerraform makes one sentence of what the library tells about a network

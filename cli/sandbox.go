@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +29,7 @@ type sandboxCmd struct {
 	Listen  string `default:"127.0.0.1:8423" help:"Address of the page, of GitHub's API and of the server."`
 	Once    bool   `help:"Play the scenario without a person, print the conversation, and exit 0 when all of it came out right."`
 	Verbose bool   `help:"Print the server's log, too."`
+	Webhook string `placeholder:"URL" help:"Start GitHub alone, for a server that you start yourself and that gets its webhooks here, such as http://127.0.0.1:8080/api/github/hook."`
 	Dir     string `help:"Keep everything in this directory, a new or an empty one. Left out: a temporary one that is removed at the end." type:"path"`
 }
 
@@ -43,6 +46,9 @@ func (c *sandboxCmd) Run(ctx context.Context, p Program) (err error) {
 	l, err := listen(c.Listen, "lockkeeper sandbox --listen 127.0.0.1:PORT")
 	if err != nil {
 		return err
+	}
+	if c.Webhook != "" {
+		return c.rehearse(ctx, p, dir, l)
 	}
 	level := zerolog.WarnLevel
 	if c.Verbose {
@@ -68,6 +74,44 @@ func (c *sandboxCmd) Run(ctx context.Context, p Program) (err error) {
 	}
 	return s.app.Run(ctx, app.Part{Name: "scenario", Run: scenario},
 		app.Part{Name: "http", Run: func(ctx context.Context) error { return server.Serve(ctx, l, s.handler()) }})
+}
+
+// rehearse serves GitHub alone, for a server that people start by themselves.
+func (c *sandboxCmd) rehearse(ctx context.Context, p Program, dir string, l net.Listener) (err error) {
+	served := false
+	defer func() {
+		if !served {
+			err = errors.Join(err, l.Close())
+		}
+	}()
+	hook, err := url.Parse(c.Webhook)
+	if err != nil || hook.Scheme != "http" || hook.Host == "" || hook.Path != githubapp.DefaultWebhookRoute || c.Once {
+		return fmt.Errorf("--webhook needs the address of a server on this machine, and no --once: http://HOST:PORT%s", githubapp.DefaultWebhookRoute)
+	}
+	world, file, err := p.newWorld(dir, "http://"+l.Addr().String(), c.Webhook, func(settings map[string]any) { settings["listen"] = hook.Host })
+	if err != nil {
+		return err
+	}
+	defer world.GitHub.Close()
+	n, err := world.OpenFirst()
+	if err != nil {
+		return err
+	}
+	fmt.Printf(`
+GitHub is running, and a pull request is open:
+
+    %s
+
+Start your own server for it in another terminal:
+
+    lockkeeper serve --config %s
+
+It finds the webhooks that were sent before it listened, and plans. Press
+Ctrl-C to end.
+
+`, world.PullURL(n), file)
+	served = true // which closes it
+	return server.Serve(ctx, l, world.Handler())
 }
 
 func (c *sandboxCmd) dir() (dir string, clean func() error, err error) {
@@ -110,15 +154,7 @@ type aSandbox struct {
 // startSandbox makes a world below dir and a server for it. The world's App has
 // exactly the permissions and events of the manifest.
 func (p Program) startSandbox(ctx context.Context, dir, url string) (*aSandbox, error) {
-	options := sandbox.Options{Dir: dir, URL: url, Webhook: url + githubapp.DefaultWebhookRoute}
-	if err := ReadManifest(p.Manifest, &options); err != nil {
-		return nil, err
-	}
-	world, err := sandbox.New(options)
-	if err != nil {
-		return nil, err
-	}
-	file, err := WriteConfig(dir, world)
+	world, file, err := p.newWorld(dir, url, url+githubapp.DefaultWebhookRoute)
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +170,20 @@ func (p Program) startSandbox(ctx context.Context, dir, url string) (*aSandbox, 
 		return nil, err
 	}
 	return &aSandbox{world, a}, nil
+}
+
+// newWorld makes a world below dir that sends its webhooks to hook, and the config of a
+// server for it, which each change may alter.
+func (p Program) newWorld(dir, url, hook string, change ...func(map[string]any)) (world *sandbox.Sandbox, file string, err error) {
+	options := sandbox.Options{Dir: dir, URL: url, Webhook: hook}
+	if err := ReadManifest(p.Manifest, &options); err != nil {
+		return nil, "", err
+	}
+	if world, err = sandbox.New(options); err != nil {
+		return nil, "", err
+	}
+	file, err = WriteConfig(dir, world, change...)
+	return world, file, err
 }
 
 func (s *aSandbox) close() error {

@@ -47,7 +47,7 @@ func (c *serveCmd) Run(ctx context.Context, p Program) error {
 	if err := app.Identify(ctx, cfg.GitHub, a.Clients); err != nil {
 		return errors.Join(err, l.Close(), a.Close())
 	}
-	log.Info().Str("address", l.Addr().String()).Str("version", p.Version).Str("engine", cfg.Engine).
+	log.Info().Str("address", l.Addr().String()).Str("version", p.Version).Str("engine", cfg.Engine).Strs("terraform", a.Terraform).
 		Strs("environments", slices.Sorted(maps.Keys(cfg.Environments))).Msg("serving")
 	if names := cfg.ForAll(); len(names) > 0 {
 		log.Warn().Strs("environments", names).Msg("every repository that this server works for may use the secrets and roles of these environments, " +

@@ -13,13 +13,15 @@ import (
 	"text/tabwriter"
 
 	"github.com/lockkeeper/lockkeeper/app"
+	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
 )
 
 type validateCmd struct {
-	Dir   string `arg:"" optional:"" default:"." type:"existingdir" help:"The repository or a directory in it; the current directory when it is left out."`
-	Rules string `placeholder:"DIR" help:"Directory of the rules that judge plans, from the top of the repository (docs/plan-policy.md); policy when it is left out and there are rules."`
+	Dir    string `arg:"" optional:"" default:"." type:"existingdir" help:"The repository or a directory in it; the current directory when it is left out."`
+	Server string `name:"server-config" placeholder:"FILE" help:"A server's config file, or a copy without its secrets: the environments of projects have to be among those that it defines." type:"existingfile"`
+	Rules  string `placeholder:"DIR" help:"Directory of the rules that judge plans, from the top of the repository (docs/plan-policy.md); policy when it is left out and there are rules."`
 }
 
 // Run checks the files of a work tree, those that are not committed too.
@@ -30,6 +32,9 @@ func (c *validateCmd) Run(ctx context.Context) error {
 	}
 	cfg, warnings, err := validate(ctx, pull.WorkTree{Dir: dir})
 	if err != nil {
+		return err
+	}
+	if err := c.checkEnvironments(cfg); err != nil {
 		return err
 	}
 	rules, err := c.checkRules(ctx, dir)
@@ -46,6 +51,26 @@ func (c *validateCmd) Run(ctx context.Context) error {
 		return nil
 	}
 	_, err = fmt.Println("\n" + rules)
+	return err
+}
+
+// checkEnvironments compares the environments of projects with those of a server, if
+// one is named.
+func (c *validateCmd) checkEnvironments(cfg project.Config) error {
+	if c.Server == "" {
+		return nil
+	}
+	defined, err := config.ReadEnvironments(c.Server)
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		return mistakes(len(problems), problems, "validate again.")
+	}
+	if err != nil {
+		return err
+	}
+	err = project.CheckEnvironments(cfg, defined.Names, defined.Default)
+	if problems, ok := errors.AsType[project.Problems](err); ok {
+		return mistakes(len(problems), problems, "validate again.")
+	}
 	return err
 }
 

@@ -63,13 +63,16 @@ func (t *Toolchain) Binary(_ context.Context, wanted string) (Binary, error) {
 	}
 }
 
-func (t *Toolchain) list() string {
-	names := make([]string, len(t.binaries))
+// Versions are all programs in words, the default first.
+func (t *Toolchain) Versions() []string {
+	out := make([]string, len(t.binaries))
 	for i, b := range t.binaries {
-		names[i] = b.String()
+		out[i] = b.String()
 	}
-	return strings.Join(names, ", ")
+	return out
 }
+
+func (t *Toolchain) list() string { return strings.Join(t.Versions(), ", ") }
 
 // codeSpan quotes untrusted text for a Markdown sentence. A version has no
 // back-tick or line break of its own.
