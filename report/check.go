@@ -85,7 +85,7 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), withoutLocks(p), next(p, planHints(p), "", ""), stamp(p))
 	c = Check{
 		Name: CheckPlan, ExternalID: p.run.ID, StartedAt: startedAt(p.run), Title: checkTitle(p, groups),
-		Summary: v.compose(p, groups, tail, page{budget: checkBudget}),
+		Summary: v.compose(p, groups, tail, page{budget: checkBudget, rest: onServer}),
 		Text:    v.checkText(p, groups),
 	}
 	switch {

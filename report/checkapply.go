@@ -175,13 +175,13 @@ func (v CheckView) applySummary(p picked, c Check) string {
 	case p.run.Trigger == run.TriggerQueue:
 		first := fmt.Sprintf("**Apply first**: %%s would still change after the merge. Comment `/apply` on #%d, then add it to the merge queue "+
 			"again. Where it is applied already, apply the pull requests before it in the queue.\n", p.run.PullRequest)
-		return v.compose(p, v.groups(p), paragraphs(sentenceOf(first, fewNames(p.unmerged(), name)), stamp(p)), page{budget: checkBudget})
+		return v.compose(p, v.groups(p), paragraphs(sentenceOf(first, fewNames(p.unmerged(), name)), stamp(p)), page{budget: checkBudget, rest: onServer})
 	}
 	said := ""
 	if p.apply != nil {
 		said = stamp(p)
 	}
-	return v.compose(p, v.groups(p), paragraphs(laterLines(p), next(p, hints(p), "", ""), said), page{budget: checkBudget})
+	return v.compose(p, v.groups(p), paragraphs(laterLines(p), next(p, hints(p), "", ""), said), page{budget: checkBudget, rest: onServer})
 }
 
 // waitingSummary is that of a commit with something left to apply.

@@ -47,13 +47,14 @@ func Comment(v View) string {
 	}
 	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), v.otherLines(p), v.lockLines(p), laterLines(p), p.unlessOlder(gateLines(p)), merged(p), v.waitingLine(p), v.appliedLines(p),
 		next(p, can, v.CheckURL, v.ApplyURL), stamp(p))
-	return v.compose(p, groups, tail, page{budget: commentBudget, diffs: true})
+	return v.compose(p, groups, tail, page{budget: commentBudget, diffs: true, rest: inCheck})
 }
 
 // page is what a text has room for.
 type page struct {
 	budget int // bytes
 	diffs  bool
+	rest   string // where that can be read for which there is no room
 }
 
 // compose writes what is known of p and groups, with tail at the end.
@@ -73,12 +74,12 @@ func (v View) compose(p picked, groups []group, tail string, in page) string {
 	}
 	lost := caution(groups, budget-reserve)
 	budget -= len(lost)
-	denied := paragraphs(denials(groups, min(policyBudget, budget-tableReserve)), overrides(v.Runs, p))
-	made := files(groups, min(filesBudget, budget-tableReserve-len(denied)))
+	denied := paragraphs(denials(groups, min(policyBudget, budget-tableReserve), in.rest), overrides(v.Runs, p))
+	made := files(groups, min(filesBudget, budget-tableReserve-len(denied)), in.rest)
 	rows := table(p, groups, budget-len(denied)-len(made))
 	folds := ""
 	if in.diffs {
-		folds = diffs(groups, budget-len(denied)-len(made)-len(rows), inCheck)
+		folds = diffs(groups, budget-len(denied)-len(made)-len(rows), in.rest)
 	}
 	return head + "\n" + paragraphs(broken, lost, rows, failed, denied, made, folds, tail)
 }

@@ -23,8 +23,8 @@ func lacks(s run.Standing) bool { return madeOf(s.Plan).Lacks() }
 const shownMissing = 10
 
 // files say which files planning made, by project, in at most budget bytes: those that
-// the apply gets, and those for want of which nothing is applied.
-func files(groups []group, budget int) string {
+// the apply gets, and those for want of which nothing is applied. rest says where others can be read.
+func files(groups []group, budget int, rest string) string {
 	const reserve = 200
 	var out []string
 	size, left := 0, 0
@@ -41,7 +41,7 @@ func files(groups []group, budget int) string {
 		}
 	}
 	if left > 0 {
-		out = append(out, fmt.Sprintf("Planning made files for **%s**: see the check run.\n", many(left, "more project")))
+		out = append(out, fmt.Sprintf("Planning made files for **%s**%s.\n", many(left, "more project"), rest))
 	}
 	return paragraphs(out...)
 }

@@ -84,8 +84,8 @@ const (
 )
 
 // denials lists why rules deny plans, by project, in at most budget bytes. What
-// does not fit is counted.
-func denials(groups []group, budget int) string {
+// does not fit is counted, and rest says where it can be read.
+func denials(groups []group, budget int, rest string) string {
 	const reserve = 200
 	left := deniedPlans(groups)
 	var out []string
@@ -103,9 +103,9 @@ func denials(groups []group, budget int) string {
 	}
 	switch {
 	case left > 0 && len(out) > 0:
-		out = append(out, fmt.Sprintf("Plan policy denies **%s**, too: see the check run.\n", many(left, "more project")))
+		out = append(out, fmt.Sprintf("Plan policy denies **%s**, too%s.\n", many(left, "more project"), rest))
 	case left > 0:
-		out = append(out, fmt.Sprintf("Plan policy denies **%s**: see the check run.\n", many(left, "project")))
+		out = append(out, fmt.Sprintf("Plan policy denies **%s**%s.\n", many(left, "project"), rest))
 	}
 	return paragraphs(out...)
 }
