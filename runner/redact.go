@@ -14,9 +14,13 @@ import (
 // Redacted stands in the place of a secret.
 const Redacted = "(redacted)"
 
-// shortestSecret is the length in bytes below which a value is not replaced:
-// it would garble every "prod" and "true" of the output and hide nothing.
+// shortestSecret is the length in bytes below which a value is not replaced wherever it
+// stands: it would garble every "prod" and "true" of the output and hide nothing.
 const shortestSecret = 6
+
+// shortestQuoted is the length from which a shorter one is replaced with the quotes
+// around it, if it holds a digit, as pin = "4711" does: no word of the output is like that.
+const shortestQuoted = shortestSecret - len(`""`)
 
 // shortestLine is the length from which a line of a secret of several lines,
 // such as a private key, is replaced on its own: terraform indents lines.
@@ -62,7 +66,10 @@ func (r *redactor) add(pattern string) {
 // expression printed it.
 func forms(secret string) []string {
 	if len(secret) < shortestSecret {
-		return nil
+		if len(secret) < shortestQuoted || !strings.ContainsAny(secret, "0123456789") {
+			return nil
+		}
+		return []string{`"` + secret + `"`, `\"` + secret + `\"`} // also in a text that is quoted itself
 	}
 	out := []string{secret}
 	for line := range strings.Lines(secret) {

@@ -85,6 +85,21 @@ func TestRedactorLeavesShortValues(t *testing.T) {
 	}
 }
 
+// Found in use: pin = "4711" stayed where it was printed.
+func TestRedactorHidesShortValuesInQuotes(t *testing.T) {
+	r := newRedactor([]string{"4711", "a1b2c", "prod", "443"})
+	for text, want := range map[string]string{
+		`pin = "4711"`:               `pin = ` + Redacted,
+		`{"pin":"4711","x":"a1b2c"}`: `{"pin":` + Redacted + `,"x":` + Redacted + `}`,
+		`"{\"pin\":\"4711\"}"`:       `"{\"pin\":` + Redacted + `}"`,
+		`port 4711 of "prod", "443"`: `port 4711 of "prod", "443"`,
+	} {
+		if got := r.String(text); got != want {
+			t.Errorf("%s became %s, want %s", text, got, want)
+		}
+	}
+}
+
 func FuzzRedactor(f *testing.F) {
 	f.Add("hunter2hunter2", "a hunter2hunter2 b", 5)
 	f.Add("aaaaaaaa", "aaaaaaaaaaaa", 3)
