@@ -177,6 +177,16 @@ var states = []struct {
 		s.opens(code{freely: there, fresh: more})
 		s.says("/apply")
 	}},
+	{"brings a lockkeeper.yml with a mistake", func(s *subject) { s.breaks = true; s.opens(code{freely: more}) }},
+	{"brings a lockkeeper.yml with a mistake, and changes no project", func(s *subject) { s.breaks = true; s.opens(code{}) }},
+	{"the lockkeeper.yml of the base has a mistake", func(s *subject) { s.w.base = true; s.opens(code{freely: more}) }},
+	{"planned, and then the lockkeeper.yml of the base got a mistake", func(s *subject) {
+		s.opens(code{freely: more})
+		s.w.mu.Lock()
+		s.w.base = true
+		s.w.mu.Unlock()
+		s.says("/apply")
+	}},
 	{"closed, not applied", func(s *subject) { s.opens(code{freely: more}); s.ends(false) }},
 }
 
@@ -237,6 +247,7 @@ type subject struct {
 	names         []string // commits and what they are called here, in pairs
 	held          []func() // lets go of jobs
 	quiet         bool     // nothing is planned by itself
+	breaks        bool     // its lockkeeper.yml has a mistake
 	own           bool     // its lockkeeper.yml names a project that the base does not
 }
 
@@ -264,7 +275,7 @@ func (s *subject) judges() {
 
 func (s *subject) opens(c code) {
 	s.w.open(s.number)
-	s.w.pulls[s.number].names = s.own
+	s.w.pulls[s.number].names, s.w.pulls[s.number].broken = s.own, s.breaks
 	s.pushes(s.number, "HEAD", c)
 }
 
