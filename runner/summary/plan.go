@@ -86,6 +86,7 @@ func (*skipped) UnmarshalJSON([]byte) error { return nil }
 // each key; the large ones it takes one element at a time.
 func readParts(r io.Reader, part func(d *json.Decoder, key string) error) error {
 	d := json.NewDecoder(r)
+	d.UseNumber() // Sensitive looks for them as they are written
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return errors.Join(errors.New("no object"), err)
 	}
