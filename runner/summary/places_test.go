@@ -149,6 +149,9 @@ func TestElementsAreWhereTheyWere(t *testing.T) {
 	}{
 		"one of four in common, same place": {[]any{keep, object("a", "1", "b", "2", "c", "3", "d", "4"), keep}, []any{keep, object("a", "1", "b", "7", "c", "8", "d", "9"), keep},
 			[]pair{{0, 0, false}, {1, 1, false}, {2, 2, false}}},
+		"one of four in common, same place, beside one that goes": {
+			[]any{keep, object("a", "1", "b", "2", "c", "3", "d", "4"), object("z", "0"), keep}, []any{keep, object("a", "1", "b", "7", "c", "8", "d", "9"), keep},
+			[]pair{{0, 0, false}, {1, 1, false}, {2, -1, false}, {3, 2, false}}},
 		"one of four in common, elsewhere": {[]any{object("a", "1", "b", "2", "c", "3", "d", "4"), keep}, []any{keep, object("a", "1", "b", "7", "c", "8", "d", "9")},
 			[]pair{{0, -1, false}, {1, 0, false}, {-1, 1, false}}},
 		"three of four in common, elsewhere": {[]any{object("a", "1", "b", "2", "c", "3", "d", "4"), keep, "x"}, []any{keep, "x", object("a", "1", "b", "2", "c", "3", "d", "9")},
