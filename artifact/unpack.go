@@ -23,13 +23,19 @@ type Limits struct {
 
 	// Note returns where the content of a file goes besides the directory, nil
 	// for nowhere. What it gets is the archive's, whatever happens to the file
-	// afterwards. Nil notes nothing.
-	Note func(name string) io.Writer
+	// afterwards. mode is what the file gets: 0 when it is left out. Nil notes nothing.
+	Note func(name string, mode fs.FileMode) io.Writer
 	// NoteLink gets each link and its text. Nil notes nothing.
 	NoteLink func(name, to string)
 	// Accept says whether an entry is unpacked or passed over, or why the archive is
 	// refused. It may look at what is in the directory. Nil takes all.
 	Accept func(name string) (bool, error)
+
+	// Directories says that an archive may hold directories in which nothing lies.
+	Directories bool
+	// Executable makes a file executable that is there without the archive: an entry
+	// that is a hard link to itself. It is asked instead of Accept. Nil refuses those.
+	Executable func(name string) error
 }
 
 func (l Limits) orDefault() Limits {
@@ -55,7 +61,7 @@ var ErrUnsafe = errors.New("the source archive is not acceptable")
 
 // Unpack writes the files of a zstd-compressed tar archive below dir, which
 // should be empty: no file is replaced. It accepts plain files and symbolic links with clean relative
-// names and nothing else: no hard links, devices, directories, duplicates or
+// names, what the limits name, and nothing else: no hard links, devices, directories, duplicates or
 // absolute names, no component "..", nothing after the end, and never more than
 // the limits. A link may lead to nothing, but never out of dir, whichever links it
 // leads through; links are made when every file is there, and nothing is written
@@ -107,10 +113,16 @@ func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 	if err := u.accept(header); err != nil {
 		return err
 	}
+	if header.Typeflag == tar.TypeLink {
+		return u.limits.Executable(header.Name)
+	}
 	if u.limits.Accept != nil {
 		if wanted, err := u.limits.Accept(header.Name); !wanted || err != nil {
 			return err
 		}
+	}
+	if header.Typeflag == tar.TypeDir {
+		return u.makeDir(header.Name)
 	}
 	if err := u.makeDir(path.Dir(header.Name)); err != nil {
 		return err
@@ -139,7 +151,7 @@ func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 	}
 	var to io.Writer = f
 	if u.limits.Note != nil {
-		if noted := u.limits.Note(header.Name); noted != nil {
+		if noted := u.limits.Note(header.Name, mode); noted != nil {
 			to = io.MultiWriter(f, noted)
 		}
 	}
@@ -186,10 +198,10 @@ func (u *unpacker) accept(header *tar.Header) error {
 	u.files++
 	u.bytes += max(header.Size, 0)
 	switch {
-	case header.Typeflag != tar.TypeReg && header.Typeflag != tar.TypeSymlink:
+	case !u.allows(header):
 		return fmt.Errorf("%w: only plain files and symbolic links are allowed, this is of type %q", ErrUnsafe, header.Typeflag)
-	case header.Typeflag == tar.TypeSymlink && header.Size != 0:
-		return fmt.Errorf("%w: a symbolic link has no content", ErrUnsafe)
+	case header.Typeflag != tar.TypeReg && header.Size != 0:
+		return fmt.Errorf("%w: only a plain file has content", ErrUnsafe)
 	case !fs.ValidPath(header.Name) || header.Name == "." || strings.ContainsRune(header.Name, 0):
 		return fmt.Errorf("%w: the name is not a clean relative path", ErrUnsafe)
 	case header.Size < 0 || header.Size > u.limits.FileBytes:
@@ -200,6 +212,19 @@ func (u *unpacker) accept(header *tar.Header) error {
 		return fmt.Errorf("%w: with it the archive has %d bytes, the limit is %d", ErrUnsafe, u.bytes, u.limits.Bytes)
 	}
 	return nil
+}
+
+// allows reports whether an entry is of a type that may be there.
+func (u *unpacker) allows(header *tar.Header) bool {
+	switch header.Typeflag {
+	case tar.TypeReg, tar.TypeSymlink:
+		return true
+	case tar.TypeDir:
+		return u.limits.Directories
+	case tar.TypeLink:
+		return u.limits.Executable != nil && header.Linkname == header.Name
+	}
+	return false
 }
 
 // nothingLeft reads the stream to its end and refuses anything that follows

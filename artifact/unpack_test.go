@@ -377,3 +377,36 @@ func FuzzUnpack(f *testing.F) {
 		}
 	})
 }
+
+// Directories and modes are there only where whoever unpacks takes them.
+func TestUnpackDirectoriesAndModes(t *testing.T) {
+	dirs := archiveOf(t, tar.Header{Typeflag: tar.TypeDir, Name: "a/b", Mode: 0o700})
+	marks := archiveOf(t, tar.Header{Typeflag: tar.TypeLink, Name: "x.sh", Linkname: "x.sh", Mode: 0o755})
+	for _, archive := range [][]byte{dirs, marks} {
+		if _, err := unpack(t, archive, Limits{}); !errors.Is(err, ErrUnsafe) {
+			t.Errorf("got %v", err)
+		}
+	}
+	dir, err := unpack(t, dirs, Limits{Directories: true})
+	if info, statErr := os.Stat(filepath.Join(dir, "a/b")); err != nil || statErr != nil || !info.IsDir() {
+		t.Errorf("%v, %v", err, statErr)
+	}
+	var asked []string
+	limits := Limits{Files: 1, Executable: func(name string) error { asked = append(asked, name); return nil }}
+	if _, err := unpack(t, marks, limits); err != nil || !cmp.Equal(asked, []string{"x.sh"}) {
+		t.Errorf("asked for %v: %v", asked, err)
+	}
+	for _, header := range []tar.Header{
+		{Typeflag: tar.TypeLink, Name: "x.sh", Linkname: "y.sh"}, {Typeflag: tar.TypeLink, Name: "../x", Linkname: "../x"},
+		{Typeflag: tar.TypeDir, Name: "../x"}, {Typeflag: tar.TypeDir, Name: "x/"}, {Typeflag: tar.TypeFifo, Name: "x"},
+	} {
+		limits.Directories = true
+		if _, err := unpack(t, archiveOf(t, header), limits); !errors.Is(err, ErrUnsafe) {
+			t.Errorf("%c %s: %v", header.Typeflag, header.Name, err)
+		}
+	}
+	many := archiveOf(t, tar.Header{Typeflag: tar.TypeDir, Name: "a"}, tar.Header{Typeflag: tar.TypeDir, Name: "b"})
+	if _, err := unpack(t, many, limits); !errors.Is(err, ErrUnsafe) {
+		t.Errorf("two entries of one: %v", err)
+	}
+}

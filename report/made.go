@@ -49,17 +49,35 @@ func files(groups []group, budget int, rest string) string {
 // travelling names the files that an apply of each plan of the group gets.
 func (g group) travelling() string {
 	made := madeOf(g.standings[0].Plan)
-	if made == nil || made.Files == 0 {
+	if made == nil || made.Files+made.Executable == 0 {
 		return ""
 	}
-	var names []string
-	for _, n := range made.Names {
-		names = append(names, nameCode(n))
+	text := fmt.Sprintf("**Made while planning** for **%s**, and taken along to the apply: ", g.names(name))
+	if made.Files == 0 {
+		return text + executables(made) + ".\n"
 	}
-	if more := made.Files - len(names); more > 0 {
-		names = append(names, number(more)+" more")
+	text += fmt.Sprintf("%s, %s together", firstOf(made.Names, made.Files), bytesOf(made.Bytes))
+	if made.Executable > 0 {
+		text += "; " + executables(made)
 	}
-	return fmt.Sprintf("**Made while planning** for **%s**, and taken along to the apply: %s, %s together.\n", g.names(name), sentence(names), bytesOf(made.Bytes))
+	return text + ".\n"
+}
+
+// executables names files of the commit that are executable in the apply alone.
+func executables(made *run.Made) string {
+	return "the executable bit of " + firstOf(made.Executables, made.Executable)
+}
+
+// firstOf names so many files, of which the first are known by name.
+func firstOf(names []string, count int) string {
+	var out []string
+	for _, n := range names {
+		out = append(out, nameCode(n))
+	}
+	if more := count - len(out); more > 0 {
+		out = append(out, number(more)+" more")
+	}
+	return sentence(out)
 }
 
 // missing names the files that an apply would miss.

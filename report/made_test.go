@@ -28,12 +28,15 @@ func (f *fixture) made(project string, m run.Made) *fixture {
 
 func madeViews() map[string]View {
 	travels := run.Made{Files: 3, Bytes: 12_800, Names: []string{"app/lambda.zip", "build/deep/run.sh", "build/latest"}}
+	marks := run.Made{Files: 1, Names: []string{"build/cache/"}, Executable: 12, Executables: []string{"app/deploy.sh", "app/wait.sh"}}
+	bit := run.Made{Executable: 1, Executables: []string{"app/deploy.sh"}}
 	large := run.Made{Missed: 12, Missing: []run.MissedFile{{Name: "app/node_modules/large.node", Why: run.MissedBytes}, {Name: "app/lambda.zip", Why: run.MissedBytes}}}
 	both := run.Made{Files: 1_200, Bytes: 3 << 20, Names: []string{"app/a", "app/b"}, Missed: 2, Missing: []run.MissedFile{
 		{Name: "app/deploy.sh", Why: run.MissedChanged}, {Name: "app/override.tf", Why: run.MissedObeyed},
 	}}
 	return map[string]View{
 		"made":         newFixture("r1").planned("app-prod", "prod", changes(queue)).made("app-prod", travels).view(),
+		"made_marks":   three().made("app-prod", marks).made("network-prod", bit).view(),
 		"made_large":   newFixture("r1").planned("app-prod", "prod", changes(queue)).made("app-prod", large).view(),
 		"made_several": three().made("app-prod", both).made("network-prod", travels).view(),
 		"made_hostile": newFixture("r1").planned("app-prod", "prod", changes(queue)).made("app-prod", run.Made{

@@ -10,9 +10,12 @@ const (
 // apply begins with the commit, too, and gets those of the files that travel with
 // the plan (ArtifactMade); without the others it would not be what was planned.
 type Made struct {
-	Files int      `json:"files,omitempty"` // that travel
+	Files int      `json:"files,omitempty"` // that travel: new files, links, and directories in which nothing lies
 	Bytes int64    `json:"bytes,omitempty"` // of all of them
-	Names []string `json:"names,omitempty"` // the first of them, from the root of the commit; untrusted
+	Names []string `json:"names,omitempty"` // the first of them, from the root of the commit, a directory's with "/" behind it; untrusted
+
+	Executable  int      `json:"executable,omitempty"`  // files of the commit that were made executable, and are in the apply
+	Executables []string `json:"executables,omitempty"` // the first of them; untrusted
 
 	Missed  int          `json:"missed,omitempty"`  // files that an apply would miss
 	Missing []MissedFile `json:"missing,omitempty"` // the first of them

@@ -48,8 +48,13 @@ func (j *job) packMade(to io.Writer) error {
 }
 
 func (f madeFile) pack(root *os.Root, to *tar.Writer) error {
-	if f.to != "" {
+	switch {
+	case f.to != "":
 		return to.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: f.name, Mode: 0o777, Linkname: f.to})
+	case f.directory:
+		return to.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: f.name, Mode: 0o755})
+	case f.committed: // the commit has its content
+		return to.WriteHeader(&tar.Header{Typeflag: tar.TypeLink, Name: f.name, Linkname: f.name, Mode: 0o755})
 	}
 	from, err := openPlain(root, f.name, f.size)
 	if err != nil {
@@ -105,6 +110,7 @@ func (j *job) unpackMade(ctx context.Context, which func(name string) bool) erro
 	}
 	defer func() { _ = source.Close() }()
 	var brought []string
+	marked := int64(0)
 	err = artifact.Unpack(archive, source, artifact.Limits{
 		Files: run.MaxMadeFiles, FileBytes: run.MaxMadeBytes, Bytes: run.MaxMadeBytes,
 		Accept: func(name string) (bool, error) {
@@ -113,6 +119,15 @@ func (j *job) unpackMade(ctx context.Context, which func(name string) bool) erro
 			}
 			brought = append(brought, name)
 			return true, j.mayBring(source, name)
+		},
+		Directories: true,
+		Executable: func(name string) error {
+			if !which(name) {
+				return nil
+			}
+			size, err := j.makeExecutable(source, name, run.MaxMadeBytes-marked)
+			marked += size
+			return err
 		},
 	})
 	if err != nil {
@@ -143,6 +158,25 @@ func (j *job) mayBring(source *os.Root, name string) error {
 		}
 	}
 	return nil
+}
+
+// makeExecutable sets the mode of a plain file of the commit of at most so many bytes,
+// and returns how many it has. It is the commit's, whatever the archive says.
+func (j *job) makeExecutable(source *os.Root, name string, most int64) (int64, error) {
+	dir := path.Dir(name)
+	info, err := j.tree.Lstat(name)
+	switch {
+	case err != nil || !plainDirectory(j.tree, dir) || !info.Mode().IsRegular() || info.Mode().Perm() == 0:
+		return 0, fmt.Errorf("%w: %.200q is no plain file of the commit", artifact.ErrUnsafe, name)
+	case info.Size() > most:
+		return 0, fmt.Errorf("%w: files with more than %d bytes were made executable", artifact.ErrUnsafe, int64(run.MaxMadeBytes))
+	}
+	if _, err := source.Lstat(name); errors.Is(err, fs.ErrNotExist) { // it lies in the shared tree alone
+		if err := errors.Join(source.MkdirAll(dir, 0o755), copyFile(j.tree, source, name, 0o755)); err != nil {
+			return 0, err
+		}
+	}
+	return info.Size(), source.Chmod(name, 0o755)
 }
 
 // give makes files those of the user that terraform runs as, who has the rest of the

@@ -58,10 +58,10 @@ type noting struct {
 }
 
 // note is artifact.Limits.Note.
-func (n *noting) note(name string) io.Writer {
+func (n *noting) note(name string, mode fs.FileMode) io.Writer {
 	var to []io.Writer
 	if n.commit.plain != nil {
-		to = append(to, n.commit.plain.begin(name))
+		to = append(to, n.commit.plain.begin(name, mode))
 	}
 	switch {
 	case name == n.lock:

@@ -35,8 +35,9 @@ const maxMadeName = 1_000
 
 // made is what planning left in the tree of the commit.
 type made struct {
-	files  []madeFile // that travel, in the order of their names
-	bytes  int64
+	files  []madeFile       // that travel, in the order of their names
+	bytes  int64            // of those that are new
+	marked int64            // bytes of the others
 	missed []run.MissedFile // the first of those that cannot
 	count  int              // how many these are
 }
@@ -46,6 +47,8 @@ type madeFile struct {
 	to         string // of a link
 	size       int64
 	executable bool
+	directory  bool // in which nothing lies
+	committed  bool // a file that Git has, and that was made executable
 }
 
 // findMade looks through the job's tree for what the commit does not have. No
@@ -84,6 +87,7 @@ type madeWalk struct {
 }
 
 // directory looks at what is in a directory, and returns the directories in it.
+// What terraform makes itself is passed over.
 func (w *madeWalk) directory(at string) (below []string, err error) {
 	d, err := w.root.Open(at)
 	if err != nil {
@@ -91,6 +95,7 @@ func (w *madeWalk) directory(at string) (below []string, err error) {
 		return nil, nil
 	}
 	defer func() { _ = d.Close() }()
+	empty := true
 	for {
 		names, err := d.Readdirnames(1000)
 		for _, name := range names {
@@ -101,6 +106,10 @@ func (w *madeWalk) directory(at string) (below []string, err error) {
 			var is unix.Stat_t
 			err := unix.Fstatat(int(d.Fd()), name, &is, unix.AT_SYMLINK_NOFOLLOW)
 			name = path.Join(at, name)
+			if w.isTerraforms(name) || err == nil && w.commit.shared != nil && isWhiteout(&is) && w.commit.has(name) == nothing {
+				continue
+			}
+			empty = false
 			switch {
 			case len(name) > maxMadeName:
 				w.miss(name[:maxMadeName], run.MissedName)
@@ -111,6 +120,9 @@ func (w *madeWalk) directory(at string) (below []string, err error) {
 			}
 		}
 		if err == io.EOF {
+			if empty && w.commit.has(at) == nothing && !w.brought[at] {
+				w.newDirectory(at)
+			}
 			return below, nil
 		}
 		if err != nil {
@@ -121,9 +133,6 @@ func (w *madeWalk) directory(at string) (below []string, err error) {
 
 // entry looks at one name, and reports whether it is a directory to look into.
 func (w *madeWalk) entry(name string, is *unix.Stat_t) bool {
-	if w.isTerraforms(name) {
-		return false
-	}
 	shared := w.commit.shared != nil
 	if shared && typeOf(is) == unix.S_IFREG && !changedAfter(is, w.stood) {
 		return false // a copy of the runner's
@@ -131,9 +140,7 @@ func (w *madeWalk) entry(name string, is *unix.Stat_t) bool {
 	had := w.commit.has(name)
 	switch {
 	case shared && isWhiteout(is):
-		if had != nothing {
-			w.miss(name, run.MissedRemoved)
-		}
+		w.miss(name, run.MissedRemoved)
 	case typeOf(is) == unix.S_IFDIR && shared && had != nothing && (had != directory || w.isOpaque(name)):
 		w.miss(name, run.MissedChanged)
 	case typeOf(is) == unix.S_IFDIR:
@@ -142,11 +149,40 @@ func (w *madeWalk) entry(name string, is *unix.Stat_t) bool {
 		w.found(name, is)
 	default:
 		w.seen[name] = true
-		if changedAfter(is, w.stood) && !w.commit.holds(w.root, name, is) {
-			w.miss(name, run.MissedChanged)
+		if changedAfter(is, w.stood) {
+			w.touched(name, is, had)
 		}
 	}
 	return false
+}
+
+// touched is something that the commit has, and that a program may have changed.
+func (w *madeWalk) touched(name string, is *unix.Stat_t, had kind) {
+	was := fs.FileMode(0)
+	if had == plainFile {
+		was = w.commit.mode(name)
+	}
+	marked := had == plainFile && is.Mode&0o100 != 0 && was&0o100 == 0
+	switch {
+	case !w.commit.holds(w.root, name, is), marked && was == 0: // which was left out of the source
+		w.miss(name, run.MissedChanged)
+	case marked:
+		w.made.marked += is.Size
+		w.made.files = append(w.made.files, madeFile{name: name, size: is.Size, executable: true, committed: true})
+	}
+}
+
+// newDirectory is a directory that the commit does not have, and in which nothing lies
+// that an apply may have.
+func (w *madeWalk) newDirectory(name string) {
+	switch {
+	case !fs.ValidPath(name):
+		w.miss(name, run.MissedName)
+	case w.obeyed(name):
+		w.miss(name, run.MissedObeyed)
+	default:
+		w.made.files = append(w.made.files, madeFile{name: name, directory: true})
+	}
 }
 
 // removed notes what is gone of a tree of the job's own. Of a shared one a mark is
@@ -229,7 +265,7 @@ func (m *made) settle(made links.Set, tree *os.Root) {
 	switch {
 	case len(m.files) > run.MaxMadeFiles:
 		why = run.MissedFiles
-	case m.bytes > run.MaxMadeBytes:
+	case m.bytes+m.marked > run.MaxMadeBytes:
 		why = run.MissedBytes
 	}
 	if why == "" {
@@ -241,7 +277,7 @@ func (m *made) settle(made links.Set, tree *os.Root) {
 	for _, f := range m.files {
 		m.miss(f.name, why)
 	}
-	m.files, m.bytes = nil, 0
+	m.files, m.bytes, m.marked = nil, 0, 0
 }
 
 // result is what is told of it; nil when planning made nothing.
@@ -249,9 +285,18 @@ func (m made) result(redact func(string) string) *run.Made {
 	if len(m.files) == 0 && m.count == 0 {
 		return nil
 	}
-	out := &run.Made{Files: len(m.files), Bytes: m.bytes, Missed: m.count}
-	for _, f := range m.files[:min(len(m.files), shownMade)] {
-		out.Names = append(out.Names, plain(redact(f.name)))
+	out := &run.Made{Bytes: m.bytes, Missed: m.count}
+	for _, f := range m.files {
+		number, names, name := &out.Files, &out.Names, f.name
+		switch {
+		case f.committed:
+			number, names = &out.Executable, &out.Executables
+		case f.directory:
+			name += "/"
+		}
+		if *number++; *number <= shownMade {
+			*names = append(*names, plain(redact(name)))
+		}
 	}
 	for _, f := range m.missed[:min(len(m.missed), shownMade)] {
 		out.Missing = append(out.Missing, run.MissedFile{Name: plain(redact(f.Name)), Why: f.Why})
@@ -303,8 +348,8 @@ func (j *job) noteBrought(modules []byte) error {
 	}
 	defer func() { _ = source.Close() }()
 	j.brought = map[string]bool{}
-	err = fs.WalkDir(source.FS(), top, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && len(j.brought) <= maxFiles {
+	err = fs.WalkDir(source.FS(), top, func(name string, _ fs.DirEntry, err error) error {
+		if err == nil && len(j.brought) <= maxFiles {
 			j.brought[name] = true
 		}
 		return err

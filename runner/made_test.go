@@ -82,7 +82,7 @@ func TestAnApplyGetsTheFilesThatItsPlanMade(t *testing.T) {
 	t.Parallel()
 	layouts(t, func(t *testing.T, newSetup func(map[string]string) *setup) {
 		a := makesAndPlans(t, newSetup(map[string]string{"app/main.tf": packs, "app/own.txt": "tracked"}), packsCommand)
-		want := &run.Made{Files: 3, Bytes: 25, Names: []string{"app/lambda.zip", "build/deep/run.sh", "build/latest"}}
+		want := &run.Made{Files: 3, Bytes: 25, Names: []string{"app/lambda.zip", "build/deep/run.sh", "build/latest"}, Executable: 1, Executables: []string{"app/own.txt"}}
 		if diff := cmp.Diff(want, a.plan.Made); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"path"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,13 +31,16 @@ const (
 type plainFiles struct {
 	seed  maphash.Seed
 	noted map[string]noted
+	dirs  map[string]bool // nil until somebody asks
 
 	name   string // of the file that comes, empty for none
+	mode   fs.FileMode
 	size   int64
 	digest maphash.Hash
 }
 
 type noted struct {
+	mode fs.FileMode // 0 when the archive leaves it out
 	size int64
 	sum  uint64
 }
@@ -48,9 +52,9 @@ func newPlainFiles() *plainFiles {
 }
 
 // begin returns where the content of the next file goes.
-func (p *plainFiles) begin(name string) io.Writer {
+func (p *plainFiles) begin(name string, mode fs.FileMode) io.Writer {
 	p.end()
-	p.name = name
+	p.name, p.mode = name, mode
 	return p
 }
 
@@ -63,7 +67,7 @@ func (p *plainFiles) Write(b []byte) (int, error) {
 // end ends the last file.
 func (p *plainFiles) end() {
 	if p.name != "" {
-		p.noted[p.name] = noted{p.size, p.digest.Sum64()}
+		p.noted[p.name] = noted{p.mode, p.size, p.digest.Sum64()}
 	}
 	p.name, p.size = "", 0
 	p.digest.Reset()
@@ -78,7 +82,10 @@ func (c *commit) has(name string) kind {
 		if _, is := c.links[name]; is {
 			return link
 		}
-		return nothing // or a directory: what was in it is missed then
+		if c.directories()[name] {
+			return directory
+		}
+		return nothing
 	}
 	info, err := c.shared.Lstat(name)
 	switch {
@@ -90,6 +97,37 @@ func (c *commit) has(name string) kind {
 		return link
 	}
 	return plainFile
+}
+
+// directories are those of a tree of the job's own. Git has none in which nothing lies.
+func (c *commit) directories() map[string]bool {
+	if c.plain.dirs == nil {
+		c.plain.dirs = map[string]bool{".": true}
+		add := func(name string) {
+			for at := path.Dir(name); !c.plain.dirs[at]; at = path.Dir(at) {
+				c.plain.dirs[at] = true
+			}
+		}
+		for name := range c.plain.noted {
+			add(name)
+		}
+		for name := range c.links {
+			add(name)
+		}
+	}
+	return c.plain.dirs
+}
+
+// mode is that of a plain file of the commit, as it was laid out: 0 when it was left out.
+func (c *commit) mode(name string) fs.FileMode {
+	if c.shared == nil {
+		return c.plain.noted[name].mode
+	}
+	info, err := c.shared.Lstat(name)
+	if err != nil {
+		return 0
+	}
+	return info.Mode().Perm()
 }
 
 // holds reports whether a plain file or link of the commit is in a tree as it was.
@@ -110,7 +148,7 @@ func (c *commit) holds(tree *os.Root, name string, is *unix.Stat_t) bool {
 		return false
 	}
 	now, err := sumOf(tree, name, seed)
-	return err == nil && now == was
+	return err == nil && now.size == was.size && now.sum == was.sum
 }
 
 // noted is a plain file of the commit.
@@ -132,5 +170,5 @@ func sumOf(tree *os.Root, name string, seed maphash.Seed) (noted, error) {
 	var digest maphash.Hash
 	digest.SetSeed(seed)
 	size, err := io.Copy(&digest, f)
-	return noted{size, digest.Sum64()}, err
+	return noted{size: size, sum: digest.Sum64()}, err
 }

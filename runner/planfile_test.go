@@ -71,7 +71,7 @@ func committed(files map[string]string) *job {
 	j.doc.Project.Dir = "app"
 	n := noting{commit: &j.commit, lock: "app/" + lockFile, digests: map[string]hash.Hash{}}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if w := n.note(name); w != nil {
+		if w := n.note(name, 0o644); w != nil {
 			_, _ = io.WriteString(w, files[name])
 		}
 	}

@@ -122,7 +122,8 @@ func TFPlan(t testing.TB, kind string, config any, workspace string) string {
 	return string(field(field(plan, 13, string(backend)), 14, "1.11.4"))
 }
 
-// Archive packs files as a source archive.
+// Archive packs files as an archive: "-> x" is a symbolic link to x, "=> x" a hard one,
+// and a name that ends in "/" a directory.
 func Archive(t testing.TB, files map[string]string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -136,6 +137,12 @@ func Archive(t testing.TB, files map[string]string) []byte {
 		content := files[name]
 		if to, isLink := strings.CutPrefix(content, "-> "); isLink {
 			h.Typeflag, h.Linkname, h.Size, content = tar.TypeSymlink, to, 0, ""
+		}
+		if to, isHard := strings.CutPrefix(content, "=> "); isHard {
+			h.Typeflag, h.Linkname, h.Size, content = tar.TypeLink, to, 0, ""
+		}
+		if dir, isDir := strings.CutSuffix(name, "/"); isDir {
+			h.Typeflag, h.Name = tar.TypeDir, dir
 		}
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
