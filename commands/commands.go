@@ -43,7 +43,8 @@ type Command struct {
 	Flags []string
 	// Subcommand of /terraform, such as "state list"; otherwise empty.
 	Subcommand string
-	// Line is the command line as typed, printable ASCII, without line end.
+	// Line is the command line as typed, without line end: printable ASCII, and letters of
+	// any script in names of directories and keys of resources.
 	Line string
 }
 

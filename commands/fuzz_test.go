@@ -16,6 +16,7 @@ func FuzzParse(f *testing.F) {
 		"", "/", "/plan", "/plan\r\n", "/plan a b* -- -target=module.a[\"x\"].b", "/apply", "/apply\r\n", "/Apply", "/applyx", "/applyfoo", "/plan\r\n/apply",
 		"> /apply", "```\n/apply", "/apply\u200b", "/\u0430pply", " /apply", "\n/apply", "/apply\x00", "/unlock a", "/approve", "/ephemeral ttl=15m",
 		"/terraform state rm web -- a.b", "/terraform import -- a.b c", "/destroy web", "/apply confirm=a\r", "/apply\r/plan", "/help /apply", "//apply",
+		`/plan "my dir/x" инфра/сеть`, `/plan "x" -- -target=a["b c"]`, "/plan \"a\u202eb\"", `/apply "`, "/applyё",
 	) {
 		f.Add(body)
 	}
@@ -52,8 +53,11 @@ func checkOutcome(t *testing.T, body string, got Outcome) {
 		}
 	}
 	for _, word := range append(slices.Clone(c.Flags), c.Projects...) {
-		if strings.HasPrefix(word, "--") || strings.ContainsAny(word, " $`%\r\n\x00") || !strings.Contains(first, word) {
+		if strings.HasPrefix(word, "--") || strings.ContainsAny(word, "$`%\r\n\x00") || !strings.Contains(first, word) {
 			t.Fatalf("Parse(%q) passes on %q", body, word)
+		}
+		if strings.Contains(word, " ") && !strings.Contains(first, `"`) {
+			t.Fatalf("Parse(%q) has a blank in %q", body, word)
 		}
 	}
 	if again := parseAll(c.Line); again.Command == nil || again.Command.Name != c.Name {

@@ -54,8 +54,9 @@ func leadingWord(line string) (word string, isSlash bool) {
 	return tail, true
 }
 
-// splitLine returns the words of a line, and the line without the addresses in it, which may hold any character: a key of a
-// resource goes on to its quote, whatever is in it. Nothing here reaches a shell: each word is one argument of terraform.
+// splitLine returns the words of a line, and the line without the addresses and the names of projects in it, which may hold
+// letters of any script: a key of a resource goes on to its quote, whatever is in it, and so does a directory in quotes.
+// Nothing here reaches a shell: each word is one argument of terraform.
 func splitLine(line string) (words []string, plain string) {
 	var b strings.Builder
 	for rest := line; ; {
@@ -67,9 +68,12 @@ func splitLine(line string) (words []string, plain string) {
 		end := wordEnd(rest)
 		word := rest[:end]
 		words, rest = append(words, word), rest[end:]
-		if isAddressFlag(words) {
+		switch {
+		case isAddressFlag(words):
 			name, _, _ := strings.Cut(word, "=")
 			word = name + "="
+		case len(words) > 1 && !slices.Contains(words, "--") && selector(word) != "":
+			word = ""
 		}
 		b.WriteString(word)
 	}
@@ -82,7 +86,7 @@ func isAddressFlag(words []string) bool {
 	return slices.Contains(words[:last], "--") && (name == "-target" || name == "-replace") && isAddress(value)
 }
 
-// wordEnd is where a word ends: at a space that is neither in a key nor in a quoted reason.
+// wordEnd is where a word ends: at a space that is neither in a key nor in a quoted directory or reason.
 func wordEnd(text string) int {
 	inKey := false
 	for i := 0; i < len(text); i++ {
@@ -91,7 +95,7 @@ func wordEnd(text string) int {
 			i++
 		case inKey && text[i] == '"':
 			inKey = false
-		case !inKey && text[i] == '"' && (strings.HasSuffix(text[:i], "[") || text[:i] == keyReason+"="):
+		case !inKey && text[i] == '"' && (i == 0 || strings.HasSuffix(text[:i], "[") || text[:i] == keyReason+"="):
 			inKey = true
 		case !inKey && text[i] == ' ':
 			return i
@@ -112,7 +116,7 @@ func checkShape(body, line, rest string, isAvailable func(Spec) bool) (problem s
 	}
 	for _, r := range line {
 		if r < ' ' || r > '~' {
-			return "the line holds a character that is not plain ASCII, such as a typographic dash or quote, a tab or a no-break space. Type it again with plain characters"
+			return "the line holds a character that is not plain ASCII outside of a directory's name, such as a typographic dash or quote, a tab or a no-break space. Type it again with plain characters"
 		}
 	}
 	for _, other := range strings.FieldsFunc(rest, func(r rune) bool { return r == '\n' || r == '\r' }) {
@@ -162,20 +166,21 @@ func (s Spec) read(c *Command, words []string) (problem string) {
 func (s Spec) readWords(c *Command, words []string) (problem string) {
 	for _, word := range words {
 		name, val, isKey := strings.Cut(word, "=")
+		selected := selector(word)
 		switch {
 		case strings.HasPrefix(word, "-"):
 			return s.misplacedFlag(word)
-		case isKey:
+		case isKey && selected == "":
 			problem = s.readKey(c, name, val)
 		case s.takes == takesNothing:
 			problem = "it is about all of the pull request, so it takes no project"
 		case c.Args[keyReason] != "":
 			problem = quote(word) + " stands behind the reason. A reason of several words goes in double quotes, such as `reason=\"the author left\"`, " +
 				"and projects stand before it"
-		case !isSelector(word):
+		case selected == "":
 			problem = quote(word) + " is not a project name or a pattern for one"
-		case !slices.Contains(c.Projects, word):
-			c.Projects = append(c.Projects, word)
+		case !slices.Contains(c.Projects, selected):
+			c.Projects = append(c.Projects, selected)
 		}
 		if problem != "" {
 			return problem

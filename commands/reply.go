@@ -1,19 +1,23 @@
 package commands
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // maxQuoted bounds how much of a person's own text a reply repeats, in bytes.
 const maxQuoted = 60
 
 // quote makes untrusted text a Markdown code span that cannot end early and
-// mentions nobody: printable ASCII without backticks and @, cut to 60.
+// mentions nobody: printable ASCII and letters of any script, without backticks and @,
+// cut to about 60.
 func quote(text string) string {
 	var b strings.Builder
 	for _, r := range text {
-		if r < ' ' || r > '~' || r == '`' || r == '@' {
+		if r == '`' || r == '@' || r < ' ' || r > '~' && (hidden(r) || !unicode.In(r, unicode.L, unicode.M, unicode.N)) {
 			continue
 		}
-		if b.Len() == maxQuoted {
+		if b.Len() >= maxQuoted {
 			break
 		}
 		b.WriteRune(r)

@@ -20,7 +20,7 @@ func TestQuoteIsSafe(t *testing.T) {
 		"a`b``c":                  "`abc`",
 		"@octocat":                "`octocat`",
 		"a\r\nb\x00\x1b[31m":      "`ab[31m`",
-		"naïve\u202e":             "`nave`",
+		"naïve\u202e":             "`naïve`",
 		"":                        "that word",
 		"`@\n":                    "that word",
 		" x ":                     "`x`",

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // value is the type of an argument: a test, and a noun phrase for messages.
@@ -29,7 +30,8 @@ type key struct {
 const minTTL = 15 * time.Minute
 
 var (
-	isGlob      = atMost(128, `^[A-Za-z0-9*?\[._][A-Za-z0-9*?\[\]._/-]*$`)
+	isGlob      = atMost(512, `^[\pL\pN*?\[._][\pL\pM\pN*?\[\]._/-]*$`)
+	isQuoted    = atMost(514, `^"[^ "\\/-](?:[^"\\]*[^ "\\])?"$`)
 	isProject   = atMost(128, `^[A-Za-z0-9._][A-Za-z0-9._/-]*$`)
 	isWorkspace = atMost(90, `^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 	isLockID    = atMost(128, `^[A-Za-z0-9][A-Za-z0-9-]*$`)
@@ -87,14 +89,32 @@ func isGraphType(s string) bool {
 	return false
 }
 
-// isSelector reports whether s is a project name or a glob that path.Match
-// understands.
+// isSelector reports whether s is the name of a project or of a directory, in any
+// script, or a glob of those that path.Match understands.
 func isSelector(s string) bool {
-	if !isGlob(s) {
+	if s == "" || !isGlob(s) && !isQuoted(`"`+s+`"`) || !utf8.ValidString(s) || strings.ContainsFunc(s, hidden) {
 		return false
 	}
 	_, err := path.Match(s, "")
 	return err == nil
+}
+
+// selector is what a word selects, which stands in double quotes when it has blanks or
+// marks. Empty when it is none.
+func selector(word string) string {
+	switch {
+	case isQuoted(word) && isSelector(word[1:len(word)-1]):
+		return word[1 : len(word)-1]
+	case isGlob(word) && isSelector(word):
+		return word
+	}
+	return ""
+}
+
+// hidden tells characters that nobody sees or that steer others, and those that no
+// command takes.
+func hidden(r rune) bool {
+	return !unicode.IsPrint(r) || unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) || strings.ContainsRune("$`%\uFFFD", r)
 }
 
 // parseTTL reads a time of the grammar [1-9][0-9]{0,3}(m|h), at least 15
