@@ -30,23 +30,29 @@ func (c *validateCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg, warnings, err := validate(ctx, pull.WorkTree{Dir: dir})
+	tree := pull.WorkTree{Dir: dir}
+	graph, err := (&project.Index{CheckAll: true}).Graph(ctx, tree)
 	if err != nil {
 		return err
 	}
-	if err := c.checkEnvironments(cfg); err != nil {
-		return err
-	}
-	rules, err := c.checkRules(ctx, dir)
+	found, err := project.Check(ctx, tree, graph)
 	if err != nil {
 		return err
 	}
-	if err := listProjects(os.Stdout, cfg); err != nil {
+	if err := c.checkEnvironments(&found); err != nil {
 		return err
 	}
-	if len(warnings) > 0 {
-		fmt.Printf("\n%s:\n%s\n", count(len(warnings), "warning"), warnings)
+	rules, wrong, err := c.checkRules(ctx, dir)
+	if len(found.Mistakes) > 0 || wrong.Lines != "" {
+		return errors.Join(allMistakes(found, wrong), err)
 	}
+	if err != nil {
+		return err
+	}
+	if err := listProjects(os.Stdout, found.Config); err != nil {
+		return err
+	}
+	fmt.Print(warnings(found.Warnings))
 	if rules == "" {
 		return nil
 	}
@@ -54,9 +60,38 @@ func (c *validateCmd) Run(ctx context.Context) error {
 	return err
 }
 
+// allMistakes says all that is wrong, in one go.
+func allMistakes(found project.Checked, rules app.RulesError) error {
+	n := len(found.Mistakes)
+	var lines []string
+	if n > 0 {
+		lines = append(lines, found.Mistakes.Error())
+	}
+	if rules.Lines != "" {
+		n += strings.Count(rules.Lines, "\n") + 1
+		lines = append(lines, rules.Lines)
+	}
+	then := "validate again."
+	if found.Unread {
+		then = "validate again: directories, files and modules are checked when " + project.ConfigFile + " says which projects there are."
+	}
+	err := mistakes(n, errors.New(strings.Join(lines, "\n")), then)
+	if len(found.Warnings) > 0 {
+		err = fmt.Errorf("%w\n%s", err, strings.TrimSuffix(warnings(found.Warnings), "\n"))
+	}
+	return err
+}
+
+func warnings(ps project.Problems) string {
+	if len(ps) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\n%s:\n%s\n", count(len(ps), "warning"), ps)
+}
+
 // checkEnvironments compares the environments of projects with those of a server, if
 // one is named.
-func (c *validateCmd) checkEnvironments(cfg project.Config) error {
+func (c *validateCmd) checkEnvironments(found *project.Checked) error {
 	if c.Server == "" {
 		return nil
 	}
@@ -67,32 +102,34 @@ func (c *validateCmd) checkEnvironments(cfg project.Config) error {
 	if err != nil {
 		return err
 	}
-	err = project.CheckEnvironments(cfg, defined.Names, defined.Default)
-	if problems, ok := errors.AsType[project.Problems](err); ok {
-		return mistakes(len(problems), problems, "validate again.")
+	err = project.CheckEnvironments(found.Config, defined.Names, defined.Default)
+	problems, ok := errors.AsType[project.Problems](err)
+	found.Mistakes = append(found.Mistakes, problems...)
+	if ok {
+		return nil
 	}
 	return err
 }
 
-// checkRules checks the rules of the repository and says what it found; nothing
-// when there are none.
-func (c *validateCmd) checkRules(ctx context.Context, root string) (string, error) {
+// checkRules checks the rules of the repository and says what it found, or what is wrong
+// with them; nothing when there are none.
+func (c *validateCmd) checkRules(ctx context.Context, root string) (said string, wrong app.RulesError, err error) {
 	dir := c.Rules
 	if dir == "" {
 		dir = "policy"
 		if !hasRules(filepath.Join(root, dir)) {
-			return "", nil
+			return "", wrong, nil
 		}
 	}
 	n, err := app.CheckRules(ctx, root, dir)
 	if rules, ok := errors.AsType[app.RulesError](err); ok {
-		return "", mistakes(strings.Count(rules.Lines, "\n")+1, rules, "validate again.")
+		return "", rules, nil
 	}
 	judge := "judge"
 	if n == 1 {
 		judge = "judges"
 	}
-	return fmt.Sprintf("%s in %s %s plans.", count(n, "rule"), dir, judge), err
+	return fmt.Sprintf("%s in %s %s plans.", count(n, "rule"), dir, judge), wrong, err
 }
 
 // repositoryRoot is the closest directory, from dir upwards, that holds a
@@ -113,26 +150,6 @@ func repositoryRoot(ctx context.Context, dir string) (string, error) {
 		}
 	}
 	return top, nil
-}
-
-// validate loads the projects and checks them against the files. What is no mistake but surprises people comes back as warnings.
-func validate(ctx context.Context, tree project.Tree) (cfg project.Config, warnings project.Problems, err error) {
-	graph, err := (&project.Index{CheckAll: true}).Graph(ctx, tree)
-	if err != nil {
-		return cfg, nil, err
-	}
-	cfg, err = project.Load(ctx, tree, graph, project.LoadOptions{})
-	if problems, ok := errors.AsType[project.Problems](err); ok {
-		return cfg, nil, mistakes(len(problems), problems, "validate again: directories, files and modules are checked after "+project.ConfigFile+".")
-	}
-	if err != nil {
-		return cfg, nil, err
-	}
-	err = project.Validate(cfg, graph)
-	if problems, ok := errors.AsType[project.Problems](err); ok {
-		return cfg, nil, mistakes(len(problems), problems, "validate again.")
-	}
-	return cfg, project.Warnings(cfg, graph), err
 }
 
 // hasRules reports whether a file of rules is somewhere in a directory.

@@ -13,4 +13,6 @@ type Config struct {
 	lines map[string]int // key path -> line of Source, for what Validate finds
 	left  Problems       // what discover does not take although it matches
 	idle  Problems       // entries of discover that make no project
+
+	refused Problems // of the file itself, of whose keys nothing is known
 }

@@ -205,9 +205,9 @@ func (r *reader) pathsStay(key string, p Project) {
 	}
 	lists := map[string][]string{"var_files": p.VarFiles, "when_changed": p.WhenChanged}
 	for name, paths := range lists {
-		for i, path := range paths {
+		for i, at := range (Config{lines: r.Lines, refused: r.Problems}).places(yamlfile.Join(key, name), len(paths)) {
+			path := paths[i]
 			if _, ok := within(p.Dir, globOf(path)); !ok {
-				at := fmt.Sprintf("%s.%s[%d]", key, name, i)
 				r.Note(r.Lines[at], at, "%s leaves the repository when taken from %s", quote(path), quote(p.Dir))
 			}
 		}

@@ -54,10 +54,8 @@ func load(ctx context.Context, base Tree, files []File, head *Graph) (Config, er
 		return cfg, nil
 	}
 	// Silence about a slip in the file's name would mean other projects, environments and rules than those written down.
-	for _, slip := range []string{"lockkeeper.yaml", ".lockkeeper.yml", ".lockkeeper.yaml"} {
-		if _, ok := fileAt(files, slip); ok {
-			return Config{}, Problems{{File: slip, Message: "is not read; rename it to " + ConfigFile}}
-		}
+	if f, ok := misnamed(files); ok {
+		return Config{}, Problems{{File: f.Path, Message: "is not read; rename it to " + ConfigFile}}
 	}
 	everything := Config{Version: 1, Discover: &Discover{Include: []Include{everyDirectory}}}
 	f, err := everything.find(ctx, base, files, head)
@@ -65,6 +63,16 @@ func load(ctx context.Context, base Tree, files []File, head *Graph) (Config, er
 		return Config{}, err
 	}
 	return Config{Version: 1, Projects: f.projects()}, nil
+}
+
+// misnamed finds a file that is called almost like lockkeeper.yml.
+func misnamed(files []File) (File, bool) {
+	for _, slip := range []string{"lockkeeper.yaml", ".lockkeeper.yml", ".lockkeeper.yaml"} {
+		if f, ok := fileAt(files, slip); ok {
+			return f, true
+		}
+	}
+	return File{}, false
 }
 
 func fileAt(files []File, name string) (File, bool) {

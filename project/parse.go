@@ -21,6 +21,16 @@ const (
 // Parse reads a lockkeeper.yml strictly and fills in the defaults. name is used in messages.
 // The error is a [Problems] that names every mistake with its line.
 func Parse(name string, data []byte) (Config, error) {
+	cfg, problems := parse(name, data)
+	if len(problems) > 0 {
+		return Config{}, problems
+	}
+	return cfg, nil
+}
+
+// parse is Parse of what there is: with mistakes, the values that were refused are left
+// out. A Config without a Source is of a file whose form is none.
+func parse(name string, data []byte) (Config, Problems) {
 	r := &reader{yamlfile.New(name, yamlfile.Limits{Bytes: maxConfigBytes, LineBytes: maxLineBytes, Depth: maxFlowDepth, Keys: maxKeys})}
 	r.Hint = hint
 	body := r.Root(data)
@@ -34,8 +44,9 @@ func Parse(name string, data []byte) (Config, error) {
 	cfg.Source, cfg.lines = name, r.Lines
 	r.Problems = append(r.Problems, relations(cfg)...)
 	if len(r.Problems) > 0 {
+		cfg.refused = r.Problems
 		slices.SortStableFunc(r.Problems, func(a, b Problem) int { return a.Line - b.Line })
-		return Config{}, r.Problems.First(maxProblems)
+		return cfg, r.Problems.First(maxProblems)
 	}
 	return cfg, nil
 }

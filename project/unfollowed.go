@@ -94,7 +94,11 @@ func (g *Graph) Shared(projects []Project, settings func(Project) Settings) [][]
 // Warnings lists what is no mistake but surprises people: paths that cannot be followed, states that several projects share
 // or that would be lost, root modules that are left out, what only other tools plan, entries of discover that make no project, submodules that projects read, names that would be refused where a
 // project reads them.
+// Of a file with mistakes it lists what does not depend on the values that were refused.
 func Warnings(cfg Config, g *Graph) Problems {
+	if len(cfg.refused) > 0 {
+		return g.surelySurprising(cfg)
+	}
 	ps := slices.Concat(cfg.left, cfg.idle)
 	for _, group := range g.Shared(cfg.Projects, OwnSettings) {
 		names := make([]string, len(group))
@@ -124,6 +128,17 @@ func Warnings(cfg Config, g *Graph) Problems {
 		}
 	}
 	ps = append(ps, g.intoSubmodules(cfg)...)
+	ps.Sort()
+	return slices.Compact(ps)
+}
+
+// surelySurprising is what Warnings says of projects of which something is not known.
+func (g *Graph) surelySurprising(cfg Config) (ps Problems) {
+	for _, p := range cfg.Projects {
+		if p.Dir != "" {
+			ps = append(ps, g.Unfollowed(p, OwnSettings(p))...)
+		}
+	}
 	ps.Sort()
 	return slices.Compact(ps)
 }

@@ -10,8 +10,12 @@ import (
 // resolve, and no name is forbidden. Its error is a [Problems]. For a complete answer graph comes from an [Index] with CheckAll.
 func Validate(cfg Config, graph *Graph) error {
 	v := &validation{cfg: cfg, graph: graph, reached: map[string]bool{}}
+	var known []Project
 	for i, p := range cfg.Projects {
-		v.project(i, p)
+		if p.Dir != "" { // else it was refused
+			v.project(i, p)
+			known = append(known, p)
+		}
 	}
 	for _, p := range graph.Problems() {
 		if v.reaches(p.File) {
@@ -19,7 +23,7 @@ func Validate(cfg Config, graph *Graph) error {
 		}
 	}
 	for _, f := range graph.files {
-		if Forbidden(f.Path) && graph.needed(cfg.Projects, f.Path) {
+		if Forbidden(f.Path) && graph.needed(known, f.Path) {
 			v.problems = append(v.problems, Problem{File: f.Path, Message: "must not be in the repository: Terraform keeps this name for its own data, and a committed file would change what runs"})
 		}
 	}
@@ -41,7 +45,7 @@ func (v *validation) project(i int, p Project) {
 	if p.Found {
 		at = "discover"
 	}
-	if v.graph.missing(p) {
+	if v.graph.missing(p) && !v.cfg.isRefused(at+".from_module") {
 		v.note(at+".dir", "%s holds no Terraform file", quote(p.Dir))
 	}
 	v.files(at+".var_files", p, p.VarFiles)
@@ -51,11 +55,15 @@ func (v *validation) project(i int, p Project) {
 }
 
 func (v *validation) files(key string, p Project, names []string) {
-	for i, name := range names {
+	for i, at := range v.cfg.places(key, len(names)) {
+		name := names[i]
+		if v.cfg.isRefused(at) {
+			continue
+		}
 		to, _ := within(p.Dir, name)
 		real, _ := v.graph.links.real(to)
 		f, ok := fileAt(v.graph.files, real)
-		switch at := fmt.Sprintf("%s[%d]", key, i); {
+		switch {
 		case !ok:
 			v.note(at, "%s is not there; it is looked for at %s", quote(name), quote(to))
 		case !f.Regular():
