@@ -1,6 +1,7 @@
 package prepare
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -159,6 +160,85 @@ func TestForgeACommentOfLongAgoOrElsewhereIsNotCarriedOut(t *testing.T) {
 		if ok != want || (err == nil) != want {
 			t.Errorf("%s later: %t, %v", received, ok, err)
 		}
+	}
+}
+
+// A plan that no push would make takes locks of projects that it names, or has flags: its
+// comment has to be at GitHub, whoever may plan.
+func TestForgeAPlanThatNoPushWouldMakeIsNotMade(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	written := w.commented(n)
+	for name, tt := range map[string]struct {
+		selectors, flags []string
+		confirmed        bool
+	}{
+		"what it changes":          {nil, nil, false},
+		"what it changes, by name": {[]string{"other"}, nil, false},
+		"what it does not change":  {[]string{"live-dev"}, nil, true},
+		"all of it":                {[]string{"*"}, nil, true},
+		"with flags":               {nil, []string{"-refresh-only"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := written
+			r.Kind, r.Selectors, r.Flags = run.KindPlan, tt.selectors, tt.flags
+			w.github.ResetRequests()
+			if p, err := w.preparer.Prepare(t.Context(), r); err != nil || len(p.Documents) == 0 {
+				t.Fatalf("what somebody wrote: %d documents, %v", len(p.Documents), err)
+			}
+			if got := w.github.Requests()["GET /repos/{owner}/{repo}/issues/comments/{comment_id}"]; (got == 1) != tt.confirmed || got > 1 {
+				t.Errorf("the comment was read %d times", got)
+			}
+			r.CommentID++ // there is none
+			p, err := w.preparer.Prepare(t.Context(), r)
+			if tt.confirmed {
+				w.refused(p, err, "comment_unchanged")
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// An event may name another installation of the App, such as the forger's own. GitHub makes
+// no token of it for a repository that it is not on, and nothing is done.
+func TestForgeTheInstallationPreparesNothing(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	r := w.commented(n)
+	mine := w.preparer.Token
+	w.preparer.Token = func(ctx context.Context, repo run.Repository, refused string) (string, error) {
+		if repo.InstallationID != 1 {
+			return "", errors.New("422 There is at least one repository that does not exist or is not accessible to the parent installation")
+		}
+		return mine(ctx, repo, refused)
+	}
+	push := func(r *run.Run) { r.Trigger, r.Actor = run.TriggerPush, "" }
+	for _, kind := range []run.Kind{run.KindApply, run.KindPlan} {
+		for name, change := range map[string]func(*run.Run){"a comment": func(*run.Run) {}, "a push": push} {
+			x := r
+			x.Kind = kind
+			change(&x)
+			if _, err := w.preparer.Prepare(t.Context(), x); kind == run.KindPlan && err != nil {
+				t.Fatalf("%s by %s of the right installation: %v", kind, name, err)
+			}
+			x.Repository.InstallationID = 2
+			w.github.ResetRequests()
+			if p, err := w.preparer.Prepare(t.Context(), x); err == nil || len(p.Documents) > 0 || calls(w.github.Requests()) != 0 {
+				t.Errorf("%s by %s: %d documents, %v, %d calls", kind, name, len(p.Documents), err, calls(w.github.Requests()))
+			}
+		}
+	}
+	elsewhere := r.Repository
+	elsewhere.InstallationID = 2
+	sum := sha256.Sum256([]byte("/apply"))
+	if ok, err := w.preparer.Written(t.Context(), elsewhere, n, r.CommentID, "ana", hex.EncodeToString(sum[:]), time.Now()); ok || err == nil {
+		t.Errorf("the comment of an /unlock: %t, %v", ok, err)
+	}
+	if _, err := w.preparer.Facts(t.Context(), elsewhere, n, "ana"); err == nil {
+		t.Error("facts are read")
 	}
 }
 

@@ -155,8 +155,9 @@ func (p *Preparer) heardRefusal(ctx context.Context, rd *reading, refused error)
 }
 
 // mayPlan asks policy again, now that the projects and with them the rules of
-// their environments are known. Where it matters who asks, the comment is read
-// again, as that of an apply: a webhook may have been made up.
+// their environments are known. Where it matters who asks, and where no push would
+// have made this plan, the comment is read again, as that of an apply: a webhook may
+// have been made up.
 func (p *Preparer) mayPlan(ctx context.Context, rd *reading, f found) error {
 	facts := p.facts(rd, pull.Authors{})
 	var names []string
@@ -169,7 +170,7 @@ func (p *Preparer) mayPlan(ctx context.Context, rd *reading, f found) error {
 		names = append(names, rules.Plan...)
 		facts.Projects = append(facts.Projects, policy.Project{Name: proj.Name, Environment: env.Job.Name, Rules: policy.Rules{Plan: rules.Plan}})
 	}
-	if len(names) == 0 {
+	if len(names) == 0 && !f.beyondPush(rd.run) {
 		return nil
 	}
 	if err := rd.readMembers(ctx, names); err != nil {
@@ -186,6 +187,12 @@ func (p *Preparer) mayPlan(ctx context.Context, rd *reading, f found) error {
 		return refusal(v)
 	}
 	return nil
+}
+
+// beyondPush tells that a plan is of projects that the pull request does not change, whose
+// locks it takes, or is made with flags.
+func (f *found) beyondPush(r run.Run) bool {
+	return len(f.untouched()) > 0 || len(r.Flags) > 0
 }
 
 // actorOfTurn: when a lock becomes free, a plan is made again for whoever made

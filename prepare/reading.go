@@ -19,6 +19,7 @@ import (
 type reading struct {
 	run     run.Run
 	client  *github.Client
+	token   func(ctx context.Context, repo run.Repository, refused string) (string, error)
 	request pull.Request
 
 	pull           pull.Facts
@@ -37,7 +38,7 @@ func (p *Preparer) newReading(r run.Run) (*reading, error) {
 		return nil, fmt.Errorf("getting a client for installation %d: %w", r.Repository.InstallationID, err)
 	}
 	return &reading{
-		run: r, client: client, permissions: map[string]string{}, members: map[string][]string{},
+		run: r, client: client, token: p.Token, permissions: map[string]string{}, members: map[string][]string{},
 		request: pull.Request{Owner: r.Repository.Owner, Name: r.Repository.Name, Number: r.PullRequest},
 	}, nil
 }
@@ -46,6 +47,9 @@ func (p *Preparer) newReading(r run.Run) (*reading, error) {
 // by name, and what is stored goes by id: who knows the webhook secret can make up
 // an event with the name of one repository and the id of another.
 func (rd *reading) readPull(ctx context.Context, request pull.Request) (err error) {
+	if err := rd.ofInstallation(ctx); err != nil {
+		return err
+	}
 	rd.pull, err = pull.Read(ctx, rd.client, request)
 	if err == nil && rd.pull.RepositoryID != rd.run.Repository.ID {
 		return otherRepository(rd.run.Repository, rd.pull.RepositoryID)
@@ -54,6 +58,16 @@ func (rd *reading) readPull(ctx context.Context, request pull.Request) (err erro
 		rd.permissions[strings.ToLower(request.Actor)] = rd.pull.ActorPermission
 	}
 	return err
+}
+
+// ofInstallation confirms that the event's installation is one of the event's repository:
+// GitHub makes no token of an installation for a repository that it is not on. It is the
+// token that git fetches with, which lives for an hour, so this is rarely a call.
+func (rd *reading) ofInstallation(ctx context.Context) error {
+	if _, err := rd.token(ctx, rd.run.Repository, ""); err != nil {
+		return fmt.Errorf("confirming that installation %d is of %s: %w", rd.run.Repository.InstallationID, rd.run.Repository.FullName(), err)
+	}
+	return nil
 }
 
 func (rd *reading) readReviews(ctx context.Context) (err error) {
@@ -77,6 +91,9 @@ func (rd *reading) readComment(ctx context.Context) error {
 	r := rd.run
 	if r.CommentID == 0 {
 		return nil
+	}
+	if err := rd.ofInstallation(ctx); err != nil {
+		return err
 	}
 	c, err := pull.ReadComment(ctx, rd.client, rd.request, r.CommentID)
 	if errors.Is(err, pull.ErrNotFound) {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -122,7 +123,7 @@ func (a at) confirms(t *testing.T, event []byte, b *Base) {
 	client.BaseURL, _ = url.Parse(srv.URL + "/")
 	of := func(int64) (*github.Client, error) { return client, nil }
 	pulls := &Pulls{Client: of, RetryAfter: pull.RetryAfter, Now: b.Now}
-	asks := &prepare.Preparer{Client: of, Now: b.Now}
+	asks := &prepare.Preparer{Client: of, Now: b.Now, Token: func(context.Context, run.Repository, string) (string, error) { return "t", nil }}
 	b.PullNow, b.Reviewed, b.Written, b.Facts = pulls.Confirm, pulls.Reviewed, asks.Written, asks.Facts
 }
 

@@ -140,3 +140,30 @@ func (f *fixture) applying() run.Run {
 	}
 	return r
 }
+
+// A dismissal that happened once can be told again by who knows the webhook secret:
+// GitHub shows the review as it says. Nothing follows but that an apply of that commit
+// stops that has not begun, and that the gate is judged again.
+func TestForgeADismissalThatIsToldAgainOnlyStops(t *testing.T) {
+	f := newFixture(t, func(b *Base) {
+		b.Reviewed = func(context.Context, run.Repository, int, int64, string) (ReviewNow, bool, error) {
+			return ReviewNow{Login: "rui", Commit: "aaa"}, true, nil
+		}
+	})
+	f.applying()
+	before := len(f.pullRuns())
+	for _, guid := range []string{"first", "told again"} {
+		f.deliver(guid, "pull_request_review", reviewEvent(t, "dismissed", "dismissed", "rui"))
+		f.settle()
+	}
+	const each = `object 7/3 dismissed of "aaa",judge 7/3`
+	if got := strings.Join(f.runs.asked, ","); got != each+","+each {
+		t.Errorf("asked for %q", got)
+	}
+	if got := len(f.pullRuns()); got != before {
+		t.Errorf("%d runs, there were %d", got, before)
+	}
+	if said := f.said(); len(said) > 0 {
+		t.Errorf("said %q", said)
+	}
+}
