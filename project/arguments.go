@@ -32,6 +32,37 @@ func (c *collector) pathText(text string, dynamic bool, line int) {
 	c.add(thereRef, text, line)
 }
 
+// words notes the relative paths inside of a longer text, such as the command of a program:
+// words that begin with ./ or ../ and end where a shell would end them.
+func (c *collector) words(text string, line int) {
+	const ends = " \t\r\n'\"`;|&<>(){}[]=,:"
+	if !strings.Contains(text, "./") || !strings.ContainsAny(text, ends) {
+		return // the text as a whole is looked at anyway
+	}
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(ends, r) }) {
+		word, _, dynamic := strings.Cut(word, computed)
+		if isPathText(word) {
+			c.pathText(word, dynamic, line)
+		}
+	}
+}
+
+// textOf joins the parts of a template.
+func textOf(parts []hclsyntax.Expression) string {
+	var b strings.Builder
+	for _, part := range parts {
+		text, ok := literal(part)
+		if !ok {
+			text = computed
+		}
+		b.WriteString(text)
+	}
+	return b.String()
+}
+
+// computed stands in a text for what is not constant.
+const computed = "\x00"
+
 // sortCalls puts calls in a fixed order.
 func (c *collector) sortCalls() {
 	for _, x := range c.Calls {

@@ -56,7 +56,7 @@ type source struct {
 	*facts
 }
 
-func newGraph(ix *Index, files []File, subs submodules, links linked, sources []File, found []*facts) *Graph {
+func newGraph(ix *Index, files []File, subs submodules, links linked, sources []File, found []*facts, templates map[string][]source) *Graph {
 	g := &Graph{index: ix, files: files, links: links, subs: subs, nodes: map[string]*node{}, values: map[string]*facts{}, auto: map[string][]string{}}
 	var n *node
 	for i, f := range sources {
@@ -77,6 +77,11 @@ func newGraph(ix *Index, files []File, subs submodules, links linked, sources []
 		n.sources = append(n.sources, source{f.Path, f.Blob, found[i]})
 		n.root = n.root || found[i].Root
 		n.makes = n.makes || found[i].Makes || found[i].Mistake != "" // who left a mistake is told, and not that nothing is planned
+	}
+	for dir, used := range templates {
+		if n := g.nodes[dir]; n != nil {
+			n.sources = append(n.sources, used...)
+		}
 	}
 	g.linkDirectories()
 	for _, n := range g.nodes {

@@ -61,6 +61,9 @@ func (c *collector) block(block *hclsyntax.Block) {
 	switch block.Type {
 	case "resource", "data":
 		c.Makes = true
+		if block.Type == "data" && len(block.Labels) > 0 && block.Labels[0] == "template_file" {
+			c.templateFile(block)
+		}
 	case "module":
 		c.Makes = true
 		c.moduleCall(block)
@@ -129,6 +132,7 @@ func (c *collector) expressions(node hclsyntax.Node, before int) {
 			if p := pathFrom(fromText, n.Parts); isPathText(p.text) {
 				c.pathText(p.text, p.dynamic, before+n.SrcRange.Start.Line)
 			}
+			c.words(textOf(n.Parts), before+n.SrcRange.Start.Line)
 		}
 		return nil
 	})
@@ -141,6 +145,12 @@ func (c *collector) call(call *hclsyntax.FunctionCallExpr, before int) {
 		return
 	}
 	p := constantPath(call.Args[0])
+	if c.inTemplate && p.base != fromText {
+		p.base = unknownBase
+	}
+	if name == "templatefile" {
+		c.usesTemplate(p, before+call.NameRange.Start.Line)
+	}
 	if p.base == unknownBase {
 		c.unknown(name, call.Args[0], before+call.NameRange.Start.Line)
 		return
@@ -159,21 +169,30 @@ func (c *collector) call(call *hclsyntax.FunctionCallExpr, before int) {
 
 // found notes a path expression; of one with a dynamic end, the directory in which the end begins.
 func (c *collector) found(p pathExpr, line int) {
-	text := p.text
+	if kind, text, ok := p.ref(); ok {
+		c.add(kind, text, line)
+	}
+}
+
+// ref is where a path expression leads, and from where; of one with a dynamic end, the
+// directory in which the end begins.
+func (p pathExpr) ref() (kind refKind, text string, ok bool) {
+	text = p.text
 	if p.dynamic {
 		text = path.Dir(text + "x")
 	}
 	switch p.base {
 	case fromModule:
-		c.add(pathRef, text, line)
+		return pathRef, text, true
 	case fromRoot:
-		c.add(rootRef, text, line)
+		return rootRef, text, true
 	case fromText:
 		if strings.HasPrefix(text, "~") { // Terraform takes this for the home directory
 			text = "/" + text
 		}
-		c.add(rootRef, text, line)
+		return rootRef, text, true
 	}
+	return 0, "", false
 }
 
 // pathExpr is an expression as far as it is constant: a base and the text behind it.

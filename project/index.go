@@ -54,7 +54,11 @@ func (ix *Index) Graph(ctx context.Context, tree Tree) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newGraph(ix, files, newSubmodules(files, lacking), links, sources, found), nil
+	templates, err := ix.templates(ctx, tree, files, links, sources, found)
+	if err != nil {
+		return nil, fmt.Errorf("reading the templates of a commit: %w", err)
+	}
+	return newGraph(ix, files, newSubmodules(files, lacking), links, sources, found, templates), nil
 }
 
 // facts returns what the files say, in their order, and reads those that are new.

@@ -29,10 +29,12 @@ type facts struct {
 	Locals   map[string]ref // locals that are a path by themselves
 	Paths    []string       // names of variables that have such a path: as a default, or in a file of values
 	Calls    []call         // of local modules, and what they pass
-	Link     string         // of a symbolic link, where it leads; all else is then empty
-	Skipped  bool           // nothing in it can be a reference, so it was not parsed
-	Line     int            // of the first mistake
-	Mistake  string         // the first reason why the file could not be read in full; "" is fine
+	// Templates are those that are rendered, which may read files themselves.
+	Templates []templateRef
+	Link      string // of a symbolic link, where it leads; all else is then empty
+	Skipped   bool   // nothing in it can be a reference, so it was not parsed
+	Line      int    // of the first mistake
+	Mistake   string // the first reason why the file could not be read in full; "" is fine
 }
 
 // ref is one reference by a constant path, or by the constant beginning of a path.
@@ -87,7 +89,12 @@ func readFacts(name string, data []byte, all bool) facts {
 	default:
 		c.hcl(data)
 	}
-	// In a fixed order, each path once: HCL is walked through maps.
+	c.sort()
+	return c.facts
+}
+
+// sort puts what was found in a fixed order, each path once: HCL is walked through maps.
+func (c *collector) sort() {
 	slices.SortFunc(c.Refs, func(a, b ref) int {
 		return cmp.Or(int(a.Kind)-int(b.Kind), strings.Compare(a.Path, b.Path), a.Line-b.Line)
 	})
@@ -97,14 +104,16 @@ func readFacts(name string, data []byte, all bool) facts {
 	c.sortCalls()
 	slices.Sort(c.Paths)
 	c.Refs = slices.CompactFunc(c.Refs, func(a, b ref) bool { return a.Kind == b.Kind && a.Path == b.Path })
-	return c.facts
+	slices.SortFunc(c.Templates, func(a, b templateRef) int {
+		return cmp.Or(int(a.Ref.Kind)-int(b.Ref.Kind), strings.Compare(a.Ref.Path, b.Ref.Path), a.Ref.Line-b.Ref.Line)
+	})
 }
 
 // mayRefer is a cheap test that is true for every file with a reference or a backend; \u is there because
 // an escape can hide a dot. A source put together from pieces, "${"."}/x", gets past it: the
 // job then misses that module and terraform says so, nothing is planned wrongly.
 func mayRefer(data []byte) bool {
-	for _, word := range [...]string{`"./`, `"../`, "module", "path", "file", "backend", "cloud", "resource", "data", `\u`, `\U`} {
+	for _, word := range [...]string{"./", "module", "path", "file", "backend", "cloud", "resource", "data", `\u`, `\U`} {
 		if bytes.Contains(data, []byte(word)) {
 			return true
 		}
@@ -125,7 +134,8 @@ func mayHoldPath(data []byte) bool {
 // collector gathers the facts of one file.
 type collector struct {
 	facts
-	data []byte
+	data       []byte
+	inTemplate bool // where no path.module is
 }
 
 func (c *collector) add(kind refKind, p string, line int) {
@@ -295,6 +305,9 @@ func (c *collector) jsonTemplates(value any) {
 			c.template(v, c.lineOf(v))
 		case isPathText(v):
 			c.pathText(v, false, c.lineOf(v))
+			fallthrough
+		default:
+			c.words(v, c.lineOf(v))
 		}
 	}
 }
