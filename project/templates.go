@@ -23,11 +23,17 @@ type templateRef struct {
 	Dynamic bool // any file below the path may be the template
 }
 
-// maxTemplates is how many files below a directory are looked into as templates.
-const maxTemplates = 200
+// Bounds of what is looked into as templates: files below one directory, and files of all
+// directories together, each as often as it is used.
+const (
+	maxTemplates    = 200
+	maxTemplateUses = 50_000
+)
 
 // tooMuch stands for a template that is not searched.
-const tooMuch = "what a template reads, which is too large or nested too deep to be searched,"
+const tooMuch = "what a template reads that is too large, too deep or one of too many"
+
+func notSearched() *facts { return &facts{Unknown: []unknownPath{{Call: tooMuch, Line: 1}}} }
 
 // templateFacts extracts what a template says about other files.
 func templateFacts(data []byte) facts {
@@ -35,7 +41,7 @@ func templateFacts(data []byte) facts {
 		return facts{}
 	}
 	if len(data) > maxTerraformBytes || depth.Exceeded(data, hclsyntax.LexTemplate) {
-		return facts{Unknown: []unknownPath{{Call: tooMuch, Line: 1}}}
+		return *notSearched()
 	}
 	c := &collector{data: data, inTemplate: true}
 	expr, _ := hclsyntax.ParseTemplate(data, "", hcl.InitialPos) // one with mistakes fails while planning
@@ -82,6 +88,8 @@ type templating struct {
 	links   linked
 	callers map[string][]string // directory -> those whose files call it as a module
 	seen    map[usedTemplate]bool
+	above   map[string][]string // directory -> itself and all that reach it by calls
+	out     map[string][]source
 }
 
 // usedTemplate is a template of a directory.
@@ -90,7 +98,7 @@ type usedTemplate struct{ dir, file string }
 // templates returns the templates that the Terraform files of each directory lead to,
 // with those that these lead to.
 func (ix *Index) templates(ctx context.Context, tree Tree, files []File, links linked, sources []File, found []*facts) (map[string][]source, error) {
-	t := templating{files: files, links: links, callers: map[string][]string{}, seen: map[usedTemplate]bool{}}
+	t := templating{files: files, links: links, callers: map[string][]string{}, seen: map[usedTemplate]bool{}, above: map[string][]string{}, out: map[string][]source{}}
 	for i, f := range sources {
 		for _, r := range found[i].Refs {
 			if to, ok := within(path.Dir(f.Path), r.Path); ok && r.Kind == moduleRef {
@@ -99,7 +107,6 @@ func (ix *Index) templates(ctx context.Context, tree Tree, files []File, links l
 			}
 		}
 	}
-	out := map[string][]source{}
 	var next []usedTemplate
 	use := func(dir string, f *facts) {
 		for _, r := range f.Templates {
@@ -129,12 +136,12 @@ func (ix *Index) templates(ctx context.Context, tree Tree, files []File, links l
 		for _, u := range now {
 			f, _ := fileAt(files, u.file)
 			if got := known[f.Blob]; len(got.Refs)+len(got.Unknown)+len(got.Templates) > 0 {
-				out[u.dir] = append(out[u.dir], source{u.file, f.Blob, got})
+				t.out[u.dir] = append(t.out[u.dir], source{u.file, f.Blob, got})
 				use(u.dir, got)
 			}
 		}
 	}
-	return out, nil
+	return t.out, nil
 }
 
 // localsIn are the constant local values of a directory.
@@ -158,13 +165,7 @@ func localsIn(dir string, sources []File, found []*facts) map[string]ref {
 func (t *templating) leadsTo(dir string, r templateRef) (out []usedTemplate) {
 	bases := []string{dir}
 	if r.Ref.Kind == rootRef { // from where terraform runs, which may be any directory that calls this one
-		for i := 0; i < len(bases); i++ {
-			for _, up := range t.callers[bases[i]] {
-				if !slices.Contains(bases, up) {
-					bases = append(bases, up)
-				}
-			}
-		}
+		bases = t.callersOf(dir)
 	}
 	for _, base := range bases {
 		to, ok := within(base, r.Ref.Path)
@@ -175,7 +176,15 @@ func (t *templating) leadsTo(dir string, r templateRef) (out []usedTemplate) {
 		if !ok {
 			continue
 		}
-		for _, f := range t.at(real, r.Dynamic) {
+		files := t.at(real, r.Dynamic)
+		if len(files) > maxTemplates || len(t.seen)+len(files) > maxTemplateUses {
+			if u := (usedTemplate{dir, real}); !t.seen[u] && len(t.seen) < 2*maxTemplateUses {
+				t.seen[u] = true
+				t.out[dir] = append(t.out[dir], source{real, "", notSearched()})
+			}
+			continue
+		}
+		for _, f := range files {
 			if u := (usedTemplate{dir, f.Path}); f.Regular() && !t.seen[u] {
 				t.seen[u] = true
 				out = append(out, u)
@@ -185,19 +194,36 @@ func (t *templating) leadsTo(dir string, r templateRef) (out []usedTemplate) {
 	return out
 }
 
-// at is the file of that path, or the first of those that may be below it.
+// callersOf are a directory and all from which calls lead to it.
+func (t *templating) callersOf(dir string) []string {
+	if known := t.above[dir]; known != nil {
+		return known
+	}
+	all, seen := []string{dir}, map[string]bool{dir: true}
+	for i := 0; i < len(all); i++ {
+		for _, up := range t.callers[all[i]] {
+			if !seen[up] {
+				seen[up] = true
+				all = append(all, up)
+			}
+		}
+	}
+	t.above[dir] = all
+	return all
+}
+
+// at is the file of that path, or those that may be below it.
 func (t *templating) at(p string, dynamic bool) []File {
 	if f, ok := fileAt(t.files, p); ok {
 		return []File{f}
 	}
-	if !dynamic {
+	switch {
+	case !dynamic:
 		return nil
+	case p == ".":
+		return t.files
 	}
-	if p == "." {
-		return t.files[:min(len(t.files), maxTemplates)]
-	}
-	below := (&Graph{files: t.files}).at(p)
-	return below[:min(len(below), maxTemplates)]
+	return (&Graph{files: t.files}).at(p)
 }
 
 // of are the files of templates, one for each content.
@@ -242,7 +268,7 @@ func (ix *Index) readTemplates(ctx context.Context, tree Tree, files []File) (ma
 	}
 	for _, f := range missing {
 		if out[f.Blob] == nil {
-			out[f.Blob] = &facts{Unknown: []unknownPath{{Call: tooMuch, Line: 1}}}
+			out[f.Blob] = notSearched()
 			continue
 		}
 		ix.known[f.Blob+asTemplate] = out[f.Blob]

@@ -54,6 +54,9 @@ func TestTemplatesReadFiles(t *testing.T) {
 		"too deep": {map[string]string{
 			"a/main.tf": `locals { x = templatefile("x.tpl", {}) }`, "a/x.tpl": "file " + strings.Repeat("${(", 2_000),
 		}, "", "a/x.tpl:1 " + tooMuch},
+		"one of too many": {many(map[string]string{
+			"a/main.tf": `locals { x = templatefile("../t/${terraform.workspace}.tpl", {}) }`,
+		}), "t", "t:1 " + tooMuch},
 		"JSON": {map[string]string{
 			"a/main.tf.json": `{"locals": {"x": "${templatefile(\"x.tpl\", {})}"}}`, "a/x.tpl": `${file("../b/x")}`, "b/x": "x",
 		}, "b/x", ""},
@@ -85,4 +88,11 @@ func TestTemplatesReadFiles(t *testing.T) {
 			}
 		})
 	}
+}
+
+func many(files map[string]string) map[string]string {
+	for i := range maxTemplates + 1 {
+		files[fmt.Sprintf("t/%d.tpl", i)] = ""
+	}
+	return files
 }
