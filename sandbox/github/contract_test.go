@@ -1,7 +1,6 @@
 package github
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -90,11 +89,7 @@ func (c contract) callApp(t *testing.T) {
 func (c contract) callRepository(t *testing.T) {
 	try(t, "repo", func() error { _, _, err := c.bot.Repositories.Get(ctx, o, r); return err })
 	try(t, "branches", func() error { _, _, err := c.bot.Repositories.ListBranches(ctx, o, r, nil); return err })
-	try(t, "branch", func() error { _, _, err := c.bot.Repositories.GetBranch(ctx, o, r, "main", 0); return err })
 	try(t, "rules", func() error { _, _, err := c.bot.Repositories.GetRulesForBranch(ctx, o, r, "main"); return err })
-	if _, _, err := c.bot.Repositories.GetBranchProtection(ctx, o, r, "main"); !errors.Is(err, gh.ErrBranchNotProtected) {
-		t.Errorf("protection: %v", err)
-	}
 	try(t, "permission", func() error { _, _, err := c.bot.Repositories.GetPermissionLevel(ctx, o, r, "alice"); return err })
 	try(t, "collaborators", func() error { _, _, err := c.bot.Repositories.ListCollaborators(ctx, o, r, nil); return err })
 	try(t, "collaborator", func() error { _, _, err := c.bot.Repositories.IsCollaborator(ctx, o, r, "alice"); return err })
@@ -111,19 +106,12 @@ func (c contract) callRepository(t *testing.T) {
 		_, _, err := c.bot.PullRequests.ListPullRequestsWithCommit(ctx, o, r, c.head, nil)
 		return err
 	})
-	try(t, "environments", func() error { _, _, err := c.bot.Repositories.ListEnvironments(ctx, o, r, nil); return err })
 	try(t, "activity", func() error { // go-github v60 does not know it
 		req, err := c.bot.NewRequest("GET", "repos/"+testRepo+"/activity?per_page=100", nil)
 		must(t, err)
 		_, err = c.bot.Do(ctx, req, nil)
 		return err
 	})
-	try(t, "status", func() error {
-		_, _, err := c.bot.Repositories.CreateStatus(ctx, o, r, c.head, &gh.RepoStatus{State: gh.String("success"), Context: gh.String("build")})
-		return err
-	})
-	try(t, "combined status", func() error { _, _, err := c.bot.Repositories.GetCombinedStatus(ctx, o, r, c.head, nil); return err })
-	try(t, "statuses", func() error { _, _, err := c.bot.Repositories.ListStatuses(ctx, o, r, c.head, nil); return err })
 }
 
 func (c contract) callPullRequest(t *testing.T) {
@@ -141,16 +129,6 @@ func (c contract) callPullRequest(t *testing.T) {
 	})
 	try(t, "issue", func() error { _, _, err := c.bot.Issues.Get(ctx, o, r, c.n); return err })
 	try(t, "issues", func() error { _, _, err := c.bot.Issues.ListByRepo(ctx, o, r, nil); return err })
-	try(t, "add labels", func() error {
-		_, _, err := c.bot.Issues.AddLabelsToIssue(ctx, o, r, c.n, []string{"x", "y"})
-		return err
-	})
-	try(t, "set labels", func() error {
-		_, _, err := c.bot.Issues.ReplaceLabelsForIssue(ctx, o, r, c.n, []string{"x", "z"})
-		return err
-	})
-	try(t, "labels", func() error { _, _, err := c.bot.Issues.ListLabelsByIssue(ctx, o, r, c.n, nil); return err })
-	try(t, "remove label", func() error { _, err := c.bot.Issues.RemoveLabelForIssue(ctx, o, r, c.n, "x"); return err })
 	try(t, "create pull", func() error {
 		_, err := c.Commit(testRepo, "other", "alice", "other", Files{"o.tf": "#\n"})
 		must(t, err)
@@ -256,12 +234,6 @@ func (c contract) callGitData(t *testing.T) {
 		return err
 	})
 	try(t, "delete ref", func() error { _, err := c.bot.Git.DeleteRef(ctx, o, r, "notes/audit"); return err })
-	put, _, err := c.bot.Repositories.CreateFile(ctx, o, r, "new.txt", &gh.RepositoryContentFileOptions{Message: gh.String("m"), Content: []byte("x"), Branch: gh.String("other")})
-	must(t, err)
-	try(t, "delete file", func() error {
-		_, _, err := c.bot.Repositories.DeleteFile(ctx, o, r, "new.txt", &gh.RepositoryContentFileOptions{Message: gh.String("m"), SHA: put.Content.SHA, Branch: gh.String("other")})
-		return err
-	})
 }
 
 func (c contract) callDeployments(t *testing.T) {
@@ -282,15 +254,11 @@ func (c contract) callDeployments(t *testing.T) {
 		return err
 	})
 	try(t, "delete", func() error { _, err := c.bot.Repositories.DeleteDeployment(ctx, o, r, x.GetID()); return err })
-	try(t, "environment", func() error { _, _, err := c.bot.Repositories.GetEnvironment(ctx, o, r, "prod"); return err })
 }
 
 func (c contract) callPeople(t *testing.T) {
 	try(t, "user", func() error { _, _, err := c.bot.Users.Get(ctx, "alice"); return err })
 	try(t, "myself", func() error { _, _, err := c.person("alice").Users.Get(ctx, ""); return err })
-	try(t, "org members", func() error { _, _, err := c.bot.Organizations.ListMembers(ctx, o, nil); return err })
-	try(t, "org member", func() error { _, _, err := c.bot.Organizations.IsMember(ctx, o, "alice"); return err })
-	try(t, "org membership", func() error { _, _, err := c.bot.Organizations.GetOrgMembership(ctx, "alice", o); return err })
 	try(t, "teams", func() error { _, _, err := c.bot.Teams.ListTeams(ctx, o, nil); return err })
 	try(t, "team", func() error { _, _, err := c.bot.Teams.GetTeamBySlug(ctx, o, "platform"); return err })
 	try(t, "team members", func() error { _, _, err := c.bot.Teams.ListTeamMembersBySlug(ctx, o, "platform", nil); return err })

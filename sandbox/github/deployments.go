@@ -26,11 +26,3 @@ type deploymentStatus struct {
 	logURL, environmentURL string
 	created                time.Time
 }
-
-type commitStatus struct {
-	id                     int64
-	creator                *account
-	state, context         string
-	description, targetURL *string
-	created                time.Time
-}

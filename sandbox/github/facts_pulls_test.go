@@ -315,7 +315,7 @@ func TestForkPullRequest(t *testing.T) {
 	if p := w.last("pull_request.synchronize"); p["after"] != next {
 		t.Errorf("synchronize after %v, want %s", p["after"], next)
 	}
-	if _, _, err := bot.Repositories.CreateFile(ctx, "mallory", "infra", "x", &gh.RepositoryContentFileOptions{Message: gh.String("m"), Content: []byte("x")}); err == nil {
+	if _, _, err := bot.Git.CreateBlob(ctx, "mallory", "infra", &gh.Blob{Content: gh.String("x"), Encoding: gh.String("utf-8")}); err == nil {
 		t.Error("the App wrote to the fork")
 	}
 }

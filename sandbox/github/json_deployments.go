@@ -30,12 +30,3 @@ func (d *Double) deploymentStatusJSON(s *deploymentStatus) object {
 func (d *Double) hookDeploymentJSON(x *deployment) object {
 	return with(d.deploymentJSON(x), object{"performed_via_github_app": nil})
 }
-
-// statusJSON renders a commit status. Callers hold d.mu.
-func (d *Double) statusJSON(r *repository, sha string, s *commitStatus) object {
-	return object{
-		"id": s.id, "node_id": nodeID("SC", s.id), "url": d.api("/repos/%s/statuses/%s", r.fullName(), sha), "state": s.state,
-		"description": s.description, "target_url": s.targetURL, "context": s.context, "created_at": stamp(s.created),
-		"updated_at": stamp(s.created), "avatar_url": d.web("/avatars/%d", s.creator.id), "creator": d.userJSON(s.creator),
-	}
-}

@@ -18,7 +18,7 @@ func (d *Double) pullJSON(p *pull) object {
 		"comments_url": issue + "/comments", "statuses_url": statuses, "number": p.number, "state": p.state(), "locked": false,
 		"active_lock_reason": nil, "title": p.title, "user": d.authorJSON(p.author), "body": orNull(p.body), "created_at": stamp(p.created),
 		"updated_at": stamp(p.updated), "closed_at": stamp(p.closedAt), "merged_at": mergedAt, "merge_commit_sha": p.mergeCommit(),
-		"assignee": nil, "assignees": []any{}, "requested_reviewers": []any{}, "requested_teams": []any{}, "labels": d.labelsJSON(p),
+		"assignee": nil, "assignees": []any{}, "requested_reviewers": []any{}, "requested_teams": []any{}, "labels": []object{},
 		"milestone": nil, "draft": p.draft, "auto_merge": nil, "author_association": p.repo.association(p.author.login),
 		"head": d.sideJSON(p.headRepo, p.headRef, p.headSHA), "base": d.sideJSON(p.repo, p.baseRef, p.baseSHA),
 		"_links": object{
@@ -48,18 +48,6 @@ func (d *Double) sideJSON(r *repository, ref, sha string) object {
 		o["repo"] = d.repoJSON(r)
 	}
 	return o
-}
-
-func (d *Double) labelsJSON(p *pull) []object {
-	labels := []object{}
-	for i, name := range p.labels {
-		id := p.id*1000 + int64(i)
-		labels = append(labels, object{
-			"id": id, "node_id": nodeID("LA", id), "url": d.api("/repos/%s/labels/%s", p.repo.fullName(), name), "name": name,
-			"color": "ededed", "default": false, "description": nil,
-		})
-	}
-	return labels
 }
 
 // fullPullJSON renders a pull request as GET does, and webhooks. merge is what is known of mergeability. The comparison
@@ -123,7 +111,7 @@ func (d *Double) issueJSON(p *pull) object {
 	return object{
 		"url": u, "repository_url": d.api("/repos/%s", repo), "labels_url": u + "/labels{/name}", "comments_url": u + "/comments",
 		"events_url": u + "/events", "timeline_url": u + "/timeline", "html_url": web, "id": p.issueID, "node_id": nodeID("PR", p.id),
-		"number": p.number, "title": p.title, "user": d.authorJSON(p.author), "labels": d.labelsJSON(p), "state": p.state(), "locked": false,
+		"number": p.number, "title": p.title, "user": d.authorJSON(p.author), "labels": []object{}, "state": p.state(), "locked": false,
 		"assignee": nil, "assignees": []any{}, "milestone": nil, "comments": len(p.comments), "created_at": stamp(p.created),
 		"updated_at": stamp(p.updated), "closed_at": stamp(p.closedAt), "author_association": p.repo.association(p.author.login),
 		"active_lock_reason": nil, "body": orNull(p.body), "draft": p.draft, "performed_via_github_app": nil, "state_reason": nil,

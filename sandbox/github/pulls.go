@@ -26,7 +26,6 @@ type pull struct {
 	headRef, headSHA  string
 	baseRef, baseSHA  string // baseSHA: the base's tip when the head last moved, as GitHub keeps it
 	maintainersModify bool
-	labels            []string
 	comments          []*comment
 	reviews           []*review
 	timeline          []*moment

@@ -32,11 +32,9 @@ type repository struct {
 	checks      map[int64]*checkRun
 	suites      map[int64]*checkSuite
 	deployments []*deployment
-	activities  []activity                 // oldest first
-	known       map[string]bool            // commits that were pushed before
-	statuses    map[string][]*commitStatus // by SHA
-	environment map[string]int64           // name to id
-	rules       map[string][]object        // active branch rules by branch
+	activities  []activity          // oldest first
+	known       map[string]bool     // commits that were pushed before
+	rules       map[string][]object // active branch rules by branch
 }
 
 func (r *repository) fullName() string { return r.owner.login + "/" + r.name }
@@ -77,8 +75,8 @@ func (d *Double) newRepository(owner *account, name, defaultBranch string) (*rep
 		owner: owner, name: name, private: true, defaultBranch: defaultBranch, created: d.now(), pushed: d.now(),
 		git:   &gitRepo{ctx: d.ctx, dir: filepath.Join(d.dir, owner.login, name+".git")},
 		roles: map[string]string{}, refs: map[string]string{}, pulls: map[int]*pull{}, comments: map[int64]*comment{},
-		checks: map[int64]*checkRun{}, suites: map[int64]*checkSuite{}, statuses: map[string][]*commitStatus{},
-		environment: map[string]int64{}, rules: map[string][]object{}, known: map[string]bool{},
+		checks: map[int64]*checkRun{}, suites: map[int64]*checkSuite{},
+		rules: map[string][]object{}, known: map[string]bool{},
 	}
 	if err := r.git.initialize(defaultBranch); err != nil { // once more for one that exists does no harm
 		return nil, err

@@ -45,7 +45,7 @@ func (d *Double) restRoutes() []route {
 	return slices.Concat(
 		d.appRoutes(), d.installationRoutes(), d.deliveryRoutes(), d.repositoryRoutes(), d.pullRoutes(), d.issueRoutes(),
 		d.commentRoutes(), d.reviewRoutes(), d.checkRoutes(), d.suiteRoutes(), d.commitRoutes(), d.contentRoutes(), d.gitRoutes(),
-		d.refRoutes(), d.deploymentRoutes(), d.statusRoutes(), d.accountRoutes(), d.environmentRoutes(), d.activityRoutes(),
+		d.refRoutes(), d.deploymentRoutes(), d.accountRoutes(), d.activityRoutes(),
 	)
 }
 

@@ -1,9 +1,6 @@
 package github
 
-import (
-	"net/http"
-	"strings"
-)
+import "strings"
 
 const membersRead = "members=read"
 
@@ -12,9 +9,6 @@ func (d *Double) accountRoutes() []route {
 	return []route{
 		{operation: "GET /user", needs: asAnybody, handle: d.getAuthenticatedUser},
 		{operation: "GET /users/{username}", needs: asAnybody, handle: d.getUser},
-		{operation: "GET /orgs/{org}/members", needs: needs(membersRead), handle: d.listOrgMembers},
-		{operation: "GET /orgs/{org}/members/{username}", needs: needs(membersRead), handle: d.checkOrgMember, bare: true},
-		{operation: "GET /orgs/{org}/memberships/{username}", needs: needs(membersRead), handle: d.getOrgMembership},
 		{operation: "GET /orgs/{org}/teams", needs: needs(membersRead), handle: d.listTeams},
 		{operation: "GET " + team, needs: needs(membersRead), handle: d.getTeam},
 		{operation: "GET " + team + "/members", needs: needs(membersRead), handle: d.listTeamMembers},
@@ -58,51 +52,6 @@ func (c *call) org() (*account, error) {
 		return nil, errNotFound()
 	}
 	return o, nil
-}
-
-func (d *Double) listOrgMembers(c *call) (answer, error) {
-	d.mu.Lock()
-	o, err := c.org()
-	var logins []string
-	if err == nil {
-		logins = o.members
-	}
-	d.mu.Unlock()
-	if err != nil {
-		return answer{}, err
-	}
-	return listed(c, logins, func(login string) object { return d.userObject(d.account(login)) })
-}
-
-func (d *Double) checkOrgMember(c *call) (answer, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	o, err := c.org()
-	if err != nil {
-		return answer{}, err
-	}
-	if !o.isMember(c.values["username"]) {
-		return answer{}, &Error{Status: http.StatusNotFound, Message: "User does not exist or is not a member of the organization"}
-	}
-	return noContent()
-}
-
-func (d *Double) getOrgMembership(c *call) (answer, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	o, err := c.org()
-	if err != nil {
-		return answer{}, err
-	}
-	a := d.account(c.values["username"])
-	if a == nil || !o.isMember(a.login) {
-		return answer{}, errNotFound()
-	}
-	u := d.api("/orgs/%s", o.login)
-	return ok(object{
-		"url": u + "/memberships/" + a.login, "state": "active", "role": "member", "organization_url": u,
-		"organization": d.organizationJSON(o), "user": d.userJSON(a),
-	})
 }
 
 // team finds the team of the path. Callers hold d.mu.

@@ -2,8 +2,6 @@ package github
 
 import (
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"net/http"
 	"path"
 	"strings"
@@ -13,8 +11,6 @@ func (d *Double) contentRoutes() []route {
 	const one = "/repos/{owner}/{repo}/contents/{path...}"
 	return []route{
 		{operation: "GET " + one, needs: needs(contentsRead), handle: d.getContents},
-		{operation: "PUT " + one, needs: needs(contentsWrite), handle: d.putContents},
-		{operation: "DELETE " + one, needs: needs(contentsWrite), handle: d.deleteContents},
 	}
 }
 
@@ -159,102 +155,4 @@ func base64Lines(data []byte) string {
 		all = all[60:]
 	}
 	return b.String() + all + "\n"
-}
-
-// contentInput is the body of writing or deleting one file.
-type contentInput struct {
-	Message, Content, SHA, Branch string
-}
-
-func (d *Double) putContents(c *call) (answer, error) {
-	return d.writeContents(c, func(in contentInput) (string, error) {
-		data, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(in.Content, "\n", ""))
-		if err != nil {
-			return "", errUnprocessable("content is not valid Base64")
-		}
-		return string(data), nil
-	})
-}
-
-func (d *Double) deleteContents(c *call) (answer, error) {
-	return d.writeContents(c, func(contentInput) (string, error) { return Deleted, nil })
-}
-
-// writeContents commits one file. sha must name the blob that it replaces.
-func (d *Double) writeContents(c *call, content func(contentInput) (string, error)) (answer, error) {
-	var in contentInput
-	if err := c.decode(&in); err != nil {
-		return answer{}, err
-	}
-	if in.Message == "" {
-		return answer{}, errUnprocessable("Invalid request.\n\n\"message\" wasn't supplied.")
-	}
-	if in.Branch == "" {
-		in.Branch = c.repo.defaultBranch
-	}
-	data, err := content(in)
-	if err != nil {
-		return answer{}, err
-	}
-	name := strings.Trim(c.values["path"], "/")
-	existed, err := d.checkReplaced(c, in, name)
-	if err != nil {
-		return answer{}, err
-	}
-	if !existed && data == Deleted {
-		return answer{}, errNotFound()
-	}
-	sha, err := d.commitTo(c.repo, c.by.account.login, newCommit{branch: in.Branch, message: in.Message, files: Files{name: data}}, false)
-	if err != nil {
-		return answer{}, err
-	}
-	return d.writtenContents(c, in.Branch, sha, name, existed)
-}
-
-// checkReplaced compares the blob that the caller means to replace with the one that is there.
-func (d *Double) checkReplaced(c *call, in contentInput, name string) (existed bool, err error) {
-	d.mu.Lock()
-	tip := c.repo.branch(in.Branch)
-	empty := len(c.repo.refs) == 0
-	d.mu.Unlock()
-	if tip == "" && !empty {
-		return false, &Error{Status: http.StatusNotFound, Message: "Branch " + in.Branch + " not found"}
-	}
-	if tip == "" {
-		return false, nil
-	}
-	entry, err := c.repo.git.lookup(tip, name)
-	switch {
-	case errors.Is(err, errNoObject):
-		return false, nil
-	case err != nil:
-		return false, err
-	case in.SHA == "":
-		return true, errUnprocessable("Invalid request.\n\n\"sha\" wasn't supplied.")
-	case in.SHA != entry.sha:
-		return true, &Error{Status: http.StatusConflict, Message: fmt.Sprintf("%s does not match %s", name, in.SHA)}
-	}
-	return true, nil
-}
-
-func (d *Double) writtenContents(c *call, branch, sha, name string, existed bool) (answer, error) {
-	x, err := c.repo.git.commit(sha)
-	if err != nil {
-		return answer{}, err
-	}
-	entry, err := c.repo.git.lookup(sha, name)
-	gone := errors.Is(err, errNoObject)
-	if err != nil && !gone {
-		return answer{}, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	body := object{"content": nil, "commit": d.gitCommitJSON(c.repo, x)}
-	if !gone {
-		body["content"] = d.contentJSON(c.repo, branch, name, entry, 0)
-	}
-	if existed {
-		return ok(body)
-	}
-	return created(body)
 }

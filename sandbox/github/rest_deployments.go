@@ -73,9 +73,6 @@ func (d *Double) createDeployment(c *call) (answer, error) {
 		production: in.Production != nil && *in.Production || in.Production == nil && in.Environment == "production",
 	}
 	c.repo.deployments = append(c.repo.deployments, x)
-	if c.repo.environment[x.environment] == 0 {
-		c.repo.environment[x.environment] = d.id()
-	}
 	d.feed.changed()
 	d.emit("deployment", c.repo, c.by, object{"action": "created", "deployment": d.hookDeploymentJSON(x), "workflow": nil, "workflow_run": nil})
 	return created(d.deploymentJSON(x))
@@ -103,12 +100,9 @@ func (d *Double) autoMerge(c *call, ref, sha string) (answer, error) {
 	return answer{status: http.StatusAccepted, body: object{"message": message}}, err
 }
 
-// unmetContexts lists the statuses and checks that are not green, of those required; nil requires all that reported.
+// unmetContexts lists the checks that are not green, of those required; nil requires all that reported.
 func (r *repository) unmetContexts(sha string, required *[]string) []object {
 	states := map[string]string{}
-	for _, s := range r.statuses[sha] {
-		states[s.context] = s.state
-	}
 	for _, suite := range r.suitesOf(sha) {
 		for _, run := range suite.latest() {
 			states[run.name] = "pending"

@@ -11,8 +11,6 @@ func (d *Double) repositoryRoutes() []route {
 		{operation: "GET /rate_limit", needs: asAnybody, handle: d.getRateLimit},
 		{operation: "GET /repos/{owner}/{repo}", needs: access{}, handle: d.getRepository},
 		{operation: "GET /repos/{owner}/{repo}/branches", needs: needs(contentsRead), handle: d.listBranches},
-		{operation: "GET /repos/{owner}/{repo}/branches/{branch}", needs: needs(contentsRead), handle: d.getBranch},
-		{operation: "GET /repos/{owner}/{repo}/branches/{branch}/protection", needs: needsRole("administration=read", "admin"), handle: d.getProtection},
 		{operation: "GET /repos/{owner}/{repo}/rules/branches/{branch}", needs: access{}, handle: d.getBranchRules},
 		{operation: "GET /repos/{owner}/{repo}/collaborators", needs: access{}, handle: d.listCollaborators},
 		{operation: "GET /repos/{owner}/{repo}/collaborators/{username}", needs: access{}, handle: d.checkCollaborator, bare: true},
@@ -40,33 +38,6 @@ func (d *Double) listBranches(c *call) (answer, error) {
 		commit := object{"sha": sha, "url": d.api("/repos/%s/commits/%s", c.repo.fullName(), sha)}
 		return object{"name": name, "commit": commit, "protected": len(c.repo.rules[name]) > 0}
 	})
-}
-
-func (d *Double) getBranch(c *call) (answer, error) {
-	name := c.values["branch"]
-	d.mu.Lock()
-	sha := c.repo.branch(name)
-	d.mu.Unlock()
-	if sha == "" {
-		return answer{}, &Error{Status: http.StatusNotFound, Message: "Branch not found"}
-	}
-	x, err := c.repo.git.commit(sha)
-	if err != nil {
-		return answer{}, err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	u := d.api("/repos/%s/branches/%s", c.repo.fullName(), name)
-	return ok(object{
-		"name": name, "commit": d.commitJSON(c.repo, x), "protected": len(c.repo.rules[name]) > 0,
-		"_links":         object{"self": u, "html": d.web("/%s/tree/%s", c.repo.fullName(), name)},
-		"protection":     object{"enabled": false, "required_status_checks": object{"enforcement_level": "off", "contexts": []string{}, "checks": []object{}}},
-		"protection_url": u + "/protection",
-	})
-}
-
-func (d *Double) getProtection(c *call) (answer, error) {
-	return answer{}, &Error{Status: http.StatusNotFound, Message: "Branch not protected"}
 }
 
 func (d *Double) getBranchRules(c *call) (answer, error) {
@@ -154,36 +125,4 @@ func (d *Double) checkCollaborator(c *call) (answer, error) {
 		return answer{}, errNotFound()
 	}
 	return noContent()
-}
-
-func (d *Double) environmentRoutes() []route {
-	return []route{
-		{operation: "GET /repos/{owner}/{repo}/environments", needs: needs("actions=read"), handle: d.listEnvironments},
-		{operation: "GET /repos/{owner}/{repo}/environments/{environment_name}", needs: needs("actions=read"), handle: d.getEnvironment},
-	}
-}
-
-func (d *Double) environmentJSON(r *repository, name string) object {
-	id := r.environment[name]
-	return object{
-		"id": id, "node_id": nodeID("EN", id), "name": name, "url": d.api("/repos/%s/environments/%s", r.fullName(), name),
-		"html_url":   d.web("/%s/deployments/activity_log?environments_filter=%s", r.fullName(), name),
-		"created_at": stamp(r.created), "updated_at": stamp(r.created), "protection_rules": []object{}, "deployment_branch_policy": nil,
-	}
-}
-
-func (d *Double) listEnvironments(c *call) (answer, error) {
-	d.mu.Lock()
-	names := sortedKeys(c.repo.environment)
-	d.mu.Unlock()
-	return counted(c, "environments", names, func(name string) object { return d.environmentJSON(c.repo, name) })
-}
-
-func (d *Double) getEnvironment(c *call) (answer, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if c.repo.environment[c.values["environment_name"]] == 0 {
-		return answer{}, errNotFound()
-	}
-	return ok(d.environmentJSON(c.repo, c.values["environment_name"]))
 }
