@@ -44,7 +44,7 @@ type scope struct {
 const tokenReserve = 15 * time.Minute
 
 // read returns a token that can read the contents of one repository, another
-// one than refused.
+// one than refused. Where its installation is not on it, that is a pull.ErrNoAccess.
 func (t *gitTokens) read(ctx context.Context, repo run.Repository, refused string) (string, error) {
 	of := scope{installation: repo.InstallationID, repository: repo.ID}
 	if token := t.find(of, refused); token != nil {
@@ -58,7 +58,7 @@ func (t *gitTokens) read(ctx context.Context, repo run.Repository, refused strin
 		RepositoryIDs: []int64{repo.ID}, Permissions: onlyRead(),
 	})
 	if err != nil {
-		return "", fmt.Errorf("getting a token to fetch %s: %w", repo.FullName(), err)
+		return "", t.noAccess(repo.FullName(), err)
 	}
 	t.keep(of, token)
 	return token.GetToken(), nil

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 	double "github.com/lockkeeper/lockkeeper/sandbox/github"
 )
@@ -211,7 +212,7 @@ func TestForgeTheInstallationPreparesNothing(t *testing.T) {
 	mine := w.preparer.Token
 	w.preparer.Token = func(ctx context.Context, repo run.Repository, refused string) (string, error) {
 		if repo.InstallationID != 1 {
-			return "", errors.New("422 There is at least one repository that does not exist or is not accessible to the parent installation")
+			return "", fmt.Errorf("422: %w", pull.ErrNoAccess)
 		}
 		return mine(ctx, repo, refused)
 	}
@@ -226,7 +227,8 @@ func TestForgeTheInstallationPreparesNothing(t *testing.T) {
 			}
 			x.Repository.InstallationID = 2
 			w.github.ResetRequests()
-			if p, err := w.preparer.Prepare(t.Context(), x); err == nil || len(p.Documents) > 0 || calls(w.github.Requests()) != 0 {
+			p, err := w.preparer.Prepare(t.Context(), x)
+			if s, ok := errors.AsType[*run.SilentRefusal](err); !ok || s.Problem.Code != "other_repository" || len(p.Documents) > 0 || calls(w.github.Requests()) != 0 {
 				t.Errorf("%s by %s: %d documents, %v, %d calls", kind, name, len(p.Documents), err, calls(w.github.Requests()))
 			}
 		}

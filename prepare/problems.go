@@ -81,6 +81,11 @@ func otherRepository(r run.Repository, id int64) error {
 		"GitHub's %s has the id %d and not %d, which is in the event, so nothing was done.", markdown.Quote(r.FullName()), id, r.ID)}}
 }
 
+func otherInstallation(r run.Repository) error {
+	return &run.SilentRefusal{Problem: run.Problem{Code: "other_repository", Message: fmt.Sprintf(
+		"The installation %d, which is in the event, is not one that reads %s, so nothing was done.", r.InstallationID, markdown.Quote(r.FullName()))}}
+}
+
 // couldNotRead: what is not known is not allowed.
 func couldNotRead(e *pull.ReadError, nothing string) *run.Problem {
 	answered := ""

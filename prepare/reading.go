@@ -64,7 +64,11 @@ func (rd *reading) readPull(ctx context.Context, request pull.Request) (err erro
 // GitHub makes no token of an installation for a repository that it is not on. It is the
 // token that git fetches with, which lives for an hour, so this is rarely a call.
 func (rd *reading) ofInstallation(ctx context.Context) error {
-	if _, err := rd.token(ctx, rd.run.Repository, ""); err != nil {
+	_, err := rd.token(ctx, rd.run.Repository, "")
+	if errors.Is(err, pull.ErrNoAccess) {
+		return otherInstallation(rd.run.Repository)
+	}
+	if err != nil {
 		return fmt.Errorf("confirming that installation %d is of %s: %w", rd.run.Repository.InstallationID, rd.run.Repository.FullName(), err)
 	}
 	return nil
