@@ -124,8 +124,8 @@ func leftNotices(before, after []Left, never []string) []Notice {
 		same := func(o Left) bool { return o.Holder.Is(x.Holder) && o.Merged == x.Merged }
 		known := slices.ContainsFunc(before, func(o Left) bool { return same(o) && o.Project == x.Project })
 		key := leftKey(x)
-		if slices.ContainsFunc(before, same) {
-			key += "/more" // what was told before stays
+		if told := len(slices.DeleteFunc(slices.Clone(before), func(o Left) bool { return !same(o) })); told > 0 {
+			key += fmt.Sprintf("/and%d", told) // what was told before stays
 		}
 		if known || slices.ContainsFunc(out, func(n Notice) bool { return n.Key == key }) {
 			continue
@@ -156,7 +156,8 @@ func leftText(x Left, projects, never []string) string {
 	case x.Merged:
 		unknown := ""
 		if len(never) > 0 {
-			unknown = " Not planned at all: " + leftNames(never) + "."
+			names = leftNames(slices.DeleteFunc(slices.Clone(projects), func(p string) bool { return slices.Contains(never, p) }))
+			unknown = " Merged without a plan: " + leftNames(never) + "."
 		}
 		return "**Merged, but not applied**: " + names + ". The base branch is ahead of what runs." + unknown + " Open a pull request that changes the project, or reverts this one: " + shows
 	}

@@ -79,3 +79,22 @@ func projectsOf(all []Standing) string {
 	}
 	return strings.Join(names, " ")
 }
+
+// What turns out later to be left behind is told, too, however often something was told
+// before.
+func TestWhatIsLeftLaterIsTold(t *testing.T) {
+	now, h := time.Unix(9, 0), Holder{Repository: Repository{ID: 7}, PullRequest: 1}
+	var l Locks
+	keys := map[string]bool{}
+	for _, name := range []string{"a", "b", "c"} {
+		doc := JobDocument{RepositoryID: 7, Project: JobProject{Name: name, Dir: name, Workspace: "default"}}
+		for _, n := range l.EndPull(h, Over{Merged: true, HeadSHA: "aaa", BaseRef: "main", Unplanned: []JobDocument{doc}}, nil, Options{}, now) {
+			if n.Kind == NoticeReply {
+				keys[n.Key] = true
+			}
+		}
+	}
+	if len(keys) != 3 {
+		t.Errorf("told under %d keys: %v", len(keys), keys)
+	}
+}

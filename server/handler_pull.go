@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -89,20 +88,12 @@ func (h *pullRequest) happened(ctx context.Context, repo run.Repository, pr *git
 		if err != nil || !ok || !now.Closed {
 			return false, false, err // the sweep of the locks finds out
 		}
-		over := now.over()
-		if now.Merged && !fork(pr) {
-			over.Unplanned, err = h.unplanned(ctx, repo, pr.GetNumber(), over)
+		if fork(pr) { // of which nothing is planned
+			return false, false, h.Runs.Close(ctx, repo, pr.GetNumber(), now.over())
 		}
-		return false, false, errors.Join(h.Runs.Close(ctx, repo, pr.GetNumber(), over), err) // locks do not wait for it
+		return false, false, end(ctx, h.Runs, repo, pr.GetNumber(), now.over())
 	}
 	return false, false, nil
-}
-
-// unplanned is what was merged without a plan; it is asked for again when that fails.
-func (h *pullRequest) unplanned(ctx context.Context, repo run.Repository, number int, over run.Over) ([]run.JobDocument, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	return h.Runs.Unplanned(ctx, repo, number, over)
 }
 
 // confirm asks GitHub how the pull request of an event stands.

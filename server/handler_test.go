@@ -125,7 +125,7 @@ func TestWhatAPullRequestEventLeadsTo(t *testing.T) {
 		{"T07 a fork", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = m{"id": 8, "name": "infra"} })), open, run.Run{}, 0, ""},
 		{"T07 a fork that is gone", pullEvent(t, "opened", pr(func(p m) { p["head"].(m)["repo"] = nil })), open, run.Run{}, 0, ""},
 		{"closed", pullEvent(t, "closed"), closed, run.Run{}, 0, `close 7/3 merged false at "aaa" into "main"`},
-		{"merged", pullEvent(t, "closed", pr(func(p m) { p["merged"] = true })), merged, run.Run{}, 0, `unplanned 7/3 at "aaa" into "main",close 7/3 merged true at "aaa" into "main"`},
+		{"merged", pullEvent(t, "closed", pr(func(p m) { p["merged"] = true })), merged, run.Run{}, 0, `close 7/3 merged true at "aaa" into "main",unplanned 7/3 at "aaa" into "main"`},
 		{"a fork that is closed", pullEvent(t, "closed", pr(func(p m) { p["head"].(m)["repo"] = nil })), closed, run.Run{}, 0, `close 7/3 merged false at "aaa" into "main"`},
 		{"t_forge: closed, and it is open", pullEvent(t, "closed"), open, older, 0, ""},
 		{"t_forge: merged, and it was closed without", pullEvent(t, "closed", pr(func(p m) { p["merged"] = true })), closed, run.Run{}, 0, `close 7/3 merged false at "aaa" into "main"`},

@@ -7,11 +7,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -24,7 +23,7 @@ type Locks struct {
 		PutNotices(ctx context.Context, notices []run.Notice) error
 	}
 	Runs interface {
-		Close(ctx context.Context, repo run.Repository, pull int, over run.Over) error
+		closing
 		Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
 		Warn(ctx context.Context, holders []run.Holder, notice func(run.Holder) run.Notice) error
 	}
@@ -93,7 +92,7 @@ func (l *Locks) closeOver(ctx context.Context, h run.Holder) error {
 	if err != nil || !pr.Closed {
 		return err
 	}
-	return l.Runs.Close(logged(ctx, h.Repository, h.PullRequest), h.Repository, h.PullRequest, pr.over())
+	return end(logged(ctx, h.Repository, h.PullRequest), l.Runs, h.Repository, h.PullRequest, pr.over())
 }
 
 // expire takes back what nobody has used for long. Whoever holds it was told

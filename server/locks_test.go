@@ -95,7 +95,7 @@ func TestT34LocksOfPullRequestsThatAreOverAreFreedWithoutAWebhook(t *testing.T) 
 	}{
 		{"open", func(h *holding) { h.pull("3", "open", false) }, "", false},
 		{"closed", func(h *holding) { h.pull("3", "closed", false) }, `close 7/3 merged false at "aaa" into "main"`, false},
-		{"merged", func(h *holding) { h.pull("3", "closed", true) }, `close 7/3 merged true at "aaa" into "main"`, false},
+		{"merged", func(h *holding) { h.pull("3", "closed", true) }, `close 7/3 merged true at "aaa" into "main",unplanned 7/3 at "aaa" into "main"`, false},
 		{"closed, and nobody says whether it was merged", func(h *holding) { h.pull("3", "closed", nil) }, "", false},
 		{"another repository of that name", func(h *holding) {
 			h.pull("3", "closed", false)

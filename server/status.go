@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/lockkeeper/lockkeeper/run"
 )
 

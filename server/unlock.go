@@ -8,10 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 )
