@@ -49,7 +49,7 @@ func TestAPushThatNobodyPlannedIsSaid(t *testing.T) {
 	s.shown(n, "1 to add")
 	sha, err := s.world.GitHub.As(ana).Push(sandbox.Repository, "a", "more", github.Files{"live/dev/network/more.tf": "locals {}\n"})
 	s.check(err)
-	s.shown(n, "**Of an older commit**: `"+sha[:7]+"` was pushed since, and it is not planned. Comment `/plan`")
+	s.shown(n, "**Of an older commit**: `"+sha[:7]+"` is the head now. Comment `/plan`")
 	s.says(ana, n, "/plan")
 	s.shown(n, "Plan for `"+sha[:7]+"`")
 	if body := s.plans(n)[0].Body; strings.Contains(body, "older commit") {

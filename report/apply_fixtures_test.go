@@ -82,7 +82,7 @@ var (
 		Detail: "Error: creating S3 Bucket (acme-logs): BucketAlreadyExists: The requested bucket name is not available.\n\n" +
 			"  with aws_s3_bucket.logs,\n  on main.tf line 4, in resource \"aws_s3_bucket\" \"logs\":\n   4: resource \"aws_s3_bucket\" \"logs\" {",
 	}
-	skipped = run.Problem{Code: "skipped", Message: "Skipped: it comes after `network-prod`, which was not applied. Its plan was not used, " +
+	skipped = run.Problem{Code: "skipped", Message: "It comes after `network-prod`, which was not applied. Its plan was not used, " +
 		"but it was made for one apply: comment `/plan`, then `/apply`."}
 	withdrawn = run.Problem{Code: "withdrawn", Message: "Stopped before anything was changed, because the pull request changed meanwhile. Comment `/plan`, then `/apply`."}
 	killed    = run.Problem{Code: "interrupted", Message: "The apply ended without saying how, because its process was killed or the server restarted. " +

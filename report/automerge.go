@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/google/go-github/v60/github"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 

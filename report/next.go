@@ -162,7 +162,7 @@ func laterLines(p picked) string {
 		}
 	}
 	return paragraphs(
-		sentenceOf("**Applied after the merge**: %s.\n", fewNames(later, name)),
+		sentenceOf("**To be applied after the merge**: %s. `/apply` leaves that alone.\n", fewNames(later, name)),
 		sentenceOf("**Applied after the merge**: %s, named by this pull request alone: from another one that changes it.\n", fewNames(fresh, name)),
 		sentenceOf("**Plans only**: pull requests apply nothing in the environment of %s.\n", fewNames(never, name)),
 		sentenceOf("**Not changed by this pull request**: %s. `/apply` leaves that alone.\n", fewNames(others, name)),

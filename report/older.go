@@ -21,9 +21,9 @@ func (v View) olderLine(p picked) string {
 	if p.newer == "" {
 		return ""
 	}
-	line := "\n**Of an older commit**: " + short(p.newer) + " was pushed since, and it is not planned."
+	line := "\n**Of an older commit**: " + short(p.newer) + " is the head now."
 	if !v.over(p) {
-		line += " Comment `/plan` to plan it; nothing here can be applied any more."
+		line += " Comment `/plan` to plan that; nothing here can be applied any more."
 	}
 	return line + "\n"
 }

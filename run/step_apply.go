@@ -67,7 +67,7 @@ func (j *Job) skipped(because string, at time.Time) {
 	j.State, j.FinishedAt = JobSkipped, at
 	j.Result = &Result{Outcome: OutcomeCancelled, Problem: &Problem{
 		Code: "skipped",
-		Message: "Skipped: it comes after " + markdown.Quote(because) + ", which was not applied. Its plan was not used, but it was made for " +
+		Message: "It comes after " + markdown.Quote(because) + ", which was not applied. Its plan was not used, but it was made for " +
 			"one apply: comment `/plan`, then `/apply`.",
 	}}
 }
