@@ -9,7 +9,7 @@ import (
 )
 
 // WaitsForRoom is why no job begins while the disk is short of room.
-const WaitsForRoom = "The disk of the server is short of room: jobs begin when there is more. Whoever runs Lockkeeper finds in docs/operations.md what can be removed."
+const WaitsForRoom = "The disk of the server is short of room: jobs begin when there is more. Your Lockkeeper administrator finds in docs/operations.md what can be removed."
 
 // waits says why no job begins, for people.
 func (w wiring) waits() string {

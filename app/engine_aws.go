@@ -131,7 +131,7 @@ func status(ctx context.Context, engine run.Backend) func(run.Holder, []run.Run,
 		case err != nil:
 			return text + "\nThe queue of status messages cannot be read: your Lockkeeper administrator finds the reason with `lockkeeper doctor aws`.\n"
 		case n != "0":
-			return text + "\nStatus messages that could not be acted on: " + n + ". Whoever runs Lockkeeper finds them in the dead letter queue.\n"
+			return text + "\nStatus messages that could not be acted on: " + n + ". Your Lockkeeper administrator finds them in the dead letter queue.\n"
 		}
 		return text
 	}

@@ -85,8 +85,8 @@ func (c *sandboxCmd) rehearse(ctx context.Context, p Program, dir string, l net.
 		}
 	}()
 	hook, err := url.Parse(c.Webhook)
-	if err != nil || hook.Scheme != "http" || hook.Host == "" || hook.Path != githubapp.DefaultWebhookRoute || c.Once {
-		return fmt.Errorf("--webhook needs the address of a server on this machine, and no --once: http://HOST:PORT%s", githubapp.DefaultWebhookRoute)
+	if err != nil || hook.Scheme != "http" || hook.Host == "" || hook.Port() == "" || hook.Path != githubapp.DefaultWebhookRoute || c.Once {
+		return fmt.Errorf("--webhook needs the address of a server, and no --once: http://HOST:PORT%s", githubapp.DefaultWebhookRoute)
 	}
 	world, file, err := p.newWorld(dir, "http://"+l.Addr().String(), c.Webhook, func(settings map[string]any) { settings["listen"] = hook.Host })
 	if err != nil {
@@ -310,7 +310,7 @@ Lockkeeper is running, and a pull request is open and planned:
 
 Be its author, a reviewer or an outsider there, and comment /plan. When the
 reviewer approved, comment /apply.
-What its operator sees is at %s/metrics, and with --verbose in the log here.
+What an administrator sees is at %s/metrics, and with --verbose in the log here.
 Press Ctrl-C to end; nothing is kept.
 
 `, world.PullURL(n), world.URL)

@@ -127,7 +127,7 @@ func (m *Mirror) snapshot(ctx context.Context, tree *Tree, paths []string, w io.
 }
 
 // narrow is what helps where a commit is too large.
-const narrow = "Whoever runs Lockkeeper can set `source: reach` for this repository, so that a job gets only what its project reaches."
+const narrow = "Your Lockkeeper administrator can set `source: reach` for this repository, so that a job gets only what its project reaches."
 
 // selectFiles returns the files and submodules that are one of the paths or below
 // one, sorted. It returns an error when a path selects nothing.

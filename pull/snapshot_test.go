@@ -161,8 +161,8 @@ func TestSnapshotLimits(t *testing.T) {
 		text   string // empty: accepted
 	}{
 		"just enough":    {Limits{Files: 2, Bytes: 10, FileBytes: 5}, ""},
-		"too many files": {Limits{Files: 1}, "The commit has 2 files, and a source may have 1. Whoever runs Lockkeeper can set `source: reach`"},
-		"too many bytes": {Limits{Bytes: 9}, "The commit has more than 9 bytes, which is what a source may have. Whoever runs Lockkeeper can set `source: reach`"},
+		"too many files": {Limits{Files: 1}, "The commit has 2 files, and a source may have 1. Your Lockkeeper administrator can set `source: reach`"},
+		"too many bytes": {Limits{Bytes: 9}, "The commit has more than 9 bytes, which is what a source may have. Your Lockkeeper administrator can set `source: reach`"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mirror := newMirror(t, c.limits)

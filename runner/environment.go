@@ -125,7 +125,7 @@ func secretsIn(environ []string) (given map[string]string, known []string, probl
 		if err := CheckSecretName(variable); err != nil {
 			return nil, nil, &run.Problem{
 				Code:    "secret_name",
-				Message: "The server's configuration names a secret that cannot be used, so nothing ran. Whoever runs Lockkeeper has to rename it.",
+				Message: "The server's configuration names a secret that cannot be used, so nothing ran. Your Lockkeeper administrator has to rename it.",
 				Detail:  err.Error(),
 			}
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -27,7 +26,7 @@ func planChanged(detail string) *run.Problem {
 
 func planSealed() *run.Problem {
 	return &run.Problem{Code: "plan_sealed", Message: "The stored plan is encrypted with a key that the server does not have, so nothing was applied. " +
-		again + " Whoever runs Lockkeeper can give the old key back beside the new one instead."}
+		again + " Your Lockkeeper administrator can give the old key back beside the new one instead."}
 }
 
 func terraformChanged(then, now string) *run.Problem {
@@ -151,7 +150,7 @@ func stateLocked(errors string) *run.Problem {
 	info := lockInfo(errors)
 	if info["ID"] == "" && strings.Contains(strings.Join(strings.Fields(errors), " "), "open /") { // a file of this machine that no job reaches
 		return &run.Problem{Code: "state_out_of_reach", Detail: errors, Message: "The file of the state cannot be written from a job, so nothing was applied. " +
-			"Whoever runs Lockkeeper adds its directory to `directories.write` of the environment in the server's config; then comment `/apply` again."}
+			"Your Lockkeeper administrator adds its directory to `directories.write` of the environment in the server's config; then comment `/apply` again."}
 	}
 	if info["ID"] == "" && !strings.Contains(errors, "Lock Info:") { // nobody has it, as far as is known
 		return &run.Problem{Code: "apply_refused", Detail: errors, Message: "The lock of the state could not be taken, so nothing was applied. Correct what it says below, then comment `/plan` and `/apply`."}

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
@@ -40,7 +39,7 @@ func (j *job) stateInReach(record []byte) *run.Problem {
 		return nil
 	}
 	return &run.Problem{Code: "state_out_of_reach", Message: fmt.Sprintf("The state of this project is the file %s of the server, and its jobs do not reach that, so nothing ran. "+
-		"Whoever runs Lockkeeper adds its directory to `environments.%s.directories.write` in the server's config; then comment `/plan`.", markdown.Quote(file), j.doc.Environment.Name)}
+		"Your Lockkeeper administrator adds its directory to `environments.%s.directories.write` in the server's config; then comment `/plan`.", markdown.Quote(file), j.doc.Environment.Name)}
 }
 
 // reaches reports whether a path is the job's own, or lies in a directory that

@@ -141,12 +141,12 @@ func (c *Job) result(asked context.Context, doc run.JobDocument) run.Result {
 	defer func() { _ = os.RemoveAll(dir) }()
 	path, name, err := c.o.Terraform(ctx, doc.Project.Terraform)
 	if err != nil {
-		return refused("terraform_missing", "The image has no Terraform for this project, so nothing ran. Whoever runs Lockkeeper has to add it.", err)
+		return refused("terraform_missing", "The image has no Terraform for this project, so nothing ran. Your Lockkeeper administrator has to add it.", err)
 	}
 	credentials := filepath.Join(dir, credentialsDir)
 	end, err := c.environment(ctx, doc, credentials)
 	if err != nil {
-		return refused("secrets_unavailable", "The job could not get its role or its secrets, so nothing ran. Whoever runs Lockkeeper finds the reason below.", err)
+		return refused("secrets_unavailable", "The job could not get its role or its secrets, so nothing ran. Your Lockkeeper administrator finds the reason below.", err)
 	}
 	defer end()
 	if asked.Err() != nil { // the runner has not listened until now

@@ -13,7 +13,7 @@ import (
 
 // errTaken ends the container of a plan that AWS will make again: Batch repeats
 // what Spot took only when it did not end well.
-var errTaken = errors.New("told to end, and nobody had asked for that: the next attempt makes the plan anew")
+var errTaken = errors.New("told to end, and nobody had asked for that: the next attempt plans again")
 
 // interrupted is the result of a plan on Batch that was told to end. When a
 // person asked for it, that is what it says. Else AWS takes the machine back
