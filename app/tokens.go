@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-github/v60/github"
 	"github.com/palantir/go-githubapp/githubapp"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -22,6 +23,8 @@ import (
 type gitTokens struct {
 	app func() (*github.Client, error) // authenticated as the App
 	now func() time.Time
+
+	making singleflight.Group // by scope: who asks at the same time gets the same token
 
 	mu   sync.Mutex
 	kept map[scope]*github.InstallationToken // guarded by mu
@@ -50,6 +53,27 @@ func (t *gitTokens) read(ctx context.Context, repo run.Repository, refused strin
 	if token := t.find(of, refused); token != nil {
 		return token.GetToken(), nil
 	}
+	made := t.making.DoChan(fmt.Sprintf("%d/%d/%s", of.installation, of.repository, refused), func() (any, error) {
+		if token := t.find(of, refused); token != nil {
+			return token.GetToken(), nil
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenPatience) // whoever asked first may go
+		defer cancel()
+		return t.create(ctx, of, repo)
+	})
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case r := <-made:
+		token, _ := r.Val.(string)
+		return token, r.Err
+	}
+}
+
+// tokenPatience bounds the call that makes a token.
+const tokenPatience = time.Minute
+
+func (t *gitTokens) create(ctx context.Context, of scope, repo run.Repository) (string, error) {
 	client, err := t.app()
 	if err != nil {
 		return "", fmt.Errorf("getting the App's client: %w", err)
