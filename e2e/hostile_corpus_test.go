@@ -45,11 +45,11 @@ const fillTheDisk = "fill-the-disk"
 // costly are attacks that take seconds of the machine that runs the tests. What
 // stops them is the same for every user, so make test has them as root alone; so it
 // has sources of the machine's disk. What an apply carries out is in test-long.
-var costly = []string{"fork-bomb", "memory-bomb", "fill-shared-memory", "take-all-inodes", "open-all-files", "flood-the-output"}
+var costly = []string{"memory-bomb", "fill-shared-memory", "take-all-inodes", "open-all-files", "flood-the-output"}
 
 // twins are attacks that end what their job has and that another one tries in nearly the
 // same way: make test has them as root alone, too.
-var twins = []string{"kill-others", "kill-parents", "stop-others"}
+var twins = []string{"kill-parents", "stop-others"}
 
 // everything reports that nothing is left out for want of time.
 func everything() bool { return os.Geteuid() == root || longTests() }

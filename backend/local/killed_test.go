@@ -66,8 +66,15 @@ func TestT35_AppliesKilledAtAnyMoment(t *testing.T) {
 		}
 	}
 	t.Log(k.ended)
-	for _, end := range []string{"interrupted", "interrupted, began", "succeeded, began", "terraform_killed, began"} {
-		if kills() == 100 && k.ended[end] == 0 {
+	spread := []string{"interrupted", "interrupted, began", "succeeded, began", "terraform_killed, began"}
+	if kills() < 100 {
+		spread = nil
+		if k.ended["succeeded"]+k.ended["interrupted"]+k.ended["terraform_killed"] == kills() {
+			t.Errorf("seed %d: none of the applies had begun: %v", k.seed, k.ended)
+		}
+	}
+	for _, end := range spread {
+		if k.ended[end] == 0 {
 			t.Errorf("seed %d: the kills were not spread, none ended as %q: %v", k.seed, end, k.ended)
 		}
 	}
