@@ -156,6 +156,10 @@ func (c *collector) marked(v, marks any) {
 	}
 }
 
+// shortestNumber is the length in bytes below which no number is hidden: a few digits are
+// everywhere, and many of them would leave no room for secrets.
+const shortestNumber = 4
+
 // all collects every string in a value.
 func (c *collector) all(v any) {
 	switch v := v.(type) {
@@ -164,7 +168,9 @@ func (c *collector) all(v any) {
 			c.found[v] = true
 		}
 	case json.Number:
-		c.all(v.String())
+		if len(v) >= shortestNumber {
+			c.all(v.String())
+		}
 	case map[string]any:
 		for _, e := range v {
 			c.all(e)
