@@ -26,7 +26,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
 	"github.com/lockkeeper/lockkeeper/store"
-
 	"github.com/lockkeeper/lockkeeper/worker"
 )
 

@@ -11,7 +11,7 @@ import (
 // Environments are the names that a server's config defines.
 type Environments struct {
 	Names   []string // sorted
-	Default string   // of projects that name none; empty when they are in one of their own
+	Default string   // of projects that name none; empty when there is none: such projects are refused
 }
 
 // ReadEnvironments reads them alone. Nothing else of the file is judged, and no secret is

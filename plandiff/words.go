@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/lockkeeper/lockkeeper/run"
 )
 

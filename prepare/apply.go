@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 )

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 )

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/plandiff"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/run"

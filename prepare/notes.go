@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/run"
 )

@@ -14,10 +14,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"

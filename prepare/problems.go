@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
@@ -114,15 +113,17 @@ func unknownProject(r run.Run, e *project.UnknownError, nothing string) *run.Pro
 	return &run.Problem{Code: "unknown_project", Message: message}
 }
 
-// globExample makes a pattern from a project name, whose characters
-// lockkeeper.yml restricts.
+// globExample makes a pattern from the name of a project or of its directory, in double
+// quotes when it has blanks.
 func globExample(name string) string {
-	for i, r := range name {
-		if i > 0 && (r == '-' || r == '/' || r == '_') {
-			return name[:i+1] + "*"
-		}
+	pattern := name + "*"
+	if i := strings.IndexAny(name, "-/_"); i > 0 {
+		pattern = name[:i+1] + "*"
 	}
-	return name + "*"
+	if strings.ContainsRune(pattern, ' ') {
+		pattern = `"` + pattern + `"`
+	}
+	return pattern
 }
 
 // refusal is what a verdict that denies is told as.

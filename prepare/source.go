@@ -10,11 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/lockkeeper/lockkeeper/markdown"
-
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"

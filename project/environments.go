@@ -13,6 +13,7 @@ import (
 func CheckEnvironments(cfg Config, defined []string, byDefault string) error {
 	v := &validation{cfg: cfg}
 	for i, p := range cfg.Projects {
+		before := len(v.problems)
 		at := fmt.Sprintf("projects[%d].environment", i)
 		if p.Found {
 			at = "discover"
@@ -24,6 +25,9 @@ func CheckEnvironments(cfg Config, defined []string, byDefault string) error {
 			v.note(at, "%s names no environment, and the server has no default_environment; it has %s", quote(p.Name), strings.Join(defined, ", "))
 		case p.Environment != "" && !slices.Contains(defined, p.Environment):
 			v.note(at, "no environment of the server is named %s; %s", quote(p.Environment), meant(p.Environment, defined))
+		}
+		if cfg.Source == "" && len(v.problems) > before { // there is no file to name
+			v.problems[before].File, v.problems[before].Key = p.Dir, ""
 		}
 	}
 	if len(v.problems) == 0 {

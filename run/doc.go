@@ -7,7 +7,8 @@
 // it asks prepare what a run needs, hands jobs to a Backend, and stores each answer with
 // the notices that report sends.
 //
-// Everything here is pure: no goroutine, no clock, no I/O. The Store and the Backend are
+// Everything here is pure but for the random ids of new runs: no goroutine, no clock, no
+// I/O. The Store and the Backend are
 // contracts that adapters keep.
 //
 // The package must not know GitHub, SQL, AWS or Terraform: adapters import it,

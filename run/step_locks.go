@@ -19,7 +19,7 @@ type Options struct {
 }
 
 // StepWithLocks is Step together with the locks that the event takes or gives
-// back. Like Step it is pure but for l, and takes every event in every state.
+// back. Like Step it is pure, but for l and the ids of new runs, and takes every event in every state.
 func StepWithLocks(r Run, e Event, l *Locks, o Options, now time.Time) (Next, Saved) {
 	before := l.view()
 	e = r.onBaseNow(e)
