@@ -111,7 +111,6 @@ func TestAbsolutePathsAreTheSameInEachJob(t *testing.T) {
 // A plan with submodules is that of a recursive checkout, and is fetched with the App's
 // installation there; a submodule of a repository that is not listed refuses its project.
 func TestAPlanWithSubmodulesIsThatOfARecursiveCheckout(t *testing.T) {
-	long(t) // pull compares both
 	const modules, secret = demo.Owner + "/modules", demo.Owner + "/secret"
 	s := repositoryOf(t, github.Files{"before/main.tf": keeping("\"before\"")}, func(c map[string]any) {
 		c["repositories"] = []any{map[string]any{"name": sandbox.Repository, "submodules": []string{modules}}}
