@@ -23,11 +23,13 @@ type templateRef struct {
 	Dynamic bool // any file below the path may be the template
 }
 
-// Bounds of what is looked into as templates: files below one directory, and files of all
-// directories together, each as often as it is used.
+// Bounds of what is looked into as templates: files below one directory, files of all
+// directories together, each as often as it is used, and places in which one is looked for:
+// a path from where terraform runs may be of any directory that calls, over any others.
 const (
-	maxTemplates    = 200
-	maxTemplateUses = 50_000
+	maxTemplates       = 200
+	maxTemplateUses    = 50_000
+	maxTemplateLookups = 200_000
 )
 
 // tooMuch stands for a template that is not searched.
@@ -88,7 +90,9 @@ type templating struct {
 	links   linked
 	callers map[string][]string // directory -> those whose files call it as a module
 	seen    map[usedTemplate]bool
-	above   map[string][]string // directory -> itself and all that reach it by calls
+	lookups int                       // places that were looked at
+	above   map[string][]string       // directory -> itself and all that reach it by calls
+	locals  map[string]map[string]ref // directory -> its constant local values
 	out     map[string][]source
 }
 
@@ -98,7 +102,7 @@ type usedTemplate struct{ dir, file string }
 // templates returns the templates that the Terraform files of each directory lead to,
 // with those that these lead to.
 func (ix *Index) templates(ctx context.Context, tree Tree, files []File, links linked, sources []File, found []*facts) (map[string][]source, error) {
-	t := templating{files: files, links: links, callers: map[string][]string{}, seen: map[usedTemplate]bool{}, above: map[string][]string{}, out: map[string][]source{}}
+	t := templating{files: files, links: links, callers: map[string][]string{}, seen: map[usedTemplate]bool{}, above: map[string][]string{}, locals: map[string]map[string]ref{}, out: map[string][]source{}}
 	for i, f := range sources {
 		for _, r := range found[i].Refs {
 			if to, ok := within(path.Dir(f.Path), r.Path); ok && r.Kind == moduleRef {
@@ -107,6 +111,10 @@ func (ix *Index) templates(ctx context.Context, tree Tree, files []File, links l
 			}
 		}
 	}
+	for dir, callers := range t.callers { // each caller once, however often it calls
+		slices.Sort(callers)
+		t.callers[dir] = slices.Compact(callers)
+	}
 	var next []usedTemplate
 	use := func(dir string, f *facts) {
 		for _, r := range f.Templates {
@@ -114,7 +122,7 @@ func (ix *Index) templates(ctx context.Context, tree Tree, files []File, links l
 		}
 		locals := map[string]ref{}
 		if len(f.Unknown) > 0 {
-			locals = localsIn(dir, sources, found)
+			locals = t.localsOf(dir, sources, found)
 		}
 		for _, u := range f.Unknown {
 			if at, ok := locals[u.Local]; ok && u.Local != "" && strings.HasPrefix(u.Call, "templatefile(") {
@@ -144,6 +152,14 @@ func (ix *Index) templates(ctx context.Context, tree Tree, files []File, links l
 	return t.out, nil
 }
 
+// localsOf is localsIn, found once for each directory.
+func (t *templating) localsOf(dir string, sources []File, found []*facts) map[string]ref {
+	if t.locals[dir] == nil {
+		t.locals[dir] = localsIn(dir, sources, found)
+	}
+	return t.locals[dir]
+}
+
 // localsIn are the constant local values of a directory.
 func localsIn(dir string, sources []File, found []*facts) map[string]ref {
 	out := map[string]ref{}
@@ -164,8 +180,12 @@ func localsIn(dir string, sources []File, found []*facts) map[string]ref {
 // leadsTo are the files of a template that a directory uses, each once.
 func (t *templating) leadsTo(dir string, r templateRef) (out []usedTemplate) {
 	bases := []string{dir}
-	if r.Ref.Kind == rootRef { // from where terraform runs, which may be any directory that calls this one
+	if r.Ref.Kind == rootRef && t.lookups < maxTemplateLookups { // from where terraform runs, which may be any directory that calls this one
 		bases = t.callersOf(dir)
+	}
+	if t.lookups += len(bases); t.lookups > maxTemplateLookups {
+		t.leaveOut(dir, dir)
+		return nil
 	}
 	for _, base := range bases {
 		to, ok := within(base, r.Ref.Path)
@@ -178,10 +198,7 @@ func (t *templating) leadsTo(dir string, r templateRef) (out []usedTemplate) {
 		}
 		files := t.at(real, r.Dynamic)
 		if len(files) > maxTemplates || len(t.seen)+len(files) > maxTemplateUses {
-			if u := (usedTemplate{dir, real}); !t.seen[u] && len(t.seen) < 2*maxTemplateUses {
-				t.seen[u] = true
-				t.out[dir] = append(t.out[dir], source{real, "", notSearched()})
-			}
+			t.leaveOut(dir, real)
 			continue
 		}
 		for _, f := range files {
@@ -192,6 +209,14 @@ func (t *templating) leadsTo(dir string, r templateRef) (out []usedTemplate) {
 		}
 	}
 	return out
+}
+
+// leaveOut notes, once for each, that what a directory uses there is not searched.
+func (t *templating) leaveOut(dir, at string) {
+	if u := (usedTemplate{dir, at}); !t.seen[u] && len(t.seen) < 2*maxTemplateUses {
+		t.seen[u] = true
+		t.out[dir] = append(t.out[dir], source{at, "", notSearched()})
+	}
 }
 
 // callersOf are a directory and all from which calls lead to it.

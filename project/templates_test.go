@@ -96,3 +96,24 @@ func many(files map[string]string) map[string]string {
 	}
 	return files
 }
+
+// A template is looked for in every directory that calls, and each module of a long chain
+// may name one: that is a square of the chain, so it is bounded, and what is left out is
+// said.
+func TestTemplatesOfALongChainAreBounded(t *testing.T) {
+	for n, bounded := range map[int]bool{100: false, 700: true} {
+		files := map[string]string{}
+		for i := range n {
+			files[fmt.Sprintf("m%d/main.tf", i)] = fmt.Sprintf("module \"n\" {\n  source = \"../m%d\"\n}\noutput \"x\" {\n  value = templatefile(\"no/x.tpl\", {})\n}\n", i+1)
+		}
+		g, err := new(Index).Graph(t.Context(), newTree(files))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := Project{Name: "m0", Dir: "m0", Workspace: "default"}
+		left := slices.ContainsFunc(g.Unfollowed(p, OwnSettings(p)), func(x Problem) bool { return strings.Contains(x.Message, tooMuch) })
+		if left != bounded {
+			t.Errorf("a chain of %d: left out %t, want %t", n, left, bounded)
+		}
+	}
+}
