@@ -53,9 +53,13 @@ func Of(s run.Summary) (p Plan, ok bool) {
 	for _, o := range s.Outputs {
 		p, ok = append(p, Change{"output." + o.Name, o.Action, o.Digest}), ok && o.Digest != ""
 	}
+	gone := map[string]bool{}
+	for _, address := range s.Gone {
+		gone[address] = true
+	}
 	for _, address := range s.Drift {
 		action := ActionDrifted
-		if slices.Contains(s.Gone, address) {
+		if gone[address] {
 			action = ActionGone
 		}
 		p = append(p, Change{Address: address, Action: action})
@@ -90,10 +94,15 @@ func Between(before, now Plan) Difference {
 			other[e.Address] = true
 		}
 	}
-	for _, e := range d.Removed {
-		other[e.Address] = e.Was == run.ActionDestroy && slices.Contains(now, Change{Address: e.Address, Action: ActionGone})
+	besideNow := asides(now)
+	gone := map[string]bool{}
+	for _, c := range besideNow {
+		gone[c.Address] = gone[c.Address] || c.Action == ActionGone
 	}
-	beside := between(asides(before), asides(now))
+	for _, e := range d.Removed {
+		other[e.Address] = e.Was == run.ActionDestroy && gone[e.Address]
+	}
+	beside := between(asides(before), besideNow)
 	told := func(e Entry) bool { return other[e.Address] }
 	d.Added = append(d.Added, slices.DeleteFunc(beside.Added, told)...)
 	d.Different = append(d.Different, slices.DeleteFunc(beside.Different, told)...)
