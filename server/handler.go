@@ -61,13 +61,12 @@ type Base struct {
 
 // runs is what handlers do to runs: worker.Worker.
 type runs interface {
+	closing
 	Submit(ctx context.Context, r run.Run, notices ...run.Notice) (added bool, err error)
 	Cancel(ctx context.Context, repositoryID int64, pull int, by string) (int, error)
 	CancelRun(ctx context.Context, id, by string) error
 	Supersede(ctx context.Context, repositoryID int64, pull int, sha string) (int, error)
-	Close(ctx context.Context, repo run.Repository, pull int, over run.Over) error
 	Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
-	Unplanned(ctx context.Context, repo run.Repository, pull int, over run.Over) ([]run.JobDocument, error)
 	Pushed(ctx context.Context, repo run.Repository, pull int, sha string) error
 	Judge(ctx context.Context, repositoryID int64, pull int) error
 	Object(ctx context.Context, repositoryID int64, pull int, o run.Objection, commit string) error
