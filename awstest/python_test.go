@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/lockkeeper/lockkeeper/longtest"
 )
 
 // withoutMoto makes a machine whose Python has no moto, and whose packages are
@@ -34,15 +36,6 @@ func withoutMoto(t *testing.T, script string) (packages string) {
 		t.Setenv(name, value)
 	}
 	return packages
-}
-
-// long leaves to make test-long what makes a virtual environment, which takes five
-// seconds of a processor.
-func long(t *testing.T) {
-	t.Helper()
-	if os.Getenv("LOCKKEEPER_TEST_LONG") == "" {
-		t.Skip("make test-long runs this")
-	}
 }
 
 // wheel puts a Python package into a directory (the format is PEP 427).
@@ -76,7 +69,7 @@ func wheel(t *testing.T, dir, name, version string, files map[string]string) {
 
 // The tests of several packages need it at the same time.
 func TestMotoIsInstalledWhereItIsMissing(t *testing.T) {
-	long(t)
+	longtest.Only(t)
 	packages := withoutMoto(t, "")
 	wheel(t, packages, "moto", motoVersion, map[string]string{"moto/__init__.py": "__version__ = '" + motoVersion + "'\n", "moto/server.py": "", "flask/__init__.py": ""})
 	wheel(t, packages, "boto3", "1.0", map[string]string{"boto3/__init__.py": ""})
@@ -99,7 +92,7 @@ func TestWhyThereIsNoMotoIsOneSentence(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if row.script == "" {
-				long(t)
+				longtest.Only(t)
 			}
 			withoutMoto(t, row.script)
 			if _, err := interpreter(t.Context()); err == nil || err.Error() != row.want || strings.Contains(err.Error(), "\n") {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
@@ -102,7 +103,7 @@ func TestB1ToB5WhoPushedApprovesNothing(t *testing.T) {
 			return n
 		}},
 	} {
-		if slices.Contains([]string{"B1 a push to the open pull request", "B2 and 101 presses of Plan again", "B3 a push to a draft", "B4 and the author reopens it", "before it was opened", "under a commit of the author", "an older head, to which he went back"}, name) && !longTests() {
+		if slices.Contains([]string{"B1 a push to the open pull request", "B2 and 101 presses of Plan again", "B3 a push to a draft", "B4 and the author reopens it", "before it was opened", "under a commit of the author", "an older head, to which he went back"}, name) && !longtest.On() {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

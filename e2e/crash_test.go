@@ -14,6 +14,7 @@ import (
 
 	"github.com/palantir/go-githubapp/githubapp"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
@@ -102,7 +103,7 @@ exit $status
 // step leads from one call of GitHub at which something is killed to the next: to
 // each of them in a long test.
 func step() int {
-	if longTests() {
+	if longtest.On() {
 		return 1
 	}
 	return 6
@@ -112,7 +113,7 @@ func step() int {
 // a long test.
 func sides(n int) []string {
 	both := []string{"before", "after"}
-	if longTests() {
+	if longtest.On() {
 		return both
 	}
 	return both[n%2 : n%2+1]

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
@@ -32,7 +33,7 @@ func TestT16CommentsAtOnceAllEnd(t *testing.T) {
 	pulls := []int{s.planned("a"), s.planned("b"), s.planned("c")}
 	const everyPlan = 8
 	comments := 100
-	if longTests() {
+	if longtest.On() {
 		comments = 200
 	}
 	wantRuns, wantHelps := map[int]int{}, map[int]int{}
@@ -137,7 +138,7 @@ exit $status
 func TestPullRequestsAtOnceKeepTheCapOfProcesses(t *testing.T) {
 	const processes = 2
 	pulls := 4
-	if longTests() {
+	if longtest.On() {
 		pulls = 20
 	}
 	s := newScriptStory(t, counting, func(c map[string]any) { c["limits"] = map[string]any{"terraform_processes": processes} })

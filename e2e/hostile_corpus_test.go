@@ -9,6 +9,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/hostile"
 	"github.com/lockkeeper/lockkeeper/hostile/attack"
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
@@ -52,7 +53,7 @@ var costly = []string{"memory-bomb", "fill-shared-memory", "take-all-inodes", "o
 var twins = []string{"kill-parents", "stop-others"}
 
 // everything reports that nothing is left out for want of time.
-func everything() bool { return os.Geteuid() == root || longTests() }
+func everything() bool { return os.Geteuid() == root || longtest.On() }
 
 // left are the attacks that are not for this world.
 func left(a attack.Attack) bool {
@@ -102,7 +103,7 @@ func corpus(t *testing.T, program string) {
 	if everything() {
 		w.judgeSources(sources)
 	}
-	if longTests() {
+	if longtest.On() {
 		w.atApply(together)
 	}
 	w.endInnocent()
@@ -111,7 +112,7 @@ func corpus(t *testing.T, program string) {
 // sources are those that are planned: each in a long test, and every second one else.
 func sources() (out []hostile.Source) {
 	for i, s := range hostile.Sources {
-		if i%2 == 0 || longTests() {
+		if i%2 == 0 || longtest.On() {
 			out = append(out, s)
 		}
 	}
@@ -150,7 +151,7 @@ var ofEveryKind = []string{"read-secrets", "environ-of-others", "process-vm-read
 // is destroyed.
 func (w *hostileWorld) atApply(names []string) {
 	w.Helper()
-	if !longTests() {
+	if !longtest.On() {
 		names = ofEveryKind
 	}
 	const dir = "apply"

@@ -19,6 +19,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	"github.com/lockkeeper/lockkeeper/hostile"
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/runner/jail/jailtest"
 )
 
@@ -70,7 +71,7 @@ func inside(t *testing.T, user int, body func(t *testing.T, program string), wit
 // long skips a test that make test-long runs.
 func long(t *testing.T) {
 	t.Helper()
-	if !longTests() && os.Getenv(insideProgram) == "" {
+	if !longtest.On() && os.Getenv(insideProgram) == "" {
 		t.Skip("make test-long runs this")
 	}
 }

@@ -73,6 +73,9 @@ var layout = map[string][]string{
 	// An AWS for tests; it knows nothing of Lockkeeper either.
 	"awstest": {"awstest/*"},
 
+	// Which tests are for make test-long alone.
+	"longtest": {},
+
 	// What attackers bring, for tests; it knows nothing of Lockkeeper either.
 	"hostile": {"hostile/*"},
 

@@ -48,10 +48,6 @@ const manifest = "LOCKKEEPER_TEST_MANIFEST"
 // jobsWrite has patterns of directories that the jobs of the AWS engine may write.
 const jobsWrite = "LOCKKEEPER_TEST_JOBS_WRITE"
 
-// longTests reports whether tests are to go through everything (make test-long),
-// and not a choice of it.
-func longTests() bool { return os.Getenv("LOCKKEEPER_TEST_LONG") != "" }
-
 func TestMain(m *testing.M) {
 	if os.Getenv(insideUser) != "" {
 		fmt.Fprintln(os.Stderr, enterWorld())

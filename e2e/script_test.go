@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/lockkeeper/lockkeeper/app"
+	"github.com/lockkeeper/lockkeeper/longtest"
 )
 
 var update = flag.Bool("update", false, "rewrite what the scripts expect")
@@ -48,7 +49,7 @@ func scriptCondition(name string) (bool, error) {
 	if name != "long" {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	return longTests(), nil
+	return longtest.On(), nil
 }
 
 func setUpScript(env *testscript.Env) error {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 )
@@ -28,7 +29,7 @@ import (
 // standIn has terraform's work done without it, unless everything is to be tried. It
 // comes before serve.
 func (s *stage) standIn() {
-	if !longTests() {
+	if !longtest.On() {
 		s.engine = s.engineWithoutTerraform()
 	}
 }

@@ -3,12 +3,12 @@ package policy
 import (
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/plandiff"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -99,7 +99,7 @@ func TestNothingWorseTurnsDeniedIntoAllowed(t *testing.T) {
 	names := slices.Sorted(maps.Keys(worsening))
 	longest := 0 // of the ways that ended in a denial, by steps that were still allowed
 	ways := 5_000
-	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+	if longtest.On() {
 		ways = 100_000
 	}
 	for range ways {

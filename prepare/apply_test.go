@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -304,7 +305,7 @@ func TestT18APushInBetweenWins(t *testing.T) {
 		} {
 			t.Run(name+"/"+how, func(t *testing.T) {
 				if how != "push" && at != "" {
-					long(t)
+					longtest.Only(t)
 				}
 				w := newGateWorld(t, twoProjects())
 				w.rules("dev", approvals(1))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 	double "github.com/lockkeeper/lockkeeper/sandbox/github"
@@ -163,7 +164,7 @@ func TestT19FourteenKindsOfReviewers(t *testing.T) {
 }
 
 func TestT19MoreThan250CommitsAreAllLookedAt(t *testing.T) {
-	long(t) // 252 pushes
+	longtest.Only(t) // 252 pushes
 	w := newGateWorld(t, twoProjects())
 	w.rules("dev", approvals(1))
 	n, _ := w.open(change("other/main.tf"))

@@ -2,7 +2,6 @@ package prepare
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -23,7 +23,7 @@ import (
 // server says that approvals are of commits, whose commit nobody approves.
 func TestGreenIsTrueAndNothingUnseenIsDestroyed(t *testing.T) {
 	worlds := 1 // of 100 stories each
-	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+	if longtest.On() {
 		worlds = 50
 	}
 	for i := range worlds {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -60,7 +61,7 @@ func everything(t *testing.T) (w *gateWorld, n int) {
 // Whatever cannot be read is not allowed, and the refusal says what it was.
 func TestEveryReadThatFailsDeniesAndSaysWhat(t *testing.T) {
 	never, later, bodies := []int{403, 404}, []int{401, 429, 502}, []string{"null", "[{}]", "<html>"}
-	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+	if longtest.On() {
 		never, later, bodies = []int{403, 404, 410, 451}, []int{401, 429, 500, 502, 503}, []string{"", "null", "{}", "[{}]", "[null]", "<html>"}
 	}
 	w, n := everything(t)

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -75,14 +74,6 @@ func (w *gateWorld) forgetful(t *testing.T) *gateWorld {
 	t.Helper()
 	w.runs, w.locks = nil, run.Locks{}
 	return w.of(t)
-}
-
-// long leaves a row to make test-long.
-func long(t *testing.T) {
-	t.Helper()
-	if os.Getenv("LOCKKEEPER_TEST_LONG") == "" {
-		t.Skip("make test-long runs this")
-	}
 }
 
 func (w *gateWorld) check(err error) {

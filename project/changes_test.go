@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/project/repotest"
 )
 
@@ -21,7 +22,7 @@ import (
 func TestAChangeTouchesWhatItChanges(t *testing.T) {
 	t.Parallel()
 	seeds, changes := 1, 2
-	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+	if longtest.On() {
 		seeds, changes = 500, 1
 	}
 	changed := 0

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -100,7 +101,7 @@ func TestHonestPlansAreOfTheirState(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if slices.Contains([]string{"no backend, a workspace", "no workspace is default", "an empty block"}, name) {
-				long(t) // like the one before it
+				longtest.Only(t) // like the one before it
 			}
 			t.Parallel()
 			s := newSetup(t, map[string]string{"app/main.tf": c.main})

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -115,7 +116,7 @@ func TestAPlanIsTheSameAsAfterAnInit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if slices.Contains([]string{"a module in it", "no module", "a backend elsewhere", "a backend in JSON"}, name) {
-				long(t) // like the others, in another place
+				longtest.Only(t) // like the others, in another place
 			}
 			t.Parallel()
 			p, fresh := plansInTurn(t), plansInTurn(t)
@@ -201,7 +202,7 @@ func TestADamagedMemoryOfAnInit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.HasPrefix(name, "empty") {
-				long(t) // like one that was cut
+				longtest.Only(t) // like one that was cut
 			}
 			t.Parallel()
 			p := plansInTurn(t)

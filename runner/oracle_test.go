@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/project/repotest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -18,7 +19,7 @@ import (
 // oracleSeeds are how many repositories are compared: LOCKKEEPER_TEST_LONG looks at
 // more than anybody waits for.
 func oracleSeeds() int {
-	if os.Getenv("LOCKKEEPER_TEST_LONG") == "" {
+	if !longtest.On() {
 		return 2 // one with the source of the job alone, one with a shared one
 	}
 	if n, err := strconv.Atoi(os.Getenv("LOCKKEEPER_TEST_SEEDS")); err == nil {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -307,7 +308,7 @@ func TestAPlanThatExchangesItsFileIsThrownAway(t *testing.T) {
 		"a file in the source": {`echo '# more' >> main.tf`, "", ""}, // after it was read
 	} {
 		t.Run(name, func(t *testing.T) {
-			if (name == "a FIFO" || name == "a directory") && os.Getenv("LOCKKEEPER_TEST_LONG") == "" {
+			if (name == "a FIFO" || name == "a directory") && !longtest.On() {
 				t.Skip("make test-long runs this")
 			}
 			s.options.Dir = filepath.Join(t.TempDir(), "job")

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/policy/rego"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -165,7 +166,7 @@ func TestWhatIsNotJudgedIsNotAPlan(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if slices.Contains([]string{"no rules", "an evaluator that is gone", "an evaluator that is killed", "no verdict", "rules that are gone"}, name) {
-				long(t) // each has a twin
+				longtest.Only(t) // each has a twin
 			}
 			t.Parallel()
 			s := newSetup(t, map[string]string{"app/main.tf": resource})

@@ -35,14 +35,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// long leaves a row to make test-long.
-func long(t *testing.T) {
-	t.Helper()
-	if os.Getenv("LOCKKEEPER_TEST_LONG") == "" {
-		t.Skip("make test-long runs this")
-	}
-}
-
 // setup is a job to be run.
 type setup struct {
 	options   Options

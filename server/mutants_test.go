@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/palantir/go-githubapp/githubapp"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/sandbox/webhooks"
@@ -201,7 +201,7 @@ func TestEveryMutantOfRealPayloadsDoesNothingNew(t *testing.T) {
 		webhooks.Example{Event: "pull_request_review", Payload: reviewEvent(t, "submitted", "changes_requested", "rui")},
 		webhooks.Example{Event: "merge_group", Payload: groupEvent(t, "checks_requested")})
 	each := int64(5) // one of so many mutants is tried
-	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+	if longtest.On() {
 		each = 1
 	}
 	var mutants, acting atomic.Int64

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/anishathalye/porcupine"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -434,7 +434,7 @@ func (h *lockHistory) seen(counts map[string]int) {
 // one after the other.
 func TestLocksAreLinearizable(t *testing.T) {
 	histories, operations := 8, 4000
-	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+	if longtest.On() {
 		histories = 50
 	}
 	if testing.Short() {

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/awstest"
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
@@ -27,7 +27,7 @@ func TestTheLedgerIsRightWhateverHappens(t *testing.T) {
 	content := must(f.objects.ReadAll(t.Context(), planned.Artifacts[run.ArtifactPlan], 1<<20))
 	outcomes := map[run.Outcome]int{}
 	seeds := uint64(2)
-	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+	if longtest.On() {
 		seeds = 10
 	}
 	for seed := range seeds {
@@ -97,7 +97,7 @@ func (f *fixture) dieDuring(t *testing.T, ledger *backendtest.Ledger, inbox *bac
 // Messages alone tell of so many jobs: nobody goes through all of them meanwhile.
 func TestMoreJobsThanMachines(t *testing.T) {
 	jobs, machines := 6, 2
-	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+	if longtest.On() {
 		jobs, machines = 50, 8
 	}
 	f := newFixture(t, emulator(t, machines))

@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
 
 // kills is how many applies are killed; a hundred in a long test.
 func kills() int {
-	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+	if longtest.On() {
 		return 100
 	}
 	return 8

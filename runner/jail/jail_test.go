@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lockkeeper/lockkeeper/longtest"
 )
 
 var notify = signal.Notify
@@ -92,7 +94,7 @@ const none = "/there/is/none"
 
 const (
 	machineVariable = "LOCKKEEPER_TEST_MACHINE" // on which tests run
-	longVariable    = "LOCKKEEPER_TEST_LONG"    // make test-long
+	longVariable    = longtest.Variable         // make test-long
 )
 
 // copyOfSelf is the test binary where everybody can run it.

@@ -14,8 +14,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/lockkeeper/lockkeeper/run"
 	"pgregory.net/rapid"
+
+	"github.com/lockkeeper/lockkeeper/longtest"
+	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // The real terraform is the judge: what it prints of a plan for people is
@@ -376,7 +378,7 @@ func (g *generator) changedText(v string) string {
 }
 
 func oracleSeeds() int {
-	if os.Getenv("LOCKKEEPER_TEST_LONG") != "" {
+	if longtest.On() {
 		return 300
 	}
 	return 20

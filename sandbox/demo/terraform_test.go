@@ -15,18 +15,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	tfjson "github.com/hashicorp/terraform-json"
 
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/project"
 )
 
 var update = flag.Bool("update", false, "apply the demo repository and write its states")
-
-// long leaves a row to make test-long.
-func long(t *testing.T) {
-	t.Helper()
-	if os.Getenv("LOCKKEEPER_TEST_LONG") == "" {
-		t.Skip("make test-long runs this")
-	}
-}
 
 // counts is what a plan does, a replacement counted once.
 type counts struct{ Add, Change, Replace, Destroy int }
@@ -39,7 +32,7 @@ func TestStatesAreCurrent(t *testing.T) {
 	for i, p := range projects(t) {
 		t.Run(p.Name, func(t *testing.T) {
 			if i%2 != 0 {
-				long(t)
+				longtest.Only(t)
 			}
 			t.Parallel()
 			plan := open(t, root, p, States()[p.Name]).plan()
@@ -66,7 +59,7 @@ func TestFirstChangeDoesWhatItSays(t *testing.T) {
 	for _, p := range projects(t) {
 		t.Run(p.Name, func(t *testing.T) {
 			if _, changes := want[p.Name]; !changes {
-				long(t)
+				longtest.Only(t)
 			}
 			t.Parallel()
 			plan := open(t, root, p, States()[p.Name]).plan()

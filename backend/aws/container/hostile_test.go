@@ -20,6 +20,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	hostileprogram "github.com/lockkeeper/lockkeeper/hostile"
 	"github.com/lockkeeper/lockkeeper/hostile/attack"
+	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -41,7 +42,7 @@ func TestHostileAttacksInTheContainer(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Fatal("run this as root, as the container is")
 	}
-	long := os.Getenv("LOCKKEEPER_TEST_LONG") != ""
+	long := longtest.On()
 	program, err := hostileprogram.Build(t.Context(), t.TempDir())
 	must(t, err)
 	content, err := os.ReadFile(program)
