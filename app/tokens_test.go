@@ -47,6 +47,38 @@ func TestATokenForGitIsUsedAgainForOneRepositoryUntilItIsOld(t *testing.T) {
 	}
 }
 
+// Who asks while a token is made gets that one: an apply reads several things at once.
+func TestATokenIsMadeOnceForAllWhoAsk(t *testing.T) {
+	const asks = 8
+	made, waiting, begin := 0, make(chan struct{}, asks), make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		made++ // a second call at the same time would be a race, too
+		<-begin
+		fmt.Fprintf(w, `{"token": "t%d", "expires_at": "2126-01-02T15:04:05Z"}`, made)
+	}))
+	t.Cleanup(srv.Close)
+	client := github.NewClient(nil)
+	client.BaseURL, _ = url.Parse(srv.URL + "/")
+	tokens := &gitTokens{app: func() (*github.Client, error) { waiting <- struct{}{}; return client, nil }, now: time.Now, kept: map[scope]*github.InstallationToken{}}
+	got := make(chan string, asks)
+	for range asks {
+		go func() {
+			token, err := tokens.read(t.Context(), run.Repository{ID: 1, InstallationID: 5}, "")
+			got <- fmt.Sprint(token, err)
+		}()
+	}
+	<-waiting // one makes it; whoever comes later waits for that or finds it
+	close(begin)
+	for range asks {
+		if token := <-got; token != "t1<nil>" {
+			t.Errorf("one got %s", token)
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d tokens were made", made)
+	}
+}
+
 // A submodule's repository is found by its name, through the App's installation there; the token
 // is for it alone, and is used again.
 func TestATokenForARepositoryThatIsNamed(t *testing.T) {
