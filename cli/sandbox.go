@@ -106,8 +106,8 @@ Start your own server for it in another terminal:
 
     lockkeeper serve --config %s
 
-It finds the webhooks that were sent before it listened, and plans. Press
-Ctrl-C to end.
+Then comment /plan on that page. What was sent before it listened is found within
+six minutes, and planned. Press Ctrl-C to end.
 
 `, world.PullURL(n), file)
 	served = true // which closes it
