@@ -165,6 +165,20 @@ func (f files) tidy() error {
 	return errors.Join(errs...)
 }
 
+// forkTakes is how long a process that this one just started may hold a lock
+// that it inherited with every other open file, until it runs its own program.
+const forkTakes = time.Second
+
+// lockFree is lock for a job that should have no process any more: what a fork
+// holds for a moment does not count as one.
+func (f files) lockFree() (file *os.File, locked bool, err error) {
+	for until := time.Now().Add(forkTakes); ; time.Sleep(time.Millisecond) {
+		if file, locked, err = f.lock(); locked || err != nil || time.Now().After(until) {
+			return file, locked, err
+		}
+	}
+}
+
 // lock opens the alive file and locks it. locked is false while a process of
 // the job exists; file is nil then.
 func (f files) lock() (file *os.File, locked bool, err error) {

@@ -88,7 +88,7 @@ func (e *Engine) launch(ctx context.Context, j *job, o runner.Options) (<-chan s
 	if o.View, err = e.view(j); err != nil {
 		return nil, problemOf("runner_failed", err)
 	}
-	alive, free, err := j.files.lock()
+	alive, free, err := j.files.lockFree()
 	if err != nil {
 		return nil, problemOf("runner_failed", err)
 	}

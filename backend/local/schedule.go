@@ -250,16 +250,17 @@ func (e *Engine) find(ctx context.Context) (begun []*job, err error) {
 // began reports that a job has ended, was claimed, or has a process that is
 // about to claim it.
 func (j *job) began() (bool, error) {
-	file, free, err := j.files.lock()
+	if j.files.has(runner.ClaimFile) || j.files.has(runner.ResultFile) {
+		return true, nil
+	}
+	file, free, err := j.files.lockFree()
 	if err != nil {
 		return false, fmt.Errorf("locking job %s: %w", j.id, err)
 	}
 	if free {
-		if err := file.Close(); err != nil {
-			return false, err
-		}
+		return false, file.Close()
 	}
-	return !free || j.files.has(runner.ClaimFile) || j.files.has(runner.ResultFile), nil
+	return true, nil
 }
 
 // sweep removes old jobs.
