@@ -54,6 +54,9 @@ var inboxWorkers = fair.Limits{All: 32, Installation: 12, Repository: 6}
 const (
 	inboxBatch = 256 // deliveries of a repository that are looked at
 	inboxTurn  = 8   // deliveries of a subject that are acted on before others have their turn
+	// inboxRest is between two looks at the store: of what comes at once the first is
+	// acted on at once, and the rest is found together instead of one by one.
+	inboxRest = 10 * time.Millisecond
 	// maxAttempts bounds how often a delivery is tried: with the backoff of
 	// retryDelay that is about two hours.
 	maxAttempts = 12
@@ -109,6 +112,8 @@ func (in *Inbox) Run(ctx context.Context) error {
 		if err := in.round(ctx, &handlers); err != nil && ctx.Err() == nil {
 			zerolog.Ctx(ctx).Error().Err(err).Msg("reading the inbox")
 		}
+		var wake <-chan struct{}
+		rested := time.After(inboxRest)
 		for looked := false; !looked; {
 			select {
 			case <-ctx.Done():
@@ -116,7 +121,10 @@ func (in *Inbox) Run(ctx context.Context) error {
 			case <-in.freed:
 				in.begin(ctx, &handlers)
 				continue
-			case <-in.wake:
+			case <-rested:
+				wake = in.wake
+				continue
+			case <-wake:
 			case <-retries.C:
 			}
 			looked = true
