@@ -119,7 +119,7 @@ func (b *bencher) idle(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{measured("memory idle", fresh, "MiB", 40, fmt.Sprintf("%.1f MiB after 11 plans", after))}, nil
+	return []row{measured("memory idle", fresh, "MiB", 48, fmt.Sprintf("%.1f MiB after 11 plans", after))}, nil
 }
 
 // resident is the resident memory of a process in MiB.
