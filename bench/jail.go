@@ -16,7 +16,7 @@ const jailCommands = 3
 
 // jailStarts is how many starts of a program that does nothing the jail of a job may
 // cost (docs/adr/0035-what-a-jail-may-cost.md).
-const jailStarts = 2
+const jailStarts = 4
 
 // jail compares commands in a jail, one for all of them, with the same commands
 // alone, and the difference with the start of a program that does nothing.
