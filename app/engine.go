@@ -147,7 +147,8 @@ func newPreparer(cfg config.Config, o Options, clients githubapp.ClientCreator, 
 		Runs: func(ctx context.Context, repositoryID int64, number int) ([]run.Run, error) {
 			return k.db.PullRuns(ctx, repositoryID, number, judgedRuns)
 		},
-		Branches: cfg.BranchesOf, IsTool: cfg.IsTool, TrustedPusher: cfg.TrustedPusher, Reach: cfg.ReachOf, Large: cfg.LFSOf, Submodule: cfg.SubmoduleOf, Find: tokens.finder(cfg.GitHub.URL), Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
+		PlansItself: func(draft bool) bool { return cfg.Autoplan.Enabled && (!draft || cfg.Autoplan.Drafts) },
+		Branches:    cfg.BranchesOf, IsTool: cfg.IsTool, TrustedPusher: cfg.TrustedPusher, Reach: cfg.ReachOf, Large: cfg.LFSOf, Submodule: cfg.SubmoduleOf, Find: tokens.finder(cfg.GitHub.URL), Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
 		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply", Tofu: tofuByDefault(cfg),
 		JobsMachines: cfg.Engine == "aws" && !o.SharedDisk,
 		Environments: environments, Rules: rules,

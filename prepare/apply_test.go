@@ -176,13 +176,15 @@ func TestForgeAPlanThatNoPushWouldMakeIsNotMade(t *testing.T) {
 		selectors, flags []string
 		confirmed        bool
 	}{
-		"what it changes":          {nil, nil, false},
-		"what it changes, by name": {[]string{"other"}, nil, false},
-		"what it does not change":  {[]string{"live-dev"}, nil, true},
-		"all of it":                {[]string{"*"}, nil, true},
-		"with flags":               {nil, []string{"-refresh-only"}, true},
+		"what it changes":           {nil, nil, false},
+		"what it changes, by name":  {[]string{"other"}, nil, false},
+		"what it does not change":   {[]string{"live-dev"}, nil, true},
+		"all of it":                 {[]string{"*"}, nil, true},
+		"with flags":                {nil, []string{"-refresh-only"}, true},
+		"where pushes plan nothing": {nil, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			w.preparer.PlansItself = func(bool) bool { return name != "where pushes plan nothing" }
 			r := written
 			r.Kind, r.Selectors, r.Flags = run.KindPlan, tt.selectors, tt.flags
 			w.github.ResetRequests()

@@ -170,7 +170,7 @@ func (p *Preparer) mayPlan(ctx context.Context, rd *reading, f found) error {
 		names = append(names, rules.Plan...)
 		facts.Projects = append(facts.Projects, policy.Project{Name: proj.Name, Environment: env.Job.Name, Rules: policy.Rules{Plan: rules.Plan}})
 	}
-	if len(names) == 0 && !f.beyondPush(rd.run) {
+	if len(names) == 0 && !f.beyondPush(rd.run) && p.plansItself(rd.pull.Draft) {
 		return nil
 	}
 	if err := rd.readMembers(ctx, names); err != nil {
@@ -188,6 +188,9 @@ func (p *Preparer) mayPlan(ctx context.Context, rd *reading, f found) error {
 	}
 	return nil
 }
+
+// plansItself reports whether a push makes a plan.
+func (p *Preparer) plansItself(draft bool) bool { return p.PlansItself != nil && p.PlansItself(draft) }
 
 // beyondPush tells that a plan is of projects that the pull request does not change, whose
 // locks it takes, or is made with flags.

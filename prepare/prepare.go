@@ -63,6 +63,9 @@ type Preparer struct {
 	// TrustedPusher reports whether an App's account pushes by itself alone, and
 	// nothing that people tell it to; nil: none does.
 	TrustedPusher func(login string) bool
+	// PlansItself reports whether a push to a pull request makes a plan that nobody
+	// asked for; nil: none does.
+	PlansItself func(draft bool) bool
 	// Reach reports whether the jobs of a repository (owner/name) get only what their
 	// project reaches; nil is no repository.
 	Reach func(repository string) bool

@@ -97,8 +97,9 @@ func newFixture(t *testing.T, files double.Files) *fixture {
 			"dev":  {Job: run.JobEnvironment{Name: "dev"}, BackendConfig: map[string]string{"path": "/states/{owner}/{repo}/{project}-{workspace}", "workspace_dir": "/states/dev"}},
 			"prod": {Job: run.JobEnvironment{Name: "prod", Account: "1234"}, BackendConfig: map[string]string{"path": "/states/prod/{project}", "workspace_dir": "/states/prod"}},
 		}},
-		Locks:  func(context.Context) (run.Locks, error) { return run.Locks{}, nil },
-		Limits: run.JobLimits{Seconds: 60, PlanBytes: 1 << 20}, MaxProjects: 5, Now: time.Now,
+		PlansItself: func(draft bool) bool { return !draft },
+		Locks:       func(context.Context) (run.Locks, error) { return run.Locks{}, nil },
+		Limits:      run.JobLimits{Seconds: 60, PlanBytes: 1 << 20}, MaxProjects: 5, Now: time.Now,
 	}
 	return f
 }
