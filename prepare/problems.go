@@ -42,7 +42,7 @@ func explain(r run.Run, err error) error {
 	var unread *pull.ReadError
 	var history *pull.HistoryError
 	nothing := "nothing was planned"
-	if r.Kind.Mutating() {
+	if r.Kind.Traits().Changes {
 		nothing = "nothing was applied"
 	}
 	switch {

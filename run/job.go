@@ -24,7 +24,8 @@ func (s JobState) Final() bool { return s != JobQueued && s != JobRunning }
 // Job is the work for one project in one run.
 type Job struct {
 	ID       string      `json:"id"`
-	Document JobDocument `json:"document"` // what the backend is given
+	Document JobDocument `json:"document"`        // what the backend is given
+	Needs    []string    `json:"needs,omitempty"` // ids of jobs of the run that must succeed before it starts
 	State    JobState    `json:"state"`
 	Seq      int         `json:"seq"` // of the last message taken; older ones are ignored
 	Result   *Result     `json:"result,omitempty"`

@@ -20,7 +20,7 @@ func LateCommand(written, received time.Time) *Problem {
 // Late refuses a run that was accepted too long ago, such as before the server
 // was stopped.
 func (r *Run) Late(now time.Time) *Problem {
-	if !r.Kind.Mutating() || now.Sub(r.CreatedAt) <= FreshFor {
+	if !r.Kind.Traits().Fresh || now.Sub(r.CreatedAt) <= FreshFor {
 		return nil
 	}
 	return &Problem{Code: "late", Message: "More than 15 minutes passed before Lockkeeper could begin with this, so nothing was done: what you " +

@@ -99,7 +99,7 @@ func distinct(notices []Notice) []Notice {
 // gave back, unless somebody has changed that since.
 func (l *Locks) leaveApplied(h Holder, runs []Run, now time.Time) {
 	for _, r := range runs {
-		if !r.Kind.Mutating() {
+		if !r.Kind.Traits().Locks {
 			continue
 		}
 		changed := append(r.applied(), r.halfDone()...)

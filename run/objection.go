@@ -32,7 +32,7 @@ func (Objected) event() {}
 func (r *Run) objected(e Objected) {
 	otherCommit := e.Commit != "" && r.HeadSHA != "" && e.Commit != r.HeadSHA
 	switch {
-	case !r.Kind.Mutating() || otherCommit: // an approval of another commit never counted
+	case !r.Kind.Traits().Changes || otherCommit: // an approval of another commit never counted
 	case e.Base != "" && r.State == StateAccepted:
 		r.BaseNow = e.Base
 	case e.Base != "" && e.Base == r.BaseRef: // it was judged for that one

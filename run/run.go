@@ -20,19 +20,6 @@ type Repository struct {
 // FullName is "owner/name".
 func (r Repository) FullName() string { return r.Owner + "/" + r.Name }
 
-// Kind is what a run does.
-type Kind string
-
-// The kinds of runs that exist.
-const (
-	KindPlan  Kind = "plan"
-	KindApply Kind = "apply" // applies stored plans
-)
-
-// Mutating reports whether a run of this kind changes infrastructure. What is
-// not known mutates.
-func (k Kind) Mutating() bool { return k != KindPlan && k != KindApproval }
-
 // Trigger says what asked for the run.
 type Trigger string
 

@@ -220,6 +220,7 @@ func (r *Run) prepared(e Prepared) {
 			r.Jobs[i].Result = &Result{Outcome: OutcomeFailed, Problem: &problem}
 		}
 	}
+	r.order()
 	r.finish(e.At)
 }
 
@@ -335,7 +336,7 @@ func notices(before State, r Run, e Event) []Notice {
 	shown := []Notice{RefreshComment(r.Repository, r.PullRequest), RefreshCheck(r)}
 	switch r.State {
 	case StateRunning:
-		if r.Kind.Mutating() {
+		if r.Kind.Traits().Changes {
 			return shown // what the comment offered is under way
 		}
 		if p, ok := e.(Prepared); ok && p.Replaces {
@@ -348,11 +349,11 @@ func notices(before State, r Run, e Event) []Notice {
 		if before == StateAccepted {
 			shown = nil // nothing of it was ever shown
 		}
-		if r.State == StateSuperseded && !r.Kind.Mutating() && before != StateAccepted {
+		if r.State == StateSuperseded && !r.Kind.Traits().Changes && before != StateAccepted {
 			shown = []Notice{RefreshCheck(r)} // the comment belongs to the newer commit now
 		}
 	}
-	if r.Kind.Mutating() && r.Trigger.Asked() {
+	if r.Kind.Traits().Changes && r.Trigger.Asked() {
 		return append(shown, Answer(r))
 	}
 	return shown

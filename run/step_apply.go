@@ -1,6 +1,7 @@
 package run
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // close or an objection stops what has not begun to change anything; only a
 // person interrupts what has.
 func (r *Run) ending() EffectKind {
-	if r.Kind.Mutating() && r.CancelledBy == "" {
+	if r.Kind.Traits().Changes && r.CancelledBy == "" {
 		return EffectWithdraw
 	}
 	return EffectCancel
@@ -29,34 +30,50 @@ func (r *Run) cancelAsked(e CancelAsked) {
 	}
 }
 
-// ready reports whether every project that comes before a job's own has been
-// applied. Plans change nothing, so they need no order.
-func (r *Run) ready(j Job) bool {
-	return !r.Kind.Mutating() || !slices.ContainsFunc(r.Jobs, func(before Job) bool {
-		return comesBefore(before, j) && before.State != JobSucceeded
-	})
-}
-
-func comesBefore(a, b Job) bool {
-	return slices.Contains(b.Document.Project.After, a.Document.Project.Name)
-}
-
-// skip gives up the jobs that wait for one that was not applied.
-func (r *Run) skip(at time.Time) {
-	if !r.Kind.Mutating() {
+// order says which jobs each job waits for: those of the projects that come before
+// its own, where the order matters.
+func (r *Run) order() {
+	if !r.Kind.Traits().Ordered {
 		return
 	}
+	for i, j := range r.Jobs {
+		for _, before := range r.Jobs {
+			if slices.Contains(j.Document.Project.After, before.Document.Project.Name) {
+				r.Jobs[i].Needs = append(r.Jobs[i].Needs, before.ID)
+			}
+		}
+	}
+}
+
+// UnmarshalJSON reads a stored run. One that began when runs had no needs gets them:
+// without, its jobs would start in no order.
+func (r *Run) UnmarshalJSON(document []byte) error {
+	type stored Run
+	if err := json.Unmarshal(document, (*stored)(r)); err != nil {
+		return err
+	}
+	if !r.State.Final() && !slices.ContainsFunc(r.Jobs, func(j Job) bool { return len(j.Needs) > 0 }) {
+		r.order()
+	}
+	return nil
+}
+
+// ready reports whether every job that a job needs has succeeded.
+func (r *Run) ready(j Job) bool {
+	return !slices.ContainsFunc(j.Needs, func(id string) bool { return r.Job(id).State != JobSucceeded })
+}
+
+// skip gives up the jobs that wait for one that did not succeed.
+func (r *Run) skip(at time.Time) {
 	for again := true; again; {
 		again = false
 		for i, j := range r.Jobs {
 			if j.State != JobQueued {
 				continue
 			}
-			n := slices.IndexFunc(r.Jobs, func(before Job) bool {
-				return comesBefore(before, j) && before.State.Final() && before.State != JobSucceeded
-			})
+			n := slices.IndexFunc(j.Needs, func(id string) bool { s := r.Job(id).State; return s.Final() && s != JobSucceeded })
 			if n >= 0 {
-				r.Jobs[i].skipped(r.Jobs[n].Document.Project.Name, at)
+				r.Jobs[i].skipped(r.Job(j.Needs[n]).Document.Project.Name, at)
 				again = true
 			}
 		}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"encoding/json"
 	"slices"
 	"testing"
 
@@ -127,5 +128,30 @@ func inOrder(t *rapid.T, r Run, id string) {
 		if slices.Contains(j.Document.Project.After, before.Document.Project.Name) && before.State != JobSucceeded {
 			t.Fatalf("%s starts while %s is %s", j.Document.Project.Name, before.Document.Project.Name, before.State)
 		}
+	}
+}
+
+// A server that is updated goes on in order with an apply that began before jobs said
+// what they need.
+func TestARunOfAnOlderServerKeepsItsOrder(t *testing.T) {
+	accepted, prepared := chain()
+	r := Step(accepted, prepared).Run
+	if got := r.Jobs[1].Needs; len(got) != 1 || got[0] != r.Jobs[0].ID {
+		t.Fatalf("the second needs %v", got)
+	}
+	want := Pending(r)
+	for i := range r.Jobs {
+		r.Jobs[i].Needs = nil
+	}
+	document, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again Run
+	if err := json.Unmarshal(document, &again); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, Pending(again)); diff != "" {
+		t.Error(diff)
 	}
 }

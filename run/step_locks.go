@@ -44,7 +44,7 @@ func StepWithLocks(r Run, e Event, l *Locks, o Options, now time.Time) (Next, Sa
 		if problem := l.begin(&next, o, now); problem != nil {
 			next = Step(r, Refused{At: now, Problem: *problem, HeadSHA: next.Run.HeadSHA})
 		}
-	case next.Run.Kind.Mutating() && next.Run.State.Final() && !r.State.Final():
+	case next.Run.Kind.Traits().Locks && next.Run.State.Final() && !r.State.Final():
 		l.End(r.ID, next.Run.applied(), next.Run.halfDone(), next.Run.astray(), now)
 		next.Notices = append(next.Notices, l.applied(&next.Run)...)
 		if o.Merge && next.Run.State == StateSucceeded && next.Run.Objection == "" {
@@ -243,7 +243,7 @@ func NeedsLocks(r Run, e Event, now time.Time) bool {
 	if _, ok := leftOver(r, e, now); ok {
 		return true
 	}
-	if r.Kind.Mutating() {
+	if r.Kind.Traits().Locks {
 		return !r.State.Final()
 	}
 	if r.Kind != KindPlan || r.Trigger == TriggerQueue {

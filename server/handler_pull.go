@@ -132,7 +132,7 @@ func (h *pullRequest) older(ctx context.Context, repo run.Repository, pr *github
 // rebased stops what was approved for another base. A run that is judged now has
 // read none or an older one; it is told.
 func (h *pullRequest) rebased(ctx context.Context, repo run.Repository, pr *github.PullRequest) error {
-	mutating, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.Kind.Mutating() })
+	mutating, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.Kind.Traits().Changes })
 	if err != nil || !mutating {
 		return err
 	}
@@ -140,7 +140,7 @@ func (h *pullRequest) rebased(ctx context.Context, repo run.Repository, pr *gith
 	if err != nil || !ok {
 		return err
 	}
-	other, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.Kind.Mutating() && r.BaseRef != now.BaseRef })
+	other, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.Kind.Traits().Changes && r.BaseRef != now.BaseRef })
 	if err != nil || !other {
 		return err
 	}

@@ -86,7 +86,7 @@ func (h *review) objection(ctx context.Context, repo run.Repository, number int,
 func (h *review) stands(ctx context.Context, repo run.Repository, number int, v *github.PullRequestReview, state string) (now ReviewNow, stands bool, err error) {
 	runs, err := h.Store.ActiveRuns(ctx)
 	if err != nil || !slices.ContainsFunc(runs, func(r run.Run) bool {
-		return r.Repository.ID == repo.ID && r.PullRequest == number && r.Kind.Mutating()
+		return r.Repository.ID == repo.ID && r.PullRequest == number && r.Kind.Traits().Changes
 	}) {
 		return ReviewNow{}, false, err
 	}

@@ -43,7 +43,7 @@ func (w *Worker) start(ctx context.Context, e run.Effect) error {
 	if j == nil || j.State != run.JobQueued || r.Ending() {
 		return nil // cancelled meanwhile
 	}
-	if r.Kind.Mutating() {
+	if r.Kind.Traits().Changes {
 		if ok, err := w.recheck(ctx, r, j); !ok {
 			return err
 		}

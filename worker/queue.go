@@ -55,7 +55,7 @@ func (q *queue) observe(r run.Run) {
 		q.waiting = slices.Insert(q.waiting, i, w)
 	}
 	delete(q.applies, r.ID)
-	if r.Kind.Mutating() && !r.State.Final() {
+	if r.Kind.Traits().Locks && !r.State.Final() {
 		q.applies[r.ID] = r
 	}
 	q.mark(q.under, r.ID, "")

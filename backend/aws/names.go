@@ -26,7 +26,7 @@ func executionARN(machine, name string) string {
 // machine runs it among the applies, with their rights and without a retry.
 // Commands that only look run among the plans. deploy/aws/job.asl.json makes the
 // same choice, and a test compares the two.
-func Changes(command run.Kind) bool { return command.Mutating() && command != "exec" }
+func Changes(command run.Kind) bool { return command.Traits().Changes && command != "exec" }
 
 // queueOf is the Batch job queue in which the state machine runs a command.
 func (e *Engine) queueOf(command run.Kind) string {

@@ -50,7 +50,7 @@ func nextToEnd(running []*job) (most *job) {
 	top := int64(-1)
 	for _, j := range running {
 		if j.ended.Load() != nil {
-			if !j.doc.Command.Mutating() {
+			if !j.doc.Command.Traits().Changes {
 				return nil
 			}
 			continue
@@ -66,7 +66,7 @@ func nextToEnd(running []*job) (most *job) {
 // looks after its commands ends them then. A runner that has not said yet who it
 // is stays until the next look.
 func (j *job) makeRoom(ctx context.Context, why string) {
-	if j.doc.Command.Mutating() {
+	if j.doc.Command.Traits().Changes {
 		j.ended.Store(&why)
 		j.ask()
 	} else {
@@ -129,7 +129,7 @@ func noRoom(why string, shares bool) *run.Problem {
 
 // explain says why what changes infrastructure was asked to end.
 func (j *job) explain(result *run.Result) {
-	if why := j.ended.Load(); why != nil && result.Problem != nil && j.doc.Command.Mutating() {
+	if why := j.ended.Load(); why != nil && result.Problem != nil && j.doc.Command.Traits().Changes {
 		result.Problem.Message = *why + " " + result.Problem.Message
 	}
 }

@@ -66,7 +66,7 @@ func (e *Engine) timeLeft(j *job) time.Duration {
 
 // grace is how long terraform may take to end after an interrupt.
 func (e *Engine) grace(j *job) time.Duration {
-	if j.doc.Command.Mutating() {
+	if j.doc.Command.Traits().Changes {
 		return e.o.ApplyGrace
 	}
 	return e.o.Grace

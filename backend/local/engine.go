@@ -194,7 +194,7 @@ func (e *Engine) Withdraw(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("reading job %s: %w", id, err)
 	}
-	if doc.Command.Mutating() {
+	if doc.Command.Traits().Changes {
 		withdrawn, err := e.withdraw(ctx, doc)
 		if err != nil || !withdrawn {
 			return err

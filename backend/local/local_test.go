@@ -127,7 +127,7 @@ func secretsOf(_ context.Context, env run.JobEnvironment, kind run.Kind) (map[st
 	if env.Name != "secret" {
 		return nil, nil
 	}
-	if kind.Mutating() {
+	if kind.Traits().Changes {
 		return map[string]string{"APPLY_TOKEN": backendtest.ApplyToken}, nil
 	}
 	return map[string]string{"PLAN_TOKEN": backendtest.PlanToken}, nil

@@ -76,14 +76,14 @@ func (e *Engine) tellStarted(ctx context.Context, j *job, file string, deliver d
 func (e *Engine) end(ctx context.Context, j *job, problem *run.Problem, deliver deliverer) {
 	log := zerolog.Ctx(ctx).With().Str("job", j.id).Logger()
 	result, stored := j.files.result(), true
-	if result == nil && j.doc.Command.Mutating() && j.files.has(runner.ClaimFile) {
+	if result == nil && j.doc.Command.Traits().Changes && j.files.has(runner.ClaimFile) {
 		stored = e.salvage(ctx, j)
 		if ctx.Err() != nil {
 			return
 		}
 		result = j.files.result()
 	}
-	if result == nil && !j.doc.Command.Mutating() {
+	if result == nil && !j.doc.Command.Traits().Changes {
 		if err := j.files.tidy(); err != nil { // what it wrote may be what there is no room for
 			log.Error().Err(err).Msg("tidying up after a job")
 		}
@@ -149,7 +149,7 @@ func (e *Engine) mayHaveBegun(ctx context.Context, j *job) bool {
 // cancelledBefore is the problem of a job that was cancelled in the queue.
 func cancelledBefore(doc run.JobDocument) *run.Problem {
 	next := "Comment `/plan` to plan again."
-	if doc.Command.Mutating() {
+	if doc.Command.Traits().Changes {
 		next = "Nothing was changed. Comment `/plan`, then `/apply`."
 	}
 	return &run.Problem{Code: "cancelled", Message: "Cancelled before it began. " + next}
@@ -160,10 +160,10 @@ var errNotBegun = errors.New("the runner ended before it began the job")
 // lost is the problem of a job whose processes are gone without a result.
 func (e *Engine) lost(j *job) *run.Problem {
 	switch {
-	case j.ended.Load() != nil && !j.doc.Command.Mutating():
+	case j.ended.Load() != nil && !j.doc.Command.Traits().Changes:
 		shares := e.o.Directories != nil && len(e.o.Directories(j.doc.Environment).Write) > 0
 		return noRoom(*j.ended.Load(), shares)
-	case j.files.has(runner.ClaimFile) && j.doc.Command.Mutating():
+	case j.files.has(runner.ClaimFile) && j.doc.Command.Traits().Changes:
 		return runner.Interrupted(true) // conclude finds out
 	case j.files.has(runner.ClaimFile):
 		return &run.Problem{Code: "job_lost", Message: "The job ended without saying how, because its process was killed or the server restarted. It is not known how far it came, and it was not repeated. A plan changes nothing: comment `/plan` to plan again."}
