@@ -7,6 +7,12 @@ func NewerHead(runs []Run, sha string) map[string]string {
 	changed := map[string]string{}
 	newest := true
 	for _, r := range notOfQueue(runs) {
+		if r.Kind == KindPlan && r.HeadSHA == "" && r.State == StateAccepted {
+			if r.NewerHead != sha {
+				changed[r.ID] = sha // it may have read the head before; Prepared says what it read
+			}
+			continue
+		}
 		if r.Kind != KindPlan || r.HeadSHA == "" || r.State == StateRefused && r.Trigger.Asked() {
 			continue // not shown
 		}

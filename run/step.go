@@ -211,6 +211,9 @@ func (r *Run) prepared(e Prepared) {
 	r.Mistakes = p.Mistakes
 	r.ConfigMistakes, r.Drafts, r.Parts, r.PlanOnly = p.ConfigMistakes, p.Drafts, p.Parts, p.PlanOnly
 	r.State, r.PreparedAt = StateRunning, e.At
+	if r.NewerHead == r.HeadSHA {
+		r.NewerHead = ""
+	}
 	r.Jobs = make([]Job, len(p.Documents))
 	for i, doc := range p.Documents {
 		doc.Version, doc.RunID, doc.JobID = DocumentVersion, r.ID, JobID(r.ID, i)
