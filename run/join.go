@@ -58,7 +58,9 @@ func leftOver(r Run, e Event, now time.Time) (next Run, ok bool) {
 		if r.Trigger.Asked() && general[e.Problem.Code] {
 			return Run{}, false
 		}
-		askers = slices.DeleteFunc(slices.Clone(askers), func(a Asker) bool { return r.Trigger.Asked() && a.Actor == r.Actor })
+		if !ofComment[e.Problem.Code] {
+			askers = slices.DeleteFunc(slices.Clone(askers), func(a Asker) bool { return r.Trigger.Asked() && a.Actor == r.Actor })
+		}
 	case NewerCommit:
 	default:
 		return Run{}, false
@@ -73,6 +75,10 @@ func leftOver(r Run, e Event, now time.Time) (next Run, ok bool) {
 		State: StateAccepted, CreatedAt: now, Joined: askers[1:],
 	}, true
 }
+
+// ofComment are the problems of one comment alone, policy's and those of a late one: another
+// comment of the same person may be in order.
+var ofComment = map[string]bool{"comment_unchanged": true, codeLate: true}
 
 // general are the problems that are the same for everybody who asked.
 var general = map[string]bool{codeUnavailable: true, codePreparing: true}

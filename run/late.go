@@ -7,13 +7,15 @@ import "time"
 // been down (T29). What the person saw then may have changed.
 const FreshFor = 15 * time.Minute
 
+const codeLate = "late"
+
 // LateCommand refuses a command that was written, by GitHub's clock, too long before
 // it was received; nil does not. When either is not known, it is too long.
 func LateCommand(written, received time.Time) *Problem {
 	if !written.IsZero() && !received.IsZero() && received.Sub(written) <= FreshFor {
 		return nil
 	}
-	return &Problem{Code: "late", Message: "This command reached Lockkeeper more than 15 minutes after it was written, so nothing was done: what you " +
+	return &Problem{Code: codeLate, Message: "This command reached Lockkeeper more than 15 minutes after it was written, so nothing was done: what you " +
 		"saw then may have changed. Look again, and comment it again."}
 }
 
@@ -23,6 +25,6 @@ func (r *Run) Late(now time.Time) *Problem {
 	if !r.Kind.Traits().Fresh || now.Sub(r.CreatedAt) <= FreshFor {
 		return nil
 	}
-	return &Problem{Code: "late", Message: "More than 15 minutes passed before Lockkeeper could begin with this, so nothing was done: what you " +
+	return &Problem{Code: codeLate, Message: "More than 15 minutes passed before Lockkeeper could begin with this, so nothing was done: what you " +
 		"saw then may have changed. Look again, and ask again."}
 }
