@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper/sandbox"
+	"github.com/lockkeeper/lockkeeper/sandbox/demo"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
 )
 
@@ -37,6 +38,24 @@ func TestAMergeThatNobodyPlannedIsSaid(t *testing.T) {
 	s.quiet()
 	if got := s.said(other); len(got) > 0 {
 		t.Errorf("a merge that touches nothing: %+v", got)
+	}
+}
+
+// Of a fork nothing is planned, and what was merged of it is in the base branch.
+func TestAMergeOfAForkIsSaid(t *testing.T) {
+	s := newStory(t)
+	g := s.world.GitHub
+	fork, err := g.As(sam).Fork(sandbox.Repository)
+	s.check(err)
+	_, err = g.As(sam).Push(fork, "help", "help", aChange("help"))
+	s.check(err)
+	n, err := g.As(sam).OpenPull(sandbox.Repository, sam+":help", demo.DefaultBranch, "Help", "", false)
+	s.check(err)
+	_, err = g.As(rui).MergePull(sandbox.Repository, n, "squash")
+	s.check(err)
+	s.quiet()
+	if got := s.said(n); len(got) != 1 || !strings.Contains(got[0].Body, "**Merged without a plan**: `network-dev`.") {
+		t.Errorf("after the merge: %+v", got)
 	}
 }
 

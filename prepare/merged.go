@@ -13,8 +13,9 @@ import (
 
 // Merged says which projects a pull request that was merged changed, by the lockkeeper.yml
 // of the base branch after it: each by the document that its plan would have had, without
-// source and rules. It starts nothing. There are none of what would not have been planned:
-// of a fork, or into a branch that nothing is planned for. Its errors are those of Prepare.
+// source and rules. It starts nothing, and what a fork brought is only read, which is in the
+// base branch by now. There are none where nothing is planned for the branch. Its errors
+// are those of Prepare.
 func (p *Preparer) Merged(ctx context.Context, repo run.Repository, number int) ([]run.JobDocument, error) {
 	r := run.Run{Repository: repo, PullRequest: number, Kind: run.KindPlan, Trigger: run.TriggerPush}
 	docs, err := p.merged(ctx, r)
@@ -32,8 +33,8 @@ func (p *Preparer) merged(ctx context.Context, r run.Run) ([]run.JobDocument, er
 		return nil, err
 	}
 	facts := p.facts(rd, pull.Authors{})
-	facts.Open = true // as before the merge
-	if !rd.pull.Merged || rd.pull.Fork || !policy.Plan(facts).Allowed {
+	facts.Open, facts.Fork = true, false // as before the merge, which made it the branch's own
+	if !rd.pull.Merged || !policy.Plan(facts).Allowed {
 		return nil, nil
 	}
 	c, err := p.beforeTheMerge(ctx, rd)

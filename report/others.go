@@ -94,7 +94,7 @@ func (v View) inheritedLines(p picked, h run.Holder) string {
 func (v View) leftOf(h run.Holder, merged bool) []string {
 	var out []string
 	for _, x := range v.Locks.Left {
-		if x.Holder.Is(h) && x.Merged == merged {
+		if x.Holder.Is(h) && x.Merged == merged && !x.Unknown() {
 			out = append(out, x.Project)
 		}
 	}
@@ -104,9 +104,18 @@ func (v View) leftOf(h run.Holder, merged bool) []string {
 // leftLines say what a pull request that is over leaves to put right.
 func (v View) leftLines(h run.Holder) string {
 	return paragraphs(
+		v.notKnownLine(h),
 		sentenceOf("**Merged, but not applied**: %s. The base branch is ahead of what runs.\n", fewNames(v.leftOf(h, true), name)),
 		sentenceOf("**Closed after an apply**: %s. What was applied here still runs and is not on the base branch.\n", fewNames(v.leftOf(h, false), name)),
 	)
+}
+
+// notKnownLine says that nobody could find out what was merged.
+func (v View) notKnownLine(h run.Holder) string {
+	if !slices.ContainsFunc(v.Locks.Left, func(x run.Left) bool { return x.Holder.Is(h) && x.Unknown() }) {
+		return ""
+	}
+	return "**Merged, and nobody knows what it changed**: the base branch may be ahead of what runs.\n"
 }
 
 // leftStatus lists what pull requests of a repository left to put right.
@@ -114,6 +123,10 @@ func leftStatus(l run.Locks, h run.Holder) string {
 	var out []string
 	for _, x := range l.Left {
 		if x.Holder.Repository.ID != h.Repository.ID {
+			continue
+		}
+		if x.Unknown() {
+			out = append(out, fmt.Sprintf("%s was merged, and nobody knows whether the base branch is ahead of what runs: what it changed could not be found out", reference(x.Holder, h)))
 			continue
 		}
 		what := "applied and closed without a merge"

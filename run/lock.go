@@ -40,6 +40,7 @@ type Lock struct {
 	Plan     string    // id of the plan run that claimed it last; empty when none did since the grant
 	Place    int64     // in the line, from which it was taken; its holder has it again when it is given on
 	Last     Applied   // what changed the state last under this key; a free lock remembers it, too
+	Settled  time.Time // of the newest plan or apply after which what runs was what the base branch said then; a free lock remembers it, too
 }
 
 // Applied is the last apply that changed a state.
@@ -63,7 +64,7 @@ func (l Lock) used() bool { return l.Busy != "" || l.Dirty || l.Astray || l.Appl
 // Yields reports whether its holder makes way for whoever wants the lock.
 func (l Lock) Yields() bool { return !l.Free() && l.Idle && !l.used() && !l.Closing }
 
-func (l *Lock) free() { *l = Lock{Key: l.Key, Fence: l.Fence, Last: l.Last} }
+func (l *Lock) free() { *l = Lock{Key: l.Key, Fence: l.Fence, Last: l.Last, Settled: l.Settled} }
 
 // Waiter is a pull request that waits for all locks of its projects at once. A
 // pull request has one place in the line: waiters are served in the order of ID,

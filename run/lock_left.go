@@ -9,11 +9,14 @@ import (
 // pull request that is over, until somebody has put that right.
 type Left struct {
 	Holder  Holder
-	Project string
+	Project string   // empty: it was merged, and nobody could find out what it changed
 	Keys    []string // of its locks
 	Merged  bool     // merged without its apply; else it was closed after an apply, and not merged
 	At      time.Time
 }
+
+// Unknown reports whether nobody knows which projects it is about.
+func (x Left) Unknown() bool { return x.Project == "" }
 
 // Done says that the check of an open pull request counts a project as done: it is
 // applied, or its plan changes nothing. What somebody else applies makes that old.
@@ -66,14 +69,37 @@ func (l *Locks) settle(keys []string, so func(Left) bool) {
 	l.Left = slices.DeleteFunc(slices.Clone(l.Left), func(x Left) bool { return sharesKey(x.Keys, keys) && so(x) })
 }
 
-// settled notes that what runs is what the base branch says.
-func (l *Locks) settled(keys []string) {
+// settled notes that what runs is what the base branch says, by a plan that read both
+// at a time.
+func (l *Locks) settled(keys []string, at time.Time) {
 	l.settle(keys, func(Left) bool { return true })
+	l.asBase(keys, at)
 	for _, key := range keys {
 		if lock := l.find(key); lock != nil && !lock.Applied {
 			lock.Last.Merged = true
 		}
 	}
+}
+
+// asBase remembers that what runs was what the base branch said at a time.
+func (l *Locks) asBase(keys []string, at time.Time) {
+	for _, key := range keys {
+		if lock := l.find(key); lock != nil && at.After(lock.Settled) {
+			lock.Settled = at
+		}
+	}
+}
+
+// clocksDiffer is how far GitHub's clock and this machine's may be apart.
+const clocksDiffer = time.Minute
+
+// settledSince reports whether one of the keys was as the base branch said, surely after
+// a time of GitHub's clock; never when that is not known.
+func (l *Locks) settledSince(keys []string, at time.Time) bool {
+	return !at.IsZero() && slices.ContainsFunc(keys, func(key string) bool {
+		lock := l.find(key)
+		return lock != nil && lock.Settled.After(at.Add(clocksDiffer))
+	})
 }
 
 func sharesKey(a, b []string) bool {

@@ -46,7 +46,7 @@ func (l *Locks) planned(r *Run) {
 		done := s.Applied()
 		l.count(r.Holder(), keys, done)
 		if done && s.Untouched() && r.Behind == 0 {
-			l.settled(keys)
+			l.settled(keys, r.PreparedAt)
 		}
 	}
 	if r.SupersededBy == "" { // else another plan is on its way
@@ -80,6 +80,9 @@ func (l *Locks) applied(r *Run) []Notice {
 		l.count(h, keys, ok && !part)
 		if ok && !part {
 			l.settle(keys, func(x Left) bool { return !x.Merged || r.Behind == 0 })
+			if r.Behind == 0 {
+				l.asBase(keys, r.PreparedAt)
+			}
 		}
 	}
 	return distinct(out)
@@ -121,6 +124,9 @@ func (l *Locks) leaveApplied(h Holder, runs []Run, now time.Time) {
 func leftNotices(before, after []Left, never []string) []Notice {
 	var out []Notice
 	for i, x := range after {
+		if x.Unknown() {
+			continue // NotKnown has said it
+		}
 		same := func(o Left) bool { return o.Holder.Is(x.Holder) && o.Merged == x.Merged }
 		known := slices.ContainsFunc(before, func(o Left) bool { return same(o) && o.Project == x.Project })
 		key := leftKey(x)

@@ -8,7 +8,8 @@ import (
 // Over says how a pull request ended, as GitHub shows it.
 type Over struct {
 	Merged           bool
-	HeadSHA, BaseRef string // that it ended with; empty when that is not known
+	HeadSHA, BaseRef string    // that it ended with; empty when that is not known
+	MergedAt         time.Time // by GitHub's clock; zero when that is not known
 
 	// Unplanned are, of one that was merged, the projects that it changed, where not all
 	// of them were planned at HeadSHA.
@@ -58,7 +59,7 @@ func (l *Locks) merged(h Holder, runs []Run, over Over, o Options, now time.Time
 		case !s.Applied():
 			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: keys}, true, now)
 		case s.PlanRun.Behind == 0:
-			l.settled(keys)
+			l.settled(keys, s.PlanRun.PreparedAt)
 		}
 	}
 	for _, s := range unknown {
@@ -131,12 +132,13 @@ func (o Over) PlannedWhole(runs []Run) bool {
 }
 
 // unplanned notes that a pull request was merged with projects that were not planned
-// before, and returns their names.
+// before, and returns their names. What is found late, and was put right meanwhile by
+// somebody else, is nothing to do.
 func (l *Locks) unplanned(h Holder, runs []Run, over Over, o Options, now time.Time) (projects []string) {
 	known, unknown := over.standings(notOfQueue(runs))
 	for _, doc := range over.Unplanned {
 		planned := func(s Standing) bool { return s.Project == doc.Project.Name }
-		if o.notApplied(doc) || slices.ContainsFunc(known, planned) || slices.ContainsFunc(unknown, planned) {
+		if o.notApplied(doc) || l.settledSince(LockKeys(doc), over.MergedAt) || slices.ContainsFunc(known, planned) || slices.ContainsFunc(unknown, planned) {
 			continue
 		}
 		l.LeaveBehind(h, Claimed{Project: doc.Project.Name, Keys: LockKeys(doc)}, true, now)

@@ -84,16 +84,23 @@ func (h *pullRequest) happened(ctx context.Context, repo run.Repository, pr *git
 		runs, err := h.Store.PullRuns(ctx, repo.ID, pr.GetNumber(), 1)
 		return true, len(runs) > 0 && (!h.Autoplan || pr.GetDraft()), err
 	case "closed":
-		now, ok, err := h.confirm(ctx, repo, pr)
-		if err != nil || !ok || !now.Closed {
-			return false, false, err // the sweep of the locks finds out
-		}
-		if fork(pr) { // of which nothing is planned
-			return false, false, h.Runs.Close(ctx, repo, pr.GetNumber(), now.over())
-		}
-		return false, false, end(ctx, h.Runs, repo, pr.GetNumber(), now.over())
+		return false, false, h.closed(ctx, repo, pr)
 	}
 	return false, false, nil
+}
+
+// closed ends what GitHub confirms to be over. While GitHub does not answer, nothing is
+// released, and the sweep of the locks looks again.
+func (h *pullRequest) closed(ctx context.Context, repo run.Repository, pr *github.PullRequest) error {
+	now, ok, err := h.confirm(ctx, repo, pr)
+	switch {
+	case err == nil && now.Unanswered && pr.GetMerged():
+		return h.Runs.NotKnown(ctx, repo, pr.GetNumber())
+	case err != nil || !ok || !now.Closed:
+		return err
+	}
+	_, err = end(ctx, h.Runs, repo, pr.GetNumber(), now.over(), lastTry(ctx))
+	return err
 }
 
 // confirm asks GitHub how the pull request of an event stands.

@@ -300,12 +300,19 @@ type Later struct {
 func (l *Later) Error() string { return "not yet: " + l.Why.Error() }
 func (l *Later) Unwrap() error { return l.Why }
 
-// receivedKey is of the context of a handler: when its delivery came.
-type receivedKey struct{}
+// deliveryKey is of the context of a handler: its delivery.
+type deliveryKey struct{}
 
+// received is when the delivery came that a handler acts on.
 func received(ctx context.Context) time.Time {
-	at, _ := ctx.Value(receivedKey{}).(time.Time)
-	return at
+	d, _ := ctx.Value(deliveryKey{}).(run.Delivery)
+	return d.ReceivedAt
+}
+
+// lastTry reports whether a delivery is given up when its handler returns an error.
+func lastTry(ctx context.Context) bool {
+	d, _ := ctx.Value(deliveryKey{}).(run.Delivery)
+	return d.Attempts+1 >= maxAttempts
 }
 
 // act hands one delivery to its handler and notes the outcome.
@@ -315,7 +322,7 @@ func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 	}
 	log := zerolog.Ctx(ctx).With().Str("delivery", d.GUID).Str("event", d.Event).Logger()
 	ctx = log.WithContext(ctx)
-	err := in.handle(context.WithValue(ctx, receivedKey{}, d.ReceivedAt), d)
+	err := in.handle(context.WithValue(ctx, deliveryKey{}, d), d)
 	if err != nil && ctx.Err() != nil {
 		return // stopping: it stays pending and is acted on after the start
 	}
@@ -332,7 +339,7 @@ func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 		time.AfterFunc(later.After, func() { poke(in.wake) })
 	case err == nil:
 		err = in.Store.DoneDelivery(ctx, d.GUID)
-	case d.Attempts+1 >= maxAttempts:
+	case lastTry(context.WithValue(ctx, deliveryKey{}, d)):
 		in.Metrics.delivery("given_up")
 		log.Error().Err(err).Msg("giving up on a delivery")
 		err = in.Store.DoneDelivery(ctx, d.GUID)

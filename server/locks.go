@@ -59,7 +59,11 @@ func (l *Locks) sweep(ctx context.Context) error {
 	}
 	var all error
 	for _, h := range interested(locks) {
-		all = errors.Join(all, l.closeOver(ctx, h))
+		_, err := l.closeOver(ctx, h)
+		all = errors.Join(all, err)
+	}
+	for _, h := range unknownSince(locks, l.Now().Add(-lookAgainFor)) {
+		all = errors.Join(all, l.lookAgain(ctx, h))
 	}
 	if l.Expire > 0 {
 		all = errors.Join(all, l.expire(ctx, locks))
@@ -85,14 +89,39 @@ func interested(locks run.Locks) (out []run.Holder) {
 	return out
 }
 
-// closeOver ends the interest of a pull request that was merged or closed. One
+// closeOver ends the interest of a pull request that was merged or closed, and reports
+// whether it is over and known what it leaves. One
 // that GitHub does not show is left alone: nobody knows what became of it.
-func (l *Locks) closeOver(ctx context.Context, h run.Holder) error {
+func (l *Locks) closeOver(ctx context.Context, h run.Holder) (known bool, err error) {
 	pr, err := (&Pulls{Client: l.Client}).read(ctx, h.Repository, h.PullRequest)
 	if err != nil || !pr.Closed {
-		return err
+		return false, err
 	}
-	return end(logged(ctx, h.Repository, h.PullRequest), l.Runs, h.Repository, h.PullRequest, pr.over())
+	// It holds nothing afterwards, so nobody comes here again.
+	return end(logged(ctx, h.Repository, h.PullRequest), l.Runs, h.Repository, h.PullRequest, pr.over(), true)
+}
+
+// lookAgainFor is how long a merge is looked at again of which nobody knows what it
+// changed. Afterwards it is for people.
+const lookAgainFor = 24 * time.Hour
+
+// unknownSince lists pull requests of which nobody knows what they changed, since a time.
+func unknownSince(locks run.Locks, since time.Time) (out []run.Holder) {
+	for _, x := range locks.Left {
+		if x.Unknown() && x.At.After(since) {
+			out = append(out, x.Holder)
+		}
+	}
+	return out
+}
+
+// lookAgain finds out what a merged pull request changed of which nobody knows that.
+func (l *Locks) lookAgain(ctx context.Context, h run.Holder) error {
+	known, err := l.closeOver(ctx, h)
+	if known {
+		_, _, err = l.Runs.Unlock(ctx, h, []string{""}) // what it left is known by project now
+	}
+	return err
 }
 
 // expire takes back what nobody has used for long. Whoever holds it was told

@@ -56,7 +56,7 @@ func (h *holding) pull(number, state string, merged any) {
 func (h *holding) asks() string { return strings.Join(h.asked, ",") }
 
 func (h *holding) Unlock(_ context.Context, holder run.Holder, projects []string) (released, busy []string, err error) {
-	h.note("unlock %d", holder.PullRequest)
+	h.note("unlock %d%s", holder.PullRequest, unknownOnly(projects))
 	released, busy = h.locks.Release(holder, projects)
 	return released, busy, nil
 }
@@ -164,4 +164,12 @@ func TestLocksDoNotExpireUnlessTheServerWantsIt(t *testing.T) {
 	if err := l.sweep(t.Context()); err != nil || h.asks() != "" {
 		t.Errorf("asked for %q: %v", h.asks(), err)
 	}
+}
+
+// unknownOnly says that a release is of what has no project's name.
+func unknownOnly(projects []string) string {
+	if len(projects) == 1 && projects[0] == "" {
+		return ` [""]`
+	}
+	return ""
 }

@@ -93,6 +93,7 @@ type States struct {
 	Applied  int // by a pull request that is open: its lock says so
 	Unmerged int // by one that was closed after it
 	Merged   int // without their apply
+	Unknown  int // pull requests that were merged, and nobody knows what they changed
 	Waiting  int // pull requests in the queue of some lock
 }
 
@@ -118,6 +119,9 @@ func (m *Metrics) WatchStates(read func() (States, error)) {
 	gauge("applied_not_merged", func(s States) int { return s.Applied })
 	gauge("closed_after_apply", func(s States) int { return s.Unmerged })
 	gauge("merged_not_applied", func(s States) int { return s.Merged })
+	watch(prometheus.GaugeOpts{
+		Name: "lockkeeper_merges_not_known", Help: "Pull requests that were merged, and nobody knows what they changed: the look at them failed.",
+	}, func(s States) int { return s.Unknown })
 }
 
 // StatesOf counts them in the locks.
@@ -139,9 +143,12 @@ func StatesOf(l run.Locks) (s States) {
 		}
 	}
 	for _, x := range l.Left {
-		if x.Merged {
+		switch {
+		case x.Unknown():
+			s.Unknown++
+		case x.Merged:
 			s.Merged++
-		} else {
+		default:
 			s.Unmerged++
 		}
 	}

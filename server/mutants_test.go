@@ -52,6 +52,11 @@ func (e *effects) Unplanned(_ context.Context, repo run.Repository, pull int, ov
 	return nil, nil
 }
 
+func (e *effects) NotKnown(_ context.Context, repo run.Repository, pull int) error {
+	e.list = append(e.list, fmt.Sprintf("not known %+v %d", repo, pull))
+	return nil
+}
+
 func (e *effects) Pushed(_ context.Context, repo run.Repository, pull int, sha string) error {
 	e.list = append(e.list, fmt.Sprintf("newer %+v %d %s", repo, pull, sha))
 	return nil

@@ -42,8 +42,8 @@ func TestAPushThatNothingPlansMakesTheCommentOld(t *testing.T) {
 	}
 }
 
-// What was merged is looked at, whether it was planned or not: but not what came from a
-// fork, of which nothing is planned, nor what GitHub does not show as merged.
+// What was merged is looked at, whether it was planned or not and wherever it came from:
+// but not what GitHub does not show as merged.
 func TestAMergeIsLookedAtForWhatNobodyPlanned(t *testing.T) {
 	const told = `unplanned 7/3 at "aaa" into "main"`
 	for name, tt := range map[string]struct {
@@ -54,7 +54,7 @@ func TestAMergeIsLookedAtForWhatNobodyPlanned(t *testing.T) {
 		"merged":             {PullNow{HeadSHA: "aaa", BaseRef: "main", Closed: true, Merged: true}, false, true},
 		"closed":             {PullNow{HeadSHA: "aaa", BaseRef: "main", Closed: true}, false, false},
 		"open, says GitHub":  {PullNow{HeadSHA: "aaa", BaseRef: "main"}, false, false},
-		"merged from a fork": {PullNow{HeadSHA: "aaa", BaseRef: "main", Closed: true, Merged: true}, true, false},
+		"merged from a fork": {PullNow{HeadSHA: "aaa", BaseRef: "main", Closed: true, Merged: true}, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)

@@ -30,11 +30,13 @@ type PullNow struct {
 	Closed, Merged   bool
 	HeadSHA, BaseRef string
 	UpdatedAt        time.Time
+	MergedAt         time.Time // zero when it is not merged
+	Unanswered       bool      // GitHub did not say, for so long that nobody asks again
 }
 
 // over is how a pull request that is closed ended.
 func (n PullNow) over() run.Over {
-	return run.Over{Merged: n.Merged, HeadSHA: n.HeadSHA, BaseRef: n.BaseRef}
+	return run.Over{Merged: n.Merged, HeadSHA: n.HeadSHA, BaseRef: n.BaseRef, MergedAt: n.MergedAt}
 }
 
 // pullPatience is how long GitHub may take to answer. Who comments, applies or
@@ -59,11 +61,12 @@ func (p *Pulls) Confirm(ctx context.Context, repo run.Repository, number int, up
 	case err == nil || ctx.Err() != nil:
 		return now, err == nil, err
 	}
-	if wait, temporary := p.RetryAfter(err, p.Now()); temporary && waited+wait <= pullPatience {
+	wait, temporary := p.RetryAfter(err, p.Now())
+	if temporary && waited+wait <= pullPatience {
 		return PullNow{}, false, &Later{After: max(wait, min(waited, time.Minute)), Why: err}
 	}
 	zerolog.Ctx(ctx).Warn().Err(err).Msg("GitHub does not confirm what a webhook says of a pull request, so nothing follows from it")
-	return PullNow{}, false, nil
+	return PullNow{Unanswered: temporary}, false, nil
 }
 
 // ReviewNow is a review as GitHub shows it.
@@ -107,6 +110,6 @@ func (p *Pulls) read(ctx context.Context, repo run.Repository, number int) (Pull
 	}
 	return PullNow{
 		Closed: pr.GetState() == "closed" && pr.Merged != nil, Merged: pr.GetMerged(),
-		HeadSHA: pr.GetHead().GetSHA(), BaseRef: pr.GetBase().GetRef(), UpdatedAt: pr.GetUpdatedAt().Time,
+		HeadSHA: pr.GetHead().GetSHA(), BaseRef: pr.GetBase().GetRef(), UpdatedAt: pr.GetUpdatedAt().Time, MergedAt: pr.GetMergedAt().Time,
 	}, nil
 }

@@ -43,7 +43,8 @@ func TestWhatGitHubSaysOfAPullRequest(t *testing.T) {
 		{"nothing", 200, `{}`, noon, 0, PullNow{}, false, false},
 		{"not shown", 404, `{}`, noon, 0, PullNow{}, false, false},
 		{"502", 502, `{}`, noon, 0, PullNow{}, false, true},
-		{"502 for an hour", 502, `{}`, noon, pullPatience, PullNow{}, false, false},
+		{"502 for an hour", 502, `{}`, noon, pullPatience, PullNow{Unanswered: true}, false, false},
+		{"not shown for an hour", 404, `{}`, noon, pullPatience, PullNow{}, false, false},
 	} {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(tt.status)

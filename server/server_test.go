@@ -95,6 +95,11 @@ func (r *recorder) Unplanned(_ context.Context, repo run.Repository, pull int, o
 	return r.unplanned, r.fails
 }
 
+func (r *recorder) NotKnown(_ context.Context, repo run.Repository, pull int) error {
+	r.note("not known %d/%d", repo.ID, pull)
+	return nil
+}
+
 func (r *recorder) Pushed(_ context.Context, repo run.Repository, pull int, sha string) error {
 	r.note("pushed %d/%d %s", repo.ID, pull, sha)
 	return nil

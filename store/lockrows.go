@@ -53,20 +53,20 @@ func saveLockRows(ctx context.Context, tx *sql.Tx, before, after []run.Lock) err
 	}
 	put, err := tx.PrepareContext(ctx, `INSERT OR REPLACE INTO locks (key, fence, repository_id, pull_request, owner, name, installation_id,
 		project, taken_at, used_at, warned_at, busy, closing, dirty, applied, astray, merged, idle, plan, place, last_repository_id,
-		last_pull_request, last_owner, last_name, last_installation_id, last_at, last_merged)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		last_pull_request, last_owner, last_name, last_installation_id, last_at, last_merged, settled_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
 	defer put.Close()
 	for _, l := range changed {
 		l.TakenAt, l.UsedAt, l.WarnedAt = stored(l.TakenAt), stored(l.UsedAt), stored(l.WarnedAt)
-		l.Last.At = stored(l.Last.At)
+		l.Last.At, l.Settled = stored(l.Last.At), stored(l.Settled)
 		h, by := l.Holder, l.Last.By
 		_, err := put.ExecContext(ctx, l.Key, l.Fence, h.Repository.ID, h.PullRequest, h.Repository.Owner, h.Repository.Name, h.Repository.InstallationID,
 			l.Project, moment(l.TakenAt), moment(l.UsedAt), moment(l.WarnedAt), l.Busy, l.Closing, l.Dirty, l.Applied, l.Astray,
 			l.Merged, l.Idle, l.Plan, l.Place, by.Repository.ID, by.PullRequest, by.Repository.Owner, by.Repository.Name, by.Repository.InstallationID,
-			moment(l.Last.At), l.Last.Merged)
+			moment(l.Last.At), l.Last.Merged, moment(l.Settled))
 		if err != nil {
 			return fmt.Errorf("lock %q: %w", l.Key, err)
 		}
@@ -188,7 +188,7 @@ func loadLocks(ctx context.Context, tx *sql.Tx) (l run.Locks, err error) {
 	}
 	if l.Locks, err = list(ctx, tx, oneLock, `SELECT key, fence, repository_id, pull_request, owner, name, installation_id,
 		project, taken_at, used_at, warned_at, busy, closing, dirty, applied, astray, merged, idle, plan, place, last_repository_id,
-		last_pull_request, last_owner, last_name, last_installation_id, last_at, last_merged FROM locks ORDER BY key`); err != nil {
+		last_pull_request, last_owner, last_name, last_installation_id, last_at, last_merged, settled_at FROM locks ORDER BY key`); err != nil {
 		return l, err
 	}
 	if l.Waiters, err = list(ctx, tx, oneWaiter, `SELECT id, repository_id, pull_request, owner, name, installation_id, since, projects, idle
@@ -224,13 +224,13 @@ func list[T any](ctx context.Context, tx *sql.Tx, one func(scanner) (T, error), 
 }
 
 func oneLock(row scanner) (l run.Lock, err error) {
-	var taken, used, warned, last sql.NullInt64
+	var taken, used, warned, last, settled sql.NullInt64
 	h, by := &l.Holder, &l.Last.By
 	err = row.Scan(&l.Key, &l.Fence, &h.Repository.ID, &h.PullRequest, &h.Repository.Owner, &h.Repository.Name, &h.Repository.InstallationID,
 		&l.Project, &taken, &used, &warned, &l.Busy, &l.Closing, &l.Dirty, &l.Applied, &l.Astray,
 		&l.Merged, &l.Idle, &l.Plan, &l.Place, &by.Repository.ID, &by.PullRequest, &by.Repository.Owner, &by.Repository.Name,
-		&by.Repository.InstallationID, &last, &l.Last.Merged)
-	l.Last.At = timeOf(last)
+		&by.Repository.InstallationID, &last, &l.Last.Merged, &settled)
+	l.Last.At, l.Settled = timeOf(last), timeOf(settled)
 	l.TakenAt, l.UsedAt, l.WarnedAt = timeOf(taken), timeOf(used), timeOf(warned)
 	return l, err
 }

@@ -41,7 +41,8 @@ func (w *Worker) Unlock(ctx context.Context, h run.Holder, projects []string) (r
 		if len(released) == 0 || len(runs) == 0 {
 			return nil
 		}
-		return []run.Notice{run.RefreshCheck(runs[0])} // its buttons
+		// The buttons, and what is still to be put right.
+		return []run.Notice{run.RefreshCheck(runs[0]), run.RefreshComment(h.Repository, h.PullRequest)}
 	})
 	return released, busy, err
 }

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rs/zerolog"
-
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // Unplanned says what a pull request that was merged changed and nobody had planned
 // whole: a server may plan only what is asked for, and a merge may come before its plan.
-// Close notes it, with Over.Unplanned.
+// Close notes it, with Over.Unplanned. Its errors are those of Changed.
 func (w *Worker) Unplanned(ctx context.Context, repo run.Repository, pull int, over run.Over) ([]run.JobDocument, error) {
 	runs, err := w.Store.PullRuns(ctx, repo.ID, pull, judgedAtEnd)
 	if err != nil {
@@ -22,14 +20,26 @@ func (w *Worker) Unplanned(ctx context.Context, repo run.Repository, pull int, o
 		return nil, nil
 	}
 	docs, err := w.Changed(ctx, repo, pull)
-	if problem, ok := errors.AsType[*run.Problem](err); ok {
-		zerolog.Ctx(ctx).Warn().Str("problem", problem.Message).Msg("what a merged pull request changed cannot be told, so nobody is told that it was not planned")
-		return nil, nil
-	}
 	if err != nil {
 		return nil, fmt.Errorf("finding what %s#%d changed: %w", repo.FullName(), pull, err)
 	}
 	return docs, nil
+}
+
+// NotKnown notes that nobody could find out what a pull request changed that was merged.
+// It is idempotent.
+func (w *Worker) NotKnown(ctx context.Context, repo run.Repository, pull int) error {
+	runs, err := w.Store.PullRuns(ctx, repo.ID, pull, 1)
+	if err != nil {
+		return err
+	}
+	return w.updateLocks(ctx, func(l *run.Locks) []run.Notice {
+		notices := l.NotKnown(run.Holder{Repository: repo, PullRequest: pull}, w.Now())
+		if len(notices) > 0 && len(runs) > 0 {
+			notices = append(notices, run.RefreshComment(repo, pull))
+		}
+		return notices
+	})
 }
 
 // Pushed notes that a pull request has the head sha now and that nothing plans that by

@@ -13,12 +13,15 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
+// network is the one project that they are about.
+var network = run.JobDocument{RepositoryID: 7, Project: run.JobProject{Name: "network", Dir: "network", Workspace: "default"}}
+
 // planAndApply prepares plans of one project, and applies of the newest plan.
 func planAndApply(f **workerFixture) func(context.Context, run.Run) (run.Preparation, error) {
 	return func(ctx context.Context, r run.Run) (run.Preparation, error) {
-		p := run.Preparation{HeadSHA: "aaa", BaseRef: "main", Documents: []run.JobDocument{{
-			RepositoryID: 7, Command: r.Kind, Project: run.JobProject{Name: "network", Dir: "network", Workspace: "default"},
-		}}}
+		doc := network
+		doc.Command = r.Kind
+		p := run.Preparation{HeadSHA: "aaa", BaseRef: "main", Behind: (*f).behind, Untouched: (*f).untouched, Documents: []run.JobDocument{doc}}
 		if r.Kind != run.KindApply {
 			return p, nil
 		}

@@ -94,6 +94,9 @@ type workerFixture struct {
 	worker  *worker.Worker
 	recheck func(context.Context, run.Run) error
 	stop    func() // stops the worker and waits for it
+
+	behind    int      // commits of the base branch that heads do not have
+	untouched []string // projects that are planned and that pull requests do not change
 }
 
 // withWorker runs f inside a synctest bubble, so that waiting for the worker is

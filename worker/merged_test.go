@@ -1,0 +1,67 @@
+package worker_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// What nobody could find out about a merge is said once, and stays until it is known or
+// somebody says that it may stay so.
+func TestThatNobodyKnowsWhatWasMergedIsSaidOnce(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		f.close(1, true)
+		for range 2 {
+			if err := f.worker.NotKnown(f.Context(), oneRepository, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if said := f.replies(1); len(said) != 1 || !strings.Contains(said[0], "nobody knows whether the base branch is ahead of what runs") {
+			t.Fatalf("said: %q", said)
+		}
+		f.over(1, run.Over{Merged: true, HeadSHA: "aaa", BaseRef: "main", Unplanned: []run.JobDocument{network}})
+		if l := f.locks(); len(l.Left) != 2 || len(f.replies(1)) != 2 {
+			t.Errorf("what is found out later: %+v, said %q", l.Left, f.replies(1))
+		}
+		if _, _, err := f.worker.Unlock(f.Context(), holderOf(1), []string{""}); err != nil {
+			t.Fatal(err)
+		}
+		if l := f.locks(); len(l.Left) != 1 || l.Left[0].Unknown() {
+			t.Errorf("left: %+v", l.Left)
+		}
+	})
+}
+
+// A look that comes late finds what another pull request has put right meanwhile.
+func TestWhatAnotherOneAppliedSinceTheMergeIsNoUnplannedMerge(t *testing.T) {
+	for name, c := range map[string]struct {
+		apply  func(*workerFixture) // by another pull request
+		merged time.Duration        // after that apply
+		zero   bool                 // nobody knows when it was merged
+		left   int
+	}{
+		"applied since":                   {apply: func(f *workerFixture) { f.applied(2) }, merged: -time.Hour, left: 0},
+		"planned and empty since":         {apply: func(f *workerFixture) { f.untouched = []string{"network"}; f.empty(f.ask(run.KindPlan, 2)) }, merged: -time.Hour, left: 0},
+		"planned since, and not applied":  {apply: func(f *workerFixture) { f.end(f.ask(run.KindPlan, 2), run.OutcomeSucceeded) }, merged: -time.Hour, left: 1},
+		"applied of an older base branch": {apply: func(f *workerFixture) { f.behind = 1; f.applied(2) }, merged: -time.Hour, left: 1},
+		"applied before":                  {apply: func(f *workerFixture) { f.applied(2) }, merged: time.Hour, left: 1},
+		"applied within the same minute":  {apply: func(f *workerFixture) { f.applied(2) }, merged: -time.Second, left: 1},
+		"merged nobody knows when":        {apply: func(f *workerFixture) { f.applied(2) }, zero: true, left: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withApplies(t, func(f *workerFixture) {
+				c.apply(f)
+				over := run.Over{Merged: true, HeadSHA: "aaa", BaseRef: "main", MergedAt: time.Now().Add(c.merged), Unplanned: []run.JobDocument{network}}
+				if c.zero {
+					over.MergedAt = time.Time{}
+				}
+				f.over(1, over)
+				if l := f.locks(); len(l.Left) != c.left || len(f.replies(1)) != c.left {
+					t.Errorf("left: %+v, said %q", l.Left, f.replies(1))
+				}
+			})
+		})
+	}
+}
