@@ -37,6 +37,9 @@ func oneChange(change string) string {
 func TestWhatADigestIsOf(t *testing.T) {
 	const update = `{"actions":["update"],"before":{"n":1,"at":"noon","list":[1,2]},"after":{"n":2,"at":"noon","list":[1,2]},"after_unknown":{}}`
 	const destroy = `{"actions":["delete"],"before":{"n":1,"at":"noon"},"after":null}`
+	lists := func(first string) string {
+		return strings.ReplaceAll(`{"actions":["update"],"before":{"l":["?",null]},"after":{"l":["?",null]},"after_unknown":{"l":[false,true]}}`, "?", first)
+	}
 	for _, tt := range []struct {
 		name        string
 		plan, other string
@@ -49,6 +52,7 @@ func TestWhatADigestIsOf(t *testing.T) {
 		{"a value after", oneChange(update), oneChange(strings.Replace(update, `"n":2`, `"n":3`, 1)), false},
 		{"a value before", oneChange(update), oneChange(strings.Replace(update, `"n":1`, `"n":7`, 1)), false},
 		{"a part of a list", oneChange(update), oneChange(strings.Replace(update, `"list":[1,2]},"after_u`, `"list":[2,1]},"after_u`, 1)), false},
+		{"a part of a list of which another one is not known yet", oneChange(lists("a")), oneChange(lists("b")), false},
 		{"what is not known yet", oneChange(update), oneChange(strings.Replace(update, `"after_unknown":{}`, `"after_unknown":{"n":true}`, 1)), false},
 		{"what is secret", oneChange(update), oneChange(strings.Replace(update, `"after_unknown"`, `"after_sensitive":{"n":true},"after_unknown"`, 1)), false},
 		{"one more attribute", oneChange(update), oneChange(strings.Replace(update, `"n":2`, `"n":2,"m":null`, 1)), false},

@@ -121,6 +121,15 @@ var lists = map[string]struct {
 			{Path: "l[2]", After: "{\n  n = \"c\"\n  p = (sensitive value)\n}"},
 		},
 	},
+	"whose mark is lost is not known, so every value that was not open may be it": {
+		with(updated(object{"l": list{object{"n": "a", "p": "secret"}, object{"n": "b", "p": "open"}}},
+			object{"l": list{object{"n": "b", "p": "open"}, object{"x": 1, "y": 2, "p": "other"}}}),
+			"before_sensitive", object{"l": list{object{"p": true}, object{}}}),
+		[]run.Attribute{
+			{Path: "l[0]", Before: "{\n  n = \"a\"\n  p = (sensitive value)\n}"},
+			{Path: "l[1]", After: "{\n  p = (sensitive value)\n  x = 1\n  y = 2\n}"},
+		},
+	},
 	"two statements of a policy": {
 		updated(object{"policy": policy(12, 99)}, object{"policy": policy(12, 1, 10)}),
 		[]run.Attribute{
@@ -151,6 +160,28 @@ var lists = map[string]struct {
 			{Path: "l[0]", Before: "{\n  cidr_blocks = [\"0.0.0.0/0\"]\n  description = \"a\"\n  port = 1\n  protocol = \"tcp\"\n}", ForcesReplace: true},
 			{Path: "x", Before: "1", After: "2"},
 		},
+	},
+	"a replacement is blamed on the index of before, inside an element that moved": {
+		object{"actions": list{"delete", "create"}, "replace_paths": list{list{"l", 1, "port"}},
+			"before": object{"l": list{rule(1, "a"), rule(2, "b")}}, "after": object{"l": list{rule(3, "b")}}},
+		[]run.Attribute{{Path: "l[0]", Before: "{\n  cidr_blocks = [\"0.0.0.0/0\"]\n  description = \"a\"\n  port = 1\n  protocol = \"tcp\"\n}"}, {Path: "l[0].port", Before: "2", After: "3", ForcesReplace: true}},
+	},
+	"a replacement is blamed on the index of after, inside an element that moved": {
+		object{"actions": list{"delete", "create"}, "replace_paths": list{list{"l", 0, "port"}},
+			"before": object{"l": list{object{"q": 1}, rule(2, "b")}}, "after": object{"l": list{rule(3, "b")}}},
+		[]run.Attribute{{Path: "l[0]", Before: "{\n  q = 1\n}", ForcesReplace: true}, {Path: "l[0].port", Before: "2", After: "3", ForcesReplace: true}},
+	},
+	"a long line that differs early is shown from its beginning": {
+		updated(object{"s": strings.Repeat("a", 79) + "x" + strings.Repeat("b", 5000)}, object{"s": strings.Repeat("a", 79) + "y" + strings.Repeat("b", 5000)}),
+		[]run.Attribute{{Path: "s",
+			Before: `"` + strings.Repeat("a", 79) + "x" + strings.Repeat("b", 320) + `" … (4680 more bytes)`,
+			After:  `"` + strings.Repeat("a", 79) + "y" + strings.Repeat("b", 320) + `" … (4680 more bytes)`}},
+	},
+	"a long line that differs a little later is shown from there": {
+		updated(object{"s": strings.Repeat("a", 80) + "x" + strings.Repeat("b", 5000)}, object{"s": strings.Repeat("a", 80) + "y" + strings.Repeat("b", 5000)}),
+		[]run.Attribute{{Path: "s",
+			Before: `(40 equal bytes) … "` + strings.Repeat("a", 40) + "x" + strings.Repeat("b", 359) + `" … (4641 more bytes)`,
+			After:  `(40 equal bytes) … "` + strings.Repeat("a", 40) + "y" + strings.Repeat("b", 359) + `" … (4641 more bytes)`}},
 	},
 	"a long line shows where it differs": {
 		updated(object{"s": strings.Repeat("a", 5000) + "x" + strings.Repeat("b", 5000)}, object{"s": strings.Repeat("a", 5000) + "y" + strings.Repeat("b", 5000)}),

@@ -337,3 +337,20 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// Each instance that is not known to be right is named, whether it says why or not.
+func TestEachInstanceOfACheckThatDoesNotPassIsNamed(t *testing.T) {
+	got := read(t, `{"format_version":"1.2","checks":[{"address":{"to_display":"a.b"},"status":"fail","instances":[
+		{"address":{"to_display":"a.b[0]"},"status":"unknown"},
+		{"address":{"to_display":"a.b[1]"},"status":"pass"},
+		{"address":{"to_display":"a.b[2]"},"status":"fail","problems":[{"message":"too small"},{"message":"too old"}]},
+		{"address":{"to_display":"a.b[3]"},"status":"error","problems":[]}]}]}`, Options{})
+	want := []run.CheckFinding{
+		{Address: "a.b[0]", Status: "unknown"},
+		{Address: "a.b[2]", Status: "fail", Message: "too small"}, {Address: "a.b[2]", Status: "fail", Message: "too old"},
+		{Address: "a.b[3]", Status: "error"},
+	}
+	if diff := cmp.Diff(want, got.Checks); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
