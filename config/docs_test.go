@@ -4,6 +4,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -135,6 +136,30 @@ func TestTheConfigOfTheAWSPageIsTaken(t *testing.T) {
 	}
 	if err := bySchema(t, compileSchema(t), text); err != nil {
 		t.Error(err)
+	}
+}
+
+// The config of install.md is taken, and its proxies pass on what the server takes.
+func TestTheConfigsOfTheInstallPageFit(t *testing.T) {
+	content, err := os.ReadFile("../docs/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := map[string]string{}
+	for i, part := range strings.Split(string(content), "```") {
+		if language, text, _ := strings.Cut(part, "\n"); i%2 == 1 {
+			blocks[language] += text
+		}
+	}
+	// The files are on the server's machine.
+	text := strings.NewReplacer("private_key_file: /etc/lockkeeper/private-key.pem", "private_key_env: KEY",
+		"webhook_secret_file: /etc/lockkeeper/webhook-secret", "webhook_secret_env: SECRET").Replace(blocks["yaml"])
+	if _, err := load(t, text, map[string]string{"KEY": string(newKey()), "SECRET": goodSecret}); err != nil {
+		t.Errorf("install.md: %v", err)
+	}
+	mebibytes := strconv.Itoa(int(defaults().Limits.WebhookBodyBytes >> 20))
+	if !strings.Contains(blocks["nginx"], "client_max_body_size "+mebibytes+"m;") || !strings.Contains(blocks[""], "max_size "+mebibytes+"MiB\n") {
+		t.Errorf("a proxy of install.md has another limit than %s MiB", mebibytes)
 	}
 }
 
