@@ -385,7 +385,7 @@ func (w *proofWorld) judge(ctx context.Context, r run.Run) (run.Gate, error) {
 		return run.Gate{}, w.p.outcome(asked, err)
 	}
 	anybody(&c.facts)
-	gate := w.p.gate(policy.Apply(c.facts))
+	gate := w.p.gate(w.p.withReady(c, policy.Apply(c.facts)))
 	if !r.Whole() {
 		gate.Projects = names
 	}

@@ -160,6 +160,13 @@ var states = []struct {
 		s.pushes(s.number, "HEAD2", code{freely: more, guard: less})
 		s.ends(true)
 	}},
+	{"merged, and nobody could find out what it changed", func(s *subject) {
+		s.opens(code{freely: more})
+		s.quiet = true
+		s.pushes(s.number, "HEAD2", code{freely: more, guard: less})
+		s.blind = true
+		s.ends(true)
+	}},
 	{"merged, never planned, and nothing to plan", func(s *subject) { s.quiet = true; s.opens(code{}); s.ends(true) }},
 	{"applied and closed", func(s *subject) { s.opens(code{freely: more}); s.says("/apply"); s.ends(false) }},
 	{"names a project that the base does not, which is listed", func(s *subject) { s.namesOne(policy.NewNone); s.opens(code{freely: there, fresh: more}) }},
@@ -248,6 +255,7 @@ type subject struct {
 	held          []func() // lets go of jobs
 	quiet         bool     // nothing is planned by itself
 	breaks        bool     // its lockkeeper.yml has a mistake
+	blind         bool     // GitHub and git do not answer when it is merged
 	own           bool     // its lockkeeper.yml names a project that the base does not
 }
 
@@ -383,13 +391,16 @@ func (s *subject) ends(merged bool) {
 	pr.Open, pr.Merged = false, merged
 	over := run.Over{Merged: merged, HeadSHA: pr.HeadSHA, BaseRef: pr.BaseRef}
 	s.w.mu.Unlock()
-	if merged {
+	if merged && !s.blind {
 		var err error
 		over.Unplanned, err = s.w.worker.Unplanned(s.w.Context(), s.w.repo, s.number, over)
 		s.w.check(nil, err)
 	}
 	if err := s.w.worker.Close(s.w.Context(), s.w.repo, s.number, over); err != nil {
 		s.w.Fatal(err)
+	}
+	if merged && s.blind {
+		s.w.check(nil, s.w.worker.NotKnown(s.w.Context(), s.w.repo, s.number))
 	}
 	s.settle()
 }

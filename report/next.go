@@ -41,14 +41,14 @@ func gateLines(p picked) string {
 			out = append(out, text)
 		}
 	}
-	ready := p.readyLine()
+	missing := "**Not yet applicable**\n\n- " + strings.Join(out, "\n- ") + "\n"
 	switch len(out) {
 	case 0:
-		return paragraphs("**Not yet applicable**: `/why` says why.\n", ready)
+		missing = "**Not yet applicable**: `/why` says why.\n"
 	case 1:
-		return paragraphs("**Not yet applicable**: "+out[0]+"\n", ready)
+		missing = "**Not yet applicable**: " + out[0] + "\n"
 	}
-	return paragraphs("**Not yet applicable**\n\n- "+strings.Join(out, "\n- ")+"\n", ready)
+	return paragraphs(missing, p.readyLine(), p.notJudged())
 }
 
 // while says how long it is true that these can be applied, with a space in front: a
@@ -102,11 +102,24 @@ func (p picked) readyOnly() string {
 	if len(ready) == 0 {
 		return ""
 	}
-	why := "`/why`"
-	if len(others) == 1 {
-		why = nameCode("/why " + others[0])
+	return fmt.Sprintf("**Ready to apply**%s: %s. Of %s, %s says whether that can go, too.\n", p.while(p.ofGate), fewNames(ready, name), fewNames(others, name), why(others))
+}
+
+// notJudged names what was planned before, where what is missing is said of others alone.
+func (p picked) notJudged() string {
+	others := p.unjudged()
+	if len(others) == 0 {
+		return ""
 	}
-	return fmt.Sprintf("**Ready to apply**%s: %s. Of %s, %s says whether that can go, too.\n", p.while(p.ofGate), fewNames(ready, name), fewNames(others, name), why)
+	return fmt.Sprintf("That is not about %s: %s says whether %s can go.\n", fewNames(others, name), why(others), plural(len(others), "it", "they"))
+}
+
+// why is the command that explains projects.
+func why(names []string) string {
+	if len(names) == 1 {
+		return nameCode("/why " + names[0])
+	}
+	return "`/why`"
 }
 
 // readyLine says what can go now, of what was so when the gate was judged.

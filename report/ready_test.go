@@ -21,6 +21,11 @@ func TestTheGateOfOneProjectSaysNothingOfTheOthers(t *testing.T) {
 	if !strings.Contains(body, "**Ready to apply**: app. Of guarded, `/why guarded` says whether that can go, too.") || !strings.Contains(body, "apply `/apply app` · every reason `/why`") {
 		t.Errorf("what is ready is not said:\n%s", body)
 	}
+	one.run.Gate = &run.Gate{Missing: []string{"0 of 1 approval."}}
+	if body := Comment(whole.then(one)); !strings.Contains(body, "**Not yet applicable**: 0 of 1 approval.\n\nThat is not about guarded: `/why guarded` says whether it can go.\n") {
+		t.Errorf("what is missing seems to be so of all:\n%s", body)
+	}
+	one.run.Gate = &run.Gate{Allowed: true}
 	one.run.Gate.Projects = []string{"app", "guarded"} // as a review has it judged again
 	if body := Comment(whole.then(one)); !strings.Contains(body, "**Ready to apply.**") || !strings.Contains(body, "apply `/apply` ·") {
 		t.Errorf("all were judged since:\n%s", body)
