@@ -221,7 +221,8 @@ func TestValidateOfWhatWasFound(t *testing.T) {
 	}
 }
 
-// A slip in a pattern plans nothing, and a check passes where no project is touched.
+// A slip in a pattern plans nothing, and a check passes where no project is touched. What
+// it should have planned is said, too.
 func TestEntriesThatMakeNoProjectAreNamed(t *testing.T) {
 	tree := newTree(map[string]string{
 		"live/a/main.tf": terraformBlock, "live/b/main.tf": terraformBlock, "values/a/prod.tfvars": "",
@@ -237,7 +238,7 @@ discover:
 	for _, w := range Warnings(mustLoad(t, tree, tree), graphOf(t, tree)) {
 		got = append(got, fmt.Sprintf("%d %s", w.Line, w.Key))
 	}
-	if want := []string{"4 discover.include[0]", "6 discover.include[2]", "7 discover.include[3]"}; !slices.Equal(got, want) {
+	if want := []string{"0 ", "4 discover.include[0]", "6 discover.include[2]", "7 discover.include[3]"}; !slices.Equal(got, want) {
 		t.Errorf("warnings of %q, want %q", got, want)
 	}
 }

@@ -92,7 +92,7 @@ func (g *Graph) Shared(projects []Project, settings func(Project) Settings) [][]
 }
 
 // Warnings lists what is no mistake but surprises people: paths that cannot be followed, states that several projects share
-// or that would be lost, root modules that are left out, what only other tools plan, entries of discover that make no project, submodules that projects read, names that would be refused where a
+// or that would be lost, root modules that are left out or that nothing plans, what only other tools plan, entries of discover that make no project, submodules that projects read, names that would be refused where a
 // project reads them.
 // Of a file with mistakes it lists what does not depend on the values that were refused.
 func Warnings(cfg Config, g *Graph) Problems {
@@ -120,6 +120,7 @@ func Warnings(cfg Config, g *Graph) Problems {
 			ps = append(ps, lost)
 		}
 	}
+	ps = append(ps, g.unplanned(cfg)...)
 	ps = append(ps, g.apart(cfg)...)
 	ps = append(ps, g.foreign(cfg)...)
 	for _, f := range g.files {

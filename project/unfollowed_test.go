@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -53,8 +54,47 @@ func TestWarnings(t *testing.T) {
 	tree := newTree(files)
 	golden(t, "testdata/warnings.golden", Warnings(mustLoad(t, tree, tree), graphOf(t, tree)).Error()+"\n")
 	named := mustParse(t, "version: 1\nprojects: [{name: a, dir: a, workspace: x}, {name: b, dir: b, workspace: x}, {name: a2, dir: a, workspace: y}]\n")
-	if got := Warnings(named, graphOf(t, tree)); len(got) != 0 {
+	unplanned := "lockkeeper.yml: 2 root modules are no projects, so nothing plans them: c, reads; name them, or leave them out by discover.exclude"
+	if got := Warnings(named, graphOf(t, tree)); got.Error() != unplanned {
 		t.Errorf("projects with workspaces of their own: %v", got)
+	}
+}
+
+// What a list of projects forgets is planned by nobody, whatever changes there. What has
+// no backend, is called or set apart may be anything.
+func TestRootModulesThatNothingPlansAreNamed(t *testing.T) {
+	const backend = "terraform {\n  backend \"s3\" {}\n}\n"
+	files := map[string]string{"a/main.tf": backend, "lib/main.tf": makes, "tests/x/main.tf": backend}
+	for name, c := range map[string]struct {
+		more   []string
+		config string
+		want   string
+	}{
+		"no config":           {[]string{"b"}, "", ""},
+		"all are named":       {nil, "projects: [{name: a, dir: a}]", ""},
+		"one is forgotten":    {[]string{"b"}, "projects: [{name: a, dir: a}]", "1 root module is no project, so nothing plans it: b; name it, or leave it out by discover.exclude"},
+		"one is left out":     {[]string{"b"}, "projects: [{name: a, dir: a}]\ndiscover: {include: [z/*], exclude: [b]}", ""},
+		"one is not included": {[]string{"b"}, "discover: {include: [a]}", "1 root module is no project, so nothing plans it: b; name it, or leave it out by discover.exclude"},
+		"many": {[]string{"b", "c", "d", "e", "f", "g", "h"}, "projects: [{name: a, dir: a}]",
+			"7 root modules are no projects, so nothing plans them: b, c, d, e, f and 2 more; name them, or leave them out by discover.exclude"},
+	} {
+		all := maps.Clone(files)
+		for _, dir := range c.more {
+			all[dir+"/main.tf"] = backend
+		}
+		if c.config != "" {
+			all[ConfigFile] = "version: 1\n" + c.config + "\n"
+		}
+		tree := newTree(all)
+		var got []string
+		for _, w := range Warnings(mustLoad(t, tree, tree), graphOf(t, tree)) {
+			if strings.Contains(w.Message, "nothing plans") {
+				got = append(got, w.Message)
+			}
+		}
+		if strings.Join(got, "\n") != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }
 

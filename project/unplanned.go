@@ -1,0 +1,42 @@
+package project
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lockkeeper/lockkeeper/yamlfile"
+)
+
+// maxUnplanned is how many directories one warning names.
+const maxUnplanned = 5
+
+// unplanned tells of root modules that no project of lockkeeper.yml plans and that it does
+// not leave out: changes of them are merged and nobody plans them. Without a backend a
+// directory may be anything.
+func (g *Graph) unplanned(cfg Config) Problems {
+	if cfg.Source == "" {
+		return nil // every root module is a project
+	}
+	dirs := slices.DeleteFunc(g.roots(), func(dir string) bool {
+		return !g.nodes[dir].root || cfg.Discover != nil && excluded(cfg.Discover.Exclude, dir) ||
+			slices.ContainsFunc(cfg.Projects, func(p Project) bool { return p.Dir == dir }) ||
+			slices.ContainsFunc(cfg.left, func(p Problem) bool { return strings.HasPrefix(p.Message, quote(dir)+" ") })
+	})
+	if len(dirs) == 0 {
+		return nil
+	}
+	var names []string
+	for _, dir := range dirs[:min(len(dirs), maxUnplanned)] {
+		names = append(names, yamlfile.Clip(dir))
+	}
+	more := ""
+	if rest := len(dirs) - len(names); rest > 0 {
+		more = fmt.Sprintf(" and %d more", rest)
+	}
+	is, one := "root modules are no projects, so nothing plans them", "them"
+	if len(dirs) == 1 {
+		is, one = "root module is no project, so nothing plans it", "it"
+	}
+	return Problems{{File: cfg.Source, Message: fmt.Sprintf("%d %s: %s%s; name %s, or leave %s out by discover.exclude", len(dirs), is, strings.Join(names, ", "), more, one, one)}}
+}
