@@ -16,6 +16,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
+	"github.com/lockkeeper/lockkeeper/service"
 	"github.com/lockkeeper/lockkeeper/worker"
 )
 
@@ -55,10 +56,14 @@ func (w wiring) base(ctx context.Context, p *prepare.Preparer, runs *worker.Work
 	presses := &server.Presses{App: w.clients.NewAppClient, RetryAfter: pull.RetryAfter, Now: time.Now}
 	pulls := &server.Pulls{Client: w.clients.NewInstallationClient, RetryAfter: pull.RetryAfter, Now: time.Now}
 	return &server.Base{
-		Runs: runs, Store: w.db, Facts: p.Facts, Why: why(p), Notify: notify, Now: time.Now, AppID: w.cfg.GitHub.AppID,
-		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts, Status: w.status(ctx),
+		Runs: runs, Store: w.db, Notify: notify,
+		Service: &service.Service{
+			Runs: runs, Store: w.db, Facts: p.Facts, Explain: why(p), Describe: w.status(ctx), NoButtons: withoutButtons(w.cfg), Now: time.Now,
+		},
+		Now: time.Now, AppID: w.cfg.GitHub.AppID,
+		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts,
 		Refused:        w.db.RefusedRuns,
-		RequiredChecks: requiredChecks(w.cfg), NoButtons: withoutButtons(w.cfg), Written: p.Written,
+		RequiredChecks: requiredChecks(w.cfg), Written: p.Written,
 		PullNow: pulls.Confirm, Reviewed: pulls.Reviewed, Pressed: presses.Confirm, Sent: presses.Sent, PlansLimited: plansLimited(w.cfg),
 	}
 }

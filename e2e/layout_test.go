@@ -42,7 +42,8 @@ var layout = map[string][]string{
 	"reserve":  {},
 	"pull":     {"project", "links"},
 	"report":   {"run", "markdown", "fair"},
-	"server":   {"run", "policy", "commands", "markdown", "fair"},
+	"service":  {"run", "policy", "markdown"},
+	"server":   {"run", "service", "commands", "markdown", "fair"},
 	"config":   {"yamlfile", "runner/jail"}, // jail says what every job sees: no secret may lie there
 
 	// Stores for tests.
@@ -91,7 +92,7 @@ var layout = map[string][]string{
 	"bench": {"*"},
 }
 
-var domain = []string{"policy", "plandiff", "commands", "project", "run", "worker", "fair"}
+var domain = []string{"policy", "plandiff", "commands", "project", "run", "worker", "service", "fair"}
 
 // outside lists what the domain must not import from other modules.
 var outside = []string{

@@ -4,9 +4,9 @@
 //
 // Place in the flow: first. GitHub posts a delivery, the webhook endpoint
 // verifies it and keeps it in the store, the inbox hands it to its handler, and
-// the handler submits a run, answers, or stays silent. Handlers decide from the
-// payload alone and from the store; whatever needs facts from GitHub is read
-// where the run is prepared.
+// the handler submits a run, says what package service answered, or stays silent.
+// What a payload tells is confirmed at GitHub where it changes something; facts that
+// rules need are read by service, or where a run is prepared.
 //
-// The package must not know Terraform, git, SQL, or how a comment looks.
+// The package must not know Terraform, git, SQL, rules, or how a comment looks.
 package server

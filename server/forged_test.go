@@ -124,7 +124,7 @@ func (a at) confirms(t *testing.T, event []byte, b *Base) {
 	of := func(int64) (*github.Client, error) { return client, nil }
 	pulls := &Pulls{Client: of, RetryAfter: pull.RetryAfter, Now: b.Now}
 	asks := &prepare.Preparer{Client: of, Now: b.Now, Token: func(context.Context, run.Repository, string) (string, error) { return "t", nil }}
-	b.PullNow, b.Reviewed, b.Written, b.Facts = pulls.Confirm, pulls.Reviewed, asks.Written, asks.Facts
+	b.PullNow, b.Reviewed, b.Written, b.Service.Facts = pulls.Confirm, pulls.Reviewed, asks.Written, asks.Facts
 }
 
 // A valid signature and nothing behind it at GitHub, or something else: nothing is

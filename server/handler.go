@@ -12,21 +12,15 @@ import (
 	"github.com/palantir/go-githubapp/githubapp"
 	"github.com/rs/zerolog"
 
-	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/service"
 )
 
 // Base is what all handlers share.
 type Base struct {
-	Runs  runs
-	Store reader
-	// Facts reads from GitHub what policy needs to judge a person. With projects
-	// it tells their rules, too; who asks for one that does not exist gets a
-	// *run.Problem.
-	Facts func(ctx context.Context, repo run.Repository, pull int, actor string, projects ...string) (policy.Facts, error)
-	// Why is the answer to /why: what stands for and against an apply of the
-	// actor, or what is wrong with the question.
-	Why func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (string, error)
+	Runs    runs
+	Store   reader
+	Service *service.Service
 	// Pressed confirms at GitHub that a button was pressed: Presses.Confirm. Sent
 	// confirms that GitHub sent any other event: Presses.Sent.
 	Pressed func(ctx context.Context, event, guid string, payload []byte, received time.Time) (time.Time, error)
@@ -42,9 +36,7 @@ type Base struct {
 	Reviewed func(ctx context.Context, repo run.Repository, pull int, review int64, state string) (now ReviewNow, ok bool, err error)
 	// Refused lists the newest runs of pull requests of a repository that were refused
 	// with a problem of this code; nil lists none.
-	Refused func(ctx context.Context, repositoryID int64, code string) ([]run.Run, error)
-	// NoButtons are environments that no button changes anything of.
-	NoButtons    map[string]bool
+	Refused      func(ctx context.Context, repositoryID int64, code string) ([]run.Run, error)
 	Notify       func() // called after notices were written
 	Now          func() time.Time
 	AppID        int64
@@ -54,7 +46,6 @@ type Base struct {
 	PlansLimited bool // some environment names who may plan
 	// RequiredChecks are the names of other Apps' checks that a rule asks for.
 	RequiredChecks []string
-	Status         func(h run.Holder, latest []run.Run, locks run.Locks, now time.Time) string
 
 	given recent
 }
@@ -63,10 +54,8 @@ type Base struct {
 type runs interface {
 	closing
 	Submit(ctx context.Context, r run.Run, notices ...run.Notice) (added bool, err error)
-	Cancel(ctx context.Context, repositoryID int64, pull int, by string) (int, error)
 	CancelRun(ctx context.Context, id, by string) error
 	Supersede(ctx context.Context, repositoryID int64, pull int, sha string) (int, error)
-	Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
 	Pushed(ctx context.Context, repo run.Repository, pull int, sha string) error
 	Judge(ctx context.Context, repositoryID int64, pull int) error
 	Object(ctx context.Context, repositoryID int64, pull int, o run.Objection, commit string) error
@@ -77,7 +66,6 @@ type reader interface {
 	Run(ctx context.Context, id string) (run.Run, error)
 	ActiveRuns(ctx context.Context) ([]run.Run, error)
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
-	Locks(ctx context.Context) (run.Locks, error)
 	PutNotices(ctx context.Context, notices []run.Notice) error
 	PutPushes(ctx context.Context, pushes []run.Push) error
 	Posted(ctx context.Context, name string) (run.Posted, error)
@@ -174,6 +162,11 @@ type asked struct {
 	button  string // that was pressed, as people know it; empty for what was written
 }
 
+// question is what is asked of the service.
+func (a asked) question() service.Question {
+	return service.Question{Repository: a.repo, PullRequest: a.pull, Actor: a.actor, Head: a.head}
+}
+
 func (a asked) react(content string) run.Notice {
 	return run.ReactionTo(a.repo, a.pull, a.comment, content)
 }
@@ -204,6 +197,20 @@ func (b *Base) answer(ctx context.Context, a asked, reaction, body string) error
 		return b.say(ctx, reply)
 	}
 	return b.say(ctx, a.react(reaction), reply)
+}
+
+// reactions show how a question was answered.
+var reactions = map[service.Verdict]string{service.Refused: refused, service.Told: "eyes", service.Done: "+1"}
+
+// reply says what the service answered. err is its error.
+func (b *Base) reply(ctx context.Context, a asked, answer service.Answer, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case answer.Text == "":
+		return b.say(ctx, a.react(reactions[answer.Verdict]))
+	}
+	return b.answer(ctx, a, reactions[answer.Verdict], answer.Text)
 }
 
 // logged adds the repository and the pull request to the logger of ctx.

@@ -146,7 +146,8 @@ func (b *Base) press(ctx context.Context, a asked, button string) error {
 		_, err := b.Runs.Submit(ctx, r)
 		return err
 	case buttonUnlock:
-		return b.unlock(ctx, a, nil, "")
+		answer, err := b.Service.Unlock(ctx, a.question(), nil, "")
+		return b.reply(ctx, a, answer, err)
 	}
 	return nil
 }

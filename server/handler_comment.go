@@ -12,7 +12,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/commands"
-	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -88,17 +87,17 @@ func (h *issueComment) carryOut(ctx context.Context, a asked, c *commands.Comman
 		_, err := h.Runs.Submit(ctx, h.asRun(a, c, body), a.react("eyes"))
 		return err
 	case commands.NameUnlock:
-		return h.unlock(ctx, a, c.Projects, c.Reason())
+		answer, err := h.Service.Unlock(ctx, a.question(), c.Projects, c.Reason())
+		return h.reply(ctx, a, answer, err)
 	case commands.NameCancel:
-		return h.cancel(ctx, a)
+		answer, err := h.Service.Cancel(ctx, a.question())
+		return h.reply(ctx, a, answer, err)
 	case commands.NameStatus:
-		return h.status(ctx, a, c.Projects)
+		answer, err := h.Service.Status(ctx, a.question(), c.Projects)
+		return h.reply(ctx, a, answer, err)
 	case commands.NameWhy:
-		text, err := h.Why(ctx, a.repo, a.pull, a.actor, c.Projects)
-		if err != nil {
-			return err
-		}
-		return h.answer(ctx, a, "eyes", text)
+		answer, err := h.Service.Why(ctx, a.question(), c.Projects)
+		return h.reply(ctx, a, answer, err)
 	case commands.NameHelp:
 		body := commands.Help()
 		if topic := c.Topic(); topic != "" {
@@ -139,22 +138,4 @@ func (h *issueComment) written(ctx context.Context, a asked, body string) (bool,
 	}
 	zerolog.Ctx(ctx).Warn().Str("actor", a.actor).Int64("comment", a.comment).Msg("a command whose comment is not at GitHub as it was delivered")
 	return false, h.answer(ctx, a, refused, "The comment of this command was edited or deleted after it was written, so nothing was done. Comment it again.")
-}
-
-func (h *issueComment) cancel(ctx context.Context, a asked) error {
-	facts, err := h.Facts(ctx, a.repo, a.pull, a.actor)
-	if err != nil {
-		return err
-	}
-	if v := policy.Cancel(facts); !v.Allowed {
-		return h.answer(ctx, a, refused, v.Explain())
-	}
-	n, err := h.Runs.Cancel(ctx, a.repo.ID, a.pull, a.actor)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return h.answer(ctx, a, "eyes", "Nothing is running on this pull request, so there is nothing to cancel.")
-	}
-	return h.say(ctx, a.react("+1"))
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/commands"
-	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/service"
 )
 
 // review stops applies that have not begun when an approval is dismissed or
@@ -75,7 +75,7 @@ func (h *review) objection(ctx context.Context, repo run.Repository, number int,
 		return err
 	case action == "dismissed":
 		return h.Runs.Object(ctx, repo.ID, number, run.ObjectionDismissed, now.Commit)
-	case h.heard(ctx, repo, number, now.Login):
+	case h.Service.Heard(ctx, service.Question{Repository: repo, PullRequest: number, Actor: now.Login}):
 		return h.Runs.Object(ctx, repo.ID, number, run.ObjectionChanges, "")
 	}
 	return nil
@@ -96,15 +96,4 @@ func (h *review) stands(ctx context.Context, repo run.Repository, number int, v 
 		return ReviewNow{Login: v.GetUser().GetLogin(), Commit: v.GetCommitID()}, true, nil
 	}
 	return now, stands, nil
-}
-
-// heard reports whether a person's request for changes counts; when nobody can
-// say, it does. Whoever may only read stops nothing.
-func (h *review) heard(ctx context.Context, repo run.Repository, number int, login string) bool {
-	facts, err := h.Facts(ctx, repo, number, login)
-	if err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Msg("reading what a reviewer may do")
-		return true
-	}
-	return policy.Heard(facts.Permission)
 }

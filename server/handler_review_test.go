@@ -73,7 +73,7 @@ func TestWhatAReviewLeadsTo(t *testing.T) {
 					}
 					return now, pull == 3 && id != 2 && (state == "DISMISSED" || state == "CHANGES_REQUESTED"), nil
 				}
-				b.Facts = func(_ context.Context, _ run.Repository, _ int, login string, _ ...string) (policy.Facts, error) {
+				b.Service.Facts = func(_ context.Context, _ run.Repository, _ int, login string, _ ...string) (policy.Facts, error) {
 					if login == "liz" {
 						return policy.Facts{}, errors.New("GitHub is away")
 					}

@@ -16,6 +16,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/sandbox/webhooks"
+	"github.com/lockkeeper/lockkeeper/service"
 )
 
 // effects keeps, in words, everything that handlers do.
@@ -133,9 +134,6 @@ func handled(t *testing.T, event string, payload []byte) []string {
 	var e effects
 	base := &Base{
 		Runs: &e, Store: &e, AppID: appID, Notify: func() {}, Now: func() time.Time { return noon }, Autoplan: true, Drafts: true,
-		Facts: func(context.Context, run.Repository, int, string, ...string) (policy.Facts, error) {
-			return policy.Facts{Asked: true, Open: true, Permission: "write", HeadSHA: "aaa"}, nil
-		},
 		Pressed: func(_ context.Context, _, _ string, _ []byte, received time.Time) (time.Time, error) {
 			return received, nil
 		},
@@ -149,11 +147,17 @@ func handled(t *testing.T, event string, payload []byte) []string {
 		Written: func(context.Context, run.Repository, int, int64, string, string, time.Time) (bool, error) {
 			return true, nil
 		},
-		Why: func(_ context.Context, _ run.Repository, _ int, _ string, projects []string) (string, error) {
-			return fmt.Sprint("why ", projects), nil
+		Service: &service.Service{
+			Runs: &e, Store: &e, Now: func() time.Time { return noon },
+			Facts: func(context.Context, run.Repository, int, string, ...string) (policy.Facts, error) {
+				return policy.Facts{Asked: true, Open: true, Permission: "write", HeadSHA: "aaa"}, nil
+			},
+			Explain: func(_ context.Context, _ run.Repository, _ int, _ string, projects []string) (string, error) {
+				return fmt.Sprint("why ", projects), nil
+			},
+			Describe: func(run.Holder, []run.Run, run.Locks, time.Time) string { return "status" },
 		},
 		RequiredChecks: []string{"build", "Octocoders-linter"},
-		Status:         func(run.Holder, []run.Run, run.Locks, time.Time) string { return "status" },
 	}
 	for _, h := range base.Handlers() {
 		if !slices.Contains(h.Handles(), event) {

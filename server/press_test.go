@@ -302,9 +302,9 @@ func TestTheUnlockButtonOfAnEnvironmentWithoutButtonsReleasesNothing(t *testing.
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, func(b *Base) {
-				b.NoButtons = map[string]bool{"prod": true}
-				facts := b.Facts
-				b.Facts = func(ctx context.Context, repo run.Repository, pull int, actor string, projects ...string) (policy.Facts, error) {
+				b.Service.NoButtons = map[string]bool{"prod": true}
+				facts := b.Service.Facts
+				b.Service.Facts = func(ctx context.Context, repo run.Repository, pull int, actor string, projects ...string) (policy.Facts, error) {
 					out, err := facts(ctx, repo, pull, actor, projects...)
 					out.HeadSHA = tt.head
 					return out, err

@@ -20,6 +20,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/service"
 	"github.com/lockkeeper/lockkeeper/store"
 	"github.com/lockkeeper/lockkeeper/store/storetest"
 )
@@ -147,14 +148,6 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 	runs, read, now := &recorder{store: s}, &reading{SQLite: s}, &PullNow{HeadSHA: "aaa", BaseRef: "main"}
 	base := &Base{
 		Runs: runs, Store: read, Notify: func() {}, Now: func() time.Time { return noon }, AppID: appID, Autoplan: true,
-		Facts: func(_ context.Context, repo run.Repository, _ int, actor string, projects ...string) (policy.Facts, error) {
-			permission := map[string]string{"rui": "write", "eve": "write"}[actor]
-			facts := policy.Facts{Asked: true, Open: true, Actor: actor, Permission: permission, Repository: repo.FullName(), HeadSHA: "aaa"}
-			for _, p := range projects {
-				facts.Projects = append(facts.Projects, policy.Project{Name: p, Rules: policy.Rules{Unlock: []string{"@rui"}}})
-			}
-			return facts, nil
-		},
 		Pressed: func(_ context.Context, _, _ string, _ []byte, received time.Time) (time.Time, error) {
 			return received, nil
 		},
@@ -168,10 +161,21 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 		Written: func(context.Context, run.Repository, int, int64, string, string, time.Time) (bool, error) {
 			return true, nil
 		},
-		Why: func(_ context.Context, _ run.Repository, pull int, actor string, projects []string) (string, error) {
+	}
+	base.Service = &service.Service{
+		Runs: runs, Store: read, Now: base.Now,
+		Facts: func(_ context.Context, repo run.Repository, _ int, actor string, projects ...string) (policy.Facts, error) {
+			permission := map[string]string{"rui": "write", "eve": "write"}[actor]
+			facts := policy.Facts{Asked: true, Open: true, Actor: actor, Permission: permission, Repository: repo.FullName(), HeadSHA: "aaa"}
+			for _, p := range projects {
+				facts.Projects = append(facts.Projects, policy.Project{Name: p, Rules: policy.Rules{Unlock: []string{"@rui"}}})
+			}
+			return facts, nil
+		},
+		Explain: func(_ context.Context, _ run.Repository, pull int, actor string, projects []string) (string, error) {
 			return fmt.Sprintf("why %d %s %v", pull, actor, projects), nil
 		},
-		Status: func(_ run.Holder, latest []run.Run, _ run.Locks, _ time.Time) string {
+		Describe: func(_ run.Holder, latest []run.Run, _ run.Locks, _ time.Time) string {
 			return fmt.Sprintf("%d runs", len(latest))
 		},
 	}

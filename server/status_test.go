@@ -65,7 +65,7 @@ func TestStatusOfNamedProjects(t *testing.T) {
 			"It has some of `app`, `dns`, `net-dev`, `net-prod`, `old`."},
 	} {
 		t.Run(tt.line, func(t *testing.T) {
-			f := newFixture(t, func(b *Base) { b.Status = seen })
+			f := newFixture(t, func(b *Base) { b.Service.Describe = seen })
 			*f.locks = locks
 			for _, r := range runs {
 				if _, err := f.store.CreateRun(t.Context(), r, nil); err != nil {

@@ -1,4 +1,4 @@
-package server
+package service
 
 import (
 	"context"
@@ -15,50 +15,50 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// unlock releases locks of the pull request on which it was asked for, and of
+// Unlock releases locks of the pull request on which it was asked for, and of
 // another one only when the project is named: "all" never means somebody
 // else's. All of it is allowed and found, or nothing is done. Taking a lock away
 // from another pull request needs a reason, which people and the log are told.
-func (b *Base) unlock(ctx context.Context, a asked, names []string, reason string) error {
-	locks, err := b.Store.Locks(ctx)
+func (s *Service) Unlock(ctx context.Context, q Question, names []string, reason string) (Answer, error) {
+	locks, err := s.Store.Locks(ctx)
 	if err != nil {
-		return err
+		return Answer{}, err
 	}
-	h := run.Holder{Repository: a.repo, PullRequest: a.pull}
+	h := q.holder()
 	mine, waiting, theirs := lockedPlaces(locks, h)
 	names = byDirectory(names, mine, slices.Concat(waiting, theirs))
 	own, others, unknown := wanted(locks, h, names)
 	if len(unknown) > 0 {
-		return b.answer(ctx, a, refused, "Nobody holds a lock of "+markdown.Quoted(unknown)+", so nothing was released. "+
-			"`/status` shows the projects of this pull request.")
+		return refused("Nobody holds a lock of " + markdown.Quoted(unknown) + ", so nothing was released. " +
+			"`/status` shows the projects of this pull request."), nil
 	}
 	if len(own) == 0 && len(others) == 0 {
-		return b.answer(ctx, a, "eyes", "This pull request holds no lock, so nothing was released. To release the lock of another "+
-			"one, name the project and say why: `/unlock project reason=\"…\"`.")
+		return told("This pull request holds no lock, so nothing was released. To release the lock of another " +
+			"one, name the project and say why: `/unlock project reason=\"…\"`."), nil
 	}
-	allowed, refusal, err := b.mayUnlock(ctx, a, own, others)
+	allowed, refusal, err := s.mayUnlock(ctx, q, own, others)
 	if err != nil {
-		return err
+		return Answer{}, err
 	}
 	if !allowed {
-		return b.answer(ctx, a, refused, refusal)
+		return refused(refusal), nil
 	}
 	switch {
 	case reason != "":
 	case len(others) > 0:
-		return b.answer(ctx, a, refused, noReason(a, others, names))
+		return refused(noReason(q, others, names)), nil
 	default:
 		if text := unexplained(locks, own); text != "" {
-			return b.answer(ctx, a, refused, text)
+			return refused(text), nil
 		}
 	}
 	follows := meaning(locks, append(own, others...)) // before release takes them apart
-	said, err := b.release(ctx, a, append(own, others...), reason)
+	said, err := s.release(ctx, q, append(own, others...), reason)
 	if err != nil {
-		return err
+		return Answer{}, err
 	}
 	said = strings.Join(append([]string{said}, follows...), "\n\n")
-	return b.answer(ctx, a, "+1", said)
+	return Answer{Done, said}, nil
 }
 
 // held is a lock that somebody wants released.
@@ -136,9 +136,9 @@ func appendOnce(list []held, x held) []held {
 
 // mayUnlock asks policy: once about the pull request's own locks, and once
 // about others', by the rules of their projects.
-func (b *Base) mayUnlock(ctx context.Context, a asked, own, others []held) (allowed bool, refusal string, err error) {
+func (s *Service) mayUnlock(ctx context.Context, q Question, own, others []held) (allowed bool, refusal string, err error) {
 	if len(own) > 0 {
-		if allowed, refusal, err = b.judgeOwn(ctx, a, own); err != nil || !allowed {
+		if allowed, refusal, err = s.judgeOwn(ctx, q, own); err != nil || !allowed {
 			return false, refusal, err
 		}
 	}
@@ -151,7 +151,7 @@ func (b *Base) mayUnlock(ctx context.Context, a asked, own, others []held) (allo
 			projects = append(projects, x.named)
 		}
 	}
-	facts, refusal, err := b.unlockFacts(ctx, a, projects...)
+	facts, refusal, err := s.unlockFacts(ctx, q, projects...)
 	if err != nil || refusal != "" {
 		return false, refusal, err
 	}
@@ -159,18 +159,18 @@ func (b *Base) mayUnlock(ctx context.Context, a asked, own, others []held) (allo
 	return v.Allowed, v.Explain(), nil
 }
 
-func (b *Base) judgeOwn(ctx context.Context, a asked, own []held) (allowed bool, refusal string, err error) {
-	facts, refusal, err := b.unlockFacts(ctx, a)
+func (s *Service) judgeOwn(ctx context.Context, q Question, own []held) (allowed bool, refusal string, err error) {
+	facts, refusal, err := s.unlockFacts(ctx, q)
 	if err != nil || refusal != "" {
 		return false, refusal, err
 	}
-	if a.head != "" {
-		if facts.HeadSHA != a.head {
+	if q.Head != "" {
+		if facts.HeadSHA != q.Head {
 			return false, "This pull request has another commit now than the check run whose button was pressed, so nothing was released. " +
 				"Look again, or comment `/unlock`.", nil
 		}
 		facts.Button = true
-		if facts.Projects, err = b.inEnvironments(ctx, a, own); err != nil {
+		if facts.Projects, err = s.inEnvironments(ctx, q, own); err != nil {
 			return false, "", err
 		}
 	}
@@ -179,8 +179,8 @@ func (b *Base) judgeOwn(ctx context.Context, a asked, own []held) (allowed bool,
 }
 
 // unlockFacts are those about who asks, or why they cannot be had.
-func (b *Base) unlockFacts(ctx context.Context, a asked, projects ...string) (facts policy.Facts, refusal string, err error) {
-	facts, err = b.Facts(ctx, a.repo, a.pull, a.actor, projects...)
+func (s *Service) unlockFacts(ctx context.Context, q Question, projects ...string) (facts policy.Facts, refusal string, err error) {
+	facts, err = s.Facts(ctx, q.Repository, q.PullRequest, q.Actor, projects...)
 	var problem *run.Problem
 	if errors.As(err, &problem) {
 		return policy.Facts{}, problem.Message, nil
@@ -190,8 +190,8 @@ func (b *Base) unlockFacts(ctx context.Context, a asked, projects ...string) (fa
 
 // inEnvironments are the projects of a pull request's own locks, as far as a
 // button matters: with the environments of their newest plans.
-func (b *Base) inEnvironments(ctx context.Context, a asked, own []held) ([]policy.Project, error) {
-	runs, err := b.Store.PullRuns(ctx, a.repo.ID, a.pull, 100)
+func (s *Service) inEnvironments(ctx context.Context, q Question, own []held) ([]policy.Project, error) {
+	runs, err := s.Store.PullRuns(ctx, q.Repository.ID, q.PullRequest, 100)
 	if err != nil {
 		return nil, err
 	}
@@ -205,20 +205,20 @@ func (b *Base) inEnvironments(ctx context.Context, a asked, own []held) ([]polic
 				}
 			}
 		}
-		p.Rules.NoButtons = b.NoButtons[p.Environment]
+		p.Rules.NoButtons = s.NoButtons[p.Environment]
 		out = append(out, p)
 	}
 	return out, nil
 }
 
 // noReason asks why others should lose their locks.
-func noReason(a asked, others []held, names []string) string {
+func noReason(q Question, others []held, names []string) string {
 	return fmt.Sprintf("%s holds the lock of %s, so say why it should lose it: `/unlock %s reason=\"…\"`. "+
-		"Nothing was released.", whose(a, others[0].holder), markdown.Quote(others[0].named), strings.Join(names, " "))
+		"Nothing was released.", whose(q, others[0].holder), markdown.Quote(others[0].named), strings.Join(names, " "))
 }
 
 // release carries out what policy allowed and says what came of it.
-func (b *Base) release(ctx context.Context, a asked, locks []held, reason string) (said string, err error) {
+func (s *Service) release(ctx context.Context, q Question, locks []held, reason string) (said string, err error) {
 	var lines []string
 	for len(locks) > 0 {
 		holder := locks[0].holder
@@ -232,14 +232,14 @@ func (b *Base) release(ctx context.Context, a asked, locks []held, reason string
 			}
 		}
 		locks = slices.DeleteFunc(locks, func(x held) bool { return x.holder.Is(holder) })
-		released, busy, err := b.Runs.Unlock(ctx, holder, projects)
+		released, busy, err := s.Runs.Unlock(ctx, holder, projects)
 		if err != nil {
 			return "", err
 		}
-		zerolog.Ctx(ctx).Info().Str("actor", a.actor).Str("holder", whose(a, holder)).Strs("projects", released).Str("reason", reason).Msg("released locks")
+		zerolog.Ctx(ctx).Info().Str("actor", q.Actor).Str("holder", whose(q, holder)).Strs("projects", released).Str("reason", reason).Msg("released locks")
 		released = slices.DeleteFunc(released, func(p string) bool { return slices.Contains(left, p) })
 		if len(released)+len(busy) > 0 || len(left) == 0 {
-			lines = append(lines, outcome(whose(a, holder), released, busy)...)
+			lines = append(lines, outcome(whose(q, holder), released, busy)...)
 		}
 	}
 	if reason != "" {
@@ -259,11 +259,11 @@ func stay(names []string) string {
 }
 
 // whose names the pull request that holds a lock.
-func whose(a asked, holder run.Holder) string {
+func whose(q Question, holder run.Holder) string {
 	switch {
-	case holder.Is(run.Holder{Repository: a.repo, PullRequest: a.pull}):
+	case holder.Is(q.holder()):
 		return here
-	case holder.Repository.ID != a.repo.ID:
+	case holder.Repository.ID != q.Repository.ID:
 		return fmt.Sprintf("%s#%d", holder.Repository.FullName(), holder.PullRequest)
 	}
 	return fmt.Sprintf("#%d", holder.PullRequest)

@@ -1,4 +1,4 @@
-package server
+package service
 
 import (
 	"context"
@@ -12,29 +12,29 @@ import (
 // statusRuns is how many of the newest runs /status looks at.
 const statusRuns = 20
 
-// status says what runs, waits and was last on a pull request, of the named
+// Status says what runs, waits and was last on a pull request, of the named
 // projects or of all.
-func (b *Base) status(ctx context.Context, a asked, names []string) error {
-	latest, err := b.Store.PullRuns(ctx, a.repo.ID, a.pull, statusRuns)
+func (s *Service) Status(ctx context.Context, q Question, names []string) (Answer, error) {
+	latest, err := s.Store.PullRuns(ctx, q.Repository.ID, q.PullRequest, statusRuns)
 	if err != nil {
-		return err
+		return Answer{}, err
 	}
-	locks, err := b.Store.Locks(ctx)
+	locks, err := s.Store.Locks(ctx)
 	if err != nil {
-		return err
+		return Answer{}, err
 	}
 	if len(names) > 0 && len(latest) > 0 {
-		h := run.Holder{Repository: a.repo, PullRequest: a.pull}
+		h := q.holder()
 		known := knownProjects(latest, locks, h)
 		mine, waiting, _ := lockedPlaces(locks, h)
 		names = byDirectory(names, slices.Concat(plannedPlaces(latest), mine, waiting), nil)
 		projects, unknown := selected(known, names)
 		if len(unknown) > 0 {
-			return b.answer(ctx, a, refused, notKnown(unknown, known))
+			return refused(notKnown(unknown, known)), nil
 		}
 		latest, locks = only(latest, locks, h, projects)
 	}
-	return b.answer(ctx, a, "eyes", b.Status(run.Holder{Repository: a.repo, PullRequest: a.pull}, latest, locks, b.Now()))
+	return told(s.Describe(q.holder(), latest, locks, s.Now())), nil
 }
 
 // knownProjects are those that runs of h are about, or that h holds or waits
