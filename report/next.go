@@ -27,6 +27,8 @@ func gateLines(p picked) string {
 	switch {
 	case gate.Allowed && !p.ready():
 		return "" // another line says why
+	case !gate.Allowed && p.judgedNothing():
+		return "" // what is missing is so of none of these
 	case gate.Allowed && len(p.unjudged()) > 0:
 		return p.readyOnly()
 	case gate.Allowed:
@@ -103,6 +105,12 @@ func (p picked) readyOnly() string {
 		return ""
 	}
 	return fmt.Sprintf("**Ready to apply**%s: %s. Of %s, %s says whether that can go, too.\n", p.while(p.ofGate), fewNames(ready, name), fewNames(others, name), why(others))
+}
+
+// judgedNothing reports whether the gate is about nothing that is left to apply, such as
+// that of a plan of one project which changes nothing.
+func (p picked) judgedNothing() bool {
+	return p.run.Gate != nil && len(p.judged()) == 0 && len(p.unjudged()) > 0
 }
 
 // notJudged names what was planned before, where what is missing is said of others alone.
@@ -226,6 +234,8 @@ func hints(p picked) []string {
 		return planHints(p)
 	case !p.ready():
 		return nonEmpty(p.oneProject("/apply", p.open), hintAgain, hintStatus)
+	case p.judgedNothing():
+		return nonEmpty("what can go `/why`", hintAgain, hintStatus)
 	case p.run.Gate != nil && p.run.Gate.Allowed && len(p.unjudged()) > 0:
 		return nonEmpty(sentenceOf("apply %s", p.applyNamed(p.judged())), "every reason `/why`", hintAgain, hintStatus)
 	case p.run.Gate == nil && !p.some(denied) && !p.some(lacks) || p.run.Gate != nil && p.run.Gate.Allowed:

@@ -25,6 +25,11 @@ func TestTheGateOfOneProjectSaysNothingOfTheOthers(t *testing.T) {
 	if body := Comment(whole.then(one)); !strings.Contains(body, "**Not yet applicable**: 0 of 1 approval.\n\nThat is not about guarded: `/why guarded` says whether it can go.\n") {
 		t.Errorf("what is missing seems to be so of all:\n%s", body)
 	}
+	none := newFixture("r2").later(1).planned("app", "dev", changes())
+	none.run.Selectors, none.run.Gate = []string{"app"}, &run.Gate{Missing: []string{"0 of 1 approval."}}
+	if body := Comment(whole.then(none)); strings.Contains(body, "Not yet applicable") || !strings.Contains(body, "**Next**: what can go `/why` ·") {
+		t.Errorf("something is missing for a plan that changes nothing:\n%s", body)
+	}
 	one.run.Gate = &run.Gate{Allowed: true}
 	one.run.Gate.Projects = []string{"app", "guarded"} // as a review has it judged again
 	if body := Comment(whole.then(one)); !strings.Contains(body, "**Ready to apply.**") || !strings.Contains(body, "apply `/apply` ·") {
