@@ -27,6 +27,25 @@ func nearly(body string, isAvailable func(Spec) bool) Outcome {
 		quote(line) + " in a new comment.\n"}
 }
 
+// copied answers a command with something invisible inside of its word, as text that was
+// copied has it.
+func copied(body string, isAvailable func(Spec) bool) Outcome {
+	line, _, _ := strings.Cut(body[:min(len(body), maxComment)], "\n")
+	clean := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, strings.TrimSuffix(line, "\r"))
+	if clean == line {
+		return Outcome{}
+	}
+	if got := parse(clean, isAvailable); got.Command == nil {
+		return Outcome{}
+	}
+	return Outcome{Reply: "Nothing was done: the command holds something invisible. Write " + quote(clean) + " in a new comment.\n"}
+}
+
 // firstText is the first line that is not blank and not a quotation.
 func firstText(body string) string {
 	for line := range strings.FieldsFuncSeq(body, func(r rune) bool { return r == '\n' || r == '\r' }) {

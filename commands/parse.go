@@ -23,6 +23,9 @@ func parse(body string, isAvailable func(Spec) bool) Outcome {
 	}
 	spec, known := find(Name(word))
 	if !known {
+		if got := copied(body, isAvailable); !got.Ignored() {
+			return got
+		}
 		return suggest(word)
 	}
 	line, rest, _ := strings.Cut(body, "\n")

@@ -131,6 +131,23 @@ func TestT12ParseSaysWhatStandsInFront(t *testing.T) {
 	}
 }
 
+// What nobody sees in a command keeps it from running, and people are told.
+func TestT12ParseSaysWhatIsHiddenInACommand(t *testing.T) {
+	for name, body := range map[string]string{
+		"a zero-width space": "/pl\u200ban", "a word joiner": "/\u2060plan\r\n", "a soft hyphen": "/pl\u00adan", "behind it, too": "/\u200bplan\u200b\nthanks",
+	} {
+		got := parseAll(body)
+		if got.Command != nil || got.Reply != "Nothing was done: the command holds something invisible. Write `/plan` in a new comment.\n" {
+			t.Errorf("%s: Parse(%q) = %+v", name, body, got)
+		}
+	}
+	for _, body := range []string{"/re\u200btest", "/pl\u200ban \u200b-x"} {
+		if got := parseAll(body); got.Command != nil || strings.Contains(got.Reply, "invisible") {
+			t.Errorf("Parse(%q) = %+v", body, got)
+		}
+	}
+}
+
 // Words of Prow belong to it for as long as they mean nothing here.
 func TestWordsOfOtherBotsAreTheirs(t *testing.T) {
 	for _, body := range []string{"/approve", "/approve no-issue", "/lgtm\n/approve", "- /approve", "/hold", "/retest", "/test all", "/close"} {
