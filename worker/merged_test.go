@@ -65,3 +65,33 @@ func TestWhatAnotherOneAppliedSinceTheMergeIsNoUnplannedMerge(t *testing.T) {
 		})
 	}
 }
+
+// The comment says what has to be put right, so it follows when that ends.
+func TestTheCommentFollowsWhenWhatIsLeftIsAccepted(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
+		f.close(1, true)
+		before := f.commentVersion(1)
+		if _, _, err := f.worker.Unlock(f.Context(), holderOf(1), []string{"network"}); err != nil {
+			t.Fatal(err)
+		}
+		if after := f.commentVersion(1); after <= before {
+			t.Errorf("version %d of the comment, was %d", after, before)
+		}
+	})
+}
+
+// commentVersion is how often the comment of a pull request was to be brought up to date.
+func (f *workerFixture) commentVersion(pull int) int {
+	f.Helper()
+	due, err := f.store.DueNotices(f.Context(), time.Now().Add(time.Hour), 1000)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, n := range due {
+		if n.Kind == run.NoticeComment && n.PullRequest == pull {
+			return n.Version
+		}
+	}
+	return 0
+}
