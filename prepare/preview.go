@@ -63,7 +63,7 @@ func (f *found) preview(now, next project.Config) {
 		}
 	}
 	if len(now.Projects) != len(next.Projects) {
-		f.notes = append(f.notes, fmt.Sprintf("That makes %d projects, where there are %d now.", len(next.Projects), len(now.Projects)))
+		f.notes = append(f.notes, fmt.Sprintf("Projects: %d now, %d after the merge.", len(now.Projects), len(next.Projects)))
 	}
 }
 

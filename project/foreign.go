@@ -179,7 +179,7 @@ func (g *Graph) OnlyTofu(p Project) bool {
 }
 
 // Unnamed lists the directories with changed files that look like root modules and are no projects, as far as that is news to people:
-// those that the base does not have, and those with a backend that their path sets apart.
+// those that the base does not have, and those with a backend.
 func Unnamed(cfg Config, g *Graph, base []File, changed []string) []string {
 	var out []string
 	for _, c := range changed {
@@ -193,7 +193,7 @@ func Unnamed(cfg Config, g *Graph, base []File, changed []string) []string {
 		}
 		isNew := !slices.ContainsFunc(n.sources, func(s source) bool { _, ok := fileAt(base, s.path); return ok })
 		found := apart(dir) == "" && (n.root || !kept(dir))
-		if (isNew && found) || (apart(dir) != "" && n.root) {
+		if (isNew && found) || n.root {
 			out = append(out, dir)
 		}
 	}

@@ -90,7 +90,7 @@ func (cfg Config) find(ctx context.Context, base Tree, files []File, head *Graph
 		}
 	}
 	for i, idle := range idle {
-		if key := fmt.Sprintf("discover.include[%d]", i); idle {
+		if key := fmt.Sprintf("discover.include[%d]", i); idle && cfg.lines[key] > 0 { // else nobody wrote it
 			f.idle = append(f.idle, Problem{File: cfg.Source, Line: cfg.lines[key], Key: key, Message: "makes no project: no root module is there that no entry before takes, or no file of each_file"})
 		}
 	}

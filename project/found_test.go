@@ -243,6 +243,14 @@ discover:
 	}
 }
 
+// Who only leaves something out has written no entry that could make none.
+func TestAnEntryThatNobodyWroteIsNotNamed(t *testing.T) {
+	tree := newTree(map[string]string{"a/main.tf": terraformBlock, "b/main.tf": terraformBlock, ConfigFile: "version: 1\nprojects: [{name: a, dir: a}]\ndiscover: {exclude: [b]}\n"})
+	if got := Warnings(mustLoad(t, tree, tree), graphOf(t, tree)); len(got) > 0 {
+		t.Errorf("%v", got)
+	}
+}
+
 const terraformBlock = "terraform {\n  backend \"s3\" {\n  }\n}\n"
 
 // matchesParts compares a pattern without placeholders as the documents say it: part by part, ** for any number of them.
