@@ -22,49 +22,52 @@ func (m *Mirror) TipsAndDefault(ctx context.Context, remote Remote, refs ...stri
 			return nil, "", fmt.Errorf("asking for tips: %w", err)
 		}
 	}
-	what := strings.Join(refs, " and ")
-	printed, err := m.ask(ctx, remote, append([]string{"ls-remote", "--quiet", "--symref", "--", remote.URL, "HEAD"}, refs...)...)
-	if err == nil && printed == "" {
-		// Every repository with a pull request has some branch. git takes an answer
-		// that is none of its protocol for an empty repository.
+	found := tipsFound{tips: make(map[string]string, len(refs))}
+	for _, ref := range refs {
+		found.tips[ref] = ""
+	}
+	err = m.lsRefs(ctx, remote, append([]string{"HEAD"}, refs...), found.read)
+	if err == nil && !found.any {
+		// Every repository with a pull request has some branch.
 		err = fmt.Errorf("%w: it names no branch at all", ErrRemote)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("asking where %s points: %w", what, err)
+		return nil, "", fmt.Errorf("asking where %s points: %w", strings.Join(refs, " and "), err)
 	}
-	tips, branch, err = readTips(printed, refs)
-	if err != nil {
-		return nil, "", fmt.Errorf("asking where %s points: %w", what, err)
-	}
-	return tips, branch, nil
+	return found.tips, found.branch, nil
 }
 
-// readTips reads "<sha>\t<ref>" and "ref: <ref>\tHEAD" lines.
-func readTips(printed string, refs []string) (tips map[string]string, branch string, err error) {
-	tips = make(map[string]string, len(refs))
-	for _, ref := range refs {
-		tips[ref] = ""
-	}
-	for line := range strings.Lines(printed) {
-		sha, ref, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
-		if target, symbolic := strings.CutPrefix(sha, "ref: "); ok && symbolic {
-			if ref == "HEAD" {
-				branch, _ = strings.CutPrefix(target, "refs/heads/")
-			}
-			continue
-		}
-		if !ok || checkSHA(sha) != nil {
-			return nil, "", fmt.Errorf("git printed a line that is none: %.200q", line)
-		}
-		if _, wanted := tips[ref]; wanted { // git matches the end of a name
-			tips[ref] = sha
-		}
-	}
-	return tips, branch, nil
+// tipsFound is what the lines of an answer say, "<sha> <ref>", of HEAD with
+// " symref-target:<ref>" behind it.
+type tipsFound struct {
+	tips   map[string]string // has the refs that are asked for
+	branch string
+	any    bool
 }
 
-// checkRef refuses names that git would take for patterns or that no ref can
-// have (git-check-ref-format(1)); ls-remote(1) matches patterns.
+func (f *tipsFound) read(line string) error {
+	sha, rest, ok := strings.Cut(line, " ")
+	ref, attributes, _ := strings.Cut(rest, " ")
+	if sha == "unborn" && ref == "HEAD" { // it names a branch that does not exist
+		return nil
+	}
+	if !ok || checkSHA(sha) != nil {
+		return fmt.Errorf("the remote wrote a line that is none: %.200q", line)
+	}
+	f.any = true
+	for attribute := range strings.FieldsSeq(attributes) {
+		if target, symbolic := strings.CutPrefix(attribute, "symref-target:"); symbolic && ref == "HEAD" {
+			f.branch, _ = strings.CutPrefix(target, "refs/heads/")
+		}
+	}
+	if _, wanted := f.tips[ref]; wanted { // the remote names all that begin like it
+		f.tips[ref] = sha
+	}
+	return nil
+}
+
+// checkRef refuses names that no ref can have
+// (git-check-ref-format(1)), and what would be more than one line of the protocol.
 func checkRef(ref string) error {
 	if !strings.HasPrefix(ref, "refs/") || len(ref) > 1024 || strings.ContainsAny(ref, " ~^:?*[\\\x7f") ||
 		strings.Contains(ref, "..") || strings.Contains(ref, "//") || strings.HasSuffix(ref, "/") ||
