@@ -55,7 +55,7 @@ func (m *Mirrors) Open(ctx context.Context, repositoryID int64) (*Mirror, error)
 		return mirror, nil
 	}
 	dir := filepath.Join(m.Dir, strconv.FormatInt(repositoryID, 10)+".git")
-	if err := m.create(ctx, dir); err != nil {
+	if err := m.create(dir); err != nil {
 		return nil, fmt.Errorf("creating mirror of repository %d: %w", repositoryID, err)
 	}
 	if m.open == nil {
@@ -75,7 +75,7 @@ func (m *Mirrors) Open(ctx context.Context, repositoryID int64) (*Mirror, error)
 
 // create makes the repository under another name first, so that a crash never
 // leaves half a repository under the final one.
-func (m *Mirrors) create(ctx context.Context, dir string) error {
+func (m *Mirrors) create(dir string) error {
 	if !filepath.IsAbs(m.Dir) {
 		return fmt.Errorf("the directory of mirrors must be absolute, got %q", m.Dir)
 	}
@@ -93,10 +93,29 @@ func (m *Mirrors) create(ctx context.Context, dir string) error {
 	if err := os.RemoveAll(temp); err != nil { // of a crash
 		return err
 	}
-	if _, err := output(ctx, git(ctx, temp, "init", "--bare", "--quiet", "--template=")); err != nil {
+	if err := emptyRepository(temp); err != nil {
 		return err
 	}
 	return os.Rename(temp, dir)
+}
+
+// emptyRepository writes what makes a directory a bare repository
+// (gitrepository-layout(5)).
+func emptyRepository(dir string) error {
+	for _, name := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			return err
+		}
+	}
+	for name, content := range map[string]string{
+		"HEAD":   "ref: refs/heads/main\n", // of no meaning in a mirror
+		"config": "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // removeLeftovers removes what a git process left that was killed: lock files,
