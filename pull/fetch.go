@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
@@ -85,6 +88,32 @@ func (m *Mirror) remember(shas []string) {
 
 // missing returns those commits that have no keepRef.
 func (m *Mirror) missing(ctx context.Context, shas []string) ([]string, error) {
+	var missing, there []string
+	for _, sha := range shas {
+		if m.never(keepRef(sha)) {
+			missing = append(missing, sha)
+		} else {
+			there = append(there, sha)
+		}
+	}
+	broken, err := m.without(ctx, there)
+	return append(missing, broken...), err
+}
+
+// never reports that there is no such ref: no file, and no file of packed ones
+// (gitrepository-layout(5)), in this order, for git packs a ref before it removes its
+// file. So it is with each new commit, and shows without a process.
+func (m *Mirror) never(ref string) bool {
+	for _, name := range []string{ref, "packed-refs"} {
+		if _, err := os.Lstat(filepath.Join(m.dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
+}
+
+// without asks git which of the commits have no keepRef to an object that is there.
+func (m *Mirror) without(ctx context.Context, shas []string) ([]string, error) {
 	if len(shas) == 0 {
 		return nil, nil
 	}
