@@ -15,7 +15,7 @@ import (
 type doctorCmd struct {
 	Local  doctorLocalCmd  `cmd:"" name:"local" help:"Look at what keeps the jobs of the local engine apart from this machine, and at what they reach in the network."`
 	AWS    doctorAWSCmd    `cmd:"" name:"aws" help:"Look at what the AWS engine needs, and run jobs that can do nothing to their ends."`
-	GitHub doctorGitHubCmd `cmd:"" name:"github" help:"Look whether GitHub protects the branches whose rules count."`
+	GitHub doctorGitHubCmd `cmd:"" name:"github" help:"Look at the App, its installations and webhooks, and whether GitHub protects the branches whose rules count."`
 }
 
 type doctorAWSCmd struct {

@@ -29,7 +29,7 @@ func (c *doctorGitHubCmd) Run(ctx context.Context, p Program) error {
 	return c.check(ctx, p, os.Stdout)
 }
 
-func (c *doctorGitHubCmd) check(ctx context.Context, p Program, w io.Writer) error {
+func (c *doctorGitHubCmd) check(ctx context.Context, p Program, out io.Writer) error {
 	cfg, err := LoadConfig(ctx, c.Config)
 	if err != nil {
 		return err
@@ -38,17 +38,28 @@ func (c *doctorGitHubCmd) check(ctx context.Context, p Program, w io.Writer) err
 	if err != nil {
 		return err
 	}
-	return diagnose(w, branchDoctor{cfg, clients}.checks(ctx))
+	w, err := wants(p.Manifest, cfg.Automerge.Enabled)
+	if err != nil {
+		return err
+	}
+	return diagnose(out, githubDoctor{cfg, clients, w}.checks(ctx))
 }
 
-// branchDoctor looks whether GitHub protects the branches whose rules count.
-type branchDoctor struct {
+// githubDoctor looks at the App, and whether GitHub protects the branches whose rules
+// count.
+type githubDoctor struct {
 	cfg     config.Config
 	clients githubapp.ClientCreator
+	wanted  wanted
 }
 
-func (d branchDoctor) checks(ctx context.Context) iter.Seq[doctor.Check] {
+func (d githubDoctor) checks(ctx context.Context) iter.Seq[doctor.Check] {
 	return func(yield func(doctor.Check) bool) {
+		for _, c := range d.app(ctx) {
+			if !yield(c) {
+				return
+			}
+		}
 		for _, name := range d.cfg.ForAll() {
 			if !yield(forAll(name)) {
 				return
@@ -85,7 +96,7 @@ type served struct {
 }
 
 // repositories are those that the App is installed on and the server works for.
-func (d branchDoctor) repositories(ctx context.Context) iter.Seq2[served, error] {
+func (d githubDoctor) repositories(ctx context.Context) iter.Seq2[served, error] {
 	return func(yield func(served, error) bool) {
 		fail := func(doing string, err error) { yield(served{}, fmt.Errorf("%s: %w", doing, err)) }
 		app, err := d.clients.NewAppClient()
@@ -142,7 +153,7 @@ func allPages[T any](page func(*github.ListOptions) ([]T, *github.Response, erro
 }
 
 // repository makes one check of each branch that counts.
-func (d branchDoctor) repository(ctx context.Context, r served) []doctor.Check {
+func (d githubDoctor) repository(ctx context.Context, r served) []doctor.Check {
 	name := r.GetFullName()
 	all, err := allPages(func(o *github.ListOptions) ([]*github.Branch, *github.Response, error) {
 		return r.client.Repositories.ListBranches(ctx, r.GetOwner().GetLogin(), r.GetName(), &github.BranchListOptions{ListOptions: *o})

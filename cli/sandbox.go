@@ -227,15 +227,19 @@ func shareTerraform(dataDir string) error {
 
 // ReadManifest takes permissions and events of the App from its manifest (app.yml).
 func ReadManifest(manifest []byte, o *sandbox.Options) error {
-	var m struct {
-		Permissions map[string]string `yaml:"default_permissions"`
-		Events      []string          `yaml:"default_events"`
-	}
-	if err := yaml.Unmarshal(manifest, &m); err != nil {
-		return fmt.Errorf("reading the App's manifest: %w", err)
+	m, err := readManifest(manifest)
+	if err != nil {
+		return err
 	}
 	o.Permissions, o.Events = m.Permissions, m.Events
 	return nil
+}
+
+func readManifest(manifest []byte) (m wanted, err error) {
+	if err := yaml.Unmarshal(manifest, &m); err != nil {
+		return m, fmt.Errorf("reading the App's manifest: %w", err)
+	}
+	return m, nil
 }
 
 // WriteConfig writes the server's config, the App's keys and the demo's
