@@ -15,12 +15,30 @@ import (
 
 var blocks = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "variable", LabelNames: []string{"name"}}}}
 
-var arguments = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "type"}, {Name: "default"}, {Name: "ephemeral"}}}
+var arguments = &hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "type"}, {Name: "default"}, {Name: "ephemeral"}, {Name: "sensitive"}}}
 
 // declarations are the variables of a root module. What a file is wrong in beside
 // them, Terraform says.
 func declarations(files []File) (map[string]declaration, error) {
-	attributes := map[string]hcl.Attributes{}
+	all, err := attributesOf(files)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]declaration{}
+	for name, attributes := range all {
+		d, err := declared(attributes)
+		if err != nil {
+			return nil, fmt.Errorf("reading the variable %.100q: %w", name, err)
+		}
+		out[name] = d
+	}
+	return out, nil
+}
+
+// attributesOf are the arguments of each variable's blocks, those that override others
+// merged.
+func attributesOf(files []File) (map[string]hcl.Attributes, error) {
+	out := map[string]hcl.Attributes{}
 	for _, f := range inMergeOrder(files) {
 		body, err := parse(f)
 		if err != nil {
@@ -29,19 +47,11 @@ func declarations(files []File) (map[string]declaration, error) {
 		content, _, _ := body.PartialContent(blocks)
 		for _, block := range content.Blocks {
 			is, _, _ := block.Body.PartialContent(arguments)
-			if attributes[block.Labels[0]] == nil {
-				attributes[block.Labels[0]] = hcl.Attributes{}
+			if out[block.Labels[0]] == nil {
+				out[block.Labels[0]] = hcl.Attributes{}
 			}
-			maps.Copy(attributes[block.Labels[0]], is.Attributes)
+			maps.Copy(out[block.Labels[0]], is.Attributes)
 		}
-	}
-	out := map[string]declaration{}
-	for name, attributes := range attributes {
-		d, err := declared(attributes)
-		if err != nil {
-			return nil, fmt.Errorf("reading the variable %.100q: %w", name, err)
-		}
-		out[name] = d
 	}
 	return out, nil
 }
