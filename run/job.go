@@ -77,7 +77,8 @@ type Result struct {
 	// BackendHash is what terraform init noted of the block that configures the backend, of
 	// a plan. With it an apply reads the state without an init.
 	BackendHash string              `json:"backend_hash,omitempty"`
-	Made        *Made               `json:"made,omitempty"` // of a plan whose programs left files in the tree of the commit
+	PlanRead    PlanRead            `json:"plan_read,omitempty"` // of a plan
+	Made        *Made               `json:"made,omitempty"`      // of a plan whose programs left files in the tree of the commit
 	Artifacts   map[string]Artifact `json:"artifacts,omitempty"`
 	// Diagnostics are the errors in the problem's output, at most 50.
 	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
@@ -99,6 +100,18 @@ type Diagnostic struct {
 	Line    int    `json:"line,omitempty"`
 	Address string `json:"address,omitempty"` // of the resource that it is about
 }
+
+// PlanRead is how what a plan shows came about. It is empty of plans that did not come so
+// far, and of those of older servers.
+type PlanRead string
+
+// The ways that exist.
+const (
+	PlanReadShow     PlanRead = "show"     // terraform show
+	PlanReadFile     PlanRead = "file"     // from the plan file, without it
+	PlanReadCompared PlanRead = "compared" // terraform show, and the other way gave the same
+	PlanReadDiffers  PlanRead = "differs"  // terraform show, and the other way gave something else
+)
 
 // Keeping is whether the state that an apply of a plan writes outlives its job, by
 // the backend in the plan file. It is empty when nobody looked.
@@ -157,6 +170,6 @@ var ErrSealed = errors.New("it is encrypted with a key that this server does not
 
 // StepTime says how long one process of a job took.
 type StepTime struct {
-	Name         string `json:"name"` // init, plan, show, apply
+	Name         string `json:"name"` // init, plan, show where it was needed, apply
 	Milliseconds int64  `json:"ms"`
 }

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -96,13 +95,26 @@ func (j *job) fetch(ctx context.Context, names []string) error {
 	return os.RemoveAll(f.options.Dir)
 }
 
-// fetcher is a job of its own, below this one, of a configuration that needs the
-// packages and has nothing else: no backend, no module, no file of the project,
-// no secret, another home.
+// fetcher is a job that needs the packages.
 func (j *job) fetcher(names []string) (*job, error) {
+	config, err := os.ReadFile(j.cliConfig)
+	if err != nil {
+		return nil, err
+	}
+	// Files that are given to a jail are those of its user alone.
+	return j.apart(names, j.offered, func(mirror string) string {
+		return strings.ReplaceAll(string(config), j.path(mirrorDir), mirror)
+	})
+}
+
+// apart is a job of its own, below this one, of a configuration that needs the
+// packages and has nothing else: no backend, no module, no file of the project,
+// no secret, another home. config is terraform's CLI configuration for a mirror of the
+// packages that are offered.
+func (j *job) apart(names, offered []string, config func(mirror string) string) (*job, error) {
 	f := newJob(j.options, j.store)
 	f.options.Dir, f.options.View, f.options.Given = j.path("fetch"), "", nil
-	f.doc.JobID, f.alive, f.live, f.offered = j.doc.JobID, j.alive, nil, j.offered
+	f.doc.JobID, f.alive, f.live, f.offered = j.doc.JobID, j.alive, nil, offered
 	f.doc.Limits, f.cliConfig = j.doc.Limits, f.path("terraform.rc")
 	if err := errors.Join(os.RemoveAll(f.options.Dir), os.Mkdir(f.options.Dir, 0o700)); err != nil {
 		return nil, err
@@ -110,13 +122,7 @@ func (j *job) fetcher(names []string) (*job, error) {
 	if err := f.lay(); err != nil {
 		return nil, err
 	}
-	config, err := os.ReadFile(j.cliConfig)
-	if err != nil {
-		return nil, err
-	}
-	// Files that are given to a jail are those of its user alone.
-	config = bytes.ReplaceAll(config, []byte(j.path(mirrorDir)), []byte(f.path(mirrorDir)))
-	if err := errors.Join(f.layMirror(), os.WriteFile(f.cliConfig, config, 0o600)); err != nil {
+	if err := errors.Join(f.layMirror(), os.WriteFile(f.cliConfig, []byte(config(f.path(mirrorDir))), 0o600)); err != nil {
 		return nil, err
 	}
 	f.dir = f.path("source")

@@ -64,7 +64,7 @@ func (j *job) makePlan(ctx context.Context) *run.Problem {
 	if p := j.takePlan(); p != nil {
 		return p
 	}
-	return j.terraform(ctx, "show", "show", "-json", "-no-color", j.path(run.ArtifactPlan))
+	return j.show(ctx)
 }
 
 // madePlan is where terraform writes the plan: a place that it can write to.
@@ -157,14 +157,12 @@ func (j *job) keep(ctx context.Context) *run.Problem {
 // summarize reads the plan's JSON twice: what it marks as sensitive in one place
 // must not be shown in another.
 func (j *job) summarize() (run.Summary, error) {
-	f, err := os.Open(j.path(printedFile))
+	plan, closes, err := j.planJSON()
 	if err != nil {
 		return run.Summary{}, err
 	}
-	defer func() { _ = f.Close() }()
-	shown := j.wrote["show"][0]
-	size := shown.to - shown.from
-	plan := io.NewSectionReader(f, shown.from, size)
+	defer closes()
+	size := plan.Size()
 	sensitive, err := summary.Sensitive(plan, size)
 	if err != nil {
 		return run.Summary{}, err

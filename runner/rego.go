@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -65,17 +64,16 @@ func (j *job) judge(ctx context.Context, limit time.Duration) *run.Problem {
 // evaluate runs the evaluator on the plan's JSON. It gets no environment: what
 // is in this process's is secret.
 func (j *job) evaluate(ctx context.Context) (verdict, complaints []byte, err error) {
-	f, err := os.Open(j.path(printedFile))
+	shown, closes, err := j.planJSON()
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { _ = f.Close() }()
-	shown := j.wrote["show"][0]
+	defer closes()
 	var out bytes.Buffer
 	errs := &endsOf{head: 1 << 20} // much more than is shown, so that no cut is in a secret that is
 	cmd := exec.CommandContext(ctx, j.options.Evaluator, "-rules", "policy")
 	cmd.Dir, cmd.Env = j.path("rules"), []string{}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = io.NewSectionReader(f, shown.from, shown.to-shown.from), &out, errs
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = shown, &out, errs
 	if j.alive != nil {
 		cmd.ExtraFiles = []*os.File{j.alive}
 	}

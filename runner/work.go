@@ -77,6 +77,8 @@ type job struct {
 	before      [2]int64           // how long printedFile and errorsFile were when the present step began
 	wrote       map[string][2]part // of each step that ended: in printedFile, in errorsFile
 	recalled    bool               // the plan needed no init
+	document    []byte             // the plan's JSON, where no terraform show printed it
+	planRead    run.PlanRead       // how its JSON came about
 	artifacts   map[string]run.Artifact
 	counts      *run.Counts
 	partial     bool
@@ -284,7 +286,7 @@ func problemOf(err error) *run.Problem {
 func (j *job) result(problem *run.Problem) run.Result {
 	r := run.Result{
 		Diagnostics: j.diagnostics,
-		Outcome:     run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Partial: j.partial, Policy: j.policy, Keeping: j.keeps, BackendHash: j.backendHash(),
+		Outcome:     run.OutcomeSucceeded, Problem: problem, Counts: j.counts, Partial: j.partial, Policy: j.policy, Keeping: j.keeps, BackendHash: j.backendHash(), PlanRead: j.planRead,
 		Artifacts: j.artifacts, Terraform: j.options.TerraformName, Steps: j.steps, Began: j.began,
 	}
 	if mode := j.options.Isolation; j.jail != nil && (mode == jail.BestEffort || mode == jail.Off) {

@@ -50,7 +50,7 @@ func NewMetrics() *Metrics {
 	for _, outcome := range outcomes {
 		m.deliveries.WithLabelValues(outcome) // rate() needs a series before the first event
 	}
-	m.registry.MustRegister(m.deliveries, m.requests, m.latency, m.limit, m.runs.total, m.runs.duration, m.runs.wait,
+	m.registry.MustRegister(m.deliveries, m.requests, m.latency, m.limit, m.runs.total, m.runs.duration, m.runs.wait, m.runs.read,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,7 +14,11 @@ type runMetrics struct {
 	total    *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	wait     *prometheus.HistogramVec
+	read     *prometheus.CounterVec
 }
+
+// plansRead are the ways that are counted.
+var plansRead = []run.PlanRead{run.PlanReadShow, run.PlanReadFile, run.PlanReadCompared, run.PlanReadDiffers}
 
 // The bounds of what people wait for, in seconds.
 var waits = []float64{1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600}
@@ -29,6 +34,12 @@ func newRunMetrics() runMetrics {
 		wait: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "lockkeeper_job_wait_seconds", Help: "Time from when a run is prepared to when a job of it starts: others come first.", Buckets: waits,
 		}, []string{"kind"}),
+		read: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lockkeeper_plans_read_total", Help: "Plans by how what they show came about: terraform show, the plan file alone, or both, compared.",
+		}, []string{"how"}),
+	}
+	for _, how := range plansRead {
+		m.read.WithLabelValues(string(how))
 	}
 	for _, kind := range []run.Kind{run.KindPlan, run.KindApply} {
 		for _, result := range []run.State{run.StateSucceeded, run.StateFailed, run.StateRefused, run.StateCancelled, run.StateSuperseded} {
@@ -46,6 +57,9 @@ func (m *Metrics) Step(before, after run.Run) {
 		was := before.Job(j.ID)
 		if j.State == run.JobRunning && (was == nil || was.State == run.JobQueued) {
 			m.runs.wait.WithLabelValues(kind).Observe(between(after.PreparedAt, j.StartedAt))
+		}
+		if j.State.Final() && (was == nil || !was.State.Final()) && j.Result != nil && slices.Contains(plansRead, j.Result.PlanRead) {
+			m.runs.read.WithLabelValues(string(j.Result.PlanRead)).Inc()
 		}
 	}
 	if before.State.Final() || !after.State.Final() {

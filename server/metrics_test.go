@@ -47,6 +47,7 @@ func TestRunsAreCountedOnceAtTheirEnd(t *testing.T) {
 	running.Jobs = []run.Job{{ID: "j", State: run.JobRunning, StartedAt: at(5)}}
 	failed := running
 	failed.State, failed.FinishedAt = run.StateFailed, at(40)
+	failed.Jobs = []run.Job{{ID: "j", State: run.JobFailed, StartedAt: at(5), Result: &run.Result{PlanRead: run.PlanReadDiffers}}}
 	refused := accepted
 	refused.State, refused.FinishedAt = run.StateRefused, at(1)
 	for _, step := range [][2]run.Run{{accepted, queued}, {queued, running}, {running, running}, {running, failed}, {failed, failed}, {accepted, refused}} {
@@ -54,6 +55,7 @@ func TestRunsAreCountedOnceAtTheirEnd(t *testing.T) {
 	}
 	wantsMetrics(t, m, `lockkeeper_runs_total{kind="apply",result="failed"} 1`, `lockkeeper_runs_total{kind="apply",result="refused"} 1`,
 		`lockkeeper_run_duration_seconds_sum{kind="apply"} 40`, `lockkeeper_run_duration_seconds_count{kind="apply"} 1`,
+		`lockkeeper_plans_read_total{how="differs"} 1`, `lockkeeper_plans_read_total{how="file"} 0`,
 		`lockkeeper_job_wait_seconds_sum{kind="apply"} 3`, `lockkeeper_job_wait_seconds_count{kind="apply"} 1`)
 }
 

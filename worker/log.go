@@ -58,6 +58,10 @@ func (w *Worker) logStep(before, after run.Run) {
 			ofJob(w.Log.Info(), after, j).Msg("job started")
 		case j.State.Final():
 			ended(ofJob(w.Log.Info(), after, j), string(j.State), problemOf(j), j.StartedAt, j.FinishedAt).Msg("job ended")
+			if j.Result != nil && j.Result.PlanRead == run.PlanReadDiffers {
+				ofJob(w.Log.Warn(), after, j).Str("terraform", j.Result.Terraform).
+					Msg("a plan file was read otherwise than by terraform show, which tells of all plans of this terraform with these providers from now on")
+			}
 		}
 	}
 	if !before.State.Final() && after.State.Final() {
