@@ -2,6 +2,9 @@ package planjson
 
 import (
 	"bytes"
+	"encoding/json"
+	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +21,8 @@ import (
 // oracle is a directory in which terraform plans and applies.
 type oracle struct {
 	dir, rc, terraform, version string
+	packed                      []byte // the schemas of all providers
+	seen                        map[string]int
 	compared                    int
 }
 
@@ -35,31 +40,39 @@ func newOracle(t testing.TB) *oracle {
 	if err := os.Symlink(own, filepath.Join(plugins, "terraform-provider-shapes")); err != nil {
 		t.Fatal(err)
 	}
-	o := &oracle{dir: t.TempDir(), rc: filepath.Join(plugins, "rc"), terraform: terraform}
+	o := &oracle{dir: t.TempDir(), rc: filepath.Join(plugins, "rc"), terraform: terraform, seen: map[string]int{}}
 	config := "provider_installation {\n  dev_overrides {\n    \"acme/shapes\" = \"" + plugins + "\"\n  }\n  direct {}\n}\n"
 	if err := os.WriteFile(o.rc, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	first, _, _ := strings.Cut(string(o.run(t, nil, "version")), "\n")
+	first, _, _ := strings.Cut(string(o.run(t, "version")), "\n")
 	o.version = strings.TrimPrefix(first, "Terraform v")
+	if err := os.WriteFile(filepath.Join(o.dir, "main.tf"), []byte(requires+"resource \"terraform_data\" \"own\" {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	if err := Pack(bytes.NewReader(o.run(t, "providers", "schema", "-json")), &packed, []string{shapesName, "terraform.io/builtin/terraform"}); err != nil {
+		t.Fatal(err)
+	}
+	o.packed = packed.Bytes()
 	return o
 }
 
-// run runs terraform; failing tells whether it has to succeed.
-func (o *oracle) run(t testing.TB, env []string, args ...string) []byte {
+// run runs terraform, which has to succeed.
+func (o *oracle) run(t testing.TB, args ...string) []byte {
 	t.Helper()
-	out, complaints, err := o.try(t, env, args...)
+	out, complaints, err := o.try(t, args...)
 	if err != nil {
 		t.Fatalf("terraform %v: %v\n%s%s", args, err, out, complaints)
 	}
 	return out
 }
 
-func (o *oracle) try(t testing.TB, env []string, args ...string) (out, complaints []byte, err error) {
+func (o *oracle) try(t testing.TB, args ...string) (out, complaints []byte, err error) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), o.terraform, args...)
 	c.Dir = o.dir
-	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + o.dir, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_CLI_CONFIG_FILE=" + o.rc}, env...)
+	c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + o.dir, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_CLI_CONFIG_FILE=" + o.rc, "GOGC=400"}
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err = c.Output()
@@ -72,7 +85,8 @@ type stage struct {
 	flags []string          // of plan
 	apply bool
 	fails bool // the plan
-	env   []string
+	quick bool // it is always made
+	kept  bool // -update keeps its plan file, for tests without terraform
 }
 
 // step makes a plan, compares, and applies it where that is asked for.
@@ -90,31 +104,35 @@ func (o *oracle) step(t *testing.T, s stage) {
 			t.Fatal(err)
 		}
 	}
-	if calls, _ := filepath.Glob(filepath.Join(o.dir, "*.tf*")); len(calls) > 0 {
-		o.run(t, s.env, "get")
+	if _, calls := s.files["m/main.tf"]; calls {
+		o.run(t, "get")
 	}
 	plan := filepath.Join(o.dir, "plan")
 	_ = os.Remove(plan)
-	out, complaints, err := o.try(t, s.env, append([]string{"plan", "-input=false", "-out=" + plan}, s.flags...)...)
+	out, complaints, err := o.try(t, append([]string{"plan", "-input=false", "-out=" + plan}, s.flags...)...)
 	if (err != nil) != s.fails {
 		t.Fatalf("plan: %v\n%s%s", err, out, complaints)
 	}
-	shown := o.run(t, s.env, "show", "-json", plan)
-	o.compare(t, plan, shown, o.schemas(t, s.env))
+	shown := o.run(t, "show", "-json", plan)
+	if *update && s.kept {
+		o.keepPlan(t, plan)
+	}
+	o.note(t, shown)
+	o.compare(t, plan, shown)
 	if s.apply {
-		if out, complaints, err := o.try(t, s.env, "apply", plan); err != nil && !strings.Contains(string(complaints), "it fails") {
+		if out, complaints, err := o.try(t, "apply", plan); err != nil && !strings.Contains(string(complaints), "it fails") {
 			t.Fatalf("apply: %v\n%s%s", err, out, complaints)
 		}
 	}
 }
 
-func (o *oracle) compare(t testing.TB, plan string, shown []byte, schemas *Schemas) {
+func (o *oracle) compare(t testing.TB, plan string, shown []byte) {
 	t.Helper()
 	content, err := os.ReadFile(plan)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Read(bytes.NewReader(content), int64(len(content)), o.version, schemas)
+	got, err := Read(bytes.NewReader(content), int64(len(content)), o.version, o.schemas(t))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, shown)
 	}
@@ -128,25 +146,56 @@ func (o *oracle) compare(t testing.TB, plan string, shown []byte, schemas *Schem
 	o.compared++
 }
 
-// schemas are those of the providers of the configuration as it is now.
-func (o *oracle) schemas(t testing.TB, env []string) *Schemas {
+func (o *oracle) schemas(t testing.TB) *Schemas {
 	t.Helper()
-	printed := o.run(t, env, "providers", "schema", "-json")
-	var providers []string
-	for _, p := range []string{shapesName, "terraform.io/builtin/terraform"} {
-		if bytes.Contains(printed, []byte(`"`+p+`":`)) {
-			providers = append(providers, p)
-		}
-	}
-	var packed bytes.Buffer
-	if err := Pack(bytes.NewReader(printed), &packed, providers); err != nil {
-		t.Fatal(err)
-	}
-	s, err := OpenSchemas(bytes.NewReader(packed.Bytes()), int64(packed.Len()))
+	s, err := OpenSchemas(bytes.NewReader(o.packed), int64(len(o.packed)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// note counts what occurs in plans.
+func (o *oracle) note(t testing.TB, shown []byte) {
+	t.Helper()
+	var plan document
+	if err := json.Unmarshal(shown, &plan); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range plan.ResourceChanges {
+		o.seen[strings.Join(r.Change.Actions, " ")]++
+		o.seen[r.ActionReason]++
+		for what, is := range map[string]bool{"moved": r.PreviousAddress != "", "deposed": r.Deposed != "", "imported": r.Change.Importing != nil, "paths": len(r.Change.ReplacePaths) > 0, "data": r.Mode == "data"} {
+			if is {
+				o.seen[what]++
+			}
+		}
+	}
+	for what, is := range map[string]bool{"drift": len(plan.ResourceDrift) > 0, "checks": len(plan.Checks) > 0, "relevant": len(plan.Relevant) > 0, "errored": plan.Errored, "incomplete": !plan.Complete && !plan.Errored, "prior": plan.PriorState != nil} {
+		if is {
+			o.seen[what]++
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write testdata anew")
+
+// keepPlan keeps the parts of a plan file that are read, and the schemas for it.
+func (o *oracle) keepPlan(t testing.TB, plan string) {
+	t.Helper()
+	content, err := os.ReadFile(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := unpack(bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"tfplan": parts.plan, "tfstate": parts.state, "main.tf": parts.config[0].Content, "schemas.zip": o.packed} {
+		if err := os.WriteFile(filepath.Join("testdata", name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func partOf(t testing.TB, document []byte, name string) []byte {
@@ -159,19 +208,27 @@ const requires = "terraform {\n  required_providers {\n    shapes = {\n      sou
 
 func TestWhatIsReadIsWhatTerraformShows(t *testing.T) {
 	t.Parallel()
-	total := 0
-	for _, name := range slices.Sorted(mapsKeys(stories)) {
+	o := newOracle(t)
+	for _, name := range slices.Sorted(maps.Keys(stories)) {
 		t.Run(name, func(t *testing.T) {
-			if !slices.Contains(quick, name) {
-				longtest.Only(t)
-			}
-			o := newOracle(t)
+			o.dir = t.TempDir()
 			for i, s := range stories[name] {
+				if !longtest.On() && !s.quick {
+					t.Skip("make test-long goes on from here")
+				}
 				t.Logf("plan %d", i)
 				o.step(t, s)
 			}
-			total += o.compared
 		})
 	}
-	t.Logf("%d plan files compared", total)
+	t.Logf("%d plan files compared, in them %v", o.compared, o.seen)
+	if !longtest.On() {
+		return
+	}
+	for _, what := range slices.Concat(reasons[1:], []string{"no-op", "create", "read", "update", "delete", "delete create", "create delete", "forget",
+		"moved", "deposed", "imported", "paths", "data", "drift", "checks", "relevant", "errored", "incomplete", "prior"}) {
+		if o.seen[what] == 0 {
+			t.Errorf("no plan has %q", what)
+		}
+	}
 }

@@ -236,8 +236,18 @@ func (shapes) PlanResourceChange(_ context.Context, r *tfprotov6.PlanResourceCha
 
 func (shapes) ApplyResourceChange(_ context.Context, r *tfprotov6.ApplyResourceChangeRequest) (*tfprotov6.ApplyResourceChangeResponse, error) {
 	planned, err := r.PlannedState.Unmarshal(typeOf(thing))
-	if err != nil || planned.IsNull() {
-		return &tfprotov6.ApplyResourceChangeResponse{NewState: r.PlannedState}, err
+	if err != nil {
+		return nil, err
+	}
+	prior, err := r.PriorState.Unmarshal(typeOf(thing))
+	if err != nil {
+		return nil, err
+	}
+	if planned.IsNull() && attributeOf(prior, "name").Equal(tftypes.NewValue(text, "stays")) {
+		return &tfprotov6.ApplyResourceChangeResponse{NewState: r.PriorState, Diagnostics: []*tfprotov6.Diagnostic{{Severity: tfprotov6.DiagnosticSeverityError, Summary: "it fails"}}}, nil
+	}
+	if planned.IsNull() {
+		return &tfprotov6.ApplyResourceChangeResponse{NewState: r.PlannedState}, nil
 	}
 	if name := attributeOf(planned, "name"); name.Equal(tftypes.NewValue(text, "fails")) {
 		return &tfprotov6.ApplyResourceChangeResponse{NewState: r.PriorState, Diagnostics: []*tfprotov6.Diagnostic{{Severity: tfprotov6.DiagnosticSeverityError, Summary: "it fails"}}}, nil
