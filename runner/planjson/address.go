@@ -3,7 +3,6 @@ package planjson
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -219,14 +218,29 @@ func compareKeys(a, b key) int {
 	return cmp.Or(cmp.Compare(ra, rb), cmp.Compare(na, nb), cmp.Compare(ta, tb))
 }
 
-// providerAddress is that of the configuration of a provider.
-var providerAddress = regexp.MustCompile(`^(?:module\.[^."\[\]]+\.)*provider\["([a-zA-Z0-9.:-]+/[^/"\\\[\]]+/[^/"\\\[\]]+)"\](?:\.[^."\[\]]+)?$`)
-
-// providerOf is the provider itself, such as registry.terraform.io/hashicorp/aws.
+// providerOf is the provider of a configuration of one, such as
+// registry.terraform.io/hashicorp/aws of provider["registry.terraform.io/hashicorp/aws"].west.
+// It is no regular expression because those would be compiled at every start of a runner.
 func providerOf(text string) (string, error) {
-	m := providerAddress.FindStringSubmatch(text)
-	if m == nil {
+	rest, ok := text, true
+	for ok && strings.HasPrefix(rest, "module.") {
+		var name string
+		name, rest, ok = strings.Cut(strings.TrimPrefix(rest, "module."), ".")
+		ok = ok && plainName(name)
+	}
+	rest, is := strings.CutPrefix(rest, `provider["`)
+	source, alias, closed := strings.Cut(rest, `"]`)
+	parts := strings.Split(source, "/")
+	ok = ok && is && closed && len(parts) == 3 && !slices.ContainsFunc(parts, func(p string) bool { return !plainName(p) })
+	if alias != "" {
+		name, dotted := strings.CutPrefix(alias, ".")
+		ok = ok && dotted && plainName(name) && !strings.Contains(name, ".")
+	}
+	if !ok {
 		return "", fmt.Errorf("%.200q is no address of a provider", text)
 	}
-	return m[1], nil
+	return source, nil
 }
+
+// plainName reports whether nothing in a name has a meaning of its own.
+func plainName(s string) bool { return s != "" && !strings.ContainsAny(s, "\"\\[]/ ") }

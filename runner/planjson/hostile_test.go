@@ -174,6 +174,20 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+func TestProviders(t *testing.T) {
+	const aws = "registry.terraform.io/hashicorp/aws"
+	for text, want := range map[string]string{
+		`provider["` + aws + `"]`: aws, `provider["` + aws + `"].west`: aws, `module.a.module.b.provider["` + aws + `"]`: aws,
+		`provider["terraform.io/builtin/terraform"]`: "terraform.io/builtin/terraform", `provider["host:8443/a/b"]`: "host:8443/a/b",
+		"provider.aws": "", "": "", `provider["aws"]`: "", `provider["a/b/c/d"]`: "", `provider["a/b/c"`: "", `provider["a/b/c"].x.y`: "", `provider["a/b/c"]x`: "",
+		`module.a[0].provider["a/b/c"]`: "", `module.provider["a/b/c"]`: "", `provider["a/b/c\""]`: "", `provider["//"]`: "",
+	} {
+		if got, err := providerOf(text); got != want || (err == nil) != (want != "") {
+			t.Errorf("%s: %q, %v", text, got, err)
+		}
+	}
+}
+
 // A difference is seen, wherever it is.
 func TestDiffer(t *testing.T) {
 	p, err := readArchive(t, archive(t, kept(t, "tfplan"), kept(t, "tfstate"), kept(t, "main.tf")))
