@@ -60,7 +60,7 @@ func (w *Worker) logStep(before, after run.Run) {
 			ended(ofJob(w.Log.Info(), after, j), string(j.State), problemOf(j), j.StartedAt, j.FinishedAt).Msg("job ended")
 			if j.Result != nil && j.Result.PlanRead == run.PlanReadDiffers {
 				ofJob(w.Log.Warn(), after, j).Str("terraform", j.Result.Terraform).
-					Msg("a plan file was read otherwise than by terraform show, which tells of all plans of this terraform with these providers from now on")
+					Msg("plan file read otherwise than by terraform show")
 			}
 		}
 	}

@@ -16,7 +16,7 @@ func TestTheMessagesOfTheLogAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, what := range []string{"run accepted", "run joined", "run started", "job started", "job ended", "run ended"} {
+	for _, what := range []string{"run accepted", "run joined", "run started", "job started", "job ended", "plan file read otherwise than by terraform show", "run ended"} {
 		if !strings.Contains(string(code), `Msg("`+what+`")`) || !strings.Contains(string(doc), "| `"+what+"` |") {
 			t.Errorf("%q is not in both the code and the document", what)
 		}
