@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/hostile"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner/planjson"
 )
@@ -176,4 +177,62 @@ func TestWhatIsLeftToShow(t *testing.T) {
 			t.Errorf("%q: %v", name, got)
 		}
 	}
+}
+
+// Packages of providers are asked for their schemas apart from the project, and a set with
+// another package is another pair.
+func TestALaterPlanWithAProviderNeedsNoShow(t *testing.T) {
+	t.Parallel()
+	p := plansByName(t)
+	const rel = "registry.example.org/acme/hostile/1.0.0/"
+	from := filepath.Join(t.TempDir(), "package")
+	if _, err := hostile.Build(t.Context(), from); err != nil {
+		t.Fatal(err)
+	}
+	shared := packages{p.options.Providers, "test"}
+	if err := shared.add(from, rel+platform); err != nil {
+		t.Fatal(err)
+	}
+	hash, err := shared.hash(rel + platform)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{
+		"app/.terraform.lock.hcl": "provider \"registry.example.org/acme/hostile\" {\n  version = \"1.0.0\"\n  hashes = [\n    \"" + hash + "\",\n  ]\n}\n",
+		"app/main.tf": inBackendFile + `
+terraform {
+  required_providers {
+    hostile = {
+      source  = "registry.example.org/acme/hostile"
+      version = "1.0.0"
+    }
+  }
+}
+data "hostile_attack" "none" {
+  names  = []
+  target = "{}"
+}
+resource "terraform_data" "a" {
+  input = data.hostile_attack.none
+}
+`}
+	r, steps := p.plan(t, files)
+	if r.Problem != nil || !strings.Contains(steps, "show") || r.PlanRead != run.PlanReadCompared {
+		t.Fatalf("%v, %s, %s: %s", r.Problem, steps, r.PlanRead, p.log(t))
+	}
+	p.fromFile(t, files)
+	p.plan(t, rooted)
+	if pairs := p.shapes(t, ".zip"); len(pairs) != 2 {
+		t.Errorf("one pair for each set of packages: %v", pairs)
+	}
+}
+
+// log is what the runner of the last plan printed.
+func (p *planned) log(t *testing.T) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(p.options.Dir, OutputFile))
+	if err != nil {
+		return err.Error()
+	}
+	return string(content)
 }
