@@ -44,7 +44,13 @@ type shapes struct {
 	packages []lockedProvider
 }
 
-func (s *shapes) schemas() string { return s.at + ".zip" }
+const (
+	metEnd     = ".met"
+	schemasEnd = ".zip"
+)
+
+func (s *shapes) met() string     { return s.at + metEnd }
+func (s *shapes) schemas() string { return s.at + schemasEnd }
 func (s *shapes) agreed() string  { return s.at + ".agreed" }
 func (s *shapes) differs() string { return s.at + ".differs" }
 
@@ -158,7 +164,7 @@ func (j *job) learn(ctx context.Context, s *shapes) error {
 	}
 	defer func() { _ = lock.Close() }()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return errBusy
+		return errNotNow
 	}
 	ctx, cancel := context.WithTimeout(ctx, learnWithin)
 	defer cancel()
@@ -176,8 +182,21 @@ func (j *job) learn(ctx context.Context, s *shapes) error {
 	return j.pack(f, s)
 }
 
-// errBusy means that another job asks providers for their schemas.
-var errBusy = errors.New("another job is asking")
+// errNotNow means that this plan does not ask providers for their schemas.
+var errNotNow = errors.New("another plan asks")
+
+// again is nil when a plan of the pair came before: the first one is waited for longest,
+// and goes on without. Else it is errNotNow.
+func (s *shapes) again(p packages) error {
+	if _, err := os.Lstat(s.met()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	forgetPairs(filepath.Dir(s.at), metEnd, maxPairs-1)
+	if err := p.write(shapesDir, filepath.Base(s.met()), nil); err != nil {
+		return err
+	}
+	return errNotNow
+}
 
 // asker is a job below this one with the packages of a pair, and nothing of the project.
 func (j *job) asker(locked []lockedProvider) (*job, error) {
@@ -221,28 +240,29 @@ func (j *job) pack(f *job, s *shapes) error {
 	if err = errors.Join(err, to.Close()); err != nil {
 		return errors.Join(err, os.Remove(temp))
 	}
-	forgetPairs(filepath.Dir(s.at), maxPairs-1)
+	forgetPairs(filepath.Dir(s.at), schemasEnd, maxPairs-1)
 	return os.Rename(temp, s.schemas())
 }
 
-// forgetPairs removes those that were learned first, until no more than a number is left.
-func forgetPairs(dir string, most int) {
-	pairs, err := filepath.Glob(filepath.Join(dir, "*.zip"))
+// forgetPairs removes the oldest of those that have a file with this end, until no more
+// than a number is left.
+func forgetPairs(dir, end string, most int) {
+	pairs, err := filepath.Glob(filepath.Join(dir, "*"+end))
 	if err != nil || len(pairs) <= most {
 		return
 	}
-	learned := func(name string) time.Time {
+	made := func(name string) time.Time {
 		info, err := os.Stat(name)
 		if err != nil {
 			return time.Time{}
 		}
 		return info.ModTime()
 	}
-	slices.SortFunc(pairs, func(a, b string) int { return learned(a).Compare(learned(b)) })
+	slices.SortFunc(pairs, func(a, b string) int { return made(a).Compare(made(b)) })
 	for _, name := range pairs[:len(pairs)-most] {
-		base := strings.TrimSuffix(name, ".zip")
-		for _, end := range []string{".agreed", ".differs", ".zip"} {
-			_ = os.Remove(base + end) // what stays is removed with the next one
+		base := strings.TrimSuffix(name, end)
+		for _, of := range []string{metEnd, ".agreed", ".differs", schemasEnd} {
+			_ = os.Remove(base + of) // what stays is removed with the next one
 		}
 	}
 }

@@ -38,14 +38,17 @@ func (j *job) show(ctx context.Context) *run.Problem {
 		return nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = j.learn(ctx, s); err == nil {
+		if err = s.again(j.sharedPackages()); err == nil {
+			err = j.learn(ctx, s)
+		}
+		if err == nil {
 			own, err = s.read(j.path(run.ArtifactPlan))
 		}
 	}
 	if err == nil {
 		err = j.compareShown(s, own)
 	}
-	if err != nil && !errors.Is(err, errBusy) {
+	if err != nil && !errors.Is(err, errNotNow) {
 		fmt.Fprintf(os.Stderr, "making the plan's JSON without terraform show: %v\n", err) // it is there
 	}
 	return ended(ctx)

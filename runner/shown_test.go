@@ -62,8 +62,11 @@ func TestALaterPlanNeedsNoShow(t *testing.T) {
 	p := plansByName(t)
 	files := with(rooted, "app/main.tf", rooted["app/main.tf"]+"variable \"secret\" {\n  sensitive = true\n  default = \"a secret of the plan\"\n}\nresource \"terraform_data\" \"s\" {\n  input = [var.secret]\n}\noutput \"o\" {\n  value = terraform_data.a.id\n}\n")
 	first, steps := p.plan(t, files)
-	if first.Problem != nil || steps != withInit || first.PlanRead != run.PlanReadCompared {
-		t.Fatalf("the first plan: %v, %s, %s", first.Problem, steps, first.PlanRead)
+	if first.Problem != nil || steps != withInit || first.PlanRead != run.PlanReadShow || len(p.shapes(t, ".zip")) != 0 {
+		t.Fatalf("the first plan is not slowed down: %v, %s, %s", first.Problem, steps, first.PlanRead)
+	}
+	if r, steps := p.plan(t, files); r.Problem != nil || steps != withoutInit || r.PlanRead != run.PlanReadCompared {
+		t.Fatalf("the second plan: %v, %s, %s", r.Problem, steps, r.PlanRead)
 	}
 	want := p.summary(t, first)
 	later := p.fromFile(t, files)
@@ -103,6 +106,7 @@ func TestADifferenceSwitchesBackToShow(t *testing.T) {
 	t.Parallel()
 	p := plansByName(t)
 	p.plan(t, rooted)
+	p.plan(t, rooted)
 	known := p.shapes(t, ".zip")
 	if len(known) != 1 {
 		t.Fatal(known)
@@ -136,6 +140,7 @@ func TestADifferenceSwitchesBackToShow(t *testing.T) {
 func TestADamagedMemoryOfShapes(t *testing.T) {
 	t.Parallel()
 	p := plansByName(t)
+	p.plan(t, rooted)
 	p.plan(t, rooted)
 	for _, end := range []string{".zip", ".agreed"} {
 		for _, name := range p.shapes(t, end) {
@@ -216,11 +221,13 @@ resource "terraform_data" "a" {
   input = data.hostile_attack.none
 }
 `}
+	p.plan(t, files)
 	r, steps := p.plan(t, files)
 	if r.Problem != nil || !strings.Contains(steps, "show") || r.PlanRead != run.PlanReadCompared {
 		t.Fatalf("%v, %s, %s: %s", r.Problem, steps, r.PlanRead, p.log(t))
 	}
 	p.fromFile(t, files)
+	p.plan(t, rooted)
 	p.plan(t, rooted)
 	if pairs := p.shapes(t, ".zip"); len(pairs) != 2 {
 		t.Errorf("one pair for each set of packages: %v", pairs)
