@@ -125,10 +125,13 @@ func (o Over) heads(runs []Run) (head, before string, whole bool) {
 }
 
 // PlannedWhole reports whether everything that a pull request changed was planned at the
-// commit that it ended with.
+// commit, and for the base, that it ended with.
 func (o Over) PlannedWhole(runs []Run) bool {
-	_, _, whole := o.heads(notOfQueue(runs))
-	return whole
+	runs = notOfQueue(runs)
+	head, _, whole := o.heads(runs)
+	return whole && (o.BaseRef == "" || slices.ContainsFunc(runs, func(r Run) bool {
+		return r.Kind == KindPlan && r.HeadSHA == head && r.Whole() && (r.BaseRef == o.BaseRef || r.BaseRef == "")
+	}))
 }
 
 // unplanned notes that a pull request was merged with projects that were not planned
@@ -138,7 +141,9 @@ func (l *Locks) unplanned(h Holder, runs []Run, over Over, o Options, now time.T
 	known, unknown := over.standings(notOfQueue(runs))
 	for _, doc := range over.Unplanned {
 		planned := func(s Standing) bool { return s.Project == doc.Project.Name }
-		if o.notApplied(doc) || l.settledSince(LockKeys(doc), over.MergedAt) || slices.ContainsFunc(known, planned) || slices.ContainsFunc(unknown, planned) {
+		// One that another commit did not change, or another base, says nothing of this one.
+		elsewhere := func(s Standing) bool { return planned(s) && !s.Untouched() }
+		if o.notApplied(doc) || l.settledSince(LockKeys(doc), over.MergedAt) || slices.ContainsFunc(known, planned) || slices.ContainsFunc(unknown, elsewhere) {
 			continue
 		}
 		l.LeaveBehind(h, Claimed{Project: doc.Project.Name, Keys: LockKeys(doc)}, true, now)

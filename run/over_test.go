@@ -98,3 +98,40 @@ func TestWhatIsLeftLaterIsTold(t *testing.T) {
 		t.Errorf("told under %d keys: %v", len(keys), keys)
 	}
 }
+
+// A project that was planned by name at a commit that did not change it, and that a later
+// one changes, was not planned.
+func TestAPlanOfWhatWasNotChangedYetIsNoneOfTheMerge(t *testing.T) {
+	h := Holder{Repository: Repository{ID: 7}, PullRequest: 1}
+	doc := JobDocument{RepositoryID: 7, Project: JobProject{Name: "a", Dir: "a", Workspace: "default"}}
+	plan := Run{ID: "p", Kind: KindPlan, Repository: h.Repository, PullRequest: 1, HeadSHA: "1", BaseRef: "main", Selectors: []string{"a"},
+		Untouched: []string{"a"}, PreparedAt: time.Unix(1, 0), Jobs: []Job{{ID: "p-0", Document: doc, State: JobSucceeded}}}
+	for name, c := range map[string]struct {
+		change func(*Run)
+		over   Over
+		left   int
+	}{
+		"of the commit before":            {func(*Run) {}, Over{HeadSHA: "2", BaseRef: "main"}, 1},
+		"for another base":                {func(*Run) {}, Over{HeadSHA: "1", BaseRef: "release"}, 1},
+		"of what is merged":               {func(*Run) {}, Over{HeadSHA: "1", BaseRef: "main"}, 0},
+		"changed by the commit before it": {func(r *Run) { r.Untouched = nil }, Over{HeadSHA: "2", BaseRef: "main"}, 1},
+	} {
+		r := plan
+		c.change(&r)
+		c.over.Merged, c.over.Unplanned = true, []JobDocument{doc}
+		var l Locks
+		l.EndPull(h, c.over, []Run{r}, Options{}, time.Unix(9, 0))
+		if len(l.Left) != c.left {
+			t.Errorf("%s: left %+v", name, l.Left)
+		}
+	}
+}
+
+func TestPlannedWholeIsForTheBase(t *testing.T) {
+	plan := Run{Kind: KindPlan, HeadSHA: "2", BaseRef: "main", PreparedAt: time.Unix(1, 0)}
+	for base, want := range map[string]bool{"main": true, "release": false, "": true} {
+		if got := (Over{HeadSHA: "2", BaseRef: base}).PlannedWhole([]Run{plan}); got != want {
+			t.Errorf("%q: %t", base, got)
+		}
+	}
+}
