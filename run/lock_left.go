@@ -72,7 +72,7 @@ func (l *Locks) settle(keys []string, so func(Left) bool) {
 // settled notes that what runs is what the base branch says, by a plan that read both
 // at a time.
 func (l *Locks) settled(keys []string, at time.Time) {
-	l.settle(keys, func(Left) bool { return true })
+	l.settle(keys, func(x Left) bool { return !x.Merged || x.At.Before(at) })
 	l.asBase(keys, at)
 	for _, key := range keys {
 		if lock := l.find(key); lock != nil && !lock.Applied {

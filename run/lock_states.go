@@ -46,7 +46,7 @@ func (l *Locks) planned(r *Run) {
 		done := s.Applied()
 		l.count(r.Holder(), keys, done)
 		if done && s.Untouched() && r.Behind == 0 {
-			l.settled(keys, r.PreparedAt)
+			l.settled(keys, r.CreatedAt)
 		}
 	}
 	if r.SupersededBy == "" { // else another plan is on its way
@@ -79,9 +79,9 @@ func (l *Locks) applied(r *Run) []Notice {
 		}
 		l.count(h, keys, ok && !part)
 		if ok && !part {
-			l.settle(keys, func(x Left) bool { return !x.Merged || r.Behind == 0 })
+			l.settle(keys, func(x Left) bool { return !x.Merged || r.Behind == 0 && x.At.Before(r.CreatedAt) })
 			if r.Behind == 0 {
-				l.asBase(keys, r.PreparedAt)
+				l.asBase(keys, r.CreatedAt)
 			}
 		}
 	}

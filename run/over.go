@@ -59,7 +59,7 @@ func (l *Locks) merged(h Holder, runs []Run, over Over, o Options, now time.Time
 		case !s.Applied():
 			l.LeaveBehind(h, Claimed{Project: s.Project, Keys: keys}, true, now)
 		case s.PlanRun.Behind == 0:
-			l.settled(keys, s.PlanRun.PreparedAt)
+			l.settled(keys, s.PlanRun.CreatedAt)
 		}
 	}
 	for _, s := range unknown {

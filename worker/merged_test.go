@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ func TestThatNobodyKnowsWhatWasMergedIsSaidOnce(t *testing.T) {
 	withApplies(t, func(f *workerFixture) {
 		f.close(1, true)
 		for range 2 {
-			if err := f.worker.NotKnown(f.Context(), oneRepository, 1); err != nil {
+			if err := f.worker.NotKnown(f.Context(), oneRepository, 1, ""); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -94,4 +95,64 @@ func (f *workerFixture) commentVersion(pull int) int {
 		}
 	}
 	return 0
+}
+
+// #2 is applied, #1 is merged unplanned, and #2 is merged at a head that lacks #1's change.
+func TestAMergeOfAnOlderHeadPutsNothingRight(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		f.applied(2)
+		time.Sleep(time.Hour)
+		f.over(1, run.Over{Merged: true, HeadSHA: "bbb", BaseRef: "main", MergedAt: time.Now(), Unplanned: []run.JobDocument{network}})
+		if l := f.locks(); len(l.Left) != 1 {
+			t.Fatalf("before: %+v", l.Left)
+		}
+		time.Sleep(time.Hour)
+		f.over(2, run.Over{Merged: true, HeadSHA: "aaa", BaseRef: "main", MergedAt: time.Now()})
+		if l := f.locks(); len(l.Left) != 1 {
+			t.Errorf("the merge of #2, applied 2 hours ago, took #1 off the list: %+v", l.Left)
+		}
+	})
+}
+
+// #1 is merged unplanned while the apply of #2 runs.
+func TestAnApplyUnderWayPutsNothingRightThatWasMergedMeanwhile(t *testing.T) {
+	withApplies(t, func(f *workerFixture) {
+		f.end(f.ask(run.KindPlan, 2), run.OutcomeSucceeded)
+		id := f.ask(run.KindApply, 2)
+		time.Sleep(10 * time.Minute)
+		f.over(1, run.Over{Merged: true, HeadSHA: "bbb", BaseRef: "main", MergedAt: time.Now(), Unplanned: []run.JobDocument{network}})
+		if l := f.locks(); len(l.Left) != 1 {
+			t.Fatalf("before: %+v", l.Left)
+		}
+		time.Sleep(10 * time.Minute)
+		if r := f.end(id, run.OutcomeSucceeded); r.State != run.StateSucceeded {
+			t.Fatal(r.State, r.Problem)
+		}
+		if l := f.locks(); len(l.Left) != 1 {
+			t.Errorf("the apply that began before #1 was merged took it off the list: %+v", l.Left)
+		}
+	})
+}
+
+// #2 reads the base, takes 5 minutes to prepare, and comes out empty; #1 is merged meanwhile,
+// and what it changed is found out later.
+func TestAPlanThatReadTheBaseEarlierPutsNothingRight(t *testing.T) {
+	var fx *workerFixture
+	withWorker(t, func(ctx context.Context, r run.Run) (run.Preparation, error) {
+		p, err := planAndApply(&fx)(ctx, r) // the base is read
+		time.Sleep(5 * time.Minute)
+		return p, err
+	}, func(f *workerFixture) {
+		fx = f
+		f.untouched = []string{"network"}
+		id := f.ask(run.KindPlan, 2)
+		time.Sleep(time.Minute)
+		mergedAt := time.Now()
+		time.Sleep(10 * time.Minute)
+		f.empty(id)
+		f.over(1, run.Over{Merged: true, HeadSHA: "bbb", BaseRef: "main", MergedAt: mergedAt, Unplanned: []run.JobDocument{network}})
+		if l := f.locks(); len(l.Left) != 1 {
+			t.Errorf("a plan that read the base before the merge put it right: %+v", l.Left)
+		}
+	})
 }
