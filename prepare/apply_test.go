@@ -583,3 +583,17 @@ func TestAPlanThatOtherRulesJudgedIsJudgedAnew(t *testing.T) {
 	p, err = w.apply(n)
 	w.refused(p, err, "plan_policy", "not judged")
 }
+
+// Where no push plans, the comment of a plan is confirmed; that it waited long, because the
+// server was down, is no reason against a plan.
+func TestALatePlanIsMadeWhereNoPushPlans(t *testing.T) {
+	w := newGateWorld(t, twoProjects())
+	n, _ := w.open(change("other/main.tf"))
+	w.plan(n, nil)
+	w.preparer.PlansItself = func(bool) bool { return false }
+	r := w.commented(n)
+	r.Kind, r.CreatedAt = run.KindPlan, r.CreatedAt.Add(20*time.Minute)
+	if p, err := w.preparer.Prepare(t.Context(), r); err != nil || len(p.Documents) == 0 {
+		t.Errorf("%d documents, %v", len(p.Documents), err)
+	}
+}

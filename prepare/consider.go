@@ -83,7 +83,7 @@ func (p *Preparer) readForApply(ctx context.Context, rd *reading) error {
 	request.NoTip = true
 	g.Go(func() error { return rd.readPull(gctx, request) })
 	g.Go(func() error { return rd.readReviews(gctx) })
-	g.Go(func() error { return rd.readComment(gctx) })
+	g.Go(func() error { return rd.readComment(gctx, true) })
 	if p.some(asksApproval) {
 		g.Go(func() error { return rd.readCommits(gctx) })
 	}

@@ -170,13 +170,14 @@ func (p *Preparer) mayPlan(ctx context.Context, rd *reading, f found) error {
 		names = append(names, rules.Plan...)
 		facts.Projects = append(facts.Projects, policy.Project{Name: proj.Name, Environment: env.Job.Name, Rules: policy.Rules{Plan: rules.Plan}})
 	}
-	if len(names) == 0 && !f.beyondPush(rd.run) && p.plansItself(rd.pull.Draft) {
+	ordinary := len(names) == 0 && !f.beyondPush(rd.run)
+	if ordinary && p.plansItself(rd.pull.Draft) {
 		return nil
 	}
 	if err := rd.readMembers(ctx, names); err != nil {
 		return err
 	}
-	if err := rd.readComment(ctx); err != nil {
+	if err := rd.readComment(ctx, !ordinary); err != nil {
 		return err
 	}
 	facts.CommentChanged = rd.commentChanged

@@ -91,7 +91,7 @@ func (rd *reading) readChecks(ctx context.Context) (err error) {
 
 // readComment compares the command's comment with what was delivered (T14), and
 // when it was written, by GitHub's account, with when it was received (T29).
-func (rd *reading) readComment(ctx context.Context) error {
+func (rd *reading) readComment(ctx context.Context, fresh bool) error {
 	r := rd.run
 	if r.CommentID == 0 {
 		return nil
@@ -108,7 +108,7 @@ func (rd *reading) readComment(ctx context.Context) error {
 		return err
 	}
 	rd.commentChanged = c.Edited || !c.Person || c.SHA256 != r.Comment || !strings.EqualFold(c.Login, r.Actor)
-	if late := run.LateCommand(c.CreatedAt, r.CreatedAt); late != nil && !rd.commentChanged {
+	if late := run.LateCommand(c.CreatedAt, r.CreatedAt); late != nil && fresh && !rd.commentChanged {
 		return late
 	}
 	return nil

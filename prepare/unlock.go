@@ -27,7 +27,7 @@ func (p *Preparer) Written(ctx context.Context, repo run.Repository, pullRequest
 	r := run.Run{Repository: repo, PullRequest: pullRequest, Actor: login, Comment: sha256, CommentID: comment, Kind: run.KindPlan, CreatedAt: received}
 	rd, err := p.newReading(r)
 	if err == nil {
-		err = rd.readComment(ctx)
+		err = rd.readComment(ctx, true)
 	}
 	if err != nil {
 		return false, p.outcome(r, err)

@@ -72,7 +72,7 @@ func leftOver(r Run, e Event, now time.Time) (next Run, ok bool) {
 	return Run{
 		ID: NewID(now), Key: first.Key, Repository: r.Repository, PullRequest: r.PullRequest, Kind: r.Kind,
 		Selectors: r.Selectors, Flags: r.Flags, Line: first.Line, Trigger: first.Trigger, Actor: first.Actor, CommentID: first.CommentID, Comment: first.Comment,
-		State: StateAccepted, CreatedAt: now, Joined: askers[1:],
+		State: StateAccepted, CreatedAt: first.At, Joined: askers[1:],
 	}, true
 }
 
