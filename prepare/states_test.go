@@ -400,7 +400,7 @@ func (s *subject) ends(merged bool) {
 		s.w.Fatal(err)
 	}
 	if merged && s.blind {
-		s.w.check(nil, s.w.worker.NotKnown(s.w.Context(), s.w.repo, s.number))
+		s.w.check(nil, s.w.worker.NotKnown(s.w.Context(), s.w.repo, s.number, ""))
 	}
 	s.settle()
 }

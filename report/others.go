@@ -126,7 +126,7 @@ func leftStatus(l run.Locks, h run.Holder) string {
 			continue
 		}
 		if x.Unknown() {
-			out = append(out, fmt.Sprintf("%s was merged, and nobody knows whether the base branch is ahead of what runs: what it changed could not be found out", reference(x.Holder, h)))
+			out = append(out, fmt.Sprintf("%s was merged, and nobody knows whether the base branch is ahead of what runs: when somebody has looked, `/unlock reason=\"…\"` there", reference(x.Holder, h)))
 			continue
 		}
 		what := "applied and closed without a merge"

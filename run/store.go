@@ -31,8 +31,8 @@ type Store interface {
 	// DoneDelivery marks a delivery as acted on and forgets its payload. Doing
 	// it twice is no error.
 	DoneDelivery(ctx context.Context, guid string) error
-	// RetryDelivery notes that acting on it went wrong and when to try again.
-	RetryDelivery(ctx context.Context, guid string, at time.Time, cause string) error
+	// RetryDelivery notes when to act on it again, why, and how often acting went wrong.
+	RetryDelivery(ctx context.Context, guid string, at time.Time, attempts int, cause string) error
 
 	// SubmitRun keeps a new run and its notices. When r can join (CanJoin) and
 	// joins reports true of an active run of its pull request, the oldest such is

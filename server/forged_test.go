@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -221,6 +222,25 @@ func TestWhatGitHubSentIsConfirmed(t *testing.T) {
 		not, refused := errors.AsType[*NotPressed](err)
 		if want := strings.HasPrefix(name, "o") && name != "once" || name == "another event"; refused != want || refused && !not.Forged || !refused && err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A name that GitHub cannot have makes a URL that nobody can ask.
+func TestForgeANameThatCannotBeAskedIsIgnored(t *testing.T) {
+	for _, name := range []string{"infra%zz", "in fra", "a/b", ""} {
+		asked := false
+		f := newFixture(t, func(b *Base) {
+			b.PullNow = func(context.Context, run.Repository, int, time.Time, time.Time) (PullNow, bool, error) {
+				asked = true
+				return PullNow{Unanswered: true}, false, nil
+			}
+		})
+		body := bytes.ReplaceAll(pullEvent(t, "closed", func(m) {}), []byte(`"name":"infra"`), fmt.Appendf(nil, `"name":%q`, name))
+		f.deliver("e", "pull_request", body)
+		f.settle()
+		if asked || len(f.runs.asked) > 0 {
+			t.Errorf("%q: asked %t, did %v", name, asked, f.runs.asked)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -85,6 +86,10 @@ type event interface {
 	GetSender() *github.User
 }
 
+// validName is of what GitHub calls an account or a repository. Another one would be
+// part of a URL that cannot be asked, which looks like a GitHub that does not answer.
+var validName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+
 // repository names the repository of an event; ok is false when the event is
 // not for us: another repository, no installation, or nothing that names one.
 func (b *Base) repository(e event) (run.Repository, bool) {
@@ -92,7 +97,7 @@ func (b *Base) repository(e event) (run.Repository, bool) {
 		ID: e.GetRepo().GetID(), Owner: e.GetRepo().GetOwner().GetLogin(), Name: e.GetRepo().GetName(),
 		InstallationID: e.GetInstallation().GetID(),
 	}
-	ok := r.ID > 0 && r.Owner != "" && r.Name != "" && r.InstallationID > 0 && b.Serves(r.Owner, r.Name)
+	ok := r.ID > 0 && validName.MatchString(r.Owner) && validName.MatchString(r.Name) && r.InstallationID > 0 && b.Serves(r.Owner, r.Name)
 	return r, ok
 }
 
@@ -207,6 +212,8 @@ func (b *Base) reply(ctx context.Context, a asked, answer service.Answer, err er
 	switch {
 	case err != nil:
 		return err
+	case answer.Text == "" && a.comment == 0:
+		return nil
 	case answer.Text == "":
 		return b.say(ctx, a.react(reactions[answer.Verdict]))
 	}

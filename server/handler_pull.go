@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -94,13 +95,12 @@ func (h *pullRequest) happened(ctx context.Context, repo run.Repository, pr *git
 func (h *pullRequest) closed(ctx context.Context, repo run.Repository, pr *github.PullRequest) error {
 	now, ok, err := h.confirm(ctx, repo, pr)
 	switch {
-	case err == nil && now.Unanswered && pr.GetMerged():
-		return h.Runs.NotKnown(ctx, repo, pr.GetNumber())
+	case err == nil && now.Unanswered:
+		return errors.New("GitHub does not say how the pull request ended")
 	case err != nil || !ok || !now.Closed:
 		return err
 	}
-	_, err = end(ctx, h.Runs, repo, pr.GetNumber(), now.over(), lastTry(ctx))
-	return err
+	return end(ctx, h.Runs, repo, pr.GetNumber(), now.over(), lastTry(ctx))
 }
 
 // confirm asks GitHub how the pull request of an event stands.
@@ -139,8 +139,8 @@ func (h *pullRequest) older(ctx context.Context, repo run.Repository, pr *github
 // rebased stops what was approved for another base. A run that is judged now has
 // read none or an older one; it is told.
 func (h *pullRequest) rebased(ctx context.Context, repo run.Repository, pr *github.PullRequest) error {
-	mutating, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.Kind.Traits().Changes })
-	if err != nil || !mutating {
+	changing, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.Kind.Traits().Changes })
+	if err != nil || !changing {
 		return err
 	}
 	now, ok, err := h.confirm(ctx, repo, pr)

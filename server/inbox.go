@@ -44,7 +44,7 @@ type deliveries interface {
 	PendingDeliveries(ctx context.Context, now time.Time, limit int) ([]run.Delivery, error)
 	DeliveryPayload(ctx context.Context, guid string) ([]byte, error)
 	DoneDelivery(ctx context.Context, guid string) error
-	RetryDelivery(ctx context.Context, guid string, at time.Time, cause string) error
+	RetryDelivery(ctx context.Context, guid string, at time.Time, attempts int, cause string) error
 }
 
 // inboxWorkers is how many subjects are worked on at once. Most of it is waiting
@@ -335,17 +335,17 @@ func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 	switch {
 	case errors.As(err, &later):
 		log.Debug().Err(err).Msg("acting on a delivery later")
-		err = in.Store.RetryDelivery(ctx, d.GUID, in.Now().Add(later.After), err.Error())
+		err = in.Store.RetryDelivery(ctx, d.GUID, in.Now().Add(later.After), d.Attempts, err.Error())
 		time.AfterFunc(later.After, func() { poke(in.wake) })
 	case err == nil:
 		err = in.Store.DoneDelivery(ctx, d.GUID)
-	case lastTry(context.WithValue(ctx, deliveryKey{}, d)):
+	case d.Attempts+1 >= maxAttempts:
 		in.Metrics.delivery("given_up")
 		log.Error().Err(err).Msg("giving up on a delivery")
 		err = in.Store.DoneDelivery(ctx, d.GUID)
 	default:
 		log.Warn().Err(err).Int("attempt", d.Attempts+1).Msg("acting on a delivery, will try again")
-		err = in.Store.RetryDelivery(ctx, d.GUID, in.Now().Add(retryDelay(d.Attempts)), err.Error())
+		err = in.Store.RetryDelivery(ctx, d.GUID, in.Now().Add(retryDelay(d.Attempts)), d.Attempts+1, err.Error())
 	}
 	if err != nil {
 		log.Error().Err(err).Msg("noting the outcome of a delivery")

@@ -90,15 +90,13 @@ func interested(locks run.Locks) (out []run.Holder) {
 }
 
 // closeOver ends the interest of a pull request that was merged or closed, and reports
-// whether it is over and known what it leaves. One
-// that GitHub does not show is left alone: nobody knows what became of it.
+// whether it is over and known what it leaves. One that GitHub does not show is left alone: nobody knows what became of it.
 func (l *Locks) closeOver(ctx context.Context, h run.Holder) (known bool, err error) {
 	pr, err := (&Pulls{Client: l.Client}).read(ctx, h.Repository, h.PullRequest)
 	if err != nil || !pr.Closed {
 		return false, err
 	}
-	// It holds nothing afterwards, so nobody comes here again.
-	return end(logged(ctx, h.Repository, h.PullRequest), l.Runs, h.Repository, h.PullRequest, pr.over(), true)
+	return endSwept(logged(ctx, h.Repository, h.PullRequest), l.Runs, h.Repository, h.PullRequest, pr.over())
 }
 
 // lookAgainFor is how long a merge is looked at again of which nobody knows what it
@@ -119,7 +117,7 @@ func unknownSince(locks run.Locks, since time.Time) (out []run.Holder) {
 func (l *Locks) lookAgain(ctx context.Context, h run.Holder) error {
 	known, err := l.closeOver(ctx, h)
 	if known {
-		_, _, err = l.Runs.Unlock(ctx, h, []string{""}) // what it left is known by project now
+		err = l.Runs.Known(ctx, h.Repository, h.PullRequest)
 	}
 	return err
 }

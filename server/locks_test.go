@@ -56,7 +56,7 @@ func (h *holding) pull(number, state string, merged any) {
 func (h *holding) asks() string { return strings.Join(h.asked, ",") }
 
 func (h *holding) Unlock(_ context.Context, holder run.Holder, projects []string) (released, busy []string, err error) {
-	h.note("unlock %d%s", holder.PullRequest, unknownOnly(projects))
+	h.note("unlock %d", holder.PullRequest)
 	released, busy = h.locks.Release(holder, projects)
 	return released, busy, nil
 }
@@ -95,7 +95,7 @@ func TestT34LocksOfPullRequestsThatAreOverAreFreedWithoutAWebhook(t *testing.T) 
 	}{
 		{"open", func(h *holding) { h.pull("3", "open", false) }, "", false},
 		{"closed", func(h *holding) { h.pull("3", "closed", false) }, `close 7/3 merged false at "aaa" into "main"`, false},
-		{"merged", func(h *holding) { h.pull("3", "closed", true) }, `close 7/3 merged true at "aaa" into "main",unplanned 7/3 at "aaa" into "main"`, false},
+		{"merged", func(h *holding) { h.pull("3", "closed", true) }, `unplanned 7/3 at "aaa" into "main",close 7/3 merged true at "aaa" into "main"`, false},
 		{"closed, and nobody says whether it was merged", func(h *holding) { h.pull("3", "closed", nil) }, "", false},
 		{"another repository of that name", func(h *holding) {
 			h.pull("3", "closed", false)
@@ -164,12 +164,4 @@ func TestLocksDoNotExpireUnlessTheServerWantsIt(t *testing.T) {
 	if err := l.sweep(t.Context()); err != nil || h.asks() != "" {
 		t.Errorf("asked for %q: %v", h.asks(), err)
 	}
-}
-
-// unknownOnly says that a release is of what has no project's name.
-func unknownOnly(projects []string) string {
-	if len(projects) == 1 && projects[0] == "" {
-		return ` [""]`
-	}
-	return ""
 }

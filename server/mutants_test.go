@@ -53,8 +53,13 @@ func (e *effects) Unplanned(_ context.Context, repo run.Repository, pull int, ov
 	return nil, nil
 }
 
-func (e *effects) NotKnown(_ context.Context, repo run.Repository, pull int) error {
+func (e *effects) NotKnown(_ context.Context, repo run.Repository, pull int, _ string) error {
 	e.list = append(e.list, fmt.Sprintf("not known %+v %d", repo, pull))
+	return nil
+}
+
+func (e *effects) Known(_ context.Context, repo run.Repository, pull int) error {
+	e.list = append(e.list, fmt.Sprintf("known %+v %d", repo, pull))
 	return nil
 }
 

@@ -96,8 +96,13 @@ func (r *recorder) Unplanned(_ context.Context, repo run.Repository, pull int, o
 	return r.unplanned, r.fails
 }
 
-func (r *recorder) NotKnown(_ context.Context, repo run.Repository, pull int) error {
+func (r *recorder) NotKnown(_ context.Context, repo run.Repository, pull int, _ string) error {
 	r.note("not known %d/%d", repo.ID, pull)
+	return nil
+}
+
+func (r *recorder) Known(_ context.Context, repo run.Repository, pull int) error {
+	r.note("known %d/%d", repo.ID, pull)
 	return nil
 }
 

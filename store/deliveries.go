@@ -148,9 +148,9 @@ func (s *SQLite) DoneDelivery(ctx context.Context, guid string) error {
 }
 
 // RetryDelivery implements run.Store.
-func (s *SQLite) RetryDelivery(ctx context.Context, guid string, at time.Time, cause string) error {
-	_, err := s.write.ExecContext(ctx, `UPDATE deliveries SET attempts = attempts + 1, due_at = ?, cause = ?
-		WHERE guid = ? AND done = 0`, millis(at), cause, guid)
+func (s *SQLite) RetryDelivery(ctx context.Context, guid string, at time.Time, attempts int, cause string) error {
+	_, err := s.write.ExecContext(ctx, `UPDATE deliveries SET attempts = ?, due_at = ?, cause = ?
+		WHERE guid = ? AND done = 0`, attempts, millis(at), cause, guid)
 	if err != nil {
 		return fmt.Errorf("putting off delivery %s: %w", guid, err)
 	}

@@ -88,7 +88,7 @@ func TestADeliveryIsKeptOnceAndForgottenWhenDone(t *testing.T) {
 func TestAPutOffDeliveryIsDueLater(t *testing.T) {
 	s, ctx := fresh(t), t.Context()
 	must[bool](t)(s.PutDelivery(ctx, delivery("a")))
-	if err := s.RetryDelivery(ctx, "a", noon.Add(time.Minute), "boom"); err != nil {
+	if err := s.RetryDelivery(ctx, "a", noon.Add(time.Minute), 1, "boom"); err != nil {
 		t.Fatal(err)
 	}
 	if got := must[[]run.Delivery](t)(s.PendingDeliveries(ctx, noon, 10)); len(got) != 0 {
