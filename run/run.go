@@ -2,6 +2,7 @@ package run
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -208,6 +209,19 @@ func (r *Run) Job(id string) *Job {
 		return nil
 	}
 	return &r.Jobs[i]
+}
+
+// UnmarshalJSON reads a stored run. One that began when runs had no needs gets them:
+// without, its jobs would start in no order.
+func (r *Run) UnmarshalJSON(document []byte) error {
+	type stored Run
+	if err := json.Unmarshal(document, (*stored)(r)); err != nil {
+		return err
+	}
+	if !r.State.Final() && !slices.ContainsFunc(r.Jobs, func(j Job) bool { return len(j.Needs) > 0 }) {
+		r.order()
+	}
+	return nil
 }
 
 // clone copies a run so that Step never changes its argument.

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -43,19 +42,6 @@ func (r *Run) order() {
 			}
 		}
 	}
-}
-
-// UnmarshalJSON reads a stored run. One that began when runs had no needs gets them:
-// without, its jobs would start in no order.
-func (r *Run) UnmarshalJSON(document []byte) error {
-	type stored Run
-	if err := json.Unmarshal(document, (*stored)(r)); err != nil {
-		return err
-	}
-	if !r.State.Final() && !slices.ContainsFunc(r.Jobs, func(j Job) bool { return len(j.Needs) > 0 }) {
-		r.order()
-	}
-	return nil
 }
 
 // ready reports whether every job that a job needs has succeeded.
