@@ -12,6 +12,7 @@ type Config struct {
 
 	lines map[string]int // key path -> line of Source, for what Validate finds
 	left  Problems       // what discover does not take although it matches
+	apart []string       // the directories that left is about
 	idle  Problems       // entries of discover that make no project
 
 	refused Problems // of the file itself, of whose keys nothing is known

@@ -188,7 +188,7 @@ func Unnamed(cfg Config, g *Graph, base []File, changed []string) []string {
 		if !isTerraform(c) || n == nil || !n.mayBeRoot() || slices.Contains(out, dir) {
 			continue
 		}
-		if slices.ContainsFunc(cfg.Projects, func(p Project) bool { return p.Dir == dir }) || (cfg.Discover != nil && excluded(cfg.Discover.Exclude, dir)) {
+		if cfg.covers(dir) {
 			continue
 		}
 		isNew := !slices.ContainsFunc(n.sources, func(s source) bool { _, ok := fileAt(base, s.path); return ok })

@@ -50,6 +50,7 @@ type finder struct {
 	found []foundProject
 	named map[string]bool // directories that the file names, which are left to it
 	left  Problems
+	apart []string // the directories that left is about
 	idle  Problems // entries that make no project
 }
 
@@ -263,6 +264,7 @@ func (f *finder) inBase(c candidate, contents bool) bool {
 
 func (f *finder) leave(i int, dir, format string, args ...any) {
 	key := fmt.Sprintf("discover.include[%d]", i)
+	f.apart = append(f.apart, dir)
 	f.left = append(f.left, Problem{File: f.cfg.Source, Line: f.cfg.lines[key], Key: key, Message: quote(dir) + " " + fmt.Sprintf(format, args...)})
 }
 
@@ -336,6 +338,7 @@ func (f *finder) projects() []Project {
 	var out []Project
 	for _, p := range f.found {
 		if !p.known && !environments[p.Environment] {
+			f.apart = append(f.apart, p.Dir)
 			f.left = append(f.left, Problem{File: f.cfg.Source, Line: f.cfg.lines["discover"], Key: "discover", Message: fmt.Sprintf(
 				"%s is for environment %s, which the base branch does not have; it is planned after the merge", quote(p.Dir), quote(p.Environment))})
 			continue

@@ -50,7 +50,7 @@ func load(ctx context.Context, base Tree, files []File, head *Graph) (Config, er
 			return cfg, err
 		}
 		cfg.Projects = slices.Concat(cfg.Projects, f.projects()) // which leaves some
-		cfg.left, cfg.idle = f.left, f.idle
+		cfg.left, cfg.apart, cfg.idle = f.left, f.apart, f.idle
 		return cfg, nil
 	}
 	// Silence about a slip in the file's name would mean other projects, environments and rules than those written down.

@@ -254,3 +254,26 @@ func TestValidateNamesWhatOtherToolsPlan(t *testing.T) {
 		}
 	}
 }
+
+// What discover leaves out is named with the reason, and not again as what nothing plans.
+func TestWhatIsLeftOutIsNotNamedAsForgotten(t *testing.T) {
+	const backend = "terraform {\n  backend \"s3\" {}\n}\n"
+	for include, want := range map[string]string{"{environment}/*": "", "a/*": "c(d/x"} {
+		tree := newTree(map[string]string{
+			"a/x/main.tf": backend, "c(d/x/main.tf": backend,
+			ConfigFile: "version: 1\ndiscover: {include: ['" + include + "']}\n",
+		})
+		cfg, g := mustLoad(t, tree, tree), graphOf(t, tree)
+		files, err := tree.Files(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(Unnamed(cfg, g, files, []string{"a/x/main.tf", "c(d/x/main.tf"}), " "); got != want {
+			t.Errorf("%s: changed: %q, want %q", include, got, want)
+		}
+		warned := slices.ContainsFunc(Warnings(cfg, g), func(p Problem) bool { return strings.Contains(p.Message, "nothing plans") })
+		if warned != (want != "") {
+			t.Errorf("%s: warned: %t", include, warned)
+		}
+	}
+}

@@ -11,6 +11,12 @@ import (
 // maxUnplanned is how many directories one warning names.
 const maxUnplanned = 5
 
+// covers reports whether a directory is a project's, or left out as the file says.
+func (cfg Config) covers(dir string) bool {
+	return cfg.Discover != nil && excluded(cfg.Discover.Exclude, dir) || slices.Contains(cfg.apart, dir) ||
+		slices.ContainsFunc(cfg.Projects, func(p Project) bool { return p.Dir == dir })
+}
+
 // unplanned tells of root modules that no project of lockkeeper.yml plans and that it does
 // not leave out: changes of them are merged and nobody plans them. Without a backend a
 // directory may be anything.
@@ -19,9 +25,7 @@ func (g *Graph) unplanned(cfg Config) Problems {
 		return nil // every root module is a project
 	}
 	dirs := slices.DeleteFunc(g.roots(), func(dir string) bool {
-		return !g.nodes[dir].root || cfg.Discover != nil && excluded(cfg.Discover.Exclude, dir) ||
-			slices.ContainsFunc(cfg.Projects, func(p Project) bool { return p.Dir == dir }) ||
-			slices.ContainsFunc(cfg.left, func(p Problem) bool { return strings.HasPrefix(p.Message, quote(dir)+" ") })
+		return !g.nodes[dir].root || cfg.covers(dir)
 	})
 	if len(dirs) == 0 {
 		return nil
