@@ -40,7 +40,7 @@ var layout = map[string][]string{
 	"store":    {"run"},
 	"artifact": {"run", "artifact", "links"},
 	"reserve":  {},
-	"pull":     {"project", "links"},
+	"pull":     {"project", "links", "durable"},
 	"report":   {"run", "markdown", "fair"},
 	"service":  {"run", "policy", "markdown"},
 	"server":   {"run", "service", "commands", "markdown", "fair"},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,7 +34,7 @@ func (m *Mirror) lsRefs(ctx context.Context, remote Remote, prefixes []string, e
 
 var (
 	errSlow        = errors.New("it did not answer within a minute")
-	errNotProtocol = errors.New("the answer is none of version 2 of git's protocol")
+	errNotProtocol = errors.New("the answer is none of version 2 of git's protocol; does a proxy in between drop the header Git-Protocol?")
 )
 
 // maxRefs is what a remote may answer, in bytes: some 100,000 refs that begin alike.
@@ -117,7 +118,9 @@ func (c conversation) ask(ctx context.Context, method, path, kind string, body i
 		return fmt.Errorf("%w: it answered %s", errUnauthorized, answer.Status)
 	case answer.StatusCode != http.StatusOK:
 		return fmt.Errorf("it answered %s", answer.Status)
-	case answer.Header.Get("Content-Type") != "application/x-git-upload-pack-"+kind:
+	}
+	is, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")) // a proxy may add a charset
+	if err != nil || is != "application/x-git-upload-pack-"+kind {
 		return errNotProtocol
 	}
 	return read(io.LimitReader(answer.Body, maxRefs))

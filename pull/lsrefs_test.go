@@ -34,7 +34,7 @@ func TestAnswersAboutTips(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == http.MethodGet {
-					w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+					w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement; charset=utf-8")
 					_, _ = io.WriteString(w, row.advertised)
 					return
 				}

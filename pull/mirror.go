@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/lockkeeper/lockkeeper/durable"
 )
 
 // Mirrors holds one bare git repository per GitHub repository, below Dir. Only
@@ -111,7 +113,7 @@ func emptyRepository(dir string) error {
 		"HEAD":   "ref: refs/heads/main\n", // of no meaning in a mirror
 		"config": "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+		if err := durable.WriteFile(filepath.Join(dir, name), []byte(content)); err != nil {
 			return err
 		}
 	}
