@@ -79,11 +79,13 @@ func (w *world) forget() error {
 func (w *world) apply(ctx context.Context, number int) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	const applied = "✓ **Applied"
+	before := len(w.comments(number, applied))
 	began := time.Now()
 	if _, err := w.github.As(person).Comment(repository, number, "/apply"); err != nil {
 		return 0, err
 	}
-	err := w.github.Wait(ctx, func() bool { return strings.HasPrefix(w.comment(number).Body, "### Applied:") })
+	err := w.github.Wait(ctx, func() bool { return len(w.comments(number, applied)) > before })
 	if err != nil {
 		return 0, fmt.Errorf("waiting for the apply of pull request %d: %w\n%s", number, err, w.comment(number).Body)
 	}

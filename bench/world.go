@@ -229,17 +229,27 @@ func (w *world) settle(ctx context.Context, number int) error {
 	})
 }
 
-func (w *world) comment(number int) (last github.CommentView) {
+// comment is Lockkeeper's comment about what is planned.
+func (w *world) comment(number int) github.CommentView {
+	comments := w.comments(number, "<!-- lockkeeper:comment -->")
+	if len(comments) == 0 {
+		return github.CommentView{}
+	}
+	return comments[len(comments)-1]
+}
+
+// comments are Lockkeeper's comments with a mark.
+func (w *world) comments(number int, mark string) (out []github.CommentView) {
 	view, err := w.github.Pull(repository, number)
 	if err != nil {
-		return last
+		return nil
 	}
 	for _, m := range view.Timeline {
-		if m.Comment != nil && m.Comment.App {
-			last = *m.Comment
+		if m.Comment != nil && m.Comment.App && strings.Contains(m.Comment.Body, mark) {
+			out = append(out, *m.Comment)
 		}
 	}
-	return last
+	return out
 }
 
 // median of durations, in milliseconds.
