@@ -1,7 +1,9 @@
 package pull
 
 import (
+	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -31,5 +33,30 @@ func TestAnEmptyMirrorIsABareRepository(t *testing.T) {
 		if err != nil || args[0] == "rev-parse" && strings.TrimSpace(string(out)) != "true" {
 			t.Errorf("git %s: %v\n%s", args[0], err, out)
 		}
+	}
+}
+
+// Source code of private repositories lies in a mirror: its owner alone reads it.
+func TestAnEmptyMirrorIsItsOwnersAlone(t *testing.T) {
+	t.Parallel()
+	err := filepath.WalkDir(newMirror(t, Limits{}).dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		want := fs.FileMode(0o600)
+		if d.IsDir() {
+			want = 0o700
+		}
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("%s has mode %o, want %o", name, got, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
