@@ -59,6 +59,44 @@ func TestAnswersAboutTips(t *testing.T) {
 	}
 }
 
+// What a proxy does to a conversation: it adds to a content type, puts a page of its own
+// in the way, or drops the header by which version 2 is chosen.
+func TestAProxyInFrontOfTips(t *testing.T) {
+	main := strings.Repeat("ab", 20)
+	const git = "application/x-git-upload-pack-"
+	const abilities, tip = "000eversion 2\n0000", "003dabababababababababababababababababababab refs/heads/main\n0000"
+	const want = "the answer is none of version 2 of git's protocol; does a proxy in between drop the header Git-Protocol?"
+	for _, row := range []struct{ name, advertisement, advertised, result, want string }{
+		{"charset", git + "advertisement; charset=utf-8", abilities, git + "result; charset=utf-8", ""},
+		{"a page instead of the advertisement", "text/html; charset=utf-8", abilities, git + "result", want},
+		{"a page instead of the result", git + "advertisement", abilities, "text/html", want},
+		{"no type at all", "", abilities, git + "result", want},
+		{"the header is dropped", git + "advertisement", "001e# service=git-upload-pack\n0000003d" + main + " refs/heads/main\n0000", git + "result", want},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				kind, answer := row.advertisement, row.advertised
+				if r.Method == http.MethodPost {
+					kind, answer = row.result, tip
+				}
+				w.Header()["Content-Type"] = []string{kind}
+				_, _ = io.WriteString(w, answer)
+			}))
+			defer srv.Close()
+			got, err := newMirror(t, Limits{}).Tips(t.Context(), Remote{URL: srv.URL + "/x.git"}, "refs/heads/main")
+			if row.want == "" {
+				if err != nil || got["refs/heads/main"] != main {
+					t.Errorf("%v, %v", got, err)
+				}
+				return
+			}
+			if !errors.Is(err, ErrRemote) || !strings.Contains(err.Error(), row.want) || got != nil {
+				t.Errorf("%v, %v, want %s", got, err, row.want)
+			}
+		})
+	}
+}
+
 // packets is an answer of one line.
 func packets(line string) string {
 	var b strings.Builder
