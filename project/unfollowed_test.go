@@ -277,3 +277,26 @@ func TestWhatIsLeftOutIsNotNamedAsForgotten(t *testing.T) {
 		}
 	}
 }
+
+// So it is with a directory of an environment that the base branch does not have.
+func TestWhatWaitsForItsEnvironmentIsNotNamedAsForgotten(t *testing.T) {
+	const backend = "terraform {\n  backend \"s3\" {}\n}\n"
+	files := map[string]string{"prod/x/main.tf": backend, ConfigFile: "version: 1\ndiscover: {include: ['{environment}/*']}\n"}
+	base := newTree(files)
+	files["other/x/main.tf"] = backend
+	head := newTree(files)
+	cfg, g := mustLoad(t, base, head), graphOf(t, head)
+	old, err := base.Files(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := cfg.Left(); len(left) != 1 || !strings.Contains(left[0].Message, "is for environment") {
+		t.Errorf("left out: %v", left)
+	}
+	if got := Unnamed(cfg, g, old, []string{"other/x/main.tf"}); len(got) > 0 {
+		t.Errorf("named again: %q", got)
+	}
+	if slices.ContainsFunc(Warnings(cfg, g), func(p Problem) bool { return strings.Contains(p.Message, "nothing plans") }) {
+		t.Error("warned of again")
+	}
+}
