@@ -182,13 +182,14 @@ func (g *Graph) OnlyTofu(p Project) bool {
 // those that the base does not have, and those with a backend.
 func Unnamed(cfg Config, g *Graph, base []File, changed []string) []string {
 	var out []string
+	covered := cfg.covered()
 	for _, c := range changed {
 		dir := path.Dir(c)
 		n := g.nodes[dir]
 		if !isTerraform(c) || n == nil || !n.mayBeRoot() || slices.Contains(out, dir) {
 			continue
 		}
-		if cfg.covers(dir) {
+		if covered(dir) {
 			continue
 		}
 		isNew := !slices.ContainsFunc(n.sources, func(s source) bool { _, ok := fileAt(base, s.path); return ok })

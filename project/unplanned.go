@@ -11,10 +11,17 @@ import (
 // maxUnplanned is how many directories one warning names.
 const maxUnplanned = 5
 
-// covers reports whether a directory is a project's, or left out as the file says.
-func (cfg Config) covers(dir string) bool {
-	return cfg.Discover != nil && excluded(cfg.Discover.Exclude, dir) || slices.Contains(cfg.apart, dir) ||
-		slices.ContainsFunc(cfg.Projects, func(p Project) bool { return p.Dir == dir })
+// covered tells of a directory whether it is a project's, or left out as the file says. Both
+// may be thousands.
+func (cfg Config) covered() func(dir string) bool {
+	known := map[string]bool{}
+	for _, dir := range cfg.apart {
+		known[dir] = true
+	}
+	for _, p := range cfg.Projects {
+		known[p.Dir] = true
+	}
+	return func(dir string) bool { return known[dir] || cfg.Discover != nil && excluded(cfg.Discover.Exclude, dir) }
 }
 
 // unplanned tells of root modules that no project of lockkeeper.yml plans and that it does
@@ -24,9 +31,8 @@ func (g *Graph) unplanned(cfg Config) Problems {
 	if cfg.Source == "" {
 		return nil // every root module is a project
 	}
-	dirs := slices.DeleteFunc(g.roots(), func(dir string) bool {
-		return !g.nodes[dir].root || cfg.covers(dir)
-	})
+	covered := cfg.covered()
+	dirs := slices.DeleteFunc(g.roots(), func(dir string) bool { return !g.nodes[dir].root || covered(dir) })
 	if len(dirs) == 0 {
 		return nil
 	}
