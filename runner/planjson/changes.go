@@ -168,7 +168,7 @@ func readKey(from []byte) (cty.Value, error) {
 	return decode(m.bytes(1), t)
 }
 
-// json is the change as JSON has it. of an output, what is unknown has another form.
+// json is the change as JSON has it, without what is sensitive.
 func (c changed) json() change {
 	out := change{Actions: strings.Fields(c.action.words), Before: raw(nil), Importing: c.importing, AfterUnknown: raw(map[string]any{})}
 	if before, known := plain(c.before); known {

@@ -127,7 +127,7 @@ func (o *object) prepare(depth int) (cty.Type, error) {
 	return around(o.Nesting, cty.Object(types))
 }
 
-// secrets are the paths of what a schema says is sensitive in a value.
+// paths are those of what a schema says is sensitive in a value.
 func (b block) paths(v cty.Value, at cty.Path) (out []cty.Path) {
 	if !b.secrets || v.IsNull() || !v.IsKnown() {
 		return nil
