@@ -158,7 +158,7 @@ func (a *App) open(ctx context.Context, cfg config.Config, o Options) (w wiring,
 // openKept locks the data directory and opens what it holds.
 func (a *App) openKept(ctx context.Context, cfg config.Config) (k kept, err error) {
 	dir := cfg.DataDir
-	if err := a.lockDataDir(dir); err != nil {
+	if err := a.lockDataDir(ctx, dir); err != nil {
 		return k, err
 	}
 	if k.reserve, err = reserve.Open(dir); err != nil {
@@ -206,9 +206,13 @@ func (a *App) Close() error {
 	return all
 }
 
+// lockWithin is how long the server before this one may hold its lock: until it
+// has ended, and with it the programs that it was just about to start.
+const lockWithin = 3 * time.Second
+
 // lockDataDir makes sure that one server works on a data directory, and nobody
 // else looks into it. The operating system ends the lock with the process.
-func (a *App) lockDataDir(dir string) error {
+func (a *App) lockDataDir(ctx context.Context, dir string) error {
 	if err := makePrivate(dir); err != nil {
 		return err
 	}
@@ -217,8 +221,14 @@ func (a *App) lockDataDir(dir string) error {
 		return fmt.Errorf("locking the data directory: %w", err)
 	}
 	a.closers = append(a.closers, f.Close)
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return fmt.Errorf("another server works on %q: stop it, or give this one a data_dir of its own", dir)
+	ctx, cancel := context.WithTimeout(ctx, lockWithin)
+	defer cancel()
+	for unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("another server works on %q: stop it, or give this one a data_dir of its own", dir)
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	return nil
 }

@@ -1,11 +1,13 @@
 package app
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestADataDirectoryThatCannotBePrivateIsRefused(t *testing.T) {
@@ -73,4 +75,31 @@ func somebodyElses(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+func TestTheServerBeforeIsWaitedForAndAnotherIsNot(t *testing.T) {
+	dir := t.TempDir()
+	first, second := &App{}, &App{}
+	if err := first.lockDataDir(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := second.lockDataDir(short, dir); err == nil || !strings.Contains(err.Error(), "another server works on") {
+		t.Errorf("beside another server: %v", err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+	waits := make(chan error, 1)
+	go func() { waits <- second.lockDataDir(t.Context(), dir) }()
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-waits; err != nil {
+		t.Errorf("after it: %v", err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
 }
