@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/run"
@@ -21,6 +22,10 @@ const Withdrawn = "withdrawn"
 // lockTimeout is how long terraform waits for a state that somebody else has
 // locked: other tools lock it for a moment to plan.
 const lockTimeout = "30s"
+
+// claimWithin is how long a store may take for a claim, also when the job is told
+// to end meanwhile. A container that was told to end has 20 seconds for its result.
+const claimWithin = 10 * time.Second
 
 // apply is the work of an apply job: the same source, exactly the stored plan,
 // and nothing of it twice.
@@ -230,7 +235,10 @@ func (j *job) mayBegin(ctx context.Context) *run.Problem {
 	if p := ended(ctx); p != nil {
 		return p
 	}
-	err := j.store.Claim(ctx, AppliedKey(j.doc), j.doc.JobID)
+	// A claim that is broken off may have been made, and nobody could tell.
+	claiming, done := context.WithTimeout(context.WithoutCancel(ctx), claimWithin)
+	defer done()
+	err := j.store.Claim(claiming, AppliedKey(j.doc), j.doc.JobID)
 	if err == nil {
 		return nil
 	}

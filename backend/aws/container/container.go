@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -86,13 +85,21 @@ func (c *Job) Do(asked context.Context, key string) error {
 	if engine.Changes(doc.Command) && c.o.Attempt != "" && c.o.Attempt != "1" {
 		return fmt.Errorf("AWS_BATCH_JOB_ATTEMPT is %q: the first attempt may have changed something, and the engine finds that out", c.o.Attempt)
 	}
-	r := c.result(asked, doc)
-	if engine.Changes(doc.Command) && !r.Began && !ranApply(r) {
+	store := &claims{Bucket: c.objects}
+	return c.conclude(asked, doc, c.result(asked, doc, store), store.made)
+}
+
+// conclude leaves the result in the bucket, unless it is for another container
+// to say how the job ended. Own says that this container has the claim.
+func (c *Job) conclude(asked context.Context, doc run.JobDocument, r run.Result, own bool) error {
+	ctx := context.WithoutCancel(asked)
+	if engine.Changes(doc.Command) && !r.Began && !own {
 		if err := c.standBack(ctx, doc); err != nil {
 			return err
 		}
 	}
 	if !engine.Changes(doc.Command) && (r.Outcome == run.OutcomeCancelled || r.Outcome == run.OutcomeFailed && asked.Err() != nil) {
+		var err error
 		if r, err = c.interrupted(ctx, doc, r); err != nil {
 			return err
 		}
@@ -104,10 +111,19 @@ func (c *Job) Do(asked context.Context, key string) error {
 	return c.leave(ctx, engine.ResultKey(doc), content)
 }
 
-// ranApply reports whether terraform was asked to apply, and so this container has
-// the claim. It may have refused before it changed anything.
-func ranApply(r run.Result) bool {
-	return slices.ContainsFunc(r.Steps, func(s run.StepTime) bool { return s.Name == "apply" })
+// claims notes whether a claim succeeded. It does so once for each plan, so that
+// no other container begins, also when this one is told to end before terraform
+// does: then it is the one that knows that nothing was changed.
+type claims struct {
+	*bucket.Bucket
+	made bool
+}
+
+// Claim implements artifact.Dir's contract.
+func (c *claims) Claim(ctx context.Context, key, by string) error {
+	err := c.Bucket.Claim(ctx, key, by)
+	c.made = c.made || err == nil
+	return err
 }
 
 // standBack makes sure that the job changes nothing before somebody is told so:
@@ -132,7 +148,7 @@ func (c *Job) standBack(ctx context.Context, doc run.JobDocument) error {
 }
 
 // result does the job. Whatever keeps it from being done is a result, too.
-func (c *Job) result(asked context.Context, doc run.JobDocument) run.Result {
+func (c *Job) result(asked context.Context, doc run.JobDocument, store *claims) run.Result {
 	ctx := context.WithoutCancel(asked)
 	dir, err := c.lay(doc)
 	if err != nil {
@@ -155,7 +171,7 @@ func (c *Job) result(asked context.Context, doc run.JobDocument) run.Result {
 	r, err := runner.Do(asked, runner.Options{
 		Dir: filepath.Join(dir, "job"), Terraform: path, TerraformName: name, Evaluator: c.o.Evaluator,
 		Pass: passed, Given: []string{credentials}, Write: c.o.Write, OwnMachine: true, Grace: c.o.Grace, Isolation: c.isolation(), Limits: c.limits(),
-	}, c.objects)
+	}, store)
 	if err != nil {
 		return refused("container", "The container could not begin the job, so nothing ran. Comment the command again.", err)
 	}

@@ -88,6 +88,21 @@ func TestWhoSpeaksForAnApplyThatDidNotBegin(t *testing.T) {
 		}
 		c.wantNothing(t, doc, key)
 	})
+	t.Run("the container, when its time was over between its claim and terraform", func(t *testing.T) {
+		c := newJob(t, e, "fourth")
+		doc, _ := anApply(t, c)
+		store := &claims{Bucket: c.objects}
+		if err := store.Claim(t.Context(), runner.AppliedKey(doc), doc.JobID); err != nil {
+			t.Fatal(err)
+		}
+		late := run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{Code: "timed_out"}}
+		if err := c.conclude(t.Context(), doc, late, store.made); err != nil {
+			t.Fatal(err)
+		}
+		if content, err := c.read(t.Context(), engine.ResultKey(doc)); err != nil || !bytes.Contains(content, []byte("timed_out")) {
+			t.Errorf("%v: %s", err, content)
+		}
+	})
 	t.Run("nobody, when it is the second attempt", func(t *testing.T) {
 		c := newJob(t, e, "third")
 		c.o.Attempt = "2"
