@@ -7,7 +7,8 @@ import (
 )
 
 // hotRuns are the active runs as last committed, so that a run with many jobs
-// is not decoded again for each of their messages. The zero value is empty.
+// is not decoded again for each of their messages. They are those of the one process
+// that has the file. The zero value is empty.
 type hotRuns struct {
 	mu   sync.RWMutex
 	runs map[string]run.Run // guarded by mu

@@ -13,18 +13,16 @@ import (
 func (s *SQLite) UpdateRunAndLocks(ctx context.Context, id string, change func(*run.Run, *run.Locks) (run.Saved, error)) (run.Run, error) {
 	var r run.Run
 	err := s.updateLocks(ctx, func(tx *sql.Tx, l *run.Locks) (run.Saved, error) {
-		var hot bool
-		var err error
-		if r, hot = s.hot.get(id); !hot {
-			if r, err = oneRun(tx.QueryRowContext(ctx, `SELECT document FROM runs WHERE id = ?`, id)); err != nil {
-				return run.Saved{}, err
-			}
+		before, err := s.lastRun(ctx, tx, id)
+		if err != nil {
+			return run.Saved{}, err
 		}
+		r = before
 		saved, err := change(&r, l)
 		if err != nil {
 			return run.Saved{}, err
 		}
-		return saved, saveRun(ctx, tx, r)
+		return saved, saveRun(ctx, tx, before, r)
 	}, func() { s.hot.put(r) })
 	if err != nil {
 		s.hot.forget(id) // as updateLocks does

@@ -31,7 +31,7 @@ func (s *SQLite) OnceSince(ctx context.Context) (time.Time, error) {
 // Repositories lists the repositories of all runs that are kept, each as its
 // newest run names it, the most recently active first, at most limit.
 func (s *SQLite) Repositories(ctx context.Context, limit int) ([]run.Repository, error) {
-	newest, err := s.runs(ctx, `SELECT document FROM runs WHERE id IN (SELECT max(id) FROM runs GROUP BY repository_id)
+	newest, err := s.runs(ctx, `SELECT `+runColumns+` FROM runs WHERE id IN (SELECT max(id) FROM runs GROUP BY repository_id)
 		ORDER BY id DESC LIMIT ?`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing repositories: %w", err)

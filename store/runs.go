@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -70,18 +72,18 @@ func (s *SQLite) joined(ctx context.Context, tx *sql.Tx, r run.Run, joins func(r
 		if !joins(other) {
 			continue
 		}
-		other = other.WithAsker(r)
-		if err := saveRun(ctx, tx, other); err != nil {
+		with := other.WithAsker(r)
+		if err := saveRun(ctx, tx, other, with); err != nil {
 			return nil, err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO joined_runs (key, run_id) VALUES (?, ?)`, r.Key, other.ID)
-		return &other, err
+		_, err := tx.ExecContext(ctx, `INSERT INTO joined_runs (key, run_id) VALUES (?, ?)`, r.Key, with.ID)
+		return &with, err
 	}
 	return nil, nil
 }
 
 func activeOfPull(ctx context.Context, tx *sql.Tx, r run.Run) ([]run.Run, error) {
-	return list(ctx, tx, oneRun, `SELECT document FROM runs WHERE active = 1 AND repository_id = ? AND pull_request = ? ORDER BY id`,
+	return list(ctx, tx, oneRun, `SELECT `+runColumns+` FROM runs WHERE active = 1 AND repository_id = ? AND pull_request = ? ORDER BY id`,
 		r.Repository.ID, r.PullRequest)
 }
 
@@ -91,17 +93,16 @@ func (s *SQLite) UpdateRun(ctx context.Context, id string, change func(*run.Run)
 	defer s.updating.Unlock()
 	var r run.Run
 	err := s.tx(ctx, func(tx *sql.Tx) (err error) {
-		var hot bool
-		if r, hot = s.hot.get(id); !hot {
-			if r, err = oneRun(tx.QueryRowContext(ctx, `SELECT document FROM runs WHERE id = ?`, id)); err != nil {
-				return err
-			}
+		before, err := s.lastRun(ctx, tx, id)
+		if err != nil {
+			return err
 		}
+		r = before
 		notices, err := change(&r)
 		if err != nil {
 			return err
 		}
-		if err := saveRun(ctx, tx, r); err != nil {
+		if err := saveRun(ctx, tx, before, r); err != nil {
 			return err
 		}
 		return s.putNotices(ctx, tx, notices)
@@ -114,12 +115,20 @@ func (s *SQLite) UpdateRun(ctx context.Context, id string, change func(*run.Run)
 	return r, nil
 }
 
+// lastRun is a run as last committed.
+func (s *SQLite) lastRun(ctx context.Context, tx *sql.Tx, id string) (run.Run, error) {
+	if r, hot := s.hot.get(id); hot {
+		return r, nil
+	}
+	return oneRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, id))
+}
+
 // Run implements run.Store.
 func (s *SQLite) Run(ctx context.Context, id string) (run.Run, error) {
 	if r, hot := s.hot.get(id); hot {
 		return r, nil
 	}
-	r, err := oneRun(s.read.QueryRowContext(ctx, `SELECT document FROM runs WHERE id = ?`, id))
+	r, err := oneRun(s.read.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = ?`, id))
 	if err != nil {
 		return run.Run{}, fmt.Errorf("reading run %q: %w", id, err)
 	}
@@ -128,26 +137,26 @@ func (s *SQLite) Run(ctx context.Context, id string) (run.Run, error) {
 
 // ActiveRuns implements run.Store.
 func (s *SQLite) ActiveRuns(ctx context.Context) ([]run.Run, error) {
-	return s.runs(ctx, `SELECT document FROM runs WHERE active = 1 ORDER BY id`)
+	return s.runs(ctx, `SELECT `+runColumns+` FROM runs WHERE active = 1 ORDER BY id`)
 }
 
 // PullRuns implements run.Store.
 func (s *SQLite) PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error) {
-	return s.runs(ctx, `SELECT document FROM runs WHERE repository_id = ? AND pull_request = ?
+	return s.runs(ctx, `SELECT `+runColumns+` FROM runs WHERE repository_id = ? AND pull_request = ?
 		ORDER BY id DESC LIMIT ?`, repositoryID, pullRequest, limit)
 }
 
 // PullApplies implements run.Store.
 func (s *SQLite) PullApplies(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error) {
-	return s.runs(ctx, `SELECT document FROM (SELECT id, active, document FROM runs WHERE repository_id = ? AND pull_request = ?
-		ORDER BY id DESC LIMIT ?) WHERE active = 0 AND json_extract(document, '$.kind') = ? ORDER BY id DESC`,
+	return s.runs(ctx, `SELECT `+runColumns+` FROM (SELECT id, active, document FROM runs WHERE repository_id = ? AND pull_request = ?
+		ORDER BY id DESC LIMIT ?) AS runs WHERE active = 0 AND json_extract(document, '$.kind') = ? ORDER BY id DESC`,
 		repositoryID, pullRequest, limit, string(run.KindApply))
 }
 
 // RefusedRuns lists the newest run of each pull request of a repository, where it was
 // refused with a problem of this code.
 func (s *SQLite) RefusedRuns(ctx context.Context, repositoryID int64, code string) ([]run.Run, error) {
-	return s.runs(ctx, `SELECT document FROM runs WHERE id IN (SELECT max(id) FROM runs WHERE repository_id = ? GROUP BY pull_request)
+	return s.runs(ctx, `SELECT `+runColumns+` FROM runs WHERE id IN (SELECT max(id) FROM runs WHERE repository_id = ? GROUP BY pull_request)
 		AND document ->> '$.state' = ? AND document ->> '$.problem.code' = ? ORDER BY id`, repositoryID, run.StateRefused, code)
 }
 
@@ -170,36 +179,77 @@ func (s *SQLite) runs(ctx context.Context, query string, args ...any) ([]run.Run
 
 type scanner interface{ Scan(...any) error }
 
+// runColumns are what oneRun reads: the document of a run and those of its
+// jobs, in their order.
+const runColumns = `runs.document, (SELECT group_concat(document, ',' ORDER BY place) FROM jobs WHERE run_id = runs.id)`
+
 func oneRun(row scanner) (r run.Run, err error) {
-	var document string
-	if err := row.Scan(&document); errors.Is(err, sql.ErrNoRows) {
+	var document, jobs sql.NullString
+	if err := row.Scan(&document, &jobs); errors.Is(err, sql.ErrNoRows) {
 		return r, run.ErrNotFound
 	} else if err != nil {
 		return r, err
 	}
-	return r, json.Unmarshal([]byte(document), &r)
+	if jobs.Valid { // a document is an object that has an id
+		document.String = strings.TrimSuffix(document.String, "}") + `,"jobs":[` + jobs.String + `]}`
+	}
+	return r, json.Unmarshal([]byte(document.String), &r)
 }
 
 func insertRun(ctx context.Context, tx *sql.Tx, r run.Run) (added bool, err error) {
-	document, err := json.Marshal(r)
+	document, err := withoutJobs(r)
 	if err != nil {
 		return false, err
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO runs (id, key, repository_id, pull_request, active, created_at, document)
 		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`,
-		r.ID, r.Key, r.Repository.ID, r.PullRequest, !r.State.Final(), millis(r.CreatedAt), string(document))
+		r.ID, r.Key, r.Repository.ID, r.PullRequest, !r.State.Final(), millis(r.CreatedAt), document)
 	if err != nil {
 		return false, err
 	}
-	n, err := res.RowsAffected()
-	return n == 1, err
+	if n, err := res.RowsAffected(); n != 1 || err != nil {
+		return false, err
+	}
+	return true, saveJobs(ctx, tx, r.ID, nil, r.Jobs)
 }
 
-func saveRun(ctx context.Context, tx *sql.Tx, r run.Run) error {
-	document, err := json.Marshal(r)
+// saveRun saves what a change made of a run.
+func saveRun(ctx context.Context, tx *sql.Tx, before, after run.Run) error {
+	document, err := withoutJobs(after)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE runs SET active = ?, document = ? WHERE id = ?`, !r.State.Final(), string(document), r.ID)
+	if _, err := tx.ExecContext(ctx, `UPDATE runs SET active = ?, document = ? WHERE id = ?`, !after.State.Final(), document, after.ID); err != nil {
+		return err
+	}
+	return saveJobs(ctx, tx, after.ID, before.Jobs, after.Jobs)
+}
+
+func withoutJobs(r run.Run) (document string, err error) {
+	r.Jobs = nil
+	content, err := json.Marshal(r)
+	return string(content), err
+}
+
+// saveJobs writes the jobs that differ.
+func saveJobs(ctx context.Context, tx *sql.Tx, id string, before, after []run.Job) error {
+	for i, job := range after {
+		if i < len(before) && reflect.DeepEqual(before[i], job) {
+			continue
+		}
+		document, err := json.Marshal(job)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO jobs (run_id, place, document) VALUES (?, ?, ?)
+			ON CONFLICT (run_id, place) DO UPDATE SET document = excluded.document`, id, i, string(document))
+		if err != nil {
+			return err
+		}
+	}
+	if len(after) >= len(before) {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `DELETE FROM jobs WHERE run_id = ? AND place >= ?`, id, len(after))
 	return err
 }
