@@ -25,7 +25,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/reserve"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
-	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/store/sqlite"
 	"github.com/lockkeeper/lockkeeper/worker"
 )
 
@@ -97,7 +97,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *App, err error) 
 
 // kept is what the server keeps.
 type kept struct {
-	db        *store.SQLite
+	db        *sqlite.Store
 	artifacts artifactStore
 	dir       *artifact.Dir // of the artifacts; nil when they are in a bucket
 	keys      artifact.Keys // of that directory
@@ -167,7 +167,7 @@ func (a *App) openKept(ctx context.Context, cfg config.Config) (k kept, err erro
 	if k.digests, err = openDigestKeys(dir); err != nil {
 		return k, err
 	}
-	if k.db, err = store.Open(ctx, filepath.Join(dir, "lockkeeper.db")); err != nil {
+	if k.db, err = sqlite.Open(ctx, filepath.Join(dir, "lockkeeper.db")); err != nil {
 		return k, err
 	}
 	a.closers = append(a.closers, k.db.Close)

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/run"
-	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/store/sqlite"
 )
 
 // WaitsForRoom is why no job begins while the disk is short of room.
@@ -53,7 +53,7 @@ func (w wiring) status(ctx context.Context) func(run.Holder, []run.Run, run.Lock
 // patient is a store that waits a moment for room to keep a delivery: GitHub
 // does not send it again by itself, and a job that filled the disk is being
 // ended.
-type patient struct{ *store.SQLite }
+type patient struct{ *sqlite.Store }
 
 // roomWithin is less than the 10 seconds that GitHub waits for an answer.
 const roomWithin = 7 * time.Second
@@ -63,7 +63,7 @@ func (p patient) PutDelivery(ctx context.Context, d run.Delivery) (added bool, e
 	ctx, cancel := context.WithTimeout(ctx, roomWithin)
 	defer cancel()
 	for {
-		if added, err = p.SQLite.PutDelivery(ctx, d); !store.Full(err) {
+		if added, err = p.Store.PutDelivery(ctx, d); !sqlite.Full(err) {
 			return added, err
 		}
 		select {

@@ -17,7 +17,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
-	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/store/sqlite"
 )
 
 // Question is what Explain answers.
@@ -89,7 +89,7 @@ func openBeside(ctx context.Context, cfg config.Config) (k kept, err error) {
 	if _, err := os.Stat(file); err != nil {
 		return k, fmt.Errorf("looking for what the server keeps (start it once, or correct data_dir in the config): %w", err)
 	}
-	if k.db, err = store.Open(ctx, file); err != nil {
+	if k.db, err = sqlite.Open(ctx, file); err != nil {
 		return k, err
 	}
 	if err := k.openArtifacts(ctx, cfg); err != nil {

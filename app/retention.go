@@ -8,7 +8,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/pull"
-	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/store/sqlite"
 )
 
 // keepFor is how long plans, output and finished runs are kept.
@@ -16,7 +16,7 @@ const keepFor = 30 * 24 * time.Hour
 
 // retention forgets what is old, once a day.
 type retention struct {
-	store     *store.SQLite
+	store     *sqlite.Store
 	artifacts *artifact.Dir // nil when they are in a bucket, whose lifecycle rules do it
 }
 

@@ -37,17 +37,18 @@ var layout = map[string][]string{
 	"fair": {},
 
 	// Adapters know the domain, never each other.
-	"store":    {"run"},
-	"artifact": {"run", "artifact", "links"},
-	"reserve":  {},
-	"pull":     {"project", "links", "durable"},
-	"report":   {"run", "markdown", "fair"},
-	"service":  {"run", "policy", "markdown"},
-	"server":   {"run", "service", "commands", "markdown", "fair"},
-	"config":   {"yamlfile", "runner/jail"}, // jail says what every job sees: no secret may lie there
+	"store/sqlite": {"run"},
+	"artifact":     {"run", "artifact", "links"},
+	"reserve":      {},
+	"pull":         {"project", "links", "durable"},
+	"report":       {"run", "markdown", "fair"},
+	"service":      {"run", "policy", "markdown"},
+	"server":       {"run", "service", "commands", "markdown", "fair"},
+	"config":       {"yamlfile", "runner/jail"}, // jail says what every job sees: no secret may lie there
 
-	// Stores for tests.
-	"store/storetest": {"store"},
+	// Stores for tests, and the suite that every store passes.
+	"store/storetest":         {"run", "longtest"},
+	"store/sqlite/sqlitetest": {"store/sqlite"},
 
 	// prepare composes: facts, verdict, projects, sources.
 	"prepare": {"run", "policy", "project", "pull", "plandiff", "markdown"},

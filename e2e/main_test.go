@@ -34,8 +34,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
 	"github.com/lockkeeper/lockkeeper/sandbox/openapi"
 	"github.com/lockkeeper/lockkeeper/server"
-	"github.com/lockkeeper/lockkeeper/store"
-	"github.com/lockkeeper/lockkeeper/store/storetest"
+	"github.com/lockkeeper/lockkeeper/store/sqlite"
+	"github.com/lockkeeper/lockkeeper/store/sqlite/sqlitetest"
 )
 
 // asLockkeeper makes the test binary behave as the real one. The engine starts
@@ -107,7 +107,7 @@ type stage struct {
 	world  *sandbox.Sandbox
 	dir    string
 	config string        // file
-	store  *store.SQLite // the server's own, opened a second time to look on
+	store  *sqlite.Store // the server's own, opened a second time to look on
 	github *httptest.Server
 	hook   string                          // where the server in this process takes webhooks
 	engine func(*artifact.Dir) run.Backend // of the server in this process; nil for the one that the config names
@@ -159,8 +159,8 @@ func newStageWith(t testing.TB, permissions map[string]string, change ...func(ma
 	s.check(err)
 	s.check(os.MkdirAll(filepath.Join(s.dir, "server"), 0o700))
 	file := filepath.Join(s.dir, "server", "lockkeeper.db")
-	storetest.Make(t, file)
-	s.store, err = store.Open(context.Background(), file)
+	sqlitetest.Make(t, file)
+	s.store, err = sqlite.Open(context.Background(), file)
 	s.check(err)
 	t.Cleanup(func() { _ = s.store.Close() })
 	return s

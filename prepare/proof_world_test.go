@@ -27,8 +27,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/run"
-	"github.com/lockkeeper/lockkeeper/store"
-	"github.com/lockkeeper/lockkeeper/store/storetest"
+	"github.com/lockkeeper/lockkeeper/store/sqlite"
+	"github.com/lockkeeper/lockkeeper/store/sqlite/sqlitetest"
 	"github.com/lockkeeper/lockkeeper/worker"
 )
 
@@ -37,7 +37,7 @@ import (
 // terraform would say is in memory, so that thousands of stories take seconds.
 type proofWorld struct {
 	*testing.T
-	store  *store.SQLite
+	store  *sqlite.Store
 	infra  *backendtest.Infra
 	worker *worker.Worker
 	hub    *hub
@@ -85,7 +85,7 @@ func inProofWorld(t *testing.T, f func(*proofWorld)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &proofWorld{T: t, infra: backendtest.NewInfra(), hub: newHub()}
 		var err error
-		if w.store, err = store.Open(t.Context(), storetest.File(t)); err != nil {
+		if w.store, err = sqlite.Open(t.Context(), sqlitetest.File(t)); err != nil {
 			t.Fatal(err)
 		}
 		w.files(t.Context())

@@ -106,6 +106,13 @@ type Locks struct {
 	Consumed []Consumed
 }
 
+// Clone copies what the methods of Locks alter in place.
+func (l Locks) Clone() Locks {
+	l.Locks, l.Waiters, l.Closed = slices.Clone(l.Locks), slices.Clone(l.Waiters), slices.Clone(l.Closed)
+	l.Left, l.Done = slices.Clone(l.Left), slices.Clone(l.Done)
+	return l
+}
+
 // Closed remembers that a pull request was closed or merged.
 type Closed struct {
 	Holder Holder // without names

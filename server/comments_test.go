@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-github/v60/github"
 
 	"github.com/lockkeeper/lockkeeper/run"
-	"github.com/lockkeeper/lockkeeper/store"
+	"github.com/lockkeeper/lockkeeper/store/sqlite"
 )
 
 // hub is the part of GitHub's API that a look at comments needs, with the
@@ -86,7 +86,7 @@ func (h *hub) page(w http.ResponseWriter, r *http.Request) {
 
 // known is a store with a beginning of its own and one repository.
 type known struct {
-	*store.SQLite
+	*sqlite.Store
 	since time.Time
 	repos []run.Repository
 }
@@ -143,7 +143,7 @@ func TestInvariant1ACommandWhoseWebhookNeverCameIsFound(t *testing.T) {
 		{"an apply", written("/apply"), nil, "reaction eyes", false},
 		{"T29 an apply of long ago", written("/apply", at(time.Hour)), nil, "reaction confused | reply @rui This command reached Lockkeeper more than 15 minutes", false},
 		{"from before comments were known", written("/plan"), func(_ *hub, c *Comments) {
-			c.Store = known{c.Inbox.Store.(*store.SQLite), noon.Add(time.Second), []run.Repository{{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}}}
+			c.Store = known{c.Inbox.Store.(*sqlite.Store), noon.Add(time.Second), []run.Repository{{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}}}
 		}, "", false},
 		{"in another repository that took the name", written("/plan"), func(h *hub, _ *Comments) {
 			h.answers[hubRepo] = m{"id": 8, "name": "infra", "owner": m{"login": "acme"}}

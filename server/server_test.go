@@ -21,8 +21,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/service"
-	"github.com/lockkeeper/lockkeeper/store"
-	"github.com/lockkeeper/lockkeeper/store/storetest"
+	"github.com/lockkeeper/lockkeeper/store/sqlite"
+	"github.com/lockkeeper/lockkeeper/store/sqlite/sqlitetest"
 )
 
 const (
@@ -37,7 +37,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 // worker.
 type fixture struct {
 	*testing.T
-	store *store.SQLite
+	store *sqlite.Store
 	locks *run.Locks
 	runs  *recorder
 	inbox *Inbox
@@ -47,7 +47,7 @@ type fixture struct {
 
 // recorder keeps what handlers asked for, as worker.Worker does.
 type recorder struct {
-	store *store.SQLite
+	store *sqlite.Store
 
 	unplanned []run.JobDocument
 	fails     error // of Unplanned
@@ -137,7 +137,7 @@ func (r *recorder) Unlock(_ context.Context, h run.Holder, projects []string) (r
 
 // reading is the store with locks of its own.
 type reading struct {
-	*store.SQLite
+	*sqlite.Store
 	locks run.Locks
 }
 
@@ -145,12 +145,12 @@ func (r *reading) Locks(context.Context) (run.Locks, error) { return r.locks, ni
 
 func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 	t.Helper()
-	s, err := store.Open(t.Context(), storetest.File(t))
+	s, err := sqlite.Open(t.Context(), sqlitetest.File(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	runs, read, now := &recorder{store: s}, &reading{SQLite: s}, &PullNow{HeadSHA: "aaa", BaseRef: "main"}
+	runs, read, now := &recorder{store: s}, &reading{Store: s}, &PullNow{HeadSHA: "aaa", BaseRef: "main"}
 	base := &Base{
 		Runs: runs, Store: read, Notify: func() {}, Now: func() time.Time { return noon }, AppID: appID, Autoplan: true,
 		Pressed: func(_ context.Context, _, _ string, _ []byte, received time.Time) (time.Time, error) {

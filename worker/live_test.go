@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/run"
-	"github.com/lockkeeper/lockkeeper/store"
-	"github.com/lockkeeper/lockkeeper/store/storetest"
+	"github.com/lockkeeper/lockkeeper/store/sqlite"
+	"github.com/lockkeeper/lockkeeper/store/sqlite/sqlitetest"
 	"github.com/lockkeeper/lockkeeper/worker"
 )
 
@@ -43,7 +43,7 @@ func (b *talking) looks() (all int) {
 
 type liveFixture struct {
 	*testing.T
-	store   *store.SQLite
+	store   *sqlite.Store
 	backend *talking
 	worker  *worker.Worker
 }
@@ -52,7 +52,7 @@ type liveFixture struct {
 func withLive(t *testing.T, text func(n int) (string, error), f func(liveFixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(t.Context(), storetest.File(t))
+		s, err := sqlite.Open(t.Context(), sqlitetest.File(t))
 		if err != nil {
 			t.Fatal(err)
 		}

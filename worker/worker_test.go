@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/run"
-	"github.com/lockkeeper/lockkeeper/store"
-	"github.com/lockkeeper/lockkeeper/store/storetest"
+	"github.com/lockkeeper/lockkeeper/store/sqlite"
+	"github.com/lockkeeper/lockkeeper/store/sqlite/sqlitetest"
 	"github.com/lockkeeper/lockkeeper/worker"
 )
 
@@ -89,7 +89,7 @@ func finished(id string, seq int, o run.Outcome) run.Message {
 
 type workerFixture struct {
 	*testing.T
-	store   *store.SQLite
+	store   *sqlite.Store
 	backend *fakeBackend
 	worker  *worker.Worker
 	recheck func(context.Context, run.Run) error
@@ -104,7 +104,7 @@ type workerFixture struct {
 func withWorker(t *testing.T, prepare func(context.Context, run.Run) (run.Preparation, error), f func(*workerFixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(t.Context(), storetest.File(t))
+		s, err := sqlite.Open(t.Context(), sqlitetest.File(t))
 		if err != nil {
 			t.Fatal(err)
 		}
