@@ -20,8 +20,9 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/config"
+	"github.com/lockkeeper/lockkeeper/outbox"
+	sinks "github.com/lockkeeper/lockkeeper/outbox/github"
 	"github.com/lockkeeper/lockkeeper/project"
-	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/reserve"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
@@ -36,7 +37,8 @@ type App struct {
 	Lost     *server.Lost
 	Comments *server.Comments
 	Worker   *worker.Worker
-	Sender   *report.Sender
+	Sender   *outbox.Sender
+	GitHub   *sinks.GitHub // what Sender sends to
 	Clients  githubapp.ClientCreator
 	// Terraform are the programs that plan here, the default first; none where jobs bring
 	// their own.
@@ -75,12 +77,11 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *App, err error) 
 	if err != nil {
 		return nil, err
 	}
-	sender := w.sender()
-	a.Sender, a.Clients, a.Terraform = sender, w.clients, terraforms(w.engine)
+	sender, onGitHub := w.outbox()
+	a.Sender, a.GitHub, a.Clients, a.Terraform = sender, onGitHub, w.clients, terraforms(w.engine)
 	preparer := newPreparer(cfg, o, w.clients, w.kept)
 	a.Worker = w.worker(ctx, preparer, sender.Wake)
-	sender.Live = a.Worker.Live
-	sender.Waits = w.waits
+	onGitHub.Live, onGitHub.Waits = a.Worker.Live, w.waits
 	base := w.base(ctx, preparer, a.Worker, sender.Wake)
 	inbox := server.NewInbox(patient{w.db}, base.Handlers(), time.Now, w.metrics)
 	if a.Handler, err = w.handler(ctx, base, inbox); err != nil {

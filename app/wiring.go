@@ -11,9 +11,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/config"
+	"github.com/lockkeeper/lockkeeper/outbox"
+	sinks "github.com/lockkeeper/lockkeeper/outbox/github"
 	"github.com/lockkeeper/lockkeeper/prepare"
 	"github.com/lockkeeper/lockkeeper/pull"
-	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/server"
 	"github.com/lockkeeper/lockkeeper/service"
@@ -32,15 +33,21 @@ type wiring struct {
 // sweepEvery is how often the server looks for what no webhook told.
 const sweepEvery = 5 * time.Minute
 
-func (w wiring) sender() *report.Sender {
-	s := &report.Sender{
-		Store: w.db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: w.cfg.GitHub.AppID, WebURL: w.cfg.GitHub.URL, NoApply: withoutApply(w.cfg), Current: howCurrent(w.cfg), Automerge: w.cfg.Automerge.Enabled,
+// outbox is the sender of notices, and the sinks that it hands them to.
+func (w wiring) outbox() (*outbox.Sender, *sinks.GitHub) {
+	s := &outbox.Sender{Store: w.db, Now: time.Now}
+	g := &sinks.GitHub{
+		Store: w.db, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: w.cfg.GitHub.AppID, WebURL: w.cfg.GitHub.URL, NoApply: withoutApply(w.cfg), Current: howCurrent(w.cfg),
 		NoButtons: withoutButtons(w.cfg), PerMinute: w.cfg.GitHub.WritesPerMinute, PerHour: w.cfg.GitHub.WritesPerHour,
 		Client: func(_ context.Context, id int64) (*github.Client, error) { return w.clients.NewInstallationClient(id) },
 		Open:   func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return w.artifacts.Open(ctx, ref) },
+		Notify: s.Wake,
 	}
-	s.Merge = report.Merger{Store: w.db, Client: w.clients.NewInstallationClient, NoApply: s.NoApply, Method: w.cfg.Automerge.Method, Notify: s.Wake}.Merge
-	return s
+	if w.cfg.Automerge.Enabled {
+		g.MergeMethod = w.cfg.Automerge.Method
+	}
+	s.Sinks = g.Sinks()
+	return s, g
 }
 
 func (w wiring) worker(ctx context.Context, p *prepare.Preparer, notify func()) *worker.Worker {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/app"
-	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/outbox"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
@@ -37,7 +37,7 @@ type flood struct {
 	*story
 	loud   []int
 	quiet  int
-	sender *report.Sender
+	sender *outbox.Sender
 
 	mu    sync.Mutex
 	ahead time.Duration // guarded by mu; of the clock of GitHub and of what is sent to it
@@ -66,7 +66,7 @@ func flooded(t *testing.T, pulls int, l limits) *flood {
 		limits["writes_per_minute"], limits["writes_per_hour"] = l.server.perMinute, l.server.perHour
 	})}
 	f := &flood{story: s}
-	t.Cleanup(s.serve(func(a *app.App) { f.sender, a.Sender.Now = a.Sender, f.now }))
+	t.Cleanup(s.serve(func(a *app.App) { f.sender, a.Sender.Now, a.GitHub.Now = a.Sender, f.now, f.now }))
 	s.world.GitHub.Faults().LimitContent(l.github.perMinute, l.github.perHour)
 	for i := range pulls {
 		f.loud = append(f.loud, s.open(fmt.Sprint("b", i), aChange(fmt.Sprint(i))))

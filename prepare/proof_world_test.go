@@ -22,10 +22,11 @@ import (
 	"github.com/google/go-github/v60/github"
 
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	"github.com/lockkeeper/lockkeeper/outbox"
+	sinks "github.com/lockkeeper/lockkeeper/outbox/github"
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
-	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/store/sqlite"
 	"github.com/lockkeeper/lockkeeper/store/sqlite/sqlitetest"
@@ -140,10 +141,11 @@ func (w *proofWorld) serve(f func()) {
 	artifacts := &memoryArtifacts{content: map[string][]byte{}}
 	w.infra.Put = artifacts.put
 	client := func() *github.Client { return github.NewClient(&http.Client{Transport: w.hub}) }
-	sender := &report.Sender{
+	onGitHub := &sinks.GitHub{
 		Store: w.store, Now: time.Now, RetryAfter: pull.RetryAfter, AppID: hubApp, Current: map[string]string{"dev": "strict", "prod": "strict"}, PerMinute: 1 << 30, PerHour: 1 << 30, Open: artifacts.open,
 		Client: func(context.Context, int64) (*github.Client, error) { return client(), nil },
 	}
+	sender := &outbox.Sender{Store: w.store, Sinks: onGitHub.Sinks(), Now: time.Now}
 	*w.p = Preparer{
 		Client: func(int64) (*github.Client, error) { return client(), nil }, Index: w.p.Index, Open: artifacts.open,
 		Environments: Environments{Default: "dev", ByName: map[string]Environment{

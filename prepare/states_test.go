@@ -16,6 +16,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/policy"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/report"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -483,7 +484,7 @@ func (s *subject) automerge() string {
 	}
 	locks, err := s.w.store.Locks(s.w.Context())
 	s.w.check(nil, err)
-	c, ok := report.ApplyCheck(report.CheckView{View: report.View{Runs: s.runs(), Locks: locks}, HeadSHA: s.w.pulls[s.number].HeadSHA})
+	c, ok := report.ApplyCheck(report.CheckView{Input: view.Input{Runs: s.runs(), Locks: locks}, HeadSHA: s.w.pulls[s.number].HeadSHA})
 	if ok && c.Conclusion == "success" {
 		return "merges"
 	}

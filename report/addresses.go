@@ -1,83 +1,31 @@
 package report
 
 import (
-	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// reached is how far an apply came, by addresses of what its plan would change. The
-// lists are empty when that is not known.
-type reached struct {
-	made   []string
-	failed []string // or not finished, when it was interrupted
-	left   []string // not begun
-	word   string   // for failed
-	cut    bool     // nobody knows what was not begun
-}
-
-// howFar reads what Terraform printed in an apply of changes. It is for people: nothing is decided by it, and it
-// names nothing that the plan did not. Of output that was cut nobody knows what was
-// not begun.
-func howFar(output string, changes []run.Change) reached {
-	began, ended := map[string]bool{}, map[string]map[string]bool{}
-	for _, c := range changes {
-		ended[c.Address] = map[string]bool{}
-	}
-	for line := range strings.Lines(output) {
-		for _, verb := range []string{"Creating...", "Modifying...", "Destroying...", "Creation complete", "Modifications complete", "Destruction complete"} {
-			at := strings.Index(line, ": "+verb)
-			if at < 0 {
-				continue
-			}
-			who, _, _ := strings.Cut(line[:at], " (deposed object ")
-			if done := ended[who]; done != nil {
-				began[who] = true
-				done[strings.TrimSuffix(verb, " complete")] = strings.HasSuffix(verb, " complete")
-			}
-		}
-	}
-	var r reached
-	for _, c := range changes {
-		needs := map[run.Action][]string{
-			run.ActionCreate: {"Creation"}, run.ActionUpdate: {"Modifications"}, run.ActionDestroy: {"Destruction"}, run.ActionReplace: {"Creation", "Destruction"},
-		}[c.Action]
-		switch lacks := slices.ContainsFunc(needs, func(n string) bool { return !ended[c.Address][n] }); {
-		case needs == nil:
-		case !lacks:
-			r.made = append(r.made, c.Address)
-		case began[c.Address]:
-			r.failed = append(r.failed, c.Address)
-		default:
-			r.left = append(r.left, c.Address)
-		}
-	}
-	if strings.Contains(output, " bytes left out here …\n") {
-		r.left, r.cut = nil, true
-	}
-	return r
-}
-
 // progress is how far the apply of a job came that began and did not succeed.
-func (v ResultView) progress(j run.Job) reached {
+func (v ResultView) progress(j run.Job) view.Progress {
 	summary, known := v.Summaries[v.plan(j).ID]
 	output := v.Outputs[j.ID]
 	if !known || output == "" || j.Result == nil || !j.Result.Began {
-		return reached{}
+		return view.Progress{}
 	}
-	r := howFar(output, summary.Changes)
-	r.word = "failed"
-	if (picked{apply: &v.Run}).applyStatus(j) == statusInterrupted {
-		r.word = "not finished"
+	r := view.HowFar(output, summary.Changes)
+	r.Word = "failed"
+	if (view.Model{Apply: &v.Run}).ApplyStatus(j) == view.StatusInterrupted {
+		r.Word = "not finished"
 	}
 	return r
 }
 
-// lists writes the addresses in a line.
-func (r reached) lists() string {
-	return strings.Join(nonEmpty(sentenceOf("made: %s", fewAddresses(r.made)), sentenceOf(r.word+": %s", fewAddresses(r.failed)),
-		sentenceOf("not begun: %s", fewAddresses(r.left))), " · ")
+// progressLists writes the addresses in a line.
+func progressLists(r view.Progress) string {
+	return strings.Join(nonEmpty(sentenceOf("made: %s", fewAddresses(r.Made)), sentenceOf(r.Word+": %s", fewAddresses(r.Failed)),
+		sentenceOf("not begun: %s", fewAddresses(r.Left))), " · ")
 }
 
 // madeBy writes what an apply of changes made, by address, what is lost first.

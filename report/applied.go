@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -13,17 +14,17 @@ const shownApplies = 5
 
 // appliedLines say who applied what to which commit, whatever was planned since. The
 // apply that the comment is about says so itself.
-func (v View) appliedLines(p picked) string {
+func appliedLines(in view.Input, m view.Model) string {
 	seen := map[string]bool{}
-	if p.apply != nil {
-		for _, j := range p.apply.Jobs {
-			seen[projectOf(j)] = true
+	if m.Apply != nil {
+		for _, j := range m.Apply.Jobs {
+			seen[view.ProjectOf(j)] = true
 		}
 	}
 	var lines []string
 	left := 0
-	for _, r := range v.Applies {
-		if r.Kind != run.KindApply || !r.State.Final() || p.apply != nil && r.ID == p.apply.ID {
+	for _, r := range in.Applies {
+		if r.Kind != run.KindApply || !r.State.Final() || m.Apply != nil && r.ID == m.Apply.ID {
 			continue
 		}
 		made, broken := changed(r, seen)
@@ -50,7 +51,7 @@ func (v View) appliedLines(p picked) string {
 // newer one did.
 func changed(r run.Run, seen map[string]bool) (made, broken []string) {
 	for _, j := range r.Jobs {
-		project := projectOf(j)
+		project := view.ProjectOf(j)
 		switch {
 		case seen[project]:
 			continue
@@ -76,13 +77,13 @@ func askedBy(r run.Run) string {
 }
 
 // waitingLine names the plans that wait until the apply that is under way is over.
-func (v View) waitingLine(p picked) string {
-	if p.stage() != applying {
+func waitingLine(in view.Input, m view.Model) string {
+	if m.Stage() != view.Applying {
 		return ""
 	}
 	var out []string
-	for _, r := range slices.Backward(v.Runs) { // the oldest first
-		if r.WaitsFor(v.Runs) != nil && len(out) < shownHolders {
+	for _, r := range slices.Backward(in.Runs) { // the oldest first
+		if r.WaitsFor(in.Runs) != nil && len(out) < shownHolders {
 			out = append(out, askedBy(r))
 		}
 	}

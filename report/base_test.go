@@ -5,17 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
+	"github.com/lockkeeper/lockkeeper/report/view/viewtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
-
-// into makes a run one of the same commit into another base branch.
-func (f *fixture) into(base string, change func(*run.Run)) *fixture {
-	f.run.BaseRef, f.run.Trigger = base, run.TriggerPush
-	if change != nil {
-		change(&f.run)
-	}
-	return f
-}
 
 func unprepared(code string) func(*run.Run) {
 	return func(r *run.Run) {
@@ -25,22 +18,22 @@ func unprepared(code string) func(*run.Run) {
 
 // What was planned or applied of a commit for one base says nothing about another.
 func TestWhatWasPlannedForAnotherBaseDoesNotMakeTheCheckGreen(t *testing.T) {
-	clean := func() *fixture {
-		return newFixture("r1").planned("network", "prod", noChange).planned("app", "prod", noChange)
+	clean := func() *viewtest.Fixture {
+		return viewtest.New("r1").Planned("network", "prod", viewtest.NoChange).Planned("app", "prod", viewtest.NoChange)
 	}
 	going := func(r *run.Run) { r.State, r.FinishedAt = run.StateRunning, time.Time{} }
-	asked := newFixture("r2").later(1).planned("network", "prod", noChange).into("release", func(r *run.Run) { r.Trigger, r.Selectors = run.TriggerComment, []string{"network"} })
-	beingPlanned := newFixture("r2").later(1).into("release", going)
-	beingPlanned.job("network", "prod", run.JobRunning)
-	for name, v := range map[string]View{
-		"its planning is refused":       clean().then(newFixture("r2").later(1).into("release", unprepared("invalid_config"))),
-		"nothing is planned for it":     clean().then(newFixture("r2").later(1).into("release", unprepared(run.CodeBase))),
-		"it is being planned":           clean().then(beingPlanned),
-		"one of two was planned for it": clean().then(asked),
+	asked := viewtest.New("r2").Later(1).Planned("network", "prod", viewtest.NoChange).Into("release", func(r *run.Run) { r.Trigger, r.Selectors = run.TriggerComment, []string{"network"} })
+	beingPlanned := viewtest.New("r2").Later(1).Into("release", going)
+	beingPlanned.Job("network", "prod", run.JobRunning)
+	for name, in := range map[string]view.Input{
+		"its planning is refused":       clean().Then(viewtest.New("r2").Later(1).Into("release", unprepared("invalid_config"))),
+		"nothing is planned for it":     clean().Then(viewtest.New("r2").Later(1).Into("release", unprepared(run.CodeBase))),
+		"it is being planned":           clean().Then(beingPlanned),
+		"one of two was planned for it": clean().Then(asked),
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, ok := ApplyCheck(at(v, nil))
-			if !ok || c.Status != checkQueued {
+			c, ok := ApplyCheck(at(in, nil))
+			if !ok || c.Status != StatusQueued {
 				t.Errorf("shown %t: %s %s %q", ok, c.Status, c.Conclusion, c.Title)
 			}
 		})
@@ -50,12 +43,12 @@ func TestWhatWasPlannedForAnotherBaseDoesNotMakeTheCheckGreen(t *testing.T) {
 // A comment about a base that nothing was planned for claims nothing of it.
 func TestWhatWasPlannedForAnotherBaseIsSaid(t *testing.T) {
 	for _, code := range []string{run.CodeBase, "invalid_config"} {
-		v := newFixture("r1").planned("network", "prod", noChange).then(newFixture("r2").later(1).into("release", unprepared(code)))
-		body := Comment(v)
+		in := viewtest.New("r1").Planned("network", "prod", viewtest.NoChange).Then(viewtest.New("r2").Later(1).Into("release", unprepared(code)))
+		body := Comment(in)
 		if strings.Contains(body, "**No changes**") || !strings.Contains(body, "**Not planned for `release`**") {
 			t.Errorf("%s: %s", code, body)
 		}
-		if c, _ := CheckRun(at(v, nil)); c.Title != "Nothing was planned for release" {
+		if c, _ := CheckRun(at(in, nil)); c.Title != "Nothing was planned for release" {
 			t.Errorf("%s: %s", code, c.Title)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view/viewtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -24,18 +25,18 @@ func TestDestroysAreShownOrCounted(t *testing.T) {
 		each := rapid.IntRange(1, 60).Draw(t, "destroys of each")
 		failing := rapid.IntRange(0, 30).Draw(t, "failing")
 		width := rapid.IntRange(1, 200).Draw(t, "width")
-		f := newFixture("rb")
+		f := viewtest.New("rb")
 		for p := range projects {
 			var list []run.Change
 			for i := range each {
-				list = append(list, change(run.ActionDestroy, fmt.Sprintf("addr_%d_%d_%s_end", p, i, strings.Repeat("w", width))))
+				list = append(list, viewtest.Change(run.ActionDestroy, fmt.Sprintf("addr_%d_%d_%s_end", p, i, strings.Repeat("w", width))))
 			}
-			f.planned(fmt.Sprintf("project-%d", p), "prod", changes(list...))
+			f.Planned(fmt.Sprintf("project-%d", p), "prod", viewtest.Changes(list...))
 		}
 		for p := range failing {
-			f.failed(fmt.Sprintf("broken-%d", p), "prod", run.Problem{Message: fmt.Sprintf("Broken %d.", p), Detail: strings.Repeat("line\n", 400)})
+			f.Failed(fmt.Sprintf("broken-%d", p), "prod", run.Problem{Message: fmt.Sprintf("Broken %d.", p), Detail: strings.Repeat("line\n", 400)})
 		}
-		body := Comment(f.view())
+		body := Comment(f.Input())
 		if len(body) > commentBudget {
 			t.Fatalf("%d bytes", len(body))
 		}
@@ -63,7 +64,7 @@ func TestDestroysAreShownOrCounted(t *testing.T) {
 }
 
 func TestEachLineOfADiffHasItsSign(t *testing.T) {
-	s := changes(change(run.ActionDestroy, "a\n+ b", run.Attribute{Path: "p\nq", Before: "1\r\n2\u20283\u20294\n\n5\x1b[31m"}))
+	s := viewtest.Changes(viewtest.Change(run.ActionDestroy, "a\n+ b", run.Attribute{Path: "p\nq", Before: "1\r\n2\u20283\u20294\n\n5\x1b[31m"}))
 	text, _ := diff(&s, 10_000)
 	text = markdown.Clean(text) // what the fence shows
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
@@ -74,7 +75,7 @@ func TestEachLineOfADiffHasItsSign(t *testing.T) {
 }
 
 func TestEachLineOfATextHasItsSign(t *testing.T) {
-	s := changes(change(run.ActionUpdate, "a", run.Attribute{Path: "p\nq", Lines: "-a\u2028b\n c\u2029+ d\n\n#e\n+f"}, run.Attribute{Path: "r", Note: "n\n+ m"}))
+	s := viewtest.Changes(viewtest.Change(run.ActionUpdate, "a", run.Attribute{Path: "p\nq", Lines: "-a\u2028b\n c\u2029+ d\n\n#e\n+f"}, run.Attribute{Path: "r", Note: "n\n+ m"}))
 	text, _ := diff(&s, 10_000)
 	const want = "! a will be changed\n" +
 		"      p q = <<EOT\n-         a\n-         b\n          c\n          + d\n\n#         e\n+         f\n      EOT\n" +
@@ -86,7 +87,7 @@ func TestEachLineOfATextHasItsSign(t *testing.T) {
 
 // A resource that is forgotten stays, so nothing of it is red.
 func TestWhatIsForgottenIsNotShownAsDestroyed(t *testing.T) {
-	s := changes(change(run.ActionForget, "a.b", run.Attribute{Path: "name", Before: "<<EOT\nx\nEOT"}, run.Attribute{Path: "size", Before: "1"}))
+	s := viewtest.Changes(viewtest.Change(run.ActionForget, "a.b", run.Attribute{Path: "name", Before: "<<EOT\nx\nEOT"}, run.Attribute{Path: "size", Before: "1"}))
 	text, _ := diff(&s, 10_000)
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "-") || strings.HasPrefix(line, "+") {
@@ -99,12 +100,12 @@ func TestWhatIsForgottenIsNotShownAsDestroyed(t *testing.T) {
 }
 
 func TestRowsThatDoNotFitAreAddedUp(t *testing.T) {
-	f := newFixture("rt")
+	f := viewtest.New("rt")
 	for i := range 900 {
-		f.planned(fmt.Sprintf("service-%03d-%s", i, strings.Repeat("n", 60)), "production-europe", changes(
-			change(run.ActionCreate, fmt.Sprintf("a.b%d", i))))
+		f.Planned(fmt.Sprintf("service-%03d-%s", i, strings.Repeat("n", 60)), "production-europe", viewtest.Changes(
+			viewtest.Change(run.ActionCreate, fmt.Sprintf("a.b%d", i))))
 	}
-	body := Comment(f.view())
+	body := Comment(f.Input())
 	if len(body) > commentBudget {
 		t.Errorf("%d bytes", len(body))
 	}
@@ -137,17 +138,17 @@ func TestShares(t *testing.T) {
 }
 
 func TestAPlanOfFiftyMegabytesIsCut(t *testing.T) {
-	f := newFixture("rh")
+	f := viewtest.New("rh")
 	value := strings.Repeat("0123456789abcdef", 4_096)
 	var list []run.Change
 	for i := range 400 {
-		list = append(list, change(run.ActionUpdate, fmt.Sprintf("a.b[%d]", i), run.Attribute{Path: "v", Before: value, After: value + "x"}))
+		list = append(list, viewtest.Change(run.ActionUpdate, fmt.Sprintf("a.b[%d]", i), run.Attribute{Path: "v", Before: value, After: value + "x"}))
 	}
-	huge := changes(list...)
+	huge := viewtest.Changes(list...)
 	huge.Digest = "huge"
-	f.planned("huge", "prod", huge)
+	f.Planned("huge", "prod", huge)
 	start := time.Now()
-	body := Comment(f.view())
+	body := Comment(f.Input())
 	t.Logf("%d bytes after %s", len(body), time.Since(start))
 	if len(body) > commentBudget || !strings.Contains(body, "huge in prod: 400 to change") || !strings.Contains(body, "more resources are left out") {
 		t.Errorf("the comment has %d bytes:\n%s", len(body), body[:400])

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -13,42 +14,10 @@ import (
 // the whole list of a project with more follows folded.
 const inlineLosses = 20
 
-// loss is what a group of projects destroys and replaces, each of them.
-type loss struct {
-	group              group
-	destroys, replaces []string
-}
-
-// losses collects the groups that destroy or replace something.
-func losses(groups []group) []loss {
-	var out []loss
-	for _, g := range groups {
-		if g.counts.Destroy+g.counts.Replace == 0 {
-			continue
-		}
-		l := loss{group: g}
-		if g.summary != nil {
-			l.destroys, l.replaces = addresses(g.summary, run.ActionDestroy), addresses(g.summary, run.ActionReplace)
-		}
-		out = append(out, l)
-	}
-	return out
-}
-
-func addresses(s *run.Summary, a run.Action) []string {
-	var out []string
-	for _, c := range s.Changes {
-		if c.Action == a {
-			out = append(out, c.Address)
-		}
-	}
-	return out
-}
-
 // caution is the alert with everything that is destroyed or replaced, by
 // address. What does not fit into the budget is counted exactly.
-func caution(groups []group, budget int) string {
-	all := losses(groups)
+func caution(groups []view.Group, budget int) string {
+	all := view.Losses(groups)
 	if len(all) == 0 {
 		return ""
 	}
@@ -56,12 +25,12 @@ func caution(groups []group, budget int) string {
 	text, shown := alertLines(all, budget-reserve)
 	var hidden run.Counts // of destroys and replacements whose address is not shown
 	for _, l := range all[shown:] {
-		hidden = hidden.Plus(l.total())
+		hidden = hidden.Plus(l.Total())
 	}
 	folds := ""
 	for _, l := range all[:shown] {
-		if len(l.destroys)+len(l.replaces) > inlineLosses {
-			fold, missing := l.fold(budget - reserve - len(text) - len(folds))
+		if len(l.Destroys)+len(l.Replaces) > inlineLosses {
+			fold, missing := lossFold(l, budget-reserve-len(text)-len(folds))
 			folds += fold
 			hidden = hidden.Plus(missing)
 		}
@@ -75,15 +44,15 @@ func caution(groups []group, budget int) string {
 
 // alertLines writes one line for each loss, as many as fit into the budget, and
 // counts the projects of the others.
-func alertLines(all []loss, budget int) (text string, shown int) {
+func alertLines(all []view.Loss, budget int) (text string, shown int) {
 	var b strings.Builder
 	b.WriteString(alert(all))
 	for i, l := range all {
-		line := l.line()
+		line := lossLine(l)
 		if b.Len()+len(line) > budget {
 			projects := 0
 			for _, rest := range all[i:] {
-				projects += len(rest.group.standings)
+				projects += len(rest.Group.Standings)
 			}
 			fmt.Fprintf(&b, ">\n> **%s** lose something, too.\n", many(projects, "more project"))
 			return b.String(), i
@@ -96,44 +65,40 @@ func alertLines(all []loss, budget int) (text string, shown int) {
 	return b.String(), len(all)
 }
 
-// total counts over all projects of the group.
-func (l loss) total() run.Counts {
-	c, n := l.group.counts, len(l.group.standings)
-	return run.Counts{Destroy: c.Destroy * n, Replace: c.Replace * n}
-}
-
 // alert is the kind of the alert: what is over needs no caution.
-func alert(all []loss) string {
-	if slices.ContainsFunc(all, func(l loss) bool { return l.group.status != statusApplied && l.group.status != statusPart }) {
+func alert(all []view.Loss) string {
+	if slices.ContainsFunc(all, func(l view.Loss) bool {
+		return l.Group.Status != view.StatusApplied && l.Group.Status != view.StatusPart
+	}) {
 		return "> [!CAUTION]\n"
 	}
 	return "> [!NOTE]\n"
 }
 
-// verbs say what happens to resources, or what has become of that.
-func (l loss) verbs() [2]string {
-	n := len(l.group.standings)
-	switch l.group.status {
-	case statusApplied, statusPart:
+// lossVerbs say what happens to resources, or what has become of that.
+func lossVerbs(l view.Loss) [2]string {
+	n := len(l.Group.Standings)
+	switch l.Group.Status {
+	case view.StatusApplied, view.StatusPart:
 		return [2]string{"destroyed", "replaced"}
-	case statusApplying:
+	case view.StatusApplying:
 		return [2]string{plural(n, "is", "are") + " destroying", plural(n, "is", "are") + " replacing"}
-	case statusFailed, statusInterrupted, statusCancelled, statusSkipped:
+	case view.StatusFailed, view.StatusInterrupted, view.StatusCancelled, view.StatusSkipped:
 		return [2]string{plural(n, "was", "were") + " to destroy", plural(n, "was", "were") + " to replace"}
 	}
 	return [2]string{plural(n, "destroys", "destroy"), plural(n, "replaces", "replace")}
 }
 
-// line is the group's sentence in the alert.
-func (l loss) line() string {
-	c := l.group.counts
-	verbs, who := l.verbs(), "**"+l.group.names(name)+"**"
-	if len(l.group.standings) > 1 {
+// lossLine is the group's sentence in the alert.
+func lossLine(l view.Loss) string {
+	c := l.Group.Counts
+	verbs, who := lossVerbs(l), "**"+namesOf(l.Group, name)+"**"
+	if len(l.Group.Standings) > 1 {
 		who += " each"
 	}
 	var what []string
 	room := inlineLosses
-	for i, list := range [2][]string{l.destroys, l.replaces} {
+	for i, list := range [2][]string{l.Destroys, l.Replaces} {
 		n := [2]int{c.Destroy, c.Replace}[i]
 		if n == 0 {
 			continue
@@ -160,11 +125,11 @@ func listed(list []string, n int) string {
 	return strings.Join(out, ", ")
 }
 
-// fold lists every address of the group in at most room bytes, and says what
+// lossFold lists every address of the group in at most room bytes, and says what
 // did not fit.
-func (l loss) fold(room int) (string, run.Counts) {
+func lossFold(l view.Loss, room int) (string, run.Counts) {
 	var b strings.Builder
-	missing := run.Counts{Destroy: len(l.destroys), Replace: len(l.replaces)}
+	missing := run.Counts{Destroy: len(l.Destroys), Replace: len(l.Replaces)}
 	written := 0
 	add := func(sign string, list []string, left *int) {
 		for _, a := range list {
@@ -177,17 +142,17 @@ func (l loss) fold(room int) (string, run.Counts) {
 			*left--
 		}
 	}
-	add("-", l.destroys, &missing.Destroy)
+	add("-", l.Destroys, &missing.Destroy)
 	if missing.Destroy == 0 {
-		add("-/+", l.replaces, &missing.Replace)
+		add("-/+", l.Replaces, &missing.Replace)
 	}
 	if written < inlineLosses { // no more than what the alert's own line shows
-		inline := min(len(l.destroys), inlineLosses)
-		missing = run.Counts{Destroy: len(l.destroys) - inline, Replace: len(l.replaces) - min(len(l.replaces), inlineLosses-inline)}
-		return "", times(missing, len(l.group.standings))
+		inline := min(len(l.Destroys), inlineLosses)
+		missing = run.Counts{Destroy: len(l.Destroys) - inline, Replace: len(l.Replaces) - min(len(l.Replaces), inlineLosses-inline)}
+		return "", times(missing, len(l.Group.Standings))
 	}
-	summary := fmt.Sprintf("<b>%s</b>: %s, by address", l.group.names(htmlName), countWords(worstFirst(l.total())))
-	return markdown.Details(summary, markdown.Fence("diff", b.String())), times(missing, len(l.group.standings))
+	summary := fmt.Sprintf("<b>%s</b>: %s, by address", namesOf(l.Group, htmlName), countWords(worstFirst(l.Total())))
+	return markdown.Details(summary, markdown.Fence("diff", b.String())), times(missing, len(l.Group.Standings))
 }
 
 func times(c run.Counts, n int) run.Counts {

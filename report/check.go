@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // CheckView is everything that the check runs of one commit are made of.
 type CheckView struct {
-	View
+	view.Input
 	HeadSHA string
 	Outputs map[string]string    // by job id: the end of what terraform printed
 	Live    map[string]run.Lines // by id of a job that runs: what it printed last
@@ -42,6 +43,16 @@ type Check struct {
 	CompletedAt time.Time // of completed ones
 }
 
+// Content is everything of a check run, to compare: except for what a new plan of the
+// commit changes of an apply check that says the same as before.
+func (c Check) Content() string {
+	if c.Name == CheckApply {
+		c.ExternalID, c.StartedAt, c.CompletedAt = "", time.Time{}, time.Time{}
+	}
+	return fmt.Sprintf("%q", []any{c.ExternalID, c.Status, c.Conclusion, c.Title, c.Summary, c.Text, c.Actions,
+		c.StartedAt.UTC().String(), c.CompletedAt.UTC().String()})
+}
+
 // Action is a button of a check run.
 type Action struct {
 	Label       string
@@ -64,9 +75,9 @@ var (
 
 // The values of Check.Status that exist.
 const (
-	checkQueued     = "queued"
-	checkInProgress = "in_progress"
-	checkCompleted  = "completed"
+	StatusQueued     = "queued"
+	StatusInProgress = "in_progress"
+	StatusCompleted  = "completed"
 )
 
 // checkBudget bounds summary and text each, in bytes.
@@ -75,30 +86,30 @@ const checkBudget = 64_000
 // CheckRun is the content of lockkeeper/plan for v's commit; ok is false when
 // nothing was ever planned there. Applying changes nothing of it but its buttons.
 func CheckRun(v CheckView) (c Check, ok bool) {
-	p, ok := v.pick(v.HeadSHA)
+	m, ok := v.Build(v.HeadSHA)
 	if !ok {
 		return Check{}, false
 	}
-	buttons := v.buttons(p)
-	p = p.plansOnly()
-	groups := v.groups(p)
-	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), withoutLocks(p), next(p, planHints(p), "", ""), stamp(p))
+	buttons := v.buttons(m)
+	m = m.PlansOnly()
+	groups := v.Groups(m)
+	tail := paragraphs(outdated(m), unreadable(m, groups), notes(m), withoutLocks(m), next(m, planHints(m), "", ""), stamp(m))
 	c = Check{
-		Name: CheckPlan, ExternalID: p.run.ID, StartedAt: startedAt(p.run), Title: checkTitle(p, groups),
-		Summary: v.compose(p, groups, tail, page{budget: checkBudget, rest: onServer}),
-		Text:    v.checkText(p, groups),
+		Name: CheckPlan, ExternalID: m.Run.ID, StartedAt: startedAt(m.Run), Title: checkTitle(m, groups),
+		Summary: compose(v.Input, m, groups, tail, page{budget: checkBudget, rest: onServer}),
+		Text:    v.checkText(m, groups),
 	}
 	switch {
-	case !p.active():
-		c.Marks = marked(p.run.Mistakes, p.plans())
-		c.Status, c.Conclusion = checkCompleted, conclusion(p)
-		c.CompletedAt = completedAt(p.run)
+	case !m.Active():
+		c.Marks = marked(m.Run.Mistakes, m.Plans())
+		c.Status, c.Conclusion = StatusCompleted, conclusion(m)
+		c.CompletedAt = completedAt(m.Run)
 		c.Actions = buttons
-	case len(p.standings) == 0 || p.count(run.JobQueued) == len(p.standings):
-		c.Status = checkQueued
+	case len(m.Standings) == 0 || m.Count(run.JobQueued) == len(m.Standings):
+		c.Status = StatusQueued
 	default:
-		c.Status = checkInProgress
-		c.Text = fitting(c.Text, v.live(p.plans()))
+		c.Status = StatusInProgress
+		c.Text = fitting(c.Text, v.live(m.Plans()))
 	}
 	return c, true
 }
@@ -107,18 +118,18 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 // planned or applied. One press is about all that the pull
 // request changes or holds, so one environment without buttons takes it away. What an
 // apply does is not offered from its start on; its end changes no button.
-func (v CheckView) buttons(p picked) []Action {
-	if p.run.Trigger == run.TriggerQueue {
+func (v CheckView) buttons(m view.Model) []Action {
+	if m.Run.Trigger == run.TriggerQueue {
 		return nil // the pull request itself has them
 	}
 	var out []Action
-	if !v.over(p) {
+	if !v.Over(m) {
 		out = append(out, buttonPlan)
 	}
-	if !v.over(p) && p.ready() && !p.some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] }) {
+	if !v.Over(m) && m.Ready() && !m.Some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] }) {
 		out = append(out, buttonApply)
 	}
-	if held := held(v.Locks, p.run.Holder()); len(held) > 0 && !p.some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] && holds(held, s.Project) }) {
+	if held := view.HeldBy(v.Locks, m.Run.Holder()); len(held) > 0 && !m.Some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] && holds(held, s.Project) }) {
 		out = append(out, buttonUnlock)
 	}
 	return out
@@ -126,15 +137,15 @@ func (v CheckView) buttons(p picked) []Action {
 
 func environmentOf(s run.Standing) string { return s.Plan.Document.Environment.Name }
 
-func holds(held []hold, project string) bool {
-	return slices.ContainsFunc(held, func(h hold) bool { return h.Project == project })
+func holds(held []view.HeldLock, project string) bool {
+	return slices.ContainsFunc(held, func(h view.HeldLock) bool { return h.Project == project })
 }
 
 // withoutLocks explains a speculative plan without saying what changes with
 // every lock: the comment says that.
-func withoutLocks(p picked) string {
+func withoutLocks(m view.Model) string {
 	var names []string
-	for _, s := range p.standings {
+	for _, s := range m.Standings {
 		if s.Speculative() {
 			names = append(names, s.Project)
 		}
@@ -143,24 +154,24 @@ func withoutLocks(p picked) string {
 		fewNames(names, name))
 }
 
-func checkTitle(p picked, groups []group) string {
+func checkTitle(m view.Model, groups []view.Group) string {
 	switch {
-	case p.run.ConfigMistakes > 0 && !p.active():
-		return mistaken(p.run) + many(p.run.ConfigMistakes, "mistake")
-	case len(p.standings) == 0:
-		return idleTitle(p.run)
-	case p.run.State == run.StateRefused && p.elsewhere():
-		return idleTitle(p.run) + " for " + p.base
-	case p.active():
-		return fmt.Sprintf("Planning %s: %s", many(len(p.standings), "project"), progress(p))
+	case m.Run.ConfigMistakes > 0 && !m.Active():
+		return mistaken(m.Run) + many(m.Run.ConfigMistakes, "mistake")
+	case len(m.Standings) == 0:
+		return idleTitle(m.Run)
+	case m.Run.State == run.StateRefused && m.Elsewhere():
+		return idleTitle(m.Run) + " for " + m.Base
+	case m.Active():
+		return fmt.Sprintf("Planning %s: %s", many(len(m.Standings), "project"), progress(m))
 	}
-	denied := sentenceOf("%s denied by plan policy", of(deniedPlans(groups), len(p.standings)))
-	title := nonEmpty(outcomesPlain(p), denied, countWords(parts(p.counts())))
+	denied := sentenceOf("%s denied by plan policy", of(view.DeniedPlans(groups), len(m.Standings)))
+	title := nonEmpty(outcomesPlain(m), denied, countWords(parts(m.Counts())))
 	text := "No changes"
 	if len(title) > 0 {
 		text = strings.Join(title, " · ")
 	}
-	if p.some(run.Standing.Partial) {
+	if m.Some(run.Standing.Partial) {
 		return "Partial plan: " + strings.ToLower(text[:1]) + text[1:]
 	}
 	return text
@@ -192,11 +203,11 @@ func of(n, all int) string {
 }
 
 // outcomesPlain is outcomes without Markdown.
-func outcomesPlain(p picked) string {
+func outcomesPlain(m view.Model) string {
 	var out []string
-	for _, part := range []part{{p.count(run.JobFailed), "failed"}, {p.count(run.JobCancelled), "cancelled"}} {
+	for _, part := range []part{{m.Count(run.JobFailed), "failed"}, {m.Count(run.JobCancelled), "cancelled"}} {
 		if part.n > 0 {
-			out = append(out, of(part.n, len(p.standings))+" "+part.text)
+			out = append(out, of(part.n, len(m.Standings))+" "+part.text)
 		}
 	}
 	return strings.Join(out, ", ")
@@ -218,15 +229,15 @@ func idleTitle(r run.Run) string {
 	return "The plan failed"
 }
 
-func conclusion(p picked) string {
+func conclusion(m view.Model) string {
 	switch {
-	case p.run.State == run.StateRefused:
+	case m.Run.State == run.StateRefused:
 		return "action_required"
-	case p.run.ConfigMistakes > 0, p.count(run.JobFailed) > 0, p.run.State == run.StateFailed && len(p.standings) == 0:
+	case m.Run.ConfigMistakes > 0, m.Count(run.JobFailed) > 0, m.Run.State == run.StateFailed && len(m.Standings) == 0:
 		return "failure"
-	case outcomesPlain(p) != "", p.run.State == run.StateCancelled, p.run.State == run.StateSuperseded:
+	case outcomesPlain(m) != "", m.Run.State == run.StateCancelled, m.Run.State == run.StateSuperseded:
 		return "cancelled"
-	case len(p.standings) == 0:
+	case len(m.Standings) == 0:
 		return "neutral"
 	}
 	return "success"
@@ -249,17 +260,17 @@ func completedAt(r run.Run) time.Time {
 
 // checkText holds the diffs in full as far as they fit, then the end of what
 // terraform printed, failed projects first.
-func (v CheckView) checkText(p picked, groups []group) string {
+func (v CheckView) checkText(m view.Model, groups []view.Group) string {
 	outputs := v.outputs(plansOf(groups))
 	const leastDiffs = checkBudget / 2
 	return fitting(diffs(groups, max(leastDiffs, checkBudget-len(strings.Join(outputs, ""))), onServer), outputs)
 }
 
 // plansOf are the plans of groups, in the order of their diffs.
-func plansOf(groups []group) []run.Job {
+func plansOf(groups []view.Group) []run.Job {
 	var out []run.Job
 	for _, g := range groups {
-		for _, s := range g.standings {
+		for _, s := range g.Standings {
 			out = append(out, s.Plan)
 		}
 	}
@@ -279,16 +290,16 @@ func fitting(text string, more []string) string {
 	return b.String()
 }
 
-// shownOutput is how many bytes of a project's output a check run shows.
-const shownOutput = 8_000
+// ShownOutput is how many bytes of a project's output a check run shows.
+const ShownOutput = 8_000
 
 // outputs folds what terraform printed for each job, failed ones first.
 func (v CheckView) outputs(jobs []run.Job) []string {
 	var out []string
-	for _, j := range failedFirst(jobs) {
+	for _, j := range view.FailedFirst(jobs) {
 		if output := strings.Trim(markdown.Clean(v.Outputs[j.ID]), "\n"); output != "" {
-			out = append(out, markdown.Details("What Terraform printed for <b>"+htmlName(projectOf(j))+"</b>",
-				markdown.Fence("", lastLines(output, shownOutput))))
+			out = append(out, markdown.Details("What Terraform printed for <b>"+htmlName(view.ProjectOf(j))+"</b>",
+				markdown.Fence("", lastLines(output, ShownOutput))))
 		}
 	}
 	return out
@@ -301,4 +312,13 @@ func lastLines(s string, limit int) string {
 	}
 	s = s[len(s)-limit:]
 	return "…\n" + s[strings.IndexByte(s, '\n')+1:]
+}
+
+// Buttons are the identifiers of the actions, as run.Posted keeps them.
+func (c Check) Buttons() string {
+	var out []string
+	for _, a := range c.Actions {
+		out = append(out, a.Identifier)
+	}
+	return strings.Join(out, " ")
 }

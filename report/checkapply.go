@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -12,203 +13,154 @@ import (
 // a completed neutral one for good ("About protected branches", "Require status
 // checks before merging").
 func ApplyCheck(v CheckView) (c Check, ok bool) {
-	p, ok := v.pick(v.HeadSHA)
-	if !ok || p.stage() != applying && (p.active() || p.run.State == run.StateSuperseded) && !v.retargeted(p) {
+	m, ok := v.Build(v.HeadSHA)
+	if !ok || m.Stage() != view.Applying && (m.Active() || m.Run.State == run.StateSuperseded) && !v.Retargeted(m) {
 		return Check{}, false
 	}
-	newest := p.run
-	if p.apply != nil {
-		newest = *p.apply
+	newest := m.Run
+	if m.Apply != nil {
+		newest = *m.Apply
 	}
-	c = p.applyVerdict()
-	c.Name, c.ExternalID, c.StartedAt = CheckApply, p.run.ID, startedAt(newest)
-	c.Summary = v.applySummary(p, c)
-	if c.Status != checkCompleted {
-		c.Text = fitting("", v.live(p.applies()))
+	c = applyVerdict(m)
+	c.Name, c.ExternalID, c.StartedAt = CheckApply, m.Run.ID, startedAt(newest)
+	c.Summary = v.applySummary(m, c)
+	if c.Status != StatusCompleted {
+		c.Text = fitting("", v.live(m.Applies()))
 		return c, true
 	}
 	c.CompletedAt = completedAt(newest)
-	c.Text = fitting("", v.outputs(p.applies()))
-	c.Marks = marked(nil, p.applies())
+	c.Text = fitting("", v.outputs(m.Applies()))
+	c.Marks = marked(nil, m.Applies())
 	if c.Conclusion != "success" && c.Conclusion != "neutral" {
-		c.Actions = v.buttons(p)
+		c.Actions = v.buttons(m)
 	}
 	return c, true
 }
 
-// titleLater is about projects of which none is for /apply.
-func (p picked) titleLater() string {
+// laterTitle is about projects of which none is for /apply.
+func laterTitle(m view.Model) string {
 	switch {
-	case p.has(statusLater):
+	case m.Has(view.StatusLater):
 		return "Applied after the merge"
-	case !p.some(func(s run.Standing) bool { return !s.Untouched() }):
+	case !m.Some(func(s run.Standing) bool { return !s.Untouched() }):
 		return "This pull request changes no project"
 	}
 	return "Apply from pull requests is disabled here"
 }
 
-// plans are the jobs that planned what is shown, by project.
-func (p picked) plans() []run.Job {
-	out := make([]run.Job, len(p.standings))
-	for i, s := range p.standings {
-		out[i] = s.Plan
-	}
-	return out
-}
-
-// applies are those that applied it.
-func (p picked) applies() []run.Job {
-	var out []run.Job
-	for _, s := range p.standings {
-		if s.Apply != nil {
-			out = append(out, *s.Apply)
-		}
-	}
-	return out
-}
-
-func (p picked) applyVerdict() Check {
-	if p.run.Trigger == run.TriggerQueue {
-		return p.queueVerdict()
+func applyVerdict(m view.Model) Check {
+	if m.Run.Trigger == run.TriggerQueue {
+		return queueVerdict(m)
 	}
 	concluded := func(conclusion, title string) Check {
-		return Check{Status: checkCompleted, Conclusion: conclusion, Title: title}
+		return Check{Status: StatusCompleted, Conclusion: conclusion, Title: title}
 	}
-	waiting := func(title string) Check { return Check{Status: checkQueued, Title: title} }
-	mine, left, applied := p.applicable()
+	waiting := func(title string) Check { return Check{Status: StatusQueued, Title: title} }
+	mine, left, applied := m.Applicable()
 	partial := 0
-	for _, s := range p.standings {
-		if p.narrowed(s) && !p.later(s) {
+	for _, s := range m.Standings {
+		if m.Narrowed(s) && !m.Later(s) {
 			partial++
 		}
 	}
-	switch stage := p.stage(); {
-	case stage == applying:
-		return Check{Status: checkInProgress, Title: "Applying " + many(len(p.apply.Jobs), "project")}
-	case len(p.standings) == 0 && p.run.State == run.StateSucceeded && p.complete:
-		return concluded("neutral", idleTitle(p.run))
-	case len(p.standings) == 0, p.elsewhere(), p.active():
+	switch stage := m.Stage(); {
+	case stage == view.Applying:
+		return Check{Status: StatusInProgress, Title: "Applying " + many(len(m.Apply.Jobs), "project")}
+	case len(m.Standings) == 0 && m.Run.State == run.StateSucceeded && m.Complete:
+		return concluded("neutral", idleTitle(m.Run))
+	case len(m.Standings) == 0, m.Elsewhere(), m.Active():
 		return waiting("Waiting for a plan")
-	case stage == applyFailed:
-		return concluded("failure", p.what()+" "+of(p.having(statusFailed)+p.having(statusInterrupted), len(p.standings)))
-	case stage == applyStopped:
-		return concluded("cancelled", p.what()+" "+of(p.having(statusCancelled)+p.having(statusSkipped), len(p.standings)))
-	case left > 0 && left == p.having(statusOvertaken):
+	case stage == view.ApplyFailed:
+		return concluded("failure", stageWords(m)+" "+of(m.Having(view.StatusFailed)+m.Having(view.StatusInterrupted), len(m.Standings)))
+	case stage == view.ApplyStopped:
+		return concluded("cancelled", stageWords(m)+" "+of(m.Having(view.StatusCancelled)+m.Having(view.StatusSkipped), len(m.Standings)))
+	case left > 0 && left == m.Having(view.StatusOvertaken):
 		return waiting(fmt.Sprintf("%s applied by another since: plan again", many(left, "project")))
 	case left > 0 && left == partial:
 		return waiting("Waiting for a whole plan of " + many(partial, "project"))
 	case left > 0:
 		return waiting("Waiting to be applied: " + many(left, "project"))
-	case !p.complete:
+	case !m.Complete:
 		return waiting("Waiting for a plan of all projects")
 	case mine == 0:
-		return concluded("neutral", p.titleLater())
+		return concluded("neutral", laterTitle(m))
 	case applied == 0:
 		return concluded("success", "Nothing to apply: no changes")
 	}
 	return concluded("success", "Applied "+many(applied, "project"))
 }
 
-// applicable counts the projects that /apply is for, those of them with
-// something left to do, and those that it changed.
-func (p picked) applicable() (mine, left, applied int) {
-	for _, s := range p.standings {
-		if p.later(s) {
-			continue
-		}
-		mine++
-		if !s.Applied() {
-			left++
-		}
-		if s.Apply != nil && s.Applied() {
-			applied++
-		}
-	}
-	return mine, left, applied
-}
-
 // queueVerdict judges what the merge queue would merge: nothing may be left to
 // apply before. The queue waits for an answer, so there always is one.
-func (p picked) queueVerdict() Check {
-	mine, _, _ := p.applicable()
-	c := Check{Status: checkCompleted, Conclusion: "failure"}
-	switch unmerged := p.unmerged(); {
-	case p.count(run.JobSucceeded) < len(p.standings) || p.run.State != run.StateSucceeded:
+func queueVerdict(m view.Model) Check {
+	mine, _, _ := m.Applicable()
+	c := Check{Status: StatusCompleted, Conclusion: "failure"}
+	switch unmerged := m.Unmerged(); {
+	case m.Count(run.JobSucceeded) < len(m.Standings) || m.Run.State != run.StateSucceeded:
 		c.Title = "The merge group was not planned"
 	case len(unmerged) > 0:
-		c.Title = fmt.Sprintf("Apply #%d first: merging would leave %s behind", p.run.PullRequest, many(len(unmerged), "project"))
-	case len(p.standings) == 0:
-		c.Conclusion, c.Title = "neutral", idleTitle(p.run)
+		c.Title = fmt.Sprintf("Apply #%d first: merging would leave %s behind", m.Run.PullRequest, many(len(unmerged), "project"))
+	case len(m.Standings) == 0:
+		c.Conclusion, c.Title = "neutral", idleTitle(m.Run)
 	case mine == 0:
-		c.Conclusion, c.Title = "neutral", p.titleLater()
+		c.Conclusion, c.Title = "neutral", laterTitle(m)
 	default:
 		c.Conclusion, c.Title = "success", "Merging leaves nothing to apply"
 	}
 	return c
 }
 
-// unmerged lists projects that /apply should have changed before a merge.
-func (p picked) unmerged() []string {
-	var out []string
-	for _, s := range p.standings {
-		if !p.later(s) && s.Plan.State == run.JobSucceeded && (!s.Empty() || s.Partial()) {
-			out = append(out, s.Project)
-		}
-	}
-	return out
-}
-
 // applySummary says why the check is as it is. It holds nothing that changes
 // while an apply runs or when the same is planned again, because each change
 // costs a call.
-func (v CheckView) applySummary(p picked, c Check) string {
+func (v CheckView) applySummary(m view.Model, c Check) string {
 	switch {
-	case c.Status == checkInProgress:
+	case c.Status == StatusInProgress:
 		var names []string
-		for _, j := range p.apply.Jobs {
-			names = append(names, projectOf(j))
+		for _, j := range m.Apply.Jobs {
+			names = append(names, view.ProjectOf(j))
 		}
-		return paragraphs(fmt.Sprintf("**Applying** %s: %s by %s.\n", fewNames(names, name), command(*p.apply), nameCode(p.apply.Actor)),
-			overrides(v.Runs, p), next(p, hints(p), "", ""))
-	case c.Status == checkQueued:
-		return v.waitingSummary(p)
-	case p.run.Trigger == run.TriggerQueue:
+		return paragraphs(fmt.Sprintf("**Applying** %s: %s by %s.\n", fewNames(names, name), command(*m.Apply), nameCode(m.Apply.Actor)),
+			overrides(v.Runs, m), next(m, hints(m), "", ""))
+	case c.Status == StatusQueued:
+		return v.waitingSummary(m)
+	case m.Run.Trigger == run.TriggerQueue:
 		first := fmt.Sprintf("**Apply first**: %%s would still change after the merge. Comment `/apply` on #%d, then add it to the merge queue "+
-			"again. Where it is applied already, apply the pull requests before it in the queue.\n", p.run.PullRequest)
-		return v.compose(p, v.groups(p), paragraphs(sentenceOf(first, fewNames(p.unmerged(), name)), stamp(p)), page{budget: checkBudget, rest: onServer})
+			"again. Where it is applied already, apply the pull requests before it in the queue.\n", m.Run.PullRequest)
+		return compose(v.Input, m, v.Groups(m), paragraphs(sentenceOf(first, fewNames(m.Unmerged(), name)), stamp(m)), page{budget: checkBudget, rest: onServer})
 	}
 	said := ""
-	if p.apply != nil {
-		said = stamp(p)
+	if m.Apply != nil {
+		said = stamp(m)
 	}
-	return v.compose(p, v.groups(p), paragraphs(laterLines(p), next(p, hints(p), "", ""), said), page{budget: checkBudget, rest: onServer})
+	return compose(v.Input, m, v.Groups(m), paragraphs(laterLines(m), next(m, hints(m), "", ""), said), page{budget: checkBudget, rest: onServer})
 }
 
 // waitingSummary is that of a commit with something left to apply.
-func (v CheckView) waitingSummary(p picked) string {
-	if len(p.standings) == 0 || p.elsewhere() || p.active() {
-		return "**Waiting for a plan**: `" + CheckPlan + "` says what is missing.\n\n" + next(p, planHints(p), "", "")
+func (v CheckView) waitingSummary(m view.Model) string {
+	if len(m.Standings) == 0 || m.Elsewhere() || m.Active() {
+		return "**Waiting for a plan**: `" + CheckPlan + "` says what is missing.\n\n" + next(m, planHints(m), "", "")
 	}
 	var left []string
-	for _, s := range p.standings {
-		if !p.later(s) && !s.Applied() {
+	for _, s := range m.Standings {
+		if !m.Later(s) && !s.Applied() {
 			left = append(left, s.Project)
 		}
 	}
 	some := ""
-	if p.having(statusOvertaken) == len(left) && len(left) > 0 {
-		return paragraphs(overtakenLines(p, p.run.Holder()), next(p, planHints(p), "", ""))
+	if m.Having(view.StatusOvertaken) == len(left) && len(left) > 0 {
+		return paragraphs(overtakenLines(m, m.Run.Holder()), next(m, planHints(m), "", ""))
 	}
-	if names := p.namesOf(p.narrowed); len(names) > 0 && len(names) == len(left) {
+	if names := m.Names(m.Narrowed); len(names) > 0 && len(names) == len(left) {
 		return paragraphs(
 			sentenceOf("**Waiting for a whole plan** of %s: what was planned there looked at less than everything. Comment `/plan`.\n", fewNames(names, name)),
-			next(p, planHints(p), "", ""))
+			next(m, planHints(m), "", ""))
 	}
-	if !p.complete {
+	if !m.Complete {
 		some = "**Only named projects were planned.** Comment `/plan` to plan everything that this commit changes.\n"
 	}
 	return paragraphs(
 		sentenceOf("**Waiting to be applied**: %s. This check turns green when that is done.\n", fewNames(left, name)),
-		some, overtakenLines(p, p.run.Holder()), withoutLocks(p), v.releasedLine(p), laterLines(p), gateLines(p),
-		next(p, []string{"what is missing `/why`", "when nothing is `/apply`", hintAgain}, "", ""))
+		some, overtakenLines(m, m.Run.Holder()), withoutLocks(m), releasedLine(v.Input, m), laterLines(m), gateLines(m),
+		next(m, []string{"what is missing `/why`", "when nothing is `/apply`", hintAgain}, "", ""))
 }

@@ -5,27 +5,29 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
+	"github.com/lockkeeper/lockkeeper/report/view/viewtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // queued is what the merge queue asks about: the plan of a group of its own.
-func queued(f *fixture) CheckView {
-	f.run.Trigger, f.run.Line, f.run.HeadSHA, f.run.PullRequest = run.TriggerQueue, "", oldHead, 4012
+func queued(f *viewtest.Fixture) CheckView {
+	f.Run.Trigger, f.Run.Line, f.Run.HeadSHA, f.Run.PullRequest = run.TriggerQueue, "", viewtest.OldHead, 4012
 	v := checkView(f)
-	v.HeadSHA = oldHead
+	v.HeadSHA = viewtest.OldHead
 	return v
 }
 
-func at(v View, outputs map[string]string) CheckView {
-	return CheckView{View: v, HeadSHA: newHead, Outputs: outputs}
+func at(in view.Input, outputs map[string]string) CheckView {
+	return CheckView{Input: in, HeadSHA: viewtest.NewHead, Outputs: outputs}
 }
 
 // applyingFor is an apply that people wait for.
-func applyingFor(v View) CheckView {
-	c := at(v, nil)
+func applyingFor(in view.Input) CheckView {
+	c := at(in, nil)
 	c.Live = map[string]run.Lines{}
-	for _, j := range v.Runs[0].Jobs {
-		c.Live[j.ID] = run.Lines{At: noon.Add(75 * time.Second), Text: "$ terraform apply\n" +
+	for _, j := range in.Runs[0].Jobs {
+		c.Live[j.ID] = run.Lines{At: viewtest.Noon.Add(75 * time.Second), Text: "$ terraform apply\n" +
 			"aws_db_instance.orders: Creating...\naws_db_instance.orders: Still creating... [10s elapsed]"}
 	}
 	return c
@@ -33,19 +35,19 @@ func applyingFor(v View) CheckView {
 
 func TestApplyCheck(t *testing.T) {
 	views, locks := applyViews(), lockViews()
-	named := three()
-	named.run.Selectors = []string{"*-prod"}
-	plan := three()
-	failed := plan.apply("r9", "network-prod failed", "app-prod skipped")
-	failed.outputs[failed.run.Jobs[0].ID] = "aws_db_instance.orders: Destroying...\n\nError: creating S3 Bucket\n"
-	allLater := newFixture("r1").planned("network-prod", "prod", changes(queue))
-	allLater.run.Jobs[0].Document.Project.AfterMerge = true
+	named := viewtest.Three()
+	named.Run.Selectors = []string{"*-prod"}
+	plan := viewtest.Three()
+	failed := plan.Apply("r9", "network-prod failed", "app-prod skipped")
+	failed.Outputs[failed.Run.Jobs[0].ID] = "aws_db_instance.orders: Destroying...\n\nError: creating S3 Bucket\n"
+	allLater := viewtest.New("r1").Planned("network-prod", "prod", viewtest.Changes(viewtest.Queue))
+	allLater.Run.Jobs[0].Document.Project.AfterMerge = true
 	refused := ended2(run.StateRefused, func(r *run.Run) {
-		r.Trigger, r.Problem, r.PreparedAt = run.TriggerPush, configProblem, time.Time{}
+		r.Trigger, r.Problem, r.PreparedAt = run.TriggerPush, viewtest.ConfigProblem, time.Time{}
 	})
-	queueLater := three()
-	for i := range queueLater.run.Jobs {
-		queueLater.run.Jobs[i].Document.Project.AfterMerge = true
+	queueLater := viewtest.Three()
+	for i := range queueLater.Run.Jobs {
+		queueLater.Run.Jobs[i].Document.Project.AfterMerge = true
 	}
 
 	for name, c := range map[string]struct {
@@ -56,19 +58,19 @@ func TestApplyCheck(t *testing.T) {
 		"ready":        {at(views["gate_ready"], nil), "queued"},
 		"speculative":  {at(locks["speculative_many"], nil), "queued"},
 		"named":        {checkView(named), "queued"},
-		"named_done":   {at(named.then(named.apply("r9", "network-prod", "app-prod")), nil), "queued"},
+		"named_done":   {at(named.Then(named.Apply("r9", "network-prod", "app-prod")), nil), "queued"},
 		"refused":      {at(refused, nil), "queued"},
 		"partly":       {at(views["apply_partly"], nil), "queued"},
 		"running":      {at(views["apply_running"], nil), "in_progress"},
 		"live":         {applyingFor(views["apply_running"]), "in_progress"},
 		"done":         {at(views["apply_done"], nil), "completed success"},
 		"no_changes":   {at(goldenViews()["no_op"], nil), "completed success"},
-		"failed":       {at(withLocks(plan.then(failed), locking{}.held(12, "network-prod")), failed.outputs), "completed failure plan unlock"},
+		"failed":       {at(withLocks(plan.Then(failed), viewtest.Locking{}.Held(12, "network-prod")), failed.Outputs), "completed failure plan unlock"},
 		"interrupted":  {at(views["apply_interrupted"], nil), "completed failure plan"},
 		"stopped":      {at(views["apply_stopped"], nil), "completed cancelled plan"},
-		"skipped":      {at(plan.then(plan.apply("r9", "network-prod", "app-prod skipped")), nil), "completed cancelled plan"},
+		"skipped":      {at(plan.Then(plan.Apply("r9", "network-prod", "app-prod skipped")), nil), "completed cancelled plan"},
 		"nothing":      {at(goldenViews()["nothing"], nil), "completed neutral"},
-		"after_merge":  {at(allLater.view(), nil), "completed neutral"},
+		"after_merge":  {at(allLater.Input(), nil), "completed neutral"},
 		"plan_only":    {at(views["apply_plan_only"], nil), "completed neutral"},
 		"overridden":   {at(locks["policy_overridden"], nil), "completed success"},
 		"partial":      {at(partialViews()["partial"], nil), "queued"},
@@ -76,11 +78,11 @@ func TestApplyCheck(t *testing.T) {
 		"partial_done": {at(partialViews()["partial_done"], nil), "queued"},
 		"partial_some": {at(partialViews()["partial_some"], nil), "queued"},
 		"unrefreshed":  {at(partialViews()["unrefreshed"], nil), "completed success"},
-		"queue_open":   {queued(three()), "completed failure"},
-		"queue_green":  {queued(newFixture("r1").planned("dns-prod", "prod", noChange)), "completed success"},
-		"queue_failed": {queued(newFixture("r1").planned("dns-prod", "prod", noChange).failed("app-prod", "prod", invalidReference)), "completed failure"},
+		"queue_open":   {queued(viewtest.Three()), "completed failure"},
+		"queue_green":  {queued(viewtest.New("r1").Planned("dns-prod", "prod", viewtest.NoChange)), "completed success"},
+		"queue_failed": {queued(viewtest.New("r1").Planned("dns-prod", "prod", viewtest.NoChange).Failed("app-prod", "prod", viewtest.InvalidReference)), "completed failure"},
 		"queue_later":  {queued(queueLater), "completed neutral"},
-		"queue_none":   {queued(newFixture("r1")), "completed neutral"},
+		"queue_none":   {queued(viewtest.New("r1")), "completed neutral"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, ok := ApplyCheck(c.view)
@@ -121,7 +123,7 @@ func TestButtonsOfAPlan(t *testing.T) {
 		"one of several is applied":          {at(views["apply_partly"], nil), "plan apply"},
 		"a plan failed":                      {at(goldenViews()["failed"], nil), "plan"},
 		"an apply that is under way":         {at(views["apply_running"], nil), "plan"},
-		"a group of the merge queue":         {queued(three()), ""},
+		"a group of the merge queue":         {queued(viewtest.Three()), ""},
 		"a plan that came after an apply":    {at(views["apply_planned_again"], nil), "plan apply unlock"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,28 +145,28 @@ func TestButtonsOfAPlan(t *testing.T) {
 // An apply must not cost a call for the plan's check, so that one says the same
 // before, during and after it, but for its buttons at the end.
 func TestAnApplyChangesTheButtonsOfThePlansCheckOnceAtItsStart(t *testing.T) {
-	plan := three()
-	before, _ := CheckRun(at(plan.view(), nil))
-	during, _ := CheckRun(at(plan.then(plan.apply("r9", "network-prod running", "app-prod queued")), nil))
-	after, _ := CheckRun(at(plan.then(plan.apply("r9", "network-prod", "app-prod")), nil))
-	if before.buttons() != "plan apply" || during.buttons() != "plan" {
-		t.Errorf("buttons %q before and %q during the apply", before.buttons(), during.buttons())
+	plan := viewtest.Three()
+	before, _ := CheckRun(at(plan.Input(), nil))
+	during, _ := CheckRun(at(plan.Then(plan.Apply("r9", "network-prod running", "app-prod queued")), nil))
+	after, _ := CheckRun(at(plan.Then(plan.Apply("r9", "network-prod", "app-prod")), nil))
+	if before.Buttons() != "plan apply" || during.Buttons() != "plan" {
+		t.Errorf("buttons %q before and %q during the apply", before.Buttons(), during.Buttons())
 	}
-	if during.digest() != after.digest() {
+	if during.Content() != after.Content() {
 		t.Errorf("the end of the apply changed it:\n%s\n%s", during.goldenText(), after.goldenText())
 	}
 	after.Actions = before.Actions
-	if before.digest() != after.digest() {
+	if before.Content() != after.Content() {
 		t.Errorf("the apply changed more than the buttons:\n%s\n%s", before.goldenText(), after.goldenText())
 	}
 }
 
 // What goes on inside of an apply is not sent step by step.
 func TestTheApplyCheckIsSentOnceWhileAnApplyRuns(t *testing.T) {
-	plan := three()
-	first, _ := ApplyCheck(at(plan.then(plan.apply("r9", "network-prod queued", "app-prod queued")), nil))
-	second, _ := ApplyCheck(at(plan.then(plan.apply("r9", "network-prod", "app-prod running")), nil))
-	if first.Status != checkInProgress || first.digest() != second.digest() {
+	plan := viewtest.Three()
+	first, _ := ApplyCheck(at(plan.Then(plan.Apply("r9", "network-prod queued", "app-prod queued")), nil))
+	second, _ := ApplyCheck(at(plan.Then(plan.Apply("r9", "network-prod", "app-prod running")), nil))
+	if first.Status != StatusInProgress || first.Content() != second.Content() {
 		t.Errorf("it changed:\n%s\n%s", first.goldenText(), second.goldenText())
 	}
 }
@@ -172,16 +174,16 @@ func TestTheApplyCheckIsSentOnceWhileAnApplyRuns(t *testing.T) {
 // T22: nothing that is not applied makes the check green, whatever its state.
 func TestT22_OnlyAppliedIsGreen(t *testing.T) {
 	for _, state := range []run.JobState{run.JobFailed, run.JobCancelled, run.JobSkipped, run.JobQueued, run.JobRunning, "unheard of"} {
-		plan := three()
-		c, _ := ApplyCheck(at(plan.then(plan.apply("r9", "app-prod", "network-prod "+string(state))), nil))
+		plan := viewtest.Three()
+		c, _ := ApplyCheck(at(plan.Then(plan.Apply("r9", "app-prod", "network-prod "+string(state))), nil))
 		if c.Conclusion == "success" || c.Conclusion == "neutral" {
 			t.Errorf("one project is %s, and the check is %s", state, c.Conclusion)
 		}
 	}
 	for _, state := range []run.JobState{run.JobFailed, run.JobCancelled, run.JobQueued, run.JobRunning, "unheard of"} {
-		plan := three()
-		plan.run.Jobs[1].State = state
-		c, _ := ApplyCheck(at(plan.then(plan.apply("r9", "network-prod")), nil))
+		plan := viewtest.Three()
+		plan.Run.Jobs[1].State = state
+		c, _ := ApplyCheck(at(plan.Then(plan.Apply("r9", "network-prod")), nil))
 		if c.Conclusion == "success" || c.Conclusion == "neutral" {
 			t.Errorf("one project's plan is %s, and the check is %s", state, c.Conclusion)
 		}

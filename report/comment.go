@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -25,29 +26,29 @@ const (
 // the addresses of what is destroyed or replaced, and failures come before
 // everything else and are the last to be shortened; whatever is left out is
 // counted.
-func Comment(v View) string {
-	p, ok := v.pick("")
+func Comment(in view.Input) string {
+	m, ok := in.Build("")
 	if !ok {
-		return "### Plan\n\n**Nothing is planned yet.**\n\n" + next(p, planHints(p), "", "")
+		return "### Plan\n\n**Nothing is planned yet.**\n\n" + next(m, planHints(m), "", "")
 	}
-	groups := v.groups(p)
-	can := hints(p)
+	groups := in.Groups(m)
+	can := hints(m)
 	switch {
-	case v.leftLines(p.run.Holder()) != "":
+	case leftLines(in, m.Run.Holder()) != "":
 		can = []string{"what is left to put right `/status`"}
-	case v.over(p):
+	case in.Over(m):
 		can = []string{hintStatus}
-	case p.newer != "" && p.stage() != applying && !p.active():
+	case m.Newer != "" && m.Stage() != view.Applying && !m.Active():
 		can = []string{"plan the new commit `/plan`", hintStatus}
-	case len(v.exposed(p)) > 0 && p.stage() == allApplied:
+	case len(in.Exposed(m)) > 0 && m.Stage() == view.AllApplied:
 		can = []string{"merge this pull request", "take the lock again `/plan`", hintStatus}
-	case p.complete && p.apply == nil && v.appliedLines(p) != "" && p.run.State == run.StateSucceeded && len(p.foreign()) == 0 &&
-		!p.some(func(s run.Standing) bool { return !s.Applied() }):
+	case m.Complete && m.Apply == nil && appliedLines(in, m) != "" && m.Run.State == run.StateSucceeded && len(m.Foreign()) == 0 &&
+		!m.Some(func(s run.Standing) bool { return !s.Applied() }):
 		can = append([]string{"merge this pull request"}, can...) // an apply and a plan of everything after it say so
 	}
-	tail := paragraphs(outdated(p), unreadable(p, groups), notes(p), v.otherLines(p), v.lockLines(p), laterLines(p), p.unlessOlder(gateLines(p)), merged(p), v.waitingLine(p), v.appliedLines(p),
-		next(p, can, v.CheckURL, v.ApplyURL), stamp(p))
-	return v.compose(p, groups, tail, page{budget: commentBudget, diffs: true, rest: inCheck})
+	tail := paragraphs(outdated(m), unreadable(m, groups), notes(m), otherLines(in, m), lockLines(in, m), laterLines(m), unlessOlder(m, gateLines(m)), merged(m), waitingLine(in, m), appliedLines(in, m),
+		next(m, can, in.CheckURL, in.ApplyURL), stamp(m))
+	return compose(in, m, groups, tail, page{budget: commentBudget, diffs: true, rest: inCheck})
 }
 
 // page is what a text has room for.
@@ -58,28 +59,28 @@ type page struct {
 }
 
 // compose writes what is known of p and groups, with tail at the end.
-func (v View) compose(p picked, groups []group, tail string, in page) string {
-	head := title(p) + "\n" + headline(p, groups) + "\n" + v.olderLine(p) + v.flagLines(p)
-	budget := in.budget - len(head) - len(tail) - 6
+func compose(in view.Input, m view.Model, groups []view.Group, tail string, room page) string {
+	head := title(m) + "\n" + headline(m, groups) + "\n" + olderLine(in, m) + flagLines(in, m)
+	budget := room.budget - len(head) - len(tail) - 6
 
-	broken := notApplied(p, min(failureBudget, budget/2))
-	failed := failures(p, groups, min(failureBudget, (budget-len(broken))/2))
+	broken := notApplied(m, min(failureBudget, budget/2))
+	failed := failures(m, groups, min(failureBudget, (budget-len(broken))/2))
 	budget -= len(broken) + len(failed)
 	reserve := tableReserve
-	if deniedPlans(groups) > 0 {
+	if view.DeniedPlans(groups) > 0 {
 		reserve += policyReserve
 	}
-	if slices.ContainsFunc(groups, group.madeFiles) {
+	if slices.ContainsFunc(groups, view.Group.MadeFiles) {
 		reserve += filesReserve
 	}
 	lost := caution(groups, budget-reserve)
 	budget -= len(lost)
-	denied := paragraphs(denials(groups, min(policyBudget, budget-tableReserve), in.rest), overrides(v.Runs, p))
-	made := files(groups, min(filesBudget, budget-tableReserve-len(denied)), in.rest)
-	rows := table(p, groups, budget-len(denied)-len(made))
+	denied := paragraphs(denials(groups, min(policyBudget, budget-tableReserve), room.rest), overrides(in.Runs, m))
+	made := files(groups, min(filesBudget, budget-tableReserve-len(denied)), room.rest)
+	rows := table(m, groups, budget-len(denied)-len(made))
 	folds := ""
-	if in.diffs {
-		folds = diffs(groups, budget-len(denied)-len(made)-len(rows), in.rest)
+	if room.diffs {
+		folds = diffs(groups, budget-len(denied)-len(made)-len(rows), room.rest)
 	}
 	return head + "\n" + paragraphs(broken, lost, rows, failed, denied, made, folds, tail)
 }
@@ -99,23 +100,23 @@ func paragraphs(list ...string) string {
 	return b.String()
 }
 
-func outdated(p picked) string {
-	if p.outdated == "" {
+func outdated(m view.Model) string {
+	if m.Outdated == "" {
 		return ""
 	}
-	return short(p.outdated) + " was planned before; that plan is out of date.\n"
+	return short(m.Outdated) + " was planned before; that plan is out of date.\n"
 }
 
 // unreadable names the planned projects whose summary is gone. Nothing is said
 // while more is coming: summaries are not read for every step on the way.
-func unreadable(p picked, groups []group) string {
+func unreadable(m view.Model, groups []view.Group) string {
 	var lost []string
-	if p.active() {
+	if m.Active() {
 		return ""
 	}
 	for _, g := range groups {
-		if g.state == run.JobSucceeded && g.summary == nil {
-			for _, s := range g.standings {
+		if g.State == run.JobSucceeded && g.Summary == nil {
+			for _, s := range g.Standings {
 				lost = append(lost, s.Project)
 			}
 		}
@@ -133,15 +134,15 @@ const (
 )
 
 // notes are what is no failure but good to know.
-func notes(p picked) string {
-	out := nonEmpty(p.waitsNote(), isolationNote(append(p.plans(), p.applies()...)))
-	if p.run.Behind > 0 && len(p.standings) > 0 {
+func notes(m view.Model) string {
+	out := nonEmpty(waitsNote(m), isolationNote(append(m.Plans(), m.Applies()...)))
+	if m.Run.Behind > 0 && len(m.Standings) > 0 {
 		out = append(out, fmt.Sprintf("%s moved by %s since this branch left it. Update the branch to plan with what is new there.",
-			nameCode(p.run.BaseRef), many(p.run.Behind, "commit")))
+			nameCode(m.Run.BaseRef), many(m.Run.Behind, "commit")))
 	}
-	all := p.run.Notes
-	if p.apply != nil { // mostly the same
-		all = append(slices.Clip(all), slices.DeleteFunc(slices.Clone(p.apply.Notes), func(n string) bool { return slices.Contains(all, n) })...)
+	all := m.Run.Notes
+	if m.Apply != nil { // mostly the same
+		all = append(slices.Clip(all), slices.DeleteFunc(slices.Clone(m.Apply.Notes), func(n string) bool { return slices.Contains(all, n) })...)
 	}
 	for i, n := range all {
 		if i == shownNotes {

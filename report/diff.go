@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -28,8 +29,8 @@ const (
 // diffs folds the diff of each group into the budget. When not all fit, those
 // of the later groups are left out as a whole; of the others, long ones are cut
 // between two resources. Either is counted, and rest says where it can be read.
-func diffs(groups []group, budget int, rest string) string {
-	groups = slices.DeleteFunc(slices.Clone(groups), func(g group) bool { return g.summary == nil || !worthAFold(g) })
+func diffs(groups []view.Group, budget int, rest string) string {
+	groups = slices.DeleteFunc(slices.Clone(groups), func(g view.Group) bool { return g.Summary == nil || !worthAFold(g) })
 	texts, sizes := make([]string, len(groups)), make([]int, len(groups))
 	for i, g := range groups {
 		texts[i] = fold(g, 2*budget, rest)
@@ -80,23 +81,23 @@ func useful(sizes []int, budget int) bool {
 	return sum <= budget
 }
 
-func worthAFold(g group) bool {
-	return !g.counts.Empty() || findings(g) != "" || len(g.warned()) > 0
+func worthAFold(g view.Group) bool {
+	return !g.Counts.Empty() || findings(g) != "" || len(g.Warned()) > 0
 }
 
 // fold is one group's diff in at most room bytes, with a count of the resources
 // that did not fit.
-func fold(g group, room int, rest string) string {
-	summary := "<b>" + g.names(htmlName) + "</b>" + g.where(htmlCode)
-	if len(g.standings) > 1 {
+func fold(g view.Group, room int, rest string) string {
+	summary := "<b>" + namesOf(g, htmlName) + "</b>" + dirsOf(g, htmlCode)
+	if len(g.Standings) > 1 {
 		summary += ", each"
 	}
-	words := countWords(worstFirst(g.counts))
+	words := countWords(worstFirst(g.Counts))
 	if words == "" {
 		words = strings.Join(nonEmpty("no changes", findings(g)), ", ")
 	}
 	also := aside(g, room/4)
-	lines, left := diff(g.summary, room-foldOverhead-len(also))
+	lines, left := diff(g.Summary, room-foldOverhead-len(also))
 	body := ""
 	if lines != "" {
 		body = markdown.Fence("diff", lines)
@@ -104,18 +105,18 @@ func fold(g group, room int, rest string) string {
 	if left > 0 {
 		body += fmt.Sprintf("\n%s left out%s.\n", counted(left, "more resource is", "more resources are"), rest)
 	}
-	return markdown.Details(summary+": "+words, paragraphs(allNames(g), body, also, g.digest()))
+	return markdown.Details(summary+": "+words, paragraphs(allNames(g), body, also, madeDigest(g)))
 }
 
 // allNames lists the projects that the summary line only counts.
-func allNames(g group) string {
-	if len(g.standings) <= groupNames {
+func allNames(g view.Group) string {
+	if len(g.Standings) <= groupNames {
 		return ""
 	}
 	var out []string
-	for i, s := range g.standings {
+	for i, s := range g.Standings {
 		if i == 100 {
-			out = append(out, number(len(g.standings)-i)+" more")
+			out = append(out, number(len(g.Standings)-i)+" more")
 			break
 		}
 		out = append(out, name(s.Project))
@@ -278,26 +279,26 @@ func signed(sign, what, text, remark string) string {
 }
 
 // aside lists what is no change but was found while planning.
-func aside(g group, room int) string {
+func aside(g view.Group, room int) string {
 	var policy, checks, warnings, drift []string
-	for _, w := range g.warned() {
+	for _, w := range g.Warned() {
 		policy = append(policy, markdown.Text(markdown.Limit(w, shownNote)))
 	}
-	for _, c := range g.summary.Checks {
+	for _, c := range g.Summary.Checks {
 		checks = append(checks, checked(c))
 	}
-	for _, w := range g.summary.Warnings {
+	for _, w := range g.Summary.Warnings {
 		warnings = append(warnings, markdown.Text(markdown.Limit(w, shownNote)))
 	}
-	for _, d := range g.summary.Drift {
+	for _, d := range g.Summary.Drift {
 		text := address(d)
-		if slices.Contains(g.summary.Gone, d) {
+		if slices.Contains(g.Summary.Gone, d) {
 			text += ", which is gone"
 		}
 		drift = append(drift, text)
 	}
 	outside := "Changed outside of Terraform"
-	if !g.counts.Empty() {
+	if !g.Counts.Empty() {
 		outside += ", which an apply writes to the state"
 	}
 	var b strings.Builder

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -22,38 +23,38 @@ func (f failure) names() string { return "**" + fewNames(f.projects, name) + "**
 
 // failures explains plans that went wrong: the run as a whole first, then
 // projects, those with the same problem together.
-func failures(p picked, groups []group, budget int) string {
+func failures(m view.Model, groups []view.Group, budget int) string {
 	var list []failure
 	for _, g := range groups {
-		if g.state != run.JobFailed {
+		if g.State != run.JobFailed {
 			continue
 		}
-		for _, s := range g.standings {
+		for _, s := range g.Standings {
 			list = added(list, failure{problem: problemOf(s.Plan), what: "failed", projects: []string{s.Project}})
 		}
 	}
-	return explained(p.run.Problem, list, budget)
+	return explained(m.Run.Problem, list, budget)
 }
 
 // notApplied explains what an apply did not do, by project: what nobody knows
 // and what failed first, then what was not begun.
-func notApplied(p picked, budget int) string {
-	if p.apply == nil {
+func notApplied(m view.Model, budget int) string {
+	if m.Apply == nil {
 		return ""
 	}
 	var list []failure
-	for _, one := range []status{statusInterrupted, statusFailed, statusCancelled, statusSkipped} {
+	for _, one := range []view.Status{view.StatusInterrupted, view.StatusFailed, view.StatusCancelled, view.StatusSkipped} {
 		what := "was " + string(one)
-		if one == statusFailed {
+		if one == view.StatusFailed {
 			what = "failed"
 		}
-		for _, s := range p.standings {
-			if s.Apply != nil && p.status(s) == one {
+		for _, s := range m.Standings {
+			if s.Apply != nil && m.Status(s) == one {
 				list = added(list, failure{problem: problemOf(*s.Apply), what: what, projects: []string{s.Project}})
 			}
 		}
 	}
-	return explained(p.apply.Problem, list, budget)
+	return explained(m.Apply.Problem, list, budget)
 }
 
 // added puts f to those with the same problem.

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // title says in a few words how far everything is, and of which commit.
-func title(p picked) string {
-	what, r := p.what(), p.pinned
+func title(m view.Model) string {
+	what, r := stageWords(m), m.Pinned
 	if r.HeadSHA == "" {
 		return "### " + strings.TrimSuffix(strings.TrimSuffix(what, " for"), ":")
 	}
@@ -23,97 +24,97 @@ func title(p picked) string {
 	return t
 }
 
-func (p picked) what() string {
-	switch p.stage() {
-	case speculative:
+func stageWords(m view.Model) string {
+	switch m.Stage() {
+	case view.Speculative:
 		return "Speculative plan for"
-	case applying:
+	case view.Applying:
 		over := 0
-		for _, j := range p.apply.Jobs {
+		for _, j := range m.Apply.Jobs {
 			if j.State.Final() {
 				over++
 			}
 		}
-		return fmt.Sprintf("Applying %s of %s:", number(over), number(len(p.apply.Jobs)))
-	case applyFailed:
-		if p.has(statusInterrupted) && !p.has(statusFailed) {
+		return fmt.Sprintf("Applying %s of %s:", number(over), number(len(m.Apply.Jobs)))
+	case view.ApplyFailed:
+		if m.Has(view.StatusInterrupted) && !m.Has(view.StatusFailed) {
 			return "Apply interrupted:"
 		}
 		return "Apply failed:"
-	case applyStopped:
+	case view.ApplyStopped:
 		return "Apply stopped:"
-	case partlyApplied:
-		if p.has(statusOvertaken) {
+	case view.PartlyApplied:
+		if m.Has(view.StatusOvertaken) {
 			return "Changed by another since:"
 		}
-		if !p.has(statusOpen, statusNoPlan) {
+		if !m.Has(view.StatusOpen, view.StatusNoPlan) {
 			return "Applied in part:"
 		}
-		return fmt.Sprintf("Applied %s of %s:", number(p.having(statusApplied)), number(len(p.standings)-p.having(statusNoChanges)))
-	case allApplied:
+		return fmt.Sprintf("Applied %s of %s:", number(m.Having(view.StatusApplied)), number(len(m.Standings)-m.Having(view.StatusNoChanges)))
+	case view.AllApplied:
 		return "Applied:"
 	}
-	if p.some(run.Standing.Partial) {
+	if m.Some(run.Standing.Partial) {
 		return "Partial plan for"
 	}
 	return "Plan for"
 }
 
 // headline says the state of everything in one bold line.
-func headline(p picked, groups []group) string {
-	if len(p.standings) == 0 {
-		return idle(p.run)
+func headline(m view.Model, groups []view.Group) string {
+	if len(m.Standings) == 0 {
+		return idle(m.Run)
 	}
-	if foreign := p.foreign(); len(foreign) > 0 && p.stage() != applying {
+	if foreign := m.Foreign(); len(foreign) > 0 && m.Stage() != view.Applying {
 		return fmt.Sprintf("**Not planned for %s**: %s. What is shown of that was planned for another base branch, and does not count any more.",
-			nameCode(p.base), fewNames(foreign, name))
+			nameCode(m.Base), fewNames(foreign, name))
 	}
-	switch p.stage() {
-	case applying, applyFailed, applyStopped, partlyApplied, allApplied:
-		return applyHeadline(p, groups)
+	switch m.Stage() {
+	case view.Applying, view.ApplyFailed, view.ApplyStopped, view.PartlyApplied, view.AllApplied:
+		return applyHeadline(m, groups)
 	}
-	words := countWords(parts(p.counts()))
-	switch others := outcomes(p, groups); {
-	case !p.run.State.Final() && len(p.run.Jobs) == 0:
+	words := countWords(parts(m.Counts()))
+	switch others := outcomes(m, groups); {
+	case !m.Run.State.Final() && len(m.Run.Jobs) == 0:
 		return "**Preparing to plan again.** Until then, this is the earlier plan."
-	case p.active():
-		return fmt.Sprintf("**Planning %s: %s**", many(len(p.standings), "project"), progress(p))
+	case m.Active():
+		return fmt.Sprintf("**Planning %s: %s**", many(len(m.Standings), "project"), progress(m))
 	case len(others) == 0 && words == "":
-		return fmt.Sprintf("**No changes** in %s.", subject(p, groups))
-	case len(p.standings) == 1:
-		return fmt.Sprintf("**%s: %s**", subject(p, groups), strings.Join(nonEmpty(words, others...), " · "))
-	case words == "" && p.count(run.JobFailed) == len(p.standings):
-		return fmt.Sprintf("**%s, all failed**", many(len(p.standings), "project"))
+		return fmt.Sprintf("**No changes** in %s.", subject(m, groups))
+	case len(m.Standings) == 1:
+		return fmt.Sprintf("**%s: %s**", subject(m, groups), strings.Join(nonEmpty(words, others...), " · "))
+	case words == "" && m.Count(run.JobFailed) == len(m.Standings):
+		return fmt.Sprintf("**%s, all failed**", many(len(m.Standings), "project"))
 	case words == "":
 		words = "no changes"
 		fallthrough
 	default:
-		return fmt.Sprintf("**%s: %s**", many(len(p.standings), "project"), strings.Join(nonEmpty(words, others...), " · "))
+		return fmt.Sprintf("**%s: %s**", many(len(m.Standings), "project"), strings.Join(nonEmpty(words, others...), " · "))
 	}
 }
 
 // applyHeadline says how far an apply is, and what it was to do.
-func applyHeadline(p picked, groups []group) string {
-	by := map[status]int{}
+func applyHeadline(m view.Model, groups []view.Group) string {
+	by := map[view.Status]int{}
 	var applied run.Counts
-	for _, s := range p.standings {
-		by[p.status(s)]++
+	for _, s := range m.Standings {
+		by[m.Status(s)]++
 		if s.Apply != nil && s.Apply.State == run.JobSucceeded {
-			applied = applied.Plus(jobCounts(s.Plan))
+			applied = applied.Plus(view.JobCounts(s.Plan))
 		}
 	}
 	did := countWords(done(applied))
-	if p.stage() == allApplied {
+	if m.Stage() == view.AllApplied {
 		if did == "" {
-			return fmt.Sprintf("**Nothing to apply**: no changes in %s.", subject(p, groups))
+			return fmt.Sprintf("**Nothing to apply**: no changes in %s.", subject(m, groups))
 		}
-		return fmt.Sprintf("**%s: %s**", subject(p, groups), did)
+		return fmt.Sprintf("**%s: %s**", subject(m, groups), did)
 	}
-	line := fmt.Sprintf("**%s: %s**", subject(p, groups), strings.Join(tally(by), ", "))
-	if len(p.standings) == 1 {
-		line = fmt.Sprintf("**%s: %s**", subject(p, groups), p.status(p.standings[0]))
+	line := fmt.Sprintf("**%s: %s**", subject(m, groups), strings.Join(tally(by), ", "))
+	if len(m.Standings) == 1 {
+		line = fmt.Sprintf("**%s: %s**", subject(m, groups), m.Status(m.Standings[0]))
 	}
-	line += "\nPlanned: " + countWords(parts(p.counts())) + "."
+	line += "\nPlanned: " + countWords(parts(m.Counts())) + "."
 	if did != "" {
 		line += " Applied: " + did + "."
 	}
@@ -121,14 +122,14 @@ func applyHeadline(p picked, groups []group) string {
 }
 
 // subject names what was planned, as far as that is short.
-func subject(p picked, groups []group) string {
-	if len(p.standings) == 1 {
-		return groups[0].names(name) + groups[0].where(nameCode) + " in " + groups[0].environments()
+func subject(m view.Model, groups []view.Group) string {
+	if len(m.Standings) == 1 {
+		return namesOf(groups[0], name) + dirsOf(groups[0], nameCode) + " in " + environmentsOf(groups[0])
 	}
-	if len(groups) == 1 && len(p.standings) <= groupNames {
-		return many(len(p.standings), "project") + ": " + groups[0].names(name)
+	if len(groups) == 1 && len(m.Standings) <= groupNames {
+		return many(len(m.Standings), "project") + ": " + namesOf(groups[0], name)
 	}
-	return many(len(p.standings), "project")
+	return many(len(m.Standings), "project")
 }
 
 // idle is the headline of a run without jobs.
@@ -168,21 +169,21 @@ func supersededBy(r run.Run) string {
 }
 
 // outcomes counts the jobs that made no plan, and plans that rules deny.
-func outcomes(p picked, groups []group) []string {
+func outcomes(m view.Model, groups []view.Group) []string {
 	var out []string
-	if n := p.count(run.JobFailed); n > 0 {
+	if n := m.Count(run.JobFailed); n > 0 {
 		out = append(out, number(n)+" failed")
 	}
-	if n := p.count(run.JobCancelled); n > 0 {
-		out = append(out, number(n)+" cancelled"+by(p.run))
+	if n := m.Count(run.JobCancelled); n > 0 {
+		out = append(out, number(n)+" cancelled"+by(m.Run))
 	}
-	if n := deniedPlans(groups); n > 0 {
-		out = append(out, cell(len(p.standings) > 1, number(n)+" ")+"denied by plan policy")
+	if n := view.DeniedPlans(groups); n > 0 {
+		out = append(out, cell(len(m.Standings) > 1, number(n)+" ")+"denied by plan policy")
 	}
 	return out
 }
 
-func progress(p picked) string {
-	queued, running := p.count(run.JobQueued), p.count(run.JobRunning)
-	return strings.Join(numbered([]part{{len(p.standings) - queued - running, "done"}, {running, "running"}, {queued, "queued"}}), ", ")
+func progress(m view.Model) string {
+	queued, running := m.Count(run.JobQueued), m.Count(run.JobRunning)
+	return strings.Join(numbered([]part{{len(m.Standings) - queued - running, "done"}, {running, "running"}, {queued, "queued"}}), ", ")
 }

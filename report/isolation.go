@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -46,17 +47,10 @@ func isolationNote(jobs []run.Job) string {
 }
 
 // waitsNote says why jobs that are queued do not begin.
-func (p picked) waitsNote() string {
+func waitsNote(m view.Model) string {
 	queued := func(j run.Job) bool { return j.State == run.JobQueued }
-	if p.waits == "" || !slices.ContainsFunc(append(p.plans(), p.applies()...), queued) {
+	if m.Waits == "" || !slices.ContainsFunc(append(m.Plans(), m.Applies()...), queued) {
 		return ""
 	}
-	return p.waits
-}
-
-func (d delivery) waits() string {
-	if d.Waits == nil {
-		return ""
-	}
-	return d.Waits()
+	return m.Waits
 }

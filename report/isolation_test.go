@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
+	"github.com/lockkeeper/lockkeeper/report/view/viewtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -22,10 +24,10 @@ func TestWhatRanWithoutIsolationSaysSo(t *testing.T) {
 		{"off", []string{"files"}, "`isolation` is `off`"},
 		{run.IsolationFunction, []string{"files"}, "This ran in a Lambda function, where nothing keeps a plan apart"},
 	} {
-		f := newFixture("run").planned("network", "dev", run.Summary{}).planned("orders", "dev", run.Summary{})
-		f.run.Jobs[1].Result.Isolation, f.run.Jobs[1].Result.Missing = tt.mode, tt.missing
-		view := View{Runs: []run.Run{f.run}, Summaries: f.summaries}
-		check, ok := CheckRun(CheckView{View: view, HeadSHA: f.run.HeadSHA})
+		f := viewtest.New("run").Planned("network", "dev", run.Summary{}).Planned("orders", "dev", run.Summary{})
+		f.Run.Jobs[1].Result.Isolation, f.Run.Jobs[1].Result.Missing = tt.mode, tt.missing
+		view := view.Input{Runs: []run.Run{f.Run}, Summaries: f.Summaries}
+		check, ok := CheckRun(CheckView{Input: view, HeadSHA: f.Run.HeadSHA})
 		if !ok {
 			t.Fatal("there is no check")
 		}
@@ -40,14 +42,14 @@ func TestWhatRanWithoutIsolationSaysSo(t *testing.T) {
 // Jobs that do not begin say why, and only they.
 func TestWhatWaitsForRoomSaysSo(t *testing.T) {
 	const why = "The disk of the server is short of room."
-	f := newFixture("run")
-	f.run.State = run.StateRunning
-	f.job("network", "dev", run.JobQueued)
-	view := View{Runs: []run.Run{f.run}, Summaries: f.summaries, Waits: why}
+	f := viewtest.New("run")
+	f.Run.State = run.StateRunning
+	f.Job("network", "dev", run.JobQueued)
+	view := view.Input{Runs: []run.Run{f.Run}, Summaries: f.Summaries, Waits: why}
 	if got := Comment(view); !strings.Contains(got, why) {
 		t.Errorf("the comment does not say why the job waits:\n%s", got)
 	}
-	f.run.Jobs[0].State = run.JobRunning
+	f.Run.Jobs[0].State = run.JobRunning
 	if got := Comment(view); strings.Contains(got, why) {
 		t.Errorf("the comment says that a job waits which runs:\n%s", got)
 	}

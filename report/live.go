@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -19,22 +20,8 @@ func (v CheckView) live(jobs []run.Job) []string {
 		if j.State != run.JobRunning || text == "" {
 			continue
 		}
-		out = append(out, fmt.Sprintf("What Terraform prints for **%s**, at %s UTC:\n\n%s", name(projectOf(j)), l.At.UTC().Format(time.TimeOnly),
+		out = append(out, fmt.Sprintf("What Terraform prints for **%s**, at %s UTC:\n\n%s", name(view.ProjectOf(j)), l.At.UTC().Format(time.TimeOnly),
 			markdown.Fence("", text)))
-	}
-	return out
-}
-
-// live asks for what jobs that run printed last.
-func (d delivery) live(jobs []run.Job) map[string]run.Lines {
-	if d.Live == nil {
-		return nil
-	}
-	out := map[string]run.Lines{}
-	for _, j := range jobs {
-		if j.State == run.JobRunning {
-			out[j.ID] = d.Live(j.ID)
-		}
 	}
 	return out
 }

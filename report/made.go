@@ -5,35 +5,25 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
-
-// madeOf is what programs made while a job planned; nil for nothing.
-func madeOf(j run.Job) *run.Made {
-	if j.State != run.JobSucceeded || j.Result == nil {
-		return nil
-	}
-	return j.Result.Made
-}
-
-// lacks reports whether an apply of the plan would miss files.
-func lacks(s run.Standing) bool { return madeOf(s.Plan).Lacks() }
 
 // shownMissing is how many files are named that an apply would miss.
 const shownMissing = 10
 
 // files say which files planning made, by project, in at most budget bytes: those that
 // the apply gets, and those for want of which nothing is applied. rest says where others can be read.
-func files(groups []group, budget int, rest string) string {
+func files(groups []view.Group, budget int, rest string) string {
 	const reserve = 200
 	var out []string
 	size, left := 0, 0
 	for _, g := range groups {
-		for _, text := range []string{g.missing(), g.travelling()} {
+		for _, text := range []string{missing(g), travelling(g)} {
 			switch {
 			case text == "":
 			case size+len(text) > budget-reserve:
-				left += len(g.standings)
+				left += len(g.Standings)
 			default:
 				size += len(text) + 1
 				out = append(out, text)
@@ -47,12 +37,12 @@ func files(groups []group, budget int, rest string) string {
 }
 
 // travelling names the files that an apply of each plan of the group gets.
-func (g group) travelling() string {
-	made := madeOf(g.standings[0].Plan)
+func travelling(g view.Group) string {
+	made := view.MadeOf(g.Standings[0].Plan)
 	if made == nil || made.Files+made.Executable == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("**Made while planning** for **%s**, and taken along to the apply: ", g.names(name))
+	text := fmt.Sprintf("**Made while planning** for **%s**, and taken along to the apply: ", namesOf(g, name))
 	if made.Files == 0 {
 		return text + executables(made) + ".\n"
 	}
@@ -81,13 +71,13 @@ func firstOf(names []string, count int) string {
 }
 
 // missing names the files that an apply would miss.
-func (g group) missing() string {
-	made := madeOf(g.standings[0].Plan)
+func missing(g view.Group) string {
+	made := view.MadeOf(g.Standings[0].Plan)
 	if !made.Lacks() {
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s** cannot be applied. The apply would miss %s that planning made or changed:\n\n", g.names(name), many(made.Missed, "file"))
+	fmt.Fprintf(&b, "**%s** cannot be applied. The apply would miss %s that planning made or changed:\n\n", namesOf(g, name), many(made.Missed, "file"))
 	for i, f := range made.Missing {
 		if i == shownMissing {
 			break
@@ -101,24 +91,13 @@ func (g group) missing() string {
 	return b.String()
 }
 
-func (g group) madeFiles() bool { return madeOf(g.standings[0].Plan) != nil }
-
-// digest is what the files that travel are bound to, for the details of a plan.
-func (g group) digest() string {
-	made, there := artifactOf(g.standings[0].Plan, run.ArtifactMade)
-	if !there || g.travelling() == "" {
+// madeDigest is what the files that travel are bound to, for the details of a plan.
+func madeDigest(g view.Group) string {
+	made, there := g.Standings[0].Plan.Artifact(run.ArtifactMade)
+	if !there || travelling(g) == "" {
 		return ""
 	}
 	return "SHA-256 of the files made while planning: " + markdown.Code(made.SHA256) + "\n"
-}
-
-// madeKey tells groups with other files apart.
-func madeKey(j run.Job) string {
-	if m := madeOf(j); m != nil {
-		made, _ := artifactOf(j, run.ArtifactMade)
-		return fmt.Sprintf("%s %+v", made.SHA256, *m)
-	}
-	return ""
 }
 
 // bytesOf writes a size for people.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -19,27 +20,27 @@ const (
 
 // gateLines say whether what is planned may be applied, as far as that was
 // judged. The gate judges it again at /apply.
-func gateLines(p picked) string {
-	gate := p.run.Gate
-	if gate == nil || !p.some(p.open) || p.active() || p.stage() == applying {
+func gateLines(m view.Model) string {
+	gate := m.Run.Gate
+	if gate == nil || !m.Some(m.Open) || m.Active() || m.Stage() == view.Applying {
 		return ""
 	}
 	switch {
-	case gate.Allowed && !p.ready():
+	case gate.Allowed && !m.Ready():
 		return "" // another line says why
-	case !gate.Allowed && p.judgedNothing():
+	case !gate.Allowed && m.JudgedNothing():
 		return "" // what is missing is so of none of these
-	case gate.Allowed && len(p.unjudged()) > 0:
-		return p.readyOnly()
+	case gate.Allowed && len(m.Unjudged()) > 0:
+		return readyOnly(m)
 	case gate.Allowed:
-		if while := p.while(p.open); while != "" {
+		if while := while(m, m.Open); while != "" {
 			return "**Ready to apply**" + while + "." + gateNotes(gate) + "\n"
 		}
 		return "**Ready to apply.**" + gateNotes(gate) + "\n"
 	}
 	var out []string
-	for _, m := range gate.Missing[:min(len(gate.Missing), shownReasons)] {
-		if text := markdown.RichLine(markdown.Limit(m, shownReason)); !slices.Contains(out, text) {
+	for _, missed := range gate.Missing[:min(len(gate.Missing), shownReasons)] {
+		if text := markdown.RichLine(markdown.Limit(missed, shownReason)); !slices.Contains(out, text) {
 			out = append(out, text)
 		}
 	}
@@ -50,21 +51,21 @@ func gateLines(p picked) string {
 	case 1:
 		missing = "**Not yet applicable**: " + out[0] + "\n"
 	}
-	return paragraphs(missing, p.readyLine(), p.notJudged())
+	return paragraphs(missing, readyLine(m), notJudged(m))
 }
 
 // while says how long it is true that these can be applied, with a space in front: a
 // base branch that moves edits no comment, which would be one for each pull request.
-func (p picked) while(these func(run.Standing) bool) string {
+func while(m view.Model, these func(run.Standing) bool) string {
 	is := func(mode string) bool {
-		return p.some(func(s run.Standing) bool { return p.open(s) && these(s) && p.current[environmentOf(s)] == mode })
+		return m.Some(func(s run.Standing) bool { return m.Open(s) && these(s) && m.Current[environmentOf(s)] == mode })
 	}
 	read := "what this project reads"
-	if len(p.namesOf(func(s run.Standing) bool { return p.open(s) && these(s) })) > 1 {
+	if len(m.Names(func(s run.Standing) bool { return m.Open(s) && these(s) })) > 1 {
 		read = "what these projects read"
 	}
-	switch base := nameCode(p.pinned.BaseRef); {
-	case p.pinned.BaseRef == "":
+	switch base := nameCode(m.Pinned.BaseRef); {
+	case m.Pinned.BaseRef == "":
 		return ""
 	case is("strict"):
 		return " as long as " + base + " has not moved"
@@ -83,39 +84,18 @@ func gateNotes(gate *run.Gate) string {
 	return b.String()
 }
 
-// unjudged are the projects with something to apply that neither the newest plan nor
-// its gate is about.
-func (p picked) unjudged() []string {
-	return p.namesOf(func(s run.Standing) bool { return p.open(s) && !p.ofGate(s) })
-}
-
-// judged are those that it is about.
-func (p picked) judged() []string {
-	return p.namesOf(func(s run.Standing) bool { return p.open(s) && p.ofGate(s) })
-}
-
-func (p picked) ofGate(s run.Standing) bool {
-	return s.PlanRun.ID == p.run.ID || p.run.Gate != nil && slices.Contains(p.run.Gate.Projects, s.Project)
-}
-
 // readyOnly is about a gate that was judged for some of the projects.
-func (p picked) readyOnly() string {
-	ready, others := p.judged(), p.unjudged()
+func readyOnly(m view.Model) string {
+	ready, others := m.Judged(), m.Unjudged()
 	if len(ready) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("**Ready to apply**%s: %s. Of %s, %s says whether that can go, too.\n", p.while(p.ofGate), fewNames(ready, name), fewNames(others, name), why(others))
-}
-
-// judgedNothing reports whether the gate is about nothing that is left to apply, such as
-// that of a plan of one project which changes nothing.
-func (p picked) judgedNothing() bool {
-	return p.run.Gate != nil && len(p.judged()) == 0 && len(p.unjudged()) > 0
+	return fmt.Sprintf("**Ready to apply**%s: %s. Of %s, %s says whether that can go, too.\n", while(m, m.OfGate), fewNames(ready, name), fewNames(others, name), why(others))
 }
 
 // notJudged names what was planned before, where what is missing is said of others alone.
-func (p picked) notJudged() string {
-	others := p.unjudged()
+func notJudged(m view.Model) string {
+	others := m.Unjudged()
 	if len(others) == 0 {
 		return ""
 	}
@@ -131,12 +111,12 @@ func why(names []string) string {
 }
 
 // readyLine says what can go now, of what was so when the gate was judged.
-func (p picked) readyLine() string {
+func readyLine(m view.Model) string {
 	var names []string
-	for _, s := range p.standings {
+	for _, s := range m.Standings {
 		switch {
-		case !slices.Contains(p.run.Gate.Ready, s.Project) || s.Applied():
-		case !p.open(s):
+		case !slices.Contains(m.Run.Gate.Ready, s.Project) || s.Applied():
+		case !m.Open(s):
 			return "" // another one may have to come after it
 		default:
 			names = append(names, s.Project)
@@ -145,11 +125,11 @@ func (p picked) readyLine() string {
 	if len(names) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("**Ready now**: %s. Comment %s.\n", fewNames(names, name), p.applyNamed(names))
+	return fmt.Sprintf("**Ready now**: %s. Comment %s.\n", fewNames(names, name), applyNamed(m, names))
 }
 
 // applyNamed is the command that applies these; empty for none.
-func (p picked) applyNamed(names []string) string {
+func applyNamed(m view.Model, names []string) string {
 	switch {
 	case len(names) == 0:
 		return ""
@@ -160,25 +140,25 @@ func (p picked) applyNamed(names []string) string {
 }
 
 // merged says that the pull request is merged, and whose work that was.
-func merged(p picked) string {
-	if p.apply == nil || !p.apply.Merged {
+func merged(m view.Model) string {
+	if m.Apply == nil || !m.Apply.Merged {
 		return ""
 	}
 	return "**Merged**: everything is applied, so Lockkeeper merged this pull request.\n"
 }
 
 // laterLines names projects that have changes and that /apply leaves alone.
-func laterLines(p picked) string {
+func laterLines(m view.Model) string {
 	var later, fresh, never, others []string
-	for _, s := range p.standings {
-		switch status := p.status(s); {
-		case status == statusLater && s.PlanOnly():
+	for _, s := range m.Standings {
+		switch status := m.Status(s); {
+		case status == view.StatusLater && s.PlanOnly():
 			fresh = append(fresh, s.Project)
-		case status == statusLater:
+		case status == view.StatusLater:
 			later = append(later, s.Project)
-		case status == statusNoApply:
+		case status == view.StatusNoApply:
 			never = append(never, s.Project)
-		case status == statusUntouched:
+		case status == view.StatusUntouched:
 			others = append(others, s.Project)
 		}
 	}
@@ -191,12 +171,12 @@ func laterLines(p picked) string {
 }
 
 // next says what can be typed now.
-func next(p picked, hints []string, checkURL, applyURL string) string {
+func next(m view.Model, hints []string, checkURL, applyURL string) string {
 	hints = append(hints, "all commands `/help`")
-	if p.apply != nil && linkable(applyURL) {
+	if m.Apply != nil && linkable(applyURL) {
 		hints = append(hints, "[output of the apply]("+applyURL+")")
 	}
-	if len(p.standings) > 0 && linkable(checkURL) {
+	if len(m.Standings) > 0 && linkable(checkURL) {
 		hints = append(hints, "[full diffs and output]("+checkURL+")")
 	}
 	return "**Next**: " + strings.Join(hints, " · ") + "\n"
@@ -208,90 +188,80 @@ const (
 )
 
 // hints are the commands that fit the stage.
-func hints(p picked) []string {
-	switch stage := p.stage(); {
-	case stage == applying:
+func hints(m view.Model) []string {
+	switch stage := m.Stage(); {
+	case stage == view.Applying:
 		return []string{"how far it is `/status`", "interrupt it `/cancel`"}
-	case p.active():
-		return planHints(p)
-	case p.some(stateNotSaved):
+	case m.Active():
+		return planHints(m)
+	case m.Some(view.StateNotSaved):
 		return []string{"repair the state as said above, then `/unlock` and `/plan`", hintStatus}
-	case stage == applyFailed:
+	case stage == view.ApplyFailed:
 		return []string{"when that is fixed, see what is left `/plan`, then `/apply`", hintStatus}
-	case stage == applyStopped:
+	case stage == view.ApplyStopped:
 		return []string{"see what is left `/plan`, then `/apply`", hintStatus}
-	case stage == allApplied && (p.apply.Merged || p.some(p.released)): // its end gave the locks back
+	case stage == view.AllApplied && (m.Apply.Merged || m.Some(m.Released)): // its end gave the locks back
 		return []string{hintStatus}
-	case stage == allApplied:
+	case stage == view.AllApplied:
 		return []string{"merge this pull request", hintAgain}
-	case p.has(statusOvertaken):
+	case m.Has(view.StatusOvertaken):
 		return []string{"see what is left `/plan`", hintStatus}
-	case stage == partlyApplied && !p.has(statusOpen, statusNoPlan):
+	case stage == view.PartlyApplied && !m.Has(view.StatusOpen, view.StatusNoPlan):
 		return []string{"see what is left `/plan`", hintStatus}
-	case stage == speculative:
+	case stage == view.Speculative:
 		return []string{"who holds what `/status`", hintAgain}
-	case p.count(run.JobSucceeded) < len(p.standings) || !p.some(p.open):
-		return planHints(p)
-	case !p.ready():
-		return nonEmpty(p.oneProject("/apply", p.open), hintAgain, hintStatus)
-	case p.judgedNothing():
+	case m.Count(run.JobSucceeded) < len(m.Standings) || !m.Some(m.Open):
+		return planHints(m)
+	case !m.Ready():
+		return nonEmpty(oneProject(m, "/apply", m.Open), hintAgain, hintStatus)
+	case m.JudgedNothing():
 		return nonEmpty("what can go `/why`", hintAgain, hintStatus)
-	case p.run.Gate != nil && p.run.Gate.Allowed && len(p.unjudged()) > 0:
-		return nonEmpty(sentenceOf("apply %s", p.applyNamed(p.judged())), "every reason `/why`", hintAgain, hintStatus)
-	case p.run.Gate == nil && !p.some(denied) && !p.some(lacks) || p.run.Gate != nil && p.run.Gate.Allowed:
+	case m.Run.Gate != nil && m.Run.Gate.Allowed && len(m.Unjudged()) > 0:
+		return nonEmpty(sentenceOf("apply %s", applyNamed(m, m.Judged())), "every reason `/why`", hintAgain, hintStatus)
+	case m.Run.Gate == nil && !m.Some(view.Denied) && !m.Some(view.Lacks) || m.Run.Gate != nil && m.Run.Gate.Allowed:
 		apply := "apply `/apply`"
-		if p.run.Gate == nil { // else the line of the gate says it
-			apply += p.while(p.open)
+		if m.Run.Gate == nil { // else the line of the gate says it
+			apply += while(m, m.Open)
 		}
-		return nonEmpty(apply, p.oneProject("/apply", p.open), hintAgain, hintStatus)
+		return nonEmpty(apply, oneProject(m, "/apply", m.Open), hintAgain, hintStatus)
 	}
 	return []string{"when that is done `/apply`", "every reason `/why`", hintAgain, hintStatus}
 }
 
-// stateNotSaved tells an apply after which the state has to be repaired before
-// anything else.
-func stateNotSaved(s run.Standing) bool {
-	if s.Apply == nil {
-		return false
-	}
-	_, kept := artifactOf(*s.Apply, run.ArtifactErroredState)
-	return kept || s.Apply.Astray()
-}
-
 // planHints are the commands that fit, apart from applies.
-func planHints(p picked) []string {
+func planHints(m view.Model) []string {
 	unplanned := func(s run.Standing) bool { return s.Plan.State != run.JobSucceeded }
 	switch {
-	case p.active() && len(p.standings) > 0:
+	case m.Active() && len(m.Standings) > 0:
 		return []string{"stop it `/cancel`", "how far it is `/status`"}
-	case p.active():
+	case m.Active():
 		return nil
-	case p.count(run.JobFailed) > 0:
-		return nonEmpty("fix it and push, or plan again `/plan`", p.oneProject("/plan", unplanned), hintStatus)
-	case p.run.State == run.StateRefused:
+	case m.Count(run.JobFailed) > 0:
+		return nonEmpty("fix it and push, or plan again `/plan`", oneProject(m, "/plan", unplanned), hintStatus)
+	case m.Run.State == run.StateRefused:
 		return []string{"when that is fixed `/plan`", hintStatus}
 	}
-	return nonEmpty(hintAgain, p.oneProject("/plan", unplanned), hintStatus)
+	return nonEmpty(hintAgain, oneProject(m, "/plan", unplanned), hintStatus)
 }
 
 // oneProject is the command for one of several projects: the first that is
 // worth it, else the first.
-func (p picked) oneProject(command string, worth func(run.Standing) bool) string {
-	if len(p.standings) < 2 {
+func oneProject(m view.Model, command string, worth func(run.Standing) bool) string {
+	if len(m.Standings) < 2 {
 		return ""
 	}
-	at := max(0, slices.IndexFunc(p.standings, worth))
-	return "one project " + nameCode(command+" "+p.standings[at].Project)
+	at := max(0, slices.IndexFunc(m.Standings, worth))
+	return "one project " + nameCode(command+" "+m.Standings[at].Project)
 }
 
 // stamp says what this is the answer to, so that who planned again sees that
 // something happened although nothing differs.
-func stamp(p picked) string {
-	r := p.run
-	if p.apply != nil && p.apply.CreatedAt.After(r.CreatedAt) {
-		r = *p.apply
+func stamp(m view.Model) string {
+	r := m.Run
+	if m.Apply != nil && m.Apply.CreatedAt.After(r.CreatedAt) {
+		r = *m.Apply
 	}
-	if !r.State.Final() || r.FinishedAt.IsZero() || len(p.standings) == 0 || len(r.Jobs) == 0 && r.Kind == run.KindPlan {
+	if !r.State.Final() || r.FinishedAt.IsZero() || len(m.Standings) == 0 || len(r.Jobs) == 0 && r.Kind == run.KindPlan {
 		return ""
 	}
 	parts := []string{

@@ -16,6 +16,8 @@ import (
 	"github.com/yuin/goldmark/text"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
+	"github.com/lockkeeper/lockkeeper/report/view/viewtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -120,7 +122,7 @@ var hostileTexts = []string{
 	"", " ", "x", "\"", evil, "`", "``", "```", "````\n", "a`", "`a", "~~~\n", "```\n```", "\n```\n# forged\n```\n", "</details>", "\n</details>\n", "<details><summary>",
 	"<!-- ", "-->", "<img src=x onerror=alert(1)>", "![i](http://evil.example/b.png)", "[a](http://evil.example)", "[a]: http://evil.example\n[a]",
 	"http://evil.example", "www.evil.example", "mail@evil.example", "@acme/admins", "@alice", "#12", "GH-12", "gh-12", "acme/infra#12", "TICKET-77",
-	newHead, "alice@" + newHead, "|", "\\|", "a | b | c", "|---|\n", "\\", "\\`", "**", "__", "*a*", "_a_", "~~a~~", "$x$", "# forged", "- item", "1. item",
+	viewtest.NewHead, "alice@" + viewtest.NewHead, "|", "\\|", "a | b | c", "|---|\n", "\\", "\\`", "**", "__", "*a*", "_a_", "~~a~~", "$x$", "# forged", "- item", "1. item",
 	"1) item", "===", "---", "***", "+", "> quote", "> [!NOTE]\n> forged", "    code", "\tcode", "&lt;img&gt;", "&#64;acme", "&commat;acme", ":tada:",
 	"\x1b[31mred\x1b[0m", "\x1b]8;;http://evil.example\x07link\x1b]8;;\x07", "\u202egnp.exe", "a\u200bb", "a\u2028# b", "a\rb", "a\r\n# b", "\x00", "\xff\xfe",
 	"**Plan: 0 to add**", "</summary>", "</code></b>", "<b>", "a\n\nb", "a\n- b\n- c", "[^1]", "[^1]: note", "<http://evil.example>", "\\@acme", "`a``b`", "`` a ` b ``",
@@ -134,7 +136,7 @@ func FuzzReports(f *testing.F) {
 		f.Add(s)
 	}
 	render := map[string]func(s string) string{
-		"comment": func(s string) string { return Comment(withText(s).view()) },
+		"comment": func(s string) string { return Comment(withText(s).Input()) },
 		"check summary": func(s string) string {
 			return plainCheck(s).Summary
 		},
@@ -148,15 +150,15 @@ func FuzzReports(f *testing.F) {
 		"apply check summary": func(s string) string { return applyCheck(applied(s)).Summary },
 		"apply check text":    func(s string) string { return applyCheck(applied(s)).Text },
 		"waiting summary":     func(s string) string { return applyCheck(blocked(s)).Summary },
-		"locks":               func(s string) string { return statusOf(blocked(s).Runs, blocked(s).Locks, noon) },
-		"holds":               func(s string) string { return statusOf(applied(s).Runs, applied(s).Locks, noon) },
+		"locks":               func(s string) string { return statusOf(blocked(s).Runs, blocked(s).Locks, viewtest.Noon) },
+		"holds":               func(s string) string { return statusOf(applied(s).Runs, applied(s).Locks, viewtest.Noon) },
 		"status": func(s string) string {
 			done, active := withText(s), withText(s)
-			active.run.State, active.run.Jobs[0].State = run.StateRunning, run.JobRunning
-			done.run.State = run.StateRefused
-			return statusOf([]run.Run{active.run, done.run}, run.Locks{}, noon)
+			active.Run.State, active.Run.Jobs[0].State = run.StateRunning, run.JobRunning
+			done.Run.State = run.StateRefused
+			return statusOf([]run.Run{active.Run, done.Run}, run.Locks{}, viewtest.Noon)
 		},
-		"refusal": func(s string) string { return unmentioned(withText(s).run, Refusal(withText(s).run)) },
+		"refusal": func(s string) string { return unmentioned(withText(s).Run, Refusal(withText(s).Run)) },
 		"result": func(s string) string {
 			v := resultOf(applied(s))
 			for i, j := range v.Run.Jobs {
@@ -168,9 +170,9 @@ func FuzzReports(f *testing.F) {
 			return unmentioned(v.Run, Result(v))
 		},
 		"applied before": func(s string) string {
-			v := withText(s).view()
-			v.Applies = applied(s).Runs
-			return Comment(v)
+			in := withText(s).Input()
+			in.Applies = applied(s).Runs
+			return Comment(in)
 		},
 		"text":     func(s string) string { return markdown.Text(s) + "\n" },
 		"code":     func(s string) string { return "|a|\n|---|\n|" + markdown.Cell(markdown.Code(s)) + "|\n" },
@@ -200,59 +202,59 @@ func unmentioned(r run.Run, reply string) string {
 
 // applied is an apply that failed in part, with s in every field that anybody
 // else fills, and with somebody who waits.
-func applied(s string) View {
-	f := newFixture("rx")
-	f.planned("p-"+s, "e-"+s, changes(database)).planned("q-"+s, "e-"+s, changes(queue)).planned("r-"+s, "e-"+s, noChange)
+func applied(s string) view.Input {
+	f := viewtest.New("rx")
+	f.Planned("p-"+s, "e-"+s, viewtest.Changes(viewtest.Database)).Planned("q-"+s, "e-"+s, viewtest.Changes(viewtest.Queue)).Planned("r-"+s, "e-"+s, viewtest.NoChange)
 	finding := run.PolicyFinding{Rule: "r" + s, Message: "m" + s}
-	f.judged("p-"+s, run.PolicyResult{Rules: 1, Denied: []run.PolicyFinding{finding, {Rule: s, Message: s}}, Warned: []run.PolicyFinding{finding}})
-	f.judged("r-"+s, run.PolicyResult{Rules: 1, Warned: []run.PolicyFinding{finding}})
-	f.run.Gate = &run.Gate{Missing: []string{"a" + s, "b " + s}}
-	a := &fixture{run: f.run, summaries: f.summaries, outputs: f.outputs}
-	a.run.ID, a.run.Kind, a.run.Actor, a.run.Override, a.run.Jobs = "r9", run.KindApply, "b"+s, true, nil
-	a.run.CreatedAt, a.run.Notes = noon.Add(time.Hour), []string{"n" + s}
-	a.run.State, a.run.Line = run.StateFailed, "/apply "+s
-	a.applyJob(f, "p-"+s, run.JobSucceeded)
-	a.applyJob(f, "q-"+s, run.JobFailed)
-	a.because("q-"+s, run.Problem{Code: s, Message: "It went wrong with " + s, Detail: "d" + s})
-	a.outputs[a.run.Jobs[1].ID] = "o" + s
-	v := f.then(a)
-	l := locking{}.held(12, "p-"+s, "q-"+s, "w-"+s).wants(4015, "p-"+s, "q-"+s).wants(4017, "w-"+s)
+	f.Judged("p-"+s, run.PolicyResult{Rules: 1, Denied: []run.PolicyFinding{finding, {Rule: s, Message: s}}, Warned: []run.PolicyFinding{finding}})
+	f.Judged("r-"+s, run.PolicyResult{Rules: 1, Warned: []run.PolicyFinding{finding}})
+	f.Run.Gate = &run.Gate{Missing: []string{"a" + s, "b " + s}}
+	a := &viewtest.Fixture{Run: f.Run, Summaries: f.Summaries, Outputs: f.Outputs}
+	a.Run.ID, a.Run.Kind, a.Run.Actor, a.Run.Override, a.Run.Jobs = "r9", run.KindApply, "b"+s, true, nil
+	a.Run.CreatedAt, a.Run.Notes = viewtest.Noon.Add(time.Hour), []string{"n" + s}
+	a.Run.State, a.Run.Line = run.StateFailed, "/apply "+s
+	a.ApplyJob(f, "p-"+s, run.JobSucceeded)
+	a.ApplyJob(f, "q-"+s, run.JobFailed)
+	a.Because("q-"+s, run.Problem{Code: s, Message: "It went wrong with " + s, Detail: "d" + s})
+	a.Outputs[a.Run.Jobs[1].ID] = "o" + s
+	in := f.Then(a)
+	l := viewtest.Locking{}.Held(12, "p-"+s, "q-"+s, "w-"+s).Wants(4015, "p-"+s, "q-"+s).Wants(4017, "w-"+s)
 	l.Waiters[1].Holder.Repository = run.Repository{ID: 8, Owner: "o" + s, Name: "n" + s}
-	l.each(func(lock *run.Lock) { lock.Dirty = true })
-	v.Locks = l.Locks
-	return v
+	l.Each(func(lock *run.Lock) { lock.Dirty = true })
+	in.Locks = l.Locks
+	return in
 }
 
 // blocked is a plan without locks, in the same way.
-func blocked(s string) View {
-	f := newFixture("rx")
-	f.planned("p-"+s, "e-"+s, changes(database)).planned("q-"+s, "e-"+s, changes(queue)).speculative()
-	l := locking{}.held(4012, "p-"+s).wants(4011, "q-"+s).wants(12, "p-"+s, "q-"+s)
-	l.each(func(lock *run.Lock) { lock.Holder.Repository = run.Repository{ID: 8, Owner: "o" + s, Name: "n" + s} })
-	return f.with(l)
+func blocked(s string) view.Input {
+	f := viewtest.New("rx")
+	f.Planned("p-"+s, "e-"+s, viewtest.Changes(viewtest.Database)).Planned("q-"+s, "e-"+s, viewtest.Changes(viewtest.Queue)).Speculative()
+	l := viewtest.Locking{}.Held(4012, "p-"+s).Wants(4011, "q-"+s).Wants(12, "p-"+s, "q-"+s)
+	l.Each(func(lock *run.Lock) { lock.Holder.Repository = run.Repository{ID: 8, Owner: "o" + s, Name: "n" + s} })
+	return f.With(l)
 }
 
-func applyCheck(v View) Check {
+func applyCheck(in view.Input) Check {
 	outputs := map[string]string{}
-	for _, r := range v.Runs {
+	for _, r := range in.Runs {
 		for _, j := range r.Jobs {
-			outputs[j.ID] = "o" + projectOf(j)
+			outputs[j.ID] = "o" + view.ProjectOf(j)
 		}
 	}
-	c, _ := ApplyCheck(CheckView{View: v, HeadSHA: newHead, Outputs: outputs})
+	c, _ := ApplyCheck(CheckView{Input: in, HeadSHA: viewtest.NewHead, Outputs: outputs})
 	return c
 }
 
 func plainCheck(s string) Check {
 	f := withText(s)
-	c, _ := CheckRun(CheckView{View: f.view(), HeadSHA: newHead, Outputs: f.outputs})
+	c, _ := CheckRun(CheckView{Input: f.Input(), HeadSHA: viewtest.NewHead, Outputs: f.Outputs})
 	return c
 }
 
 func TestGoldenCommentsPassTheOracle(t *testing.T) {
-	for name, v := range goldenViews() {
+	for name, in := range goldenViews() {
 		t.Run(name, func(t *testing.T) {
-			s := judge(t, Comment(v))
+			s := judge(t, Comment(in))
 			if s.Headings != 1 || s.Opened != s.Closed {
 				t.Errorf("structure: %+v", s)
 			}

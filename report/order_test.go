@@ -5,17 +5,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
+	"github.com/lockkeeper/lockkeeper/report/view/viewtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // What Terraform printed is in the order of the diffs above it: worst first.
 func TestWhatTerraformPrintedIsInTheOrderOfTheDiffs(t *testing.T) {
-	f := newFixture("ro").planned("app", "dev", noChange).planned("dns", "dev", changes(topic)).planned("web", "prod", changes(database))
+	f := viewtest.New("ro").Planned("app", "dev", viewtest.NoChange).Planned("dns", "dev", viewtest.Changes(viewtest.Topic)).Planned("web", "prod", viewtest.Changes(viewtest.Database))
 	outputs := map[string]string{}
-	for _, j := range f.run.Jobs {
-		outputs[j.ID] = "Plan of " + projectOf(j)
+	for _, j := range f.Run.Jobs {
+		outputs[j.ID] = "Plan of " + view.ProjectOf(j)
 	}
-	c, ok := CheckRun(CheckView{View: f.view(), HeadSHA: f.run.HeadSHA, Outputs: outputs})
+	c, ok := CheckRun(CheckView{Input: f.Input(), HeadSHA: f.Run.HeadSHA, Outputs: outputs})
 	if !ok {
 		t.Fatal("no check run")
 	}
@@ -24,9 +26,9 @@ func TestWhatTerraformPrintedIsInTheOrderOfTheDiffs(t *testing.T) {
 
 // A run that was started first may end last.
 func TestStatusIsInTheOrderOfTheEnds(t *testing.T) {
-	now := noon.Add(time.Hour)
+	now := viewtest.Noon.Add(time.Hour)
 	ended := func(line string, seconds time.Duration) run.Run {
-		r := newFixture("r"+line).planned("web", "dev", noChange).run
+		r := viewtest.New("r"+line).Planned("web", "dev", viewtest.NoChange).Run
 		r.Line, r.FinishedAt = "/plan "+line, now.Add(-seconds*time.Second)
 		return r
 	}
@@ -35,10 +37,10 @@ func TestStatusIsInTheOrderOfTheEnds(t *testing.T) {
 }
 
 func TestStatusCutsARefusalBetweenWords(t *testing.T) {
-	r := newFixture("rr").run
+	r := viewtest.New("rr").Run
 	r.Kind, r.State, r.Line = run.KindApply, run.StateRefused, "/apply"
 	r.Problem = &run.Problem{Message: strings.Repeat("unbroken ", 40)}
-	text := statusOf([]run.Run{r}, run.Locks{}, noon)
+	text := statusOf([]run.Run{r}, run.Locks{}, viewtest.Noon)
 	if !strings.Contains(text, "unbroken … |") {
 		t.Errorf("a refusal is cut in the middle of a word:\n%s", text)
 	}

@@ -5,38 +5,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // otherLines say what other pull requests have to do with what is shown: who
 // applied one of the projects since, whose work a plan would undo, and what they
 // left to do.
-func (v View) otherLines(p picked) string {
-	h := p.run.Holder()
-	return paragraphs(v.leftLines(h), overtakenLines(p, h), v.undoLines(p, h), v.inheritedLines(p, h))
-}
-
-// byHolder groups the projects of standings by the pull request that is named for
-// each; none leaves a project out. Texts are in the order of their first project.
-func byHolder(p picked, of func(run.Standing) (run.Holder, bool)) (holders []run.Holder, projects [][]string) {
-	for _, s := range p.standings {
-		who, ok := of(s)
-		if !ok {
-			continue
-		}
-		i := slices.IndexFunc(holders, who.Is)
-		if i < 0 {
-			i = len(holders)
-			holders, projects = append(holders, who), append(projects, nil)
-		}
-		projects[i] = append(projects[i], s.Project)
-	}
-	return holders, projects
+func otherLines(in view.Input, m view.Model) string {
+	h := m.Run.Holder()
+	return paragraphs(leftLines(in, h), overtakenLines(m, h), undoLines(in, m, h), inheritedLines(in, m, h))
 }
 
 // overtakenLines name who applied something since it was planned here.
-func overtakenLines(p picked, h run.Holder) string {
-	holders, projects := byHolder(p, func(s run.Standing) (run.Holder, bool) {
+func overtakenLines(m view.Model, h run.Holder) string {
+	holders, projects := view.ByHolder(m, func(s run.Standing) (run.Holder, bool) {
 		if s.Overtaken == nil {
 			return run.Holder{}, false
 		}
@@ -52,16 +35,16 @@ func overtakenLines(p picked, h run.Holder) string {
 
 // undoLines name whose work a plan would undo: what somebody applied and did not
 // merge is in the state, and not in the code that was planned.
-func (v View) undoLines(p picked, h run.Holder) string {
-	holders, projects := byHolder(p, func(s run.Standing) (run.Holder, bool) {
-		last := v.Locks.LastApplied(s.Plan.Document)
+func undoLines(in view.Input, m view.Model, h run.Holder) string {
+	holders, projects := view.ByHolder(m, func(s run.Standing) (run.Holder, bool) {
+		last := in.Locks.LastApplied(s.Plan.Document)
 		undoes := last.Foreign(h) && s.Apply == nil && s.Plan.State == run.JobSucceeded && (!s.Empty() || s.Overtaken != nil)
 		return last.By, undoes
 	})
 	var lines []string
 	for i, who := range holders {
 		them, names := reference(who, h), fewNames(projects[i], name)
-		if slices.ContainsFunc(v.Locks.Left, func(x run.Left) bool { return x.Holder.Is(who) && !x.Merged }) {
+		if slices.ContainsFunc(in.Locks.Left, func(x run.Left) bool { return x.Holder.Is(who) && !x.Merged }) {
 			lines = append(lines, fmt.Sprintf("**%s applied %s and was closed without a merge**: these changes undo what it made.\n", them, names))
 			continue
 		}
@@ -73,9 +56,9 @@ func (v View) undoLines(p picked, h run.Holder) string {
 
 // inheritedLines name who was merged without an apply, so that its changes are in
 // this plan, too.
-func (v View) inheritedLines(p picked, h run.Holder) string {
-	holders, projects := byHolder(p, func(s run.Standing) (run.Holder, bool) {
-		for _, x := range v.Locks.LeftOf(run.LockKeys(s.Plan.Document)) {
+func inheritedLines(in view.Input, m view.Model, h run.Holder) string {
+	holders, projects := view.ByHolder(m, func(s run.Standing) (run.Holder, bool) {
+		for _, x := range in.Locks.LeftOf(run.LockKeys(s.Plan.Document)) {
 			if x.Merged && !x.Holder.Is(h) && s.Apply == nil && s.Plan.State == run.JobSucceeded && !s.Empty() {
 				return x.Holder, true
 			}
@@ -90,29 +73,18 @@ func (v View) inheritedLines(p picked, h run.Holder) string {
 	return paragraphs(inOrder(lines, "more pull request")...)
 }
 
-// leftOf are the projects that a pull request leaves to put right.
-func (v View) leftOf(h run.Holder, merged bool) []string {
-	var out []string
-	for _, x := range v.Locks.Left {
-		if x.Holder.Is(h) && x.Merged == merged && !x.Unknown() {
-			out = append(out, x.Project)
-		}
-	}
-	return out
-}
-
 // leftLines say what a pull request that is over leaves to put right.
-func (v View) leftLines(h run.Holder) string {
+func leftLines(in view.Input, h run.Holder) string {
 	return paragraphs(
-		v.notKnownLine(h),
-		sentenceOf("**Merged, but not applied**: %s. The base branch is ahead of what runs.\n", fewNames(v.leftOf(h, true), name)),
-		sentenceOf("**Closed after an apply**: %s. What was applied here still runs and is not on the base branch.\n", fewNames(v.leftOf(h, false), name)),
+		notKnownLine(in, h),
+		sentenceOf("**Merged, but not applied**: %s. The base branch is ahead of what runs.\n", fewNames(in.LeftOf(h, true), name)),
+		sentenceOf("**Closed after an apply**: %s. What was applied here still runs and is not on the base branch.\n", fewNames(in.LeftOf(h, false), name)),
 	)
 }
 
 // notKnownLine says that nobody could find out what was merged.
-func (v View) notKnownLine(h run.Holder) string {
-	if !slices.ContainsFunc(v.Locks.Left, func(x run.Left) bool { return x.Holder.Is(h) && x.Unknown() }) {
+func notKnownLine(in view.Input, h run.Holder) string {
+	if !slices.ContainsFunc(in.Locks.Left, func(x run.Left) bool { return x.Holder.Is(h) && x.Unknown() }) {
 		return ""
 	}
 	return "**Merged, and nobody knows what it changed**: the base branch may be ahead of what runs.\n"
@@ -170,14 +142,14 @@ func together(l run.Locks, h run.Holder) string {
 		return ""
 	}
 	var free, others []string
-	blocked := waitsFor(l, h)
+	blocked := view.WaitsFor(l, h)
 	for _, c := range l.Waiters[i].Projects {
-		if !slices.ContainsFunc(blocked, func(w wanted) bool { return w.project == c.Project }) {
+		if !slices.ContainsFunc(blocked, func(w view.Wanted) bool { return w.Project == c.Project }) {
 			free = append(free, c.Project)
 		}
 	}
 	for _, w := range blocked {
-		others = append(others, w.project)
+		others = append(others, w.Project)
 	}
 	if len(free) == 0 || len(others) == 0 {
 		return ""

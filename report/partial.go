@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -13,11 +14,11 @@ const shownFlags = 4
 
 // flagLines say which plans looked at less than everything, and which at it in
 // another way than they do by themselves.
-func (v View) flagLines(p picked) string {
+func flagLines(in view.Input, m view.Model) string {
 	var lines, texts []string
 	var names [][]string
-	for _, s := range p.standings {
-		for _, text := range v.flagTexts(s) {
+	for _, s := range m.Standings {
+		for _, text := range flagTexts(in, s) {
 			at := slices.Index(texts, text)
 			if at < 0 {
 				at = len(texts)
@@ -28,7 +29,7 @@ func (v View) flagLines(p picked) string {
 	}
 	for i, text := range texts {
 		of := ""
-		if len(names[i]) < len(p.standings) {
+		if len(names[i]) < len(m.Standings) {
 			of = " of " + fewNames(names[i], name)
 		}
 		lines = append(lines, fmt.Sprintf(text, of)+"\n")
@@ -37,14 +38,14 @@ func (v View) flagLines(p picked) string {
 }
 
 // flagTexts are the sentences about one plan, each with a %s for whose it is.
-func (v View) flagTexts(s run.Standing) []string {
+func flagTexts(in view.Input, s run.Standing) []string {
 	if s.Plan.State != run.JobSucceeded {
 		return nil
 	}
 	var out []string
 	narrowed := s.Narrowed()
 	if s.Partial() {
-		out = append(out, v.partialText(s, narrowed))
+		out = append(out, partialText(in, s, narrowed))
 	}
 	var others []string
 	for _, flag := range s.Plan.Document.Flags {
@@ -62,12 +63,12 @@ func (v View) flagTexts(s run.Standing) []string {
 	return out
 }
 
-func (v View) partialText(s run.Standing, narrowed []string) string {
+func partialText(in view.Input, s run.Standing, narrowed []string) string {
 	text := "**Partial plan**%s"
 	if len(narrowed) > 0 {
 		text += " (" + percent(flagList(narrowed)) + ")"
 	}
-	switch missed := s.Missed(v.Runs); {
+	switch missed := s.Missed(in.Runs); {
 	case s.Done():
 		text += ": "
 	case missed == 1:

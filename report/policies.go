@@ -6,75 +6,26 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// policyOf is what rules said about a plan; nil when none judged it.
-func policyOf(j run.Job) *run.PolicyResult {
-	if j.State != run.JobSucceeded || j.Result == nil || j.Result.Policy == nil {
-		return nil
-	}
-	r := j.Result.Policy
-	if r.Rules == 0 && len(r.Denied)+len(r.Warned) == 0 {
-		return nil
-	}
-	return r
-}
-
-// findingsOf is everything that the rules said, to compare.
-func findingsOf(r *run.PolicyResult) []run.PolicyFinding {
-	if r == nil {
-		return nil
-	}
-	return append(append([]run.PolicyFinding{{Message: number(len(r.Denied))}}, r.Denied...), r.Warned...)
-}
-
-func (g group) denied() bool { return denied(g.standings[0]) }
-
-func denied(s run.Standing) bool {
-	r := policyOf(s.Plan)
-	return r != nil && len(r.Denied) > 0
-}
-
-// warned lists the messages of rules that warn.
-func (g group) warned() []string {
-	if g.policy == nil {
-		return nil
-	}
-	var out []string
-	for _, f := range g.policy.Warned {
-		out = append(out, f.Message)
-	}
-	return out
-}
-
 // policyCell is what rules said about each plan of a group, in a few words.
-func policyCell(g group) string {
-	if g.policy == nil {
+func policyCell(g view.Group) string {
+	if g.Policy == nil {
 		return "–"
 	}
 	var out []string
-	if n := len(g.policy.Denied); n > 0 {
+	if n := len(g.Policy.Denied); n > 0 {
 		out = append(out, "**"+number(n)+" denied**")
 	}
-	if n := len(g.policy.Warned); n > 0 {
+	if n := len(g.Policy.Warned); n > 0 {
 		out = append(out, many(n, "warning"))
 	}
 	if len(out) == 0 {
 		return "passed"
 	}
 	return strings.Join(out, ", ")
-}
-
-// deniedPlans is how many plans rules deny.
-func deniedPlans(groups []group) int {
-	n := 0
-	for _, g := range groups {
-		if g.denied() {
-			n += len(g.standings)
-		}
-	}
-	return n
 }
 
 // How many messages of rules are shown of one plan, and how much of each.
@@ -85,21 +36,21 @@ const (
 
 // denials lists why rules deny plans, by project, in at most budget bytes. What
 // does not fit is counted, and rest says where it can be read.
-func denials(groups []group, budget int, rest string) string {
+func denials(groups []view.Group, budget int, rest string) string {
 	const reserve = 200
-	left := deniedPlans(groups)
+	left := view.DeniedPlans(groups)
 	var out []string
 	size := 0
 	for _, g := range groups {
-		if !g.denied() {
+		if !g.Denied() {
 			continue
 		}
-		text := g.denial()
+		text := denialOf(g)
 		if size += len(text) + 1; size > budget-reserve {
 			break
 		}
 		out = append(out, text)
-		left -= len(g.standings)
+		left -= len(g.Standings)
 	}
 	switch {
 	case left > 0 && len(out) > 0:
@@ -110,12 +61,12 @@ func denials(groups []group, budget int, rest string) string {
 	return paragraphs(out...)
 }
 
-func (g group) denial() string {
+func denialOf(g view.Group) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Plan policy denies **%s**:\n\n", g.names(name))
-	for i, f := range g.policy.Denied {
+	fmt.Fprintf(&b, "Plan policy denies **%s**:\n\n", namesOf(g, name))
+	for i, f := range g.Policy.Denied {
 		if i == shownDenials {
-			fmt.Fprintf(&b, "- and %s more\n", number(len(g.policy.Denied)-i))
+			fmt.Fprintf(&b, "- and %s more\n", number(len(g.Policy.Denied)-i))
 			break
 		}
 		fmt.Fprintf(&b, "- %s (%s)\n", markdown.Text(markdown.Limit(f.Message, shownDenial)), nameCode(f.Rule))
@@ -124,12 +75,12 @@ func (g group) denial() string {
 }
 
 // overrides names who had plans applied that rules deny.
-func overrides(runs []run.Run, p picked) string {
+func overrides(runs []run.Run, m view.Model) string {
 	var actors []string
 	projects := map[string][]string{}
-	for _, s := range p.standings {
+	for _, s := range m.Standings {
 		i := slices.IndexFunc(runs, func(r run.Run) bool { return s.Apply != nil && r.Override && r.Job(s.Apply.ID) != nil })
-		if i < 0 || !denied(s) {
+		if i < 0 || !view.Denied(s) {
 			continue
 		}
 		actor := runs[i].Actor

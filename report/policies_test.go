@@ -9,6 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/lockkeeper/lockkeeper/report/view"
+	"github.com/lockkeeper/lockkeeper/report/view/viewtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -25,20 +27,20 @@ func TestDeniedPlansAreNamedOrCounted(t *testing.T) {
 		messages := rapid.IntRange(1, 15).Draw(t, "messages of each")
 		width := rapid.IntRange(1, 1_500).Draw(t, "width")
 		destroys := rapid.IntRange(0, 3).Draw(t, "destroys of each")
-		f := newFixture("rb")
+		f := viewtest.New("rb")
 		for p := range projects {
 			project := fmt.Sprintf("project-%d", p)
-			list := []run.Change{change(run.ActionCreate, fmt.Sprintf("a.b%d", p))}
+			list := []run.Change{viewtest.Change(run.ActionCreate, fmt.Sprintf("a.b%d", p))}
 			for i := range destroys {
-				list = append(list, change(run.ActionDestroy, fmt.Sprintf("addr_%d_%d_end", p, i)))
+				list = append(list, viewtest.Change(run.ActionDestroy, fmt.Sprintf("addr_%d_%d_end", p, i)))
 			}
 			var denied []run.PolicyFinding
 			for i := range messages {
 				denied = append(denied, run.PolicyFinding{Rule: "main.deny", Message: fmt.Sprintf("%d: %s", i, strings.Repeat("@all <b> ", width/9+1))})
 			}
-			f.planned(project, "prod", changes(list...)).judged(project, run.PolicyResult{Rules: 1, Denied: denied})
+			f.Planned(project, "prod", viewtest.Changes(list...)).Judged(project, run.PolicyResult{Rules: 1, Denied: denied})
 		}
-		body := Comment(f.view())
+		body := Comment(f.Input())
 		if len(body) > commentBudget {
 			t.Fatalf("%d bytes", len(body))
 		}
@@ -61,20 +63,20 @@ func TestDeniedPlansAreNamedOrCounted(t *testing.T) {
 // 200 plans that were denied, applied in spite of that, and failed: the title,
 // the counts and each failure are there.
 func TestTwoHundredDeniedAndFailedApplies(t *testing.T) {
-	f := newFixture("rb")
+	f := viewtest.New("rb")
 	var items []string
 	for p := range 200 {
 		project := fmt.Sprintf("project-%03d", p)
-		f.planned(project, "prod", changes(change(run.ActionDestroy, fmt.Sprintf("a.b%d", p)))).judged(project, run.PolicyResult{Rules: 1,
+		f.Planned(project, "prod", viewtest.Changes(viewtest.Change(run.ActionDestroy, fmt.Sprintf("a.b%d", p)))).Judged(project, run.PolicyResult{Rules: 1,
 			Denied: []run.PolicyFinding{{Rule: "main.deny", Message: strings.Repeat("denied ", 90)}}})
 		items = append(items, project+" failed")
 	}
-	a := f.apply("r9", items...)
-	a.run.Override = true
-	for p, j := range a.run.Jobs {
-		a.because(projectOf(j), run.Problem{Message: fmt.Sprintf("Broken %d.", p), Detail: strings.Repeat("line\n", 400)})
+	a := f.Apply("r9", items...)
+	a.Run.Override = true
+	for p, j := range a.Run.Jobs {
+		a.Because(view.ProjectOf(j), run.Problem{Message: fmt.Sprintf("Broken %d.", p), Detail: strings.Repeat("line\n", 400)})
 	}
-	body := Comment(f.then(a))
+	body := Comment(f.Then(a))
 	failed := len(regexp.MustCompile(`\*\*project-[0-9]+\*\* failed: Broken`).FindAllString(body, -1))
 	for _, want := range []string{"### Apply failed: ", "**200 projects: 200 failed**", "Planned: 200 to destroy.", "**Plan policy was overridden** by `bob` for project-000"} {
 		if !strings.Contains(body, want) {
@@ -84,7 +86,7 @@ func TestTwoHundredDeniedAndFailedApplies(t *testing.T) {
 	if len(body) > commentBudget || failed != 200 {
 		t.Errorf("%d bytes, %d failures:\n%s", len(body), failed, body)
 	}
-	check, _ := ApplyCheck(at(f.then(a), nil))
+	check, _ := ApplyCheck(at(f.Then(a), nil))
 	if len(check.Summary) > 65_535 || len(check.Title) > 255 {
 		t.Errorf("a summary of %d and a title of %d bytes", len(check.Summary), len(check.Title))
 	}
@@ -92,22 +94,22 @@ func TestTwoHundredDeniedAndFailedApplies(t *testing.T) {
 }
 
 func TestNotesOfAnApplyAreShownOnce(t *testing.T) {
-	f := newFixture("rb").planned("a", "dev", changes(queue))
-	f.run.Notes = []string{"The config changes with the merge."}
-	a := f.apply("r9", "a")
-	a.run.Notes = []string{"The config changes with the merge.", "`bob` confirmed that `a` goes away."}
-	body := Comment(f.then(a))
+	f := viewtest.New("rb").Planned("a", "dev", viewtest.Changes(viewtest.Queue))
+	f.Run.Notes = []string{"The config changes with the merge."}
+	a := f.Apply("r9", "a")
+	a.Run.Notes = []string{"The config changes with the merge.", "`bob` confirmed that `a` goes away."}
+	body := Comment(f.Then(a))
 	if want := "- The config changes with the merge.\n- `bob` confirmed that `a` goes away.\n\n"; !strings.Contains(body, want) {
 		t.Errorf("%q is missing in:\n%s", want, body)
 	}
 }
 
 func TestOnlyAnOverrideIsRecordedAsOne(t *testing.T) {
-	f := newFixture("rb").planned("a", "dev", changes(queue)).judged("a", run.PolicyResult{Rules: 1, Denied: []run.PolicyFinding{{Rule: "r", Message: "no"}}})
-	a := f.apply("r9", "a")
+	f := viewtest.New("rb").Planned("a", "dev", viewtest.Changes(viewtest.Queue)).Judged("a", run.PolicyResult{Rules: 1, Denied: []run.PolicyFinding{{Rule: "r", Message: "no"}}})
+	a := f.Apply("r9", "a")
 	for _, override := range []bool{false, true} {
-		a.run.Override = override
-		if body := Comment(f.then(a)); strings.Contains(body, "overridden") != override {
+		a.Run.Override = override
+		if body := Comment(f.Then(a)); strings.Contains(body, "overridden") != override {
 			t.Errorf("override %t:\n%s", override, body)
 		}
 	}
@@ -115,8 +117,8 @@ func TestOnlyAnOverrideIsRecordedAsOne(t *testing.T) {
 
 // Projects with the same change that are not equally far have rows of their own.
 func TestTheSameChangeWithAnotherStatusIsAnotherRow(t *testing.T) {
-	f := newFixture("rb").planned("a", "dev", changes(queue)).planned("b", "dev", changes(queue))
-	body := Comment(f.then(f.apply("r9", "a", "b failed")))
+	f := viewtest.New("rb").Planned("a", "dev", viewtest.Changes(viewtest.Queue)).Planned("b", "dev", viewtest.Changes(viewtest.Queue))
+	body := Comment(f.Then(f.Apply("r9", "a", "b failed")))
 	for _, want := range []string{"| a | – | – | – | 1 | dev | applied |", "| b | – | – | – | 1 | dev | **failed** |"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is missing in:\n%s", want, body)
@@ -126,10 +128,10 @@ func TestTheSameChangeWithAnotherStatusIsAnotherRow(t *testing.T) {
 
 // Projects with the same change that rules judge differently have rows of their own.
 func TestTheSameChangeWithAnotherVerdictIsAnotherRow(t *testing.T) {
-	f := newFixture("rb").planned("a", "dev", changes(queue)).planned("b", "dev", changes(queue)).planned("c", "dev", changes(queue))
-	f.judged("a", run.PolicyResult{Rules: 1}).judged("b", run.PolicyResult{Rules: 1, Denied: []run.PolicyFinding{{Rule: "r", Message: "no"}}}).
-		judged("c", run.PolicyResult{Rules: 1})
-	body := Comment(f.view())
+	f := viewtest.New("rb").Planned("a", "dev", viewtest.Changes(viewtest.Queue)).Planned("b", "dev", viewtest.Changes(viewtest.Queue)).Planned("c", "dev", viewtest.Changes(viewtest.Queue))
+	f.Judged("a", run.PolicyResult{Rules: 1}).Judged("b", run.PolicyResult{Rules: 1, Denied: []run.PolicyFinding{{Rule: "r", Message: "no"}}}).
+		Judged("c", run.PolicyResult{Rules: 1})
+	body := Comment(f.Input())
 	for _, want := range []string{"| a, c (same change) | – | – | – | 1 each | dev | passed |", "| b | – | – | – | 1 | dev | **1 denied** |"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is missing in:\n%s", want, body)

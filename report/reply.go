@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
@@ -28,3 +29,23 @@ func Refusal(r run.Run) string {
 // shownRefusal is how many bytes of a refusal are shown: the verdict about 200
 // projects is long.
 const shownRefusal = 20_000
+
+// NotMerged is the reply that a pull request was not merged for GitHub's reason,
+// although everything is applied.
+func NotMerged(reason string) string {
+	return "Everything is applied, but GitHub did not merge " +
+		"this pull request: " + markdown.Quote(reason) + ". Merge it by hand when that is fixed; Lockkeeper does not try again."
+}
+
+// Clip shortens a reply that another part wrote to what a comment has room for,
+// between two lines, and closes the fence that it may have cut.
+func Clip(body string) string {
+	shown, left := firstLines(strings.TrimRight(body, "\n"), commentBudget)
+	if left == 0 {
+		return shown + "\n"
+	}
+	if strings.Count(shown, "\n```")%2 == 1 {
+		shown += "\n```"
+	}
+	return fmt.Sprintf("%s\n\n%s left out for size.\n", shown, counted(left, "more line is", "more lines are"))
+}

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // ResultView is what the reply to whoever asked for an apply is made of.
 type ResultView struct {
-	View
+	view.Input
 	Run        run.Run            // the apply, which ended
 	Plans      map[string]run.Job // that it applied, by id
 	Outputs    map[string]string  // by job id: what terraform printed
@@ -35,12 +36,12 @@ func Result(v ResultView) string {
 	if len(r.Jobs) == 0 && r.State != run.StateSucceeded {
 		return said[0] + "\n"
 	}
-	p, ok := v.pick(r.HeadSHA)
+	m, ok := v.Build(r.HeadSHA)
 	if !ok {
 		return paragraphs(said...)
 	}
-	hints := slices.DeleteFunc(hints(p), func(h string) bool { return h == hintStatus || h == hintAgain })
-	if v.Automerge && p.stage() == allApplied {
+	hints := slices.DeleteFunc(hints(m), func(h string) bool { return h == hintStatus || h == hintAgain })
+	if v.Automerge && m.Stage() == view.AllApplied {
 		hints = nil
 	}
 	if linkable(v.CommentURL) {
@@ -93,13 +94,13 @@ func buttonOf(r run.Run) string {
 func (v ResultView) verdict() string {
 	r := v.Run
 	took := " after " + seconds(r.FinishedAt.Sub(r.CreatedAt))
-	failed, stopped := v.named(statusFailed, statusInterrupted), v.named(statusCancelled, statusSkipped)
+	failed, stopped := v.named(view.StatusFailed, view.StatusInterrupted), v.named(view.StatusCancelled, view.StatusSkipped)
 	switch {
 	case len(r.Jobs) == 0 && r.State == run.StateSucceeded:
 		return "✓ **Nothing to apply**: no changes" + sentenceOf(" in %s", fewNames(r.Unchanged, name)) + "."
 	case len(r.Jobs) == 0:
 		return "**Not begun**: " + command(r) + ". " + v.stopped() + ", so nothing was applied."
-	case len(failed) > 0 && len(v.named(statusFailed)) == 0:
+	case len(failed) > 0 && len(v.named(view.StatusFailed)) == 0:
 		return "✗ **Apply interrupted** in " + fewNames(failed, name) + took + "."
 	case len(failed) > 0:
 		return "✗ **Apply failed** in " + fewNames(failed, name) + took + v.share() + "."
@@ -107,7 +108,7 @@ func (v ResultView) verdict() string {
 		return "✗ **Apply stopped**" + took + ". " + v.stopped() + "."
 	}
 	did := countWords(done(v.made()))
-	title := "✓ **Applied** " + fewNames(v.named(statusApplied), name)
+	title := "✓ **Applied** " + fewNames(v.named(view.StatusApplied), name)
 	if n := len(r.Jobs); n > 1 {
 		title = "✓ **Applied " + many(n, "project") + "**"
 	}
@@ -120,11 +121,11 @@ func (v ResultView) share() string {
 		return ""
 	}
 	r := v.progress(v.Run.Jobs[0])
-	all := len(r.made) + len(r.failed) + len(r.left)
-	if all == 0 || r.cut {
+	all := len(r.Made) + len(r.Failed) + len(r.Left)
+	if all == 0 || r.Cut {
 		return ""
 	}
-	return fmt.Sprintf(" · %s of %s made", number(len(r.made)), number(all))
+	return fmt.Sprintf(" · %s of %s made", number(len(r.Made)), number(all))
 }
 
 // stopped says who or what ended the run before its time.
@@ -147,11 +148,11 @@ func (v ResultView) stopped() string {
 }
 
 // named lists the projects whose jobs ended in one of these ways.
-func (v ResultView) named(list ...status) (out []string) {
-	p := picked{apply: &v.Run}
+func (v ResultView) named(list ...view.Status) (out []string) {
+	m := view.Model{Apply: &v.Run}
 	for _, j := range v.Run.Jobs {
-		if slices.Contains(list, p.applyStatus(j)) {
-			out = append(out, projectOf(j))
+		if slices.Contains(list, m.ApplyStatus(j)) {
+			out = append(out, view.ProjectOf(j))
 		}
 	}
 	return out
@@ -162,7 +163,7 @@ func (v ResultView) made() run.Counts {
 	var total run.Counts
 	for _, j := range v.Run.Jobs {
 		if j.State == run.JobSucceeded {
-			total = total.Plus(jobCounts(v.plan(j)))
+			total = total.Plus(view.JobCounts(v.plan(j)))
 		}
 	}
 	return total
@@ -178,26 +179,26 @@ func (v ResultView) plan(j run.Job) run.Job {
 
 // details says of each project what became of it, the worst first.
 func (v ResultView) details() string {
-	p := picked{apply: &v.Run}
+	m := view.Model{Apply: &v.Run}
 	var out []string
-	for _, one := range []status{statusInterrupted, statusFailed} {
+	for _, one := range []view.Status{view.StatusInterrupted, view.StatusFailed} {
 		for _, j := range v.Run.Jobs {
-			if p.applyStatus(j) == one {
-				out = append(out, strings.Join(nonEmpty("- **"+name(projectOf(j))+"** "+string(one)+": "+failureLine(j), v.progress(j).lists()), "\n  "))
+			if m.ApplyStatus(j) == one {
+				out = append(out, strings.Join(nonEmpty("- **"+name(view.ProjectOf(j))+"** "+string(one)+": "+failureLine(j), progressLists(v.progress(j))), "\n  "))
 			}
 		}
 	}
 	var quiet []failure // not begun, those with the same reason together
 	for _, j := range v.Run.Jobs {
-		if s := p.applyStatus(j); s == statusCancelled || s == statusSkipped {
-			quiet = added(quiet, failure{problem: problemOf(j), projects: []string{projectOf(j)}})
+		if s := m.ApplyStatus(j); s == view.StatusCancelled || s == view.StatusSkipped {
+			quiet = added(quiet, failure{problem: problemOf(j), projects: []string{view.ProjectOf(j)}})
 		}
 	}
 	for _, f := range quiet {
 		out = append(out, "- **"+fewNames(f.projects, name)+"**: "+markdown.RichLine(markdown.Limit(f.problem.Message, resultMessage)))
 	}
 	for _, j := range v.Run.Jobs {
-		if p.applyStatus(j) == statusApplied {
+		if m.ApplyStatus(j) == view.StatusApplied {
 			if line := v.applied(j); line != "" {
 				out = append(out, "- "+line)
 			}
@@ -217,7 +218,7 @@ func (v ResultView) applied(j run.Job) string {
 	plan := v.plan(j)
 	text := ""
 	if len(v.Run.Jobs) > 1 {
-		text = "**" + name(projectOf(j)) + "** applied" + sentenceOf(": %s", countWords(done(jobCounts(plan))))
+		text = "**" + name(view.ProjectOf(j)) + "** applied" + sentenceOf(": %s", countWords(done(view.JobCounts(plan))))
 	} else if summary, known := v.Summaries[plan.ID]; known {
 		text = madeBy(summary.Changes)
 	}

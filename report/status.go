@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -62,7 +63,7 @@ func activeRun(r run.Run, now time.Time) string {
 			if j.State != state {
 				continue
 			}
-			text := name(projectOf(j))
+			text := name(view.ProjectOf(j))
 			if state == run.JobRunning && !j.StartedAt.IsZero() {
 				text += " (for " + age(now.Sub(j.StartedAt)) + ")"
 			}
@@ -87,14 +88,14 @@ func jobWord(r run.Run, state run.JobState) string {
 	if r.Kind != run.KindApply {
 		return string(state)
 	}
-	p := picked{apply: &r}
-	return string(p.applyStatus(run.Job{State: state}))
+	m := view.Model{Apply: &r}
+	return string(m.ApplyStatus(run.Job{State: state}))
 }
 
 // lockStatus lists the locks that h holds, since when, and those it waits for.
 func lockStatus(locks run.Locks, h run.Holder, now time.Time) string {
 	var has, wants []string
-	for _, l := range held(locks, h) {
+	for _, l := range view.HeldBy(locks, h) {
 		text := name(l.Project) + " for " + age(now.Sub(l.TakenAt))
 		switch {
 		case l.Busy != "":
@@ -108,22 +109,22 @@ func lockStatus(locks run.Locks, h run.Holder, now time.Time) string {
 		case l.Yields():
 			text += ", with nothing to apply: whoever plans it next has it"
 		}
-		for i, w := range l.waiting {
+		for i, w := range l.Waiting {
 			if i == shownHolders {
-				text += ", " + number(len(l.waiting)-i) + " more wait"
+				text += ", " + number(len(l.Waiting)-i) + " more wait"
 				break
 			}
 			text += ", " + reference(w.Holder, h) + " waits"
 		}
 		has = append(has, text)
 	}
-	for _, w := range waitsFor(locks, h) {
-		text := name(w.project) + ", " + ordinal(w.place) + " in the queue"
+	for _, w := range view.WaitsFor(locks, h) {
+		text := name(w.Project) + ", " + ordinal(w.Place) + " in the queue"
 		switch {
-		case w.holder.Is(h):
+		case w.Holder.Is(h):
 			text += ", an apply here is changing it"
-		case w.holder.PullRequest != 0:
-			text += ", " + reference(w.holder, h) + " holds it"
+		case w.Holder.PullRequest != 0:
+			text += ", " + reference(w.Holder, h) + " holds it"
 		}
 		wants = append(wants, text)
 	}
@@ -179,9 +180,9 @@ func commit(r run.Run) string {
 }
 
 func result(r run.Run) string {
-	p := picked{run: r}
+	m := view.Model{Run: r}
 	for _, j := range r.Jobs {
-		p.standings = append(p.standings, run.Standing{Project: projectOf(j), PlanRun: r, Plan: j})
+		m.Standings = append(m.Standings, run.Standing{Project: view.ProjectOf(j), PlanRun: r, Plan: j})
 	}
 	switch {
 	case r.State == run.StateRefused && r.Problem != nil:
@@ -193,7 +194,7 @@ func result(r run.Run) string {
 	case r.State == run.StateCancelled:
 		return "cancelled" + by(r)
 	}
-	title := checkTitle(p, View{}.groups(p))
+	title := checkTitle(m, view.Input{}.Groups(m))
 	return strings.ToLower(title[:1]) + title[1:]
 }
 
@@ -213,10 +214,10 @@ func inCell(message string) string {
 
 // applyResult counts how the projects of an apply ended.
 func applyResult(r run.Run) string {
-	p := picked{apply: &r}
-	by := map[status]int{statusNoChanges: len(r.Unchanged)}
+	m := view.Model{Apply: &r}
+	by := map[view.Status]int{view.StatusNoChanges: len(r.Unchanged)}
 	for _, j := range r.Jobs {
-		by[p.applyStatus(j)]++
+		by[m.ApplyStatus(j)]++
 	}
 	words := strings.Join(tally(by), ", ")
 	if r.Merged {

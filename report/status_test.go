@@ -6,25 +6,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lockkeeper/lockkeeper/report/view/viewtest"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 func TestStatusOfAppliesAndLocks(t *testing.T) {
-	plan := newFixture("r5").planned("vpc-prod", "prod", changes(topic)).planned("network-prod", "prod", changes(database, queue)).
-		planned("app-prod", "prod", changes(service))
-	runs := plan.apply("r9", "vpc-prod", "network-prod running", "app-prod queued")
-	stopping := plan.apply("r9", "vpc-prod", "network-prod running", "app-prod queued")
-	stopping.run.CancelledBy = "alice"
-	failed := plan.apply("r8", "vpc-prod failed", "network-prod skipped", "app-prod skipped")
-	merged := plan.apply("r7", "vpc-prod", "network-prod")
-	merged.run.Merged, merged.run.Unchanged = true, []string{"app-prod"}
-	turn := newFixture("r2").planned("vpc-prod", "prod", noChange)
-	turn.run.Trigger, turn.run.Line, turn.run.Actor = run.TriggerTurn, "", ""
-	group := newFixture("r3").planned("vpc-prod", "prod", noChange)
-	group.run.Trigger, group.run.Line = run.TriggerQueue, ""
+	plan := viewtest.New("r5").Planned("vpc-prod", "prod", viewtest.Changes(viewtest.Topic)).Planned("network-prod", "prod", viewtest.Changes(viewtest.Database, viewtest.Queue)).
+		Planned("app-prod", "prod", viewtest.Changes(viewtest.Service))
+	runs := plan.Apply("r9", "vpc-prod", "network-prod running", "app-prod queued")
+	stopping := plan.Apply("r9", "vpc-prod", "network-prod running", "app-prod queued")
+	stopping.Run.CancelledBy = "alice"
+	failed := plan.Apply("r8", "vpc-prod failed", "network-prod skipped", "app-prod skipped")
+	merged := plan.Apply("r7", "vpc-prod", "network-prod")
+	merged.Run.Merged, merged.Run.Unchanged = true, []string{"app-prod"}
+	turn := viewtest.New("r2").Planned("vpc-prod", "prod", viewtest.NoChange)
+	turn.Run.Trigger, turn.Run.Line, turn.Run.Actor = run.TriggerTurn, "", ""
+	group := viewtest.New("r3").Planned("vpc-prod", "prod", viewtest.NoChange)
+	group.Run.Trigger, group.Run.Line = run.TriggerQueue, ""
 
-	locks := locking{}.held(12, "vpc-prod", "network-prod", "app-prod").wants(4015, "network-prod", "app-prod").wants(4017, "app-prod")
-	locks.each(func(l *run.Lock) {
+	locks := viewtest.Locking{}.Held(12, "vpc-prod", "network-prod", "app-prod").Wants(4015, "network-prod", "app-prod").Wants(4017, "app-prod")
+	locks.Each(func(l *run.Lock) {
 		switch l.Project {
 		case "network-prod":
 			l.Busy = "r9"
@@ -34,14 +35,14 @@ func TestStatusOfAppliesAndLocks(t *testing.T) {
 			l.Dirty, l.Astray = true, true
 		}
 	})
-	waits := locking{}.held(4012, "network-prod").wants(4011, "app-prod").wants(12, "app-prod", "network-prod")
+	waits := viewtest.Locking{}.Held(4012, "network-prod").Wants(4011, "app-prod").Wants(12, "app-prod", "network-prod")
 
-	now := noon.Add(time.Hour + 65*time.Second)
+	now := viewtest.Noon.Add(time.Hour + 65*time.Second)
 	for name, text := range map[string]string{
-		"applying": statusOf([]run.Run{runs.run, plan.run}, locks.Locks, now),
-		"stopping": statusOf([]run.Run{stopping.run, plan.run}, locks.Locks, now),
-		"applied":  statusOf([]run.Run{merged.run, failed.run, turn.run, group.run, plan.run}, run.Locks{}, now.Add(time.Hour)),
-		"waiting":  statusOf([]run.Run{plan.run}, waits.Locks, now),
+		"applying": statusOf([]run.Run{runs.Run, plan.Run}, locks.Locks, now),
+		"stopping": statusOf([]run.Run{stopping.Run, plan.Run}, locks.Locks, now),
+		"applied":  statusOf([]run.Run{merged.Run, failed.Run, turn.Run, group.Run, plan.Run}, run.Locks{}, now.Add(time.Hour)),
+		"waiting":  statusOf([]run.Run{plan.Run}, waits.Locks, now),
 	} {
 		golden(t, "status_"+name, text)
 		judge(t, text)
@@ -52,7 +53,7 @@ func TestStatusOfAppliesAndLocks(t *testing.T) {
 // had to stop.
 func TestRefusalOfAnApply(t *testing.T) {
 	refused := func(message string) string {
-		r := newFixture("rr").run
+		r := viewtest.New("rr").Run
 		r.Kind, r.State, r.Line = run.KindApply, run.StateRefused, "/apply"
 		r.Problem = &run.Problem{Code: "not_allowed", Message: message}
 		return Refusal(r)
@@ -93,4 +94,13 @@ func TestOrdinal(t *testing.T) {
 			t.Errorf("ordinal(%d) = %q, want %q", n, got, want)
 		}
 	}
+}
+
+// statusOf is what /status says on the pull request that runs are of.
+func statusOf(runs []run.Run, locks run.Locks, at time.Time) string {
+	var h run.Holder
+	if len(runs) > 0 {
+		h = runs[0].Holder()
+	}
+	return Status(h, runs, locks, at)
 }

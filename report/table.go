@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/markdown"
+	"github.com/lockkeeper/lockkeeper/report/view"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -17,12 +18,12 @@ type columns struct {
 	status bool // something was applied
 }
 
-func columnsOf(p picked, groups []group) columns {
-	c := columns{status: p.apply != nil}
+func columnsOf(m view.Model, groups []view.Group) columns {
+	c := columns{status: m.Apply != nil}
 	for _, g := range groups {
 		c.also = c.also || alsoCell(g) != ""
-		c.policy = c.policy || g.policy != nil
-		c.mixed = c.mixed || g.state != run.JobSucceeded
+		c.policy = c.policy || g.Policy != nil
+		c.mixed = c.mixed || g.State != run.JobSucceeded
 		c.result = c.result || c.mixed || findings(g) != ""
 	}
 	return c
@@ -32,19 +33,19 @@ func columnsOf(p picked, groups []group) columns {
 // no more than the first columns. Rows that do not fit into the budget
 // are added up in one line. A single project needs none: the headline says it
 // all; neither do projects that all have no changes.
-func table(p picked, groups []group, budget int) string {
-	if len(p.standings) < 2 || (len(groups) == 1 && groups[0].status == statusNoChanges) {
+func table(m view.Model, groups []view.Group, budget int) string {
+	if len(m.Standings) < 2 || (len(groups) == 1 && groups[0].Status == view.StatusNoChanges) {
 		return ""
 	}
-	c := columnsOf(p, groups)
+	c := columnsOf(m, groups)
 	last := cell(c.result && !c.status, " result |") + cell(c.status, " status |")
 	var b strings.Builder
 	b.WriteString("| project | destroy | replace | change | add | environment |" + cell(c.also, " also |") + cell(c.policy, " policy |") + last + "\n")
 	b.WriteString("|---|--:|--:|--:|--:|---|" + cell(c.also, "---|") + cell(c.policy, "---|") + cell(last != "", "---|") + "\n")
 	const reserve = 400 // for the line that adds up the rest
 	for i, g := range groups {
-		row := fmt.Sprintf("| %s |%s %s |%s%s%s\n", markdown.Cell(projectCell(g)), countCells(g), markdown.Cell(g.environments()),
-			cell(c.also, " "+alsoCell(g)+" |"), cell(c.policy, " "+policyCell(g)+" |"), cell(last != "", " "+stateCell(p, g, c)+" |"))
+		row := fmt.Sprintf("| %s |%s %s |%s%s%s\n", markdown.Cell(projectCell(g)), countCells(g), markdown.Cell(environmentsOf(g)),
+			cell(c.also, " "+alsoCell(g)+" |"), cell(c.policy, " "+policyCell(g)+" |"), cell(last != "", " "+stateCell(m, g, c)+" |"))
 		if b.Len()+len(row) > budget-reserve {
 			return b.String() + "\n" + foldedRows(groups[i:], c)
 		}
@@ -60,20 +61,20 @@ func cell(show bool, text string) string {
 	return ""
 }
 
-func projectCell(g group) string {
-	if len(g.standings) > 1 && !g.counts.Empty() {
-		return g.names(name) + g.where(nameCode) + " (same change)"
+func projectCell(g view.Group) string {
+	if len(g.Standings) > 1 && !g.Counts.Empty() {
+		return namesOf(g, name) + dirsOf(g, nameCode) + " (same change)"
 	}
-	return g.names(name) + g.where(nameCode)
+	return namesOf(g, name) + dirsOf(g, nameCode)
 }
 
-func countCells(g group) string {
+func countCells(g view.Group) string {
 	var b strings.Builder
-	for _, n := range []int{g.counts.Destroy, g.counts.Replace, g.counts.Change, g.counts.Add} {
+	for _, n := range []int{g.Counts.Destroy, g.Counts.Replace, g.Counts.Change, g.Counts.Add} {
 		switch {
 		case n == 0:
 			b.WriteString(" – |")
-		case len(g.standings) > 1:
+		case len(g.Standings) > 1:
 			fmt.Fprintf(&b, " %s each |", number(n))
 		default:
 			fmt.Fprintf(&b, " %s |", number(n))
@@ -82,51 +83,51 @@ func countCells(g group) string {
 	return b.String()
 }
 
-func alsoCell(g group) string {
-	c := g.counts
+func alsoCell(g view.Group) string {
+	c := g.Counts
 	c.Add, c.Change, c.Replace, c.Destroy = 0, 0, 0, 0
 	return countWords(parts(c))
 }
 
 // stateCell says how far a row is, and what its plan warns of.
-func stateCell(p picked, g group, c columns) string {
+func stateCell(m view.Model, g view.Group, c columns) string {
 	switch {
-	case c.status && g.state == run.JobSucceeded:
-		return strings.Join(nonEmpty(g.status.cell(), findings(g)), ", ")
-	case g.state == run.JobSucceeded:
+	case c.status && g.State == run.JobSucceeded:
+		return strings.Join(nonEmpty(statusCell(g.Status), findings(g)), ", ")
+	case g.State == run.JobSucceeded:
 		return strings.Join(nonEmpty(cell(c.mixed, "planned"), findings(g)), ", ")
-	case g.state == run.JobFailed:
+	case g.State == run.JobFailed:
 		return cell(c.status, "plan ") + "**failed**"
-	case g.state == run.JobCancelled:
+	case g.State == run.JobCancelled:
 		return cell(c.status, "plan ") + "cancelled"
-	case p.run.Ending():
+	case m.Run.Ending():
 		return "stopping"
 	}
-	return cell(c.status, "plan ") + string(g.state) // queued or running
+	return cell(c.status, "plan ") + string(g.State) // queued or running
 }
 
-// cell is the status in a table, bold when a person has to look.
-func (s status) cell() string {
-	if s == statusFailed || s == statusInterrupted {
+// statusCell is the status in a table, bold when a person has to look.
+func statusCell(s view.Status) string {
+	if s == view.StatusFailed || s == view.StatusInterrupted {
 		return "**" + string(s) + "**"
 	}
 	return string(s)
 }
 
 // findings counts what the plan warns of.
-func findings(g group) string {
-	if g.summary == nil {
+func findings(g view.Group) string {
+	if g.Summary == nil {
 		return ""
 	}
 	unknown := 0
-	for _, c := range g.summary.Checks {
+	for _, c := range g.Summary.Checks {
 		if c.Status == checkUnknown {
 			unknown++
 		}
 	}
 	var out []string
 	for _, part := range []part{
-		{len(g.summary.Checks) - unknown, "failed check"}, {unknown, "unknown check"}, {len(g.summary.Warnings), "warning"}, {len(g.summary.Drift), "drifted resource"},
+		{len(g.Summary.Checks) - unknown, "failed check"}, {unknown, "unknown check"}, {len(g.Summary.Warnings), "warning"}, {len(g.Summary.Drift), "drifted resource"},
 	} {
 		if part.n > 0 {
 			out = append(out, many(part.n, part.text))
@@ -136,22 +137,22 @@ func findings(g group) string {
 }
 
 // foldedRows adds up the rows that are not shown.
-func foldedRows(groups []group, c columns) string {
+func foldedRows(groups []view.Group, c columns) string {
 	var total run.Counts
 	projects, failed := 0, 0
-	byStatus := map[status]int{}
+	byStatus := map[view.Status]int{}
 	for _, g := range groups {
-		n := len(g.standings)
+		n := len(g.Standings)
 		projects += n
-		byStatus[g.status] += n
-		if g.state == run.JobFailed && !c.status { // else a status says it
+		byStatus[g.Status] += n
+		if g.State == run.JobFailed && !c.status { // else a status says it
 			failed += n
 		}
-		for range g.standings {
-			total = total.Plus(g.counts)
+		for range g.Standings {
+			total = total.Plus(g.Counts)
 		}
 	}
-	words := nonEmpty(countWords(parts(total)), numbered([]part{{failed, "failed"}, {deniedPlans(groups), "denied by plan policy"}})...)
+	words := nonEmpty(countWords(parts(total)), numbered([]part{{failed, "failed"}, {view.DeniedPlans(groups), "denied by plan policy"}})...)
 	if c.status {
 		words = append(words, tally(byStatus)...)
 	}
@@ -162,11 +163,11 @@ func foldedRows(groups []group, c columns) string {
 }
 
 // tally counts projects by status, the one that needs a person most first.
-func tally(by map[status]int) []string {
+func tally(by map[view.Status]int) []string {
 	var list []part
-	for _, s := range statuses {
+	for _, s := range view.Statuses {
 		text := string(s)
-		if s == statusNoChanges {
+		if s == view.StatusNoChanges {
 			text = "without changes"
 		}
 		list = append(list, part{by[s], text})

@@ -173,3 +173,12 @@ type StepTime struct {
 	Name         string `json:"name"` // init, plan, show where it was needed, apply
 	Milliseconds int64  `json:"ms"`
 }
+
+// Artifact is what the job left under a name.
+func (j Job) Artifact(name string) (Artifact, bool) {
+	if j.Result == nil {
+		return Artifact{}, false
+	}
+	a, ok := j.Result.Artifacts[name]
+	return a, ok
+}

@@ -2,7 +2,7 @@ package run
 
 import "fmt"
 
-// NoticeKind is what a notice asks report to do.
+// NoticeKind is what a notice asks a Sink to do.
 type NoticeKind string
 
 // The notices that exist. Comment and Check are rebuilt from the store when

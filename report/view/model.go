@@ -1,0 +1,140 @@
+package view
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// PlansOnly is the same without what was applied.
+func (m Model) PlansOnly() Model {
+	m.Apply, m.Standings = nil, slices.Clone(m.Standings)
+	for i := range m.Standings {
+		m.Standings[i].Apply = nil
+	}
+	return m
+}
+
+// Names lists the projects that are for /apply and of which something holds.
+func (m Model) Names(is func(run.Standing) bool) []string {
+	var out []string
+	for _, s := range m.Standings {
+		if !m.Later(s) && is(s) {
+			out = append(out, s.Project)
+		}
+	}
+	return out
+}
+
+// Count is how many plans are in a state.
+func (m Model) Count(s run.JobState) int {
+	n := 0
+	for _, standing := range m.Standings {
+		if standing.Plan.State == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Active reports whether more plans will come without anybody doing anything.
+func (m Model) Active() bool {
+	return !m.Run.State.Final() || m.Count(run.JobQueued)+m.Count(run.JobRunning) > 0
+}
+
+// Counts adds up what is planned so far.
+func (m Model) Counts() run.Counts {
+	var total run.Counts
+	for _, s := range m.Standings {
+		total = total.Plus(JobCounts(s.Plan))
+	}
+	return total
+}
+
+// JobCounts is what a plan counts; nothing without one.
+func JobCounts(j run.Job) run.Counts {
+	if j.State != run.JobSucceeded || j.Result == nil || j.Result.Counts == nil {
+		return run.Counts{}
+	}
+	return *j.Result.Counts
+}
+
+// Plans are the jobs that planned what is shown, by project.
+func (m Model) Plans() []run.Job {
+	out := make([]run.Job, len(m.Standings))
+	for i, s := range m.Standings {
+		out[i] = s.Plan
+	}
+	return out
+}
+
+// Applies are the jobs that applied it, by project.
+func (m Model) Applies() []run.Job {
+	var out []run.Job
+	for _, s := range m.Standings {
+		if s.Apply != nil {
+			out = append(out, *s.Apply)
+		}
+	}
+	return out
+}
+
+// Applicable counts the projects that /apply is for, those of them with
+// something left to do, and those that it changed.
+func (m Model) Applicable() (mine, left, applied int) {
+	for _, s := range m.Standings {
+		if m.Later(s) {
+			continue
+		}
+		mine++
+		if !s.Applied() {
+			left++
+		}
+		if s.Apply != nil && s.Applied() {
+			applied++
+		}
+	}
+	return mine, left, applied
+}
+
+// Unmerged lists projects that /apply should have changed before a merge.
+func (m Model) Unmerged() []string {
+	var out []string
+	for _, s := range m.Standings {
+		if !m.Later(s) && s.Plan.State == run.JobSucceeded && (!s.Empty() || s.Partial()) {
+			out = append(out, s.Project)
+		}
+	}
+	return out
+}
+
+// ProjectOf is the name of a job's project.
+func ProjectOf(j run.Job) string { return j.Document.Project.Name }
+
+// FailedFirst sorts each list, and puts them behind each other.
+func FailedFirst(lists ...[]run.Job) []run.Job {
+	var out []run.Job
+	for _, list := range lists {
+		list = slices.Clone(list)
+		slices.SortStableFunc(list, func(a, b run.Job) int { return cmp.Compare(last(a), last(b)) })
+		out = append(out, list...)
+	}
+	return out
+}
+
+func last(j run.Job) int {
+	if j.State == run.JobFailed {
+		return 0
+	}
+	return 1
+}
+
+// Untold reports whether there is nothing that a comment would be written for: no
+// project is touched, as far as is known, there is nothing to note, and nobody asked.
+// Checks say it. A comment that is there is brought up to date all the same.
+func Untold(m Model, runs []run.Run) bool {
+	quiet := m.Run.State == run.StateAccepted || m.Run.State == run.StateRunning || m.Run.State == run.StateSucceeded
+	return quiet && len(m.Standings) == 0 && m.Run.Problem == nil && len(m.Run.Notes) == 0 &&
+		!slices.ContainsFunc(runs, func(r run.Run) bool { return r.Trigger.Asked() })
+}

@@ -1,0 +1,2 @@
+// Package viewtest makes plans, applies and locks for tests of what people see.
+package viewtest
