@@ -51,11 +51,12 @@ ARG TERRAFORM_VERSION
 ARG TOFU_VERSION
 COPY --from=terraform /out/ /other/
 COPY --from=base /debian.txt /
-RUN go run ./deploy/sbom -version "$VERSION" -debian /debian.txt /out/* \
-      "/other/terraform=v$TERRAFORM_VERSION" "/other/tofu=v$TOFU_VERSION" > /sbom.cdx.json
+RUN deploy/sbom/programs.sh /sbom "/out/lockkeeper=$VERSION" "/out/lockkeeper-runner=$VERSION" "/out/lockkeeper-evaluator=$VERSION" \
+      "/other/terraform=v$TERRAFORM_VERSION" "/other/tofu=v$TOFU_VERSION" \
+ && deploy/sbom/debian.sh < /debian.txt > /sbom/debian.cdx.json
 
 FROM base
-COPY --from=contents /sbom.cdx.json /usr/share/lockkeeper/
+COPY --from=contents /sbom/ /usr/share/lockkeeper/sbom/
 COPY --from=terraform /out/ /usr/local/bin/
 COPY --from=build /out/ /usr/local/bin/
 USER 10001:10001

@@ -7,7 +7,7 @@
 # make check  what a change must pass: format, vet, staticcheck, cfn-lint and asl-validator, tests with the race detector
 # make bench  how much Lockkeeper adds to bare terraform; writes bench.json
 # make build  bin/lockkeeper, bin/lockkeeper-runner and bin/lockkeeper-evaluator
-# make sbom   bin/sbom.cdx.json: what the three programs are made of (CycloneDX)
+# make sbom   bin/sbom: what each of the three programs is made of (CycloneDX)
 # make update rewrites golden files
 # make fuzz   each fuzz target for FUZZTIME
 
@@ -32,7 +32,7 @@ build:
 	$(GO) build -trimpath -o bin/ . ./runner/lockkeeper-runner ./policy/rego/lockkeeper-evaluator
 
 sbom: build
-	$(GO) run ./deploy/sbom bin/lockkeeper bin/lockkeeper-runner bin/lockkeeper-evaluator > bin/sbom.cdx.json
+	deploy/sbom/programs.sh bin/sbom bin/lockkeeper bin/lockkeeper-runner bin/lockkeeper-evaluator
 
 # With -trimpath what is compiled in one directory counts in every other, such as a fresh
 # clone. Many tests wait for processes, so more of them run at once than there are processors.

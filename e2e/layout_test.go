@@ -88,8 +88,7 @@ var layout = map[string][]string{
 	"hostile": {"hostile/*"},
 
 	// What people deploy to AWS, and nothing else.
-	"deploy/aws":  {},
-	"deploy/sbom": {},
+	"deploy/aws": {},
 
 	// The program: commands, and the server that they start. Both may use everything.
 	"cli": {"*"},

@@ -51,8 +51,9 @@ func TestTheImageRunsAsNobodySpecial(t *testing.T) {
 // What is fetched comes through something that checks it: Go, APT, or an
 // installer with the key of who published it, which Go has checked.
 func TestEveryDownloadOfTheImageIsChecked(t *testing.T) {
-	checks := regexp.MustCompile(`^(go (install|run|build|mod)|hc-install|tofudl|apt-get) `)
-	locally := regexp.MustCompile(`^(mkdir|chmod|rm|install|useradd|dpkg-query|CGO_ENABLED=0) `)
+	// programs.sh is go tool, with a go.sum.
+	checks := regexp.MustCompile(`^(go (install|run|build|mod)|hc-install|tofudl|apt-get|deploy/sbom/programs.sh) `)
+	locally := regexp.MustCompile(`^(mkdir|chmod|rm|install|useradd|dpkg-query|deploy/sbom/debian.sh|CGO_ENABLED=0) `)
 	for _, line := range instructions(t) {
 		run, ok := strings.CutPrefix(line, "RUN ")
 		for command := range strings.SplitSeq(run, "&&") {
@@ -78,7 +79,7 @@ func TestTheImageHasAllProgramsAndSaysSo(t *testing.T) {
 			t.Errorf("the Dockerfile lacks %q", want)
 		}
 	}
-	for _, want := range []string{"lockkeeper --version", "lockkeeper-runner", "lockkeeper-evaluator", "git --version", "terraform version", "tofu version", "ca-certificates.crt", "--user 993:990", "/usr/share/lockkeeper/sbom.cdx.json", "BUILDX_NO_DEFAULT_ATTESTATIONS=1"} {
+	for _, want := range []string{"lockkeeper --version", "lockkeeper-runner", "lockkeeper-evaluator", "git --version", "terraform version", "tofu version", "ca-certificates.crt", "--user 993:990", "/usr/share/lockkeeper sbom", "BUILDX_NO_DEFAULT_ATTESTATIONS=1"} {
 		if i := strings.Index(build, want); i < 0 || i > strings.Index(build, "docker push") {
 			t.Errorf("the build does not look at %q before it pushes", want)
 		}
@@ -87,7 +88,7 @@ func TestTheImageHasAllProgramsAndSaysSo(t *testing.T) {
 
 // .dockerignore leaves everything that the programs are built from.
 func TestTheImageCanBeBuiltFromWhatIsSent(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=Dir,Standard,Module,GoFiles,EmbedFiles", ".", "./runner/lockkeeper-runner", "./policy/rego/lockkeeper-evaluator", "./deploy/sbom")
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=Dir,Standard,Module,GoFiles,EmbedFiles", ".", "./runner/lockkeeper-runner", "./policy/rego/lockkeeper-evaluator")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.Output()
@@ -124,6 +125,11 @@ func TestTheImageCanBeBuiltFromWhatIsSent(t *testing.T) {
 	}
 	if files < 200 {
 		t.Errorf("only %d files were looked at", files)
+	}
+	for _, file := range []string{"deploy/sbom/go.mod", "deploy/sbom/go.sum", "deploy/sbom/programs.sh", "deploy/sbom/debian.sh"} {
+		if _, err := os.Stat(filepath.Join(root, file)); err != nil || ignored(file) {
+			t.Errorf(".dockerignore leaves out %s: %v", file, err)
+		}
 	}
 	for _, file := range []string{".git/HEAD", "docs/aws.md", "e2e/main_test.go", "runner/testdata/x", "deploy/aws/lint.sh", "bin/lockkeeper"} {
 		if !ignored(file) {

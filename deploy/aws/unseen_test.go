@@ -46,7 +46,7 @@ func whatTheEmulatorCannotShow(t *testing.T, s *stack) {
 		{build, "as above", []string{"s3:GetBucketAcl", "s3:GetBucketLocation"}, bucket, ""},
 		{build, "as above", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, logs + "/aws/codebuild/lockkeeper-image:log-stream:x", ""},
 
-		{build, "as above", []string{"s3:PutObject"}, bucket + "/sboms/0.cdx.json", ""},
+		{build, "as above", []string{"s3:PutObject"}, bucket + "/sboms/0/lockkeeper.cdx.json", ""},
 		{build, "the bucket's key is asked for by S3, and moto's S3 does not", []string{"kms:Decrypt", "kms:GenerateDataKey"}, key, byS3},
 		{server, "as above", []string{"kms:Decrypt", "kms:GenerateDataKey"}, key, byS3},
 		{plan, "as above", []string{"kms:Decrypt", "kms:GenerateDataKey"}, key, byS3},
