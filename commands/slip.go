@@ -1,6 +1,10 @@
 package commands
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/agext/levenshtein"
+)
 
 // suggest answers an unknown word: a hint when it is one letter, or only its
 // case, away from a command, and silence otherwise, since it belongs to some
@@ -19,25 +23,18 @@ func suggest(word string) Outcome {
 }
 
 // isOneSlip reports whether a and b, which differ, are one insertion, deletion,
-// replacement or swap of neighbours apart (Damerau-Levenshtein distance 1).
+// replacement or swap of neighbours apart.
 func isOneSlip(a, b string) bool {
-	if len(a) < len(b) {
-		a, b = b, a
-	}
-	if len(a)-len(b) > 1 {
+	if max(len(a), len(b)) > longestWord {
 		return false
 	}
-	i := 0
-	for i < len(b) && a[i] == b[i] {
-		i++
+	for i := range len(a) - 1 {
+		if a[:i]+a[i+1:i+2]+a[i:i+1]+a[i+2:] == b {
+			return true
+		}
 	}
-	if len(a) > len(b) {
-		return a[i+1:] == b[i:]
-	}
-	if i == len(a) {
-		return false
-	}
-	replaced := a[i+1:] == b[i+1:]
-	swapped := i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
-	return replaced || swapped
+	return levenshtein.Distance(a, b, nil) == 1
 }
+
+// longestWord is more than the longest command has bytes.
+const longestWord = 40
