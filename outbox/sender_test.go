@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/run"
-	"github.com/lockkeeper/lockkeeper/store"
-	"github.com/lockkeeper/lockkeeper/store/storetest"
+	"github.com/lockkeeper/lockkeeper/store/sqlite"
+	"github.com/lockkeeper/lockkeeper/store/sqlite/sqlitetest"
 )
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
@@ -60,14 +60,14 @@ func (r *recorder) answer(what string, err error) {
 // bench is a sender with one sink on a real store.
 type bench struct {
 	*testing.T
-	store  *store.SQLite
+	store  *sqlite.Store
 	sink   *recorder
 	sender *Sender
 	clock  time.Time
 }
 
 func newBench(t *testing.T) *bench {
-	db, err := store.Open(t.Context(), storetest.File(t))
+	db, err := sqlite.Open(t.Context(), sqlitetest.File(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,12 +216,12 @@ func TestBackoffGrowsUpToItsLongest(t *testing.T) {
 // slowList is a store whose list is older than it seems: what is sent when it is
 // read has been sent before the list is there.
 type slowList struct {
-	*store.SQLite
+	*sqlite.Store
 	meanwhile func()
 }
 
 func (s slowList) DueNotices(ctx context.Context, now time.Time, limit int) ([]run.Notice, error) {
-	due, err := s.SQLite.DueNotices(ctx, now, limit)
+	due, err := s.Store.DueNotices(ctx, now, limit)
 	s.meanwhile()
 	return due, err
 }
