@@ -68,7 +68,7 @@ bench: build
 
 # Rewrites golden files; read the difference before you commit it.
 update:
-	$(GO) test ./commands ./config ./deploy/aws ./e2e ./policy ./policy/rego ./prepare ./project ./report ./runner/summary ./sandbox/markdown -update
+	$(GO) test ./commands ./config ./deploy/aws ./e2e ./gate ./policy ./policy/rego ./project ./report ./runner/summary ./sandbox/markdown -update
 
 fuzz:
 	@set -e; for pkg in $$($(GO) list ./...); do \

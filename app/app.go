@@ -91,7 +91,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *App, err error) 
 	a.parts = []Part{
 		{"inbox", inbox.Run}, {"worker", a.Worker.Run}, {"sender", sender.Run},
 		{"lost deliveries", a.Lost.Run}, {"lost comments", a.Comments.Run}, {"locks", w.locks(a.Worker, sender.Wake).Run},
-		{"retention", retention{w.db, w.dir}.run}, {"disk", w.watchDisk}, {"mirrors", tidying{preparer.Mirrors}.run},
+		{"retention", retention{w.db, w.dir}.run}, {"disk", w.watchDisk}, {"mirrors", tidying{preparer.Gate.Mirrors}.run},
 	}
 	return a, nil
 }

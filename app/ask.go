@@ -5,17 +5,17 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/lockkeeper/lockkeeper/gate"
 	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/policy"
-	"github.com/lockkeeper/lockkeeper/prepare"
 	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // why answers /why: every reason for and against an apply by whoever asks.
-func why(p *prepare.Preparer) func(context.Context, run.Repository, int, string, []string) (string, error) {
+func why(k *gate.Keeper) func(context.Context, run.Repository, int, string, []string) (string, error) {
 	return func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (string, error) {
-		v, err := p.Why(ctx, repo, pull, actor, projects)
+		v, err := k.Why(ctx, repo, pull, actor, projects)
 		if problem, ok := errors.AsType[*run.Problem](err); ok {
 			return report.Refusal(run.Run{Line: "/why", Problem: problem}), nil
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -12,16 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-github/v60/github"
-	"github.com/palantir/go-githubapp/githubapp"
-
-	"github.com/lockkeeper/lockkeeper/artifact/bucket"
 	"github.com/lockkeeper/lockkeeper/backend/local"
 	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
 	"github.com/lockkeeper/lockkeeper/config"
-	"github.com/lockkeeper/lockkeeper/policy"
-	"github.com/lockkeeper/lockkeeper/prepare"
-	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner/jail"
 )
@@ -114,48 +106,4 @@ func runnerCommand() ([]string, error) {
 	}
 	executable, err := OwnExecutable()
 	return []string{executable, "runner"}, err
-}
-
-// judgedRuns is how many of the newest runs of a pull request are looked at to
-// tell what is planned and what is applied.
-const judgedRuns = 100
-
-func newPreparer(cfg config.Config, o Options, clients githubapp.ClientCreator, k kept) *prepare.Preparer {
-	rules := map[string]policy.Rules{}
-	environments := prepare.Environments{Default: cfg.DefaultEnvironment, ByName: map[string]prepare.Environment{}}
-	for name, env := range cfg.Environments {
-		environments.ByName[name] = prepare.Environment{
-			Job: jobEnvironment(cfg.Engine, name, env), BackendConfig: env.BackendConfig, Variables: env.Inputs(), For: env.ServesRepository,
-		}
-		rules[name] = policyRules(env.Policy)
-	}
-	var has func(context.Context, run.Artifact) (bool, error)
-	if b, ok := k.artifacts.(*bucket.Bucket); ok {
-		has = b.Has
-	}
-	tokens := newGitTokens(clients)
-	return &prepare.Preparer{
-		Has:     has,
-		Client:  func(id int64) (*github.Client, error) { return clients.NewInstallationClient(id) },
-		Token:   tokens.read,
-		WebURL:  cfg.GitHub.URL,
-		Mirrors: &pull.Mirrors{Dir: filepath.Join(cfg.DataDir, "mirrors")}, Index: k.index,
-		PutSource: func(ctx context.Context, archive io.Reader) (run.Artifact, error) {
-			return k.artifacts.PutContent(ctx, "sources", archive)
-		},
-		Open: func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return k.artifacts.Open(ctx, ref) },
-		Runs: func(ctx context.Context, repositoryID int64, number int) ([]run.Run, error) {
-			return k.db.PullRuns(ctx, repositoryID, number, judgedRuns)
-		},
-		PlansItself: func(draft bool) bool { return cfg.Autoplan.Enabled && (!draft || cfg.Autoplan.Drafts) },
-		Branches:    cfg.BranchesOf, IsTool: cfg.IsTool, TrustedPusher: cfg.TrustedPusher, Reach: cfg.ReachOf, Large: cfg.LFSOf, Submodule: cfg.SubmoduleOf, Find: tokens.finder(cfg.GitHub.URL), Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
-		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply", Tofu: tofuByDefault(cfg),
-		JobsMachines: cfg.Engine == "aws" && !o.SharedDisk,
-		Environments: environments, Rules: rules,
-		CheckRules:  rulesMistakes,
-		PlanPolicy:  prepare.PlanPolicy{Dir: cfg.PlanPolicy.Dir, Server: cfg.PlanPolicy.ServerDir},
-		Limits:      run.JobLimits{Seconds: int(cfg.Limits.JobTimeout.Seconds()), PlanBytes: int64(cfg.Limits.PlanFileBytes)},
-		MaxProjects: cfg.Limits.ProjectsPerRun,
-		Now:         time.Now,
-	}
 }

@@ -50,12 +50,12 @@ func Explain(ctx context.Context, cfg config.Config, o Options, q Question) (v p
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(mirrors)) }()
 	preparer := newPreparer(cfg, o, clients, kept)
-	preparer.Mirrors = &pull.Mirrors{Dir: mirrors}
-	preparer.KeepPushes = nil
+	preparer.Gate.Mirrors = &pull.Mirrors{Dir: mirrors}
+	preparer.Gate.KeepPushes = nil
 	if err := pullExists(ctx, clients, repo, q.Number); err != nil {
 		return v, err
 	}
-	v, err = preparer.Why(ctx, repo, q.Number, q.As, q.Projects)
+	v, err = preparer.Gate.Why(ctx, repo, q.Number, q.As, q.Projects)
 	if problem, ok := errors.AsType[*run.Problem](err); ok {
 		return v, errors.New(problem.Message)
 	}

@@ -52,7 +52,7 @@ func (w wiring) outbox() (*outbox.Sender, *sinks.GitHub) {
 
 func (w wiring) worker(ctx context.Context, p *prepare.Preparer, notify func()) *worker.Worker {
 	return &worker.Worker{
-		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Recheck, JudgeGate: p.Judge, Compare: p.Compare, Changed: p.Merged, DigestKey: w.digests.of,
+		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Gate.Recheck, JudgeGate: p.Gate.Judge, Compare: p.Gate.Compare, Changed: p.Merged, DigestKey: w.digests.of,
 		Options: run.Options{LockAtApply: w.cfg.Locks.At == "apply", NoApply: withoutApply(w.cfg), Merge: w.cfg.Automerge.Enabled},
 		Notify:  notify, Now: time.Now, Patience: 15 * time.Minute, Log: *zerolog.Ctx(ctx),
 		Stepped: w.metrics.Step,
@@ -65,12 +65,12 @@ func (w wiring) base(ctx context.Context, p *prepare.Preparer, runs *worker.Work
 	return &server.Base{
 		Runs: runs, Store: w.db, Notify: notify,
 		Service: &service.Service{
-			Runs: runs, Store: w.db, Facts: p.Facts, Explain: why(p), Describe: w.status(ctx), NoButtons: withoutButtons(w.cfg), Now: time.Now,
+			Runs: runs, Store: w.db, Facts: p.Gate.Facts, Explain: why(p.Gate), Describe: w.status(ctx), NoButtons: withoutButtons(w.cfg), Now: time.Now,
 		},
 		Now: time.Now, AppID: w.cfg.GitHub.AppID,
 		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts,
 		Refused:        w.db.RefusedRuns,
-		RequiredChecks: requiredChecks(w.cfg), Written: p.Written,
+		RequiredChecks: requiredChecks(w.cfg), Written: p.Gate.Written,
 		PullNow: pulls.Confirm, Reviewed: pulls.Reviewed, Pressed: presses.Confirm, Sent: presses.Sent, PlansLimited: plansLimited(w.cfg),
 	}
 }

@@ -56,8 +56,12 @@ var layout = map[string][]string{
 	"store/storetest":         {"run", "longtest"},
 	"store/sqlite/sqlitetest": {"store/sqlite"},
 
-	// prepare composes: facts, verdict, projects, sources.
-	"prepare": {"run", "policy", "project", "pull", "plandiff", "markdown"},
+	// gate judges a command by what it reads; what the commits hold it is told.
+	"gate": {"run", "policy", "project", "pull", "plandiff", "markdown"},
+
+	// prepare composes: commits, projects, documents, sources; the gate says whether.
+	"prepare":             {"run", "gate", "policy", "project", "pull", "markdown"},
+	"prepare/preparetest": {"run", "gate", "prepare", "policy", "project", "pull", "artifact", "sandbox/*"},
 
 	// Inside a job there is no GitHub; the engine starts the runner.
 	"runner":              {"durable", "run", "markdown", "project", "project/depth", "artifact", "links", "runner", "runner/*"},

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/gate"
 	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
@@ -15,26 +16,23 @@ import (
 
 // documents makes the input of each job, in the order of the projects' names, and
 // says which of them must not run.
-func (p *Preparer) documents(ctx context.Context, r run.Run, facts pull.Facts, f found) ([]run.JobDocument, map[string]run.Problem, error) {
-	if len(f.projects) > p.MaxProjects {
+func (p *Preparer) documents(ctx context.Context, r run.Run, f revision, targets []gate.Target) ([]run.JobDocument, map[string]run.Problem, error) {
+	if len(targets) > p.MaxProjects {
 		return nil, nil, &run.Problem{Code: "too_many_projects", Message: fmt.Sprintf(
 			"This pull request touches %d projects, and this server plans at most %d at once, so nothing was planned. "+
-				"Name some of them, as in `/plan live-*`, or split the pull request.", len(f.projects), p.MaxProjects)}
+				"Name some of them, as in `/plan live-*`, or split the pull request.", len(targets), p.MaxProjects)}
 	}
-	if len(f.projects) == 0 {
+	if len(targets) == 0 {
 		return nil, nil, nil
 	}
-	projects := slices.Clone(f.projects)
-	slices.SortFunc(projects, func(a, b project.Project) int { return strings.Compare(a.Name, b.Name) })
 	rules, err := p.rules(ctx, f.mirror, f.configSHA)
 	if err != nil {
 		return nil, nil, err
 	}
-	docs := make([]run.JobDocument, len(projects))
-	for i, proj := range projects {
-		if docs[i], err = p.document(r, facts, f.graph, proj); err != nil {
-			return nil, nil, err
-		}
+	projects, docs := make([]project.Project, len(targets)), make([]run.JobDocument, len(targets))
+	targets = slices.SortedFunc(slices.Values(targets), func(a, b gate.Target) int { return strings.Compare(a.Name, b.Name) })
+	for i, x := range targets {
+		projects[i], docs[i] = x.Project, x.Document
 		docs[i].Policy = rules
 	}
 	failed, err := p.sources(ctx, r, f, projects, docs)

@@ -1,4 +1,4 @@
-package prepare
+package prepare_test
 
 import (
 	"slices"
@@ -26,26 +26,26 @@ func TestARepositoryGetsOnlyEnvironmentsThatAreItsOwn(t *testing.T) {
 			files := twoProjects()
 			files["lockkeeper.yml"] = "version: 1\nprojects:\n  - {name: other, dir: other}\n  - {name: net-prod, dir: live/prod, environment: prod}\n"
 			w := newGateWorld(t, files)
-			n, _ := w.open(tt.files)
-			w.plan(n, nil) // as before the server's config said so
+			n, _ := w.Open(tt.files)
+			w.Plan(n, nil) // as before the server's config said so
 			for environment, to := range tt.given {
-				env := w.preparer.Environments.ByName[environment]
+				env := w.Preparer.Environments.ByName[environment]
 				env.For = func(repository string) bool { return repository == to }
-				w.preparer.Environments.ByName[environment] = env
+				w.Preparer.Environments.ByName[environment] = env
 			}
 			for _, kind := range []run.Kind{run.KindPlan, run.KindApply} {
-				p, err := w.preparer.Prepare(t.Context(), w.newRun(n, kind))
+				p, err := w.Preparer.Prepare(t.Context(), w.NewRun(n, kind))
 				if tt.words == nil {
-					w.check(err)
+					w.Check(err)
 					continue
 				}
-				w.refused(p, err, tt.words...)
+				w.Refused(p, err, tt.words...)
 			}
-			_, err := w.preparer.Why(t.Context(), w.newRun(n, run.KindPlan).Repository, n, "ana", nil)
+			_, err := w.Gate.Why(t.Context(), w.NewRun(n, run.KindPlan).Repository, n, "ana", nil)
 			if tt.words != nil {
-				w.refused(run.Preparation{}, err, tt.words...)
+				w.Refused(run.Preparation{}, err, tt.words...)
 			} else {
-				w.check(err)
+				w.Check(err)
 			}
 		})
 	}
@@ -54,12 +54,12 @@ func TestARepositoryGetsOnlyEnvironmentsThatAreItsOwn(t *testing.T) {
 // What the merge would leave without an environment is said before it.
 func TestThePreviewSaysWhichEnvironmentsARepositoryDoesNotGet(t *testing.T) {
 	w := newGateWorld(t, twoProjects())
-	env := w.preparer.Environments.ByName["prod"]
+	env := w.Preparer.Environments.ByName["prod"]
 	env.For = func(string) bool { return false }
-	w.preparer.Environments.ByName["prod"] = env
-	n, _ := w.open(double.Files{"other/main.tf": root + "# changed\n", "lockkeeper.yml": "version: 1\nprojects:\n  - {name: other, dir: other, environment: prod}\n"})
-	p, err := w.preparer.Prepare(t.Context(), w.newRun(n, run.KindPlan))
-	w.check(err)
+	w.Preparer.Environments.ByName["prod"] = env
+	n, _ := w.Open(double.Files{"other/main.tf": root + "# changed\n", "lockkeeper.yml": "version: 1\nprojects:\n  - {name: other, dir: other, environment: prod}\n"})
+	p, err := w.Preparer.Prepare(t.Context(), w.NewRun(n, run.KindPlan))
+	w.Check(err)
 	if !slices.ContainsFunc(p.Notes, func(note string) bool {
 		return strings.Contains(note, "After the merge nothing is planned for `other: environment prod`")
 	}) {

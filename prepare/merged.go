@@ -6,7 +6,7 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/gate"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -19,36 +19,26 @@ import (
 func (p *Preparer) Merged(ctx context.Context, repo run.Repository, number int) ([]run.JobDocument, error) {
 	r := run.Run{Repository: repo, PullRequest: number, Kind: run.KindPlan, Trigger: run.TriggerPush}
 	docs, err := p.merged(ctx, r)
-	return docs, p.outcome(r, err)
+	return docs, gate.Explain(r, err, p.Gate.Now())
 }
 
 func (p *Preparer) merged(ctx context.Context, r run.Run) ([]run.JobDocument, error) {
-	rd, err := p.newReading(r)
+	f, ok, err := p.Gate.Merged(ctx, r)
+	if err != nil || !ok {
+		return nil, err
+	}
+	c, err := p.beforeTheMerge(ctx, r, f)
 	if err != nil {
 		return nil, err
 	}
-	request := rd.request
-	request.NoTip = true
-	if err := rd.readPull(ctx, request); err != nil {
-		return nil, err
-	}
-	facts := p.facts(rd, pull.Authors{})
-	facts.Open, facts.Fork = true, false // as before the merge, which made it the branch's own
-	if !rd.pull.Merged || !policy.Plan(facts).Allowed {
-		return nil, nil
-	}
-	c, err := p.beforeTheMerge(ctx, rd)
+	found, err := p.find(ctx, r, f, c)
 	if err != nil {
 		return nil, err
 	}
-	found, err := p.find(ctx, r, rd.pull, c)
-	if err != nil {
-		return nil, err
-	}
-	rd.pull.BaseSHA = c.base
+	f.BaseSHA = c.base
 	var docs []run.JobDocument
 	for _, proj := range found.projects {
-		doc, err := p.document(r, rd.pull, found.graph, proj)
+		doc, err := p.document(r, f, found.graph, proj)
 		if _, none := errors.AsType[*run.Problem](err); none {
 			continue // for an environment that is not there, or not for this repository
 		}
@@ -62,15 +52,15 @@ func (p *Preparer) merged(ctx context.Context, r run.Run) ([]run.JobDocument, er
 }
 
 // beforeTheMerge are the commits to compare.
-func (p *Preparer) beforeTheMerge(ctx context.Context, rd *reading) (commits, error) {
-	c := commits{head: rd.pull.HeadSHA, config: rd.pull.MergeSHA}
-	mirror, err := p.Mirrors.Open(ctx, rd.pull.RepositoryID)
+func (p *Preparer) beforeTheMerge(ctx context.Context, r run.Run, f pull.Facts) (commits, error) {
+	c := commits{head: f.HeadSHA, config: f.MergeSHA}
+	mirror, err := p.Gate.Mirrors.Open(ctx, f.RepositoryID)
 	if err != nil {
 		return c, err
 	}
-	if err := mirror.Fetch(ctx, p.remote(rd.run.Repository, rd.pull.CloneURL), c.head, c.config, rd.pull.BaseThen); err != nil {
+	if err := mirror.Fetch(ctx, p.Gate.Remote(r.Repository, f.CloneURL), c.head, c.config, f.BaseThen); err != nil {
 		return c, err
 	}
-	c.base, err = mirror.BeforeMerge(ctx, c.config, rd.pull.BaseThen, c.head)
+	c.base, err = mirror.BeforeMerge(ctx, c.config, f.BaseThen, c.head)
 	return c, err
 }

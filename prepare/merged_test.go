@@ -1,4 +1,4 @@
-package prepare
+package prepare_test
 
 import (
 	"testing"
@@ -13,23 +13,23 @@ func TestWhatAForkBroughtIsKnownByProject(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			w := newGateWorld(t, twoProjects())
-			fork, err := w.github.As("sam").Fork(repository)
-			w.check(err)
-			_, err = w.github.As("sam").Push(fork, "topic", "change", change("other/main.tf"))
-			w.check(err)
-			n, err := w.github.As("sam").OpenPull(repository, "sam:topic", "main", "change", "", false)
-			w.check(err)
-			repo := run.Repository{ID: w.repositoryID(), Owner: "acme", Name: "infra", InstallationID: 1}
-			if docs, err := w.preparer.Merged(t.Context(), repo, n); err != nil || len(docs) != 0 {
+			fork, err := w.GitHub.As("sam").Fork(repository)
+			w.Check(err)
+			_, err = w.GitHub.As("sam").Push(fork, "topic", "change", change("other/main.tf"))
+			w.Check(err)
+			n, err := w.GitHub.As("sam").OpenPull(repository, "sam:topic", "main", "change", "", false)
+			w.Check(err)
+			repo := run.Repository{ID: w.RepositoryID(), Owner: "acme", Name: "infra", InstallationID: 1}
+			if docs, err := w.Preparer.Merged(t.Context(), repo, n); err != nil || len(docs) != 0 {
 				t.Errorf("before the merge: %v, %v", docs, err)
 			}
-			_, err = w.github.As("rui").MergePull(repository, n, method)
-			w.check(err)
-			docs, err := w.preparer.Merged(t.Context(), repo, n)
+			_, err = w.GitHub.As("rui").MergePull(repository, n, method)
+			w.Check(err)
+			docs, err := w.Preparer.Merged(t.Context(), repo, n)
 			if err != nil || len(docs) != 1 || docs[0].Project.Name != "other" {
 				t.Errorf("after the merge: %v, %v", docs, err)
 			}
-			if n := w.stored.Load(); n != 0 {
+			if n := w.Stored.Load(); n != 0 {
 				t.Errorf("%d sources were made of it", n)
 			}
 		})

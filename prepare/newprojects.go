@@ -14,7 +14,7 @@ import (
 
 // readNext reads the lockkeeper.yml that a pull request brings, when it brings one, and
 // chooses the projects that it alone names and that their environments let be planned.
-func (p *Preparer) readNext(ctx context.Context, f *found, now project.Config, changed []string, defaultBranch, baseRef string) error {
+func (p *Preparer) readNext(ctx context.Context, f *revision, now project.Config, changed []string, defaultBranch, baseRef string) error {
 	f.all = now
 	if !project.ConfigChanged(changed) {
 		return nil
@@ -53,7 +53,7 @@ func (p *Preparer) newProjects(repository string, proj project.Project) policy.N
 	if err != nil {
 		return policy.NewNone
 	}
-	switch mode := p.Rules[env.Job.Name].NewProjects; mode {
+	switch mode := p.Gate.Rules[env.Job.Name].NewProjects; mode {
 	case policy.NewPlan, policy.NewApply:
 		return mode
 	}
@@ -74,7 +74,7 @@ func added(now, next project.Config) []project.Project {
 
 // withNew adds to the projects that are touched those that are planned although only the
 // head names them: the pull request makes them, whether or not it changes their files.
-func (f *found) withNew(matches []project.Match) []project.Match {
+func (f *revision) withNew(matches []project.Match) []project.Match {
 	for _, proj := range f.all.Projects {
 		if !f.isNew(proj.Name) || slices.ContainsFunc(matches, func(m project.Match) bool { return m.Project.Name == proj.Name }) {
 			continue
@@ -85,28 +85,17 @@ func (f *found) withNew(matches []project.Match) []project.Match {
 }
 
 // isNew reports whether a project is planned although only the head names it.
-func (f *found) isNew(name string) bool {
+func (f *revision) isNew(name string) bool {
 	mode := f.headOnly[name]
 	return mode == policy.NewPlan || mode == policy.NewApply
 }
 
 // planOnly reports whether such a project is not applied before the merge.
-func (f *found) planOnly(name string) bool { return f.headOnly[name] == policy.NewPlan }
-
-// plansOnly lists the projects of a run that are not applied before the merge.
-func (f *found) plansOnly() []string {
-	var out []string
-	for _, proj := range f.projects {
-		if f.planOnly(proj.Name) {
-			out = append(out, proj.Name)
-		}
-	}
-	return out
-}
+func (f *revision) planOnly(name string) bool { return f.headOnly[name] == policy.NewPlan }
 
 // onlyListed is the problem of a project that was named and that only the head names, where
 // that is listed and no more.
-func (f *found) onlyListed(err error) error {
+func (f *revision) onlyListed(err error) error {
 	unknown, ok := errors.AsType[*project.UnknownError](err)
 	if !ok {
 		return err

@@ -1,4 +1,4 @@
-package prepare
+package prepare_test
 
 import (
 	"fmt"
@@ -35,9 +35,9 @@ func TestAProjectThatOnlyTheHeadNames(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newGateWorld(t, double.Files{"lockkeeper.yml": base, "old/main.tf": root})
-			w.rules("dev", func(r *policy.Rules) { r.NewProjects = tt.mode })
-			n, _ := w.open(double.Files{"lockkeeper.yml": fmt.Sprintf(head, tt.environment), "old/main.tf": root + "#\n", "fresh/main.tf": root})
-			plan := w.plan(n, nil)
+			w.Rules("dev", func(r *policy.Rules) { r.NewProjects = tt.mode })
+			n, _ := w.Open(double.Files{"lockkeeper.yml": fmt.Sprintf(head, tt.environment), "old/main.tf": root + "#\n", "fresh/main.tf": root})
+			plan := w.Plan(n, nil)
 			if got := jobNames(plan); got != tt.planned {
 				t.Errorf("planned %q, want %q", got, tt.planned)
 			}
@@ -45,19 +45,19 @@ func TestAProjectThatOnlyTheHeadNames(t *testing.T) {
 				t.Errorf("noted %q", plan.Notes)
 			}
 			for kind, want := range map[run.Kind]string{run.KindPlan: tt.plan, run.KindApply: tt.apply} {
-				r := w.commented(n, naming("fresh"))
+				r := w.Commented(n, naming("fresh"))
 				r.Kind = kind
-				p, err := w.preparer.Prepare(t.Context(), r)
+				p, err := w.Preparer.Prepare(t.Context(), r)
 				if want == "" {
-					w.allowed(p, err, "fresh")
+					w.Allowed(p, err, "fresh")
 				} else {
-					w.refused(p, err, want, "after the merge")
+					w.Refused(p, err, want, "after the merge")
 				}
 			}
-			p, err := w.apply(n)
-			w.allowed(p, err, strings.Fields(tt.whole)...)
-			gate, err := w.preparer.Judge(t.Context(), plan)
-			w.check(err)
+			p, err := w.Apply(n)
+			w.Allowed(p, err, strings.Fields(tt.whole)...)
+			gate, err := w.Gate.Judge(t.Context(), plan)
+			w.Check(err)
 			if !gate.Allowed {
 				t.Errorf("judged: %q", gate.Missing)
 			}
@@ -82,32 +82,32 @@ func jobNames(r run.Run) string {
 func TestAProjectThatOnlyTheHeadNamesGetsTheRulesOfTheBase(t *testing.T) {
 	const base = "version: 1\nprojects:\n  - {name: old, dir: old, environment: prod}\n"
 	w := newGateWorld(t, double.Files{"lockkeeper.yml": base, "old/main.tf": root, "CODEOWNERS": "* @rui\n"})
-	w.rules("dev", func(r *policy.Rules) { r.NewProjects, r.Approvals, r.CodeOwners = policy.NewApply, 1, true })
-	n, _ := w.open(double.Files{"fresh/main.tf": root, "CODEOWNERS": "* @ben\n",
+	w.Rules("dev", func(r *policy.Rules) { r.NewProjects, r.Approvals, r.CodeOwners = policy.NewApply, 1, true })
+	n, _ := w.Open(double.Files{"fresh/main.tf": root, "CODEOWNERS": "* @ben\n",
 		"elsewhere/main.tf": root,
 		"lockkeeper.yml":    "version: 1\nprojects:\n  - {name: old, dir: elsewhere, environment: prod}\n  - {name: fresh, dir: fresh, environment: dev}\n  - {name: stolen, dir: old, environment: dev}\n"})
-	plan := w.plan(n, nil)
+	plan := w.Plan(n, nil)
 	if got := jobNames(plan); got != "fresh" {
 		t.Fatalf("planned %q: what is there has its environment from the base", got)
 	}
-	w.review("ben", n, "APPROVE")
-	p, err := w.apply(n)
-	w.refused(p, err, "code_owners")
-	w.review("rui", n, "APPROVE")
-	p, err = w.apply(n)
-	w.allowed(p, err, "fresh")
-	w.rules("dev", func(r *policy.Rules) { r.NewProjects = policy.NewNone }) // and the server started again
-	p, err = w.apply(n)
-	w.refused(p, err, "any_project")
+	w.Review("ben", n, "APPROVE")
+	p, err := w.Apply(n)
+	w.Refused(p, err, "code_owners")
+	w.Review("rui", n, "APPROVE")
+	p, err = w.Apply(n)
+	w.Allowed(p, err, "fresh")
+	w.Rules("dev", func(r *policy.Rules) { r.NewProjects = policy.NewNone }) // and the server started again
+	p, err = w.Apply(n)
+	w.Refused(p, err, "any_project")
 }
 
 // What the head's own discovery finds is no other than what it names.
 func TestWhatTheHeadDiscoversIsNamedByItAlone(t *testing.T) {
 	w := newGateWorld(t, double.Files{"lockkeeper.yml": "version: 1\nprojects:\n  - {name: old, dir: old, environment: dev}\n", "old/main.tf": root})
-	w.rules("dev", func(r *policy.Rules) { r.NewProjects = policy.NewPlan })
-	n, _ := w.open(double.Files{"live/a/main.tf": root, "live/b/main.tf": root,
+	w.Rules("dev", func(r *policy.Rules) { r.NewProjects = policy.NewPlan })
+	n, _ := w.Open(double.Files{"live/a/main.tf": root, "live/b/main.tf": root,
 		"lockkeeper.yml": "version: 1\ndiscover:\n  include: [{dir: 'live/a', environment: dev}, {dir: 'live/b', environment: prod}]\nprojects:\n  - {name: old, dir: old, environment: dev}\n"})
-	if plan := w.plan(n, nil); jobNames(plan) != "live/a" && jobNames(plan) != "live-a" || len(plan.PlanOnly) != 1 {
+	if plan := w.Plan(n, nil); jobNames(plan) != "live/a" && jobNames(plan) != "live-a" || len(plan.PlanOnly) != 1 {
 		t.Errorf("planned %q, notes %q", jobNames(plan), plan.Notes)
 	}
 }

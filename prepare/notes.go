@@ -19,7 +19,7 @@ const codeElsewhere = "planned_elsewhere"
 const maxNamed = 3
 
 // surprises notes what people would wonder about when they see the plans.
-func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg project.Config, changed []string) error {
+func (f *revision) surprises(ctx context.Context, p *Preparer, r run.Run, cfg project.Config, changed []string) error {
 	base, err := f.config.Files(ctx)
 	if err != nil {
 		return err
@@ -47,12 +47,12 @@ func (f *found) surprises(ctx context.Context, p *Preparer, r run.Run, cfg proje
 
 // vanished notes projects that the base finds by a file or by a cloud block and the head
 // does not: nothing else would say that they are planned no more.
-func (f *found) vanished(ctx context.Context, p *Preparer, cfg project.Config, changed []string) error {
+func (f *revision) vanished(ctx context.Context, p *Preparer, cfg project.Config, changed []string) error {
 	byContent := func(in project.Include) bool { return in.EachFile != "" || in.Cloud != "" }
 	if cfg.Discover == nil || len(changed) == 0 || !slices.ContainsFunc(cfg.Discover.Include, byContent) {
 		return nil
 	}
-	graph, err := p.Index.Graph(ctx, f.config)
+	graph, err := p.Gate.Index.Graph(ctx, f.config)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (f *found) vanished(ctx context.Context, p *Preparer, cfg project.Config, c
 }
 
 // unfollowed notes once what the graph cannot follow.
-func (f *found) unfollowed(settings func(project.Project) project.Settings) {
+func (f *revision) unfollowed(settings func(project.Project) project.Settings) {
 	var places []string
 	for _, p := range f.projects {
 		for _, at := range f.graph.Unfollowed(p, settings(p)) {
@@ -91,7 +91,7 @@ func (f *found) unfollowed(settings func(project.Project) project.Settings) {
 }
 
 // shared notes projects whose state is that of another directory, too.
-func (f *found) shared(p *Preparer, r run.Run, cfg project.Config) {
+func (f *revision) shared(p *Preparer, r run.Run, cfg project.Config) {
 	if len(f.projects) == 0 {
 		return
 	}
@@ -130,7 +130,7 @@ func called(projects []project.Project) []string {
 }
 
 // afterMerge notes the projects that the pull request's own lockkeeper.yml adds or takes away, or its mistakes.
-func (f *found) afterMerge(ctx context.Context, p *Preparer, now project.Config, changed []string) error {
+func (f *revision) afterMerge(ctx context.Context, p *Preparer, now project.Config, changed []string) error {
 	if problems := f.nextMistakes; len(problems) > 0 {
 		f.mistakes = append(f.mistakes, marks(problems)...)
 		f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` of this pull request has %s, the first on line %d: %s. Correct it before the merge: nothing would be planned after it.",
@@ -154,7 +154,7 @@ func (f *found) afterMerge(ctx context.Context, p *Preparer, now project.Config,
 // everything from being planned, and changes nothing else: its checks must not wait
 // for a plan that nobody can make. Whatever lies beside it, documents too, Terraform
 // may read, and which project does is what the author's own file would say.
-func (f *found) correction(ctx context.Context, changed []string) (bool, error) {
+func (f *revision) correction(ctx context.Context, changed []string) (bool, error) {
 	if !slices.Equal(changed, []string{project.ConfigFile}) {
 		return false, nil
 	}
@@ -165,7 +165,7 @@ func (f *found) correction(ctx context.Context, changed []string) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	f.touched = map[string]bool{}
+	f.affected = map[string]bool{}
 	f.notes = append(f.notes, fmt.Sprintf("`lockkeeper.yml` on the base branch has mistakes, so nothing is planned in this repository. This pull request corrects it: after the merge there are %d projects. "+
 		"The others are planned again then.", len(next.Projects)))
 	return true, nil
@@ -200,7 +200,7 @@ func some(texts []string) string {
 }
 
 // elsewhere says what another tool plans. Where nothing else is planned it is a problem: a check that passes would say that nothing changes.
-func (f *found) elsewhere(cfg project.Config, changed []string, tofu bool) error {
+func (f *revision) elsewhere(cfg project.Config, changed []string, tofu bool) error {
 	all := project.ForeignChanges(cfg, f.graph, changed, tofu)
 	isTofu := func(x project.Foreign) bool { return x.Tool == "OpenTofu" }
 	if dropped := f.dropTofu(tofu); len(dropped) > 0 && !slices.ContainsFunc(all, isTofu) {
@@ -228,7 +228,7 @@ func (f *found) elsewhere(cfg project.Config, changed []string, tofu bool) error
 }
 
 // dropTofu leaves out projects in whose directory Terraform would find nothing, and returns them.
-func (f *found) dropTofu(tofu bool) (dropped []project.Project) {
+func (f *revision) dropTofu(tofu bool) (dropped []project.Project) {
 	f.projects = slices.DeleteFunc(slices.Clone(f.projects), func(p project.Project) bool {
 		drop := p.Tofu == "" && (p.Terraform != "" || !tofu) && f.graph.OnlyTofu(p)
 		if drop {

@@ -1,4 +1,4 @@
-package prepare
+package prepare_test
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lockkeeper/lockkeeper/prepare"
 	"github.com/lockkeeper/lockkeeper/run"
 	double "github.com/lockkeeper/lockkeeper/sandbox/github"
 )
@@ -30,13 +31,13 @@ func TestNotesOfAPlan(t *testing.T) {
 		words, plans []string // that the notes or the problem hold; the projects
 	}{
 		{name: "Terragrunt alone", base: double.Files{"live/terragrunt.hcl": "# 1\n"}, head: double.Files{"live/terragrunt.hcl": "# 2\n"},
-			code: codeElsewhere, words: []string{"Terragrunt (`live/terragrunt.hcl`)", "does not plan here"}},
+			code: prepare.CodeElsewhere, words: []string{"Terragrunt (`live/terragrunt.hcl`)", "does not plan here"}},
 		{name: "Terragrunt beside a project", base: double.Files{"a/main.tf": root}, head: double.Files{"live/terragrunt.hcl": "# 2\n", "a/main.tf": root + "#\n"},
 			words: []string{"Terragrunt (`live/terragrunt.hcl`)"}, plans: []string{"a"}},
 		{name: "tofu without tofu", base: double.Files{"a/main.tofu": root}, head: double.Files{"a/main.tofu": root + "#\n"},
-			code: codeElsewhere, words: []string{"OpenTofu (`a/main.tofu`)", "`tofu:` version"}},
+			code: prepare.CodeElsewhere, words: []string{"OpenTofu (`a/main.tofu`)", "`tofu:` version"}},
 		{name: "a value of what only tofu plans", base: double.Files{"a/main.tofu": root}, head: double.Files{"a/x.auto.tfvars": "x = 1\n"},
-			code: codeElsewhere, words: []string{"OpenTofu (`a`)"}},
+			code: prepare.CodeElsewhere, words: []string{"OpenTofu (`a`)"}},
 		{name: "a root module that nobody names", base: double.Files{"lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a}]\n", "a/main.tf": root},
 			head: double.Files{"b/main.tf": root}, words: []string{"Nothing plans `b`", "name it in `lockkeeper.yml`"}},
 		{name: "a root module that nobody ever named", base: double.Files{"lockkeeper.yml": "version: 1\nprojects: [{name: a, dir: a}]\n", "a/main.tf": root, "b/main.tf": s3},
@@ -68,8 +69,8 @@ func TestNotesOfAPlan(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t, tt.base)
-			n, _ := f.open(tt.head)
-			p, err := f.prepare(n)
+			n, _ := f.Open(tt.head)
+			p, err := f.Prepare(n)
 			said := strings.Join(p.Notes, "\n")
 			problem, refused := errors.AsType[*run.Problem](err)
 			switch {
@@ -109,14 +110,14 @@ func TestManyProjectsOfOneStateAreOneNote(t *testing.T) {
 		files[fmt.Sprintf("live/p%03d/main.tf", i)] = state(key)
 	}
 	shared := func(f *fixture, n int) []string {
-		p, err := f.prepare(n)
+		p, err := f.Prepare(n)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return slices.DeleteFunc(p.Notes, func(note string) bool { return !strings.Contains(note, "share") })
 	}
 	f := newFixture(t, files)
-	n, _ := f.open(double.Files{"live/p007/more.tf": "#\n", "live/p008/more.tf": "#\n"})
+	n, _ := f.Open(double.Files{"live/p007/more.tf": "#\n", "live/p008/more.tf": "#\n"})
 	want := "**123 projects share one state** in workspace `default`, so a plan of one may destroy what another made: " +
 		"`live-p000`, `live-p001`, `live-p002` and 120 more. Name workspaces in `lockkeeper.yml`, or give each a key of its own."
 	if got := shared(f, n); len(got) != 1 || got[0] != want {
@@ -126,8 +127,8 @@ func TestManyProjectsOfOneStateAreOneNote(t *testing.T) {
 	// The same with five workspaces for each: one note, too.
 	files["lockkeeper.yml"] = "version: 1\ndiscover: {include: [{dir: \"live/{name}\", each: {workspace: [w1, w2, w3, w4, w5]}, when_changed: [all]}]}\n"
 	f = newFixture(t, files)
-	f.preparer.MaxProjects = 1000
-	n, _ = f.open(double.Files{"live/p007/all": "#\n"})
+	f.Preparer.MaxProjects = 1000
+	n, _ = f.Open(double.Files{"live/p007/all": "#\n"})
 	want = "**Projects share 5 states**, so a plan of one may destroy what another made: 123 in workspace `w1` (`p000-w1`, `p001-w1`, `p002-w1` and 120 more), "
 	if got := shared(f, n); len(got) != 1 || !strings.HasPrefix(got[0], want) || !strings.Contains(got[0], " and those of 2 more states. ") {
 		t.Errorf("notes %q, want %q…", got, want)
@@ -137,8 +138,8 @@ func TestManyProjectsOfOneStateAreOneNote(t *testing.T) {
 // A name that is not UTF-8 is the person's mistake, not the server's.
 func TestNamesThatAreNotUTF8(t *testing.T) {
 	f := newFixture(t, double.Files{"a/main.tf": root})
-	n, _ := f.open(double.Files{"a/caf\xe9.txt": "x\n"})
-	p, err := f.prepare(n)
+	n, _ := f.Open(double.Files{"a/caf\xe9.txt": "x\n"})
+	p, err := f.Prepare(n)
 	if problem := p.Failed["a"]; err != nil || problem.Code != "source" || !strings.Contains(problem.Detail, "UTF-8; rename it") {
 		t.Errorf("error is %v, problems are %v, want a refusal", err, p.Failed)
 	}

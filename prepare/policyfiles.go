@@ -74,7 +74,7 @@ func (p *Preparer) baseRules(ctx context.Context, base project.Tree) (*run.Artif
 		return nil, p.rulesProblem("policy_refused", markdown.Quote(link)+" is a symbolic link, which Lockkeeper does not follow. Put the file itself there")
 	}
 	key := "rules " + below + " " + fingerprint(chosen)
-	if a, ok := p.archives.get(key, p.Now()); ok {
+	if a, ok := p.archives.get(key, p.Gate.Now()); ok {
 		return &a.artifact, nil
 	}
 	if len(chosen) > maxRuleFiles {
@@ -122,7 +122,7 @@ func fingerprint(files []project.File) string {
 
 // storeRules stores rules under their key, unless they were stored lately.
 func (p *Preparer) storeRules(ctx context.Context, key string, files []ruleFile) (*run.Artifact, error) {
-	if a, ok := p.archives.get(key, p.Now()); ok {
+	if a, ok := p.archives.get(key, p.Gate.Now()); ok {
 		return &a.artifact, nil
 	}
 	if !slices.ContainsFunc(files, func(f ruleFile) bool { return strings.HasSuffix(f.name, ".rego") }) {
@@ -136,7 +136,7 @@ func (p *Preparer) storeRules(ctx context.Context, key string, files []ruleFile)
 	if err != nil {
 		return nil, fmt.Errorf("storing the rules of plan policy: %w", err)
 	}
-	p.archives.put(key, archived{artifact: a}, p.Now())
+	p.archives.put(key, archived{artifact: a}, p.Gate.Now())
 	return &a, nil
 }
 

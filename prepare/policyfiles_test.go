@@ -1,60 +1,39 @@
-package prepare
+package prepare_test
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
-	"github.com/lockkeeper/lockkeeper/policy/rego"
-	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/prepare"
 	"github.com/lockkeeper/lockkeeper/run"
 	double "github.com/lockkeeper/lockkeeper/sandbox/github"
 )
 
 const ruleA = "package main\ndeny contains \"a\"\n"
 
-// rulesFixture is a fixture whose archives can be read.
-type rulesFixture struct {
-	*fixture
-	artifacts *artifact.Dir
-}
-
-func newRulesFixture(t *testing.T, where PlanPolicy, files double.Files) *rulesFixture {
+func newRulesFixture(t *testing.T, where prepare.PlanPolicy, files double.Files) *fixture {
 	t.Helper()
-	artifacts, err := artifact.OpenDir(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = artifacts.Close() })
-	f := &rulesFixture{fixture: newFixture(t, files), artifacts: artifacts}
-	f.preparer.PlanPolicy = where
-	f.preparer.PutSource = func(ctx context.Context, r io.Reader) (run.Artifact, error) {
-		f.stored.Add(1)
-		return artifacts.PutContent(ctx, "sources", r)
-	}
+	f := newFixture(t, files)
+	f.Preparer.PlanPolicy = where
 	return f
 }
 
 // unpacked is what a job would find.
-func (f *rulesFixture) unpacked(ref *run.Artifact) map[string]string {
+func (f *fixture) unpacked(ref *run.Artifact) map[string]string {
 	f.Helper()
 	if ref == nil {
 		f.Fatal("there are no rules")
 	}
-	archive, err := f.artifacts.Open(f.Context(), *ref)
+	archive, err := f.Artifacts.Open(f.Context(), *ref)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -94,12 +73,12 @@ func with(files, more double.Files) double.Files {
 // T08: rules come from the base branch. A pull request that changes, adds or
 // removes some has no effect until it is merged, and is told so.
 func TestT08_RulesComeFromTheBaseBranch(t *testing.T) {
-	f := newRulesFixture(t, PlanPolicy{Dir: "policy"}, with(twoProjects(), double.Files{
+	f := newRulesFixture(t, prepare.PlanPolicy{Dir: "policy"}, with(twoProjects(), double.Files{
 		"policy/a.rego": ruleA, "policy/teams/a.yaml": "k: v\n", "policy/a_test.rego": "nonsense", "policy/README.md": "x", "policy/.regal/c.yaml": "x",
 		"policy2/b.rego": ruleA,
 	}))
-	number, _ := f.open(double.Files{"other/main.tf": root + "# changed\n", "policy/a.rego": "package main\n", "policy/b.rego": "package other\n"})
-	out, err := f.prepare(number)
+	number, _ := f.Open(double.Files{"other/main.tf": root + "# changed\n", "policy/a.rego": "package main\n", "policy/b.rego": "package other\n"})
+	out, err := f.Prepare(number)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,11 +89,11 @@ func TestT08_RulesComeFromTheBaseBranch(t *testing.T) {
 	if !slices.ContainsFunc(out.Notes, func(n string) bool { return strings.Contains(n, "changes the rules in `policy`") }) {
 		t.Errorf("%q", out.Notes)
 	}
-	if _, err := f.github.As("ana").MergePull(repository, number, "merge"); err != nil {
+	if _, err := f.GitHub.As("ana").MergePull(repository, number, "merge"); err != nil {
 		t.Fatal(err)
 	}
-	number, _ = f.open(double.Files{"other/main.tf": root + "# changed again\n"})
-	out, err = f.prepare(number)
+	number, _ = f.Open(double.Files{"other/main.tf": root + "# changed again\n"})
+	out, err = f.Prepare(number)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,11 +103,11 @@ func TestT08_RulesComeFromTheBaseBranch(t *testing.T) {
 }
 
 func TestEqualRulesAreStoredOnce(t *testing.T) {
-	f := newRulesFixture(t, PlanPolicy{Dir: "policy"}, with(twoProjects(), double.Files{"policy/a.rego": ruleA}))
-	number, _ := f.open(double.Files{"modules/net/main.tf": "# changed\n"})
+	f := newRulesFixture(t, prepare.PlanPolicy{Dir: "policy"}, with(twoProjects(), double.Files{"policy/a.rego": ruleA}))
+	number, _ := f.Open(double.Files{"modules/net/main.tf": "# changed\n"})
 	var stored []int64
 	for range 2 {
-		out, err := f.prepare(number)
+		out, err := f.Prepare(number)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +117,7 @@ func TestEqualRulesAreStoredOnce(t *testing.T) {
 		if len(out.Notes) > 0 {
 			t.Errorf("%q", out.Notes)
 		}
-		stored = append(stored, f.stored.Load())
+		stored = append(stored, f.Stored.Load())
 	}
 	if stored[0] != 2 || stored[1] != 2 {
 		t.Errorf("stored %v archives, want one source and one of rules, once", stored)
@@ -148,7 +127,7 @@ func TestEqualRulesAreStoredOnce(t *testing.T) {
 // T08: what cannot be used as rules stops the plan.
 func TestT08_WithoutUsableRulesNothingIsPlanned(t *testing.T) {
 	many := double.Files{}
-	for i := range maxRuleFiles + 1 {
+	for i := range prepare.MaxRuleFiles + 1 {
 		many[fmt.Sprintf("policy/%d.json", i)] = "{}"
 	}
 	for name, c := range map[string]struct {
@@ -158,34 +137,19 @@ func TestT08_WithoutUsableRulesNothingIsPlanned(t *testing.T) {
 		"no directory":    {double.Files{}, "policy_missing", "`policy` on the base branch cannot be used: no rules are there"},
 		"no rules in it":  {double.Files{"policy/README.md": "x", "policy/a.json": "{}", "policy/a_test.rego": ruleA}, "policy_missing", "no rules are there"},
 		"a file":          {double.Files{"policy": ruleA}, "policy_missing", "no rules are there"},
-		"more than a few": {double.Files{"policy/a.rego": ruleA + strings.Repeat("# x\n", maxRuleBytes/4)}, "policy_refused", "`policy/a.rego` it has more than 8 MiB"},
+		"more than a few": {double.Files{"policy/a.rego": ruleA + strings.Repeat("# x\n", prepare.MaxRuleBytes/4)}, "policy_refused", "`policy/a.rego` it has more than 8 MiB"},
 		"very many files": {with(many, double.Files{"policy/a.rego": ruleA}), "policy_refused", "files, and at most 1000 are taken"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newRulesFixture(t, PlanPolicy{Dir: "policy"}, with(double.Files{"app/main.tf": root}, c.files))
-			number, _ := f.open(double.Files{"app/main.tf": root + "# changed\n"})
-			out, err := f.prepare(number)
+			f := newRulesFixture(t, prepare.PlanPolicy{Dir: "policy"}, with(double.Files{"app/main.tf": root}, c.files))
+			number, _ := f.Open(double.Files{"app/main.tf": root + "# changed\n"})
+			out, err := f.Prepare(number)
 			problem, ok := errors.AsType[*run.Problem](err)
 			if !ok || problem.Code != c.code || !strings.Contains(problem.Message, c.says) || len(out.Documents) > 0 {
 				t.Errorf("%v, %d documents", err, len(out.Documents))
 			}
 		})
 	}
-}
-
-// A link in place of a rule would be judged by nothing.
-func TestLinkedRulesAreRefused(t *testing.T) {
-	p := &Preparer{PlanPolicy: PlanPolicy{Dir: "./policy/"}, Now: time.Now}
-	_, err := p.baseRules(t.Context(), project.Tree(linkTree{}))
-	if problem, ok := errors.AsType[*run.Problem](err); !ok || !strings.Contains(problem.Message, "`policy/b.rego` is a symbolic link") {
-		t.Errorf("%v", err)
-	}
-}
-
-type linkTree struct{ project.Tree }
-
-func (linkTree) Files(context.Context) ([]project.File, error) {
-	return []project.File{{Path: "policy/a.rego", Mode: 0o100644}, {Path: "policy/b.rego", Mode: project.ModeSymlink}}, nil
 }
 
 // serverDirectory writes rules as Kubernetes mounts a ConfigMap: each entry is
@@ -209,10 +173,10 @@ func serverDirectory(t *testing.T, files map[string]string) string {
 func TestRulesOfTheServer(t *testing.T) {
 	want := map[string]string{"policy/a.rego": ruleA, "policy/teams/a.yml": "k: v\n"}
 	dir := serverDirectory(t, map[string]string{"a.rego": ruleA, "teams/a.yml": "k: v\n", "a_test.rego": "x", "notes.txt": "x"})
-	f := newRulesFixture(t, PlanPolicy{Server: dir}, with(twoProjects(), double.Files{"policy/evil.rego": "package main\n"}))
-	number, _ := f.open(double.Files{"other/main.tf": root + "# changed\n", "policy/evil.rego": "package other\n"})
+	f := newRulesFixture(t, prepare.PlanPolicy{Server: dir}, with(twoProjects(), double.Files{"policy/evil.rego": "package main\n"}))
+	number, _ := f.Open(double.Files{"other/main.tf": root + "# changed\n", "policy/evil.rego": "package other\n"})
 	for range 2 {
-		out, err := f.prepare(number)
+		out, err := f.Prepare(number)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,13 +187,13 @@ func TestRulesOfTheServer(t *testing.T) {
 			t.Errorf("%q", out.Notes)
 		}
 	}
-	if n := f.stored.Load(); n != 2 {
+	if n := f.Stored.Load(); n != 2 {
 		t.Errorf("stored %d archives", n)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "b.rego"), []byte("package b\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := f.prepare(number)
+	out, err := f.Prepare(number)
 	if err != nil || len(f.unpacked(out.Documents[0].Policy)) != 3 {
 		t.Errorf("a rule that was added to the server: %v", err)
 	}
@@ -242,41 +206,13 @@ func TestRulesOfTheServerThatCannotBeRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := newFixture(t, twoProjects())
-	number, _ := f.open(double.Files{"other/main.tf": root + "# changed\n"})
+	number, _ := f.Open(double.Files{"other/main.tf": root + "# changed\n"})
 	for name, dir := range map[string]string{
 		"no directory": filepath.Join(t.TempDir(), "gone"), "a link to itself": loop, "a link to nothing": dangling, "no rules": t.TempDir(),
 	} {
-		f.preparer.PlanPolicy = PlanPolicy{Server: dir}
-		if out, err := f.prepare(number); err == nil {
+		f.Preparer.PlanPolicy = prepare.PlanPolicy{Server: dir}
+		if out, err := f.Prepare(number); err == nil {
 			t.Errorf("%s: %+v", name, out.Documents)
 		}
-	}
-}
-
-// What is archived is what the evaluator loads.
-func TestRuleFilesAreThoseOfTheEvaluator(t *testing.T) {
-	names := []string{
-		"a.rego", "b/c.rego", "a_test.rego", "b/a_test.rego", "a.json", "a.yaml", "a.yml", "a.YML", "a.REGO", "a.rego.bak", "README.md", "rego", ".rego", ".a.rego",
-		".b/a.rego", "b/.c/a.json", "b/.json", "x.y.rego", "a_test.json", "json",
-	}
-	for _, name := range names {
-		// Nonsense is a mistake exactly when it is loaded.
-		tree := fstest.MapFS{"policy/ok.rego": {Data: []byte(ruleA)}, "policy/" + name: {Data: []byte("[")}}
-		_, err := rego.Load(t.Context(), tree, "policy")
-		if loaded := err != nil; loaded != isRuleFile(name) {
-			t.Errorf("%s is archived: %v, loaded: %v", name, isRuleFile(name), loaded)
-		}
-	}
-}
-
-func TestEqualRulesGiveAnEqualArchive(t *testing.T) {
-	files := []ruleFile{{"a.rego", []byte(ruleA)}, {"b/c.json", []byte("{}")}}
-	one, err1 := rulesArchive(files)
-	two, err2 := rulesArchive(slices.Clone(files))
-	if err1 != nil || err2 != nil || !bytes.Equal(one, two) {
-		t.Errorf("%v, %v", err1, err2)
-	}
-	if _, err := rulesArchive(nil); err != nil {
-		t.Error(err)
 	}
 }

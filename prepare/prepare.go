@@ -1,71 +1,36 @@
-// Package prepare turns an accepted run into jobs: it reads the pull request's
-// facts, lets policy judge them, brings the commits here, finds the projects,
-// and stores the source that each of them needs, or gives each its stored plan.
+// Package prepare turns an accepted run into jobs: it brings the commits here, finds
+// the projects that the run is about and what people should be told of them, and makes
+// the document of each job with the source that it needs, or with its stored plan.
 //
-// Place in the flow: between commands and the backend; package run calls it
-// for each accepted run and may call it again after a crash, so it changes
-// nothing but caches (mirror, index, content-addressed sources). It is the one
-// package that composes pull, project, policy and artifact; it must not know
-// webhooks, the store, how jobs are executed, or how anything looks on GitHub.
+// Place in the flow: between the gate, which judges a run by what is found here, and
+// the backend; the worker calls it for each accepted run and may call it again after a
+// crash, so it changes nothing but caches (mirror, index, content-addressed sources).
+// It must not know reviews, approvals and locks, which are the gate's, webhooks, the
+// store, how jobs are executed, or how anything looks on GitHub.
 package prepare
 
 import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
-	"github.com/google/go-github/v60/github"
-
-	"github.com/lockkeeper/lockkeeper/policy"
-	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/gate"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
 // Preparer prepares runs. Its fields are set before use and not changed after.
 type Preparer struct {
-	Client func(installationID int64) (*github.Client, error)
-	// Token may read the repository's contents, and is another one than refused.
-	Token   func(ctx context.Context, r run.Repository, refused string) (string, error)
-	WebURL  string // of GitHub, such as https://github.com
-	Mirrors *pull.Mirrors
-	Index   *project.Index
+	// Gate judges runs. Its mirrors, index of trees, rules of environments, token and
+	// clock are used here, too, and its Find is the one of this Preparer.
+	Gate *gate.Keeper
 	// PutSource stores a source archive under the SHA-256 of its content.
-	PutSource func(ctx context.Context, archive io.Reader) (run.Artifact, error)
-	// Open reads an artifact of a job; bytes are good once io.EOF was seen, and
-	// one that is not there any more is fs.ErrNotExist.
-	Open func(ctx context.Context, a run.Artifact) (io.ReadCloser, error)
-	// Has reports whether an artifact is still there, where the server may not
-	// read plans; nil asks Open.
-	Has          func(ctx context.Context, ref run.Artifact) (bool, error)
+	PutSource    func(ctx context.Context, archive io.Reader) (run.Artifact, error)
 	Environments Environments
-	// Rules is what an apply must pass, by environment. In one without rules
-	// nothing is applied.
-	Rules      map[string]policy.Rules
-	PlanPolicy PlanPolicy // rules that plans are judged by
+	PlanPolicy   PlanPolicy // rules that plans are judged by
 	// CheckRules reads and compiles the rules in dir, a slash-separated path below
 	// root, and returns their mistakes; nil checks nothing.
 	CheckRules func(ctx context.Context, root, dir string) ([]run.Diagnostic, error)
-	// Runs returns the runs of a pull request, newest first, as many as there may
-	// be of one commit.
-	Runs  func(ctx context.Context, repositoryID int64, pullRequest int) ([]run.Run, error)
-	Locks func(ctx context.Context) (run.Locks, error)
-	// Branches are those that the server's config lists as bases of a repository
-	// (owner/name); none, or nil, means its default branch alone.
-	Branches func(repository string) []string
-	// Pushes lists who is known to have pushed these commits. KeepPushes keeps what
-	// GitHub told about others; nil keeps nothing.
-	Pushes     func(ctx context.Context, repositoryID int64, shas []string) ([]run.Push, error)
-	KeepPushes func(ctx context.Context, pushes []run.Push) error
-	// IsTool reports whether an address of commits is no person's; nil: none is.
-	IsTool func(email string) bool
-	// TrustedPusher reports whether an App's account pushes by itself alone, and
-	// nothing that people tell it to; nil: none does.
-	TrustedPusher func(login string) bool
-	// PlansItself reports whether a push to a pull request makes a plan that nobody
-	// asked for; nil: none does.
-	PlansItself func(draft bool) bool
 	// Reach reports whether the jobs of a repository (owner/name) get only what their
 	// project reaches; nil is no repository.
 	Reach func(repository string) bool
@@ -73,19 +38,16 @@ type Preparer struct {
 	// fetched; nil is of no repository.
 	Large func(repository string) bool
 	// Submodule reports whether a repository is fetched as a submodule of another one's commits
-	// (owner/name both), and Find finds it, as pull.Submodules says; nil is none.
-	Submodule   func(repository, submodule string) bool
-	Find        func(ctx context.Context, repository string) (int64, pull.Remote, error)
-	LockAtApply bool // plans take no locks
+	// (owner/name both), and FindSubmodule finds it, as pull.Submodules says; nil is none.
+	Submodule     func(repository, submodule string) bool
+	FindSubmodule func(ctx context.Context, repository string) (int64, pull.Remote, error)
 	// JobsMachines says that each job has a machine of its own, whose files end with it.
 	JobsMachines bool
 	Tofu         bool // a project that asks for no version is planned by OpenTofu
 	Limits       run.JobLimits
 	MaxProjects  int // of one run
-	Now          func() time.Time
 
-	archives   archiveCache
-	foresights foresights
+	archives archiveCache
 }
 
 // Environments is what the server's config says about targets.
@@ -120,5 +82,5 @@ func (p *Preparer) Prepare(ctx context.Context, r run.Run) (run.Preparation, err
 	default:
 		err = fmt.Errorf("preparing: no run is of kind %q", r.Kind)
 	}
-	return out, p.outcome(r, err)
+	return out, gate.Explain(r, err, p.Gate.Now())
 }

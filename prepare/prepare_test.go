@@ -1,177 +1,26 @@
-package prepare
+package prepare_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-github/v60/github"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
-	"github.com/lockkeeper/lockkeeper/project"
-	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 	double "github.com/lockkeeper/lockkeeper/sandbox/github"
-	"github.com/lockkeeper/lockkeeper/sandbox/openapi"
 )
-
-const repository = "acme/infra"
-
-// fixture is a preparer in front of a GitHub with real git.
-type fixture struct {
-	*testing.T
-	github    *double.Double
-	preparer  *Preparer
-	artifacts *artifact.Dir
-	url       string
-	transport http.RoundTripper // nil: the default
-	stored    atomic.Int64      // sources put
-	lax       string            // a contradiction to GitHub\'s description that GitHub itself makes
-}
-
-func newFixture(t *testing.T, files double.Files) *fixture {
-	t.Helper()
-	f := &fixture{T: t}
-	mux := http.NewServeMux()
-	srv := httptest.NewServer(mux)
-	t.Cleanup(srv.Close)
-	spec, err := openapi.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := double.New(double.Options{Dir: t.TempDir(), BaseURL: srv.URL, App: double.App{ID: 1, Slug: "lockkeeper"},
-		Checker: openapi.NewChecker(spec, func(violation string) {
-			if f.lax == "" || !strings.Contains(violation, f.lax) {
-				t.Error(violation)
-			}
-		})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.Close)
-	mux.Handle("/", d.Handler())
-	check := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	check(d.AddOrg("acme", "ana"))
-	check(d.AddRepository("acme", "infra", "main"))
-	check(d.SetPermission(repository, "ana", "write"))
-	check(d.SetPermission(repository, "sam", "read"))
-	check(d.AddUser("stranger", "User"))
-	_, err = d.Commit(repository, "main", "ana", "base", files)
-	check(err)
-
-	artifacts, err := artifact.OpenDir(t.TempDir())
-	check(err)
-	t.Cleanup(func() { _ = artifacts.Close() })
-	f.github, f.artifacts, f.url = d, artifacts, srv.URL
-	// A person's token stands in for the installation's: what is read is the same.
-	token := d.As("ana").Token()
-	f.preparer = &Preparer{
-		Client: func(int64) (*github.Client, error) {
-			c, err := github.NewClient(&http.Client{Transport: f.transport}).WithAuthToken(token).WithEnterpriseURLs(srv.URL, srv.URL)
-			return c, err
-		},
-		Token:   func(context.Context, run.Repository, string) (string, error) { return token, nil },
-		Mirrors: &pull.Mirrors{Dir: t.TempDir()},
-		Index:   new(project.Index),
-		PutSource: func(ctx context.Context, r io.Reader) (run.Artifact, error) {
-			f.stored.Add(1)
-			return artifacts.PutContent(ctx, "sources", r)
-		},
-		Environments: Environments{Default: "dev", ByName: map[string]Environment{
-			"dev":  {Job: run.JobEnvironment{Name: "dev"}, BackendConfig: map[string]string{"path": "/states/{owner}/{repo}/{project}-{workspace}", "workspace_dir": "/states/dev"}},
-			"prod": {Job: run.JobEnvironment{Name: "prod", Account: "1234"}, BackendConfig: map[string]string{"path": "/states/prod/{project}", "workspace_dir": "/states/prod"}},
-		}},
-		PlansItself: func(draft bool) bool { return !draft },
-		Locks:       func(context.Context) (run.Locks, error) { return run.Locks{}, nil },
-		Limits:      run.JobLimits{Seconds: 60, PlanBytes: 1 << 20}, MaxProjects: 5, Now: time.Now,
-	}
-	return f
-}
-
-// open pushes files to a branch and opens a pull request.
-func (f *fixture) open(files double.Files) (number int, sha string) {
-	f.Helper()
-	sha, err := f.github.As("ana").Push(repository, "topic", "change", files)
-	if err != nil {
-		f.Fatal(err)
-	}
-	number, err = f.github.As("ana").OpenPull(repository, "topic", "main", "change", "", false)
-	if err != nil {
-		f.Fatal(err)
-	}
-	return number, sha
-}
-
-func (f *fixture) prepare(number int, change ...func(*run.Run)) (run.Preparation, error) {
-	r := run.Run{
-		ID: "r", Repository: run.Repository{ID: f.repositoryID(), Owner: "acme", Name: "infra", InstallationID: 1}, PullRequest: number,
-		Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana", State: run.StateAccepted,
-	}
-	for _, c := range change {
-		c(&r)
-	}
-	return f.preparer.Prepare(f.Context(), r)
-}
-
-func (f *fixture) repositoryID() int64 {
-	f.Helper()
-	client, err := f.preparer.Client(1)
-	if err != nil {
-		f.Fatal(err)
-	}
-	repo, _, err := client.Repositories.Get(f.Context(), "acme", "infra")
-	if err != nil {
-		f.Fatal(err)
-	}
-	return repo.GetID()
-}
-
-const root = "terraform {\n  backend \"local\" {}\n}\nresource \"terraform_data\" \"x\" {}\n"
-
-// twoProjects share a module.
-func twoProjects() double.Files {
-	return double.Files{
-		"modules/net/main.tf": "resource \"terraform_data\" \"n\" {}\n",
-		"live/dev/main.tf":    root + "module \"net\" {\n  source = \"../../modules/net\"\n}\n",
-		"live/prod/main.tf":   root + "module \"net\" {\n  source = \"../../modules/net\"\n}\n",
-		"other/main.tf":       root,
-		"README.md":           "hello\n",
-	}
-}
-
-const config = `version: 1
-projects:
-  - {name: net-dev, dir: live/dev}
-  - {name: net-prod, dir: live/prod, environment: prod, workspace: blue, var_files: [prod.tfvars], terraform: "1.11.4", after: [net-dev]}
-`
-
-func names(p run.Preparation) (out []string) {
-	for _, d := range p.Documents {
-		out = append(out, d.Project.Name)
-	}
-	return out
-}
 
 func TestAChangedModuleTouchesEveryProjectThatReachesIt(t *testing.T) {
 	f := newFixture(t, twoProjects())
-	n, sha := f.open(double.Files{"modules/net/main.tf": "# changed\n"})
-	p, err := f.prepare(n)
+	n, sha := f.Open(double.Files{"modules/net/main.tf": "# changed\n"})
+	p, err := f.Prepare(n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,11 +39,11 @@ func TestTheDocumentCarriesTheConfigOfTheBaseBranch(t *testing.T) {
 	files["lockkeeper.yml"] = config
 	files["live/prod/prod.tfvars"] = "a = 1\n"
 	f := newFixture(t, files)
-	n, sha := f.open(double.Files{
+	n, sha := f.Open(double.Files{
 		"live/prod/main.tf": root + "# changed\n",
 		"lockkeeper.yml":    strings.ReplaceAll(config, "prod, workspace: blue", "dev, workspace: evil"), // T08
 	})
-	p, err := f.prepare(n)
+	p, err := f.Prepare(n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,8 +70,8 @@ func TestT04TheServerSaysWhereStateIs(t *testing.T) {
 	files := twoProjects()
 	files["lockkeeper.yml"] = "version: 1\nprojects:\n  - {name: net-dev, dir: live/dev, backend_config: {path: /evil, other: kept}}\n"
 	f := newFixture(t, files)
-	n, _ := f.open(double.Files{"live/dev/main.tf": root + "# changed\n"})
-	p, err := f.prepare(n)
+	n, _ := f.Open(double.Files{"live/dev/main.tf": root + "# changed\n"})
+	p, err := f.Prepare(n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,11 +109,11 @@ func TestWhatIsRefused(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t, tt.base)
-			n, _ := f.open(tt.change)
+			n, _ := f.Open(tt.change)
 			if tt.run == nil {
 				tt.run = func(*run.Run) {}
 			}
-			_, err := f.prepare(n, tt.run)
+			_, err := f.Prepare(n, tt.run)
 			var problem *run.Problem
 			if !errors.As(err, &problem) {
 				t.Fatalf("error %v, want a problem", err)
@@ -302,8 +151,8 @@ func TestTheConfigIsJudgedWhereItChanges(t *testing.T) {
 			if tt.beside != "" {
 				change[tt.beside] = root + "#\n"
 			}
-			n, _ := f.open(change)
-			p, err := f.prepare(n)
+			n, _ := f.Open(change)
+			p, err := f.Prepare(n)
 			var problem *run.Problem
 			if refused := errors.As(err, &problem) && problem.Code == "config"; refused != tt.refused || !refused && err != nil {
 				t.Fatalf("error %v", err)
@@ -317,7 +166,7 @@ func TestTheConfigIsJudgedWhereItChanges(t *testing.T) {
 			if tt.refused {
 				return
 			}
-			if _, err := f.prepare(n, func(r *run.Run) { r.Selectors = []string{"a"} }); (err == nil) == (tt.base == bad) {
+			if _, err := f.Prepare(n, func(r *run.Run) { r.Selectors = []string{"a"} }); (err == nil) == (tt.base == bad) {
 				t.Errorf("named: %v", err) // nobody knows what that is while the base has mistakes
 			}
 		})
@@ -326,39 +175,39 @@ func TestTheConfigIsJudgedWhereItChanges(t *testing.T) {
 
 func TestT07AForkRunsNothing(t *testing.T) {
 	f := newFixture(t, twoProjects())
-	fork, err := f.github.As("sam").Fork(repository)
+	fork, err := f.GitHub.As("sam").Fork(repository)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.github.As("sam").Push(fork, "topic", "evil", double.Files{"other/main.tf": root + "#\n"}); err != nil {
+	if _, err := f.GitHub.As("sam").Push(fork, "topic", "evil", double.Files{"other/main.tf": root + "#\n"}); err != nil {
 		t.Fatal(err)
 	}
-	n, err := f.github.As("sam").OpenPull(repository, "sam:topic", "main", "evil", "", false)
+	n, err := f.GitHub.As("sam").OpenPull(repository, "sam:topic", "main", "evil", "", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.prepare(n)
+	_, err = f.Prepare(n)
 	var problem *run.Problem
 	if !errors.As(err, &problem) || problem.Code != "same_repository" {
 		t.Errorf("asked by a writer: error %v", err)
 	}
-	_, err = f.prepare(n, func(r *run.Run) { r.Trigger = run.TriggerPush })
+	_, err = f.Prepare(n, func(r *run.Run) { r.Trigger = run.TriggerPush })
 	var silent *run.SilentRefusal
 	if !errors.As(err, &silent) {
 		t.Errorf("by itself: error %v, want silence", err)
 	}
-	if f.stored.Load() > 0 {
+	if f.Stored.Load() > 0 {
 		t.Error("sources of a fork were stored")
 	}
 }
 
 func TestAClosedPullRequestIsNotPlanned(t *testing.T) {
 	f := newFixture(t, twoProjects())
-	n, _ := f.open(double.Files{"other/main.tf": root + "#\n"})
-	if err := f.github.As("ana").ClosePull(repository, n); err != nil {
+	n, _ := f.Open(double.Files{"other/main.tf": root + "#\n"})
+	if err := f.GitHub.As("ana").ClosePull(repository, n); err != nil {
 		t.Fatal(err)
 	}
-	_, err := f.prepare(n)
+	_, err := f.Prepare(n)
 	var problem *run.Problem
 	if !errors.As(err, &problem) || problem.Code != "open" {
 		t.Errorf("error %v", err)
@@ -367,8 +216,8 @@ func TestAClosedPullRequestIsNotPlanned(t *testing.T) {
 
 func TestAPushThatWasOvertakenIsSilent(t *testing.T) {
 	f := newFixture(t, twoProjects())
-	n, _ := f.open(double.Files{"other/main.tf": root + "#\n"})
-	_, err := f.prepare(n, func(r *run.Run) { r.Trigger, r.HeadSHA = run.TriggerPush, strings.Repeat("a", 40) })
+	n, _ := f.Open(double.Files{"other/main.tf": root + "#\n"})
+	_, err := f.Prepare(n, func(r *run.Run) { r.Trigger, r.HeadSHA = run.TriggerPush, strings.Repeat("a", 40) })
 	var silent *run.SilentRefusal
 	if !errors.As(err, &silent) || silent.Problem.Code != "overtaken" {
 		t.Errorf("error %v", err)
@@ -379,8 +228,8 @@ func TestADeletedProjectIsNotedAndTheOthersArePlanned(t *testing.T) {
 	files := twoProjects()
 	files["lockkeeper.yml"] = config
 	f := newFixture(t, files)
-	n, _ := f.open(double.Files{"live/dev/main.tf": double.Deleted, "live/prod/main.tf": root + "#\n"})
-	p, err := f.prepare(n)
+	n, _ := f.Open(double.Files{"live/dev/main.tf": double.Deleted, "live/prod/main.tf": root + "#\n"})
+	p, err := f.Prepare(n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,8 +243,8 @@ func TestADeletedProjectIsNotedAndTheOthersArePlanned(t *testing.T) {
 
 func TestNothingTouchedIsNoJob(t *testing.T) {
 	f := newFixture(t, twoProjects())
-	n, _ := f.open(double.Files{"README.md": "bye\n"})
-	p, err := f.prepare(n)
+	n, _ := f.Open(double.Files{"README.md": "bye\n"})
+	p, err := f.Prepare(n)
 	if err != nil || len(p.Documents) != 0 {
 		t.Errorf("documents %v, error %v", names(p), err)
 	}
@@ -403,8 +252,8 @@ func TestNothingTouchedIsNoJob(t *testing.T) {
 
 func TestNamedProjectsArePlannedThoughNothingTouchesThem(t *testing.T) {
 	f := newFixture(t, twoProjects())
-	n, _ := f.open(double.Files{"README.md": "bye\n"})
-	p, err := f.prepare(n, func(r *run.Run) { r.Selectors = []string{"live*"} })
+	n, _ := f.Open(double.Files{"README.md": "bye\n"})
+	p, err := f.Prepare(n, func(r *run.Run) { r.Selectors = []string{"live*"} })
 	if err != nil || len(p.Documents) != 2 || !slices.IsSorted(names(p)) {
 		t.Errorf("documents %v, error %v", names(p), err)
 	}
@@ -412,10 +261,10 @@ func TestNamedProjectsArePlannedThoughNothingTouchesThem(t *testing.T) {
 
 func TestPreparingAgainStoresNoSourceAgain(t *testing.T) {
 	f := newFixture(t, twoProjects())
-	n, _ := f.open(double.Files{"modules/net/main.tf": "# changed\n"})
+	n, _ := f.Open(double.Files{"modules/net/main.tf": "# changed\n"})
 	var first run.Preparation
 	for i := range 2 {
-		p, err := f.prepare(n)
+		p, err := f.Prepare(n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -425,7 +274,7 @@ func TestPreparingAgainStoresNoSourceAgain(t *testing.T) {
 			t.Errorf("the second differs (-first +second):\n%s", diff)
 		}
 	}
-	if got := f.stored.Load(); got != 1 {
+	if got := f.Stored.Load(); got != 1 {
 		t.Errorf("%d sources stored, want 1 for both projects", got)
 	}
 }
@@ -434,14 +283,14 @@ func TestPreparingAgainStoresNoSourceAgain(t *testing.T) {
 func TestOneSourceForEveryCommitOfATree(t *testing.T) {
 	f := newFixture(t, twoProjects())
 	seen := map[string]bool{}
-	n, _ := f.open(double.Files{"modules/net/main.tf": "# one\n"})
+	n, _ := f.Open(double.Files{"modules/net/main.tf": "# one\n"})
 	for _, content := range []string{"", "# two\n", "# one\n"} {
 		if content != "" {
-			if _, err := f.github.As("ana").Push(repository, "topic", "change", double.Files{"modules/net/main.tf": content}); err != nil {
+			if _, err := f.GitHub.As("ana").Push(repository, "topic", "change", double.Files{"modules/net/main.tf": content}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		p, err := f.prepare(n)
+		p, err := f.Prepare(n)
 		if err != nil || len(p.Documents) != 2 {
 			t.Fatal(p.Documents, err)
 		}
@@ -449,7 +298,7 @@ func TestOneSourceForEveryCommitOfATree(t *testing.T) {
 			seen[doc.Source.SHA256] = true
 		}
 	}
-	if got := f.stored.Load(); got != 2 || len(seen) != 2 {
+	if got := f.Stored.Load(); got != 2 || len(seen) != 2 {
 		t.Errorf("%d sources stored, %d seen, want 2", got, len(seen))
 	}
 }
@@ -458,13 +307,13 @@ func TestOneSourceForEveryCommitOfATree(t *testing.T) {
 // them included, and what cannot be followed refuses.
 func TestSourceReachRefusesWhatItCannotFollow(t *testing.T) {
 	f := newFixture(t, twoProjects())
-	f.preparer.Reach = func(repository string) bool { return repository == "acme/infra" }
-	n, _ := f.open(double.Files{
+	f.Preparer.Reach = func(repository string) bool { return repository == "acme/infra" }
+	n, _ := f.Open(double.Files{
 		"modules/net/main.tf": "# changed\n", "assets/large.txt": "x",
 		"other/main.tf":     root + "variable \"dir\" {}\nlocals {\n  x = fileset(var.dir, \"*\")\n}\n",
 		"live/dev/link.txt": double.Symlink("../../shared/text"), "shared/text": "behind the link\n",
 	})
-	p, err := f.prepare(n)
+	p, err := f.Prepare(n)
 	if err != nil || len(p.Documents) != 3 {
 		t.Fatal(names(p), err)
 	}
@@ -476,7 +325,7 @@ func TestSourceReachRefusesWhatItCannotFollow(t *testing.T) {
 		if doc.Project.Name != "live-dev" {
 			continue
 		}
-		r, err := f.artifacts.Open(t.Context(), doc.Source)
+		r, err := f.Artifacts.Open(t.Context(), doc.Source)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -519,8 +368,8 @@ func TestWhatASourceCannotHoldRefusesTheProjectsThatReachIt(t *testing.T) {
 			f := newFixture(t, twoProjects())
 			all := double.Files{"other/main.tf": root + "# changed\n", "modules/net/main.tf": "# changed\n"}
 			maps.Copy(all, c.change)
-			n, _ := f.open(all)
-			p, err := f.prepare(n)
+			n, _ := f.Open(all)
+			p, err := f.Prepare(n)
 			if err != nil || len(p.Documents) != 3 {
 				t.Fatalf("documents %v, %v", names(p), err)
 			}
@@ -565,8 +414,8 @@ func TestAProjectThatMayReadWhatIsLeftOutIsRefused(t *testing.T) {
 			f := newFixture(t, twoProjects())
 			all := double.Files{"other/main.tf": root + computed, "modules/net/main.tf": "# changed\n"}
 			maps.Copy(all, c.change)
-			n, _ := f.open(all)
-			p, err := f.prepare(n)
+			n, _ := f.Open(all)
+			p, err := f.Prepare(n)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -586,13 +435,13 @@ func TestAProjectThatMayReadWhatIsLeftOutIsRefused(t *testing.T) {
 
 func TestABranchBehindItsBaseSaysByHowMuch(t *testing.T) {
 	f := newFixture(t, twoProjects())
-	n, _ := f.open(double.Files{"other/main.tf": root + "#\n"})
+	n, _ := f.Open(double.Files{"other/main.tf": root + "#\n"})
 	for i := range 3 {
-		if _, err := f.github.Commit(repository, "main", "ana", "more", double.Files{"README.md": fmt.Sprint(i)}); err != nil {
+		if _, err := f.GitHub.Commit(repository, "main", "ana", "more", double.Files{"README.md": fmt.Sprint(i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p, err := f.prepare(n)
+	p, err := f.Prepare(n)
 	if err != nil || p.Behind != 3 {
 		t.Errorf("behind %d, error %v", p.Behind, err)
 	}
@@ -600,11 +449,11 @@ func TestABranchBehindItsBaseSaysByHowMuch(t *testing.T) {
 
 func TestTroubleOfGitHubIsTemporary(t *testing.T) {
 	f := newFixture(t, twoProjects())
-	n, _ := f.open(double.Files{"other/main.tf": root + "#\n"})
-	id := f.repositoryID()
+	n, _ := f.Open(double.Files{"other/main.tf": root + "#\n"})
+	id := f.RepositoryID()
 	for _, status := range []int{500, 502, 503} {
-		f.github.Faults().FailNext(1, status, "pulls")
-		_, err := f.preparer.Prepare(t.Context(), run.Run{
+		f.GitHub.Faults().FailNext(1, status, "pulls")
+		_, err := f.Preparer.Prepare(t.Context(), run.Run{
 			Repository: run.Repository{ID: id, Owner: "acme", Name: "infra"}, PullRequest: n, Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana",
 		})
 		var temporary *run.Temporary
@@ -612,8 +461,8 @@ func TestTroubleOfGitHubIsTemporary(t *testing.T) {
 			t.Errorf("%d: error %v, want a temporary one", status, err)
 		}
 	}
-	f.github.Faults().LimitSecondaryNext(1, 403, 90*time.Second, "pulls") // a permission may still be on its way
-	_, err := f.preparer.Prepare(t.Context(), run.Run{
+	f.GitHub.Faults().LimitSecondaryNext(1, 403, 90*time.Second, "pulls") // a permission may still be on its way
+	_, err := f.Preparer.Prepare(t.Context(), run.Run{
 		Repository: run.Repository{ID: id, Owner: "acme", Name: "infra"}, PullRequest: n, Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana",
 	})
 	var temporary *run.Temporary
@@ -628,8 +477,8 @@ func TestT31AProjectAfter3001FilesIsFound(t *testing.T) {
 	for i := range 3001 {
 		files[fmt.Sprintf("data/%04d.txt", i)] = "x"
 	}
-	n, _ := f.open(files)
-	p, err := f.prepare(n)
+	n, _ := f.Open(files)
+	p, err := f.Prepare(n)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ const maxMistakes = 50
 // preview notes what the merge makes of the projects: which there will also be, which
 // no longer, and which under another name or elsewhere. What the head alone
 // names is listed, and planned or applied as far as the server says.
-func (f *found) preview(now, next project.Config) {
+func (f *revision) preview(now, next project.Config) {
 	var listed, planned, applied, gone, renamed, moved []string
 	for _, p := range added(now, next) {
 		switch f.headOnly[p.Name] {
@@ -101,7 +101,7 @@ func orDefault(environment string) string {
 
 // previewEnvironments notes which projects the merge would leave without an
 // environment: one that the server does not know, or does not give to this repository.
-func (p *Preparer) previewEnvironments(f *found, next project.Config) {
+func (p *Preparer) previewEnvironments(f *revision, next project.Config) {
 	var without []string
 	for _, proj := range next.Projects {
 		if _, err := p.environment(f.repository, proj); err != nil {

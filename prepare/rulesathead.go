@@ -21,7 +21,7 @@ const rulesPatience = 20 * time.Second
 // rulesAtHead checks the rules that a pull request brings, when it changes them: with
 // mistakes nothing could be judged after its merge. They are only read and compiled,
 // by another process; those of the base branch go on judging.
-func (p *Preparer) rulesAtHead(ctx context.Context, f *found, changed []string) error {
+func (p *Preparer) rulesAtHead(ctx context.Context, f *revision, changed []string) error {
 	if p.CheckRules == nil || p.rulesChanged(changed) == "" {
 		return nil
 	}

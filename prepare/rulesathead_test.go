@@ -1,4 +1,4 @@
-package prepare
+package prepare_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lockkeeper/lockkeeper/prepare"
 	"github.com/lockkeeper/lockkeeper/run"
 	double "github.com/lockkeeper/lockkeeper/sandbox/github"
 )
@@ -19,9 +20,9 @@ import (
 // branch judge.
 func TestRulesAreCheckedAtTheHeadThatChangesThem(t *testing.T) {
 	f := newFixture(t, double.Files{"a/main.tf": root, "policy/deny.rego": "package a\n", "policy/data.json": "{}"})
-	f.preparer.PlanPolicy = PlanPolicy{Dir: "policy"}
+	f.Preparer.PlanPolicy = prepare.PlanPolicy{Dir: "policy"}
 	var seen []string
-	f.preparer.CheckRules = func(_ context.Context, top, dir string) ([]run.Diagnostic, error) {
+	f.Preparer.CheckRules = func(_ context.Context, top, dir string) ([]run.Diagnostic, error) {
 		seen = nil
 		err := filepath.WalkDir(filepath.Join(top, dir), func(path string, d os.DirEntry, err error) error {
 			if err == nil && !d.IsDir() {
@@ -36,8 +37,8 @@ func TestRulesAreCheckedAtTheHeadThatChangesThem(t *testing.T) {
 		}
 		return nil, err
 	}
-	n, _ := f.open(double.Files{"policy/deny.rego": "package a\n{{\n", "policy/deny_test.rego": "package a\n"})
-	p, err := f.prepare(n)
+	n, _ := f.Open(double.Files{"policy/deny.rego": "package a\n{{\n", "policy/deny_test.rego": "package a\n"})
+	p, err := f.Prepare(n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,22 +51,22 @@ func TestRulesAreCheckedAtTheHeadThatChangesThem(t *testing.T) {
 	if said := strings.Join(p.Notes, "\n"); !strings.Contains(said, "have a mistake, the first in `policy/deny.rego:3`: `a <b> mistake`") {
 		t.Errorf("said: %s", said)
 	}
-	f.preparer.CheckRules = func(context.Context, string, string) ([]run.Diagnostic, error) {
+	f.Preparer.CheckRules = func(context.Context, string, string) ([]run.Diagnostic, error) {
 		return nil, errors.New("no evaluator")
 	}
-	if _, err = f.prepare(n); err == nil {
+	if _, err = f.Prepare(n); err == nil {
 		t.Error("rules that nobody could check pass")
 	}
 }
 
 func TestRulesThatStayAreNotCheckedAgain(t *testing.T) {
 	f := newFixture(t, double.Files{"a/main.tf": root, "policy/deny.rego": "package a\n"})
-	f.preparer.PlanPolicy = PlanPolicy{Dir: "policy"}
-	f.preparer.CheckRules = func(context.Context, string, string) ([]run.Diagnostic, error) {
+	f.Preparer.PlanPolicy = prepare.PlanPolicy{Dir: "policy"}
+	f.Preparer.CheckRules = func(context.Context, string, string) ([]run.Diagnostic, error) {
 		return nil, errors.New("checked without a change")
 	}
-	n, _ := f.open(double.Files{"a/main.tf": root + "#\n"})
-	if p, err := f.prepare(n); err != nil || len(p.Mistakes) > 0 {
+	n, _ := f.Open(double.Files{"a/main.tf": root + "#\n"})
+	if p, err := f.Prepare(n); err != nil || len(p.Mistakes) > 0 {
 		t.Errorf("%v, %v", p.Mistakes, err)
 	}
 }

@@ -22,7 +22,7 @@ import (
 // sources stores what the jobs of the head commit get, tells each document where it
 // is, and says which projects read something that a job cannot be given as a
 // checkout has it.
-func (p *Preparer) sources(ctx context.Context, r run.Run, f found, projects []project.Project, docs []run.JobDocument) (map[string]run.Problem, error) {
+func (p *Preparer) sources(ctx context.Context, r run.Run, f revision, projects []project.Project, docs []run.JobDocument) (map[string]run.Problem, error) {
 	failed, settings := make([]*run.Problem, len(projects)), p.settingsOf(r.Repository)
 	one := func(i int, source archived) {
 		docs[i].Source = source.artifact
@@ -128,7 +128,7 @@ func isIn(path, dir string) bool {
 
 // source is the archive of the head commit. Commits with the same tree have the
 // same one.
-func (p *Preparer) source(ctx context.Context, r run.Run, f found) (archived, error) {
+func (p *Preparer) source(ctx context.Context, r run.Run, f revision) (archived, error) {
 	tree, err := f.tree.ID(ctx)
 	if err != nil {
 		return archived{}, err
@@ -138,7 +138,7 @@ func (p *Preparer) source(ctx context.Context, r run.Run, f found) (archived, er
 
 // reached is the archive of what a project reaches, the same one for the same files.
 // What it may name and the commit has not is terraform's to report.
-func (p *Preparer) reached(ctx context.Context, r run.Run, f found, proj project.Project) (archived, error) {
+func (p *Preparer) reached(ctx context.Context, r run.Run, f revision, proj project.Project) (archived, error) {
 	files := f.graph.Files(proj)
 	paths := make([]string, len(files))
 	for i, file := range files {
@@ -158,14 +158,14 @@ func (p *Preparer) reached(ctx context.Context, r run.Run, f found, proj project
 
 // once is an archive that was made before, or is made now; whoever wants it
 // meanwhile waits for it.
-func (p *Preparer) once(ctx context.Context, r run.Run, key string, f found, paths []string) (archived, error) {
-	if a, ok := p.archives.get(key, p.Now()); ok {
+func (p *Preparer) once(ctx context.Context, r run.Run, key string, f revision, paths []string) (archived, error) {
+	if a, ok := p.archives.get(key, p.Gate.Now()); ok {
 		return a, nil
 	}
 	made, err, _ := p.archives.making.Do(key, func() (any, error) {
 		a, err := p.archive(ctx, r, f, paths)
 		if err == nil && (len(a.refused) == 0 || !p.fetchesLarge(r)) { // else content may be pushed later
-			p.archives.put(key, a, p.Now())
+			p.archives.put(key, a, p.Gate.Now())
 		}
 		return a, err
 	})
@@ -181,7 +181,7 @@ func (p *Preparer) fetchesLarge(r run.Run) bool {
 }
 
 // archive makes and stores an archive of the head commit.
-func (p *Preparer) archive(ctx context.Context, of run.Run, f found, paths []string) (archived, error) {
+func (p *Preparer) archive(ctx context.Context, of run.Run, f revision, paths []string) (archived, error) {
 	if p.fetchesLarge(of) {
 		if err := f.mirror.FetchLarge(ctx, f.remote, f.tree); err != nil {
 			return archived{}, err

@@ -1,4 +1,4 @@
-package prepare
+package prepare_test
 
 import (
 	"context"
@@ -21,21 +21,21 @@ func withModules(t *testing.T) (f *fixture, commit func(files double.Files) stri
 	t.Helper()
 	f = newFixture(t, double.Files{"lockkeeper.yml": "version: 1\nprojects:\n  - {name: app, dir: app}\n  - {name: other, dir: other}\n",
 		"app/main.tf": root + "module \"m\" {\n  source = \"../vendor/mod/modules/vpc\"\n}\n", "other/main.tf": root})
-	for _, err := range []error{f.github.AddRepository("acme", "modules", "main"), f.github.SetPermission("acme/modules", "ana", "write")} {
+	for _, err := range []error{f.GitHub.AddRepository("acme", "modules", "main"), f.GitHub.SetPermission("acme/modules", "ana", "write")} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	commit = func(files double.Files) string {
 		t.Helper()
-		sha, err := f.github.Commit("acme/modules", "main", "ana", "x", files)
+		sha, err := f.GitHub.Commit("acme/modules", "main", "ana", "x", files)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return sha
 	}
-	f.preparer.Find = func(ctx context.Context, repository string) (int64, pull.Remote, error) {
-		client, err := f.preparer.Client(1)
+	f.Preparer.FindSubmodule = func(ctx context.Context, repository string) (int64, pull.Remote, error) {
+		client, err := f.Gate.Client(1)
 		if err != nil {
 			return 0, pull.Remote{}, err
 		}
@@ -44,23 +44,23 @@ func withModules(t *testing.T) (f *fixture, commit func(files double.Files) stri
 		if err != nil {
 			return 0, pull.Remote{}, fmt.Errorf("%w: %w", pull.ErrNoAccess, err)
 		}
-		return found.GetID(), f.preparer.remote(run.Repository{}, f.url+"/"+repository+".git"), nil
+		return found.GetID(), f.Gate.Remote(run.Repository{}, f.URL+"/"+repository+".git"), nil
 	}
 	return f, commit
 }
 
 func (f *fixture) allows(names ...string) {
-	f.preparer.Submodule = func(repository, submodule string) bool {
+	f.Preparer.Submodule = func(repository, submodule string) bool {
 		return repository == "acme/infra" && slices.Contains(names, submodule)
 	}
 }
 
 func (f *fixture) push(n int, files double.Files) run.Preparation {
 	f.Helper()
-	if _, err := f.github.As("ana").Push(repository, "topic", "change", files); err != nil {
+	if _, err := f.GitHub.As("ana").Push(repository, "topic", "change", files); err != nil {
 		f.Fatal(err)
 	}
-	p, err := f.prepare(n)
+	p, err := f.Prepare(n)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func (f *fixture) sourceOf(p run.Preparation, project string) *os.Root {
 	if i < 0 {
 		f.Fatalf("%s is not among %v", project, names(p))
 	}
-	r, err := f.artifacts.Open(f.Context(), p.Documents[i].Source)
+	r, err := f.Artifacts.Open(f.Context(), p.Documents[i].Source)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -97,11 +97,11 @@ const gitmodules = "[submodule \"mod\"]\n\tpath = vendor/mod\n\turl = ../modules
 func TestASubmoduleIsPlannedWhereTheServerAllowsIt(t *testing.T) {
 	for _, reach := range []bool{false, true} {
 		f, commit := withModules(t)
-		f.preparer.Reach = func(string) bool { return reach }
+		f.Preparer.Reach = func(string) bool { return reach }
 		one := commit(double.Files{"modules/vpc/main.tf": "# one\n"})
 		two := commit(double.Files{"modules/vpc/main.tf": "# two\n"})
-		n, _ := f.open(double.Files{".gitmodules": gitmodules, "vendor/mod": double.Submodule(one)})
-		refused, err := f.prepare(n)
+		n, _ := f.Open(double.Files{".gitmodules": gitmodules, "vendor/mod": double.Submodule(one)})
+		refused, err := f.Prepare(n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func TestASubmoduleIsPlannedWhereTheServerAllowsIt(t *testing.T) {
 		}
 		f.allows("acme/modules")
 		for _, want := range []string{"# one\n", "# two\n"} {
-			p, err := f.prepare(n)
+			p, err := f.Prepare(n)
 			if want != "# one\n" {
 				p = f.push(n, double.Files{"vendor/mod": double.Submodule(two)})
 			}
@@ -132,7 +132,7 @@ func TestASubmoduleThatCannotBeFetchedRefusesItsProjects(t *testing.T) {
 	good := commit(double.Files{"modules/vpc/main.tf": "# good\n"})
 	f.allows("acme/modules", "acme/private")
 	other := func(i int) double.Files { return double.Files{"other/main.tf": root + fmt.Sprintf("# %d\n", i)} }
-	n, _ := f.open(other(0))
+	n, _ := f.Open(other(0))
 	for i, c := range []struct {
 		gitmodules, sha, says string
 	}{
@@ -154,16 +154,16 @@ func TestASubmoduleThatCannotBeFetchedRefusesItsProjects(t *testing.T) {
 func TestAProjectInASubmodule(t *testing.T) {
 	f, commit := withModules(t)
 	sha := commit(double.Files{"live/main.tf": root, "other/main.tf": root})
-	if _, err := f.github.Commit(repository, "main", "ana", "x", double.Files{"lockkeeper.yml": "version: 1\nprojects:\n  - {name: inside, dir: vendor/mod/live}\n"}); err != nil {
+	if _, err := f.GitHub.Commit(repository, "main", "ana", "x", double.Files{"lockkeeper.yml": "version: 1\nprojects:\n  - {name: inside, dir: vendor/mod/live}\n"}); err != nil {
 		t.Fatal(err)
 	}
-	n, _ := f.open(double.Files{".gitmodules": gitmodules, "vendor/mod": double.Submodule(sha)})
-	p, err := f.prepare(n)
+	n, _ := f.Open(double.Files{".gitmodules": gitmodules, "vendor/mod": double.Submodule(sha)})
+	p, err := f.Prepare(n)
 	if err != nil || !slices.Equal(names(p), []string{"inside"}) || p.Failed["inside"].Code != "source" {
 		t.Errorf("not allowed: %v, %+v, %v", names(p), p.Failed, err)
 	}
 	f.allows("acme/modules")
-	p, err = f.prepare(n)
+	p, err = f.Prepare(n)
 	if err != nil || !slices.Equal(names(p), []string{"inside"}) || len(p.Failed) != 0 {
 		t.Errorf("allowed: %v, %+v, %v", names(p), p.Failed, err)
 	}

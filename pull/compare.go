@@ -20,6 +20,15 @@ type Change struct {
 	Status Status
 }
 
+// Paths are the paths of changes, in their order.
+func Paths(changes []Change) []string {
+	out := make([]string, len(changes))
+	for i, c := range changes {
+		out[i] = c.Path
+	}
+	return out
+}
+
 // Status says what happened to a file, in git's letters. A renamed file is one
 // Deleted and one Added.
 type Status byte

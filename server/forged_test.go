@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-github/v60/github"
 
-	"github.com/lockkeeper/lockkeeper/prepare"
+	"github.com/lockkeeper/lockkeeper/gate"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -124,7 +124,7 @@ func (a at) confirms(t *testing.T, event []byte, b *Base) {
 	client.BaseURL, _ = url.Parse(srv.URL + "/")
 	of := func(int64) (*github.Client, error) { return client, nil }
 	pulls := &Pulls{Client: of, RetryAfter: pull.RetryAfter, Now: b.Now}
-	asks := &prepare.Preparer{Client: of, Now: b.Now, Token: func(context.Context, run.Repository, string) (string, error) { return "t", nil }}
+	asks := &gate.Keeper{Client: of, Now: b.Now, Token: func(context.Context, run.Repository, string) (string, error) { return "t", nil }}
 	b.PullNow, b.Reviewed, b.Written, b.Service.Facts = pulls.Confirm, pulls.Reviewed, asks.Written, asks.Facts
 }
 

@@ -1,0 +1,4 @@
+package gate
+
+// For tests outside of the package.
+const ActivityPages = activityPages

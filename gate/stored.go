@@ -1,0 +1,202 @@
+package gate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+
+	"github.com/lockkeeper/lockkeeper/policy"
+	"github.com/lockkeeper/lockkeeper/run"
+)
+
+// stored is what the store knows of a pull request.
+type stored struct {
+	runs      []run.Run // newest first
+	locks     run.Locks
+	holder    run.Holder
+	standings map[string]run.Standing // by project, at the head
+}
+
+func (k *Keeper) stored(ctx context.Context, r run.Run, head string) (s stored, err error) {
+	s = stored{holder: r.Holder(), standings: map[string]run.Standing{}}
+	if s.runs, err = k.Runs(ctx, r.Repository.ID, r.PullRequest); err != nil {
+		return s, fmt.Errorf("reading the runs of %s#%d: %w", r.Repository.FullName(), r.PullRequest, err)
+	}
+	if s.locks, err = k.Locks(ctx); err != nil {
+		return s, fmt.Errorf("reading the locks: %w", err)
+	}
+	for _, standing := range s.locks.Overtake(run.Standings(s.runs, head)) {
+		s.standings[standing.Project] = standing
+	}
+	return s, nil
+}
+
+// lockFacts says who has the locks that a document needs.
+func (s stored) lockFacts(p *policy.Project, doc run.JobDocument, atApply bool) {
+	keys := run.LockKeys(doc)
+	own, sum := 0, int64(0)
+	for _, lock := range s.locks.Locks {
+		switch {
+		case lock.Free() || !slices.Contains(keys, lock.Key):
+			continue
+		case !lock.Holder.Is(s.holder):
+			p.HeldBy = lock.Holder.PullRequest
+		case !lock.Closing:
+			own, sum = own+1, sum+lock.Fence
+		}
+		p.Busy = p.Busy || lock.Busy != ""
+	}
+	p.Place = s.locks.Place(s.holder, p.Name)
+	if p.Place > 0 && p.HeldBy == 0 {
+		p.With, p.WithHeldBy = s.together(p.Name)
+	}
+	p.Held = p.HeldBy == 0 && (atApply || own == len(keys) && sum == doc.Fence)
+}
+
+// together finds what keeps a project waiting that is itself free.
+func (s stored) together(project string) (with string, holder int) {
+	blocked := s.locks.Blocking(s.holder)
+	if slices.ContainsFunc(blocked, func(b run.Blocked) bool { return b.Project == project }) {
+		return "", 0
+	}
+	i := slices.IndexFunc(blocked, func(b run.Blocked) bool { return b.Holder.PullRequest != 0 })
+	if i < 0 {
+		return "", 0
+	}
+	return blocked[i].Project, blocked[i].Holder.PullRequest
+}
+
+// running names the commands that make a project's plan anew at this moment. A
+// run of the merge queue makes none: it is about another commit.
+func (s stored) running(project, head string) []string {
+	for _, r := range s.runs {
+		if r.State.Final() || r.Kind != run.KindPlan || r.Trigger == run.TriggerQueue {
+			continue
+		}
+		unfinished := func(j run.Job) bool { return j.Document.Project.Name == project && !j.State.Final() }
+		if r.State == run.StateAccepted || r.HeadSHA == head && slices.ContainsFunc(r.Jobs, unfinished) {
+			return []string{"/plan"}
+		}
+	}
+	return nil
+}
+
+// plan says what is known of the newest plan. What cannot be read is an error;
+// artifacts that were swept, or whose key is gone, make the plan incomplete.
+func (k *Keeper) storedPlan(ctx context.Context, st run.Standing) (*policy.StoredPlan, error) {
+	doc, result := st.Plan.Document, st.Plan.Result
+	out := &policy.StoredPlan{
+		HeadSHA: doc.Commit, BaseSHA: doc.BaseCommit, At: st.Plan.FinishedAt, Empty: st.Empty(), Speculative: st.Speculative(),
+		Used: st.Apply != nil, Judged: doc.Policy == nil,
+		Flags: slices.DeleteFunc(slices.Clone(doc.Flags), run.Parallelism),
+	}
+	if st.Plan.State != run.JobSucceeded || result == nil || result.Counts == nil {
+		return out, nil
+	}
+	out.Keeping = asPlanned(result.Keeping)
+	if result.Policy != nil {
+		out.Judged, out.Ruled = true, true
+		out.Denied, out.Warned = messages(result.Policy.Denied), messages(result.Policy.Warned)
+	}
+	if made := result.Made; made != nil {
+		out.Missed, out.Missing = made.Missed, made.Missing
+	}
+	kept, err := k.keptPlan(ctx, *result)
+	if kept {
+		out.Changes, err = k.losses(ctx, *result)
+	}
+	switch {
+	case errors.Is(err, run.ErrSealed):
+		out.Sealed = true
+		return out, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return out, nil
+	}
+	out.Complete = kept && err == nil
+	return out, err
+}
+
+func messages(findings []run.PolicyFinding) []string {
+	out := make([]string, len(findings))
+	for i, f := range findings {
+		out[i] = f.Message
+	}
+	return out
+}
+
+// keptPlan reports whether everything that an apply needs of a plan is still there.
+func (k *Keeper) keptPlan(ctx context.Context, result run.Result) (bool, error) {
+	kept, err := k.kept(ctx, result.Artifacts[run.ArtifactPlan])
+	if made := result.Made; kept && err == nil && made != nil && made.Files > 0 {
+		kept, err = k.kept(ctx, result.Artifacts[run.ArtifactMade])
+	}
+	return kept, err
+}
+
+// kept reports whether an artifact is still there.
+func (k *Keeper) kept(ctx context.Context, a run.Artifact) (bool, error) {
+	if a.Key == "" {
+		return false, nil
+	}
+	if k.Has != nil {
+		return k.Has(ctx, a)
+	}
+	r, err := k.Open(ctx, a)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking for a plan's file: %w", err)
+	}
+	return true, r.Close()
+}
+
+// maxSummaryBytes bounds what is read of a summary, far above what a runner
+// writes.
+const maxSummaryBytes = 64 << 20
+
+// losses are the resources that a plan destroys or replaces, by its summary,
+// which names all of them however large the plan is.
+func (k *Keeper) losses(ctx context.Context, result run.Result) ([]policy.Change, error) {
+	if result.Counts.Destroy+result.Counts.Replace == 0 {
+		return nil, nil
+	}
+	summary, err := k.summary(ctx, result.Artifacts[run.ArtifactSummary])
+	if err != nil {
+		return nil, err
+	}
+	var out []policy.Change
+	for _, c := range summary.Changes {
+		if c.Action == run.ActionDestroy || c.Action == run.ActionReplace {
+			out = append(out, policy.Change{Address: c.Address, Type: c.Type, Replace: c.Action == run.ActionReplace})
+		}
+	}
+	if len(out) < result.Counts.Destroy+result.Counts.Replace {
+		return nil, fmt.Errorf("reading a plan's summary: it names %d of %d resources that are destroyed or replaced",
+			len(out), result.Counts.Destroy+result.Counts.Replace)
+	}
+	return out, nil
+}
+
+func (k *Keeper) summary(ctx context.Context, a run.Artifact) (s run.Summary, err error) {
+	if a.Key == "" {
+		return s, fmt.Errorf("reading a plan's summary: %w", fs.ErrNotExist)
+	}
+	r, err := k.Open(ctx, a)
+	if err != nil {
+		return s, fmt.Errorf("reading a plan's summary: %w", err)
+	}
+	defer func() { _ = r.Close() }()
+	text, err := io.ReadAll(io.LimitReader(r, maxSummaryBytes)) // to the end, where the digest is checked
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		return s, fmt.Errorf("reading a plan's summary: %w", err)
+	}
+	return s, nil
+}

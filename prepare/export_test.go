@@ -1,0 +1,8 @@
+package prepare
+
+// For tests outside of the package.
+const (
+	CodeElsewhere = codeElsewhere
+	MaxRuleFiles  = maxRuleFiles
+	MaxRuleBytes  = maxRuleBytes
+)
