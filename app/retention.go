@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
+	"github.com/lockkeeper/lockkeeper/loop"
 	"github.com/lockkeeper/lockkeeper/pull"
 	"github.com/lockkeeper/lockkeeper/store/sqlite"
 )
@@ -21,24 +22,19 @@ type retention struct {
 }
 
 func (r retention) run(ctx context.Context) error {
-	tick := time.NewTicker(24 * time.Hour)
-	defer tick.Stop()
-	for {
+	return loop.NowAndEvery(ctx, 24*time.Hour, "sweeping", func(ctx context.Context) error {
 		before := time.Now().Add(-keepFor)
 		if err := r.store.Sweep(ctx, before); err != nil && ctx.Err() == nil {
 			zerolog.Ctx(ctx).Error().Err(err).Msg("sweeping the store")
 		}
-		if r.artifacts != nil {
-			if _, err := r.artifacts.Sweep(ctx, before); err != nil && ctx.Err() == nil {
-				zerolog.Ctx(ctx).Error().Err(err).Msg("sweeping artifacts")
-			}
-		}
-		select {
-		case <-ctx.Done():
+		if r.artifacts == nil {
 			return nil
-		case <-tick.C:
 		}
-	}
+		if _, err := r.artifacts.Sweep(ctx, before); err != nil && ctx.Err() == nil {
+			zerolog.Ctx(ctx).Error().Err(err).Msg("sweeping artifacts")
+		}
+		return nil
+	})
 }
 
 // tidying packs the mirrors, each once a day. It looks every hour for a moment
@@ -46,16 +42,7 @@ func (r retention) run(ctx context.Context) error {
 type tidying struct{ mirrors *pull.Mirrors }
 
 func (t tidying) run(ctx context.Context) error {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			if err := t.mirrors.Tidy(ctx, time.Now()); err != nil && ctx.Err() == nil {
-				zerolog.Ctx(ctx).Warn().Err(err).Msg("tidying the mirrors")
-			}
-		}
-	}
+	return loop.Every(ctx, time.Hour, "tidying the mirrors", func(ctx context.Context) error {
+		return t.mirrors.Tidy(ctx, time.Now())
+	})
 }

@@ -18,7 +18,7 @@ var layout = map[string][]string{
 	"commands": {},
 	"project":  {"links", "yamlfile", "project/depth"},
 	"run":      {"fair", "markdown"},
-	"worker":   {"run", "fair"},
+	"worker":   {"run", "fair", "loop"},
 	"plandiff": {"run", "markdown"},
 
 	// Text for people; it imports nothing.
@@ -36,20 +36,23 @@ var layout = map[string][]string{
 	// Whose turn it is, for whoever has slots to give.
 	"fair": {},
 
+	// Intervals, the signal that wakes before the next one, and how long to wait.
+	"loop": {},
+
 	// Adapters know the domain, never each other.
 	"store/sqlite": {"run"},
 	"artifact":     {"run", "artifact", "links"},
-	"reserve":      {},
+	"reserve":      {"loop"},
 	"pull":         {"project", "links", "durable"},
 	"report":       {"run", "markdown", "report/view"},
 	"service":      {"run", "policy", "markdown"},
-	"server":       {"run", "service", "commands", "markdown", "fair"},
+	"server":       {"run", "service", "commands", "markdown", "fair", "loop"},
 	"config":       {"yamlfile", "runner/jail"}, // jail says what every job sees: no secret may lie there
 
 	// What is so, what is said, and how it gets there: each knows what is before it.
 	"report/view":          {"run"},
 	"report/view/viewtest": {"run", "report/view"},
-	"outbox":               {"run", "fair"},
+	"outbox":               {"run", "fair", "loop"},
 	"outbox/github":        {"run", "report", "report/view"},
 
 	// Stores for tests, and the suite that every store passes.
@@ -65,7 +68,7 @@ var layout = map[string][]string{
 
 	// Inside a job there is no GitHub; the engine starts the runner.
 	"runner":              {"durable", "run", "markdown", "project", "project/depth", "artifact", "links", "runner", "runner/*"},
-	"backend/local":       {"durable", "run", "artifact", "runner", "runner/*", "backend/local/*", "fair"},
+	"backend/local":       {"durable", "run", "artifact", "runner", "runner/*", "backend/local/*", "fair", "loop"},
 	"backend/backendtest": {"run", "artifact"},
 
 	// In AWS the state machine starts the container, which finds no terraform by

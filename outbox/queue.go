@@ -3,12 +3,12 @@ package outbox
 import (
 	"cmp"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/fair"
+	"github.com/lockkeeper/lockkeeper/loop"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -60,14 +60,5 @@ func whose(n run.Notice) fair.Key {
 	return run.Whose{InstallationID: r.InstallationID, RepositoryID: r.ID, Person: strconv.Itoa(n.PullRequest)}.Key()
 }
 
-// Backoff doubles from its first wait to its longest, each with up to a quarter
-// more by chance so that many do not come back at once.
-const (
-	firstWait   = 2 * time.Second
-	longestWait = 5 * time.Minute
-)
-
-func backoff(attempts int) time.Duration {
-	wait := min(firstWait<<min(max(attempts, 0), 16), longestWait)
-	return wait + rand.N(wait/4)
-}
+// retries are how long a notice waits that could not be sent.
+var retries = loop.Backoff{First: 2 * time.Second, Longest: 5 * time.Minute}

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/fair"
+	"github.com/lockkeeper/lockkeeper/loop"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -31,7 +32,7 @@ type Sender struct {
 	Now   func() time.Time
 
 	once sync.Once
-	wake chan struct{} // holds one token when something may be due; made by init
+	wake loop.Signal // given when something may be due; made by init
 
 	mu      sync.Mutex
 	busy    map[string]bool      // queues at work; guarded by mu
@@ -56,7 +57,7 @@ const (
 
 func (s *Sender) init() {
 	s.once.Do(func() {
-		s.wake = make(chan struct{}, 1)
+		s.wake = loop.NewSignal()
 		s.slots, s.quick = fair.New(queuesAtOnce), fair.New(reactionsAtOnce)
 		s.busy, s.backoff = map[string]bool{}, map[string]time.Time{}
 	})
@@ -65,10 +66,7 @@ func (s *Sender) init() {
 // Wake makes Run look for notices at once. It never blocks.
 func (s *Sender) Wake() {
 	s.init()
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.wake.Give()
 }
 
 // Run sends notices until ctx is done, then waits for what is under way and
@@ -233,9 +231,9 @@ func (s *Sender) one(ctx context.Context, queue string, n run.Notice) error {
 		zerolog.Ctx(ctx).Error().Err(err).Msg("a notice is refused for good")
 		return s.Store.SentNotice(ctx, n)
 	}
-	at := s.Now().Add(backoff(n.Attempts))
+	at := s.Now().Add(retries.After(n.Attempts))
 	if retry != nil {
-		at = s.Now().Add(max(retry.After, backoff(n.Attempts)))
+		at = s.Now().Add(max(retry.After, retries.After(n.Attempts)))
 	}
 	s.backOff(queue, at)
 	if retry != nil && retry.Installation {

@@ -135,7 +135,7 @@ func TestAnErrorHoldsBackItsOwnPullRequestAlone(t *testing.T) {
 	b.wantsAnyOrder("reaction 7/5/eyes", "reply a")
 	b.put(reply(2, "c"))
 	b.wants(time.Second, "reply c")
-	b.wants(58*time.Second) // the sink said a minute
+	b.wants(58 * time.Second) // the sink said a minute
 	b.sink.answer("", nil)
 	b.wants(2*time.Second, "reply a", "reply b")
 	b.due(0)
@@ -203,14 +203,6 @@ func TestEachKindGoesToItsSink(t *testing.T) {
 		t.Errorf("the sink of comments was asked for %q", got)
 	}
 	b.due(0) // nobody takes reactions
-}
-
-func TestBackoffGrowsUpToItsLongest(t *testing.T) {
-	for attempts, least := range map[int]time.Duration{-1: firstWait, 0: firstWait, 1: 2 * firstWait, 3: 8 * firstWait, 9: longestWait, 1 << 40: longestWait} {
-		if got := backoff(attempts); got < least || got > least*5/4 {
-			t.Errorf("after %d attempts: %s, want %s or a quarter more", attempts, got, least)
-		}
-	}
 }
 
 // slowList is a store whose list is older than it seems: what is sent when it is

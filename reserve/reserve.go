@@ -21,6 +21,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
+
+	"github.com/lockkeeper/lockkeeper/loop"
 )
 
 // FileName is the file in the directory whose room is given up when the disk is
@@ -75,10 +77,8 @@ const lastPart = 8
 // room, again and again for as long as it is, and once when there is room again.
 func (r *Reserve) Run(ctx context.Context, tell func(short bool)) error {
 	log := zerolog.Ctx(ctx)
-	tick := time.NewTicker(every)
-	defer tick.Stop()
 	was := false
-	for {
+	return loop.NowAndEvery(ctx, every, "looking after the disk", func(context.Context) error {
 		now, err := r.look()
 		if err != nil {
 			log.Error().Err(err).Msg("looking after the disk")
@@ -95,12 +95,8 @@ func (r *Reserve) Run(ctx context.Context, tell func(short bool)) error {
 			tell(short)
 		}
 		was = short
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+		return nil
+	})
 }
 
 // look measures, and gives the file up or makes it again.

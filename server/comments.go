@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/commands"
+	"github.com/lockkeeper/lockkeeper/loop"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -51,18 +52,7 @@ const (
 
 // Run looks at the start and then every interval, until ctx is done.
 func (c *Comments) Run(ctx context.Context) error {
-	tick := time.NewTicker(c.Every)
-	defer tick.Stop()
-	for {
-		if err := c.sweep(ctx); err != nil && ctx.Err() == nil {
-			zerolog.Ctx(ctx).Warn().Err(err).Msg("looking for commands whose webhook never came")
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return loop.NowAndEvery(ctx, c.Every, "looking for commands whose webhook never came", c.sweep)
 }
 
 // sweep looks at the repositories where something ran as long as runs are kept:

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lockkeeper/lockkeeper/fair"
+	"github.com/lockkeeper/lockkeeper/loop"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -27,8 +28,8 @@ type Inbox struct {
 	Now      func() time.Time
 	Metrics  *Metrics
 
-	wake  chan struct{} // one token when the store may have something due that was not seen
-	freed chan struct{} // one token when somebody has time for what was seen
+	wake  loop.Signal // one token when the store may have something due that was not seen
+	freed loop.Signal // one token when somebody has time for what was seen
 
 	mu     sync.Mutex
 	busy   map[string]bool  // guarded by mu: subjects that a handler works on
@@ -57,15 +58,15 @@ const (
 	// inboxRest is between two looks at the store: of what comes at once the first is
 	// acted on at once, and the rest is found together instead of one by one.
 	inboxRest = 10 * time.Millisecond
-	// maxAttempts bounds how often a delivery is tried: with the backoff of
-	// retryDelay that is about two hours.
+	// maxAttempts bounds how often a delivery is tried: with the waits of
+	// retries that is about two hours.
 	maxAttempts = 12
 )
 
 // NewInbox makes an inbox; the caller runs it.
 func NewInbox(store deliveries, handlers []githubapp.EventHandler, now func() time.Time, m *Metrics) *Inbox {
 	return &Inbox{Store: store, Handlers: handlers, Now: now, Metrics: m,
-		wake: make(chan struct{}, 1), freed: make(chan struct{}, 1), missed: map[string]bool{}, busy: map[string]bool{}, shares: fair.New(inboxWorkers)}
+		wake: loop.NewSignal(), freed: loop.NewSignal(), missed: map[string]bool{}, busy: map[string]bool{}, shares: fair.New(inboxWorkers)}
 }
 
 // Schedule implements githubapp.Scheduler: when it returns nil the delivery is
@@ -90,24 +91,17 @@ func (in *Inbox) keep(ctx context.Context, d githubapp.Dispatch) (added bool, er
 	x.GUID, x.Event, x.Payload, x.ReceivedAt = d.DeliveryID, d.EventType, d.Payload, in.Now()
 	added, err = in.Store.PutDelivery(ctx, x)
 	if added {
-		poke(in.wake)
+		in.wake.Give()
 	}
 	return added, err
-}
-
-func poke(wake chan struct{}) {
-	select {
-	case wake <- struct{}{}:
-	default:
-	}
 }
 
 // Run acts on deliveries until ctx is done and the handlers have returned.
 func (in *Inbox) Run(ctx context.Context) error {
 	var handlers sync.WaitGroup
 	defer handlers.Wait()
-	retries := time.NewTicker(5 * time.Second)
-	defer retries.Stop()
+	sweep := time.NewTicker(5 * time.Second)
+	defer sweep.Stop()
 	for {
 		if err := in.round(ctx, &handlers); err != nil && ctx.Err() == nil {
 			zerolog.Ctx(ctx).Error().Err(err).Msg("reading the inbox")
@@ -125,7 +119,7 @@ func (in *Inbox) Run(ctx context.Context) error {
 				wake = in.wake
 				continue
 			case <-wake:
-			case <-retries.C:
+			case <-sweep.C:
 			}
 			looked = true
 		}
@@ -166,7 +160,7 @@ func (in *Inbox) saw(due []run.Delivery, busy map[string]bool) {
 		in.more = in.more || count[d.Whose.RepositoryID] == inboxBatch
 	}
 	if in.more && len(in.seen) == 0 {
-		poke(in.wake)
+		in.wake.Give()
 	}
 }
 
@@ -183,7 +177,7 @@ func (in *Inbox) begin(ctx context.Context, handlers *sync.WaitGroup) {
 			for _, d := range turn {
 				in.act(ctx, d)
 			}
-			poke(in.release(group[0], len(turn) < len(group)))
+			in.release(group[0], len(turn) < len(group)).Give()
 		})
 	}
 }
@@ -232,7 +226,7 @@ func (in *Inbox) claim() (group []run.Delivery, ok bool) {
 
 // release ends the work on the subject of a delivery, and says whom to wake. left
 // is that some of what was seen of it is not done.
-func (in *Inbox) release(d run.Delivery, left bool) chan struct{} {
+func (in *Inbox) release(d run.Delivery, left bool) loop.Signal {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.shares.Give(d.Whose.Key())
@@ -336,7 +330,7 @@ func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 	case errors.As(err, &later):
 		log.Debug().Err(err).Msg("acting on a delivery later")
 		err = in.Store.RetryDelivery(ctx, d.GUID, in.Now().Add(later.After), d.Attempts, err.Error())
-		time.AfterFunc(later.After, func() { poke(in.wake) })
+		time.AfterFunc(later.After, func() { in.wake.Give() })
 	case err == nil:
 		err = in.Store.DoneDelivery(ctx, d.GUID)
 	case d.Attempts+1 >= maxAttempts:
@@ -345,16 +339,15 @@ func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 		err = in.Store.DoneDelivery(ctx, d.GUID)
 	default:
 		log.Warn().Err(err).Int("attempt", d.Attempts+1).Msg("acting on a delivery, will try again")
-		err = in.Store.RetryDelivery(ctx, d.GUID, in.Now().Add(retryDelay(d.Attempts)), d.Attempts+1, err.Error())
+		err = in.Store.RetryDelivery(ctx, d.GUID, in.Now().Add(retries.After(d.Attempts)), d.Attempts+1, err.Error())
 	}
 	if err != nil {
 		log.Error().Err(err).Msg("noting the outcome of a delivery")
 	}
 }
 
-func retryDelay(attempts int) time.Duration {
-	return min(30*time.Minute, 5*time.Second<<min(attempts, 10))
-}
+// retries are how long a delivery waits that could not be acted on.
+var retries = loop.Backoff{First: 5 * time.Second, Longest: 30 * time.Minute}
 
 func (in *Inbox) handle(ctx context.Context, d run.Delivery) (err error) {
 	defer func() {

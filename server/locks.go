@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-github/v60/github"
-	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/loop"
 	"github.com/lockkeeper/lockkeeper/markdown"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -37,18 +37,7 @@ type Locks struct {
 
 // Run looks at the start and then every interval, until ctx is done.
 func (l *Locks) Run(ctx context.Context) error {
-	tick := time.NewTicker(l.Every)
-	defer tick.Stop()
-	for {
-		if err := l.sweep(ctx); err != nil && ctx.Err() == nil {
-			zerolog.Ctx(ctx).Warn().Err(err).Msg("looking for locks that nobody needs")
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+	return loop.NowAndEvery(ctx, l.Every, "looking for locks that nobody needs", l.sweep)
 }
 
 // sweep goes on with the other pull requests when one cannot be read.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/loop"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -33,22 +34,13 @@ const (
 
 // Run looks at the start and then every interval, until ctx is done.
 func (l *Lost) Run(ctx context.Context) error {
-	tick := time.NewTicker(l.Every)
-	defer tick.Stop()
-	for {
+	return loop.NowAndEvery(ctx, l.Every, "looking for lost deliveries", func(ctx context.Context) error {
 		n, err := l.sweep(ctx)
-		if err != nil && ctx.Err() == nil {
-			zerolog.Ctx(ctx).Warn().Err(err).Msg("looking for lost deliveries")
-		}
 		if n > 0 {
 			zerolog.Ctx(ctx).Info().Int("deliveries", n).Msg("asked for lost deliveries again")
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+		return err
+	})
 }
 
 func (l *Lost) sweep(ctx context.Context) (redelivered int, err error) {

@@ -7,8 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rs/zerolog"
-
+	"github.com/lockkeeper/lockkeeper/loop"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -45,18 +44,9 @@ func (w *Worker) watch(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	tick := time.NewTicker(w.liveEvery() / 3)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			if err := w.look(ctx, tailer); err != nil && ctx.Err() == nil {
-				zerolog.Ctx(ctx).Warn().Err(err).Msg("looking at what jobs print")
-			}
-		}
-	}
+	return loop.Every(ctx, w.liveEvery()/3, "looking at what jobs print", func(ctx context.Context) error {
+		return w.look(ctx, tailer)
+	})
 }
 
 // look asks for what the jobs of one run print, and has its check run brought up

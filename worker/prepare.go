@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/lockkeeper/lockkeeper/loop"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -29,7 +30,7 @@ func (w *Worker) prepare(ctx context.Context, id string) error {
 	}
 	var temporary *run.Temporary
 	if errors.As(err, &temporary) && w.patient(r) {
-		wait := max(temporary.After, backoff(r.Tries))
+		wait := max(temporary.After, retries.After(r.Tries))
 		zerolog.Ctx(ctx).Warn().Err(err).Dur("wait", wait).Msg("preparing a run, will try again")
 		_, err = w.step(ctx, id, run.PutOff{At: w.Now(), RetryAt: w.Now().Add(wait)})
 		return err
@@ -80,10 +81,8 @@ func (w *Worker) prepared(ctx context.Context, id string, p run.Preparation, err
 	return run.AfterPreparing(id, p, err, w.Now())
 }
 
-// backoff is how long to wait after the attempt-th try, counted from 0.
-func backoff(attempt int) time.Duration {
-	return min(time.Minute, time.Second<<min(attempt, 6))
-}
+// retries are how long to wait after a try that failed.
+var retries = loop.Backoff{First: time.Second, Longest: time.Minute}
 
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)

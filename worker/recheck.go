@@ -71,7 +71,7 @@ func (w *Worker) askAgain(ctx context.Context, r run.Run) error {
 		if !errors.As(err, &temporary) || attempt == recheckTries {
 			return err
 		}
-		wait := max(temporary.After, backoff(attempt))
+		wait := max(temporary.After, retries.After(attempt))
 		zerolog.Ctx(ctx).Warn().Err(err).Dur("wait", wait).Msg("checking the branch again before an apply")
 		if wait > time.Minute || !sleep(ctx, wait) {
 			return err

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lockkeeper/lockkeeper/loop"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -58,7 +59,7 @@ type Worker struct {
 	wanted   []run.Effect        // guarded by mu
 	inFlight map[run.Effect]bool // guarded by mu
 	queue    *queue              // guarded by mu; made by init
-	wake     chan struct{}       // holds one token when wanted or queue may have changed; made by init
+	wake     loop.Signal         // given when wanted or queue may have changed; made by init
 	once     sync.Once
 	locks    keyedMutex // one effect at a time per job
 	steps    keyedMutex // one step at a time per run, so that queue sees them in order
@@ -111,7 +112,7 @@ func (w *Worker) observe(r run.Run) {
 	w.mu.Lock()
 	w.queue.observe(r)
 	w.mu.Unlock()
-	w.poke()
+	w.wake.Give()
 }
 
 func (w *Worker) behindApply(r run.Run) bool {
@@ -196,7 +197,7 @@ func (w *Worker) Run(ctx context.Context) error {
 
 func (w *Worker) init() {
 	w.once.Do(func() {
-		w.wake = make(chan struct{}, 1)
+		w.wake = loop.NewSignal()
 		w.inFlight = make(map[run.Effect]bool)
 		w.queue = newQueue()
 	})
@@ -251,7 +252,7 @@ func (w *Worker) done(id string) {
 	w.mu.Lock()
 	w.queue.done(id)
 	w.mu.Unlock()
-	w.poke()
+	w.wake.Give()
 }
 
 // waitForSweep leaves a run alone until the next sweep.
@@ -308,14 +309,7 @@ func (w *Worker) want(effects []run.Effect) {
 		}
 	}
 	w.mu.Unlock()
-	w.poke()
-}
-
-func (w *Worker) poke() {
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
+	w.wake.Give()
 }
 
 func (w *Worker) take() []run.Effect {

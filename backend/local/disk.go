@@ -25,7 +25,7 @@ func (e *Engine) Short(ctx context.Context, short bool) {
 	running := e.running()
 	e.mu.Unlock()
 	if !short {
-		e.awake()
+		e.wake.Give()
 		return
 	}
 	e.sweepSources(ctx, 0, 0)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/fair"
+	"github.com/lockkeeper/lockkeeper/loop"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 	"github.com/lockkeeper/lockkeeper/runner/jail"
@@ -36,7 +37,7 @@ type Engine struct {
 
 	views sync.Mutex // held while links of viewsDir change
 
-	wake chan struct{} // holds a token when the queue or a job's stage may have changed
+	wake loop.Signal // given when the queue or a job's stage may have changed
 }
 
 var _ run.Backend = (*Engine)(nil)
@@ -91,7 +92,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	if err := os.WriteFile(filepath.Join(o.Dir, CgroupFile), []byte(o.Cgroup), 0o600); err != nil {
 		return nil, fmt.Errorf("noting what limits jobs: %w", err)
 	}
-	e := &Engine{o: o, jobs: map[string]*job{}, shares: fair.New(fair.Limits{}), wake: make(chan struct{}, 1)}
+	e := &Engine{o: o, jobs: map[string]*job{}, shares: fair.New(fair.Limits{}), wake: loop.NewSignal()}
 	if e.offer, err = jail.Offers(ctx, e.sources(), o.Isolation, o.Users); err != nil {
 		return nil, err
 	}
@@ -136,7 +137,7 @@ func (e *Engine) Start(_ context.Context, doc run.JobDocument) error {
 	e.mu.Lock()
 	e.enqueue(e.job(doc))
 	e.mu.Unlock()
-	e.awake()
+	e.wake.Give()
 	return nil
 }
 
@@ -180,7 +181,7 @@ func (e *Engine) ask(id string) {
 		j.ask()
 	}
 	e.mu.Unlock()
-	e.awake()
+	e.wake.Give()
 }
 
 // Withdraw implements run.Backend. It takes the claim that the job makes before
@@ -254,13 +255,6 @@ func (e *Engine) enqueue(j *job) {
 	}
 	j.stage = stageQueued
 	e.queue = append(e.queue, j)
-}
-
-func (e *Engine) awake() {
-	select {
-	case e.wake <- struct{}{}:
-	default:
-	}
 }
 
 // lockDir waits until no other engine works on the directory.

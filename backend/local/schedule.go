@@ -189,7 +189,7 @@ func (e *Engine) reach(j *job, s stage) {
 		e.give(j)
 	}
 	e.mu.Unlock()
-	e.awake()
+	e.wake.Give()
 }
 
 // forget drops what is known from files when Run starts again.
