@@ -14,7 +14,7 @@ const shownApplies = 5
 
 // appliedLines say who applied what to which commit, whatever was planned since. The
 // apply that the comment is about says so itself.
-func appliedLines(in view.Input, m view.Model) string {
+func appliedLines(m view.Model) string {
 	seen := map[string]bool{}
 	if m.Apply != nil {
 		for _, j := range m.Apply.Jobs {
@@ -23,7 +23,7 @@ func appliedLines(in view.Input, m view.Model) string {
 	}
 	var lines []string
 	left := 0
-	for _, r := range in.Applies {
+	for _, r := range m.Applies {
 		if r.Kind != run.KindApply || !r.State.Final() || m.Apply != nil && r.ID == m.Apply.ID {
 			continue
 		}
@@ -77,13 +77,13 @@ func askedBy(r run.Run) string {
 }
 
 // waitingLine names the plans that wait until the apply that is under way is over.
-func waitingLine(in view.Input, m view.Model) string {
+func waitingLine(m view.Model) string {
 	if m.Stage() != view.Applying {
 		return ""
 	}
 	var out []string
-	for _, r := range slices.Backward(in.Runs) { // the oldest first
-		if r.WaitsFor(in.Runs) != nil && len(out) < shownHolders {
+	for _, r := range slices.Backward(m.Runs) { // the oldest first
+		if r.WaitsFor(m.Runs) != nil && len(out) < shownHolders {
 			out = append(out, askedBy(r))
 		}
 	}

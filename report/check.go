@@ -92,16 +92,16 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 	}
 	buttons := v.buttons(m)
 	m = m.PlansOnly()
-	groups := v.Groups(m)
+	groups := m.Groups()
 	tail := paragraphs(outdated(m), unreadable(m, groups), notes(m), withoutLocks(m), next(m, planHints(m), "", ""), stamp(m))
 	c = Check{
 		Name: CheckPlan, ExternalID: m.Run.ID, StartedAt: startedAt(m.Run), Title: checkTitle(m, groups),
-		Summary: compose(v.Input, m, groups, tail, page{budget: checkBudget, rest: onServer}),
+		Summary: compose(m, groups, tail, page{budget: checkBudget, rest: onServer}),
 		Text:    v.checkText(m, groups),
 	}
 	switch {
 	case !m.Active():
-		c.Marks = marked(m.Run.Mistakes, m.Plans())
+		c.Marks = marked(m.Run.Mistakes, m.PlanJobs())
 		c.Status, c.Conclusion = StatusCompleted, conclusion(m)
 		c.CompletedAt = completedAt(m.Run)
 		c.Actions = buttons
@@ -109,7 +109,7 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 		c.Status = StatusQueued
 	default:
 		c.Status = StatusInProgress
-		c.Text = fitting(c.Text, v.live(m.Plans()))
+		c.Text = fitting(c.Text, v.live(m.PlanJobs()))
 	}
 	return c, true
 }
@@ -123,10 +123,10 @@ func (v CheckView) buttons(m view.Model) []Action {
 		return nil // the pull request itself has them
 	}
 	var out []Action
-	if !v.Over(m) {
+	if !m.Over() {
 		out = append(out, buttonPlan)
 	}
-	if !v.Over(m) && m.Ready() && !m.Some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] }) {
+	if !m.Over() && m.Ready() && !m.Some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] }) {
 		out = append(out, buttonApply)
 	}
 	if held := view.HeldBy(v.Locks, m.Run.Holder()); len(held) > 0 && !m.Some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] && holds(held, s.Project) }) {

@@ -14,7 +14,7 @@ import (
 // checks before merging").
 func ApplyCheck(v CheckView) (c Check, ok bool) {
 	m, ok := v.Build(v.HeadSHA)
-	if !ok || m.Stage() != view.Applying && (m.Active() || m.Run.State == run.StateSuperseded) && !v.Retargeted(m) {
+	if !ok || m.Stage() != view.Applying && (m.Active() || m.Run.State == run.StateSuperseded) && !m.Retargeted() {
 		return Check{}, false
 	}
 	newest := m.Run
@@ -25,12 +25,12 @@ func ApplyCheck(v CheckView) (c Check, ok bool) {
 	c.Name, c.ExternalID, c.StartedAt = CheckApply, m.Run.ID, startedAt(newest)
 	c.Summary = v.applySummary(m, c)
 	if c.Status != StatusCompleted {
-		c.Text = fitting("", v.live(m.Applies()))
+		c.Text = fitting("", v.live(m.ApplyJobs()))
 		return c, true
 	}
 	c.CompletedAt = completedAt(newest)
-	c.Text = fitting("", v.outputs(m.Applies()))
-	c.Marks = marked(nil, m.Applies())
+	c.Text = fitting("", v.outputs(m.ApplyJobs()))
+	c.Marks = marked(nil, m.ApplyJobs())
 	if c.Conclusion != "success" && c.Conclusion != "neutral" {
 		c.Actions = v.buttons(m)
 	}
@@ -121,19 +121,19 @@ func (v CheckView) applySummary(m view.Model, c Check) string {
 			names = append(names, view.ProjectOf(j))
 		}
 		return paragraphs(fmt.Sprintf("**Applying** %s: %s by %s.\n", fewNames(names, name), command(*m.Apply), nameCode(m.Apply.Actor)),
-			overrides(v.Runs, m), next(m, hints(m), "", ""))
+			overrides(m), next(m, hints(m), "", ""))
 	case c.Status == StatusQueued:
 		return v.waitingSummary(m)
 	case m.Run.Trigger == run.TriggerQueue:
 		first := fmt.Sprintf("**Apply first**: %%s would still change after the merge. Comment `/apply` on #%d, then add it to the merge queue "+
 			"again. Where it is applied already, apply the pull requests before it in the queue.\n", m.Run.PullRequest)
-		return compose(v.Input, m, v.Groups(m), paragraphs(sentenceOf(first, fewNames(m.Unmerged(), name)), stamp(m)), page{budget: checkBudget, rest: onServer})
+		return compose(m, m.Groups(), paragraphs(sentenceOf(first, fewNames(m.Unmerged(), name)), stamp(m)), page{budget: checkBudget, rest: onServer})
 	}
 	said := ""
 	if m.Apply != nil {
 		said = stamp(m)
 	}
-	return compose(v.Input, m, v.Groups(m), paragraphs(laterLines(m), next(m, hints(m), "", ""), said), page{budget: checkBudget, rest: onServer})
+	return compose(m, m.Groups(), paragraphs(laterLines(m), next(m, hints(m), "", ""), said), page{budget: checkBudget, rest: onServer})
 }
 
 // waitingSummary is that of a commit with something left to apply.
@@ -161,6 +161,6 @@ func (v CheckView) waitingSummary(m view.Model) string {
 	}
 	return paragraphs(
 		sentenceOf("**Waiting to be applied**: %s. This check turns green when that is done.\n", fewNames(left, name)),
-		some, overtakenLines(m, m.Run.Holder()), withoutLocks(m), releasedLine(v.Input, m), laterLines(m), gateLines(m),
+		some, overtakenLines(m, m.Run.Holder()), withoutLocks(m), releasedLine(m), laterLines(m), gateLines(m),
 		next(m, []string{"what is missing `/why`", "when nothing is `/apply`", hintAgain}, "", ""))
 }

@@ -31,24 +31,24 @@ func Comment(in view.Input) string {
 	if !ok {
 		return "### Plan\n\n**Nothing is planned yet.**\n\n" + next(m, planHints(m), "", "")
 	}
-	groups := in.Groups(m)
+	groups := m.Groups()
 	can := hints(m)
 	switch {
-	case leftLines(in, m.Run.Holder()) != "":
+	case leftLines(m, m.Run.Holder()) != "":
 		can = []string{"what is left to put right `/status`"}
-	case in.Over(m):
+	case m.Over():
 		can = []string{hintStatus}
 	case m.Newer != "" && m.Stage() != view.Applying && !m.Active():
 		can = []string{"plan the new commit `/plan`", hintStatus}
-	case len(in.Exposed(m)) > 0 && m.Stage() == view.AllApplied:
+	case len(m.Exposed()) > 0 && m.Stage() == view.AllApplied:
 		can = []string{"merge this pull request", "take the lock again `/plan`", hintStatus}
-	case m.Complete && m.Apply == nil && appliedLines(in, m) != "" && m.Run.State == run.StateSucceeded && len(m.Foreign()) == 0 &&
+	case m.Complete && m.Apply == nil && appliedLines(m) != "" && m.Run.State == run.StateSucceeded && len(m.Foreign()) == 0 &&
 		!m.Some(func(s run.Standing) bool { return !s.Applied() }):
 		can = append([]string{"merge this pull request"}, can...) // an apply and a plan of everything after it say so
 	}
-	tail := paragraphs(outdated(m), unreadable(m, groups), notes(m), otherLines(in, m), lockLines(in, m), laterLines(m), unlessOlder(m, gateLines(m)), merged(m), waitingLine(in, m), appliedLines(in, m),
-		next(m, can, in.CheckURL, in.ApplyURL), stamp(m))
-	return compose(in, m, groups, tail, page{budget: commentBudget, diffs: true, rest: inCheck})
+	tail := paragraphs(outdated(m), unreadable(m, groups), notes(m), otherLines(m), lockLines(m), laterLines(m), unlessOlder(m, gateLines(m)), merged(m), waitingLine(m), appliedLines(m),
+		next(m, can, m.CheckURL, m.ApplyURL), stamp(m))
+	return compose(m, groups, tail, page{budget: commentBudget, diffs: true, rest: inCheck})
 }
 
 // page is what a text has room for.
@@ -59,8 +59,8 @@ type page struct {
 }
 
 // compose writes what is known of p and groups, with tail at the end.
-func compose(in view.Input, m view.Model, groups []view.Group, tail string, room page) string {
-	head := title(m) + "\n" + headline(m, groups) + "\n" + olderLine(in, m) + flagLines(in, m)
+func compose(m view.Model, groups []view.Group, tail string, room page) string {
+	head := title(m) + "\n" + headline(m, groups) + "\n" + olderLine(m) + flagLines(m)
 	budget := room.budget - len(head) - len(tail) - 6
 
 	broken := notApplied(m, min(failureBudget, budget/2))
@@ -75,7 +75,7 @@ func compose(in view.Input, m view.Model, groups []view.Group, tail string, room
 	}
 	lost := caution(groups, budget-reserve)
 	budget -= len(lost)
-	denied := paragraphs(denials(groups, min(policyBudget, budget-tableReserve), room.rest), overrides(in.Runs, m))
+	denied := paragraphs(denials(groups, min(policyBudget, budget-tableReserve), room.rest), overrides(m))
 	made := files(groups, min(filesBudget, budget-tableReserve-len(denied)), room.rest)
 	rows := table(m, groups, budget-len(denied)-len(made))
 	folds := ""
@@ -135,7 +135,7 @@ const (
 
 // notes are what is no failure but good to know.
 func notes(m view.Model) string {
-	out := nonEmpty(waitsNote(m), isolationNote(append(m.Plans(), m.Applies()...)))
+	out := nonEmpty(waitsNote(m), isolationNote(append(m.PlanJobs(), m.ApplyJobs()...)))
 	if m.Run.Behind > 0 && len(m.Standings) > 0 {
 		out = append(out, fmt.Sprintf("%s moved by %s since this branch left it. Update the branch to plan with what is new there.",
 			nameCode(m.Run.BaseRef), many(m.Run.Behind, "commit")))

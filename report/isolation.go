@@ -49,7 +49,7 @@ func isolationNote(jobs []run.Job) string {
 // waitsNote says why jobs that are queued do not begin.
 func waitsNote(m view.Model) string {
 	queued := func(j run.Job) bool { return j.State == run.JobQueued }
-	if m.Waits == "" || !slices.ContainsFunc(append(m.Plans(), m.Applies()...), queued) {
+	if m.Waits == "" || !slices.ContainsFunc(append(m.PlanJobs(), m.ApplyJobs()...), queued) {
 		return ""
 	}
 	return m.Waits

@@ -40,21 +40,21 @@ func inOrder(list []string, one string) []string {
 
 // lockLines says who has what this pull request waits for, who waits for what
 // it has, and which of its locks stay although they look forgotten.
-func lockLines(in view.Input, m view.Model) string {
+func lockLines(m view.Model) string {
 	h := m.Run.Holder()
-	return paragraphs(blockedLines(in, m, h), releasedLine(in, m), heldLines(in, m, h))
+	return paragraphs(blockedLines(m, h), releasedLine(m), heldLines(m, h))
 }
 
 // blockedLines explains what a pull request cannot have.
-func blockedLines(in view.Input, m view.Model, h run.Holder) string {
-	if given := givenOn(in.Locks, h); given != "" {
+func blockedLines(m view.Model, h run.Holder) string {
+	if given := givenOn(m.Locks, h); given != "" {
 		return given
 	}
-	return paragraphs(waitingLines(in, m, h), together(in.Locks, h))
+	return paragraphs(waitingLines(m, h), together(m.Locks, h))
 }
 
-func waitingLines(in view.Input, m view.Model, h run.Holder) string {
-	lines := standsBefore(view.WaitsFor(in.Locks, h), h)
+func waitingLines(m view.Model, h run.Holder) string {
+	lines := standsBefore(view.WaitsFor(m.Locks, h), h)
 	switch made := m.Some(run.Standing.Speculative); {
 	case !made && len(lines) == 0:
 		return ""
@@ -73,8 +73,8 @@ func waitingLines(in view.Input, m view.Model, h run.Holder) string {
 
 // releasedLine names plans that lost their locks, unless that is because the pull
 // request is over.
-func releasedLine(in view.Input, m view.Model) string {
-	if in.Over(m) {
+func releasedLine(m view.Model) string {
+	if m.Over() {
 		return ""
 	}
 	var names []string
@@ -86,7 +86,7 @@ func releasedLine(in view.Input, m view.Model) string {
 	return paragraphs(
 		sentenceOf("**Lock released**: %s. What was planned under it cannot be applied any more; `/plan` takes the lock and plans again.\n", fewNames(names, name)),
 		sentenceOf("**Lock released**: %s. That is applied and not merged, and whoever takes the lock may undo it. Merge this pull request, or take the lock again with `/plan`.\n",
-			fewNames(in.Exposed(m), name)),
+			fewNames(m.Exposed(), name)),
 	)
 }
 
@@ -120,8 +120,8 @@ func standsBefore(list []view.Wanted, h run.Holder) []string {
 }
 
 // heldLines says who waits for what h holds, and what is special about it.
-func heldLines(in view.Input, m view.Model, h run.Holder) string {
-	locks := view.HeldBy(in.Locks, h)
+func heldLines(m view.Model, h run.Holder) string {
+	locks := view.HeldBy(m.Locks, h)
 	var astray, dirty, busy []string
 	free := "That is free after a merge, a close or `/unlock`."
 	for _, lock := range locks {

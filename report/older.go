@@ -5,12 +5,12 @@ import (
 )
 
 // olderLine says that what is shown is not of the head.
-func olderLine(in view.Input, m view.Model) string {
+func olderLine(m view.Model) string {
 	if m.Newer == "" {
 		return ""
 	}
 	line := "\n**Of an older commit**: " + short(m.Newer) + " is the head now."
-	if !in.Over(m) {
+	if !m.Over() {
 		line += " Comment `/plan` to plan that; nothing here can be applied any more."
 	}
 	return line + "\n"

@@ -12,14 +12,14 @@ import (
 // otherLines say what other pull requests have to do with what is shown: who
 // applied one of the projects since, whose work a plan would undo, and what they
 // left to do.
-func otherLines(in view.Input, m view.Model) string {
+func otherLines(m view.Model) string {
 	h := m.Run.Holder()
-	return paragraphs(leftLines(in, h), overtakenLines(m, h), undoLines(in, m, h), inheritedLines(in, m, h))
+	return paragraphs(leftLines(m, h), overtakenLines(m, h), undoLines(m, h), inheritedLines(m, h))
 }
 
 // overtakenLines name who applied something since it was planned here.
 func overtakenLines(m view.Model, h run.Holder) string {
-	holders, projects := view.ByHolder(m, func(s run.Standing) (run.Holder, bool) {
+	holders, projects := m.ByHolder(func(s run.Standing) (run.Holder, bool) {
 		if s.Overtaken == nil {
 			return run.Holder{}, false
 		}
@@ -35,16 +35,16 @@ func overtakenLines(m view.Model, h run.Holder) string {
 
 // undoLines name whose work a plan would undo: what somebody applied and did not
 // merge is in the state, and not in the code that was planned.
-func undoLines(in view.Input, m view.Model, h run.Holder) string {
-	holders, projects := view.ByHolder(m, func(s run.Standing) (run.Holder, bool) {
-		last := in.Locks.LastApplied(s.Plan.Document)
+func undoLines(m view.Model, h run.Holder) string {
+	holders, projects := m.ByHolder(func(s run.Standing) (run.Holder, bool) {
+		last := m.Locks.LastApplied(s.Plan.Document)
 		undoes := last.Foreign(h) && s.Apply == nil && s.Plan.State == run.JobSucceeded && (!s.Empty() || s.Overtaken != nil)
 		return last.By, undoes
 	})
 	var lines []string
 	for i, who := range holders {
 		them, names := reference(who, h), fewNames(projects[i], name)
-		if slices.ContainsFunc(in.Locks.Left, func(x run.Left) bool { return x.Holder.Is(who) && !x.Merged }) {
+		if slices.ContainsFunc(m.Locks.Left, func(x run.Left) bool { return x.Holder.Is(who) && !x.Merged }) {
 			lines = append(lines, fmt.Sprintf("**%s applied %s and was closed without a merge**: these changes undo what it made.\n", them, names))
 			continue
 		}
@@ -56,9 +56,9 @@ func undoLines(in view.Input, m view.Model, h run.Holder) string {
 
 // inheritedLines name who was merged without an apply, so that its changes are in
 // this plan, too.
-func inheritedLines(in view.Input, m view.Model, h run.Holder) string {
-	holders, projects := view.ByHolder(m, func(s run.Standing) (run.Holder, bool) {
-		for _, x := range in.Locks.LeftOf(run.LockKeys(s.Plan.Document)) {
+func inheritedLines(m view.Model, h run.Holder) string {
+	holders, projects := m.ByHolder(func(s run.Standing) (run.Holder, bool) {
+		for _, x := range m.Locks.LeftOf(run.LockKeys(s.Plan.Document)) {
 			if x.Merged && !x.Holder.Is(h) && s.Apply == nil && s.Plan.State == run.JobSucceeded && !s.Empty() {
 				return x.Holder, true
 			}
@@ -74,17 +74,17 @@ func inheritedLines(in view.Input, m view.Model, h run.Holder) string {
 }
 
 // leftLines say what a pull request that is over leaves to put right.
-func leftLines(in view.Input, h run.Holder) string {
+func leftLines(m view.Model, h run.Holder) string {
 	return paragraphs(
-		notKnownLine(in, h),
-		sentenceOf("**Merged, but not applied**: %s. The base branch is ahead of what runs.\n", fewNames(in.LeftOf(h, true), name)),
-		sentenceOf("**Closed after an apply**: %s. What was applied here still runs and is not on the base branch.\n", fewNames(in.LeftOf(h, false), name)),
+		notKnownLine(m, h),
+		sentenceOf("**Merged, but not applied**: %s. The base branch is ahead of what runs.\n", fewNames(m.LeftOf(h, true), name)),
+		sentenceOf("**Closed after an apply**: %s. What was applied here still runs and is not on the base branch.\n", fewNames(m.LeftOf(h, false), name)),
 	)
 }
 
 // notKnownLine says that nobody could find out what was merged.
-func notKnownLine(in view.Input, h run.Holder) string {
-	if !slices.ContainsFunc(in.Locks.Left, func(x run.Left) bool { return x.Holder.Is(h) && x.Unknown() }) {
+func notKnownLine(m view.Model, h run.Holder) string {
+	if !slices.ContainsFunc(m.Locks.Left, func(x run.Left) bool { return x.Holder.Is(h) && x.Unknown() }) {
 		return ""
 	}
 	return "**Merged, and nobody knows what it changed**: the base branch may be ahead of what runs.\n"

@@ -14,11 +14,11 @@ const shownFlags = 4
 
 // flagLines say which plans looked at less than everything, and which at it in
 // another way than they do by themselves.
-func flagLines(in view.Input, m view.Model) string {
+func flagLines(m view.Model) string {
 	var lines, texts []string
 	var names [][]string
 	for _, s := range m.Standings {
-		for _, text := range flagTexts(in, s) {
+		for _, text := range flagTexts(m, s) {
 			at := slices.Index(texts, text)
 			if at < 0 {
 				at = len(texts)
@@ -38,14 +38,14 @@ func flagLines(in view.Input, m view.Model) string {
 }
 
 // flagTexts are the sentences about one plan, each with a %s for whose it is.
-func flagTexts(in view.Input, s run.Standing) []string {
+func flagTexts(m view.Model, s run.Standing) []string {
 	if s.Plan.State != run.JobSucceeded {
 		return nil
 	}
 	var out []string
 	narrowed := s.Narrowed()
 	if s.Partial() {
-		out = append(out, partialText(in, s, narrowed))
+		out = append(out, partialText(m, s, narrowed))
 	}
 	var others []string
 	for _, flag := range s.Plan.Document.Flags {
@@ -63,12 +63,12 @@ func flagTexts(in view.Input, s run.Standing) []string {
 	return out
 }
 
-func partialText(in view.Input, s run.Standing, narrowed []string) string {
+func partialText(m view.Model, s run.Standing, narrowed []string) string {
 	text := "**Partial plan**%s"
 	if len(narrowed) > 0 {
 		text += " (" + percent(flagList(narrowed)) + ")"
 	}
-	switch missed := s.Missed(in.Runs); {
+	switch missed := s.Missed(m.Runs); {
 	case s.Done():
 		text += ": "
 	case missed == 1:

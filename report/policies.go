@@ -75,15 +75,15 @@ func denialOf(g view.Group) string {
 }
 
 // overrides names who had plans applied that rules deny.
-func overrides(runs []run.Run, m view.Model) string {
+func overrides(m view.Model) string {
 	var actors []string
 	projects := map[string][]string{}
 	for _, s := range m.Standings {
-		i := slices.IndexFunc(runs, func(r run.Run) bool { return s.Apply != nil && r.Override && r.Job(s.Apply.ID) != nil })
+		i := slices.IndexFunc(m.Runs, func(r run.Run) bool { return s.Apply != nil && r.Override && r.Job(s.Apply.ID) != nil })
 		if i < 0 || !view.Denied(s) {
 			continue
 		}
-		actor := runs[i].Actor
+		actor := m.Runs[i].Actor
 		if projects[actor] == nil {
 			actors = append(actors, actor)
 		}

@@ -194,7 +194,7 @@ func result(r run.Run) string {
 	case r.State == run.StateCancelled:
 		return "cancelled" + by(r)
 	}
-	title := checkTitle(m, view.Input{}.Groups(m))
+	title := checkTitle(m, m.Groups())
 	return strings.ToLower(title[:1]) + title[1:]
 }
 

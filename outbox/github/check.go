@@ -72,14 +72,14 @@ func (d delivery) checkView(ctx context.Context, head string) (report.CheckView,
 	if !ok {
 		return v, nil
 	}
-	v.Live = d.live(append(m.Plans(), m.Applies()...))
+	v.Live = d.live(append(m.PlanJobs(), m.ApplyJobs()...))
 	if m.PlansOnly().Active() { // an apply that is under way does not hide the diffs
 		return v, nil
 	}
 	if v.Summaries, err = d.summaries(ctx, m); err != nil {
 		return report.CheckView{}, err
 	}
-	v.Outputs, err = d.outputs(ctx, m.Applies(), m.Plans())
+	v.Outputs, err = d.outputs(ctx, m.ApplyJobs(), m.PlanJobs())
 	return v, err
 }
 

@@ -44,7 +44,7 @@ func (d delivery) comment(ctx context.Context) error {
 		return nil
 	}
 	name := d.commentName()
-	if view.Untold(m, runs) {
+	if m.Untold() {
 		switch _, err := d.Store.Posted(ctx, name); {
 		case errors.Is(err, run.ErrNotFound):
 			return nil
@@ -52,16 +52,16 @@ func (d delivery) comment(ctx context.Context) error {
 			return storeError(err)
 		}
 	}
-	if in.Summaries, err = d.summaries(ctx, m); err != nil {
+	if m.Summaries, err = d.summaries(ctx, m); err != nil {
 		return err
 	}
-	if in.CheckURL, err = d.checkURL(ctx, m.Pinned, report.CheckPlan); err != nil {
+	if m.CheckURL, err = d.checkURL(ctx, m.Pinned, report.CheckPlan); err != nil {
 		return err
 	}
-	if in.ApplyURL, err = d.checkURL(ctx, m.Pinned, report.CheckApply); err != nil {
+	if m.ApplyURL, err = d.checkURL(ctx, m.Pinned, report.CheckApply); err != nil {
 		return err
 	}
-	body := report.Comment(in) + "\n" + markComment + "\n"
+	body := report.Comment(m.Input) + "\n" + markComment + "\n"
 	at := d.Now() // when nothing is sent, because it was shown so before
 	err = d.put(ctx, object{
 		name: name, digest: digest(body),
@@ -81,7 +81,7 @@ func (d delivery) comment(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.shown(ctx, in, m, at)
+	return d.shown(ctx, m, at)
 }
 
 // commentName is the name of the pull request's one comment in the store.

@@ -14,8 +14,8 @@ import (
 
 // shown notes when the comment first showed how plans ended: an approval that was
 // given before is not of them.
-func (d delivery) shown(ctx context.Context, in view.Input, m view.Model, at time.Time) error {
-	for _, id := range in.ShownWhole(m) {
+func (d delivery) shown(ctx context.Context, m view.Model, at time.Time) error {
+	for _, id := range m.ShownWhole() {
 		_, err := d.Store.UpdateRun(ctx, id, func(r *run.Run) ([]run.Notice, error) {
 			if r.ShownAt.IsZero() {
 				r.ShownAt = at.UTC().Truncate(time.Second) // as GitHub tells when a review was given

@@ -42,9 +42,9 @@ func (m Model) Elsewhere() bool {
 
 // Retargeted reports whether the plan that is under way is the first one for its base
 // branch, so that what a check says is about another one.
-func (in Input) Retargeted(m Model) bool {
-	i := slices.IndexFunc(in.Runs, func(r run.Run) bool {
+func (m Model) Retargeted() bool {
+	i := slices.IndexFunc(m.Runs, func(r run.Run) bool {
 		return r.ID < m.Run.ID && r.Kind == run.KindPlan && r.HeadSHA == m.Run.HeadSHA && !r.PreparedAt.IsZero()
 	})
-	return m.Run.State == run.StateRunning && i >= 0 && m.ofAnother(in.Runs[i])
+	return m.Run.State == run.StateRunning && i >= 0 && m.ofAnother(m.Runs[i])
 }

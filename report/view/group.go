@@ -23,7 +23,7 @@ type Group struct {
 // something, then failed plans, other changes, what is still to come, and no
 // changes last; by name within each. Planned projects with equal digests share
 // a row, when their plans warn of the same.
-func (in Input) Groups(m Model) []Group {
+func (m Model) Groups() []Group {
 	byKey := map[string]int{}
 	var out []Group
 	for _, s := range m.Standings {
@@ -31,7 +31,7 @@ func (in Input) Groups(m Model) []Group {
 			Standings: []run.Standing{s}, State: s.Plan.State, Status: m.Status(s), Counts: JobCounts(s.Plan), Policy: policyOf(s.Plan),
 		}
 		key := ""
-		if summary, ok := in.Summaries[s.Plan.ID]; ok && g.State == run.JobSucceeded {
+		if summary, ok := m.Summaries[s.Plan.ID]; ok && g.State == run.JobSucceeded {
 			g.Summary, key = &summary, fmt.Sprintf("%s %s %v %q %q %q %q %s", summary.Digest, g.Status, g.Counts, findingsOf(g.Policy), summary.Warnings, summary.Checks, summary.Drift, madeKey(s.Plan))
 		}
 		if at, ok := byKey[key]; ok && key != "" {

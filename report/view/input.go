@@ -22,17 +22,15 @@ type Input struct {
 
 // Model is how far each project of a pull request is at one commit.
 type Model struct {
-	Run       run.Run        // the newest plan that counts: its state and notes are shown
-	Pinned    run.Run        // the same, or the newest one before it while it does not know its commit
-	Standings []run.Standing // of the commit, by name
-	Apply     *run.Run       // the newest apply of what is shown; nil when there is none
-	Complete  bool           // everything that the commit changes was planned at some time, for its base
-	Base      string         // branch that the newest run of the commit goes into; empty when no run knows it
-	Newer     string         // the head, where this is of an older commit and nothing plans that by itself
-	Outdated  string         // an older commit that was planned, when there is nothing newer to show
-	noApply   map[string]bool
-	Current   map[string]string
-	Waits     string          // see Input
+	Input
+	Run       run.Run         // the newest plan that counts: its state and notes are shown
+	Pinned    run.Run         // the same, or the newest one before it while it does not know its commit
+	Standings []run.Standing  // of the commit, by name
+	Apply     *run.Run        // the newest apply of what is shown; nil when there is none
+	Complete  bool            // everything that the commit changes was planned at some time, for its base
+	Base      string          // branch that the newest run of the commit goes into; empty when no run knows it
+	Newer     string          // the head, where this is of an older commit and nothing plans that by itself
+	Outdated  string          // an older commit that was planned, when there is nothing newer to show
 	mine      map[string]bool // keys of locks that the pull request holds
 }
 
@@ -47,7 +45,7 @@ func (in Input) Build(head string) (m Model, ok bool) {
 	if newest < 0 {
 		return m, false
 	}
-	m = Model{Run: plans[newest], Pinned: plans[newest], noApply: in.NoApply, Current: in.Current, Waits: in.Waits, mine: map[string]bool{}}
+	m = Model{Run: plans[newest], Input: in, Pinned: plans[newest], mine: map[string]bool{}}
 	for _, l := range in.Locks.Locks {
 		m.mine[l.Key] = l.Holder.Is(m.Run.Holder())
 	}
@@ -135,11 +133,11 @@ func ReplacesAll(r run.Run) bool {
 // ShownWhole lists the plans that are over and shown for the first time, by the ids of
 // their runs. A run that goes on is not shown whole, nor is one whose losses are known
 // by their counts alone.
-func (in Input) ShownWhole(m Model) []string {
+func (m Model) ShownWhole() []string {
 	left := map[string]bool{}
 	for _, s := range m.Standings {
 		counts := JobCounts(s.Plan)
-		if _, there := in.Summaries[s.Plan.ID]; !there && counts.Destroy+counts.Replace > 0 {
+		if _, there := m.Summaries[s.Plan.ID]; !there && counts.Destroy+counts.Replace > 0 {
 			left[s.PlanRun.ID] = true
 		}
 	}

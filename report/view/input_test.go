@@ -53,11 +53,11 @@ func TestOtherFilesAreAnotherChange(t *testing.T) {
 	f := viewtest.New("r1").Planned("a", "dev", viewtest.Changes(viewtest.Queue)).Planned("b", "dev", viewtest.Changes(viewtest.Queue))
 	in := f.Input()
 	m, _ := in.Build("")
-	if n := len(in.Groups(m)); n != 1 {
+	if n := len(m.Groups()); n != 1 {
 		t.Fatalf("%d groups of one change", n)
 	}
 	f.Made("a", run.Made{Files: 1, Names: []string{"x"}})
-	if n := len(in.Groups(m)); n != 2 {
+	if n := len(m.Groups()); n != 2 {
 		t.Errorf("%d groups", n)
 	}
 }

@@ -66,21 +66,21 @@ func WaitsFor(l run.Locks, h run.Holder) []Wanted {
 
 // Exposed are the projects that are applied and not merged, as far as is known, and whose
 // locks somebody gave back.
-func (in Input) Exposed(m Model) []string {
+func (m Model) Exposed() []string {
 	return m.Names(func(s run.Standing) bool {
-		last := in.Locks.LastApplied(s.Plan.Document)
-		return m.Status(s) == StatusApplied && m.Released(s) && !in.Over(m) && last.By.Is(m.Run.Holder()) && !last.Merged
+		last := m.Locks.LastApplied(s.Plan.Document)
+		return m.Status(s) == StatusApplied && m.Released(s) && !m.Over() && last.By.Is(m.Run.Holder()) && !last.Merged
 	})
 }
 
 // Over reports whether the pull request was merged or closed not long ago.
-func (in Input) Over(m Model) bool {
-	return slices.ContainsFunc(in.Locks.Closed, func(c run.Closed) bool { return c.Holder.Is(m.Run.Holder()) })
+func (m Model) Over() bool {
+	return slices.ContainsFunc(m.Locks.Closed, func(c run.Closed) bool { return c.Holder.Is(m.Run.Holder()) })
 }
 
 // ByHolder groups the projects of standings by the pull request that is named for
 // each; none leaves a project out. Texts are in the order of their first project.
-func ByHolder(m Model, of func(run.Standing) (run.Holder, bool)) (holders []run.Holder, projects [][]string) {
+func (m Model) ByHolder(of func(run.Standing) (run.Holder, bool)) (holders []run.Holder, projects [][]string) {
 	for _, s := range m.Standings {
 		who, ok := of(s)
 		if !ok {
@@ -97,9 +97,9 @@ func ByHolder(m Model, of func(run.Standing) (run.Holder, bool)) (holders []run.
 }
 
 // LeftOf are the projects that a pull request leaves to put right.
-func (in Input) LeftOf(h run.Holder, merged bool) []string {
+func (m Model) LeftOf(h run.Holder, merged bool) []string {
 	var out []string
-	for _, x := range in.Locks.Left {
+	for _, x := range m.Locks.Left {
 		if x.Holder.Is(h) && x.Merged == merged && !x.Unknown() {
 			out = append(out, x.Project)
 		}

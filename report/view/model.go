@@ -60,8 +60,8 @@ func JobCounts(j run.Job) run.Counts {
 	return *j.Result.Counts
 }
 
-// Plans are the jobs that planned what is shown, by project.
-func (m Model) Plans() []run.Job {
+// PlanJobs are the jobs that planned what is shown, by project.
+func (m Model) PlanJobs() []run.Job {
 	out := make([]run.Job, len(m.Standings))
 	for i, s := range m.Standings {
 		out[i] = s.Plan
@@ -69,8 +69,8 @@ func (m Model) Plans() []run.Job {
 	return out
 }
 
-// Applies are the jobs that applied it, by project.
-func (m Model) Applies() []run.Job {
+// ApplyJobs are the jobs that applied it, by project.
+func (m Model) ApplyJobs() []run.Job {
 	var out []run.Job
 	for _, s := range m.Standings {
 		if s.Apply != nil {
@@ -133,8 +133,8 @@ func last(j run.Job) int {
 // Untold reports whether there is nothing that a comment would be written for: no
 // project is touched, as far as is known, there is nothing to note, and nobody asked.
 // Checks say it. A comment that is there is brought up to date all the same.
-func Untold(m Model, runs []run.Run) bool {
+func (m Model) Untold() bool {
 	quiet := m.Run.State == run.StateAccepted || m.Run.State == run.StateRunning || m.Run.State == run.StateSucceeded
 	return quiet && len(m.Standings) == 0 && m.Run.Problem == nil && len(m.Run.Notes) == 0 &&
-		!slices.ContainsFunc(runs, func(r run.Run) bool { return r.Trigger.Asked() })
+		!slices.ContainsFunc(m.Runs, func(r run.Run) bool { return r.Trigger.Asked() })
 }

@@ -85,7 +85,7 @@ func (m Model) Status(s run.Standing) Status {
 		return StatusNoChanges
 	case s.Untouched():
 		return StatusUntouched
-	case m.noApply[s.Plan.Document.Environment.Name]:
+	case m.NoApply[s.Plan.Document.Environment.Name]:
 		return StatusNoApply
 	case s.Plan.Document.Project.AfterMerge, s.PlanOnly():
 		return StatusLater
@@ -123,7 +123,7 @@ func (m Model) ApplyStatus(j run.Job) Status {
 // Later reports whether a project is not for /apply: the merge applies it, or
 // nobody from here.
 func (m Model) Later(s run.Standing) bool {
-	return s.Untouched() || s.PlanOnly() || s.Plan.Document.Project.AfterMerge || m.noApply[s.Plan.Document.Environment.Name]
+	return s.Untouched() || s.PlanOnly() || s.Plan.Document.Project.AfterMerge || m.NoApply[s.Plan.Document.Environment.Name]
 }
 
 // Narrowed reports whether nothing is left to do but a whole plan.
