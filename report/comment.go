@@ -58,7 +58,7 @@ type page struct {
 	rest   string // where that can be read for which there is no room
 }
 
-// compose writes what is known of p and groups, with tail at the end.
+// compose writes what is known of the model and its groups, with tail at the end.
 func compose(m view.Model, groups []view.Group, tail string, room page) string {
 	head := title(m) + "\n" + headline(m, groups) + "\n" + olderLine(m) + flagLines(m)
 	budget := room.budget - len(head) - len(tail) - 6
