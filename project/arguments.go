@@ -84,6 +84,10 @@ func (c *collector) argument(call *call, name string, expr hclsyntax.Expression,
 	if expr == nil {
 		return
 	}
+	if p := constantPath(expr); (p.base == fromModule || p.base == fromRoot) && p.text == "" { // the module may look into all of it
+		p.whole = true
+		c.found(p, line)
+	}
 	_ = hclsyntax.VisitAll(expr, func(n hclsyntax.Node) hcl.Diagnostics {
 		t, ok := n.(*hclsyntax.TemplateExpr)
 		if !ok {

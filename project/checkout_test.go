@@ -229,3 +229,27 @@ locals { x = fileset(path.root, "*.md") }
 		t.Errorf("when_changed names it, but it touches %q", got)
 	}
 }
+
+// A pattern or a path with a variable part leads into directories below, and those with code of their own were passed over:
+// what changed the plan touched nothing.
+func TestWhatIsReadInDirectoriesBelowTouchesAlsoWhereCodeIs(t *testing.T) {
+	const below = "\n-- a/sub/main.tf --\nlocals {}\n-- m/sub/main.tf --\nlocals {}\n"
+	for name, tt := range map[string]struct{ files, changed, want string }{
+		"a pattern of all directories":       {"-- a/main.tf --\nlocals { x = fileset(path.module, \"**/*.json\") }", "a/sub/x.json", "a"},
+		"a pattern of directories":           {"-- a/main.tf --\nlocals { x = fileset(\".\", \"*/*.json\") }", "a/sub/x.json", "a"},
+		"a pattern of files":                 {"-- a/main.tf --\nlocals { x = fileset(path.module, \"*.json\") }", "a/sub/x.json", ""},
+		"a pattern that a variable has":      {"-- a/main.tf --\nlocals { x = fileset(path.root, var.x) }", "a/sub/x.json", "a"},
+		"a directory that a variable names":  {"-- a/main.tf --\nlocals { x = file(\"${path.module}/${var.x}/x.json\") }", "a/sub/x.json", "a"},
+		"the same from where Terraform runs": {"-- a/main.tf --\nlocals { x = file(\"./${var.x}/x.json\") }", "a/sub/x.json", "a"},
+		"a path that a variable ends":        {"-- a/main.tf --\nlocals { x = file(\"${path.module}/${var.x}\") }", "a/sub/x.json", "a"},
+		"a file that a variable names":       {"-- a/main.tf --\nlocals { x = file(\"${path.module}/${var.x}.json\") }", "a/sub/x.json", ""},
+		"a command behind":                   {"-- a/main.tf --\nlocals { x = \"${path.module}/x-${var.x}.sh --out=/x\" }", "a/sub/x.json", ""},
+		"in a module":                        {"-- a/main.tf --\nmodule \"m\" { source = \"../m\" }\n-- m/main.tf --\nlocals { x = fileset(path.module, \"*/*.json\") }", "m/sub/x.json", "a"},
+		"by a module that gets the directory": {"-- a/main.tf --\nmodule \"m\" {\n  source = \"../m\"\n  dir = path.module\n}\n-- m/main.tf --\n" +
+			"locals { x = fileset(var.dir, \"*/*.json\") }", "a/sub/x.json", "a"},
+	} {
+		if got := touches(t, txtarTree(tt.files+below), tt.changed, "a"); got != tt.want {
+			t.Errorf("%s: %s touches %q, want %q", name, tt.changed, got, tt.want)
+		}
+	}
+}

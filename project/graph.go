@@ -95,7 +95,7 @@ func newGraph(ix *Index, files []File, subs submodules, links linked, sources []
 func (g *Graph) resolve(n *node, r ref) {
 	if r.Kind == rootRef || r.Kind == thereRef {
 		switch {
-		case r.Path == ".":
+		case r.Path == "." && !r.Whole:
 			n.readsRoot = true
 		case r.Kind == rootRef:
 			n.rootPaths = append(n.rootPaths, r.Path)
@@ -107,7 +107,7 @@ func (g *Graph) resolve(n *node, r ref) {
 	to, ok := within(n.dir, r.Path)
 	switch {
 	case !ok:
-	case to == n.dir:
+	case to == n.dir && !r.Whole:
 		n.readsSelf = n.readsSelf || r.Kind != moduleRef
 	case r.Kind == pathRef, r.Kind == hereRef && g.leads(to):
 		n.paths = append(n.paths, to)

@@ -158,10 +158,13 @@ func (c *collector) call(call *hclsyntax.FunctionCallExpr, before int) {
 	if name == "fileset" && len(call.Args) > 1 && !p.dynamic {
 		if pattern := constantPath(call.Args[1]); pattern.base == fromText {
 			dir, rest := doublestar.SplitPattern(pattern.text)
+			p.whole = pattern.dynamic || strings.Contains(pattern.text, "/") || strings.Contains(pattern.text, "**")
 			if pattern.dynamic && !strings.Contains(pattern.text, "/") || rest == "" {
 				dir = "."
 			}
 			p.text = path.Join(p.text, dir)
+		} else {
+			p.whole = true
 		}
 	}
 	c.found(p, before+call.NameRange.Start.Line)
@@ -171,6 +174,7 @@ func (c *collector) call(call *hclsyntax.FunctionCallExpr, before int) {
 func (c *collector) found(p pathExpr, line int) {
 	if kind, text, ok := p.ref(); ok {
 		c.add(kind, text, line)
+		c.Refs[len(c.Refs)-1].Whole = p.whole
 	}
 }
 
@@ -200,6 +204,7 @@ type pathExpr struct {
 	base    base
 	text    string // relative to the base
 	dynamic bool   // more follows that is not constant
+	whole   bool   // and may lead into directories below
 }
 
 type base uint8
@@ -235,21 +240,24 @@ func constantPath(expr hclsyntax.Expression) pathExpr {
 // pathFrom joins the constant parts of a template; spaces and quotes end a path inside a longer text, such
 // as a command line.
 func pathFrom(base base, parts []hclsyntax.Expression) pathExpr {
+	const ends = " \t\n'\";|&<>"
 	p := pathExpr{base: base}
-	for _, part := range parts {
+	for i, part := range parts {
 		text, ok := literal(part)
 		if !ok {
-			p.dynamic = true
+			rest := textOf(parts[i+1:])
+			at := strings.IndexAny(rest+"/", ends+"/") // of ${x}.json nobody expects that x has a directory in it
+			p.dynamic, p.whole = true, at < len(rest) && rest[at] == '/' || at == 0 && (p.text == "" || strings.HasSuffix(p.text, "/"))
 			break
 		}
 		p.text += text
 	}
 	if base != fromText {
-		if end := strings.IndexAny(p.text, " \t\n'\";|&<>"); end >= 0 {
-			p.text, p.dynamic = p.text[:end], false
+		if end := strings.IndexAny(p.text, ends); end >= 0 {
+			p.text, p.dynamic, p.whole = p.text[:end], false, false
 		}
 		if p.text != "" && !strings.HasPrefix(p.text, "/") {
-			p.text, p.dynamic = "", false // ${path.module}-zip is a name, not a path
+			p.text, p.dynamic, p.whole = "", false, false // ${path.module}-zip is a name, not a path
 		}
 		p.text = strings.TrimLeft(p.text, "/") // behind the base, so that .. still leads out of it
 	}

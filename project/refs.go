@@ -42,6 +42,8 @@ type ref struct {
 	Kind refKind
 	Path string // clean, relative to the directory that Kind says; absolute when it leaves the repository for sure
 	Line int
+	// Whole says that what is read may lie in a directory below Path, one with Terraform files of its own included.
+	Whole bool
 }
 
 type refKind uint8
@@ -96,7 +98,7 @@ func readFacts(name string, data []byte, all bool) facts {
 // sort puts what was found in a fixed order, each path once: HCL is walked through maps.
 func (c *collector) sort() {
 	slices.SortFunc(c.Refs, func(a, b ref) int {
-		return cmp.Or(int(a.Kind)-int(b.Kind), strings.Compare(a.Path, b.Path), a.Line-b.Line)
+		return cmp.Or(int(a.Kind)-int(b.Kind), strings.Compare(a.Path, b.Path), wholeFirst(a, b), a.Line-b.Line)
 	})
 	slices.SortFunc(c.Unknown, func(a, b unknownPath) int {
 		return cmp.Or(a.Line-b.Line, strings.Compare(a.Call, b.Call), strings.Compare(a.Rest, b.Rest))
@@ -107,6 +109,17 @@ func (c *collector) sort() {
 	slices.SortFunc(c.Templates, func(a, b templateRef) int {
 		return cmp.Or(int(a.Ref.Kind)-int(b.Ref.Kind), strings.Compare(a.Ref.Path, b.Ref.Path), a.Ref.Line-b.Ref.Line)
 	})
+}
+
+// wholeFirst orders two references to one path: the one that says more is kept.
+func wholeFirst(a, b ref) int {
+	switch {
+	case a.Whole == b.Whole:
+		return 0
+	case a.Whole:
+		return -1
+	}
+	return 1
 }
 
 // mayRefer is a cheap test that is true for every file with a reference or a backend; \u is there because
