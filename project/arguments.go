@@ -156,6 +156,11 @@ func (c *collector) unknown(function string, expr hclsyntax.Expression, line int
 	c.Unknown = append(c.Unknown, u)
 }
 
+// unknownModule notes a call whose source is not constant, as OpenTofu takes it: nobody knows which directory it calls.
+func (c *collector) unknownModule(name string, line int) {
+	c.Unknown = append(c.Unknown, unknownPath{Call: "module." + name + ".source", Line: line})
+}
+
 // values reads a file of variables' values; what is a path in it is for any module.
 func (c *collector) values(name string, data []byte) {
 	if strings.HasSuffix(name, ".json") {

@@ -95,6 +95,9 @@ func (c *collector) moduleCall(block *hclsyntax.Block) {
 		c.moduleSource(block.Labels[0], source.Expr, source.SrcRange.Start.Line)
 	}
 	p := constantPath(source.Expr)
+	if p.base != fromText || p.dynamic && isLocalSource(p.text) {
+		c.unknownModule(strings.Join(block.Labels, "."), source.SrcRange.Start.Line)
+	}
 	if p.base != fromText {
 		return
 	}

@@ -202,7 +202,11 @@ func (c *collector) jsonBody(doc map[string]any) {
 		}
 		line := c.lineOf(source)
 		c.disk(name, source, line)
-		c.module(source, strings.Contains(source, "${"), line)
+		dynamic := strings.Contains(source, "${") || strings.Contains(source, "%{")
+		if dynamic && (isLocalSource(source) || strings.HasPrefix(source, "${") || strings.HasPrefix(source, "%{")) {
+			c.unknownModule(name, line)
+		}
+		c.module(source, dynamic, line)
 		delete(body, "source") // is no argument
 		if !isLocalSource(source) {
 			return

@@ -29,6 +29,10 @@ func TestUnfollowed(t *testing.T) {
 		{"two calls, of which one gives no path", "-- a/main.tf --\nmodule \"m\" {\n source = \"../m\"\n x = \"./x\"\n}\nmodule \"n\" {\n source = \"../m\"\n x = upper(\"x\")\n}\n-- m/main.tf --\nlocals { y = file(var.x) }", "m/main.tf:1 file(var.x)"},
 		{"a call in JSON that gives a number", "-- a/main.tf.json --\n{\"module\": {\"m\": {\"source\": \"../m\", \"x\": 1}}}\n-- m/main.tf --\nvariable \"x\" { default = \"./x\" }\nlocals { y = file(var.x) }", "m/main.tf:2 file(var.x)"},
 		{"a default that is a path, and a value from the server", "-- a/main.tf --\nvariable \"given\" { default = \"./x\" }\nlocals { y = file(var.given) }", "a/main.tf:2 file(var.given)"},
+		{"a module that a variable names", "-- a/main.tofu --\nvariable \"x\" { default = \"../m\" }\nmodule \"m\" {\n source = var.x\n}\n-- m/main.tf --\nlocals {}", "a/main.tofu:3 module.m.source"},
+		{"a module that a variable ends", "-- a/main.tofu --\nmodule \"m\" {\n source = \"../m/${var.x}\"\n}", "a/main.tofu:2 module.m.source"},
+		{"a module of elsewhere in a version", "-- a/main.tofu --\nmodule \"m\" {\n source = \"git::https://example.com/m?ref=${var.x}\"\n}", ""},
+		{"a module in JSON that a variable names", "-- a/main.tofu.json --\n{\"module\": {\"m\": {\"source\": \"${var.x}\"}}}", "a/main.tofu.json:1 module.m.source"},
 		{"the syntax of JSON", "-- a/main.tf.json --\n{\"locals\": {\"y\": \"${file(var.x)}\"}}", "a/main.tf.json:1 file(var.x)"},
 	}
 	for _, tt := range tests {
