@@ -318,7 +318,7 @@ func (c *collector) jsonTemplates(value any) {
 		}
 	case string:
 		switch {
-		case strings.Contains(v, "${"):
+		case strings.Contains(v, "${"), strings.Contains(v, "%{"):
 			c.template(v, c.lineOf(v))
 		case isPathText(v):
 			c.pathText(v, false, c.lineOf(v))

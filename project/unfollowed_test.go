@@ -33,6 +33,7 @@ func TestUnfollowed(t *testing.T) {
 		{"a module that a variable ends", "-- a/main.tofu --\nmodule \"m\" {\n source = \"../m/${var.x}\"\n}", "a/main.tofu:2 module.m.source"},
 		{"a module of elsewhere in a version", "-- a/main.tofu --\nmodule \"m\" {\n source = \"git::https://example.com/m?ref=${var.x}\"\n}", ""},
 		{"a module in JSON that a variable names", "-- a/main.tofu.json --\n{\"module\": {\"m\": {\"source\": \"${var.x}\"}}}", "a/main.tofu.json:1 module.m.source"},
+		{"a directive in JSON", "-- a/main.tf.json --\n{\"locals\": {\"y\": \"%{ for f in fileset(var.x, \\\"*\\\") }f%{ endfor }\"}}", "a/main.tf.json:1 fileset(var.x)"},
 		{"the syntax of JSON", "-- a/main.tf.json --\n{\"locals\": {\"y\": \"${file(var.x)}\"}}", "a/main.tf.json:1 file(var.x)"},
 	}
 	for _, tt := range tests {
