@@ -200,3 +200,36 @@ func TestARepositoryWithoutLargeFilesIsNotAskedFor(t *testing.T) {
 		t.Errorf("asked %d times, %v", l.asked.Load(), err)
 	}
 }
+
+// What git-lfs 3.3 makes of each when it checks out: content, or the text. Pointers with
+// other line ends or of older versions were planned as text.
+func TestAPointerIsWhatACheckoutTakesForOne(t *testing.T) {
+	oid := strings.Repeat("ab", 32)
+	of := func(lines ...string) string { return strings.Join(lines, "\n") + "\n" }
+	version, sha, size := "version https://git-lfs.github.com/spec/v1", "oid sha256:"+oid, "size 5"
+	for name, tt := range map[string]struct {
+		text string
+		is   bool
+	}{
+		"a pointer":                    {of(version, sha, size), true},
+		"without a line end":           {strings.TrimSpace(of(version, sha, size)), true},
+		"line ends of Windows":         {strings.ReplaceAll(of(version, sha, size), "\n", "\r\n"), true},
+		"blanks around it":             {"\n " + of(version, sha, size) + "\n\n", true},
+		"an empty line":                {of(version, "", sha, size), true},
+		"an older version":             {of("version https://hawser.github.com/spec/v1", sha, size), true},
+		"the oldest version":           {of("version http://git-media.io/v/2", sha, size), true},
+		"with an extension":            {of(version, "ext-0-foo sha256:"+oid, sha, size), true},
+		"an unknown version":           {of("version https://git-lfs.github.com/spec/v2", sha, size), false},
+		"another order":                {of(version, size, sha), false},
+		"one line more":                {of(version, sha, size, "foo bar"), false},
+		"a digest that is too short":   {of(version, "oid sha256:ab", size), false},
+		"a size below nothing":         {of(version, sha, "size -1"), false},
+		"no size":                      {of(version, sha), false},
+		"nothing":                      {"", false},
+		"text in front of the version": {of("x", version, sha, size), false},
+	} {
+		if p, is := parsePointer([]byte(tt.text)); is != tt.is || is && (p.oid != oid || p.size != 5) {
+			t.Errorf("%s: %+v, %t", name, p, is)
+		}
+	}
+}

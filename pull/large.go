@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,17 +28,31 @@ const maxPointer = 1023
 
 const pointerVersion = "version https://git-lfs.github.com/spec/v1\n"
 
-// parsePointer reads a file that is a pointer. What only looks like one is none:
-// then no object can be meant, and a checkout shows the text.
+// olderVersions are what git-lfs takes for pointerVersion, too.
+var olderVersions = []string{"https://hawser.github.com/spec/v1", "http://git-media.io/v/2"}
+
+var extensionKey = regexp.MustCompile(`^ext-[0-9]-\w`)
+
+// parsePointer reads a file that is a pointer: what git-lfs takes for one when it
+// checks out, with other line ends and blanks around it, too. What only looks like one
+// is none: then no object can be meant, and a checkout shows the text.
 func parsePointer(text []byte) (pointer, bool) {
-	rest, ok := bytes.CutPrefix(text, []byte(pointerVersion))
-	if !ok {
-		return pointer{}, false
-	}
 	var p pointer
-	for line := range strings.Lines(string(rest)) {
-		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+	keys := []string{"version", "oid", "size"}
+	for line := range strings.SplitSeq(string(bytes.TrimSpace(text)), "\n") {
+		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\r"), " ")
+		if key == "" && value == "" || extensionKey.MatchString(key) {
+			continue
+		}
+		if len(keys) == 0 || key != keys[0] {
+			return pointer{}, false
+		}
+		keys = keys[1:]
 		switch key {
+		case "version":
+			if "version "+value+"\n" != pointerVersion && !slices.Contains(olderVersions, value) {
+				return pointer{}, false
+			}
 		case "oid":
 			p.oid, _ = strings.CutPrefix(value, "sha256:")
 		case "size":
@@ -48,7 +64,7 @@ func parsePointer(text []byte) (pointer, bool) {
 		}
 	}
 	raw, err := hex.DecodeString(p.oid)
-	return p, err == nil && len(raw) == 32 && p.oid == strings.ToLower(p.oid) && p.size >= 0
+	return p, len(keys) == 0 && err == nil && len(raw) == 32 && p.oid == strings.ToLower(p.oid) && p.size >= 0
 }
 
 // largeFiles is where a mirror keeps the content of large files, laid out as git-lfs
