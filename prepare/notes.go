@@ -34,6 +34,9 @@ func (f *revision) surprises(ctx context.Context, p *Preparer, r run.Run, cfg pr
 	if err := f.vanished(ctx, p, cfg, changed); err != nil {
 		return err
 	}
+	if err := f.renamed(ctx, p, cfg); err != nil {
+		return err
+	}
 	for i, left := range cfg.Left() {
 		if i == maxNamed {
 			break
@@ -69,6 +72,44 @@ func (f *revision) vanished(ctx context.Context, p *Preparer, cfg project.Config
 	if len(gone) > 0 {
 		f.notes = append(f.notes, fmt.Sprintf("No longer a project at this commit: %s. The file of `each_file` or the `cloud` block that made it one is gone, or says something else. "+
 			"Nothing is destroyed; what it manages stays in its state. To destroy it, remove the resources from the code first and apply that.", some(gone)))
+	}
+	return nil
+}
+
+// renamed notes projects that get another name because a directory comes or goes whose
+// name would be the same.
+func (f *found) renamed(ctx context.Context, p *Preparer, cfg project.Config) error {
+	if !slices.ContainsFunc(cfg.Projects, project.Project.Hashed) {
+		return nil
+	}
+	graph, err := p.Index.Graph(ctx, f.config)
+	if err != nil {
+		return err
+	}
+	before, err := project.Load(ctx, f.config, graph, project.LoadOptions{})
+	if err != nil {
+		return err
+	}
+	after := f.next
+	if after == nil {
+		loaded, err := project.Load(ctx, f.tree, f.graph, project.LoadOptions{})
+		if _, wrong := errors.AsType[project.Problems](err); wrong {
+			return nil // its mistakes are told
+		}
+		if err != nil {
+			return err
+		}
+		after = &loaded
+	}
+	var names []string
+	for _, x := range before.Projects {
+		if i := at(*after, x); i >= 0 && after.Projects[i].Name != x.Name && (x.Hashed() || after.Projects[i].Hashed()) {
+			names = append(names, x.Name+" → "+after.Projects[i].Name)
+		}
+	}
+	if len(names) > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("**Another name** after the merge: %s, because a directory comes or goes that would have the same. "+
+			"What the server's config makes of the name changes with it, such as the place of the state (`{project}`). To keep it, name the project in `lockkeeper.yml`.", some(names)))
 	}
 	return nil
 }

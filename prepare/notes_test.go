@@ -63,6 +63,10 @@ func TestNotesOfAPlan(t *testing.T) {
 			head: double.Files{"vars/dev.tfvars": double.Deleted, "b/main.tf": double.Deleted}, words: []string{"No longer a project at this commit: `a-dev`, `b-dev`."}},
 		{name: "a cloud block that names another workspace", base: double.Files{"lockkeeper.yml": ofCloud, "a/main.tf": cloud("app-dev"), "b/main.tf": root},
 			head: double.Files{"a/main.tf": cloud("other")}, words: []string{"No longer a project at this commit: `a-dev`."}},
+		{name: "a directory whose name would be the same", base: double.Files{"a/b/main.tf": root}, head: double.Files{"a-b/main.tf": root},
+			words: []string{"**Another name** after the merge: `a-b → a-b-c14cddc033f6`,", "the place of the state (`{project}`)"}, plans: []string{"a-b-d44362d67d92"}},
+		{name: "a directory that goes, whose name was the same", base: double.Files{"a/b/main.tf": root, "a-b/main.tf": root}, head: double.Files{"a-b/main.tf": double.Deleted},
+			words: []string{"**Another name** after the merge: `a-b-c14cddc033f6 → a-b`,"}},
 		{name: "one state", base: double.Files{"a/main.tf": s3, "b/main.tf": s3}, head: double.Files{"a/main.tf": s3 + "#\n"},
 			words: []string{"**2 projects share one state**", "`a`, `b`"}, plans: []string{"a"}},
 	}

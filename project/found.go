@@ -355,6 +355,9 @@ func (f *finder) projects() []Project {
 
 var hashedForm = regexp.MustCompile(`(^|-)[0-9a-f]{12}$`)
 
+// Hashed tells that the name of a project that was found ends in a checksum, as where several would have one name.
+func (p Project) Hashed() bool { return p.Found && hashedForm.MatchString(p.Name) }
+
 // named makes a project of each directory.
 func named(dirs []string) []Project {
 	projects := make([]Project, len(dirs))
