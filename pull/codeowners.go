@@ -122,27 +122,35 @@ func parseOwners(line string) (*codeowners.Rule, error) {
 		return nil, errors.New("it is too long")
 	}
 	rules, err := codeowners.ParseFile(strings.NewReader(line))
+	var written []string
 	if err != nil {
 		// The library knows fewer e-mail addresses than there are. They name nobody here, whatever they are.
-		rules, err = codeowners.ParseFile(strings.NewReader(withKnownAddresses(line)))
+		line, written = withKnownAddresses(line)
+		rules, err = codeowners.ParseFile(strings.NewReader(line))
 	}
 	if err != nil || len(rules) == 0 {
 		return nil, err
+	}
+	for i, owner := range rules[0].Owners { // people read them
+		if owner.Type == codeowners.EmailOwner && len(written) > 0 {
+			rules[0].Owners[i].Value, written = written[0], written[1:]
+		}
 	}
 	return &rules[0], nil
 }
 
 // withKnownAddresses is a line in which each owner that is an e-mail address is one
-// that the library knows.
-func withKnownAddresses(line string) string {
+// that the library knows, and the addresses as they are written.
+func withKnownAddresses(line string) (known string, written []string) {
 	words := strings.Fields(line)
 	for i := 1; i < len(words) && !strings.HasPrefix(words[i], "#"); i++ {
 		before, after, isAddress := strings.Cut(words[i], "@")
 		if isAddress && before != "" && after != "" && !strings.HasSuffix(words[i-1], `\`) { // else a part of the pattern
+			written = append(written, words[i])
 			words[i] = "somebody@example.com"
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.Join(words, " "), written
 }
 
 // maxPatternBytes is far more than a line needs; the parser skips lines that are

@@ -46,7 +46,7 @@ func TestCodeOwnersOfADirectory(t *testing.T) {
 		"only/below":       "@acme/terraform",
 		"nested/live/prod": "@acme/terraform",
 		"spaced out":       "@space",
-		"mail":             "somebody@example.com somebody@example.com @rui",
+		"mail":             "rui@acme.digital o'rui@example.com @rui",
 	} {
 		got, err := owners.Of(dir)
 		if joined := strings.Join(got, " "); err != nil || joined != want {
