@@ -16,6 +16,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/config"
 	"github.com/lockkeeper/lockkeeper/project"
 	"github.com/lockkeeper/lockkeeper/pull"
+	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
 type validateCmd struct {
@@ -178,7 +179,7 @@ func listProjects(out io.Writer, cfg project.Config) error {
 		if environment == "" {
 			environment = "(the server's default)"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, p.Dir, environment)
+		fmt.Fprintf(table, "%s\t%s\t%s\n", p.Name, yamlfile.Printable(p.Dir), environment)
 	}
 	return table.Flush()
 }

@@ -38,7 +38,7 @@ func (g *Graph) unplanned(cfg Config) Problems {
 	}
 	var names []string
 	for _, dir := range dirs[:min(len(dirs), maxUnplanned)] {
-		names = append(names, yamlfile.Clip(dir))
+		names = append(names, yamlfile.Printable(yamlfile.Clip(dir)))
 	}
 	more := ""
 	if rest := len(dirs) - len(names); rest > 0 {

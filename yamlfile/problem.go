@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Problem is one mistake in a file, written for the person who can fix it.
@@ -18,15 +21,24 @@ type Problem struct {
 // String is file:line: key: message, without the parts that are empty.
 func (p Problem) String() string {
 	var b strings.Builder
-	b.WriteString(p.File)
+	b.WriteString(Printable(p.File))
 	if p.Line > 0 {
 		fmt.Fprintf(&b, ":%d", p.Line)
 	}
 	if p.Key != "" {
-		b.WriteString(": " + p.Key)
+		b.WriteString(": " + Printable(p.Key))
 	}
 	b.WriteString(": " + p.Message)
 	return b.String()
+}
+
+// Printable is a name as a terminal and a log may have it: one with characters that do not print, such as those that
+// steer a terminal or begin a line, is quoted.
+func Printable(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }) {
+		return strconv.Quote(name)
+	}
+	return name
 }
 
 // Problems is every mistake found at once. It is the one error type for mistakes
