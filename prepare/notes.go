@@ -78,11 +78,11 @@ func (f *revision) vanished(ctx context.Context, p *Preparer, cfg project.Config
 
 // renamed notes projects that get another name because a directory comes or goes whose
 // name would be the same.
-func (f *found) renamed(ctx context.Context, p *Preparer, cfg project.Config) error {
+func (f *revision) renamed(ctx context.Context, p *Preparer, cfg project.Config) error {
 	if !slices.ContainsFunc(cfg.Projects, project.Project.Hashed) {
 		return nil
 	}
-	graph, err := p.Index.Graph(ctx, f.config)
+	graph, err := p.Gate.Index.Graph(ctx, f.config)
 	if err != nil {
 		return err
 	}
