@@ -18,10 +18,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// judgedRuns is how many of the newest runs of a pull request are looked at to
-// tell what is planned and what is applied.
-const judgedRuns = 100
-
 // newPreparer makes what prepares runs, with the gate that judges them.
 func newPreparer(cfg config.Config, o Options, clients githubapp.ClientCreator, k kept) *prepare.Preparer {
 	environments := prepare.Environments{Default: cfg.DefaultEnvironment, ByName: map[string]prepare.Environment{}}
@@ -64,9 +60,7 @@ func newGate(cfg config.Config, clients githubapp.ClientCreator, tokens *gitToke
 		Open:  func(ctx context.Context, ref run.Artifact) (io.ReadCloser, error) { return k.artifacts.Open(ctx, ref) },
 		Has:   has,
 		Rules: rules,
-		Runs: func(ctx context.Context, repositoryID int64, number int) ([]run.Run, error) {
-			return k.db.PullRuns(ctx, repositoryID, number, judgedRuns)
-		},
+		Runs:  k.db.CommitRuns,
 		Locks: k.db.Locks, LockAtApply: cfg.Locks.At == "apply",
 		Branches: cfg.BranchesOf, IsTool: cfg.IsTool, TrustedPusher: cfg.TrustedPusher, Pushes: k.db.Pushes, KeepPushes: k.db.PutPushes,
 		PlansItself: func(draft bool) bool { return cfg.Autoplan.Enabled && (!draft || cfg.Autoplan.Drafts) },

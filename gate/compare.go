@@ -60,9 +60,10 @@ func (k *Keeper) Compare(ctx context.Context, r run.Run) (*run.Gate, error) {
 		return nil, nil
 	}
 	var err error
-	if in.stored, err = k.stored(ctx, r, ""); err != nil {
+	if in.stored, err = k.stored(ctx, r, r.HeadSHA); err != nil {
 		return nil, err
 	}
+	in.stored.standings = nil // as at the preview
 	i := slices.IndexFunc(in.stored.runs, func(x run.Run) bool { return x.ID == r.ID })
 	if i < 0 {
 		return nil, nil

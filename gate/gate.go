@@ -46,9 +46,9 @@ type Keeper struct {
 	// Rules is what an apply must pass, by environment. In one without rules
 	// nothing is applied.
 	Rules map[string]policy.Rules
-	// Runs returns the runs of a pull request, newest first, as many as there may
-	// be of one commit.
-	Runs  func(ctx context.Context, repositoryID int64, pullRequest int) ([]run.Run, error)
+	// Runs lists the runs of a pull request that say how it stands at a commit, as
+	// run.Store's CommitRuns does.
+	Runs  func(ctx context.Context, repositoryID int64, pullRequest int, sha string) ([]run.Run, error)
 	Locks func(ctx context.Context) (run.Locks, error)
 	// Branches are those that the server's config lists as bases of a repository
 	// (owner/name); none, or nil, means its default branch alone.

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/lockkeeper/lockkeeper/policy"
@@ -54,9 +53,9 @@ func (k *Keeper) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 func (k *Keeper) shownWith(ctx context.Context, r run.Run) ([]string, error) {
 	runs := []run.Run{r}
 	if !r.Whole() {
-		all, err := k.Runs(ctx, r.Repository.ID, r.PullRequest)
+		all, err := k.runs(ctx, r.Holder(), r.HeadSHA)
 		if err != nil {
-			return nil, fmt.Errorf("reading the runs of %s#%d: %w", r.Repository.FullName(), r.PullRequest, err)
+			return nil, err
 		}
 		runs = slices.DeleteFunc(all, func(x run.Run) bool { return x.ID == r.ID || x.BaseRef != r.BaseRef || x.Trigger == run.TriggerQueue })
 		runs = append([]run.Run{r}, runs...) // the newest plan

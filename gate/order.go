@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/lockkeeper/lockkeeper/project"
@@ -61,9 +60,9 @@ func (k *Keeper) readBeside(ctx context.Context, in *input) error {
 		return nil
 	}
 	r := in.data.run
-	runs, err := k.Runs(ctx, r.Repository.ID, r.PullRequest)
+	runs, err := k.runs(ctx, r.Holder(), in.data.pull.HeadSHA)
 	if err != nil {
-		return fmt.Errorf("reading the runs of %s#%d: %w", r.Repository.FullName(), r.PullRequest, err)
+		return err
 	}
 	in.beside = map[string]bool{}
 	for _, st := range run.Standings(runs, in.data.pull.HeadSHA) {

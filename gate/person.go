@@ -80,9 +80,9 @@ func (k *Keeper) heldProject(ctx context.Context, r run.Run, locks run.Locks, na
 		}
 	}
 	for _, h := range holders {
-		runs, err := k.Runs(ctx, h.Repository.ID, h.PullRequest)
+		runs, err := k.runs(ctx, h, "")
 		if err != nil {
-			return out, fmt.Errorf("reading the runs of %s#%d: %w", h.Repository.FullName(), h.PullRequest, err)
+			return out, err
 		}
 		if doc, found := newestDocument(runs, name); found {
 			out.Dir, out.Environment = doc.Project.Dir, doc.Environment.Name

@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -158,9 +157,9 @@ func (k *Keeper) heardRefusal(ctx context.Context, d *pullData, refused error) e
 	if d.run.Trigger == run.TriggerQueue {
 		return &silent.Problem
 	}
-	runs, err := k.Runs(ctx, d.run.Repository.ID, d.run.PullRequest)
+	runs, err := k.runs(ctx, d.run.Holder(), d.pull.HeadSHA)
 	if err != nil {
-		return fmt.Errorf("reading the runs of %s#%d: %w", d.run.Repository.FullName(), d.run.PullRequest, err)
+		return err
 	}
 	if slices.ContainsFunc(runs, func(x run.Run) bool {
 		return x.Kind == run.KindPlan && x.HeadSHA == d.pull.HeadSHA && !x.PreparedAt.IsZero()
@@ -185,9 +184,9 @@ func (k *Keeper) actorOfTurn(ctx context.Context, r run.Run, facts *policy.Facts
 	if r.Trigger != run.TriggerTurn || r.Actor != "" {
 		return nil
 	}
-	runs, err := k.Runs(ctx, r.Repository.ID, r.PullRequest)
+	runs, err := k.runs(ctx, r.Holder(), "")
 	if err != nil {
-		return fmt.Errorf("reading the runs of %s#%d: %w", r.Repository.FullName(), r.PullRequest, err)
+		return err
 	}
 	i := slices.IndexFunc(runs, func(x run.Run) bool { return x.Kind == run.KindPlan && x.Actor != "" && len(x.Blocked) > 0 })
 	if i >= 0 {

@@ -26,9 +26,10 @@ func (p *Plan) Preview(ctx context.Context, rev Revision) (*run.Gate, error) {
 	}
 	in.stored = stored{locks: locks, holder: d.run.Holder()}
 	if slices.ContainsFunc(rev.Targets, func(x Target) bool { return in.stored.astray(x.Document) }) {
-		if in.stored, err = k.stored(ctx, d.run, ""); err != nil { // no plan of it counts: one is being made
+		if in.stored, err = k.stored(ctx, d.run, d.pull.HeadSHA); err != nil {
 			return nil, err
 		}
+		in.stored.standings = nil // no plan counts: one is being made
 	}
 	in.all = slices.Clone(in.targets)
 	if err := k.readBeside(ctx, in); err != nil {

@@ -155,9 +155,7 @@ func (w *proofWorld) serve(f func()) {
 			"dev":  {Current: policy.CurrentStrict},
 			"prod": {Current: policy.CurrentStrict, Approvals: 1},
 		},
-		Runs: func(ctx context.Context, id int64, n int) ([]run.Run, error) {
-			return w.store.PullRuns(ctx, id, n, 100)
-		}, Locks: w.store.Locks,
+		Runs: w.store.CommitRuns, Locks: w.store.Locks,
 		Branches: func(string) []string { return []string{"main", "release"} }, Now: time.Now,
 	}
 	w.worker = &worker.Worker{

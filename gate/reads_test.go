@@ -214,7 +214,7 @@ func TestAStoreThatCannotBeReadDenies(t *testing.T) {
 	broken := errors.New("broken")
 	for name, breaks := range map[string]func(k *gate.Keeper){
 		"runs": func(k *gate.Keeper) {
-			k.Runs = func(context.Context, int64, int) ([]run.Run, error) { return nil, broken }
+			k.Runs = func(context.Context, int64, int, string) ([]run.Run, error) { return nil, broken }
 		},
 		"locks": func(k *gate.Keeper) {
 			k.Locks = func(context.Context) (run.Locks, error) { return run.Locks{}, broken }

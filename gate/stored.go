@@ -18,21 +18,30 @@ type stored struct {
 	runs      []run.Run // newest first
 	locks     run.Locks
 	holder    run.Holder
-	standings map[string]run.Standing // by project, at the head
+	standings map[string]run.Standing // by project, at the commit
 }
 
-func (k *Keeper) stored(ctx context.Context, r run.Run, head string) (s stored, err error) {
+// stored reads how a pull request stands at a commit.
+func (k *Keeper) stored(ctx context.Context, r run.Run, sha string) (s stored, err error) {
 	s = stored{holder: r.Holder(), standings: map[string]run.Standing{}}
-	if s.runs, err = k.Runs(ctx, r.Repository.ID, r.PullRequest); err != nil {
-		return s, fmt.Errorf("reading the runs of %s#%d: %w", r.Repository.FullName(), r.PullRequest, err)
+	if s.runs, err = k.runs(ctx, s.holder, sha); err != nil {
+		return s, err
 	}
 	if s.locks, err = k.Locks(ctx); err != nil {
 		return s, fmt.Errorf("reading the locks: %w", err)
 	}
-	for _, standing := range s.locks.Overtake(run.Standings(s.runs, head)) {
+	for _, standing := range s.locks.Overtake(run.Standings(s.runs, sha)) {
 		s.standings[standing.Project] = standing
 	}
 	return s, nil
+}
+
+func (k *Keeper) runs(ctx context.Context, h run.Holder, sha string) ([]run.Run, error) {
+	runs, err := k.Runs(ctx, h.Repository.ID, h.PullRequest, sha)
+	if err != nil {
+		return nil, fmt.Errorf("reading the runs of %s#%d: %w", h.Repository.FullName(), h.PullRequest, err)
+	}
+	return runs, nil
 }
 
 // lockFacts says who has the locks that a document needs.

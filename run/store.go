@@ -63,6 +63,11 @@ type Store interface {
 	ActiveRuns(ctx context.Context) ([]Run, error)
 	// PullRuns lists the runs of a pull request, newest first, at most limit.
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]Run, error)
+	// CommitRuns lists the runs of a pull request that say how it stands at a commit,
+	// newest first: the newest RecentRuns whatever they are of, and those before them
+	// that count at the commit (Counted). An empty sha is the commit of the newest plan
+	// that knows its own.
+	CommitRuns(ctx context.Context, repositoryID int64, pullRequest int, sha string) ([]Run, error)
 	// PullApplies lists the applies among the newest limit runs of a pull request that
 	// are over, newest first.
 	PullApplies(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]Run, error)

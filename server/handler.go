@@ -67,6 +67,7 @@ type reader interface {
 	Run(ctx context.Context, id string) (run.Run, error)
 	ActiveRuns(ctx context.Context) ([]run.Run, error)
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
+	CommitRuns(ctx context.Context, repositoryID int64, pullRequest int, sha string) ([]run.Run, error)
 	PutNotices(ctx context.Context, notices []run.Notice) error
 	PutPushes(ctx context.Context, pushes []run.Push) error
 	Posted(ctx context.Context, name string) (run.Posted, error)

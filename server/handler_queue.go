@@ -74,13 +74,10 @@ func (h *mergeGroup) plan(ctx context.Context, repo run.Repository, pull int, gr
 	return err
 }
 
-// queuedRuns is how many of the newest runs may be those of a group.
-const queuedRuns = 20
-
 // forget ends the plans of a group that is gone. What else runs on the pull
 // request goes on.
 func (h *mergeGroup) forget(ctx context.Context, repo run.Repository, pull int, head, actor string) error {
-	latest, err := h.Store.PullRuns(ctx, repo.ID, pull, queuedRuns)
+	latest, err := h.Store.CommitRuns(ctx, repo.ID, pull, head)
 	if err != nil {
 		return err
 	}

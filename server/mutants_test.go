@@ -105,6 +105,10 @@ func (e *effects) PullRuns(_ context.Context, id int64, pull, _ int) ([]run.Run,
 	return []run.Run{{ID: "queued", Trigger: run.TriggerQueue, HeadSHA: "aaa", State: run.StateRunning}}, nil
 }
 
+func (e *effects) CommitRuns(ctx context.Context, id int64, pull int, _ string) ([]run.Run, error) {
+	return e.PullRuns(ctx, id, pull, 0)
+}
+
 func (e *effects) Posted(_ context.Context, name string) (run.Posted, error) {
 	if name != run.PostedCheck(7, "aaa", "lockkeeper/plan") {
 		return run.Posted{}, run.ErrNotFound

@@ -37,6 +37,7 @@ type Runs interface {
 // Store is the part of run.Store that they read.
 type Store interface {
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
+	CommitRuns(ctx context.Context, repositoryID int64, pullRequest int, sha string) ([]run.Run, error)
 	Locks(ctx context.Context) (run.Locks, error)
 }
 

@@ -21,8 +21,9 @@ type world struct {
 	released  []string
 }
 
-func (w *world) PullRuns(context.Context, int64, int, int) ([]run.Run, error) { return nil, nil }
-func (w *world) Locks(context.Context) (run.Locks, error)                     { return w.locks, nil }
+func (w *world) PullRuns(context.Context, int64, int, int) ([]run.Run, error)      { return nil, nil }
+func (w *world) CommitRuns(context.Context, int64, int, string) ([]run.Run, error) { return nil, nil }
+func (w *world) Locks(context.Context) (run.Locks, error)                          { return w.locks, nil }
 
 func (w *world) Cancel(_ context.Context, _ int64, _ int, by string) (int, error) {
 	w.cancelled = append(w.cancelled, by)

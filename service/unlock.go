@@ -191,7 +191,7 @@ func (s *Service) unlockFacts(ctx context.Context, q Question, projects ...strin
 // inEnvironments are the projects of a pull request's own locks, as far as a
 // button matters: with the environments of their newest plans.
 func (s *Service) inEnvironments(ctx context.Context, q Question, own []held) ([]policy.Project, error) {
-	runs, err := s.Store.PullRuns(ctx, q.Repository.ID, q.PullRequest, 100)
+	runs, err := s.Store.CommitRuns(ctx, q.Repository.ID, q.PullRequest, "")
 	if err != nil {
 		return nil, err
 	}

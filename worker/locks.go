@@ -13,11 +13,13 @@ func (w *Worker) Close(ctx context.Context, repo run.Repository, pull int, over 
 	if _, err := w.stepActive(ctx, repo.ID, pull, run.PullClosed{At: w.Now()}); err != nil {
 		return err
 	}
-	look := w.Store.PullRuns
-	if !over.Merged {
-		look = w.Store.PullApplies
+	var runs []run.Run
+	var err error
+	if over.Merged {
+		runs, err = w.Store.CommitRuns(ctx, repo.ID, pull, over.HeadSHA)
+	} else {
+		runs, err = w.Store.PullApplies(ctx, repo.ID, pull, run.RecentRuns)
 	}
-	runs, err := look(ctx, repo.ID, pull, judgedAtEnd)
 	if err != nil {
 		return err
 	}
@@ -84,7 +86,7 @@ func (w *Worker) Judge(ctx context.Context, repositoryID int64, pull int) error 
 	if w.JudgeGate == nil {
 		return nil
 	}
-	runs, err := w.Store.PullRuns(ctx, repositoryID, pull, judged)
+	runs, err := w.Store.CommitRuns(ctx, repositoryID, pull, "")
 	if err != nil {
 		return err
 	}
@@ -95,12 +97,6 @@ func (w *Worker) Judge(ctx context.Context, repositoryID int64, pull int) error 
 	w.want([]run.Effect{{Kind: run.EffectJudge, RunID: runs[i].ID}})
 	return nil
 }
-
-// How many of the newest runs Judge and Close look at.
-const (
-	judged      = 20
-	judgedAtEnd = 100
-)
 
 // judge carries out EffectJudge.
 func (w *Worker) judge(ctx context.Context, id string) error {

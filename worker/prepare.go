@@ -52,7 +52,8 @@ func (w *Worker) replaces(ctx context.Context, r run.Run, head string) (bool, er
 	if r.Kind != run.KindPlan || r.Trigger == run.TriggerQueue {
 		return false, nil
 	}
-	runs, err := w.Store.PullRuns(ctx, r.Repository.ID, r.PullRequest, judged)
+	const few = 20 // among which the plan before nearly always is
+	runs, err := w.Store.PullRuns(ctx, r.Repository.ID, r.PullRequest, few)
 	if err != nil {
 		return false, err
 	}

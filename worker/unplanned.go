@@ -12,7 +12,7 @@ import (
 // whole: a server may plan only what is asked for, and a merge may come before its plan.
 // Close notes it, with Over.Unplanned. Its errors are those of Changed.
 func (w *Worker) Unplanned(ctx context.Context, repo run.Repository, pull int, over run.Over) ([]run.JobDocument, error) {
-	runs, err := w.Store.PullRuns(ctx, repo.ID, pull, judgedAtEnd)
+	runs, err := w.Store.CommitRuns(ctx, repo.ID, pull, over.HeadSHA)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (w *Worker) noteMerge(ctx context.Context, repo run.Repository, pull int, n
 // itself: what is shown is of an older commit until somebody asks. Back at a commit
 // that was planned, it is not.
 func (w *Worker) Pushed(ctx context.Context, repo run.Repository, pull int, sha string) error {
-	runs, err := w.Store.PullRuns(ctx, repo.ID, pull, judgedAtEnd)
+	runs, err := w.Store.CommitRuns(ctx, repo.ID, pull, sha)
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// mergedRuns is how many of the newest runs decide whether everything is applied.
-const mergedRuns = 100
-
 // merge merges the pull request of the notice at the commit of its apply, when the
 // check lockkeeper/apply is green there. What GitHub refuses is said once and
 // never tried again by itself: a person decides.
@@ -53,7 +50,7 @@ func (d delivery) merge(ctx context.Context) error {
 
 // green reports whether the apply check of a run's commit is.
 func (d delivery) green(ctx context.Context, r run.Run) (bool, error) {
-	runs, err := d.Store.PullRuns(ctx, r.Repository.ID, r.PullRequest, mergedRuns)
+	runs, err := d.Store.CommitRuns(ctx, r.Repository.ID, r.PullRequest, r.HeadSHA)
 	if err != nil {
 		return false, storeError(err)
 	}

@@ -18,6 +18,7 @@ import (
 type store interface {
 	Run(ctx context.Context, id string) (run.Run, error)
 	PullRuns(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
+	CommitRuns(ctx context.Context, repositoryID int64, pullRequest int, sha string) ([]run.Run, error)
 	PullApplies(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]run.Run, error)
 	Locks(ctx context.Context) (run.Locks, error)
 	UpdateRun(ctx context.Context, id string, change func(*run.Run) ([]run.Notice, error)) (run.Run, error)

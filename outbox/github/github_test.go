@@ -196,7 +196,7 @@ func TestPlanningAgainEditsWhatIsThere(t *testing.T) {
 func TestManyPlansOfOneProjectDoNotHideTheOthers(t *testing.T) {
 	b := newBench(t)
 	b.store.setRun(b.planned(1))
-	for i := range 2 * newestRuns {
+	for i := range run.RecentRuns {
 		named := viewtest.New(fmt.Sprintf("named%d", i)).Planned("app-dev", "dev", viewtest.Changes(viewtest.Queue)).Run
 		named.PullRequest, named.Selectors = 1, []string{"app-dev"}
 		named.CreatedAt = viewtest.Noon.Add(time.Duration(i+1) * time.Minute)
@@ -218,7 +218,7 @@ func TestTheCheckOfACommitIsOfItsOwnRuns(t *testing.T) {
 	old := b.planned(1)
 	old.HeadSHA = viewtest.OldHead
 	b.store.setRun(old, run.RefreshCheck(old))
-	for i := range 2 * newestRuns {
+	for i := range run.RecentRuns {
 		newer := b.planned(1)
 		newer.ID, newer.CreatedAt = fmt.Sprintf("newer%d", i), viewtest.Noon.Add(time.Duration(i+1)*time.Minute)
 		b.store.setRun(newer)
@@ -234,7 +234,7 @@ func TestTheCheckOfACommitIsOfItsOwnRuns(t *testing.T) {
 func TestManyPartialPlansDoNotHideTheWholeOne(t *testing.T) {
 	b := newBench(t)
 	b.store.setRun(b.planned(1))
-	for i := range 2 * newestRuns {
+	for i := range run.RecentRuns {
 		part := viewtest.New(fmt.Sprintf("part%d", i)).Planned("network-prod", "prod", viewtest.Changes(viewtest.Queue)).Run
 		part.PullRequest, part.CreatedAt = 1, viewtest.Noon.Add(time.Duration(i+1)*time.Minute)
 		part.Jobs[0].Document.Flags = []string{"-target=a"}

@@ -116,6 +116,18 @@ func (m *memStore) PullRuns(_ context.Context, repositoryID int64, pull, limit i
 	return out[:min(len(out), limit)], nil
 }
 
+func (m *memStore) CommitRuns(ctx context.Context, repositoryID int64, pull int, sha string) ([]run.Run, error) {
+	all, err := m.PullRuns(ctx, repositoryID, pull, 1<<30)
+	var counted run.Counted
+	var out []run.Run
+	for i, r := range all {
+		if counts := r.HeadSHA == sha && counted.Add(r); counts || i < run.RecentRuns {
+			out = append(out, r)
+		}
+	}
+	return out, err
+}
+
 func (m *memStore) PullApplies(ctx context.Context, repositoryID int64, pull, limit int) ([]run.Run, error) {
 	runs, err := m.PullRuns(ctx, repositoryID, pull, limit)
 	return slices.DeleteFunc(runs, func(r run.Run) bool { return r.Kind != run.KindApply || !r.State.Final() }), err

@@ -9,12 +9,9 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// How many runs of a pull request a report looks at: the newest few, which
-// nearly always hold everything, and more when they do not.
-const (
-	newestRuns = 4
-	shownRuns  = 100
-)
+// newestRuns is how many runs of a pull request a report looks at first: they nearly
+// always hold everything.
+const newestRuns = 4
 
 // runs reads the runs of the notice's pull request that there is something to say about
 // at the commit head, newest first; an empty head is the commit of the newest plan that
@@ -27,10 +24,14 @@ func (d delivery) runs(ctx context.Context, head string) ([]run.Run, error) {
 	if head == "" {
 		head = view.NewestHead(newest)
 	}
-	if slices.ContainsFunc(newest, func(r run.Run) bool { return r.HeadSHA == head && view.ReplacesAll(r) }) {
+	if slices.ContainsFunc(newest, func(r run.Run) bool { return r.HeadSHA == head && r.ReplacesAll() }) {
 		return newest, nil
 	}
-	return d.newest(ctx, shownRuns)
+	runs, err := d.Store.CommitRuns(ctx, d.notice.Repository.ID, d.notice.PullRequest, head)
+	if err != nil {
+		return nil, storeError(fmt.Errorf("reading the runs of commit %s: %w", head, err))
+	}
+	return runs, nil
 }
 
 // applies reads the newest applies of the notice's pull request that are over, however
@@ -39,7 +40,7 @@ func (d delivery) applies(ctx context.Context, newest []run.Run) ([]run.Run, err
 	if len(newest) < newestRuns { // they are all
 		return newest, nil
 	}
-	list, err := d.Store.PullApplies(ctx, d.notice.Repository.ID, d.notice.PullRequest, shownRuns)
+	list, err := d.Store.PullApplies(ctx, d.notice.Repository.ID, d.notice.PullRequest, run.RecentRuns)
 	if err != nil {
 		return nil, storeError(err)
 	}

@@ -45,7 +45,7 @@ func NewWorld(t *testing.T, files double.Files) *World {
 	w.Check(f.GitHub.AddTeam("acme", "everybody", "ana", "rui", "ben", "oda"))
 	p := f.Gate
 	p.Rules = map[string]policy.Rules{"dev": {Current: policy.CurrentStrict}, "prod": {Current: policy.CurrentStrict}}
-	p.Runs = func(_ context.Context, id int64, n int) ([]run.Run, error) {
+	p.Runs = func(_ context.Context, id int64, n int, _ string) ([]run.Run, error) {
 		return slices.DeleteFunc(slices.Clone(w.Runs), func(r run.Run) bool { return r.Repository.ID != id || r.PullRequest != n }), nil
 	}
 	p.Locks = func(context.Context) (run.Locks, error) { return w.Locks, nil }

@@ -122,14 +122,6 @@ func NewestHead(runs []run.Run) string {
 	return runs[i].HeadSHA
 }
 
-// ReplacesAll tells a plan before which nothing counts at its commit. One that looked
-// at less than everything is compared with those before it.
-func ReplacesAll(r run.Run) bool {
-	return r.Kind == run.KindPlan && r.Whole() && !slices.ContainsFunc(r.Jobs, func(j run.Job) bool {
-		return run.Standing{Project: ProjectOf(j), PlanRun: r, Plan: j}.Partial()
-	})
-}
-
 // ShownWhole lists the plans that are over and shown for the first time, by the ids of
 // their runs. A run that goes on is not shown whole, nor is one whose losses are known
 // by their counts alone.
