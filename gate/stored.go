@@ -2,10 +2,8 @@ package gate
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 
@@ -164,10 +162,6 @@ func (k *Keeper) kept(ctx context.Context, a run.Artifact) (bool, error) {
 	return true, r.Close()
 }
 
-// maxSummaryBytes bounds what is read of a summary, far above what a runner
-// writes.
-const maxSummaryBytes = 64 << 20
-
 // losses are the resources that a plan destroys or replaces, by its summary,
 // which names all of them however large the plan is.
 func (k *Keeper) losses(ctx context.Context, result run.Result) ([]policy.Change, error) {
@@ -200,12 +194,5 @@ func (k *Keeper) summary(ctx context.Context, a run.Artifact) (s run.Summary, er
 		return s, fmt.Errorf("reading a plan's summary: %w", err)
 	}
 	defer func() { _ = r.Close() }()
-	text, err := io.ReadAll(io.LimitReader(r, maxSummaryBytes)) // to the end, where the digest is checked
-	if err == nil {
-		err = json.Unmarshal(text, &s)
-	}
-	if err != nil {
-		return s, fmt.Errorf("reading a plan's summary: %w", err)
-	}
-	return s, nil
+	return run.ReadSummary(r)
 }

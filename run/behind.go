@@ -27,13 +27,20 @@ func (r *Run) WaitsBehind(apply *Run) bool {
 	return false
 }
 
-// selects tells the selectors that may be about a project: its name or its
-// directory, or a pattern of either.
+// SelectedBy tells the selectors that are about a project: its name, or a pattern of it.
+func SelectedBy(project string) func(selector string) bool {
+	return func(selector string) bool {
+		ok, err := path.Match(selector, project)
+		return selector == project || err == nil && ok
+	}
+}
+
+// selects tells the selectors that may be about a project: SelectedBy, or its directory, or
+// a pattern of that.
 func selects(p JobProject) func(selector string) bool {
 	return func(selector string) bool {
-		byName, _ := path.Match(selector, p.Name)
 		byDir, _ := path.Match(path.Clean(selector), p.Dir)
-		return byName || byDir || selector == p.Name || strings.HasPrefix(p.Dir+"/", path.Clean(selector)+"/")
+		return SelectedBy(p.Name)(selector) || byDir || strings.HasPrefix(p.Dir+"/", path.Clean(selector)+"/")
 	}
 }
 

@@ -18,7 +18,7 @@ type placed struct{ project, dir string }
 func byDirectory(names []string, own, others []placed) []string {
 	var out []string
 	for _, name := range names {
-		projects := inDirectory(name, own, matching)
+		projects := inDirectory(name, own, run.SelectedBy)
 		if projects == nil {
 			projects = inDirectory(name, others, func(dir string) func(string) bool { return func(typed string) bool { return typed == dir } })
 		}

@@ -67,7 +67,7 @@ func selected(known, names []string) (projects, unknown []string) {
 	for _, name := range names {
 		before := len(projects)
 		for _, p := range known {
-			if matching(p)(name) {
+			if run.SelectedBy(p)(name) {
 				projects = append(projects, p)
 			}
 		}
@@ -119,5 +119,5 @@ func only(latest []run.Run, locks run.Locks, h run.Holder, projects []string) ([
 // asksFor reports whether a run was asked for one of the projects, or for
 // whatever the pull request changes.
 func asksFor(r run.Run, projects []string) bool {
-	return len(r.Selectors) == 0 || slices.ContainsFunc(projects, func(p string) bool { return slices.ContainsFunc(r.Selectors, matching(p)) })
+	return len(r.Selectors) == 0 || slices.ContainsFunc(projects, func(p string) bool { return slices.ContainsFunc(r.Selectors, run.SelectedBy(p)) })
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -74,17 +73,17 @@ type held struct {
 // its own.
 func wanted(locks run.Locks, h run.Holder, names []string) (own, others []held, unknown []string) {
 	for _, lock := range locks.Locks {
-		if !lock.Free() && lock.Holder.Is(h) && (len(names) == 0 || slices.ContainsFunc(names, matching(lock.Project))) {
+		if !lock.Free() && lock.Holder.Is(h) && (len(names) == 0 || slices.ContainsFunc(names, run.SelectedBy(lock.Project))) {
 			own = appendOnce(own, held{holder: h, project: lock.Project, named: lock.Project})
 		}
 	}
 	for _, x := range locks.Left {
-		if x.Holder.Is(h) && (len(names) == 0 || slices.ContainsFunc(names, matching(x.Project))) {
+		if x.Holder.Is(h) && (len(names) == 0 || slices.ContainsFunc(names, run.SelectedBy(x.Project))) {
 			own = appendOnce(own, held{holder: h, project: x.Project, named: x.Project, left: true})
 		}
 	}
 	for _, name := range names {
-		if slices.ContainsFunc(own, func(x held) bool { return matching(x.project)(name) }) {
+		if slices.ContainsFunc(own, func(x held) bool { return run.SelectedBy(x.project)(name) }) {
 			continue
 		}
 		found := othersHolding(locks, h, name)
@@ -117,13 +116,6 @@ func othersHolding(locks run.Locks, h run.Holder, name string) (found []held) {
 		}
 	}
 	return found
-}
-
-func matching(project string) func(selector string) bool {
-	return func(selector string) bool {
-		ok, err := path.Match(selector, project)
-		return selector == project || err == nil && ok
-	}
 }
 
 func appendOnce(list []held, x held) []held {

@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -16,8 +15,8 @@ import (
 
 // Bounds on what is read of a job's artifacts.
 const (
-	largestSummary = 64 << 20 // bytes; a larger one is shown by its counts alone
-	mostOutputs    = 20       // jobs whose output the check runs of a commit may show
+	mostRead    = 64 << 20 // bytes of one
+	mostOutputs = 20       // jobs whose output the check runs of a commit may show
 )
 
 // summaries reads the summaries of planned jobs. One that cannot be read is
@@ -28,14 +27,10 @@ func (d delivery) summaries(ctx context.Context, m view.Model) (map[string]run.S
 	for _, s := range m.Standings {
 		j := s.Plan
 		artifact, ok := j.Artifact(run.ArtifactSummary)
-		if !ok || j.State != run.JobSucceeded || artifact.Size > largestSummary {
+		if !ok || j.State != run.JobSucceeded || artifact.Size > run.MaxSummaryBytes {
 			continue
 		}
-		var summary run.Summary
-		data, err := d.read(ctx, artifact)
-		if err == nil {
-			err = json.Unmarshal(data, &summary)
-		}
+		summary, err := d.summary(ctx, artifact)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -46,6 +41,15 @@ func (d delivery) summaries(ctx context.Context, m view.Model) (map[string]run.S
 		out[j.ID] = summary
 	}
 	return out, nil
+}
+
+func (d delivery) summary(ctx context.Context, a run.Artifact) (run.Summary, error) {
+	file, err := d.Open(ctx, a)
+	if err != nil {
+		return run.Summary{}, fmt.Errorf("opening artifact %s: %w", a.Key, err)
+	}
+	defer file.Close()
+	return run.ReadSummary(file)
 }
 
 // outputs reads the end of what terraform printed: of each list in turn, of
@@ -104,12 +108,12 @@ func (d delivery) read(ctx context.Context, a run.Artifact) ([]byte, error) {
 		return nil, fmt.Errorf("opening artifact %s: %w", a.Key, err)
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, largestSummary+1))
+	data, err := io.ReadAll(io.LimitReader(file, mostRead+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading artifact %s: %w", a.Key, err)
 	}
-	if len(data) > largestSummary {
-		return nil, fmt.Errorf("reading artifact %s: more than %d bytes", a.Key, largestSummary)
+	if len(data) > mostRead {
+		return nil, fmt.Errorf("reading artifact %s: more than %d bytes", a.Key, mostRead)
 	}
 	return data, nil
 }
