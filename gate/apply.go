@@ -20,7 +20,7 @@ type Apply struct {
 	Unchanged  []string       // projects whose plans change nothing
 }
 
-// Apply lets policy judge what was read anew: everything that the run is about may
+// Apply lets policy judge what was read again: everything that the run is about may
 // be applied, or nothing. With a refusal comes what was read until then.
 func (k *Keeper) Apply(ctx context.Context, r run.Run) (Apply, error) {
 	in, err := k.loadInput(ctx, r)

@@ -12,7 +12,7 @@ import (
 )
 
 // maxPreviews bounds how many previewed gates are remembered. One that is forgotten is
-// asked about anew, with calls.
+// asked about again, with calls.
 const maxPreviews = 256
 
 // previews remember what the gates of plans that are being made stand on, so that

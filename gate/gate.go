@@ -1,6 +1,6 @@
 // Package gate judges commands on pull requests: it reads what a verdict stands on
 // (the pull request, who approved and pushed it, code owners and teams, stored
-// plans, locks, the tips of its branches), all of it anew for each command, and
+// plans, locks, the tips of its branches), all of it again for each command, and
 // lets policy judge it.
 //
 // Place in the flow: between an accepted run and its jobs. Package prepare asks it

@@ -14,7 +14,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// input is everything that a verdict about applying stands on, all of it read anew.
+// input is everything that a verdict about applying stands on, all of it read again.
 type input struct {
 	data    *pullData
 	rev     Revision

@@ -77,7 +77,7 @@ func (s stored) together(project string) (with string, holder int) {
 	return blocked[i].Project, blocked[i].Holder.PullRequest
 }
 
-// running names the commands that make a project's plan anew at this moment. A
+// running names the commands that make a project's plan again at this moment. A
 // run of the merge queue makes none: it is about another commit.
 func (s stored) running(project, head string) []string {
 	for _, r := range s.runs {

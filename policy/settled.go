@@ -2,7 +2,7 @@ package policy
 
 import "fmt"
 
-// settled: what is being made anew is not applied as it was (T23).
+// settled: what is being made again is not applied as it was (T23).
 func settled(_ Facts, p Project) Reason {
 	if len(p.Running) == 0 {
 		return good("settled", "")

@@ -33,7 +33,7 @@ func (p *Preparer) applied(r run.Run, st run.Standing) run.JobDocument {
 	return doc
 }
 
-// flags are a plan's, except that an apply may say anew how many things
+// flags are a plan's, except that an apply may say again how many things
 // terraform does at once.
 func flags(planned, asked []string) []string {
 	if !slices.ContainsFunc(asked, run.Parallelism) {
