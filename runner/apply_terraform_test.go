@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -162,7 +163,7 @@ func TestModulesFromElsewhereAreThereInTheApply(t *testing.T) {
 			change()
 		}
 		r := a.run(t)
-		if !changed && (r.Outcome != run.OutcomeSucceeded || len(r.Steps) != 3) {
+		if !changed && (r.Outcome != run.OutcomeSucceeded || !slices.Equal(stepsOf(r), []string{"init", "apply"})) {
 			t.Errorf("%+v, %+v", r, r.Problem)
 		}
 		if changed {
@@ -190,7 +191,7 @@ func TestProvidersOfAnApply(t *testing.T) {
 	a.options.Providers = first.options.Providers
 	a.lockPlan(t, lock)
 	r := a.run(t)
-	if r.Outcome != run.OutcomeSucceeded || len(r.Steps) != 2 {
+	if r.Outcome != run.OutcomeSucceeded || !slices.Equal(stepsOf(r), []string{"apply"}) {
 		t.Fatalf("%+v, %+v", r, r.Problem)
 	}
 	rel := filepath.Join(fakeSource, fakeVersion, platform)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,7 +91,7 @@ func TestAnApplyGetsTheFilesThatItsPlanMade(t *testing.T) {
 		if r.Outcome != run.OutcomeSucceeded || a.made(t) != "ran" {
 			t.Errorf("made %q: %+v", a.made(t), r.Problem)
 		}
-		if len(r.Steps) != 2 {
+		if !slices.Equal(stepsOf(r), []string{"apply"}) {
 			t.Errorf("terraform ran %+v", r.Steps)
 		}
 	})

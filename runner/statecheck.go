@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -23,6 +25,10 @@ func (j *job) compareState(ctx context.Context, plan planFile) *run.Problem {
 	if p := j.used(ctx); p != nil {
 		return p
 	}
+	// Who refuses is terraform, which may read a file otherwise.
+	if is, version, err := j.stateOnDisk(plan.backend); err == nil && plan.beganWith(is, version) == nil {
+		return nil
+	}
 	if p := j.terraform(ctx, "state", "state", "pull"); p != nil {
 		return p
 	}
@@ -36,17 +42,64 @@ func (j *job) compareState(ctx context.Context, plan planFile) *run.Problem {
 	if err != nil {
 		return unexpected(fmt.Errorf("reading the state of the backend: %w", err))
 	}
-	first := plan.version.lineage == "" && plan.version.serial == 0 // such a state has no lineage yet
+	return plan.beganWith(is, version)
+}
+
+// beganWith is the problem of a plan that began with another state than this one.
+func (p planFile) beganWith(is savedState, version savedVersion) *run.Problem {
+	first := p.version.lineage == "" && p.version.serial == 0 // such a state has no lineage yet
 	switch {
-	case !first && version.lineage != plan.version.lineage:
+	case !first && version.lineage != p.version.lineage:
 		return planStale("Saved plan does not match the given state: it was created from a different state lineage.")
-	case version.serial != plan.version.serial:
+	case version.serial != p.version.serial:
 		return planStale("Saved plan is stale: the state was changed by another operation after the plan was created.")
 	}
-	if wrong := plan.differsInBackend(is); wrong != "" {
+	if wrong := p.differsInBackend(is); wrong != "" {
 		return planMismatch(plain(wrong))
 	}
 	return nil
+}
+
+// errNotOnDisk means that a state is no file that the runner may read for terraform.
+var errNotOnDisk = errors.New("the state is no file in a directory that the job may write to")
+
+// stateOnDisk reads the state of a backend that is a file of this machine, which saves
+// the process that would print it. The file lies in a directory that the environment
+// gives to its jobs, so terraform sees it at the same place; what its jobs made of it
+// is theirs: a link leads nowhere out of it, and none is followed at the end.
+func (j *job) stateOnDisk(b plannedBackend) (savedState, savedVersion, error) {
+	if b.kind != "local" {
+		return nil, savedVersion{}, errNotOnDisk
+	}
+	file, err := b.localFile()
+	if err != nil {
+		return nil, savedVersion{}, err
+	}
+	if b.workspace != "default" {
+		file = filepath.Join(file, b.workspace, "terraform.tfstate")
+	}
+	i := slices.IndexFunc(j.options.Write, func(dir string) bool { return isIn(filepath.Clean(file), dir) })
+	if i < 0 {
+		return nil, savedVersion{}, errNotOnDisk
+	}
+	rel, err := filepath.Rel(j.options.Write[i], file)
+	if err != nil {
+		return nil, savedVersion{}, err
+	}
+	root, err := os.OpenRoot(j.options.Write[i])
+	if err != nil {
+		return nil, savedVersion{}, err
+	}
+	defer func() { _ = root.Close() }()
+	f, err := openPlain(root, rel, maxPlanStates)
+	if errors.Is(err, fs.ErrNotExist) {
+		return savedState{}, savedVersion{}, nil
+	}
+	if err != nil {
+		return nil, savedVersion{}, err
+	}
+	defer func() { _ = f.Close() }()
+	return readState(f, maxPlanStates)
 }
 
 // recordInit puts into the project's directory what init would note of a plan that needs
