@@ -19,7 +19,7 @@ const quietRepository = "quiet/infra"
 // waits for its answers meanwhile.
 func (b *bencher) flood(ctx context.Context) ([]row, error) {
 	const commands, people, pulls = 1000, 50, 40
-	w, err := b.start(ctx, projects(1, "before"), "")
+	w, err := b.start(ctx, projects(1, "before"))
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func (l *largeTimes) peak() float64 {
 
 // largeRound measures a server, and a clone, that have seen nothing yet.
 func (b *bencher) largeRound(ctx context.Context, l *largeTimes, fill func(d *github.Double, url string) error) error {
-	w, err := b.startWith(ctx, "", fill)
+	w, err := b.startWith(ctx, fill)
 	if err != nil {
 		return err
 	}

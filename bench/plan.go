@@ -2,15 +2,20 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/runner"
 	"github.com/lockkeeper/lockkeeper/sandbox/github"
 )
 
@@ -114,7 +119,7 @@ func (b *bencher) changed(ctx context.Context, n int) (w *world, number int, dir
 	if dirs, err = b.bareDirs(n); err != nil {
 		return nil, 0, nil, err
 	}
-	if w, err = b.start(ctx, projects(n, "before"), ""); err != nil {
+	if w, err = b.start(ctx, projects(n, "before")); err != nil {
 		return nil, 0, nil, err
 	}
 	if number, err = w.open(ctx, projects(n, "after")); err != nil {
@@ -172,19 +177,10 @@ func bareSteps(ctx context.Context, dirs []string, steps ...[]string) (time.Dura
 	return time.Since(began), err
 }
 
-// processes counts terraform processes of one plan through a terraform that
-// keeps a tally.
+// processes counts the terraform processes of a plan that is made again and of its
+// apply, as their jobs tell of them.
 func (b *bencher) processes(ctx context.Context) ([]row, error) {
-	terraform, err := exec.LookPath("terraform")
-	if err != nil {
-		return nil, err
-	}
-	tally, shim := filepath.Join(b.dir, "tally"), filepath.Join(b.dir, "terraform")
-	script := fmt.Sprintf("#!/bin/sh\necho \"$1\" >>'%s'\nexec '%s' \"$@\"\n", tally, terraform)
-	if err := os.WriteFile(shim, []byte(script), 0o700); err != nil {
-		return nil, err
-	}
-	w, err := b.start(ctx, projects(1, "before"), shim)
+	w, err := b.start(ctx, projects(1, "before"))
 	if err != nil {
 		return nil, err
 	}
@@ -193,16 +189,55 @@ func (b *bencher) processes(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Remove(tally); err != nil {
+	if _, err := w.plan(ctx, number); err != nil { // the second plan learns what later ones know (docs/adr/0041)
 		return nil, err
 	}
-	if _, err := w.plan(ctx, number); err != nil {
-		return nil, err
-	}
-	text, err := os.ReadFile(tally)
+	plan, err := w.steps(func() error { _, err := w.plan(ctx, number); return err })
 	if err != nil {
 		return nil, err
 	}
-	steps := strings.Fields(string(text))
-	return []row{measured("terraform processes per plan", float64(len(steps)), "", 3, strings.Join(steps, ", "))}, nil
+	apply, err := w.steps(func() error { _, err := w.apply(ctx, number); return err })
+	if err != nil {
+		return nil, err
+	}
+	return []row{
+		measured("terraform processes per plan", float64(len(plan)), "", 3, strings.Join(plan, ", ")),
+		measured("terraform processes per apply", float64(len(apply)), "", 1, strings.Join(apply, ", ")),
+	}, nil
+}
+
+// steps are the names of the terraform commands of the jobs that f brings about.
+func (w *world) steps(f func() error) (names []string, err error) {
+	results := filepath.Join(w.dir, "data/jobs/*", runner.ResultFile)
+	before, err := filepath.Glob(results)
+	if err != nil {
+		return nil, err
+	}
+	if err := f(); err != nil {
+		return nil, err
+	}
+	after, err := filepath.Glob(results)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range after {
+		if slices.Contains(before, file) {
+			continue
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var result run.Result
+		if err := json.Unmarshal(content, &result); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", file, err)
+		}
+		for _, step := range result.Steps {
+			names = append(names, step.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, errors.New("no job tells which terraform processes it had")
+	}
+	return names, nil
 }

@@ -26,7 +26,7 @@ const (
 // deliveries measures how long GitHub waits for its answer when 50 deliveries
 // come at once; each is on disk when it is answered.
 func (b *bencher) deliveries(ctx context.Context) ([]row, error) {
-	w, err := b.start(ctx, projects(1, "before"), "")
+	w, err := b.start(ctx, projects(1, "before"))
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (w *world) delivery(ctx context.Context, comment int) (*http.Request, error
 
 // idle measures the memory of a server that has planned and now waits.
 func (b *bencher) idle(ctx context.Context) ([]row, error) {
-	w, err := b.start(ctx, projects(1, "before"), "")
+	w, err := b.start(ctx, projects(1, "before"))
 	if err != nil {
 		return nil, err
 	}

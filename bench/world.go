@@ -43,20 +43,20 @@ type world struct {
 	github *github.Double
 	server *exec.Cmd
 	url    string // of the double
+	dir    string // for everything of this world
 	hook   string // where Lockkeeper takes deliveries
 	stop   func()
 	plans  int    // asked for so far
 	states string // directory of Terraform's states
 }
 
-// start makes a repository with these files on main and a Lockkeeper, which runs
-// that terraform, or where it is empty the one on the PATH.
-func (b *bencher) start(ctx context.Context, files github.Files, terraform string) (*world, error) {
-	return b.startWith(ctx, terraform, func(d *github.Double, _ string) error { return seed(d, files) })
+// start makes a repository with these files on main and a Lockkeeper.
+func (b *bencher) start(ctx context.Context, files github.Files) (*world, error) {
+	return b.startWith(ctx, func(d *github.Double, _ string) error { return seed(d, files) })
 }
 
 // startWith is start with another way to fill the repository.
-func (b *bencher) startWith(ctx context.Context, terraform string, fill func(d *github.Double, url string) error) (*world, error) {
+func (b *bencher) startWith(ctx context.Context, fill func(d *github.Double, url string) error) (*world, error) {
 	b.worlds++
 	dir := filepath.Join(b.dir, fmt.Sprintf("world-%d", b.worlds))
 	if err := os.MkdirAll(filepath.Join(dir, "states"), 0o700); err != nil { // which the config gives to jobs
@@ -78,11 +78,11 @@ func (b *bencher) startWith(ctx context.Context, terraform string, fill func(d *
 		return nil, err
 	}
 	mux.Handle("/", d.Handler())
-	w := &world{github: d, url: srv.URL, states: filepath.Join(dir, "states")}
+	w := &world{github: d, url: srv.URL, dir: dir, states: filepath.Join(dir, "states")}
 	if err := fill(d, srv.URL); err != nil {
 		return nil, err
 	}
-	if err := w.serve(ctx, b.binary, dir, srv.URL, terraform, key); err != nil {
+	if err := w.serve(ctx, b.binary, srv.URL, key); err != nil {
 		return nil, err
 	}
 	d.SetWebhook(w.hook, secret)
@@ -118,8 +118,8 @@ func empty(d *github.Double) error {
 }
 
 // serve starts Lockkeeper and waits until it says where it listens.
-func (w *world) serve(ctx context.Context, binary, dir, url, terraform string, key *rsa.PrivateKey) error {
-	in := func(name string) string { return filepath.Join(dir, name) }
+func (w *world) serve(ctx context.Context, binary, url string, key *rsa.PrivateKey) error {
+	in := func(name string) string { return filepath.Join(w.dir, name) }
 	config := map[string]any{
 		"listen": "127.0.0.1:0", "data_dir": in("data"), "log": map[string]string{"level": "info", "format": "json"},
 		"github": map[string]any{"url": url, "api_url": url + "/api/v3/", "app_id": appID,
@@ -131,9 +131,6 @@ func (w *world) serve(ctx context.Context, binary, dir, url, terraform string, k
 			"directories":    map[string]any{"write": []string{in("states")}},
 			"policy":         map[string]any{"approvals": 0}, // there is nobody else
 		}},
-	}
-	if terraform != "" {
-		config["terraform"] = map[string]any{"binaries": []string{terraform}}
 	}
 	text, err := yaml.Marshal(config)
 	if err != nil {
