@@ -2,6 +2,11 @@
 // one machine, so that every time is a ratio or a difference of neighbours. It
 // prints a table and writes it as JSON; docs say which budget each row has.
 //
+// While other work fills the processors, times say little: every process then waits
+// about three times as long as it runs, and Linux shares processors between sessions
+// (sched(7), "The autogroup feature"), of which each job is one and everything bare
+// together another. Compare the processor time per project then.
+//
 // It stands outside of the flow and may import everything: the GitHub double
 // runs in this process, Lockkeeper as the process that people run.
 package main
