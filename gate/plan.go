@@ -111,7 +111,7 @@ func (k *Keeper) readForPlan(ctx context.Context, r run.Run) (*pullData, error) 
 	}
 	request := d.request
 	if !k.some(gated) || r.Trigger == run.TriggerQueue {
-		request.Actor, request.NeedPermission = r.Actor, r.Trigger.Asked()
+		request.Actor, request.NeedPermission = r.Actor, r.Trigger.ByPerson()
 		return d, d.readPull(ctx, request)
 	}
 	request.NoTip = true

@@ -119,7 +119,7 @@ func (d *pullData) readComment(ctx context.Context, fresh bool) error {
 func (d *pullData) readPermissions(ctx context.Context) error {
 	approving, objecting := d.deciding()
 	people := slices.Concat(approving, objecting)
-	if d.run.Trigger.Asked() && d.run.Actor != "" {
+	if d.run.Trigger.ByPerson() && d.run.Actor != "" {
 		people = append(people, d.run.Actor)
 	}
 	found, err := pull.Permissions(ctx, d.client, d.request, people)

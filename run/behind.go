@@ -13,7 +13,7 @@ import (
 // WaitsBehind reports whether r waits until an apply of the same pull request is over:
 // one that changes something now, or that was asked for before r.
 func (r *Run) WaitsBehind(apply *Run) bool {
-	if r.Kind != KindPlan || !r.Trigger.Asked() || !apply.Kind.Traits().Locks || !r.Holder().Is(apply.Holder()) {
+	if r.Kind != KindPlan || !r.Trigger.ByPerson() || !apply.Kind.Traits().Locks || !r.Holder().Is(apply.Holder()) {
 		return false
 	}
 	switch apply.State {

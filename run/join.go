@@ -31,7 +31,7 @@ func (r *Run) Work() string {
 // CanJoin reports whether another run's result could answer a new run: it is a
 // plan that a person asked for, of whatever the head is when it is made. A push
 // has a run of its own: it is about its own commit.
-func (r *Run) CanJoin() bool { return r.Trigger.Asked() && r.Work() != "" && r.HeadSHA == "" }
+func (r *Run) CanJoin() bool { return r.Trigger.ByPerson() && r.Work() != "" && r.HeadSHA == "" }
 
 // Joins reports whether r asks for what waiting does anyway. One that has been
 // prepared has read the pull request before r was asked for; it does not count.
@@ -55,11 +55,11 @@ func leftOver(r Run, e Event, now time.Time) (next Run, ok bool) {
 	askers := r.Joined
 	switch e := e.(type) {
 	case Refused:
-		if r.Trigger.Asked() && general[e.Problem.Code] {
+		if r.Trigger.ByPerson() && general[e.Problem.Code] {
 			return Run{}, false
 		}
 		if !ofComment[e.Problem.Code] {
-			askers = slices.DeleteFunc(slices.Clone(askers), func(a Asker) bool { return r.Trigger.Asked() && a.Actor == r.Actor })
+			askers = slices.DeleteFunc(slices.Clone(askers), func(a Asker) bool { return r.Trigger.ByPerson() && a.Actor == r.Actor })
 		}
 	case NewerCommit:
 	default:

@@ -13,7 +13,7 @@ func NewerHead(runs []Run, sha string) map[string]string {
 			}
 			continue
 		}
-		if r.Kind != KindPlan || r.HeadSHA == "" || r.State == StateRefused && r.Trigger.Asked() {
+		if r.Kind != KindPlan || r.HeadSHA == "" || r.State == StateRefused && r.Trigger.ByPerson() {
 			continue // not shown
 		}
 		newer, shown := sha, newest

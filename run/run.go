@@ -33,8 +33,8 @@ const (
 	TriggerQueue   Trigger = "queue"   // GitHub's merge queue asked about a merge group
 )
 
-// Asked reports whether a person asked for the run, and so gets an answer.
-func (t Trigger) Asked() bool { return t == TriggerComment || t == TriggerButton }
+// ByPerson reports whether a person requested the run, and so gets an answer.
+func (t Trigger) ByPerson() bool { return t == TriggerComment || t == TriggerButton }
 
 // State is where a run stands.
 type State string

@@ -356,7 +356,7 @@ func notices(before State, r Run, e Event) []Notice {
 			shown = []Notice{RefreshCheck(r)} // the comment belongs to the newer commit now
 		}
 	}
-	if r.Kind.Traits().Changes && r.Trigger.Asked() {
+	if r.Kind.Traits().Changes && r.Trigger.ByPerson() {
 		return append(shown, Answer(r))
 	}
 	return shown
@@ -368,7 +368,7 @@ func refusal(r Run, e Event) []Notice {
 	if e, ok := e.(Refused); ok && e.Silent {
 		return nil
 	}
-	if !r.Trigger.Asked() {
+	if !r.Trigger.ByPerson() {
 		return []Notice{RefreshComment(r.Repository, r.PullRequest), RefreshCheck(r)}
 	}
 	return []Notice{Answer(r)}

@@ -28,7 +28,7 @@ func StepWithLocks(r Run, e Event, l *Locks, o Options, now time.Time) (Next, Sa
 		e, prepared = PullClosed{At: now}, false // while it was prepared
 	}
 	next := Step(r, e)
-	if prepared && r.State == StateAccepted && r.Kind == KindPlan && r.Trigger.Asked() && l.changing(r.Holder(), Claims(documents(next.Run.Jobs))) {
+	if prepared && r.State == StateAccepted && r.Kind == KindPlan && r.Trigger.ByPerson() && l.changing(r.Holder(), Claims(documents(next.Run.Jobs))) {
 		return Next{Run: r}, Saved{} // it stays in line and is prepared again when that apply is over
 	}
 	left := l.Left

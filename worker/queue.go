@@ -42,7 +42,7 @@ func newQueue() *queue {
 // observe takes note of a run as it was saved last.
 func (q *queue) observe(r run.Run) {
 	i, found := slices.BinarySearchFunc(q.waiting, r.ID, func(w waiter, id string) int { return cmp.Compare(w.id, id) })
-	w := waiter{id: r.ID, key: r.Whose().Key(), work: r.Work(), asked: r.Trigger.Asked(), retryAt: r.RetryAt}
+	w := waiter{id: r.ID, key: r.Whose().Key(), work: r.Work(), asked: r.Trigger.ByPerson(), retryAt: r.RetryAt}
 	if w.asked && r.Kind == run.KindPlan {
 		w.plan = r
 	}

@@ -69,14 +69,14 @@ func (in Input) Build(head string) (m Model, ok bool) {
 // comes tells a plan that somebody asked for and that has not begun, while there is
 // another one to show: an apply is under way, or it begins in a moment.
 func (in Input) comes(r run.Run) bool {
-	return r.State == run.StateAccepted && r.Trigger.Asked() && r.HeadSHA == "" && slices.ContainsFunc(in.Runs, func(other run.Run) bool {
+	return r.State == run.StateAccepted && r.Trigger.ByPerson() && r.HeadSHA == "" && slices.ContainsFunc(in.Runs, func(other run.Run) bool {
 		return other.Kind == run.KindApply && !other.PreparedAt.IsZero() && other.ID < r.ID
 	})
 }
 
 // answered tells runs that the comment leaves out: what a person asked for and
 // was refused has a reply of its own.
-func answered(r run.Run) bool { return r.State == run.StateRefused && r.Trigger.Asked() }
+func answered(r run.Run) bool { return r.State == run.StateRefused && r.Trigger.ByPerson() }
 
 // newestApply finds the apply that changed one of the standings, or that came
 // after their plan and found nothing to change.

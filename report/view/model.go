@@ -136,5 +136,5 @@ func last(j run.Job) int {
 func (m Model) Untold() bool {
 	quiet := m.Run.State == run.StateAccepted || m.Run.State == run.StateRunning || m.Run.State == run.StateSucceeded
 	return quiet && len(m.Standings) == 0 && m.Run.Problem == nil && len(m.Run.Notes) == 0 &&
-		!slices.ContainsFunc(m.Runs, func(r run.Run) bool { return r.Trigger.Asked() })
+		!slices.ContainsFunc(m.Runs, func(r run.Run) bool { return r.Trigger.ByPerson() })
 }
