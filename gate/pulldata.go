@@ -108,7 +108,7 @@ func (d *pullData) readComment(ctx context.Context, fresh bool) error {
 		return err
 	}
 	d.commentChanged = c.Edited || !c.Person || c.SHA256 != r.Comment || !strings.EqualFold(c.Login, r.Actor)
-	if late := run.LateCommand(c.CreatedAt, r.CreatedAt); late != nil && fresh && !d.commentChanged {
+	if late := run.CommandTooOld(c.CreatedAt, r.CreatedAt); late != nil && fresh && !d.commentChanged {
 		return late
 	}
 	return nil

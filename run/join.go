@@ -78,7 +78,7 @@ func leftOver(r Run, e Event, now time.Time) (next Run, ok bool) {
 
 // ofComment are the problems of one comment alone, policy's and those of a late one: another
 // comment of the same person may be in order.
-var ofComment = map[string]bool{"comment_unchanged": true, codeLate: true}
+var ofComment = map[string]bool{"comment_unchanged": true, codeTooOld: true}
 
 // general are the problems that are the same for everybody who asked.
 var general = map[string]bool{codeUnavailable: true, codePreparing: true}

@@ -18,7 +18,7 @@ type Traits struct {
 	// Locks: it works under the locks of its projects, and what it did to them is
 	// noted there.
 	Locks bool
-	// Fresh: who asked for it did so at most FreshFor before it begins.
+	// Fresh: it was requested at most MaxCommandAge before it begins.
 	Fresh bool
 	// Ordered: its jobs wait for those of the projects that come before theirs.
 	Ordered bool

@@ -40,7 +40,7 @@ const (
 	// commentWindow is how old a comment may be that is acted on without its
 	// webhook. Whoever got no answer has looked elsewhere after a while, or has
 	// asked again; an old command must not come as a surprise. What changes
-	// something is not carried out by then anyway (run.FreshFor), and who asked is
+	// something is not carried out by then anyway (run.MaxCommandAge), and who asked is
 	// told so.
 	commentWindow = 3 * time.Hour
 	// sweptRepositories bounds a look: those where something ran last.

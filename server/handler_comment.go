@@ -53,8 +53,8 @@ func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload 
 	}
 	zerolog.Ctx(ctx).Info().Str("command", string(outcome.Command.Name)).Str("actor", a.actor).Msg("command")
 	// The event says so without a call; what counts is what GitHub says when the comment is read again.
-	if late := run.LateCommand(c.GetCreatedAt().Time, h.Now()); late != nil && momentary(outcome.Command) {
-		return h.answer(ctx, a, refused, late.Message)
+	if tooOld := run.CommandTooOld(c.GetCreatedAt().Time, h.Now()); tooOld != nil && momentary(outcome.Command) {
+		return h.answer(ctx, a, refused, tooOld.Message)
 	}
 	return h.carryOut(ctx, a, outcome.Command, c.GetBody())
 }

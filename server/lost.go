@@ -112,7 +112,7 @@ func lost(deliveries []*github.HookDelivery, now time.Time, pause time.Duration)
 	var out []int64
 	for i := len(order) - 1; i >= 0; i-- { // oldest first, as they happened
 		e := events[order[i]]
-		stale := e.newest.GetAction() == "requested_action" && now.Sub(e.first) > run.FreshFor
+		stale := e.newest.GetAction() == "requested_action" && now.Sub(e.first) > run.MaxCommandAge
 		if !e.done && !stale && e.attempts <= lostAttempts && now.Sub(e.newest.GetDeliveredAt().Time) >= pause {
 			out = append(out, e.newest.GetID())
 		}

@@ -125,7 +125,7 @@ func (p *Presses) look(ctx context.Context, s sending) (time.Time, error) {
 		return time.Time{}, &NotPressed{Forged: true, Err: err, Text: "What reached Lockkeeper of this press is not what GitHub sent, so nothing was done. " +
 			"Press again, or comment the command, and contact your Lockkeeper administrator: somebody else may know its webhook secret."}
 	}
-	if s.fresh && p.Now().Sub(sent.GetDeliveredAt().Time) > run.FreshFor {
+	if s.fresh && p.Now().Sub(sent.GetDeliveredAt().Time) > run.MaxCommandAge {
 		return time.Time{}, tooLate()
 	}
 	return sent.GetDeliveredAt().Time, nil
@@ -146,7 +146,7 @@ func (p *Presses) find(ctx context.Context, client *github.Client, s sending) (*
 	if !s.fresh {
 		oldest = s.received
 	}
-	oldest = oldest.Add(-run.FreshFor - pressPatience)
+	oldest = oldest.Add(-run.MaxCommandAge - pressPatience)
 	opts := &github.ListCursorOptions{PerPage: 100}
 	for range pressPages {
 		page, resp, err := client.Apps.ListHookDeliveries(ctx, opts)

@@ -20,7 +20,7 @@ func (w *Worker) prepare(ctx context.Context, id string) error {
 	if err != nil || r.State != run.StateAccepted {
 		return err
 	}
-	if problem := r.Late(w.Now()); problem != nil {
+	if problem := r.TooOld(w.Now()); problem != nil {
 		_, err := w.step(ctx, id, run.Refused{At: w.Now(), Problem: *problem})
 		return err
 	}
