@@ -19,7 +19,7 @@ var ErrNotFound = errors.New("not found")
 // something is one transaction, on disk when it returns nil, and not done at
 // all when it returns an error. A cancelled context ends a call with its error.
 type Store interface {
-	// PutDelivery keeps a webhook delivery. A GUID or a Once that is already
+	// PutDelivery stores a webhook delivery. One whose GUID or DedupKey is already
 	// there is left as it is; added is false then.
 	PutDelivery(ctx context.Context, d Delivery) (added bool, err error)
 	// PendingDeliveries lists deliveries that are not done and due at now, in
@@ -111,7 +111,7 @@ type Saved struct {
 // Delivery is one webhook delivery as received and verified.
 type Delivery struct {
 	GUID       string // X-GitHub-Delivery: the same for every attempt at one event
-	Once       string // what it tells of, if it must be acted on once under whatever GUID it comes; else empty. Not given out
+	DedupKey   string // names what it reports, if that must be acted on once under whatever GUID it comes; else empty. Not given out
 	Event      string // X-GitHub-Event
 	Whose      Whose
 	Subject    string // what it is about: deliveries of one subject are acted on in order

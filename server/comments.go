@@ -25,8 +25,8 @@ import (
 // webhook comes before, after, or in between.
 type Comments struct {
 	Store interface {
-		KnownDelivery(ctx context.Context, once string) (bool, error)
-		OnceSince(ctx context.Context) (time.Time, error)
+		KnownDelivery(ctx context.Context, key string) (bool, error)
+		DedupSince(ctx context.Context) (time.Time, error)
 		Repositories(ctx context.Context, limit int) ([]run.Repository, error)
 	}
 	Inbox  *Inbox
@@ -61,7 +61,7 @@ func (c *Comments) Run(ctx context.Context) error {
 // read. It remembers nothing: the same comments are seen for hours, and the
 // store knows which of them it has.
 func (c *Comments) sweep(ctx context.Context) error {
-	since, err := c.Store.OnceSince(ctx)
+	since, err := c.Store.DedupSince(ctx)
 	if err != nil {
 		return err
 	}

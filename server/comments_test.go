@@ -91,7 +91,7 @@ type known struct {
 	repos []run.Repository
 }
 
-func (k known) OnceSince(context.Context) (time.Time, error) { return k.since, nil }
+func (k known) DedupSince(context.Context) (time.Time, error) { return k.since, nil }
 
 func (k known) Repositories(context.Context, int) ([]run.Repository, error) { return k.repos, nil }
 

@@ -273,7 +273,7 @@ func about(d githubapp.Dispatch) run.Delivery {
 		Whose:   run.Whose{InstallationID: p.Installation.ID, RepositoryID: p.Repository.ID, Person: p.Sender.Login},
 	}
 	if d.EventType == "issue_comment" && p.Action == "created" && p.Repository.ID > 0 && p.Comment.ID > 0 {
-		out.Once = commentKey(p.Repository.ID, p.Comment.ID)
+		out.DedupKey = commentKey(p.Repository.ID, p.Comment.ID)
 	}
 	return out
 }

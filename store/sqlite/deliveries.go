@@ -78,7 +78,7 @@ func (s *Store) PutDelivery(ctx context.Context, d run.Delivery) (added bool, er
 	err = s.together(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `INSERT INTO deliveries (guid, once, event, subject, payload, received_at, due_at,
 			installation_id, repository_id, person) VALUES (?, nullif(?, ''), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			d.GUID, d.Once, d.Event, d.Subject, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt),
+			d.GUID, d.DedupKey, d.Event, d.Subject, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt),
 			d.Whose.InstallationID, d.Whose.RepositoryID, d.Whose.Person)
 		if err != nil {
 			return err

@@ -80,7 +80,7 @@ func (u suite) TestDeliveriesOfABurstAreAllKept(t *testing.T) {
 // Telling is a delivery that must be acted on once.
 func Telling(guid, once string) run.Delivery {
 	d := Delivery(guid)
-	d.Once = once
+	d.DedupKey = once
 	return d
 }
 

@@ -23,8 +23,8 @@ type Store interface {
 	RefusedRuns(ctx context.Context, repositoryID int64, code string) ([]run.Run, error)
 	// Repositories lists the repositories of all runs, the most recently active first.
 	Repositories(ctx context.Context, limit int) ([]run.Repository, error)
-	// KnownDelivery reports whether a delivery with this Once was ever stored.
-	KnownDelivery(ctx context.Context, once string) (known bool, err error)
+	// KnownDelivery reports whether a delivery with this DedupKey was ever stored.
+	KnownDelivery(ctx context.Context, key string) (known bool, err error)
 	// Sweep forgets what is done and older than before.
 	Sweep(ctx context.Context, before time.Time) error
 	// Close ends the store.

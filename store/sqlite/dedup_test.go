@@ -28,21 +28,21 @@ func ofSchema(t testing.TB, file string, version int) {
 	}
 }
 
-// TestADatabaseFromBeforeOnceKnowsThatItDoesNotKnow: what an older version acted
-// on has no Once, so nothing from before the change may be looked for.
-func TestADatabaseFromBeforeOnceKnowsThatItDoesNotKnow(t *testing.T) {
+// TestADatabaseFromBeforeDedupKeysKnowsThatItDoesNotKnow: what an older version acted
+// on has no DedupKey, so nothing from before the change may be looked for.
+func TestADatabaseFromBeforeDedupKeysKnowsThatItDoesNotKnow(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "test.db")
 	ofSchema(t, file, 2)
 	before := time.Now().Truncate(time.Second)
 	s := open(t, file)
-	since := storetest.Must[time.Time](t)(s.OnceSince(t.Context()))
+	since := storetest.Must[time.Time](t)(s.DedupSince(t.Context()))
 	if since.Before(before) || since.After(time.Now()) {
 		t.Errorf("since %s, opened at %s", since, before)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if again := storetest.Must[time.Time](t)(open(t, file).OnceSince(t.Context())); !again.Equal(since) {
+	if again := storetest.Must[time.Time](t)(open(t, file).DedupSince(t.Context())); !again.Equal(since) {
 		t.Errorf("a restart moved it from %s to %s", since, again)
 	}
 }
