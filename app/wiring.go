@@ -30,8 +30,8 @@ type wiring struct {
 	metrics *server.Metrics
 }
 
-// sweepEvery is how often the server looks for what no webhook told.
-const sweepEvery = 5 * time.Minute
+// sweepInterval is how often the server looks for what no webhook told.
+const sweepInterval = 5 * time.Minute
 
 // outbox is the sender of notices, and the sinks that it hands them to.
 func (w wiring) outbox() (*outbox.Sender, *sinks.GitHub) {
@@ -54,7 +54,7 @@ func (w wiring) worker(ctx context.Context, p *prepare.Preparer, notify func()) 
 	return &worker.Worker{
 		Store: w.db, Backend: w.engine, Prepare: p.Prepare, Recheck: p.Gate.Recheck, JudgeGate: p.Gate.Judge, Compare: p.Gate.Compare, Changed: p.Merged, DigestKey: w.digests.of,
 		Options: run.Options{LockAtApply: w.cfg.Locks.At == "apply", NoApply: withoutApply(w.cfg), Merge: w.cfg.Automerge.Enabled},
-		Notify:  notify, Now: time.Now, Patience: 15 * time.Minute, Log: *zerolog.Ctx(ctx),
+		Notify:  notify, Now: time.Now, RetryFor: 15 * time.Minute, Log: *zerolog.Ctx(ctx),
 		Stepped: w.metrics.Step,
 	}
 }
@@ -89,15 +89,15 @@ func (w wiring) handler(ctx context.Context, base *server.Base, inbox *server.In
 
 func (w wiring) locks(runs *worker.Worker, notify func()) *server.Locks {
 	return &server.Locks{
-		Store: w.db, Runs: runs, Client: w.clients.NewInstallationClient, Notify: notify, Now: time.Now, Every: sweepEvery,
+		Store: w.db, Runs: runs, Client: w.clients.NewInstallationClient, Notify: notify, Now: time.Now, Interval: sweepInterval,
 		Expire: time.Duration(w.cfg.Locks.ExpireAfter), Notice: w.cfg.Locks.WarnBefore,
 	}
 }
 
 func (w wiring) lost() *server.Lost {
-	return &server.Lost{App: w.clients.NewAppClient, Now: time.Now, Every: sweepEvery, Pause: time.Minute}
+	return &server.Lost{App: w.clients.NewAppClient, Now: time.Now, Interval: sweepInterval, MinAge: time.Minute}
 }
 
 func (w wiring) comments(inbox *server.Inbox) *server.Comments {
-	return &server.Comments{Store: w.db, Inbox: inbox, Client: w.clients.NewInstallationClient, Now: time.Now, Every: sweepEvery, Pause: time.Minute}
+	return &server.Comments{Store: w.db, Inbox: inbox, Client: w.clients.NewInstallationClient, Now: time.Now, Interval: sweepInterval, MinAge: time.Minute}
 }

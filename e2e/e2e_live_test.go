@@ -37,7 +37,7 @@ func withToken(c map[string]any) {
 }
 
 // closely makes a server look at running jobs all the time.
-func closely(a *app.App) { a.Worker.LiveEvery = 300 * time.Millisecond }
+func closely(a *app.App) { a.Worker.LiveInterval = 300 * time.Millisecond }
 
 // shows waits until the page of a check run shows a text, and returns what it
 // shows.

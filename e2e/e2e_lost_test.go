@@ -13,7 +13,7 @@ import (
 // later makes a server look for lost deliveries as if it started when those of
 // now are old enough to be lost.
 func later(a *app.App) {
-	a.Lost.Now = func() time.Time { return time.Now().Add(2 * a.Lost.Pause) }
+	a.Lost.Now = func() time.Time { return time.Now().Add(2 * a.Lost.MinAge) }
 }
 
 func TestT28ALostWebhookIsAskedForAgainAndActedOnOnce(t *testing.T) {
@@ -94,7 +94,7 @@ func TestT28AServerKeepsLookingForLostWebhooks(t *testing.T) {
 	s := &story{newStage(t)}
 	s.standIn()
 	// No pause: deliveries that are on their way are asked for again, too.
-	t.Cleanup(s.serve(func(a *app.App) { a.Lost.Every, a.Lost.Pause = 10*time.Millisecond, 0 }))
+	t.Cleanup(s.serve(func(a *app.App) { a.Lost.Interval, a.Lost.MinAge = 10*time.Millisecond, 0 }))
 	n := s.planned("a")
 	s.answersEach(n, func(i int) {
 		if i%3 == 1 {
@@ -109,7 +109,7 @@ func TestT28AServerKeepsLookingForLostWebhooks(t *testing.T) {
 // searching makes a server look for commands without a webhook as if it started
 // when those of now are old enough to be looked for.
 func searching(a *app.App) {
-	a.Comments.Now = func() time.Time { return time.Now().Add(2 * a.Comments.Pause) }
+	a.Comments.Now = func() time.Time { return time.Now().Add(2 * a.Comments.MinAge) }
 }
 
 // TestInvariant1ACommandThatGitHubNeverRecordedIsFound: GitHub's list of
@@ -165,7 +165,7 @@ func TestInvariant1AServerKeepsLookingForCommands(t *testing.T) {
 	s := &story{newStage(t)}
 	s.standIn()
 	// No pause: commands whose webhook is on its way are found, too.
-	t.Cleanup(s.serve(func(a *app.App) { a.Comments.Every, a.Comments.Pause = 10*time.Millisecond, -time.Minute }))
+	t.Cleanup(s.serve(func(a *app.App) { a.Comments.Interval, a.Comments.MinAge = 10*time.Millisecond, -time.Minute }))
 	n := s.planned("a")
 	s.answersEach(n, func(i int) {
 		switch i % 3 {

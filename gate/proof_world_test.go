@@ -159,7 +159,7 @@ func (w *proofWorld) serve(f func()) {
 		Branches: func(string) []string { return []string{"main", "release"} }, Now: time.Now,
 	}
 	w.worker = &worker.Worker{
-		Store: w.store, Backend: w.infra, Prepare: w.prepare, Recheck: w.recheck, JudgeGate: w.judge, Changed: w.merged, DigestKey: func(run.JobDocument) string { return "key" }, Notify: sender.Wake, Now: time.Now, Patience: time.Minute,
+		Store: w.store, Backend: w.infra, Prepare: w.prepare, Recheck: w.recheck, JudgeGate: w.judge, Changed: w.merged, DigestKey: func(run.JobDocument) string { return "key" }, Notify: sender.Wake, Now: time.Now, RetryFor: time.Minute,
 	}
 	ctx, cancel := context.WithCancel(w.Context())
 	var parts sync.WaitGroup

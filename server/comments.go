@@ -29,11 +29,11 @@ type Comments struct {
 		DedupSince(ctx context.Context) (time.Time, error)
 		Repositories(ctx context.Context, limit int) ([]run.Repository, error)
 	}
-	Inbox  *Inbox
-	Client func(installationID int64) (*github.Client, error)
-	Now    func() time.Time
-	Every  time.Duration
-	Pause  time.Duration // a younger comment is left alone: its webhook may be on its way
+	Inbox    *Inbox
+	Client   func(installationID int64) (*github.Client, error)
+	Now      func() time.Time
+	Interval time.Duration
+	MinAge   time.Duration // a younger comment is left alone: its webhook may be on its way
 }
 
 const (
@@ -52,7 +52,7 @@ const (
 
 // Run looks at the start and then every interval, until ctx is done.
 func (c *Comments) Run(ctx context.Context) error {
-	return loop.NowAndEvery(ctx, c.Every, "looking for commands whose webhook never came", c.sweep)
+	return loop.NowAndEvery(ctx, c.Interval, "looking for commands whose webhook never came", c.sweep)
 }
 
 // sweep looks at the repositories where something ran as long as runs are kept:
@@ -99,7 +99,7 @@ func (c *Comments) look(ctx context.Context, repo run.Repository, since time.Tim
 	}
 	var all error
 	for _, x := range recent {
-		if x.command(since, c.Now().Add(-c.Pause)) {
+		if x.command(since, c.Now().Add(-c.MinAge)) {
 			all = errors.Join(all, c.keep(ctx, client, repo, x))
 		}
 	}

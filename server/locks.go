@@ -27,17 +27,17 @@ type Locks struct {
 		Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
 		Warn(ctx context.Context, holders []run.Holder, notice func(run.Holder) run.Notice) error
 	}
-	Client func(installationID int64) (*github.Client, error)
-	Notify func() // called after notices were written
-	Now    func() time.Time
-	Every  time.Duration
-	Expire time.Duration // how long a lock that nobody uses lasts; 0: for ever
-	Notice time.Duration // how long before its end its holder is told
+	Client   func(installationID int64) (*github.Client, error)
+	Notify   func() // called after notices were written
+	Now      func() time.Time
+	Interval time.Duration
+	Expire   time.Duration // how long a lock that nobody uses lasts; 0: for ever
+	Notice   time.Duration // how long before its end its holder is told
 }
 
 // Run looks at the start and then every interval, until ctx is done.
 func (l *Locks) Run(ctx context.Context) error {
-	return loop.NowAndEvery(ctx, l.Every, "looking for locks that nobody needs", l.sweep)
+	return loop.NowAndEvery(ctx, l.Interval, "looking for locks that nobody needs", l.sweep)
 }
 
 // sweep goes on with the other pull requests when one cannot be read.

@@ -18,10 +18,10 @@ import (
 // webhook deliveries"). A redelivery keeps its GUID, so one that was kept
 // after all is not acted on twice.
 type Lost struct {
-	App   func() (*github.Client, error) // authenticated as the App
-	Now   func() time.Time
-	Every time.Duration
-	Pause time.Duration // left between attempts at one event; the first may be on its way
+	App      func() (*github.Client, error) // authenticated as the App
+	Now      func() time.Time
+	Interval time.Duration
+	MinAge   time.Duration // left between attempts at one event; the first may be on its way
 }
 
 const (
@@ -34,7 +34,7 @@ const (
 
 // Run looks at the start and then every interval, until ctx is done.
 func (l *Lost) Run(ctx context.Context) error {
-	return loop.NowAndEvery(ctx, l.Every, "looking for lost deliveries", func(ctx context.Context) error {
+	return loop.NowAndEvery(ctx, l.Interval, "looking for lost deliveries", func(ctx context.Context) error {
 		n, err := l.sweep(ctx)
 		if n > 0 {
 			zerolog.Ctx(ctx).Info().Int("deliveries", n).Msg("asked for lost deliveries again")
@@ -52,7 +52,7 @@ func (l *Lost) sweep(ctx context.Context) (redelivered int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, id := range lost(recent, l.Now(), l.Pause) {
+	for _, id := range lost(recent, l.Now(), l.MinAge) {
 		_, _, err := client.Apps.RedeliverHookDelivery(ctx, id)
 		var accepted *github.AcceptedError // the normal answer, 202
 		if err != nil && !errors.As(err, &accepted) {

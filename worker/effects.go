@@ -53,7 +53,7 @@ func (w *Worker) start(ctx context.Context, e run.Effect) error {
 		doc.DigestKey = w.DigestKey(doc)
 	}
 	err = w.Backend.Start(ctx, doc)
-	if err == nil || ctx.Err() != nil || w.Now().Sub(r.PreparedAt) < w.Patience {
+	if err == nil || ctx.Err() != nil || w.Now().Sub(r.PreparedAt) < w.RetryFor {
 		return err
 	}
 	return errors.Join(err, w.neverTaken(ctx, e.RunID, j, run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{

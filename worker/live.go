@@ -15,13 +15,13 @@ import (
 // what takes long is shown less often, and the server looks at one run at a time,
 // three times as often as at the same one: 12 updates a minute at most.
 const (
-	liveEvery = 15 * time.Second // between two looks at a run, at least
-	liveMost  = 4                // times as much between two looks at an old one
-	liveJobs  = 20               // of a run
+	liveInterval = 15 * time.Second // between two looks at a run, at least
+	liveMost     = 4                // times as much between two looks at an old one
+	liveJobs     = 20               // of a run
 )
 
-// liveEvery is w.LiveEvery or what it is without.
-func (w *Worker) liveEvery() time.Duration { return cmp.Or(w.LiveEvery, liveEvery) }
+// liveInterval is w.LiveInterval or what it is without.
+func (w *Worker) liveInterval() time.Duration { return cmp.Or(w.LiveInterval, liveInterval) }
 
 // live knows what jobs printed last. It is in memory alone: after a restart the
 // next look finds it again.
@@ -44,7 +44,7 @@ func (w *Worker) watch(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	return loop.Every(ctx, w.liveEvery()/3, "looking at what jobs print", func(ctx context.Context) error {
+	return loop.Every(ctx, w.liveInterval()/3, "looking at what jobs print", func(ctx context.Context) error {
 		return w.look(ctx, tailer)
 	})
 }
@@ -56,7 +56,7 @@ func (w *Worker) look(ctx context.Context, tailer run.Tailer) error {
 	if err != nil {
 		return err
 	}
-	r, jobs := w.live.next(active, w.Now(), w.liveEvery())
+	r, jobs := w.live.next(active, w.Now(), w.liveInterval())
 	changed := false
 	for _, j := range jobs {
 		text, err := tailer.Tail(ctx, j.Document)

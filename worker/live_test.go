@@ -57,7 +57,7 @@ func withLive(t *testing.T, text func(n int) (string, error), f func(liveFixture
 			t.Fatal(err)
 		}
 		b := &talking{fakeBackend: newFakeBackend(), asked: map[string]int{}, text: text}
-		fx := liveFixture{t, s, b, &worker.Worker{Store: s, Backend: b, Prepare: jobs(1), Now: time.Now, Patience: 10 * time.Minute}}
+		fx := liveFixture{t, s, b, &worker.Worker{Store: s, Backend: b, Prepare: jobs(1), Now: time.Now, RetryFor: 10 * time.Minute}}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- fx.worker.Run(ctx) }()

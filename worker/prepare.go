@@ -69,7 +69,7 @@ func (w *Worker) patient(r run.Run) bool {
 	if !r.TriedAt.IsZero() {
 		tried = w.Now().Sub(r.TriedAt)
 	}
-	return tried < w.Patience
+	return tried < w.RetryFor
 }
 
 // prepared turns what Prepare returned into the event that follows.

@@ -44,7 +44,7 @@ func (w *Worker) recheck(ctx context.Context, r run.Run, j *run.Job) (ok bool, e
 		w.mu.Unlock()
 		return true, nil
 	}
-	if ctx.Err() != nil || w.Now().Sub(r.PreparedAt) < w.Patience {
+	if ctx.Err() != nil || w.Now().Sub(r.PreparedAt) < w.RetryFor {
 		return false, err
 	}
 	return false, errors.Join(err, w.notBegun(ctx, r.ID, j, &run.Problem{

@@ -45,13 +45,13 @@ type Worker struct {
 	Options   run.Options
 	Notify    func() // called after notices were written; may be nil
 	Now       func() time.Time
-	// Patience is how long temporary errors of Prepare are tried again, and how
+	// RetryFor is how long temporary errors of Prepare are tried again, and how
 	// long after that a Backend may refuse to take a job.
-	Patience time.Duration
-	// LiveEvery is the least time between two looks at what a run's jobs print; 0
+	RetryFor time.Duration
+	// LiveInterval is the least time between two looks at what a run's jobs print; 0
 	// is 15 seconds.
-	LiveEvery time.Duration
-	Log       zerolog.Logger // of what becomes of runs and jobs
+	LiveInterval time.Duration
+	Log          zerolog.Logger // of what becomes of runs and jobs
 	// Stepped, unless nil, sees a run before and after each step that was stored.
 	Stepped func(before, after run.Run)
 
@@ -69,9 +69,9 @@ type Worker struct {
 	live live
 }
 
-// sweepEvery is how often the worker looks for effects that got lost, for
+// sweepInterval is how often the worker looks for effects that got lost, for
 // example because the backend could not take a job.
-const sweepEvery = 30 * time.Second
+const sweepInterval = 30 * time.Second
 
 // Submit keeps a new run and sets it going, or lets it join one that waits and
 // will show the same. added is false when a run with the same Key exists, or
@@ -206,7 +206,7 @@ func (w *Worker) init() {
 func (w *Worker) loop(ctx context.Context) error {
 	var effects errgroup.Group // no error of theirs ends the worker
 	defer func() { _ = effects.Wait() }()
-	sweep := time.NewTicker(sweepEvery)
+	sweep := time.NewTicker(sweepInterval)
 	defer sweep.Stop()
 	for {
 		for _, e := range w.take() {
@@ -259,14 +259,14 @@ func (w *Worker) done(id string) {
 func (w *Worker) waitForSweep(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.queue.putOff(id, w.Now().Add(sweepEvery))
+	w.queue.putOff(id, w.Now().Add(sweepInterval))
 }
 
 // untilRetry is how long until a run that was put off may go on.
 func (w *Worker) untilRetry() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.queue.wait(w.Now(), sweepEvery)
+	return w.queue.wait(w.Now(), sweepInterval)
 }
 
 func (w *Worker) resume(ctx context.Context) error {

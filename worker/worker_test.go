@@ -120,7 +120,7 @@ func withWorker(t *testing.T, prepare func(context.Context, run.Run) (run.Prepar
 }
 
 func (f *workerFixture) start(prepare func(context.Context, run.Run) (run.Preparation, error)) {
-	f.worker = &worker.Worker{Store: f.store, Backend: f.backend, Prepare: prepare, Now: time.Now, Patience: 10 * time.Minute, Options: run.Options{Merge: true},
+	f.worker = &worker.Worker{Store: f.store, Backend: f.backend, Prepare: prepare, Now: time.Now, RetryFor: 10 * time.Minute, Options: run.Options{Merge: true},
 		Recheck: func(ctx context.Context, r run.Run) error {
 			if f.recheck == nil {
 				return nil
