@@ -42,7 +42,7 @@ func (k *Keeper) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 		return run.Gate{}, err
 	}
 	gate := k.gate(v)
-	if !r.Whole() {
+	if !r.AllProjects() {
 		gate.Projects = names
 	}
 	return gate, nil
@@ -52,7 +52,7 @@ func (k *Keeper) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 // and those that were planned before at its head when it is of named ones alone.
 func (k *Keeper) shownWith(ctx context.Context, r run.Run) ([]string, error) {
 	runs := []run.Run{r}
-	if !r.Whole() {
+	if !r.AllProjects() {
 		all, err := k.runs(ctx, r.Holder(), r.HeadSHA)
 		if err != nil {
 			return nil, err

@@ -396,7 +396,7 @@ func (w *proofWorld) judge(ctx context.Context, r run.Run) (run.Gate, error) {
 	}
 	assumeAuthorized(&in.facts)
 	gate := w.keeper.gate(in.withReady(policy.Apply(in.facts)))
-	if !r.Whole() {
+	if !r.AllProjects() {
 		gate.Projects = names
 	}
 	return gate, nil

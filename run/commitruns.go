@@ -26,7 +26,7 @@ func (c *Counted) Add(r Run) bool {
 		return false
 	}
 	c.complete = r.ReplacesAll()
-	whole := r.Kind == KindPlan && r.Whole()
+	whole := r.Kind == KindPlan && r.AllProjects()
 	counts := c.complete || whole && !c.whole
 	c.whole = c.whole || whole
 	for _, j := range r.Jobs {
@@ -47,7 +47,7 @@ func (c *Counted) Complete() bool { return c.complete }
 // everything that looked at everything. With one that looked at less, those before it
 // are compared.
 func (r *Run) ReplacesAll() bool {
-	return r.Kind == KindPlan && r.Trigger != TriggerQueue && r.Whole() && !slices.ContainsFunc(r.Jobs, func(j Job) bool {
+	return r.Kind == KindPlan && r.Trigger != TriggerQueue && r.AllProjects() && !slices.ContainsFunc(r.Jobs, func(j Job) bool {
 		return Standing{Project: j.Document.Project.Name, PlanRun: *r, Plan: j}.Partial()
 	})
 }

@@ -114,9 +114,9 @@ func (o Over) heads(runs []Run) (head, before string, whole bool) {
 		planned := r.Kind == KindPlan && !r.PreparedAt.IsZero()
 		switch {
 		case head == "" && r.Kind == KindPlan && (planned || r.Trigger == TriggerPush):
-			head, whole = r.HeadSHA, r.Whole()
+			head, whole = r.HeadSHA, r.AllProjects()
 		case planned && r.HeadSHA == head:
-			whole = whole || r.Whole()
+			whole = whole || r.AllProjects()
 		case planned && before == "":
 			before = r.HeadSHA
 		}
@@ -130,7 +130,7 @@ func (o Over) PlannedWhole(runs []Run) bool {
 	runs = notOfQueue(runs)
 	head, _, whole := o.heads(runs)
 	return whole && (o.BaseRef == "" || slices.ContainsFunc(runs, func(r Run) bool {
-		return r.Kind == KindPlan && r.HeadSHA == head && r.Whole() && (r.BaseRef == o.BaseRef || r.BaseRef == "")
+		return r.Kind == KindPlan && r.HeadSHA == head && r.AllProjects() && (r.BaseRef == o.BaseRef || r.BaseRef == "")
 	}))
 }
 

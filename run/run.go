@@ -181,9 +181,9 @@ func (r *Run) Whose() Whose {
 	return Whose{InstallationID: r.Repository.InstallationID, RepositoryID: r.Repository.ID, Person: r.Actor}
 }
 
-// Whole reports whether a run is about everything that its commit changes, so
+// AllProjects reports whether a run is about everything that its commit changes, so
 // that no earlier plan of the commit counts beside it.
-func (r *Run) Whole() bool { return len(r.Selectors) == 0 && !r.PreparedAt.IsZero() }
+func (r *Run) AllProjects() bool { return len(r.Selectors) == 0 && !r.PreparedAt.IsZero() }
 
 // Gate is a verdict about applying the plans of a run, for people. It grants
 // nothing: an apply reads and judges everything again.

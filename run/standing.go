@@ -73,7 +73,7 @@ func Standings(runs []Run, head string) []Standing {
 				found[name] = &Standing{Project: name, PlanRun: r, Plan: j, Apply: applies[j.ID]}
 			}
 		}
-		complete = r.Whole()
+		complete = r.AllProjects()
 	}
 	out := make([]Standing, 0, len(found))
 	for _, s := range found {

@@ -104,7 +104,7 @@ func (w *World) Plan(n int, changes map[string]Planned, change ...func(*run.Run)
 	for _, j := range r.Jobs {
 		docs = append(docs, j.Document)
 	}
-	fences, blocked := w.Locks.Claim(r.Holder(), run.Claims(docs), r.Whole(), time.Now())
+	fences, blocked := w.Locks.Claim(r.Holder(), run.Claims(docs), r.AllProjects(), time.Now())
 	r.Blocked = blocked
 	for i, j := range r.Jobs {
 		r.Jobs[i].Document.Fence = fences[j.Document.Project.Name]

@@ -59,7 +59,7 @@ func (in Input) Build(head string) (m Model, ok bool) {
 		m.Newer = newerHead(plans, head)
 	}
 	m.Base = baseOf(in.Runs, head)
-	m.Complete = slices.ContainsFunc(plans, func(r run.Run) bool { return r.HeadSHA == head && r.Whole() && !m.ofAnother(r) })
+	m.Complete = slices.ContainsFunc(plans, func(r run.Run) bool { return r.HeadSHA == head && r.AllProjects() && !m.ofAnother(r) })
 	if len(m.Standings) == 0 && m.Run.State != run.StateSucceeded {
 		m.Outdated = plannedElsewhere(plans, head)
 	}
