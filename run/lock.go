@@ -38,7 +38,7 @@ type Lock struct {
 	Merged   bool      // of one that is Closing: the pull request was merged
 	Idle     bool      // nothing can be applied under it: the plan failed, changes nothing or is a draft's. Whoever wants it may have it
 	Plan     string    // id of the plan run that claimed it last; empty when none did since the grant
-	Place    int64     // in the line, from which it was taken; its holder has it again when it is given on
+	Place    int64     // in the queue, from which it was taken; its holder has it again when it is given on
 	Last     Applied   // what changed the state last under this key; a free lock remembers it, too
 	Settled  time.Time // of the newest plan or apply after which what runs was what the base branch said then; a free lock remembers it, too
 }
@@ -67,7 +67,7 @@ func (l Lock) Yields() bool { return !l.Free() && l.Idle && !l.used() && !l.Clos
 func (l *Lock) free() { *l = Lock{Key: l.Key, Fence: l.Fence, Last: l.Last, Settled: l.Settled} }
 
 // Waiter is a pull request that waits for all locks of its projects at once. A
-// pull request has one place in the line: waiters are served in the order of ID,
+// pull request has one place in the queue: waiters are served in the order of ID,
 // those that are Idle behind the others.
 type Waiter struct {
 	ID       int64 // grows; a pull request that gives its locks on has the one again from which it took them
@@ -87,7 +87,7 @@ type Claimed struct {
 type Blocked struct {
 	Project string `json:"project"`
 	Holder  Holder `json:"holder"` // who has it; zero when only earlier waiters stand before
-	Place   int    `json:"place"`  // in the line of those who wait, counted from 1
+	Place   int    `json:"place"`  // in the queue, counted from 1
 }
 
 // Locks is every lock and everybody who waits. Its methods decide and change

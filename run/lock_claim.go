@@ -8,7 +8,7 @@ import (
 
 // Claim gives h the locks of all projects, or of none. It gives them when each
 // key is h's own and not busy, or free and not wanted by anybody who stands
-// before h in the line (see stands). Every key that was free gets its next
+// before h in the queue (see isAheadOf). Every key that was free gets its next
 // fence; fences says, by project, what the fences of its keys add up to.
 //
 // Otherwise h waits, in the place it had before if it then waited for all of
@@ -16,7 +16,7 @@ import (
 // its holder is h itself while h's own apply is under way.
 // Who waits holds none of what it waits for, so that no two wait for each
 // other; except locks that are busy, dirty or applied. A lock that is Idle is as
-// good as free for everybody but its holder, who is put in line again.
+// good as free for everybody but its holder, who is queued again.
 //
 // With whole, projects is everything that the pull request is about: it neither
 // holds nor waits for anything else any more, with the same exceptions. Without
@@ -75,7 +75,7 @@ func (l *Locks) grant(h Holder, projects []Claimed, place int64, now time.Time) 
 			l.giveOn(lock.Holder, lock.Project, now)
 		}
 	}
-	if place == endOfLine && slices.ContainsFunc(keysOf(projects), func(key string) bool { return !l.holds(h, key) }) {
+	if place == endOfQueue && slices.ContainsFunc(keysOf(projects), func(key string) bool { return !l.holds(h, key) }) {
 		l.LastWaiter++
 		place = l.LastWaiter
 	}

@@ -14,7 +14,7 @@ func (l *Locks) Turns(now time.Time) []Waiter {
 	var served []Waiter
 	for {
 		// From the start each time: what a pull request is given may let its
-		// elders pass it no more, see stands.
+		// elders pass it no more, see isAheadOf.
 		i := slices.IndexFunc(l.Waiters, func(w Waiter) bool { return !w.Idle && l.available(w.Holder, w.Projects, w.ID) })
 		if i < 0 {
 			i = slices.IndexFunc(l.Waiters, l.wakes)
@@ -38,7 +38,7 @@ func (l *Locks) wakes(w Waiter) bool {
 	})
 }
 
-// giveOn puts h in line for a project whose lock is idle, in the place from which it
+// giveOn queues h for a project whose lock is idle, in the place from which it
 // was taken, and frees the lock. Who waits for something else already keeps that
 // place alone.
 func (l *Locks) giveOn(h Holder, project string, now time.Time) {
@@ -74,7 +74,7 @@ func (l *Locks) giveOn(h Holder, project string, now time.Time) {
 }
 
 // available reports whether h could be given all locks of projects now, from a
-// place in the line.
+// place in the queue.
 func (l *Locks) available(h Holder, projects []Claimed, place int64) bool {
 	for _, p := range projects {
 		for _, key := range p.Keys {
@@ -97,13 +97,13 @@ func (l *Locks) open(h Holder, key string, place int64) bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(l.Waiters, func(w Waiter) bool { return l.stands(w, h, []string{key}, place) })
+	return !slices.ContainsFunc(l.Waiters, func(w Waiter) bool { return l.isAheadOf(w, h, []string{key}, place) })
 }
 
-// stands reports whether w stands before place in the line for one of the keys.
+// isAheadOf reports whether w is before place in the queue for one of the keys.
 // Somebody who waits for what h itself holds does not: it has to wait for h in
 // any case, and both would wait for each other. Nor does who gave its locks on.
-func (l *Locks) stands(w Waiter, h Holder, keys []string, place int64) bool {
+func (l *Locks) isAheadOf(w Waiter, h Holder, keys []string, place int64) bool {
 	return w.ID < place && !w.Idle && !w.Holder.Is(h) && w.wants(func(key string) bool { return slices.Contains(keys, key) }) &&
 		!w.wants(func(key string) bool { return l.holds(h, key) })
 }
@@ -113,31 +113,31 @@ func (w Waiter) wants(so func(key string) bool) bool {
 	return slices.ContainsFunc(w.Projects, func(p Claimed) bool { return slices.ContainsFunc(p.Keys, so) })
 }
 
-// waiting returns the index of h's place in the line; -1 when it has none.
+// waiting returns the index of h's place in the queue; -1 when it has none.
 func (l *Locks) waiting(h Holder) int {
 	return slices.IndexFunc(l.Waiters, func(w Waiter) bool { return w.Holder.Is(h) })
 }
 
-// endOfLine is the place of who has none.
-const endOfLine = math.MaxInt64
+// endOfQueue is the place of who has none.
+const endOfQueue = math.MaxInt64
 
 // placeFor is the place from which h may ask for projects: the one that it has
-// when it waits for all of their keys, else the end of the line.
+// when it waits for all of their keys, else the end of the queue.
 func (l *Locks) placeFor(h Holder, projects []Claimed) int64 {
 	i := l.waiting(h)
 	if i < 0 {
-		return endOfLine
+		return endOfQueue
 	}
 	has := keysOf(l.Waiters[i].Projects)
 	for _, key := range keysOf(projects) {
 		if !slices.Contains(has, key) {
-			return endOfLine
+			return endOfQueue
 		}
 	}
 	return l.Waiters[i].ID
 }
 
-// wait puts h in line for projects and, unless they are the whole, for what it
+// wait queues h for projects and, unless they are the whole, for what it
 // waits for already. Who waits for more than before goes to the end.
 func (l *Locks) wait(h Holder, projects []Claimed, whole bool, now time.Time) {
 	i := l.waiting(h)
@@ -200,7 +200,7 @@ func (l Locks) Blocking(h Holder) []Blocked {
 	return l.blocked(h, l.Waiters[i].Projects)
 }
 
-// Place is the place of h in the line for a project's locks, counted from 1; 0
+// Place is the place of h in the queue for a project's locks, counted from 1; 0
 // when it does not wait for it.
 func (l Locks) Place(h Holder, project string) int {
 	i := l.waiting(h)
@@ -217,7 +217,7 @@ func (l Locks) Place(h Holder, project string) int {
 func (l *Locks) place(w Waiter, p Claimed) int {
 	place := 1
 	for _, other := range l.Waiters {
-		if l.stands(other, w.Holder, p.Keys, w.ID) {
+		if l.isAheadOf(other, w.Holder, p.Keys, w.ID) {
 			place++
 		}
 	}
