@@ -110,14 +110,14 @@ type Saved struct {
 
 // Delivery is one webhook delivery as received and verified.
 type Delivery struct {
-	GUID       string // X-GitHub-Delivery: the same for every attempt at one event
-	DedupKey   string // names what it reports, if that must be acted on once under whatever GUID it comes; else empty. Not given out
-	Event      string // X-GitHub-Event
-	Whose      Whose
-	Subject    string // what it is about: deliveries of one subject are acted on in order
-	Payload    []byte
-	ReceivedAt time.Time
-	Attempts   int // times that acting on it went wrong
+	GUID        string // X-GitHub-Delivery: the same for every attempt at one event
+	DedupKey    string // names what it reports, if that must be acted on once under whatever GUID it comes; else empty. Not given out
+	Event       string // X-GitHub-Event
+	Whose       Whose
+	OrderingKey string // what it is about: deliveries of one key are acted on in order
+	Payload     []byte
+	ReceivedAt  time.Time
+	Attempts    int // times that acting on it went wrong
 }
 
 // Writes is how often something was written to GitHub for a repository in the

@@ -19,7 +19,7 @@ import (
 
 // Comments finds commands whose webhook never came. In an incident GitHub may
 // not even record a delivery, and then there is none that Lost could ask for.
-// For such a comment it keeps a delivery, made of what GitHub's API says now,
+// For such a comment it stores a delivery, made of what GitHub's API says now,
 // which is handled like every other: it grants nothing by itself. The store
 // holds one delivery of each comment, so that it does not matter whether the
 // webhook comes before, after, or in between.
@@ -38,10 +38,9 @@ type Comments struct {
 
 const (
 	// commentWindow is how old a comment may be that is acted on without its
-	// webhook. Whoever got no answer has looked elsewhere after a while, or has
-	// asked again; an old command must not come as a surprise. What changes
-	// something is not carried out by then anyway (run.MaxCommandAge), and who asked is
-	// told so.
+	// webhook. Who got no answer has looked elsewhere after a while, or has
+	// written it again; an old command must not come as a surprise. What changes
+	// something is refused by then anyway (run.MaxCommandAge), with a reply.
 	commentWindow = 3 * time.Hour
 	// sweptRepositories bounds a look: those where something ran last.
 	sweptRepositories = 200
@@ -55,7 +54,7 @@ func (c *Comments) Run(ctx context.Context) error {
 	return loop.NowAndEvery(ctx, c.Interval, "looking for commands whose webhook never came", c.sweep)
 }
 
-// sweep looks at the repositories where something ran as long as runs are kept:
+// sweep looks at the repositories where something ran as long as runs are stored:
 // a lost webhook matters where people work with Lockkeeper, and the store knows
 // those without asking GitHub. It goes on with the others when one cannot be
 // read. It remembers nothing: the same comments are seen for hours, and the
@@ -84,7 +83,7 @@ func (c *Comments) sweep(ctx context.Context) error {
 	return all
 }
 
-// look goes on with the other comments when one cannot be kept.
+// look goes on with the other comments when one cannot be stored.
 func (c *Comments) look(ctx context.Context, repo run.Repository, since time.Time) error {
 	client, err := c.Client(repo.InstallationID)
 	if err != nil {
@@ -100,14 +99,14 @@ func (c *Comments) look(ctx context.Context, repo run.Repository, since time.Tim
 	var all error
 	for _, x := range recent {
 		if x.command(since, c.Now().Add(-c.MinAge)) {
-			all = errors.Join(all, c.keep(ctx, client, repo, x))
+			all = errors.Join(all, c.store(ctx, client, repo, x))
 		}
 	}
 	return all
 }
 
-// keep makes a delivery of a command, unless there is one.
-func (c *Comments) keep(ctx context.Context, client *github.Client, repo run.Repository, x writtenComment) error {
+// store makes a delivery of a command, unless there is one.
+func (c *Comments) store(ctx context.Context, client *github.Client, repo run.Repository, x writtenComment) error {
 	key := commentKey(repo.ID, x.ID)
 	known, err := c.Store.KnownDelivery(ctx, key)
 	if err != nil || known {
@@ -117,7 +116,7 @@ func (c *Comments) keep(ctx context.Context, client *github.Client, repo run.Rep
 	if err != nil || payload == nil {
 		return err
 	}
-	added, err := c.Inbox.keep(ctx, githubapp.Dispatch{EventType: "issue_comment", DeliveryID: key, Payload: payload})
+	added, err := c.Inbox.store(ctx, githubapp.Dispatch{EventType: "issue_comment", DeliveryID: key, Payload: payload})
 	if err != nil || !added {
 		return err
 	}

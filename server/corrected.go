@@ -17,19 +17,19 @@ const configFile = "lockkeeper.yml"
 // (GitHub documentation, "Webhook events and payloads", push).
 const listedCommits = 20
 
-// corrected plans the pull requests again that were told that lockkeeper.yml on
-// their base branch has mistakes, when a push to that branch changes the file. One
+// corrected plans the pull requests again that were refused because
+// lockkeeper.yml on their base branch has mistakes, when a push to that branch changes the file. One
 // that is still not right tells them so again.
 func (h *push) corrected(ctx context.Context, repo run.Repository, branch, after string, commits []*github.HeadCommit, confirm func() (bool, error)) error {
 	if h.Refused == nil || !h.Autoplan || !changesConfig(commits) {
 		return nil
 	}
-	told, err := h.Refused(ctx, repo.ID, run.CodeConfig)
+	runs, err := h.Refused(ctx, repo.ID, run.CodeConfig)
 	if err != nil {
 		return err
 	}
-	told = slices.DeleteFunc(told, func(r run.Run) bool { return r.BaseRef != "" && r.BaseRef != branch })
-	if len(told) == 0 {
+	runs = slices.DeleteFunc(runs, func(r run.Run) bool { return r.BaseRef != "" && r.BaseRef != branch })
+	if len(runs) == 0 {
 		return nil
 	}
 	if h.PlansLimited { // who asked decides what is planned
@@ -37,7 +37,7 @@ func (h *push) corrected(ctx context.Context, repo run.Repository, branch, after
 			return err
 		}
 	}
-	for _, r := range told {
+	for _, r := range runs {
 		again := h.newRun(repo, r.PullRequest, run.TriggerPush, r.Actor, fmt.Sprintf("corrected/%d/%d/%s", repo.ID, r.PullRequest, after))
 		if err := h.autoplan(logged(ctx, repo, r.PullRequest), again, false); err != nil {
 			return err

@@ -16,7 +16,7 @@ type slow struct{ quiet chan string }
 func (*slow) Handles() []string { return []string{"issue_comment"} }
 
 func (h *slow) Handle(ctx context.Context, _, delivery string, payload []byte) error {
-	if about(githubapp.Dispatch{Payload: payload}).Whose.RepositoryID == 1 {
+	if keysOf(githubapp.Dispatch{Payload: payload}).Whose.RepositoryID == 1 {
 		<-ctx.Done()
 		return ctx.Err()
 	}

@@ -21,9 +21,9 @@ const (
 const tooManyCommands = "These are more than 60 commands and presses of buttons of one account on this pull request within ten minutes, so nothing was done and " +
 	"further ones get no answer. When something answers the comments of Lockkeeper by itself, stop it. Then wait ten minutes, and comment the command again."
 
-// recent counts the latest commands and presses of each account on each pull request. It
-// begins anew with the server. Its zero value is ready.
-type recent struct {
+// rateLimiter counts the latest commands and presses of each account on each pull
+// request. A restart forgets them. Its zero value is ready.
+type rateLimiter struct {
 	mu       sync.Mutex
 	comments map[string][]commented // by who; guarded by mu
 }
@@ -33,9 +33,9 @@ type commented struct {
 	at time.Time
 }
 
-// nth is the place of a command, by its key, among those that who gave within
-// the window, from 1. One that comes again keeps its place.
-func (r *recent) nth(who, key string, now time.Time) int {
+// count is how many commands who gave within the window, up to the one of this key,
+// from 1. One that comes again counts as it did.
+func (r *rateLimiter) count(who, key string, now time.Time) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for other, list := range r.comments {
@@ -56,12 +56,13 @@ func (r *recent) nth(who, key string, now time.Time) int {
 	return i + 1
 }
 
-// flooding reports whether who asks has asked too often, and tells them once.
-func (b *Base) flooding(ctx context.Context, a asked) (bool, error) {
-	n := b.given.nth(fmt.Sprintf("%d/%d/%s", a.repo.ID, a.pull, a.actor), a.key, b.Now())
+// flooding reports whether a person gave too many commands, and answers the first of
+// those.
+func (b *Base) flooding(ctx context.Context, inv invocation) (bool, error) {
+	n := b.limiter.count(fmt.Sprintf("%d/%d/%s", inv.repo.ID, inv.pull, inv.actor), inv.key, b.Now())
 	if n != mostCommands+1 {
 		return n > mostCommands, nil
 	}
-	zerolog.Ctx(ctx).Warn().Str("actor", a.actor).Msg("too many commands: further ones get no answer")
-	return true, b.answer(ctx, a, refused, tooManyCommands)
+	zerolog.Ctx(ctx).Warn().Str("actor", inv.actor).Msg("too many commands: further ones get no answer")
+	return true, b.answer(ctx, inv, refused, tooManyCommands)
 }

@@ -39,7 +39,7 @@ func TestT15AnEndlessConversationEnds(t *testing.T) {
 }
 
 func TestPlacesOfCommands(t *testing.T) {
-	var r recent
+	var r rateLimiter
 	for i, tt := range []struct {
 		who     string
 		comment string
@@ -54,7 +54,7 @@ func TestPlacesOfCommands(t *testing.T) {
 		{"a", "5", floodWindow + 30*time.Second, 3}, // the first is too old
 		{"a", "6", 3 * floodWindow, 1},
 	} {
-		if got := r.nth(tt.who, tt.comment, noon.Add(tt.after)); got != tt.want {
+		if got := r.count(tt.who, tt.comment, noon.Add(tt.after)); got != tt.want {
 			t.Errorf("%d: comment %s of %s is number %d, want %d", i, tt.comment, tt.who, got, tt.want)
 		}
 	}

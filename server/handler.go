@@ -48,7 +48,7 @@ type Base struct {
 	// RequiredChecks are the names of other Apps' checks that a rule asks for.
 	RequiredChecks []string
 
-	given recent
+	limiter rateLimiter
 }
 
 // runs is what handlers do to runs: worker.Worker.
@@ -126,7 +126,7 @@ func (b *Base) newRun(repo run.Repository, pull int, trigger run.Trigger, actor,
 	}
 }
 
-// autoplan submits a plan that nobody asked for, if the config wants it.
+// autoplan submits a plan that nobody requested, if the config wants it.
 func (b *Base) autoplan(ctx context.Context, r run.Run, draft bool) error {
 	if !b.plansItself(draft) {
 		return nil
@@ -138,7 +138,7 @@ func (b *Base) autoplan(ctx context.Context, r run.Run, draft bool) error {
 func (b *Base) plansItself(draft bool) bool { return b.Autoplan && (!draft || b.Drafts) }
 
 // sent reports whether GitHub sent an event. What it did not send was made up by
-// somebody who knows the webhook secret, and nothing follows from it.
+// someone who knows the webhook secret, and nothing follows from it.
 func (b *Base) sent(ctx context.Context, event, guid string, payload []byte) (bool, error) {
 	err := b.Sent(ctx, event, guid, payload, received(ctx))
 	if not, ok := errors.AsType[*NotPressed](err); ok {
@@ -148,7 +148,7 @@ func (b *Base) sent(ctx context.Context, event, guid string, payload []byte) (bo
 	return err == nil, err
 }
 
-func (b *Base) say(ctx context.Context, notices ...run.Notice) error {
+func (b *Base) post(ctx context.Context, notices ...run.Notice) error {
 	if err := b.Store.PutNotices(ctx, notices); err != nil {
 		return err
 	}
@@ -156,69 +156,69 @@ func (b *Base) say(ctx context.Context, notices ...run.Notice) error {
 	return nil
 }
 
-// asked says who asked for something where: in a comment, or with a button.
-type asked struct {
+// invocation is what a person requested, and where: in a comment, or with a button.
+type invocation struct {
 	repo    run.Repository
 	pull    int
 	comment int64 // 0 for a button
 	actor   string
 	key     string // unique: one question has one effect and one answer
 	head    string // of a button: the commit whose check run has it
-	about   string // the command, or "hint"
+	command string // or "hint"
 	button  string // that was pressed, as people know it; empty for what was written
 }
 
-// question is what is asked of the service.
-func (a asked) question() service.Question {
-	return service.Question{Repository: a.repo, PullRequest: a.pull, Actor: a.actor, Head: a.head}
+// question is what the service needs to know of it.
+func (inv invocation) question() service.Question {
+	return service.Question{Repository: inv.repo, PullRequest: inv.pull, Actor: inv.actor, Head: inv.head}
 }
 
-func (a asked) react(content string) run.Notice {
-	return run.ReactionTo(a.repo, a.pull, a.comment, content)
+func (inv invocation) react(content string) run.Notice {
+	return run.ReactionTo(inv.repo, inv.pull, inv.comment, content)
 }
 
 // refused reacts to a command that was not carried out.
 const refused = "confused"
 
-// answer writes a comment, and reacts to the one that asked. Who is refused is
+// answer writes a comment, and reacts to the one with the command. Who is refused is
 // mentioned, and who pressed a button is named: it leaves no comment of its own. What
 // says how something is takes the place of what said so before; what was done stays.
-func (b *Base) answer(ctx context.Context, a asked, reaction, body string) error {
+func (b *Base) answer(ctx context.Context, inv invocation, reaction, body string) error {
 	who := ""
 	switch {
-	case a.actor == "":
-	case a.button != "":
-		who = run.Mention(a.actor) + ", by the button " + a.button + ": "
+	case inv.actor == "":
+	case inv.button != "":
+		who = run.Mention(inv.actor) + ", by the button " + inv.button + ": "
 	case reaction == refused:
-		who = run.Mention(a.actor) + " "
+		who = run.Mention(inv.actor) + " "
 	}
-	reply := run.ReplyTo(a.repo, a.pull, a.key, who+body)
+	reply := run.ReplyTo(inv.repo, inv.pull, inv.key, who+body)
 	switch {
 	case reaction == refused:
-		reply.About = "refused " + a.about
+		reply.About = "refused " + inv.command
 	case reaction == "eyes":
-		reply.About = a.about
+		reply.About = inv.command
 	}
-	if a.comment == 0 {
-		return b.say(ctx, reply)
+	if inv.comment == 0 {
+		return b.post(ctx, reply)
 	}
-	return b.say(ctx, a.react(reaction), reply)
+	return b.post(ctx, inv.react(reaction), reply)
 }
 
 // reactions show how a question was answered.
 var reactions = map[service.Verdict]string{service.Refused: refused, service.Told: "eyes", service.Done: "+1"}
 
 // reply says what the service answered. err is its error.
-func (b *Base) reply(ctx context.Context, a asked, answer service.Answer, err error) error {
+func (b *Base) reply(ctx context.Context, inv invocation, answer service.Answer, err error) error {
 	switch {
 	case err != nil:
 		return err
-	case answer.Text == "" && a.comment == 0:
+	case answer.Text == "" && inv.comment == 0:
 		return nil
 	case answer.Text == "":
-		return b.say(ctx, a.react(reactions[answer.Verdict]))
+		return b.post(ctx, inv.react(reactions[answer.Verdict]))
 	}
-	return b.answer(ctx, a, reactions[answer.Verdict], answer.Text)
+	return b.answer(ctx, inv, reactions[answer.Verdict], answer.Text)
 }
 
 // logged adds the repository and the pull request to the logger of ctx.

@@ -55,37 +55,37 @@ func (h *checkRun) Handle(ctx context.Context, eventType, delivery string, paylo
 	if err != nil {
 		return err
 	}
-	a := asked{repo: repo, pull: before.PullRequest, actor: e.GetSender().GetLogin(),
-		key: fmt.Sprintf("button/%s/%d", delivery, before.PullRequest), head: before.HeadSHA, about: button, button: labels[button]}
-	ctx = logged(ctx, repo, a.pull)
+	inv := invocation{repo: repo, pull: before.PullRequest, actor: e.GetSender().GetLogin(),
+		key: fmt.Sprintf("button/%s/%d", delivery, before.PullRequest), head: before.HeadSHA, command: button, button: labels[button]}
+	ctx = logged(ctx, repo, inv.pull)
 	if button != buttonPlan { // a plan is offered always, and Re-run is GitHub's own
-		err = h.offered(ctx, a, button, e.GetCheckRun())
+		err = h.offered(ctx, inv, button, e.GetCheckRun())
 	}
 	if err == nil {
 		_, err = h.Pressed(ctx, eventType, delivery, payload, received(ctx))
 	}
 	if err != nil {
-		return h.unpressed(ctx, a, err)
+		return h.unpressed(ctx, inv, err)
 	}
-	if flooding, err := h.flooding(ctx, a); flooding || err != nil {
+	if flooding, err := h.flooding(ctx, inv); flooding || err != nil {
 		return err
 	}
 	if button == buttonPlan {
-		return h.again(ctx, a, before)
+		return h.again(ctx, inv, before)
 	}
-	return h.press(ctx, a, button)
+	return h.press(ctx, inv, button)
 }
 
 // offered makes sure that we posted this check run with this button.
-func (h *checkRun) offered(ctx context.Context, a asked, button string, check *github.CheckRun) error {
-	posted, err := h.Store.Posted(ctx, run.PostedCheck(a.repo.ID, a.head, check.GetName()))
+func (h *checkRun) offered(ctx context.Context, inv invocation, button string, check *github.CheckRun) error {
+	posted, err := h.Store.Posted(ctx, run.PostedCheck(inv.repo.ID, inv.head, check.GetName()))
 	if err != nil && !errors.Is(err, run.ErrNotFound) {
 		return err
 	}
 	if check.GetID() <= 0 || check.GetHeadSHA() == "" || check.GetName() == "" {
 		return errNoPress
 	}
-	if a.head == "" || check.GetHeadSHA() != a.head || posted.ID != check.GetID() || !posted.Offers(button) {
+	if inv.head == "" || check.GetHeadSHA() != inv.head || posted.ID != check.GetID() || !posted.Offers(button) {
 		return h.notOffered(ctx)
 	}
 	return nil
@@ -108,7 +108,7 @@ func (h *checkRun) notOffered(ctx context.Context) error {
 
 // unpressed tells who pressed why it does not count. Nobody knows who that was,
 // so it counts for nobody how often it is told.
-func (b *Base) unpressed(ctx context.Context, a asked, err error) error {
+func (b *Base) unpressed(ctx context.Context, inv invocation, err error) error {
 	var not *NotPressed
 	if errors.Is(err, errNoPress) {
 		return nil
@@ -116,12 +116,12 @@ func (b *Base) unpressed(ctx context.Context, a asked, err error) error {
 	if !errors.As(err, &not) {
 		return err
 	}
-	zerolog.Ctx(ctx).Warn().Err(not.Err).Str("actor", a.actor).Bool("forged", not.Forged).Msg("a press of a button does not count")
-	a.actor = ""
-	if flooding, err := b.flooding(ctx, a); flooding || err != nil {
+	zerolog.Ctx(ctx).Warn().Err(not.Err).Str("actor", inv.actor).Bool("forged", not.Forged).Msg("a press of a button does not count")
+	inv.actor = ""
+	if flooding, err := b.flooding(ctx, inv); flooding || err != nil {
 		return err
 	}
-	return b.answer(ctx, a, "", not.Text)
+	return b.answer(ctx, inv, "", not.Text)
 }
 
 // wants is the identifier of the button that an event is about, or empty.
@@ -138,23 +138,23 @@ func wants(e *github.CheckRunEvent) string {
 
 // press does what a button that changes something says. There is one effect per
 // delivery.
-func (b *Base) press(ctx context.Context, a asked, button string) error {
+func (b *Base) press(ctx context.Context, inv invocation, button string) error {
 	switch button {
 	case buttonApply:
-		r := b.newRun(a.repo, a.pull, run.TriggerButton, a.actor, a.key)
-		r.Kind, r.HeadSHA = run.KindApply, a.head // the commit whose check it was, and no newer one
+		r := b.newRun(inv.repo, inv.pull, run.TriggerButton, inv.actor, inv.key)
+		r.Kind, r.HeadSHA = run.KindApply, inv.head // the commit whose check it was, and no newer one
 		_, err := b.Runs.Submit(ctx, r)
 		return err
 	case buttonUnlock:
-		answer, err := b.Service.Unlock(ctx, a.question(), nil, "")
-		return b.reply(ctx, a, answer, err)
+		answer, err := b.Service.Unlock(ctx, inv.question(), nil, "")
+		return b.reply(ctx, inv, answer, err)
 	}
 	return nil
 }
 
 // again submits a run like an earlier one.
-func (b *Base) again(ctx context.Context, a asked, before run.Run) error {
-	r := b.newRun(a.repo, a.pull, run.TriggerButton, a.actor, a.key)
+func (b *Base) again(ctx context.Context, inv invocation, before run.Run) error {
+	r := b.newRun(inv.repo, inv.pull, run.TriggerButton, inv.actor, inv.key)
 	if before.Kind == run.KindPlan {
 		r.Selectors, r.Flags, r.Line = before.Selectors, before.Flags, before.Line
 	}
@@ -180,7 +180,7 @@ func (h *checkRun) others(ctx context.Context, repo run.Repository, e *github.Ch
 	return nil
 }
 
-// checkSuite plans again when somebody presses "Re-run all checks".
+// checkSuite plans again when someone presses "Re-run all checks".
 type checkSuite struct{ *Base }
 
 func (*checkSuite) Handles() []string { return []string{"check_suite"} }
@@ -202,19 +202,19 @@ func (h *checkSuite) Handle(ctx context.Context, eventType, delivery string, pay
 		if pr.GetNumber() <= 0 {
 			continue
 		}
-		a := asked{repo: repo, pull: pr.GetNumber(), actor: e.GetSender().GetLogin(),
-			key: fmt.Sprintf("button/%s/%d", delivery, pr.GetNumber()), about: buttonPlan, button: "Re-run all checks"}
-		if flooding, err := h.flooding(logged(ctx, repo, a.pull), a); flooding || err != nil {
+		inv := invocation{repo: repo, pull: pr.GetNumber(), actor: e.GetSender().GetLogin(),
+			key: fmt.Sprintf("button/%s/%d", delivery, pr.GetNumber()), command: buttonPlan, button: "Re-run all checks"}
+		if flooding, err := h.flooding(logged(ctx, repo, inv.pull), inv); flooding || err != nil {
 			return err
 		}
-		if err := h.again(logged(ctx, repo, a.pull), a, run.Run{}); err != nil {
+		if err := h.again(logged(ctx, repo, inv.pull), inv, run.Run{}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// pressed reports whether somebody pressed "Re-run all checks". Of which pull
+// pressed reports whether someone pressed "Re-run all checks". Of which pull
 // request is not known otherwise, so nobody is told.
 func (h *checkSuite) pressed(ctx context.Context, event, guid string, payload []byte) (bool, error) {
 	_, err := h.Pressed(ctx, event, guid, payload, received(ctx))

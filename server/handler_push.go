@@ -54,7 +54,7 @@ func (e repositoryEvent) GetRepo() *github.Repository           { return e.repo 
 func (e repositoryEvent) GetInstallation() *github.Installation { return e.installation }
 func (e repositoryEvent) GetSender() *github.User               { return e.sender }
 
-// pushed keeps who pushed commits. Who opened or reopened a pull request pushed
+// pushed records who pushed commits. Who opened or reopened a pull request pushed
 // nothing by that.
 func (b *Base) pushed(ctx context.Context, repo run.Repository, ref string, by *github.User, pushes ...run.Push) error {
 	if by.GetLogin() == "" || by.GetID() == 0 {

@@ -46,18 +46,18 @@ func (h *review) Handle(ctx context.Context, eventType, _ string, payload []byte
 	return nil
 }
 
-// commandInside tells a person whose review begins with a command that it is not
+// commandInside replies to a person whose review begins with a command that it is not
 // carried out. GitHub shows a review's text like a comment, and has no reaction to it.
 func (h *review) commandInside(ctx context.Context, repo run.Repository, number int, e github.PullRequestReviewEvent) error {
 	v := e.GetReview()
 	if e.GetAction() != "submitted" || !person(e.GetSender()) || v.GetUser().GetLogin() != e.GetSender().GetLogin() || commands.Parse(v.GetBody()).Ignored() {
 		return nil
 	}
-	a := asked{repo: repo, pull: number, actor: v.GetUser().GetLogin(), key: fmt.Sprintf("review/%d/%d", repo.ID, v.GetID()), about: "hint"}
-	if flooding, err := h.flooding(ctx, a); flooding || err != nil {
+	inv := invocation{repo: repo, pull: number, actor: v.GetUser().GetLogin(), key: fmt.Sprintf("review/%d/%d", repo.ID, v.GetID()), command: "hint"}
+	if flooding, err := h.flooding(ctx, inv); flooding || err != nil {
 		return err
 	}
-	return h.answer(ctx, a, refused, "Nothing was done: a command in the text of a review is not carried out. Write it in a comment of its own.")
+	return h.answer(ctx, inv, refused, "Nothing was done: a command in the text of a review is not carried out. Write it in a comment of its own.")
 }
 
 // objection stops what has not begun, if the event is one and GitHub shows the
@@ -69,7 +69,7 @@ func (h *review) objection(ctx context.Context, repo run.Repository, number int,
 	if action != "dismissed" && (action != "submitted" || state != "CHANGES_REQUESTED") {
 		return nil
 	}
-	now, stands, err := h.stands(ctx, repo, number, v, state)
+	now, stands, err := h.current(ctx, repo, number, v, state)
 	switch {
 	case err != nil || !stands:
 		return err
@@ -81,9 +81,9 @@ func (h *review) objection(ctx context.Context, repo run.Repository, number int,
 	return nil
 }
 
-// stands returns a review as GitHub has it, and whether that is in the state that an
+// current returns a review as GitHub has it, and whether that is in the state that an
 // event says, when that matters: something could be stopped.
-func (h *review) stands(ctx context.Context, repo run.Repository, number int, v *github.PullRequestReview, state string) (now ReviewNow, stands bool, err error) {
+func (h *review) current(ctx context.Context, repo run.Repository, number int, v *github.PullRequestReview, state string) (now ReviewNow, stands bool, err error) {
 	runs, err := h.Store.ActiveRuns(ctx)
 	if err != nil || !slices.ContainsFunc(runs, func(r run.Run) bool {
 		return r.Repository.ID == repo.ID && r.PullRequest == number && r.Kind.Traits().Changes

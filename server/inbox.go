@@ -29,7 +29,7 @@ type Inbox struct {
 	Metrics  *Metrics
 
 	wake  loop.Signal // one token when the store may have something due that was not seen
-	freed loop.Signal // one token when somebody has time for what was seen
+	freed loop.Signal // one token when a handler has time for what was seen
 
 	mu     sync.Mutex
 	busy   map[string]bool  // guarded by mu: subjects that a handler works on
@@ -72,7 +72,7 @@ func NewInbox(store deliveries, handlers []githubapp.EventHandler, now func() ti
 // Schedule implements githubapp.Scheduler: when it returns nil the delivery is
 // on disk.
 func (in *Inbox) Schedule(ctx context.Context, d githubapp.Dispatch) error {
-	added, err := in.keep(ctx, d)
+	added, err := in.store(ctx, d)
 	switch {
 	case err != nil:
 		return err
@@ -84,10 +84,10 @@ func (in *Inbox) Schedule(ctx context.Context, d githubapp.Dispatch) error {
 	return nil
 }
 
-// keep puts a delivery into the store; added is false when it, or what it tells
-// of, is there already.
-func (in *Inbox) keep(ctx context.Context, d githubapp.Dispatch) (added bool, err error) {
-	x := about(d)
+// store puts a delivery into the store; added is false when it, or one of the same
+// DedupKey, is there already.
+func (in *Inbox) store(ctx context.Context, d githubapp.Dispatch) (added bool, err error) {
+	x := keysOf(d)
 	x.GUID, x.Event, x.Payload, x.ReceivedAt = d.DeliveryID, d.EventType, d.Payload, in.Now()
 	added, err = in.Store.PutDelivery(ctx, x)
 	if added {
@@ -138,14 +138,14 @@ func (in *Inbox) round(ctx context.Context, handlers *sync.WaitGroup) error {
 	return nil
 }
 
-// saw keeps what is due, but for subjects that somebody worked on meanwhile: their
+// saw keeps what is due, but for subjects that a handler worked on meanwhile: their
 // deliveries may be done by now.
 func (in *Inbox) saw(due []run.Delivery, busy map[string]bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.seen, in.more = nil, false
 	for _, group := range bySubject(due) {
-		switch subject := group[0].Subject; {
+		switch subject := group[0].OrderingKey; {
 		case !busy[subject]:
 			in.seen = append(in.seen, group)
 		case in.busy[subject]:
@@ -187,10 +187,10 @@ func bySubject(due []run.Delivery) [][]run.Delivery {
 	at := map[string]int{}
 	var out [][]run.Delivery
 	for _, d := range due {
-		i, known := at[d.Subject]
+		i, known := at[d.OrderingKey]
 		if !known {
 			i = len(out)
-			at[d.Subject] = i
+			at[d.OrderingKey] = i
 			out = append(out, nil)
 		}
 		out[i] = append(out[i], d)
@@ -198,7 +198,7 @@ func bySubject(due []run.Delivery) [][]run.Delivery {
 	return out
 }
 
-// atWork are the subjects that somebody works on.
+// atWork are the subjects that a handler works on.
 func (in *Inbox) atWork() map[string]bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -220,7 +220,7 @@ func (in *Inbox) claim() (group []run.Delivery, ok bool) {
 	group = in.seen[i]
 	in.seen = slices.Delete(in.seen, i, i+1)
 	in.shares.Take(keys[i])
-	in.busy[group[0].Subject] = true
+	in.busy[group[0].OrderingKey] = true
 	return group, true
 }
 
@@ -230,20 +230,19 @@ func (in *Inbox) release(d run.Delivery, left bool) loop.Signal {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.shares.Give(d.Whose.Key())
-	delete(in.busy, d.Subject)
-	look := left || in.missed[d.Subject] || in.more && len(in.seen) == 0
-	delete(in.missed, d.Subject)
+	delete(in.busy, d.OrderingKey)
+	look := left || in.missed[d.OrderingKey] || in.more && len(in.seen) == 0
+	delete(in.missed, d.OrderingKey)
 	if look {
 		return in.wake
 	}
 	return in.freed
 }
 
-// about tells what deliveries must not overtake each other about: the pull
-// request, or the repository when there is none; what must be acted on once, if
-// GitHub tells of it in more than one way: that a comment was written; and whose
-// it is.
-func about(d githubapp.Dispatch) run.Delivery {
+// keysOf reads from a delivery its OrderingKey: the pull request, or the repository
+// when there is none; its DedupKey, if GitHub reports the same in more than one way:
+// that a comment was written; and whose it is.
+func keysOf(d githubapp.Dispatch) run.Delivery {
 	var p struct {
 		Action     string `json:"action"`
 		Repository struct {
@@ -266,11 +265,11 @@ func about(d githubapp.Dispatch) run.Delivery {
 		} `json:"comment"`
 	}
 	if json.Unmarshal(d.Payload, &p) != nil {
-		return run.Delivery{Subject: d.DeliveryID}
+		return run.Delivery{OrderingKey: d.DeliveryID}
 	}
 	out := run.Delivery{
-		Subject: fmt.Sprintf("%d/%d", p.Repository.ID, max(p.PullRequest.Number, p.Issue.Number)),
-		Whose:   run.Whose{InstallationID: p.Installation.ID, RepositoryID: p.Repository.ID, Person: p.Sender.Login},
+		OrderingKey: fmt.Sprintf("%d/%d", p.Repository.ID, max(p.PullRequest.Number, p.Issue.Number)),
+		Whose:       run.Whose{InstallationID: p.Installation.ID, RepositoryID: p.Repository.ID, Person: p.Sender.Login},
 	}
 	if d.EventType == "issue_comment" && p.Action == "created" && p.Repository.ID > 0 && p.Comment.ID > 0 {
 		out.DedupKey = commentKey(p.Repository.ID, p.Comment.ID)
@@ -322,7 +321,7 @@ func (in *Inbox) act(ctx context.Context, d run.Delivery) {
 	}
 	ctx = context.WithoutCancel(ctx) // what is done is noted, also while stopping
 	var later *Later
-	if silent, ok := errors.AsType[*run.SilentRefusal](err); ok { // nobody is to be told
+	if silent, ok := errors.AsType[*run.SilentRefusal](err); ok { // nobody is to be notified
 		log.Warn().Str("why", silent.Problem.Message).Msg("a delivery that nothing follows from")
 		err = nil
 	}

@@ -32,7 +32,7 @@ type Locks struct {
 	Now      func() time.Time
 	Interval time.Duration
 	Expire   time.Duration // how long a lock that nobody uses lasts; 0: for ever
-	Notice   time.Duration // how long before its end its holder is told
+	Notice   time.Duration // how long before its end its holder is notified
 }
 
 // Run looks at the start and then every interval, until ctx is done.
@@ -111,7 +111,7 @@ func (l *Locks) lookAgain(ctx context.Context, h run.Holder) error {
 	return err
 }
 
-// expire takes back what nobody has used for long. Whoever holds it was told
+// expire takes back what nobody has used for long. Its holder was notified
 // before, at least Notice ago.
 func (l *Locks) expire(ctx context.Context, locks run.Locks) error {
 	now := l.Now()

@@ -15,7 +15,7 @@ import (
 
 // Lost finds deliveries that GitHub could not hand over and asks for them
 // again: GitHub does not do so by itself (docs.github.com, "Handling failed
-// webhook deliveries"). A redelivery keeps its GUID, so one that was kept
+// webhook deliveries"). A redelivery keeps its GUID, so one that was stored
 // after all is not acted on twice.
 type Lost struct {
 	App      func() (*github.Client, error) // authenticated as the App
@@ -28,7 +28,7 @@ const (
 	// lostWindow is how far back GitHub redelivers: three days by its
 	// documentation.
 	lostWindow = 3 * 24 * time.Hour
-	// lostAttempts bounds how often one event is asked for again.
+	// lostAttempts bounds how often one event is requested again.
 	lostAttempts = 5
 )
 
@@ -37,7 +37,7 @@ func (l *Lost) Run(ctx context.Context) error {
 	return loop.NowAndEvery(ctx, l.Interval, "looking for lost deliveries", func(ctx context.Context) error {
 		n, err := l.sweep(ctx)
 		if n > 0 {
-			zerolog.Ctx(ctx).Info().Int("deliveries", n).Msg("asked for lost deliveries again")
+			zerolog.Ctx(ctx).Info().Int("deliveries", n).Msg("requested lost deliveries again")
 		}
 		return err
 	})
@@ -87,8 +87,8 @@ func (l *Lost) recent(ctx context.Context, client *github.Client) ([]*github.Hoo
 
 // lost picks, of each event that no attempt delivered, the newest attempt,
 // unless that was made less than pause ago. The list is newest first. The press
-// of a button is no longer asked for when it is old: nothing in it says when it
-// was pressed, so that whoever receives it could not tell (T29).
+// of a button is no longer requested when it is old: nothing in it says when it
+// was pressed, so that its handler could not know (T29).
 func lost(deliveries []*github.HookDelivery, now time.Time, pause time.Duration) []int64 {
 	type event struct {
 		newest   *github.HookDelivery

@@ -37,7 +37,7 @@ const (
 // next.
 type NotPressed struct {
 	Text   string
-	Forged bool // somebody who knows the webhook secret may have made it up
+	Forged bool // someone who knows the webhook secret may have made it up
 	Err    error
 }
 
@@ -67,7 +67,7 @@ type sending struct {
 	event, guid string
 	payload     []byte
 	received    time.Time
-	fresh       bool // what it tells of may not be long ago
+	fresh       bool // what it reports may not be long ago
 }
 
 func (p *Presses) confirm(ctx context.Context, s sending) (time.Time, error) {
@@ -179,9 +179,9 @@ func absent(again bool) error {
 	return errNotListed
 }
 
-// told is what counts of an event. GitHub gives back what it sent as JSON of its
+// eventFields are what counts of an event. GitHub gives back what it sent as JSON of its
 // own making, so the bytes differ.
-type told struct {
+type eventFields struct {
 	Action       string `json:"action"`
 	Requested    button `json:"requested_action"`
 	CheckRun     check  `json:"check_run"`
@@ -247,7 +247,7 @@ type (
 
 // same reports an error unless a delivery of GitHub's is the one that came.
 func same(s sending, sent *github.HookDelivery) error {
-	var came, went told
+	var came, went eventFields
 	if err := json.Unmarshal(s.payload, &came); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // Pulls asks GitHub how a pull request stands. A webhook's signature says only
-// that its sender knows the secret, so what ends or frees something is asked for.
+// that its sender knows the secret, so what ends or frees something is confirmed at GitHub.
 type Pulls struct {
 	Client func(installationID int64) (*github.Client, error)
 	// RetryAfter tells whether an error of a GitHub call is temporary, and the

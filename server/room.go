@@ -61,14 +61,14 @@ type pool struct {
 
 // guest is one body. Its fields are guarded by the pool's mu.
 type guest struct {
-	pool    *pool
-	n       int64
-	since   time.Time     // when it came
-	entered chan struct{} // closed when it may be read
-	cut     func()
-	late    time.Time // when it can be told to make way
-	leaving bool      // it was told
-	kept    bool      // it is all here, and signed: it is left in peace
+	pool     *pool
+	n        int64
+	since    time.Time     // when it came
+	entered  chan struct{} // closed when it may be read
+	cut      func()
+	late     time.Time // when it can be told to make way
+	leaving  bool      // it was told
+	complete bool      // it is all here, and signed: it is left in peace
 }
 
 func (p *pool) enter(ctx context.Context, n int64, cut func()) (*guest, error) {
@@ -142,7 +142,7 @@ func (p *pool) makeRoom(now time.Time, missing int64) {
 		if missing <= 0 {
 			return
 		}
-		if !g.leaving && !g.kept && now.After(g.late) {
+		if !g.leaving && !g.complete && now.After(g.late) {
 			g.leaving = true
 			g.cut()
 		}
@@ -152,11 +152,11 @@ func (p *pool) makeRoom(now time.Time, missing int64) {
 	}
 }
 
-// keep says that the body is all here and signed.
-func (g *guest) keep() {
+// finish notes that the body is all here and signed.
+func (g *guest) finish() {
 	g.pool.mu.Lock()
 	defer g.pool.mu.Unlock()
-	g.kept = true
+	g.complete = true
 }
 
 // leave gives the room back. Leaving again is no error.

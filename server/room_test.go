@@ -235,7 +235,7 @@ func TestWhoMakesWayAndWhoWaits(t *testing.T) {
 		}
 		a, _ := enter("a", 60, time.Second)
 		b, _ := enter("b", 40, time.Second)
-		b.keep()
+		b.finish()
 		if _, err := enter("early", 50, bodyGrace/2); !errors.Is(err, errNoRoom) || len(cuts) > 0 {
 			t.Errorf("%v, cut %v: a body is left alone for a while", err, cuts)
 		}
@@ -267,7 +267,7 @@ func TestALargeBodyComesInAmongManySmallOnes(t *testing.T) {
 					if err != nil {
 						return
 					}
-					g.keep()
+					g.finish()
 					time.Sleep(100 * time.Millisecond) // in the clock of the test
 					g.leave()
 					select {

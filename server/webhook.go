@@ -100,7 +100,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.refuse(w, r, no)
 		return
 	}
-	g.keep()
+	g.finish()
 	e.take(w, r, body)
 }
 
@@ -172,7 +172,7 @@ func read(r *http.Request, n int64) ([]byte, *refusal) {
 	return body, nil
 }
 
-// take keeps a delivery, and answers.
+// take stores a delivery, and answers.
 func (e *endpoint) take(w http.ResponseWriter, r *http.Request, body []byte) {
 	event, guid := r.Header.Get(github.EventTypeHeader), r.Header.Get(github.DeliveryIDHeader)
 	log := zerolog.Ctx(r.Context()).With().Str("event", event).Str("delivery", guid).Logger()
@@ -184,7 +184,7 @@ func (e *endpoint) take(w http.ResponseWriter, r *http.Request, body []byte) {
 	err := e.Inbox.Schedule(log.WithContext(r.Context()), githubapp.Dispatch{EventType: event, DeliveryID: guid, Payload: body})
 	if err != nil {
 		e.Metrics.delivery("error")
-		log.Error().Err(err).Msg("keeping a delivery")
+		log.Error().Err(err).Msg("storing a delivery")
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}

@@ -27,7 +27,7 @@ func TestTheLogIsKeptShortBesideTheCommits(t *testing.T) {
 	s := storetest.Must[*Store](t)(Open(t.Context(), file))
 	t.Cleanup(func() { _ = s.Close() })
 	put := func(i int) {
-		storetest.Must[bool](t)(s.PutDelivery(t.Context(), run.Delivery{GUID: fmt.Sprint(i), Event: "e", Subject: "s", Payload: make([]byte, 1<<20), ReceivedAt: storetest.Noon}))
+		storetest.Must[bool](t)(s.PutDelivery(t.Context(), run.Delivery{GUID: fmt.Sprint(i), Event: "e", OrderingKey: "s", Payload: make([]byte, 1<<20), ReceivedAt: storetest.Noon}))
 	}
 	log := file + "-wal"
 	n := 0

@@ -78,7 +78,7 @@ func (s *Store) PutDelivery(ctx context.Context, d run.Delivery) (added bool, er
 	err = s.together(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `INSERT INTO deliveries (guid, once, event, subject, payload, received_at, due_at,
 			installation_id, repository_id, person) VALUES (?, nullif(?, ''), ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			d.GUID, d.DedupKey, d.Event, d.Subject, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt),
+			d.GUID, d.DedupKey, d.Event, d.OrderingKey, d.Payload, millis(d.ReceivedAt), millis(d.ReceivedAt),
 			d.Whose.InstallationID, d.Whose.RepositoryID, d.Whose.Person)
 		if err != nil {
 			return err
@@ -113,7 +113,7 @@ func (s *Store) PendingDeliveries(ctx context.Context, now time.Time, limit int)
 	for rows.Next() {
 		var d run.Delivery
 		var at int64
-		if err := rows.Scan(&d.GUID, &d.Event, &d.Subject, &at, &d.Attempts, &d.Whose.InstallationID, &d.Whose.RepositoryID, &d.Whose.Person); err != nil {
+		if err := rows.Scan(&d.GUID, &d.Event, &d.OrderingKey, &at, &d.Attempts, &d.Whose.InstallationID, &d.Whose.RepositoryID, &d.Whose.Person); err != nil {
 			return nil, fmt.Errorf("listing deliveries: %w", err)
 		}
 		d.ReceivedAt = time.UnixMilli(at).UTC()

@@ -23,7 +23,7 @@ func Must[T any](t testing.TB) func(T, error) T {
 
 // Delivery is one with a GUID.
 func Delivery(guid string) run.Delivery {
-	return run.Delivery{GUID: guid, Event: "issue_comment", Subject: "7/3", Payload: []byte(`{"a":1}`), ReceivedAt: Noon}
+	return run.Delivery{GUID: guid, Event: "issue_comment", OrderingKey: "7/3", Payload: []byte(`{"a":1}`), ReceivedAt: Noon}
 }
 
 // Run is one that was just accepted.
