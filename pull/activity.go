@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-github/v60/github"
 )
 
-// Activity is one entry of what GitHub keeps of a branch: who moved it, from
+// Activity is one entry of GitHub's record of a branch: who moved it, from
 // where to where.
 type Activity struct {
 	Before, After string

@@ -25,7 +25,7 @@ type Authors struct {
 //
 // A Co-authored-by line adds a person who is known. One who is not adds nobody:
 // anybody can type such a line, and many tools do, so its absence proves nothing
-// either. isTool tells addresses, in lower case, that are no person's.
+// either. isTool reports addresses, in lower case, that are no person's.
 func AuthorsOf(listed, all []Commit, isTool func(email string) bool) Authors {
 	f := finder{accounts: map[string]Signature{}, logins: map[string]string{}, ids: map[int64]bool{}, isTool: isTool}
 	seen := map[string]bool{}
@@ -75,7 +75,7 @@ func githubItself(s Signature) bool {
 	return strings.EqualFold(s.Email, "noreply@github.com") && (s.Login == "" || s.Login == "web-flow")
 }
 
-// person notes somebody and reports whether GitHub knows who it is.
+// person notes someone and reports whether GitHub knows who it is.
 func (f *finder) person(s Signature) bool {
 	if s.Login == "" {
 		email := strings.ToLower(s.Email)

@@ -12,7 +12,7 @@ import (
 const maxBaseMerges = 20
 
 // BaseMerges are the commits, of those that a pull request brings, which only take the
-// base branch in and hold what git makes of that by itself: whoever made or pushed
+// base branch in and hold what git makes of that by itself: who made or pushed
 // one has written nothing ("Update branch" makes them).
 func (m *Mirror) BaseMerges(ctx context.Context, brought []Commit) (map[string]bool, error) {
 	merges := map[string]bool{}

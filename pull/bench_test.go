@@ -29,7 +29,7 @@ func large(b *testing.B) (mirror *Mirror, base, head string) {
 func BenchmarkFilesFromGit(b *testing.B) {
 	mirror, _, head := large(b)
 	for b.Loop() {
-		mirror.trees.kept = nil
+		mirror.trees.last = nil
 		files, err := tree(b, mirror, head).Files(b.Context())
 		if err != nil || len(files) != 30_000 {
 			b.Fatal(len(files), err)
@@ -97,7 +97,7 @@ func BenchmarkSnapshotOfEverything(b *testing.B) {
 func BenchmarkPlan(b *testing.B) {
 	mirror, base, head := large(b)
 	for b.Loop() {
-		mirror.trees.kept = nil
+		mirror.trees.last = nil
 		var group sync.WaitGroup
 		group.Go(func() {
 			if _, err := mirror.Compare(b.Context(), base, head); err != nil {

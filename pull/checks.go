@@ -19,7 +19,7 @@ type Check struct {
 }
 
 // Checks returns the check runs of a commit, by name. Commit statuses are not
-// among them: whoever may write can set any of those (T20).
+// among them: anyone who may write can set any of those (T20).
 func Checks(ctx context.Context, client *github.Client, r Request, sha string) ([]Check, error) {
 	if err := errors.Join(r.check(), checkSHA(sha)); err != nil {
 		return nil, fmt.Errorf("reading check runs: %w", err)

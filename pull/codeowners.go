@@ -34,7 +34,7 @@ type ownersLine struct {
 	err  error            // when it cannot be read
 }
 
-// CodeOwnersError is a CODEOWNERS file that only people can mend.
+// CodeOwnersError is a CODEOWNERS file that only people can fix.
 type CodeOwnersError struct {
 	File string
 	Line int // 0 when the whole file is meant

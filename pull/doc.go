@@ -6,7 +6,7 @@
 // commits; Tree is what package project finds projects in; Changed and Behind
 // say what the pull request touches; Snapshot makes the source archive that the
 // runner gets. Lists that GitHub truncates (files of a pull request, compare)
-// are never asked for: git knows.
+// are never requested: git knows.
 //
 // For an apply there is more to read, each by a function of its own: Reviews,
 // Commits and AuthorsOf, Permissions, Members, Checks, ReadComment, CodeOwners,

@@ -38,7 +38,7 @@ type Facts struct {
 	MergeSHA string // of one that is merged: the commit that this made on the base branch
 	BaseThen string // tip of the base branch when GitHub last looked, before a merge
 
-	// Requested are logins of people and names of teams (org/team) that are asked to
+	// Requested are logins of people and names of teams (org/team) that are requested to
 	// review and have not done so, at most 10.
 	Requested []string
 
@@ -47,7 +47,7 @@ type Facts struct {
 	Mergeable     *bool  // nil while GitHub has not worked it out
 
 	// ActorPermission is admin, write, read or none: the legacy value, where
-	// maintain counts as write and triage as read. Empty when it was not asked.
+	// maintain counts as write and triage as read. Empty when it was not requested.
 	ActorPermission string
 }
 
@@ -72,7 +72,7 @@ var ErrNoHead = errors.New("GitHub's answer lacks the head commit")
 // Read returns the facts, from one REST call, one more with the tip of the base
 // branch and one with the permission, none after more than one other. Whatever
 // cannot be read is an error that says what it was, never an empty field;
-// RetryAfter tells whether to try again.
+// RetryAfter reports whether to try again.
 func Read(ctx context.Context, client *github.Client, request Request) (Facts, error) {
 	if err := request.check(); err != nil {
 		return Facts{}, err
@@ -159,7 +159,7 @@ func readPull(ctx context.Context, client *github.Client, r Request) (Facts, err
 	return facts, nil
 }
 
-// requested are those that are asked to review, but for Apps, which approve nothing.
+// requested are those that are requested to review, but for Apps, which approve nothing.
 func requested(p *github.PullRequest) (out []string) {
 	for _, u := range p.RequestedReviewers {
 		if u.GetType() != "Bot" && u.GetLogin() != "" {

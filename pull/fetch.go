@@ -185,9 +185,9 @@ func (r Remote) token(ctx context.Context, refused string) (string, error) {
 var errUnauthorized = errors.New("the remote refused the credentials")
 
 // unauthorized reads git's words for an answer 401.
-func unauthorized(said string) bool {
-	return strings.Contains(said, "Authentication failed") || strings.Contains(said, "could not read Username") ||
-		strings.Contains(said, "The requested URL returned error: 401")
+func unauthorized(output string) bool {
+	return strings.Contains(output, "Authentication failed") || strings.Contains(output, "could not read Username") ||
+		strings.Contains(output, "The requested URL returned error: 401")
 }
 
 // askWith is one attempt. The token is in the environment of this one process and its helpers, bound to

@@ -147,7 +147,7 @@ func (f *largeFetch) fetch(ctx context.Context, batch []pointer) error {
 	for _, o := range objects {
 		p := pointer{o.OID, o.Size}
 		action, there := o.Actions["download"]
-		if !there || !slices.Contains(batch, p) { // the remote has none, or speaks of what nobody asked for
+		if !there || !slices.Contains(batch, p) { // the remote has none, or lists what nobody requested
 			continue
 		}
 		g.Go(func() error { return f.take(ctx, p, action) })
@@ -172,11 +172,11 @@ func (f *largeFetch) ask(ctx context.Context, batch []pointer) ([]largeObject, e
 }
 
 func (f *largeFetch) askWith(ctx context.Context, token string, batch []pointer) (_ []largeObject, status int, _ error) {
-	asked := make([]largeObject, len(batch))
+	wanted := make([]largeObject, len(batch))
 	for i, p := range batch {
-		asked[i] = largeObject{OID: p.oid, Size: p.size}
+		wanted[i] = largeObject{OID: p.oid, Size: p.size}
 	}
-	body, err := json.Marshal(map[string]any{"operation": "download", "transfers": []string{"basic"}, "hash_algo": "sha256", "objects": asked})
+	body, err := json.Marshal(map[string]any{"operation": "download", "transfers": []string{"basic"}, "hash_algo": "sha256", "objects": wanted})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -199,13 +199,13 @@ func (f *largeFetch) askWith(ctx context.Context, token string, batch []pointer)
 	if answer.StatusCode != http.StatusOK {
 		return nil, answer.StatusCode, fmt.Errorf("%w: asked for large files, it answered %s", ErrRemote, answer.Status)
 	}
-	var said struct {
+	var found struct {
 		Objects []largeObject `json:"objects"`
 	}
-	if err := json.NewDecoder(io.LimitReader(answer.Body, maxLargeSays)).Decode(&said); err != nil {
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxLargeSays)).Decode(&found); err != nil {
 		return nil, 0, fmt.Errorf("%w: asked for large files: %w", ErrRemote, err)
 	}
-	return said.Objects, answer.StatusCode, nil
+	return found.Objects, answer.StatusCode, nil
 }
 
 // take fetches one object. It has its name when its size and digest are those of the
@@ -235,11 +235,11 @@ func (f *largeFetch) take(ctx context.Context, p pointer, from largeAction) erro
 	case answer.StatusCode != http.StatusOK:
 		return fmt.Errorf("%w: a large file was answered by %s", ErrRemote, answer.Status)
 	}
-	return f.mirror.large().keep(p, answer.Body)
+	return f.mirror.large().store(p, answer.Body)
 }
 
-// keep stores the content of a pointer.
-func (l largeFiles) keep(p pointer, content io.Reader) error {
+// store writes the content of a pointer.
+func (l largeFiles) store(p pointer, content io.Reader) error {
 	name := l.path(p)
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
@@ -263,8 +263,8 @@ func (l largeFiles) keep(p pointer, content io.Reader) error {
 	return os.Rename(temp.Name(), name)
 }
 
-// largeKept is how long the content of large files is kept after its last use.
-const largeKept = 30 * 24 * time.Hour
+// largeRetention is how long the content of large files is stored after its last use.
+const largeRetention = 30 * 24 * time.Hour
 
 // sweep removes what was not used since.
 func (l largeFiles) sweep(since time.Time) error {

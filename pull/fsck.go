@@ -38,11 +38,11 @@ func (e *HistoryError) Error() string {
 }
 
 // Git's words of an object that breaks a rule.
-var fsckSaid = regexp.MustCompile(`(?m)(?:^|exit status \d+: )error: object ([0-9a-f]{40,64}): ([A-Za-z0-9]+): ([^\n]*)`)
+var fsckError = regexp.MustCompile(`(?m)(?:^|exit status \d+: )error: object ([0-9a-f]{40,64}): ([A-Za-z0-9]+): ([^\n]*)`)
 
 // refusedHistory reads them; nil when they are not there.
-func refusedHistory(said string) *HistoryError {
-	m := fsckSaid.FindStringSubmatch(said)
+func refusedHistory(output string) *HistoryError {
+	m := fsckError.FindStringSubmatch(output)
 	if m == nil {
 		return nil
 	}

@@ -119,31 +119,31 @@ func gitError(ctx context.Context, err error, stderr *tail, secrets ...string) e
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	said := strings.TrimSpace(stderr.String())
+	output := strings.TrimSpace(stderr.String())
 	for _, secret := range secrets {
-		said = strings.ReplaceAll(said, secret, "***")
+		output = strings.ReplaceAll(output, secret, "***")
 	}
-	if said == "" {
+	if output == "" {
 		return fmt.Errorf("git: %w", err)
 	}
-	return fmt.Errorf("git: %w: %s", err, said)
+	return fmt.Errorf("git: %w: %s", err, output)
 }
 
-// tail keeps the last bytes written to it: of a long story, git tells the
-// reason at the end.
-type tail struct{ kept []byte }
+// tail has the last bytes written to it: of a long output, git gives the reason at
+// the end.
+type tail struct{ last []byte }
 
 const tailBytes = 4 << 10
 
 func (t *tail) Write(p []byte) (int, error) {
-	t.kept = append(t.kept, p...)
-	if over := len(t.kept) - tailBytes; over > 0 {
-		t.kept = append(t.kept[:0], t.kept[over:]...)
+	t.last = append(t.last, p...)
+	if over := len(t.last) - tailBytes; over > 0 {
+		t.last = append(t.last[:0], t.last[over:]...)
 	}
 	return len(p), nil
 }
 
-func (t *tail) String() string { return strings.ToValidUTF8(string(t.kept), "�") }
+func (t *tail) String() string { return strings.ToValidUTF8(string(t.last), "�") }
 
 // basicAuth is how GitHub takes an installation token for git over HTTP
 // (docs.github.com, "Authenticating as a GitHub App installation": the user name

@@ -34,7 +34,7 @@ func (m *Mirror) fact(ctx context.Context, args ...string) (string, error) {
 	return printed, err
 }
 
-// remember forgets everything when it becomes too much: what is asked again is soon
+// remember forgets everything when it becomes too much: what is requested again is soon
 // known again.
 func (f *facts) remember(key, printed string) {
 	f.mu.Lock()

@@ -67,7 +67,7 @@ func parsePointer(text []byte) (pointer, bool) {
 	return p, len(keys) == 0 && err == nil && len(raw) == 32 && p.oid == strings.ToLower(p.oid) && p.size >= 0
 }
 
-// largeFiles is where a mirror keeps the content of large files, laid out as git-lfs
+// largeFiles is where a mirror stores the content of large files, laid out as git-lfs
 // does.
 type largeFiles struct {
 	dir   string

@@ -14,7 +14,7 @@ import (
 )
 
 // lsRefs asks a remote where refs point, in version 2 of git's protocol over HTTP
-// (gitprotocol-http(5), gitprotocol-v2(5), "ls-refs"). That is asked several times for
+// (gitprotocol-http(5), gitprotocol-v2(5), "ls-refs"). That is requested several times for
 // each command of a person: git ls-remote would be three processes, and these are two
 // requests. A token that the remote does not take is replaced once.
 func (m *Mirror) lsRefs(ctx context.Context, remote Remote, prefixes []string, each func(line string) error) error {
@@ -126,7 +126,7 @@ func (c conversation) ask(ctx context.Context, method, path, kind string, body i
 	return read(io.LimitReader(answer.Body, maxRefs))
 }
 
-// readAbilities reads what a remote says that it can do. Some say first which
+// readAbilities reads what a remote reports that it can do. Some say first which
 // service it is, as in version 0.
 func readAbilities(r io.Reader) (can []string, err error) {
 	if err := readPackets(r, func(line string) error { can = append(can, line); return nil }); err != nil {
@@ -171,8 +171,8 @@ func readPackets(r io.Reader, each func(line string) error) error {
 			return brokenOff(err)
 		}
 		text := strings.TrimSuffix(string(line), "\n")
-		if said, isError := strings.CutPrefix(text, "ERR "); isError {
-			return fmt.Errorf("it said %.200q", said)
+		if message, isError := strings.CutPrefix(text, "ERR "); isError {
+			return fmt.Errorf("it said %.200q", message)
 		}
 		if err := each(text); err != nil {
 			return err

@@ -11,29 +11,29 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// askedSingly is how many people who are not on the first page of those with
-// write access are asked for one by one. Beyond, the rest of the list is read.
-const askedSingly = 10
+// maxSingly is how many people who are not on the first page of those with
+// write access are looked up one by one. Beyond, the rest of the list is read.
+const maxSingly = 10
 
 // Permissions returns what people may do with the repository now: admin, write,
 // read or none, by lower-case login. It is one call for one person and, when
 // all of several may write, one for all of them.
 func Permissions(ctx context.Context, client *github.Client, r Request, logins []string) (map[string]string, error) {
-	asked := make([]string, len(logins))
+	wanted := make([]string, len(logins))
 	for i, login := range logins {
-		asked[i] = strings.ToLower(login)
+		wanted[i] = strings.ToLower(login)
 	}
-	slices.Sort(asked)
-	asked = slices.Compact(asked)
-	for _, login := range asked {
+	slices.Sort(wanted)
+	wanted = slices.Compact(wanted)
+	for _, login := range wanted {
 		r.Actor, r.NeedPermission = login, true
 		if err := r.check(); err != nil {
 			return nil, err
 		}
 	}
 	found := map[string]string{}
-	if len(asked) > 1 {
-		whole, err := listWriters(ctx, client, r, asked, found)
+	if len(wanted) > 1 {
+		whole, err := listWriters(ctx, client, r, wanted, found)
 		if err != nil {
 			return nil, err
 		}
@@ -41,16 +41,16 @@ func Permissions(ctx context.Context, client *github.Client, r Request, logins [
 			return found, nil
 		}
 	}
-	return found, askEach(ctx, client, r, missing(found, asked), found)
+	return found, askEach(ctx, client, r, missing(found, wanted), found)
 }
 
-func missing(found map[string]string, asked []string) []string {
-	return slices.DeleteFunc(slices.Clone(asked), func(login string) bool { return found[login] != "" })
+func missing(found map[string]string, wanted []string) []string {
+	return slices.DeleteFunc(slices.Clone(wanted), func(login string) bool { return found[login] != "" })
 }
 
-// listWriters notes who of asked is among those with write access. whole says
+// listWriters notes who of wanted is among those with write access. whole says
 // that everybody else is none of them.
-func listWriters(ctx context.Context, client *github.Client, r Request, asked []string, found map[string]string) (whole bool, err error) {
+func listWriters(ctx context.Context, client *github.Client, r Request, wanted []string, found map[string]string) (whole bool, err error) {
 	what := fmt.Sprintf("collaborators of %s/%s", r.Owner, r.Name)
 	_, err = pages(what, func(o github.ListOptions) ([]*github.User, *github.Response, error) {
 		users, response, err := client.Repositories.ListCollaborators(ctx, r.Owner, r.Name,
@@ -63,25 +63,25 @@ func listWriters(ctx context.Context, client *github.Client, r Request, asked []
 			if err != nil {
 				return nil, nil, err
 			}
-			if login := strings.ToLower(u.GetLogin()); slices.Contains(asked, login) {
+			if login := strings.ToLower(u.GetLogin()); slices.Contains(wanted, login) {
 				found[login] = level
 			}
 		}
 		whole = response.NextPage == 0
-		if len(missing(found, asked)) <= askedSingly {
+		if len(missing(found, wanted)) <= maxSingly {
 			response.NextPage, whole = 0, false
 		}
 		return users, response, nil
 	})
 	if whole {
-		for _, login := range missing(found, asked) {
+		for _, login := range missing(found, wanted) {
 			found[login] = "none"
 		}
 	}
 	return whole, err
 }
 
-// levelOf is the permission of somebody in the list of collaborators, in the
+// levelOf is the permission of someone in the list of collaborators, in the
 // words of readPermission: the highest of the base roles that it has (REST,
 // "List repository collaborators").
 func levelOf(u *github.User) (string, error) {

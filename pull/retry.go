@@ -24,7 +24,7 @@ const (
 	leastWait     = time.Second
 )
 
-// RetryAfter tells whether an error of Read or Fetch is temporary, and how long
+// RetryAfter reports whether an error of Read or Fetch is temporary, and how long
 // to wait before the same call may succeed. Rate limits, 5xx answers and network
 // trouble are temporary; everything else, a cancelled context too, is not.
 func RetryAfter(err error, now time.Time) (wait time.Duration, temporary bool) {
@@ -78,28 +78,28 @@ func classifyAnswer(response *http.Response, message string, now time.Time) (tim
 	if response == nil {
 		return 0, false
 	}
-	asked, said := askedWait(response.Header, now)
+	wait, given := requestedWait(response.Header, now)
 	switch code := response.StatusCode; {
 	case code == http.StatusTooManyRequests,
-		code == http.StatusForbidden && (said || strings.Contains(strings.ToLower(message), "rate limit")):
-		if said {
-			return asked, true
+		code == http.StatusForbidden && (given || strings.Contains(strings.ToLower(message), "rate limit")):
+		if given {
+			return wait, true
 		}
 		return rateLimitWait, true
-	case code == http.StatusUnauthorized: // of a new token, too: the client has asked for one
+	case code == http.StatusUnauthorized: // of a new token, too: the client has requested one
 		return rateLimitWait / 4, true
 	case code >= 500:
-		if said {
-			return asked, true
+		if given {
+			return wait, true
 		}
 		return troubleWait, true
 	}
 	return 0, false
 }
 
-// askedWait is what the headers ask for: retry-after in seconds, else the reset
+// requestedWait is what the headers request: retry-after in seconds, else the reset
 // of a quota that is used up (docs.github.com, "Rate limits for the REST API").
-func askedWait(header http.Header, now time.Time) (time.Duration, bool) {
+func requestedWait(header http.Header, now time.Time) (time.Duration, bool) {
 	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil {
 		return time.Duration(seconds) * time.Second, true
 	}

@@ -53,7 +53,7 @@ type Snapshot struct {
 	Refused []RefusedError
 }
 
-// RefusedError means that a snapshot cannot be made of these files, whoever
+// RefusedError means that a snapshot cannot be made of these files, no matter who
 // asks and however often. Its text is for the pull request.
 type RefusedError struct {
 	Path   string // the file; empty when it is about all of them

@@ -72,7 +72,7 @@ func (m *Mirror) tidy(ctx context.Context, now time.Time) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, tidyLimit)
 	defer cancel()
-	if err := m.large().sweep(now.Add(-largeKept)); err != nil {
+	if err := m.large().sweep(now.Add(-largeRetention)); err != nil {
 		return fmt.Errorf("large files: %w", err)
 	}
 	for _, args := range [][]string{

@@ -40,7 +40,7 @@ func (m *Mirror) TipsAndDefault(ctx context.Context, remote Remote, refs ...stri
 // tipsFound is what the lines of an answer say, "<sha> <ref>", of HEAD with
 // " symref-target:<ref>" behind it.
 type tipsFound struct {
-	tips   map[string]string // has the refs that are asked for
+	tips   map[string]string // has the refs that are requested
 	branch string
 	any    bool
 }

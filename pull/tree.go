@@ -18,7 +18,7 @@ import (
 type Tree struct {
 	mirror *Mirror
 	sha    string
-	filled *filled // nil: it has none, or they were not asked for
+	filled *filled // nil: it has none, or they were not requested
 }
 
 var _ project.Tree = (*Tree)(nil)
@@ -44,8 +44,8 @@ func (t *Tree) list(ctx context.Context) (listing, error) {
 	if t.filled != nil {
 		return t.filled.listing, nil
 	}
-	if kept, there := t.mirror.trees.get(*t); there {
-		return kept, nil
+	if listed, there := t.mirror.trees.get(*t); there {
+		return listed, nil
 	}
 	l, err := t.read(ctx)
 	if err == nil {
@@ -220,7 +220,7 @@ func endedEarly(err error) error {
 // at the same two commits several times.
 type listings struct {
 	mu   sync.Mutex
-	kept []listing // guarded by mu
+	last []listing // guarded by mu
 }
 
 type listing struct {
@@ -229,14 +229,14 @@ type listing struct {
 	submodules []project.File // in files' order; their Blob is a commit
 }
 
-const listingsKept = 4
+const maxListings = 4
 
 func (l *listings) get(of Tree) (listing, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, kept := range l.kept {
-		if kept.of == of {
-			return kept, true
+	for _, listed := range l.last {
+		if listed.of == of {
+			return listed, true
 		}
 	}
 	return listing{}, false
@@ -245,5 +245,5 @@ func (l *listings) get(of Tree) (listing, bool) {
 func (l *listings) put(of listing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.kept = append([]listing{of}, l.kept[:min(len(l.kept), listingsKept-1)]...)
+	l.last = append([]listing{of}, l.last[:min(len(l.last), maxListings-1)]...)
 }

@@ -113,11 +113,11 @@ func TestListingsAreRememberedPerMirrorAndBounded(t *testing.T) {
 	if _, there := kept.get(Tree{mirror: other, sha: "1"}); there {
 		t.Error("one repository sees the listing of another")
 	}
-	for i := range listingsKept {
+	for i := range maxListings {
 		kept.put(listing{of: Tree{mirror: one, sha: fmt.Sprint("x", i)}})
 	}
-	if _, there := kept.get(Tree{mirror: one, sha: "1"}); there || len(kept.kept) != listingsKept {
-		t.Errorf("%d listings are kept, want the last %d", len(kept.kept), listingsKept)
+	if _, there := kept.get(Tree{mirror: one, sha: "1"}); there || len(kept.last) != maxListings {
+		t.Errorf("%d listings are kept, want the last %d", len(kept.last), maxListings)
 	}
 }
 
