@@ -119,24 +119,24 @@ func (e *Engine) HasToken(ctx context.Context, doc run.JobDocument) (bool, error
 	return true, nil
 }
 
-// TakeToken keeps the token of a job's execution, when the body of a status message is
+// TakeToken stores the token of a job's execution, when the body of a status message is
 // about that job and has one.
 func (e *Engine) TakeToken(ctx context.Context, doc run.JobDocument, message string) (taken bool, err error) {
-	h, err := about(message)
+	h, err := parseHint(message)
 	if err != nil || h.jobID != doc.JobID || h.token == "" {
 		return false, nil // it is the server's, which says so
 	}
 	return true, e.takeToken(ctx, doc, h.token)
 }
 
-// takeToken keeps the token of an execution that began to wait. What was decided
+// takeToken stores the token of an execution that began to wait. What was decided
 // before it came is passed on now.
 func (e *Engine) takeToken(ctx context.Context, doc run.JobDocument, token string) error {
 	if doc.Command != run.KindApproval {
 		return fmt.Errorf("job %s has a task token and does not wait for approval", doc.JobID)
 	}
 	if err := e.Store(ctx, tokenKey(doc), []byte(token)); err != nil {
-		return fmt.Errorf("keeping the task token of job %s: %w", doc.JobID, err)
+		return fmt.Errorf("storing the task token of job %s: %w", doc.JobID, err)
 	}
 	end, err := e.stored(ctx, answerKey(doc))
 	if err != nil {
@@ -149,7 +149,7 @@ func (e *Engine) takeToken(ctx context.Context, doc run.JobDocument, token strin
 }
 
 // passOn lets the execution of a job go on with what was decided, any number of
-// times. It is not what decides: an execution that cannot be told waits until
+// times. It is not what decides: an execution that cannot be reached waits until
 // its time limit, and nobody waits for it.
 func (e *Engine) passOn(ctx context.Context, doc run.JobDocument, r run.Result) {
 	var err error

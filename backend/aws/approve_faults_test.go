@@ -96,8 +96,8 @@ func (s *approvals) hint(ctx context.Context, e *Engine, n int) error {
 	if err := e.hint(ctx, body, s.deliver); err != nil {
 		return err
 	}
-	if about, err := about(body); err == nil && about.token != "" {
-		s.acted[about.jobID] = true
+	if hint, err := parseHint(body); err == nil && hint.token != "" {
+		s.acted[hint.jobID] = true
 	}
 	if n = slices.Index(s.messages, body); n >= 0 && (!s.trouble || s.chance(80)) {
 		s.messages = slices.Delete(s.messages, n, n+1)

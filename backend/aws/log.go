@@ -102,10 +102,10 @@ func (e *Engine) stream(ctx context.Context, containers []types.JobSummary) (str
 	return aws.ToString(out.Jobs[0].Container.LogStreamName), nil
 }
 
-// streamsKept is how long the log stream of a job is taken to be the same: AWS
+// streamsFresh is how long the log stream of a job is taken to be the same: AWS
 // may repeat a plan, and the next attempt has a stream of its own. It saves two
 // of three calls.
-const streamsKept = time.Minute
+const streamsFresh = time.Minute
 
 // streams remembers the log streams of jobs. The zero value is ready.
 type streams struct {
@@ -122,18 +122,18 @@ func (s *streams) get(jobID string, now time.Time) (name string, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, ok := s.of[jobID]
-	return f.name, ok && now.Sub(f.at) < streamsKept
+	return f.name, ok && now.Sub(f.at) < streamsFresh
 }
 
 // put also drops what is too old to be used.
 func (s *streams) put(jobID, name string, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kept := map[string]foundStream{jobID: {name, now}}
+	known := map[string]foundStream{jobID: {name, now}}
 	for id, f := range s.of {
-		if id != jobID && now.Sub(f.at) < streamsKept {
-			kept[id] = f
+		if id != jobID && now.Sub(f.at) < streamsFresh {
+			known[id] = f
 		}
 	}
-	s.of = kept
+	s.of = known
 }

@@ -85,7 +85,7 @@ func (e *Engine) take(ctx context.Context, messages []types.Message, deliver del
 // hint looks at the job that a message is about. A job that is not known makes
 // it a message that cannot be acted on.
 func (e *Engine) hint(ctx context.Context, body string, deliver deliverer) error {
-	h, err := about(body)
+	h, err := parseHint(body)
 	if err != nil || h.token == "" && e.over.has(h.jobID) {
 		return err
 	}
@@ -122,7 +122,7 @@ func (e *Engine) look(ctx context.Context, doc run.JobDocument, started time.Tim
 	default:
 		return nil
 	}
-	if err := e.tell(ctx, m, deliver); err != nil {
+	if err := e.report(ctx, m, deliver); err != nil {
 		return err
 	}
 	if end != nil {
@@ -131,9 +131,9 @@ func (e *Engine) look(ctx context.Context, doc run.JobDocument, started time.Tim
 	return nil
 }
 
-// tell delivers a message, for a while again until it is taken. After that it
-// is for the queue to bring the hint back, and for reconcile.
-func (e *Engine) tell(ctx context.Context, m run.Message, deliver deliverer) error {
+// report delivers a message, and for a while tries again until it is taken. After
+// that it is for the queue to bring the hint back, and for reconcile.
+func (e *Engine) report(ctx context.Context, m run.Message, deliver deliverer) error {
 	for wait := 100 * time.Millisecond; ; wait *= 2 {
 		err := deliver(ctx, m)
 		if err == nil || wait > 4*time.Second || ctx.Err() != nil {
@@ -147,13 +147,13 @@ func (e *Engine) tell(ctx context.Context, m run.Message, deliver deliverer) err
 type hinted struct {
 	jobID   string
 	started time.Time // when its container or its wait began; zero when the message is about something else
-	token   string    // of an execution that began to wait; whoever has it can answer, so it is in no log
+	token   string    // of an execution that began to wait; anyone who has it can answer, so it is in no log
 }
 
-// about finds out which job a message is about: one of the state machine, or an
+// parseHint finds out which job a message is about: one of the state machine, or an
 // event of Step Functions or Batch (Amazon EventBridge user guide, "AWS Step
 // Functions events", and AWS Batch user guide, "Batch EventBridge events").
-func about(body string) (h hinted, err error) {
+func parseHint(body string) (h hinted, err error) {
 	var m struct {
 		JobID  string    `json:"job_id"`
 		Since  time.Time `json:"since"`

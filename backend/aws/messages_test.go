@@ -25,7 +25,7 @@ func TestWhatAMessageIsAbout(t *testing.T) {
 		{"no JSON", `hello`, hinted{}, true},
 		{"an execution with an input of somebody else", `{"detail": {"input": "[]"}}`, hinted{}, true},
 	} {
-		got, err := about(row.body)
+		got, err := parseHint(row.body)
 		if got != row.want || (err != nil) != row.fails {
 			t.Errorf("%s: %+v, %v", row.name, got, err)
 		}

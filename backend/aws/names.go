@@ -39,8 +39,8 @@ func (e *Engine) queueOf(command run.Kind) string {
 // The objects of a job beside its artifacts.
 func documentKey(runID, jobID string) string { return "runs/" + runID + "/" + jobID + ".document.json" }
 
-// CancelledKey is there when somebody asked a job to end. How its execution
-// ended does not tell: it may have failed because its container was stopped.
+// CancelledKey is there when someone requested that a job ends. How its execution
+// ended does not show that: it may have failed because its container was stopped.
 func CancelledKey(doc run.JobDocument) string {
 	return "runs/" + doc.RunID + "/" + doc.JobID + ".cancelled"
 }

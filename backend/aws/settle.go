@@ -128,7 +128,7 @@ func (e *Engine) Execution(ctx context.Context, doc run.JobDocument) (*Execution
 	arn := executionARN(e.o.StateMachine, executionName(doc))
 	d, err := e.steps.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
 	if err = Explain(err); errors.Is(err, errMissing) {
-		return nil, nil // its start has not arrived, or will be asked for again
+		return nil, nil // its start has not arrived, or will be requested again
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking at the execution of job %s: %w", doc.JobID, err)
@@ -177,7 +177,7 @@ func (e *Engine) conclude(ctx context.Context, doc run.JobDocument, end Executio
 	return r, nil
 }
 
-// CancelledBefore is the problem of a job that was told to end before it began.
+// CancelledBefore is the problem of a job whose end was requested before it began.
 func CancelledBefore(doc run.JobDocument) *run.Problem {
 	next := "Comment `/plan` to plan again."
 	if Changes(doc.Command) {

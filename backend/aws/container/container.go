@@ -150,7 +150,7 @@ func (c *Job) standBack(ctx context.Context, doc run.JobDocument) error {
 // result does the job. Whatever keeps it from being done is a result, too.
 func (c *Job) result(asked context.Context, doc run.JobDocument, store *claims) run.Result {
 	ctx := context.WithoutCancel(asked)
-	dir, err := c.lay(doc)
+	dir, err := c.mkdirs(doc)
 	if err != nil {
 		return refused("container", "The container could not prepare the job, so nothing ran. Comment the command again.", err)
 	}
@@ -207,9 +207,9 @@ func refused(code, message string, err error) run.Result {
 // where they are.
 const credentialsDir = "credentials"
 
-// lay makes the directories of the job, at the same path for a plan and its
+// mkdirs makes the directories of the job, at the same path for a plan and its
 // apply, and empty, also where the last job of a function left something.
-func (c *Job) lay(doc run.JobDocument) (dir string, err error) {
+func (c *Job) mkdirs(doc run.JobDocument) (dir string, err error) {
 	dir = filepath.Join(c.o.Dir, "lockkeeper-job")
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err

@@ -66,7 +66,7 @@ func (d *doctor) checkCancel(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := toldInTime(doc, *end, code); err != nil {
+	if err := reportedInTime(doc, *end, code); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s was cancelled while it ran: container and execution ended in %.0f s and said so", doc.JobID, took.Seconds()), nil
@@ -157,9 +157,9 @@ func (d *doctor) exitCode(ctx context.Context, j types.JobSummary) (*int32, erro
 	return out.Jobs[0].Container.ExitCode, nil
 }
 
-// toldInTime wants that the container itself said that it was cancelled: one
+// reportedInTime wants that the container itself said that it was cancelled: one
 // that is killed before exits with 137, and the engine speaks for it.
-func toldInTime(doc run.JobDocument, r run.Result, code *int32) error {
+func reportedInTime(doc run.JobDocument, r run.Result, code *int32) error {
 	if r.Outcome != run.OutcomeCancelled {
 		return fmt.Errorf("%s was cancelled, and ended otherwise: %s", doc.JobID, howEnded(r))
 	}

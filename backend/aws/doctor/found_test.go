@@ -93,7 +93,7 @@ func TestDoctorSeesACancelledContainerThatWasKilled(t *testing.T) {
 		{run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{Code: "job_lost"}}, aws.Int32(0), "ended otherwise: job_lost"},
 		{run.Result{Outcome: run.OutcomeSucceeded}, aws.Int32(0), "ended otherwise: succeeded"},
 	} {
-		err := toldInTime(doc, row.r, row.code)
+		err := reportedInTime(doc, row.r, row.code)
 		if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)) {
 			t.Errorf("%v: %v, want %q", row.r, err, row.want)
 		}
