@@ -1,7 +1,7 @@
 // Package reserve keeps room on the disk of the data directory for what must go
 // on when a job has filled it: webhooks, results, the store.
 //
-// Its place in the flow: main opens one for the data directory. Its watch tells
+// Its place in the flow: main opens one for the data directory. Its watch notifies
 // the local engine when the disk is short of room, which then ends jobs and
 // starts none, and when there is room again. A file of the reserve's own takes a
 // part of the disk, and is given up when nothing else is left.
@@ -73,9 +73,9 @@ func (r *Reserve) Last() int64 {
 // lastPart of the reserve is nearly nothing.
 const lastPart = 8
 
-// Run watches until ctx is done. It calls tell when the disk has become short of
+// Run watches until ctx is done. It calls notify when the disk has become short of
 // room, again and again for as long as it is, and once when there is room again.
-func (r *Reserve) Run(ctx context.Context, tell func(short bool)) error {
+func (r *Reserve) Run(ctx context.Context, notify func(short bool)) error {
 	log := zerolog.Ctx(ctx)
 	was := false
 	return loop.NowAndEvery(ctx, every, "looking after the disk", func(context.Context) error {
@@ -92,7 +92,7 @@ func (r *Reserve) Run(ctx context.Context, tell func(short bool)) error {
 			log.Warn().Str("directory", r.dir).Int64("free_bytes", now.freeBytes).Msg("the disk has room again: jobs begin")
 		}
 		if short || was {
-			tell(short)
+			notify(short)
 		}
 		was = short
 		return nil
