@@ -79,7 +79,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *App, err error) 
 	}
 	sender, onGitHub := w.outbox()
 	a.Sender, a.GitHub, a.Clients, a.Terraform = sender, onGitHub, w.clients, terraforms(w.engine)
-	preparer := newPreparer(cfg, o, w.clients, w.kept)
+	preparer := newPreparer(cfg, o, w.clients, w.storage)
 	a.Worker = w.worker(ctx, preparer, sender.Wake)
 	onGitHub.Live, onGitHub.Waits = a.Worker.Live, w.waits
 	base := w.base(ctx, preparer, a.Worker, sender.Wake)
@@ -96,8 +96,8 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *App, err error) 
 	return a, nil
 }
 
-// kept is what the server keeps.
-type kept struct {
+// storage is what the server has on disk, or in a bucket.
+type storage struct {
 	db        *sqlite.Store
 	artifacts artifactStore
 	dir       *artifact.Dir // of the artifacts; nil when they are in a bucket
@@ -115,7 +115,7 @@ type artifactStore interface {
 }
 
 // openArtifacts opens the store of artifacts that the config names.
-func (k *kept) openArtifacts(ctx context.Context, cfg config.Config) (err error) {
+func (k *storage) openArtifacts(ctx context.Context, cfg config.Config) (err error) {
 	if cfg.Artifacts == "s3" {
 		k.artifacts, err = openBucket(ctx, cfg.AWS)
 		return err
@@ -134,12 +134,12 @@ func (k *kept) openArtifacts(ctx context.Context, cfg config.Config) (err error)
 // open opens what the config names, and what works for all parts.
 func (a *App) open(ctx context.Context, cfg config.Config, o Options) (w wiring, err error) {
 	w.cfg = cfg
-	if w.kept, err = a.openKept(ctx, cfg); err != nil {
+	if w.storage, err = a.openStorage(ctx, cfg); err != nil {
 		return w, err
 	}
 	if o.Engine != nil {
 		w.engine = o.Engine(w.dir)
-	} else if w.engine, err = newEngine(ctx, cfg, w.kept); err != nil {
+	} else if w.engine, err = newEngine(ctx, cfg, w.storage); err != nil {
 		return w, err
 	}
 	w.metrics = server.NewMetrics()
@@ -156,8 +156,8 @@ func (a *App) open(ctx context.Context, cfg config.Config, o Options) (w wiring,
 	return w, err
 }
 
-// openKept locks the data directory and opens what it holds.
-func (a *App) openKept(ctx context.Context, cfg config.Config) (k kept, err error) {
+// openStorage locks the data directory and opens what it holds.
+func (a *App) openStorage(ctx context.Context, cfg config.Config) (k storage, err error) {
 	dir := cfg.DataDir
 	if err := a.lockDataDir(ctx, dir); err != nil {
 		return k, err

@@ -12,7 +12,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// why answers /why: every reason for and against an apply by whoever asks.
+// why answers /why: every reason for and against an apply by the person who asks.
 func why(k *gate.Keeper) func(context.Context, run.Repository, int, string, []string) (string, error) {
 	return func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (string, error) {
 		v, err := k.Why(ctx, repo, pull, actor, projects)

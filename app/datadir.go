@@ -18,7 +18,7 @@ const (
 )
 
 // passed are the entries of the data directory that such jobs pass through.
-// Whoever keeps something there decides what can be read below.
+// Who stores something there decides what can be read below.
 var passed = []string{"jobs", "terraform"}
 
 // makePrivate makes the data directory when it is missing, and takes from

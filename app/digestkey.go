@@ -25,7 +25,7 @@ const digestKeyFile = "plan-digests.key"
 type digestKeys struct{ secret []byte }
 
 // openDigestKeys reads the secret, or makes one. Without the one of before, plans
-// are not known to be the ones that people approved: then they are asked again.
+// are not known to be the ones that people approved: then approval is requested again.
 func openDigestKeys(dir string) (digestKeys, error) {
 	name := filepath.Join(dir, digestKeyFile)
 	text, err := os.ReadFile(name)

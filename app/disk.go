@@ -50,7 +50,7 @@ func (w wiring) status(ctx context.Context) func(run.Holder, []run.Run, run.Lock
 	}
 }
 
-// patient is a store that waits a moment for room to keep a delivery: GitHub
+// patient is a store that waits a moment for room to store a delivery: GitHub
 // does not send it again by itself, and a job that filled the disk is being
 // ended.
 type patient struct{ *sqlite.Store }
@@ -58,7 +58,7 @@ type patient struct{ *sqlite.Store }
 // roomWithin is less than the 10 seconds that GitHub waits for an answer.
 const roomWithin = 7 * time.Second
 
-// PutDelivery keeps a delivery as soon as there is room for it.
+// PutDelivery stores a delivery as soon as there is room for it.
 func (p patient) PutDelivery(ctx context.Context, d run.Delivery) (added bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, roomWithin)
 	defer cancel()

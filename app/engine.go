@@ -19,7 +19,7 @@ import (
 )
 
 // newEngine makes the engine that the config names.
-func newEngine(ctx context.Context, cfg config.Config, k kept) (run.Backend, error) {
+func newEngine(ctx context.Context, cfg config.Config, k storage) (run.Backend, error) {
 	if cfg.Engine == "aws" {
 		return newAWSEngine(ctx, cfg, k.db)
 	}
@@ -72,7 +72,7 @@ func terraforms(engine run.Backend) []string {
 	return nil
 }
 
-// withoutTerraform makes one sentence of what the library tells about a network
+// withoutTerraform makes one sentence of what the library reports about a network
 // that does not let it fetch Terraform: each attempt, with its address.
 func withoutTerraform(err error) error {
 	if _, ok := errors.AsType[*url.Error](err); !ok {
@@ -84,7 +84,7 @@ func withoutTerraform(err error) error {
 	return fmt.Errorf("no terraform and no tofu on the PATH, and Terraform %s cannot be fetched (%w): install one of them, or name it with terraform.binaries in the config", toolchain.Pinned, err)
 }
 
-// tofuByDefault tells that the first program of the local engine is OpenTofu.
+// tofuByDefault reports whether the first program of the local engine is OpenTofu.
 func tofuByDefault(cfg config.Config) bool {
 	if cfg.Engine == "aws" {
 		return false
@@ -100,7 +100,7 @@ func tofuByDefault(cfg config.Config) bool {
 // runnerCommand is what starts a job: the small runner beside this executable
 // when it is there, else this executable.
 func runnerCommand() ([]string, error) {
-	small, err := beside("lockkeeper-runner")
+	small, err := siblingBinary("lockkeeper-runner")
 	if small != "" || err != nil {
 		return []string{small}, err
 	}

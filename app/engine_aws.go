@@ -53,7 +53,7 @@ func AWSOptions(cfg sdk.Config, c config.Config) aws.Options {
 	}
 }
 
-// InFunction tells whose plans run in a Lambda function: those of environments
+// InFunction reports whose plans run in a Lambda function: those of environments
 // that say so. It is nil when none does.
 func InFunction(environments map[string]config.Environment) func(run.JobDocument) bool {
 	for _, env := range environments {

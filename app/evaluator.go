@@ -21,7 +21,7 @@ const EvaluatorName = "lockkeeper-evaluator"
 
 // FindEvaluator is its path: beside this executable, else on the PATH.
 func FindEvaluator() (string, error) {
-	path, err := beside(EvaluatorName)
+	path, err := siblingBinary(EvaluatorName)
 	if path != "" || err != nil {
 		return path, err
 	}
@@ -32,9 +32,9 @@ func FindEvaluator() (string, error) {
 	return filepath.Abs(path)
 }
 
-// beside finds a program of Lockkeeper's in the directory of this executable;
+// siblingBinary finds a program of Lockkeeper's in the directory of this executable;
 // empty when there is none.
-func beside(name string) (string, error) {
+func siblingBinary(name string) (string, error) {
 	executable, err := OwnExecutable()
 	if err != nil {
 		return "", err
@@ -58,17 +58,17 @@ func CheckRules(ctx context.Context, root, dir string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var out, complaints bytes.Buffer
+	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, evaluator, "-rules", filepath.ToSlash(filepath.Clean(dir)), "-check")
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = root, []string{}, &out, &complaints
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = root, []string{}, &out, &stderr
 	err = cmd.Run()
-	said := strings.TrimSpace(complaints.String())
+	output := strings.TrimSpace(stderr.String())
 	const mistaken = 1 // rego.ExitMistakes
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == mistaken {
-		return 0, RulesError{said}
+		return 0, RulesError{output}
 	}
 	if err != nil {
-		return 0, fmt.Errorf("checking the rules in %s: %w: %s", dir, err, said)
+		return 0, fmt.Errorf("checking the rules in %s: %w: %s", dir, err, output)
 	}
 	var found struct {
 		Rules int `json:"rules"`

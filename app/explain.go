@@ -24,7 +24,7 @@ import (
 type Question struct {
 	Owner, Name string // of the repository
 	Number      int    // of the pull request
-	As          string // login; empty: somebody whose right to apply is not in question
+	As          string // login; empty: someone whose right to apply is not in question
 	Projects    []string
 }
 
@@ -39,17 +39,17 @@ func Explain(ctx context.Context, cfg config.Config, o Options, q Question) (v p
 	if err != nil {
 		return v, err
 	}
-	kept, err := openBeside(ctx, cfg)
+	stored, err := openShared(ctx, cfg)
 	if err != nil {
 		return v, err
 	}
-	defer func() { err = errors.Join(err, kept.close()) }()
+	defer func() { err = errors.Join(err, stored.close()) }()
 	mirrors, err := os.MkdirTemp("", "lockkeeper-explain-") // the server's own are in use
 	if err != nil {
 		return v, fmt.Errorf("making a directory for the commits: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(mirrors)) }()
-	preparer := newPreparer(cfg, o, clients, kept)
+	preparer := newPreparer(cfg, o, clients, stored)
 	preparer.Gate.Mirrors = &pull.Mirrors{Dir: mirrors}
 	preparer.Gate.KeepPushes = nil
 	if err := pullExists(ctx, clients, repo, q.Number); err != nil {
@@ -83,11 +83,11 @@ func isNotFound(err error) bool {
 	return ok && refusal.Response.StatusCode == http.StatusNotFound
 }
 
-// openBeside opens what a server keeps without taking it over.
-func openBeside(ctx context.Context, cfg config.Config) (k kept, err error) {
+// openShared opens what a server has stored, without taking it over.
+func openShared(ctx context.Context, cfg config.Config) (k storage, err error) {
 	file := filepath.Join(cfg.DataDir, "lockkeeper.db")
 	if _, err := os.Stat(file); err != nil {
-		return k, fmt.Errorf("looking for what the server keeps (start it once, or correct data_dir in the config): %w", err)
+		return k, fmt.Errorf("looking for what the server has stored (start it once, or correct data_dir in the config): %w", err)
 	}
 	if k.db, err = sqlite.Open(ctx, file); err != nil {
 		return k, err
@@ -99,8 +99,8 @@ func openBeside(ctx context.Context, cfg config.Config) (k kept, err error) {
 	return k, nil
 }
 
-// close lets go of what openBeside opened.
-func (k kept) close() error {
+// close lets go of what openShared opened.
+func (k storage) close() error {
 	err := k.db.Close()
 	if k.dir != nil {
 		err = errors.Join(err, k.dir.Close())

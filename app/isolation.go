@@ -38,13 +38,13 @@ func checkIsolation(ctx context.Context, mode string) error {
 
 // judge says what is missing, one sentence for each property: as an error where
 // everything is required.
-func judge(report jail.Report, mode string, say func(missing string)) error {
+func judge(report jail.Report, mode string, warn func(missing string)) error {
 	for _, f := range report.Missing() {
 		missing := fmt.Sprintf("jobs are not kept apart from %s (%s). %s", Apart[f.Property], f.Property, f.Remedy)
 		if mode == config.IsolationRequired {
 			return fmt.Errorf("%s Or set isolation: best_effort in the config, and every plan says so", missing)
 		}
-		say("isolation is best_effort, and " + missing)
+		warn("isolation is best_effort, and " + missing)
 	}
 	return nil
 }

@@ -13,17 +13,17 @@ func TestTheServerDoesNotStartWithoutWhatIsRequired(t *testing.T) {
 		{Property: jail.Files, Held: true, By: "Landlock"},
 		{Property: jail.Lifetime, Remedy: "Boot another kernel."},
 	}
-	var said []string
-	say := func(missing string) { said = append(said, missing) }
-	err := judge(report, config.IsolationRequired, say)
-	if err == nil || !strings.Contains(err.Error(), "(lifetime). Boot another kernel.") || len(said) > 0 {
-		t.Errorf("required: got %v and %q", err, said)
+	var warned []string
+	warn := func(missing string) { warned = append(warned, missing) }
+	err := judge(report, config.IsolationRequired, warn)
+	if err == nil || !strings.Contains(err.Error(), "(lifetime). Boot another kernel.") || len(warned) > 0 {
+		t.Errorf("required: got %v and %q", err, warned)
 	}
-	if err := judge(report, config.IsolationBestEffort, say); err != nil || len(said) != 1 || !strings.Contains(said[0], "(lifetime). Boot another kernel.") {
-		t.Errorf("best effort: got %v and %q", err, said)
+	if err := judge(report, config.IsolationBestEffort, warn); err != nil || len(warned) != 1 || !strings.Contains(warned[0], "(lifetime). Boot another kernel.") {
+		t.Errorf("best effort: got %v and %q", err, warned)
 	}
-	said = nil
-	if err := judge(report[:1], config.IsolationRequired, say); err != nil || len(said) > 0 {
-		t.Errorf("with nothing missing: got %v and %q", err, said)
+	warned = nil
+	if err := judge(report[:1], config.IsolationRequired, warn); err != nil || len(warned) > 0 {
+		t.Errorf("with nothing missing: got %v and %q", err, warned)
 	}
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // newPreparer makes what prepares runs, with the gate that judges them.
-func newPreparer(cfg config.Config, o Options, clients githubapp.ClientCreator, k kept) *prepare.Preparer {
+func newPreparer(cfg config.Config, o Options, clients githubapp.ClientCreator, k storage) *prepare.Preparer {
 	environments := prepare.Environments{Default: cfg.DefaultEnvironment, ByName: map[string]prepare.Environment{}}
 	for name, env := range cfg.Environments {
 		environments.ByName[name] = prepare.Environment{
@@ -44,7 +44,7 @@ func newPreparer(cfg config.Config, o Options, clients githubapp.ClientCreator, 
 	return p
 }
 
-func newGate(cfg config.Config, clients githubapp.ClientCreator, tokens *gitTokens, k kept) *gate.Keeper {
+func newGate(cfg config.Config, clients githubapp.ClientCreator, tokens *gitTokens, k storage) *gate.Keeper {
 	rules := map[string]policy.Rules{}
 	for name, env := range cfg.Environments {
 		rules[name] = policyRules(env.Policy)

@@ -12,7 +12,7 @@ import (
 
 // renewing makes clients of installations that survive the early end of their
 // token: GitHub takes tokens back when permissions or repositories of an
-// installation change, and go-githubapp keeps each for the hour that it was
+// installation change, and go-githubapp caches each for the hour that it was
 // promised. All else is the wrapped creator's.
 type renewing struct{ githubapp.ClientCreator }
 

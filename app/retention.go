@@ -12,8 +12,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/store/sqlite"
 )
 
-// keepFor is how long plans, output and finished runs are kept.
-const keepFor = 30 * 24 * time.Hour
+// retainFor is how long plans, output and finished runs are stored.
+const retainFor = 30 * 24 * time.Hour
 
 // retention forgets what is old, once a day.
 type retention struct {
@@ -23,7 +23,7 @@ type retention struct {
 
 func (r retention) run(ctx context.Context) error {
 	return loop.NowAndEvery(ctx, 24*time.Hour, "sweeping", func(ctx context.Context) error {
-		before := time.Now().Add(-keepFor)
+		before := time.Now().Add(-retainFor)
 		if err := r.store.Sweep(ctx, before); err != nil && ctx.Err() == nil {
 			zerolog.Ctx(ctx).Error().Err(err).Msg("sweeping the store")
 		}

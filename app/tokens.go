@@ -26,14 +26,14 @@ type gitTokens struct {
 
 	making singleflight.Group // by scope: who asks at the same time gets the same token
 
-	mu   sync.Mutex
-	kept map[scope]*github.InstallationToken // guarded by mu
+	mu     sync.Mutex
+	cached map[scope]*github.InstallationToken // guarded by mu
 }
 
 // newGitTokens makes tokens that can read the contents of one repository and nothing
 // else (T39).
 func newGitTokens(clients githubapp.ClientCreator) *gitTokens {
-	return &gitTokens{app: clients.NewAppClient, now: time.Now, kept: map[scope]*github.InstallationToken{}}
+	return &gitTokens{app: clients.NewAppClient, now: time.Now, cached: map[scope]*github.InstallationToken{}}
 }
 
 // scope is what a token is good for.
@@ -57,7 +57,7 @@ func (t *gitTokens) read(ctx context.Context, repo run.Repository, refused strin
 		if token := t.find(of, refused); token != nil {
 			return token.GetToken(), nil
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenPatience) // whoever asked first may go
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tokenPatience) // the first caller may go
 		defer cancel()
 		return t.create(ctx, of, repo)
 	})
@@ -84,7 +84,7 @@ func (t *gitTokens) create(ctx context.Context, of scope, repo run.Repository) (
 	if err != nil {
 		return "", t.noAccess(repo.FullName(), err)
 	}
-	t.keep(of, token)
+	t.store(of, token)
 	return token.GetToken(), nil
 }
 
@@ -134,11 +134,11 @@ func (t *gitTokens) named(ctx context.Context, repository, refused string) (*git
 	if len(token.Repositories) != 1 || !strings.EqualFold(token.Repositories[0].GetFullName(), repository) || token.Repositories[0].GetID() == 0 {
 		return nil, fmt.Errorf("getting a token to fetch %s: it is for another repository: %w", repository, pull.ErrNoAccess)
 	}
-	t.keep(of, token)
+	t.store(of, token)
 	return token, nil
 }
 
-// noAccess tells a repository that the App may not read from trouble that passes.
+// noAccess distinguishes a repository that the App may not read from trouble that passes.
 func (t *gitTokens) noAccess(repository string, err error) error {
 	err = fmt.Errorf("getting a token to fetch %s: %w", repository, err)
 	answer, answered := errors.AsType[*github.ErrorResponse](err)
@@ -152,18 +152,18 @@ func (t *gitTokens) noAccess(repository string, err error) error {
 	return err
 }
 
-func (t *gitTokens) keep(of scope, token *github.InstallationToken) {
+func (t *gitTokens) store(of scope, token *github.InstallationToken) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.kept[of] = token
+	t.cached[of] = token
 }
 
 // find forgets what is too old, or refused, on its way.
 func (t *gitTokens) find(of scope, refused string) *github.InstallationToken {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	maps.DeleteFunc(t.kept, func(_ scope, token *github.InstallationToken) bool {
+	maps.DeleteFunc(t.cached, func(_ scope, token *github.InstallationToken) bool {
 		return token.GetToken() == refused || token.GetExpiresAt().Sub(t.now()) < tokenReserve
 	})
-	return t.kept[of]
+	return t.cached[of]
 }

@@ -26,7 +26,7 @@ func TestATokenForGitIsUsedAgainForOneRepositoryUntilItIsOld(t *testing.T) {
 	t.Cleanup(srv.Close)
 	client := github.NewClient(nil)
 	client.BaseURL, _ = url.Parse(srv.URL + "/")
-	tokens := &gitTokens{app: func() (*github.Client, error) { return client, nil }, now: func() time.Time { return now }, kept: map[scope]*github.InstallationToken{}}
+	tokens := &gitTokens{app: func() (*github.Client, error) { return client, nil }, now: func() time.Time { return now }, cached: map[scope]*github.InstallationToken{}}
 	first, other, moved := run.Repository{ID: 1, InstallationID: 5}, run.Repository{ID: 2, InstallationID: 5}, run.Repository{ID: 1, InstallationID: 6}
 	for _, step := range []struct {
 		repo run.Repository
@@ -59,7 +59,7 @@ func TestATokenIsMadeOnceForAllWhoAsk(t *testing.T) {
 	t.Cleanup(srv.Close)
 	client := github.NewClient(nil)
 	client.BaseURL, _ = url.Parse(srv.URL + "/")
-	tokens := &gitTokens{app: func() (*github.Client, error) { waiting <- struct{}{}; return client, nil }, now: time.Now, kept: map[scope]*github.InstallationToken{}}
+	tokens := &gitTokens{app: func() (*github.Client, error) { waiting <- struct{}{}; return client, nil }, now: time.Now, cached: map[scope]*github.InstallationToken{}}
 	got := make(chan string, asks)
 	for range asks {
 		go func() {
@@ -99,7 +99,7 @@ func TestATokenForARepositoryThatIsNamed(t *testing.T) {
 	t.Cleanup(srv.Close)
 	client := github.NewClient(nil)
 	client.BaseURL, _ = url.Parse(srv.URL + "/")
-	tokens := &gitTokens{app: func() (*github.Client, error) { return client, nil }, now: func() time.Time { return now }, kept: map[scope]*github.InstallationToken{}}
+	tokens := &gitTokens{app: func() (*github.Client, error) { return client, nil }, now: func() time.Time { return now }, cached: map[scope]*github.InstallationToken{}}
 	find := tokens.finder("https://github.example/")
 	var first string
 	for range 2 {
@@ -133,7 +133,7 @@ func TestATokenForARepositoryThatIsNamed(t *testing.T) {
 		{"more trouble", map[string]int{"POST": 500}, "", false, true},
 		{"the App's key is refused", map[string]int{"GET": 401}, "", false, true},
 	} {
-		clear(tokens.kept)
+		clear(tokens.cached)
 		status, answered = tt.status, tt.answered
 		_, _, err := find(t.Context(), "acme/modules")
 		if _, temporary := pull.RetryAfter(err, now); err == nil || errors.Is(err, pull.ErrNoAccess) != tt.noAccess || temporary != tt.temporary {

@@ -23,14 +23,14 @@ import (
 
 // wiring is what the parts of an app are made of.
 type wiring struct {
-	kept
+	storage
 	cfg     config.Config
 	engine  run.Backend
 	clients githubapp.ClientCreator
 	metrics *server.Metrics
 }
 
-// sweepInterval is how often the server looks for what no webhook told.
+// sweepInterval is how often the server looks for what no webhook reported.
 const sweepInterval = 5 * time.Minute
 
 // outbox is the sender of notices, and the sinks that it hands them to.
