@@ -29,7 +29,7 @@ const handedFD = "LOCKKEEPER_ENVIRONMENT_FD"
 var shown = []string{"PATH", "HOME", "LANG", "TZ", "TMPDIR", "GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK"}
 
 // unseen makes other processes of the same user unable to read this one's
-// memory, environment and open files. A program that is started begins anew.
+// memory, environment and open files. A program that is started has to set it again.
 func unseen() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("closing this process to others of its user: %w", err)
@@ -44,7 +44,7 @@ func hideEnvironment() error {
 	if fd, ok := os.LookupEnv(handedFD); ok {
 		return takeEnvironment(fd)
 	}
-	keep, hide := divide(os.Environ())
+	show, hide := divide(os.Environ())
 	if len(hide) == 0 {
 		return nil
 	}
@@ -56,21 +56,21 @@ func hideEnvironment() error {
 	if err != nil {
 		return fmt.Errorf("handing the environment over: %w", err)
 	}
-	err = syscall.Exec(executable, os.Args, append(keep, handedFD+"="+strconv.Itoa(fd)))
+	err = syscall.Exec(executable, os.Args, append(show, handedFD+"="+strconv.Itoa(fd)))
 	return fmt.Errorf("starting again without secrets in the environment: %w", err)
 }
 
-// divide tells the entries that may be shown from the others.
-func divide(environ []string) (keep, hide []string) {
+// divide separates the entries that may be shown from the others.
+func divide(environ []string) (show, hide []string) {
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
 		if slices.Contains(shown, name) {
-			keep = append(keep, entry)
+			show = append(show, entry)
 		} else {
 			hide = append(hide, entry)
 		}
 	}
-	return keep, hide
+	return show, hide
 }
 
 // handOver writes the entries to a file in memory that the next program

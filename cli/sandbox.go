@@ -129,7 +129,7 @@ func (c *sandboxCmd) dir() (dir string, clean func() error, err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("looking into the sandbox's directory: %w", err)
 	}
-	if len(there) > 0 { // the double begins anew, so a store of an earlier one would not fit
+	if len(there) > 0 { // the double begins again, so a store of an earlier one would not fit
 		return "", nil, fmt.Errorf("%s is not empty, and each sandbox starts empty: empty it, or name another directory with --dir", c.Dir)
 	}
 	return c.Dir, func() error { return nil }, nil
@@ -145,15 +145,15 @@ func removeUsed(dir string) error {
 	}
 }
 
-// aSandbox is a world with a Lockkeeper that serves it.
-type aSandbox struct {
+// sandboxServer is a world with a Lockkeeper that serves it.
+type sandboxServer struct {
 	world *sandbox.Sandbox
 	app   *app.App
 }
 
 // startSandbox makes a world below dir and a server for it. The world's App has
 // exactly the permissions and events of the manifest.
-func (p Program) startSandbox(ctx context.Context, dir, url string) (*aSandbox, error) {
+func (p Program) startSandbox(ctx context.Context, dir, url string) (*sandboxServer, error) {
 	world, file, err := p.newWorld(dir, url, url+githubapp.DefaultWebhookRoute)
 	if err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func (p Program) startSandbox(ctx context.Context, dir, url string) (*aSandbox, 
 	if err != nil {
 		return nil, err
 	}
-	return &aSandbox{world, a}, nil
+	return &sandboxServer{world, a}, nil
 }
 
 // newWorld makes a world below dir that sends its webhooks to hook, and the config of a
@@ -186,13 +186,13 @@ func (p Program) newWorld(dir, url, hook string, change ...func(map[string]any))
 	return world, file, err
 }
 
-func (s *aSandbox) close() error {
+func (s *sandboxServer) close() error {
 	s.world.GitHub.Close()
 	return s.app.Close()
 }
 
 // handler serves GitHub and Lockkeeper on one port.
-func (s *aSandbox) handler() http.Handler {
+func (s *sandboxServer) handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, route := range []string{githubapp.DefaultWebhookRoute, "/healthz", "/readyz", "/metrics"} {
 		mux.Handle(route, s.app.Handler)

@@ -114,7 +114,7 @@ func (c *validateCmd) checkEnvironments(found *project.Checked) error {
 
 // checkRules checks the rules of the repository and says what it found, or what is wrong
 // with them; nothing when there are none.
-func (c *validateCmd) checkRules(ctx context.Context, root string) (said string, wrong app.RulesError, err error) {
+func (c *validateCmd) checkRules(ctx context.Context, root string) (summary string, wrong app.RulesError, err error) {
 	dir := c.Rules
 	if dir == "" {
 		dir = "policy"
