@@ -8,7 +8,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/markdown"
 )
 
-// KindApproval is the kind of a job that waits until somebody answers it
+// KindApproval is the kind of a job that waits until someone answers it
 // (Backend.Approve, Backend.Reject) or its time limit passes. Its document has
 // the plan that it is about. It runs no process. No run is of this kind: such a
 // job stands between two others.
@@ -24,7 +24,7 @@ var (
 	ErrUnanswered = errors.New("it ended before it was answered")
 )
 
-// Decision is what somebody answered to a job that waits for approval. By and
+// Decision is what someone answered to a job that waits for approval. By and
 // Reason are as they came: untrusted.
 type Decision struct {
 	Approved bool      `json:"approved"`
@@ -45,7 +45,7 @@ func Decided(d Decision) Result {
 	}}
 }
 
-// ApprovalExpired is how a job ends whose time limit passed before anybody
+// ApprovalExpired is how a job ends whose time limit passed before anyone
 // answered.
 func ApprovalExpired() Result {
 	return Result{Outcome: OutcomeFailed, Problem: &Problem{
@@ -55,7 +55,7 @@ func ApprovalExpired() Result {
 }
 
 // ApprovalCancelled is how a job ends that was cancelled or withdrawn before
-// anybody answered.
+// anyone answered.
 func ApprovalCancelled() Result {
 	return Result{Outcome: OutcomeCancelled, Problem: &Problem{
 		Code:    "cancelled",
@@ -64,7 +64,7 @@ func ApprovalCancelled() Result {
 }
 
 // Takes reports why a decision does not count for a job that ended with r; nil
-// when r came of it, or of the same one by somebody else.
+// when r came of it, or of the same one by someone else.
 func (r Result) Takes(d Decision) error {
 	switch {
 	case r.Decision == nil:

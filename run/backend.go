@@ -29,9 +29,9 @@ type Backend interface {
 
 	// Approve answers a job that waits for approval (KindApproval), which then
 	// succeeds; by is the login of who answers. It returns when the answer is
-	// kept durably, also while nobody executes Run; a finished message follows.
+	// stored durably, also while nobody executes Run; a finished message follows.
 	// The first answer counts: Approve is idempotent, nil for a job that was
-	// approved, also by somebody else, and ErrAnswered for one that was rejected.
+	// approved, also by someone else, and ErrAnswered for one that was rejected.
 	// It is ErrUnanswered for a job whose time limit passed or that was cancelled,
 	// and ErrNotFound for one that was never taken or does not wait for approval.
 	Approve(ctx context.Context, jobID, by string) error
@@ -57,7 +57,7 @@ const (
 )
 
 // Message is a job's report of its own state. Seq grows with each message of a
-// job. That it started need not be told of a job that is over at once.
+// job. That it started need not be reported of a job that is over at once.
 type Message struct {
 	JobID  string      `json:"job_id"`
 	Fence  int64       `json:"fence"`

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// A plan that a person asks for while an apply of the same pull request changes one
+// A plan that a person requests while an apply of the same pull request changes one
 // of its projects would show a state that is half applied, and its report would
 // take the place of the apply's. So it waits, accepted, and runs when that ends.
 
 // WaitsBehind reports whether r waits until an apply of the same pull request is over:
-// one that changes something now, or that was asked for before r.
+// one that changes something now, or that was requested before r.
 func (r *Run) WaitsBehind(apply *Run) bool {
 	if r.Kind != KindPlan || !r.Trigger.ByPerson() || !apply.Kind.Traits().Locks || !r.Holder().Is(apply.Holder()) {
 		return false
@@ -27,7 +27,7 @@ func (r *Run) WaitsBehind(apply *Run) bool {
 	return false
 }
 
-// SelectedBy tells the selectors that are about a project: its name, or a pattern of it.
+// SelectedBy reports which selectors are about a project: its name, or a pattern of it.
 func SelectedBy(project string) func(selector string) bool {
 	return func(selector string) bool {
 		ok, err := path.Match(selector, project)
@@ -35,7 +35,7 @@ func SelectedBy(project string) func(selector string) bool {
 	}
 }
 
-// selects tells the selectors that may be about a project: SelectedBy, or its directory, or
+// selects reports which selectors may be about a project: SelectedBy, or its directory, or
 // a pattern of that.
 func selects(p JobProject) func(selector string) bool {
 	return func(selector string) bool {

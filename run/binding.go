@@ -25,7 +25,7 @@ type bound struct {
 // may use each other's plans. A document has the same binding after it was
 // stored as JSON.
 //
-// Free are who asked and for what command, ids, fence, limits, rules of policy,
+// Free are the requester and the command, ids, fence, limits, rules of policy,
 // the key of digests, the repository's name, the order of projects, and how many
 // things terraform does at once.
 func (d JobDocument) Binding() string {

@@ -8,8 +8,7 @@
 // the notices that report sends.
 //
 // Everything here is pure but for the random ids of new runs: no goroutine, no clock, no
-// I/O. The Store and the Backend are
-// contracts that adapters keep.
+// I/O. The Store and the Backend are contracts that adapters fulfil.
 //
 // The package must not know GitHub, SQL, AWS or Terraform: adapters import it,
 // it imports none of them.

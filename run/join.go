@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Asker is one more person who asked for what a run does anyway.
+// Asker is one more person who requested what a run does anyway.
 type Asker struct {
 	Key       string    `json:"key"` // of the run that there would be without
 	Trigger   Trigger   `json:"trigger"`
@@ -29,18 +29,18 @@ func (r *Run) Work() string {
 }
 
 // CanJoin reports whether another run's result could answer a new run: it is a
-// plan that a person asked for, of whatever the head is when it is made. A push
+// plan that a person requested, of whatever the head is when it is made. A push
 // has a run of its own: it is about its own commit.
 func (r *Run) CanJoin() bool { return r.Trigger.ByPerson() && r.Work() != "" && r.HeadSHA == "" }
 
-// Joins reports whether r asks for what waiting does anyway. One that has been
-// prepared has read the pull request before r was asked for; it does not count.
+// Joins reports whether r requests what waiting does anyway. One that has been
+// prepared has read the pull request before r was requested; it does not count.
 // Nor does one that is being prepared, which the caller knows.
 func (r *Run) Joins(waiting *Run) bool {
 	return r.CanJoin() && waiting.State == StateAccepted && !waiting.Ending() && waiting.Work() == r.Work()
 }
 
-// WithAsker is the run with one more who asked for it.
+// WithAsker is the run with one more who requested it.
 func (r Run) WithAsker(other Run) Run {
 	r.Joined = append(slices.Clone(r.Joined), Asker{
 		Key: other.Key, Trigger: other.Trigger, Actor: other.Actor, CommentID: other.CommentID, Comment: other.Comment, Line: other.Line, At: other.CreatedAt,
@@ -48,8 +48,8 @@ func (r Run) WithAsker(other Run) Run {
 	return r
 }
 
-// leftOver is the run of those who asked and are not answered by how r ended before
-// it began: a refusal may be about who asked first, or about the commit of a
+// leftOver is the run of the requesters who are not answered by how r ended before
+// it began: a refusal may be about the first requester, or about the commit of a
 // push. ok is false when there is nobody.
 func leftOver(r Run, e Event, now time.Time) (next Run, ok bool) {
 	askers := r.Joined
@@ -80,5 +80,5 @@ func leftOver(r Run, e Event, now time.Time) (next Run, ok bool) {
 // comment of the same person may be in order.
 var ofComment = map[string]bool{"comment_unchanged": true, codeTooOld: true}
 
-// general are the problems that are the same for everybody who asked.
+// general are the problems that are the same for all requesters.
 var general = map[string]bool{codeUnavailable: true, codePreparing: true}

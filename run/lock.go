@@ -29,14 +29,14 @@ type Lock struct {
 	Project  string // that it was taken for; for people
 	TakenAt  time.Time
 	UsedAt   time.Time // of the holder's last run under it
-	WarnedAt time.Time // when the holder was told that it will expire; zero before
+	WarnedAt time.Time // when the holder was notified that it will expire; zero before
 	Busy     string    // id of the run whose mutating step is under way; such a lock is never released
 	Closing  bool      // the pull request is over: released as soon as it is neither busy nor dirty
 	Dirty    bool      // the last apply under it failed or was interrupted: a merge does not release it
 	Astray   bool      // what an apply under it made is in no backend: only a person or a close releases it, and nothing is applied before
 	Applied  bool      // something was applied under it that is not merged yet: only a merge, a close or a person releases it
 	Merged   bool      // of one that is Closing: the pull request was merged
-	Idle     bool      // nothing can be applied under it: the plan failed, changes nothing or is a draft's. Whoever wants it may have it
+	Idle     bool      // nothing can be applied under it: the plan failed, changes nothing or is a draft's. Anyone who wants it may have it
 	Plan     string    // id of the plan run that claimed it last; empty when none did since the grant
 	Place    int64     // in the queue, from which it was taken; its holder has it again when it is given on
 	Last     Applied   // what changed the state last under this key; a free lock remembers it, too
@@ -58,10 +58,10 @@ func (a Applied) Foreign(h Holder) bool { return a.By.PullRequest != 0 && !a.By.
 func (l Lock) Free() bool { return l.Holder.PullRequest == 0 }
 
 // used reports whether something was or is being changed under the lock, so
-// that its holder keeps it without asking for it again.
+// that its holder keeps it without requesting it again.
 func (l Lock) used() bool { return l.Busy != "" || l.Dirty || l.Astray || l.Applied }
 
-// Yields reports whether its holder makes way for whoever wants the lock.
+// Yields reports whether its holder makes way for anyone who wants the lock.
 func (l Lock) Yields() bool { return !l.Free() && l.Idle && !l.used() && !l.Closing }
 
 func (l *Lock) free() { *l = Lock{Key: l.Key, Fence: l.Fence, Last: l.Last, Settled: l.Settled} }

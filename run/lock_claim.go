@@ -7,7 +7,7 @@ import (
 )
 
 // Claim gives h the locks of all projects, or of none. It gives them when each
-// key is h's own and not busy, or free and not wanted by anybody who stands
+// key is h's own and not busy, or free and not wanted by anyone who stands
 // before h in the queue (see isAheadOf). Every key that was free gets its next
 // fence; fences says, by project, what the fences of its keys add up to.
 //

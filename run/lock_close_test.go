@@ -11,7 +11,7 @@ import (
 // do to the store in every order, even when what the plan read from GitHub was
 // old: the run is made, its runs are told of the close, its locks are closed, the
 // run is prepared, a lock becomes free for it. Nothing is held in the end, but
-// by a plan that was asked for after the close, as after a reopening.
+// by a plan that was requested after the close, as after a reopening.
 func TestT34NoOrderOfACloseAndAPlanLeavesALock(t *testing.T) {
 	orders := permutations([]string{"create", "tell", "close", "prepare", "turn"})
 	tried := 0
@@ -38,7 +38,7 @@ func TestT34NoOrderOfACloseAndAPlanLeavesALock(t *testing.T) {
 func closeRace(order []string) bool {
 	now := noon
 	l := &Locks{}
-	l.Claim(pull(4), claimed("p0"), true, now) // somebody else
+	l.Claim(pull(4), claimed("p0"), true, now) // someone else
 	var r *Run
 	for _, step := range order {
 		now = now.Add(time.Second)

@@ -19,7 +19,7 @@ func (l Locks) Held(h Holder) []Lock {
 }
 
 // Expired lists holders whose locks may be taken back: none was used since
-// unused, nothing was changed under them, and their holder was told of each
+// unused, nothing was changed under them, and their holder was notified of each
 // before warned.
 func (l *Locks) Expired(unused, warned time.Time) []Holder {
 	return l.idle(unused, func(locks []Lock) bool {
@@ -29,8 +29,8 @@ func (l *Locks) Expired(unused, warned time.Time) []Holder {
 	})
 }
 
-// Idle lists holders to be told that their locks will expire: none was used
-// since unused, nothing was changed under them, and of one they were not told.
+// Idle lists holders to be notified that their locks will expire: none was used
+// since unused, nothing was changed under them, and of one they were not notified.
 func (l *Locks) Idle(unused time.Time) []Holder {
 	return l.idle(unused, func(locks []Lock) bool {
 		return slices.ContainsFunc(locks, func(lock Lock) bool { return lock.WarnedAt.IsZero() })

@@ -6,7 +6,7 @@ import (
 )
 
 // Left is a project of which the base branch and what runs differ because of a
-// pull request that is over, until somebody has put that right.
+// pull request that is over, until someone has put that right.
 type Left struct {
 	Holder  Holder
 	Project string   // empty: it was merged, and nobody could find out what it changed
@@ -19,7 +19,7 @@ type Left struct {
 func (x Left) Unknown() bool { return x.Project == "" }
 
 // Done says that the check of an open pull request counts a project as done: it is
-// applied, or its plan changes nothing. What somebody else applies makes that old.
+// applied, or its plan changes nothing. What someone else applies makes that old.
 type Done struct {
 	Key    string
 	Holder Holder

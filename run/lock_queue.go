@@ -29,8 +29,8 @@ func (l *Locks) Turns(now time.Time) []Waiter {
 	}
 }
 
-// wakes reports whether the turn of somebody who gave its locks on has come again:
-// they are free. Taking them from somebody else who is idle would go round for ever.
+// wakes reports whether the turn of someone who gave its locks on has come again:
+// they are free. Taking them from someone else who is idle would go round for ever.
 func (l *Locks) wakes(w Waiter) bool {
 	return w.Idle && l.available(w.Holder, w.Projects, w.ID) && !slices.ContainsFunc(keysOf(w.Projects), func(key string) bool {
 		lock := l.find(key)
@@ -101,7 +101,7 @@ func (l *Locks) open(h Holder, key string, place int64) bool {
 }
 
 // isAheadOf reports whether w is before place in the queue for one of the keys.
-// Somebody who waits for what h itself holds does not: it has to wait for h in
+// Someone who waits for what h itself holds does not: it has to wait for h in
 // any case, and both would wait for each other. Nor does who gave its locks on.
 func (l *Locks) isAheadOf(w Waiter, h Holder, keys []string, place int64) bool {
 	return w.ID < place && !w.Idle && !w.Holder.Is(h) && w.wants(func(key string) bool { return slices.Contains(keys, key) }) &&

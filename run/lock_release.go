@@ -11,7 +11,7 @@ import (
 // names, and ends its waiting for them. A project with a lock that is busy
 // stays locked and is returned as busy. Both are names in their order.
 //
-// It frees nothing of anybody else's: who is allowed to unlock for h passes h.
+// It frees nothing of anyone else's: who is allowed to unlock for h passes h.
 func (l *Locks) Release(h Holder, projects []string) (released, busy []string) {
 	all := len(projects) == 0
 	named := make([]Claimed, len(projects))
@@ -42,7 +42,7 @@ func (l *Locks) Unlock(h Holder, projects []string) (released, busy []string) {
 	return sorted(append(released, l.Accept(h, projects)...)), busy
 }
 
-// Warn notes that holders are told that their locks will expire; notice makes the
+// Warn notes that holders are notified that their locks will expire; notice makes the
 // notice for one.
 func (l *Locks) Warn(holders []Holder, now time.Time, notice func(Holder) Notice) []Notice {
 	var out []Notice
@@ -69,13 +69,13 @@ const closedFor = 24 * time.Hour
 
 // Close ends the interest of a pull request that was merged or closed: it waits
 // no more, and holds nothing more as soon as nothing is busy. A lock that was
-// dirty is freed by closing, which is somebody's decision, and not by merging;
+// dirty is freed by closing, which is someone's decision, and not by merging;
 // one that becomes dirty later stays for a person to release. Doing it again
 // changes nothing.
 //
-// A plan that was asked for before may still be on its way. So the close is
+// A plan that was requested before may still be on its way. So the close is
 // remembered, and Claim gives nothing to a pull request that is closed until
-// Reopen hears of a run that was asked for later.
+// Reopen hears of a run that was requested later.
 func (l *Locks) Close(h Holder, merged bool, now time.Time) {
 	l.stopWaiting(h, nil, true)
 	l.Done = slices.DeleteFunc(slices.Clone(l.Done), func(d Done) bool { return d.Holder.Is(h) })
@@ -101,13 +101,13 @@ func (l *Locks) Close(h Holder, merged bool, now time.Time) {
 	l.Closed = append(l.Closed, Closed{Holder: bare(h), At: now})
 }
 
-// Reopen reports whether a run of h that was asked for at a time may claim
+// Reopen reports whether a run of h that was requested at a time may claim
 // locks. It may not when h was closed since, or in the same millisecond. A run
-// that was asked for after the close read from GitHub that the pull request is
+// that was requested after the close read from GitHub that the pull request is
 // open again: the close is forgotten, and what h still holds is its own.
-func (l *Locks) Reopen(h Holder, asked time.Time) bool {
+func (l *Locks) Reopen(h Holder, requested time.Time) bool {
 	i := slices.IndexFunc(l.Closed, func(c Closed) bool { return c.Holder.Is(h) })
-	if i >= 0 && asked.UnixMilli() <= l.Closed[i].At.UnixMilli() {
+	if i >= 0 && requested.UnixMilli() <= l.Closed[i].At.UnixMilli() {
 		return false
 	}
 	if i >= 0 {

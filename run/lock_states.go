@@ -29,7 +29,7 @@ func (l *Locks) makeIdle(runID string, keys []string) {
 }
 
 // planned notes what follows from a plan run that is over: locks under which nothing
-// can be applied are given on when somebody wants them.
+// can be applied are given on when someone wants them.
 func (l *Locks) planned(r *Run) {
 	if r.Trigger == TriggerQueue || r.PreparedAt.IsZero() || l.closed(r.Holder()) || r.Closed {
 		return
@@ -99,7 +99,7 @@ func distinct(notices []Notice) []Notice {
 }
 
 // leaveApplied notes what a pull request that is closed applied and whose lock it
-// gave back, unless somebody has changed that since.
+// gave back, unless someone has changed that since.
 func (l *Locks) leaveApplied(h Holder, runs []Run, now time.Time) {
 	for _, r := range runs {
 		if !r.Kind.Traits().Locks {
@@ -119,19 +119,19 @@ func (l *Locks) leaveApplied(h Holder, runs []Run, now time.Time) {
 	}
 }
 
-// leftNotices tell pull requests what they leave behind, once each; never are the names
+// leftNotices notify pull requests of what they leave behind, once each; never are the names
 // of projects that were not planned.
 func leftNotices(before, after []Left, never []string) []Notice {
 	var out []Notice
 	for i, x := range after {
 		if x.Unknown() {
-			continue // NotKnown has said it
+			continue // NotKnown has reported it
 		}
 		same := func(o Left) bool { return o.Holder.Is(x.Holder) && o.Merged == x.Merged }
 		known := slices.ContainsFunc(before, func(o Left) bool { return same(o) && o.Project == x.Project })
 		key := leftKey(x)
-		if told := len(slices.DeleteFunc(slices.Clone(before), func(o Left) bool { return !same(o) })); told > 0 {
-			key += fmt.Sprintf("/and%d", told) // what was told before stays
+		if earlier := len(slices.DeleteFunc(slices.Clone(before), func(o Left) bool { return !same(o) })); earlier > 0 {
+			key += fmt.Sprintf("/and%d", earlier) // what was said before stays
 		}
 		if known || slices.ContainsFunc(out, func(n Notice) bool { return n.Key == key }) {
 			continue

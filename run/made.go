@@ -72,5 +72,5 @@ func (m Missed) Words() string {
 }
 
 // Lacks reports whether an apply of the plan would miss something. A plan of which
-// nothing is told lacks nothing.
+// nothing is reported lacks nothing.
 func (m *Made) Lacks() bool { return m != nil && m.Missed > 0 }

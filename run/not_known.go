@@ -8,7 +8,7 @@ import (
 
 // NotKnown notes that nobody could find out what a pull request changed that was
 // merged: GitHub or git did not answer. Doing it again changes nothing. It ends when
-// somebody finds out, or a person says that it may stay so (Accept, with the name of no
+// someone finds out, or a person says that it may stay so (Accept, with the name of no
 // project or an empty one).
 // why is a sentence for people; empty: GitHub or git did not answer.
 func (l *Locks) NotKnown(h Holder, why string, now time.Time) []Notice {

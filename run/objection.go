@@ -8,7 +8,7 @@ type Objection string
 // The objections that exist.
 const (
 	ObjectionDismissed Objection = "dismissed"         // an approval was dismissed
-	ObjectionChanges   Objection = "changes_requested" // somebody who is heard asks for changes
+	ObjectionChanges   Objection = "changes_requested" // someone who is heard asks for changes
 	ObjectionBase      Objection = "base_changed"      // the pull request goes into another branch now
 )
 
@@ -58,7 +58,7 @@ func (o Objection) whileJudged() Problem {
 		" while this was judged, so nothing was applied. `/why` says what is missing; when nothing is, comment `/apply` again."}
 }
 
-// notBegun is what is said of a job that did not begin because of an objection.
+// notBegun is what is reported of a job that did not begin because of an objection.
 func (o Objection) notBegun() *Problem {
 	next := "When it is approved again, comment"
 	if o == ObjectionBase {

@@ -31,7 +31,7 @@ func TestAnObjectionStopsWhatHasNotBegun(t *testing.T) {
 			StateRunning, effects(EffectWithdraw, 0, 1, 2, 3), nil},
 		{"an approval of another commit never counted", r, []Event{prepared, other}, StateRunning, nil, nil},
 		{"an objection that comes twice changes nothing more", r, []Event{prepared, dismissed, changes}, StateRunning, nil, nil},
-		{"a person interrupts also what an objection stops", r, []Event{prepared, dismissed, CancelAsked{At: noon, By: "rui"}},
+		{"a person interrupts also what an objection stops", r, []Event{prepared, dismissed, CancelRequested{At: noon, By: "rui"}},
 			StateRunning, effects(EffectCancel, 0, 1, 2, 3), nil},
 		{"it is over when its jobs are", r, []Event{prepared, dismissed, done(0, OutcomeSucceeded), done(1, OutcomeCancelled), done(3, OutcomeCancelled)},
 			StateCancelled, nil, []NoticeKind{NoticeComment, NoticeCheck, NoticeReply}},

@@ -82,7 +82,7 @@ func (o Options) notApplied(doc JobDocument) bool {
 	return doc.Project.AfterMerge || o.NoApply[doc.Environment.Name]
 }
 
-// standings tells from the runs of a pull request, newest first, how far its projects
+// standings reads from the runs of a pull request, newest first, how far its projects
 // are at the commit and for the base that it ended with, and which were planned for
 // others only.
 func (o Over) standings(runs []Run) (known, unknown []Standing) {
@@ -136,7 +136,7 @@ func (o Over) PlannedWhole(runs []Run) bool {
 
 // unplanned notes that a pull request was merged with projects that were not planned
 // before, and returns their names. What is found late, and was put right meanwhile by
-// somebody else, is nothing to do.
+// someone else, is nothing to do.
 func (l *Locks) unplanned(h Holder, runs []Run, over Over, o Options, now time.Time) (projects []string) {
 	known, unknown := over.standings(notOfQueue(runs))
 	for _, doc := range over.Unplanned {

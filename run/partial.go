@@ -31,7 +31,7 @@ func narrows(flag string) bool {
 	return slices.Contains([]string{"target", "target-file", "exclude", "exclude-file", "refresh-only"}, name)
 }
 
-// NotRefreshed tells the flag of a plan that does not look at what is really there.
+// NotRefreshed finds the flag of a plan that does not look at what is really there.
 func NotRefreshed(flag string) bool {
 	name, value, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
 	return name == "refresh" && value != "" && value != "true"

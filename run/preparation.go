@@ -17,7 +17,7 @@ type Temporary struct {
 func (t *Temporary) Error() string { return t.Err.Error() }
 func (t *Temporary) Unwrap() error { return t.Err }
 
-// SilentRefusal refuses a run without a word: nobody asked for it, and what is
+// SilentRefusal refuses a run without a word: nobody requested it, and what is
 // wrong is no mistake of the person who pushed.
 type SilentRefusal struct{ Problem Problem }
 

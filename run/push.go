@@ -2,7 +2,7 @@ package run
 
 import "time"
 
-// Push says that somebody pushed a commit. The names in a commit are whatever
+// Push says that someone pushed a commit. The names in a commit are what
 // its maker wrote there; who pushed it is what GitHub saw.
 type Push struct {
 	RepositoryID int64

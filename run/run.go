@@ -10,7 +10,7 @@ import (
 )
 
 // Repository names one repository. ID is the identity; Owner and Name may
-// change when somebody renames it.
+// change when someone renames it.
 type Repository struct {
 	ID             int64  `json:"id"`
 	Owner          string `json:"owner"`
@@ -21,7 +21,7 @@ type Repository struct {
 // FullName is "owner/name".
 func (r Repository) FullName() string { return r.Owner + "/" + r.Name }
 
-// Trigger says what asked for the run.
+// Trigger says what requested the run.
 type Trigger string
 
 // The triggers that exist.
@@ -30,7 +30,7 @@ const (
 	TriggerPush    Trigger = "push"    // a pull request was opened, pushed to, reopened or made ready
 	TriggerButton  Trigger = "button"  // a person pressed a check run's button, or "Re-run"
 	TriggerTurn    Trigger = "turn"    // a lock became free for a pull request that waited for it
-	TriggerQueue   Trigger = "queue"   // GitHub's merge queue asked about a merge group
+	TriggerQueue   Trigger = "queue"   // GitHub's merge queue requested it for a merge group
 )
 
 // ByPerson reports whether a person requested the run, and so gets an answer.
@@ -55,7 +55,7 @@ func (s State) Final() bool { return s != StateAccepted && s != StateRunning }
 
 // Problem is something that a person has to know. Message is one or more
 // sentences that end with what to do next; it is Markdown whose untrusted parts
-// have been quoted by whoever wrote it. Detail is verbatim output, shown in a
+// have been quoted by its author. Detail is verbatim output, shown in a
 // fence.
 type Problem struct {
 	Code    string `json:"code"` // stable, snake_case: for tests, metrics and links to documentation
@@ -81,7 +81,7 @@ func (p *Problem) Error() string { return p.Code + ": " + p.Message }
 // name, so that a report can be built again at any time.
 type Run struct {
 	ID          string     `json:"id"`
-	Key         string     `json:"key"` // what asked for it, unique: the same comment or push makes one run however often it is delivered
+	Key         string     `json:"key"` // what requested it, unique: the same comment or push makes one run however often it is delivered
 	Repository  Repository `json:"repository"`
 	PullRequest int        `json:"pull_request"`
 
@@ -95,7 +95,7 @@ type Run struct {
 	Trigger   Trigger `json:"trigger"`
 	Actor     string  `json:"actor"`
 	CommentID int64   `json:"comment_id,omitempty"` // of the command; 0 when nobody typed one
-	Comment   string  `json:"comment,omitempty"`    // SHA-256 (hex) of the comment's body as delivered; what depends on who asked compares (T14)
+	Comment   string  `json:"comment,omitempty"`    // SHA-256 (hex) of the comment's body as delivered; what depends on the requester compares (T14)
 
 	HeadSHA string `json:"head_sha,omitempty"` // pinned when prepared; a push's own commit before that
 	HeadRef string `json:"head_ref,omitempty"` // branch of the pull request, whose tip is looked at again before an apply
@@ -137,7 +137,7 @@ type Run struct {
 	// Merged says that this apply merged its pull request.
 	Merged bool `json:"merged,omitempty"`
 
-	CancelledBy  string `json:"cancelled_by,omitempty"`  // login of who asked; set as soon as cancelling begins
+	CancelledBy  string `json:"cancelled_by,omitempty"`  // login of the requester; set as soon as cancelling begins
 	SupersededBy string `json:"superseded_by,omitempty"` // newer head commit; set as soon as cancelling begins
 	// NewerHead is, of a plan, the head that its pull request got later and that nothing
 	// planned automatically; empty when it is of the head, or that was planned.
@@ -152,7 +152,7 @@ type Run struct {
 	// judged; empty when it was not changed.
 	BaseNow string `json:"base_now,omitempty"`
 
-	// Joined are those who asked for the same before the run began; its result is
+	// Joined are those who requested the same before the run began; its result is
 	// their answer, too.
 	Joined []Asker `json:"joined,omitempty"`
 
@@ -168,7 +168,7 @@ type Run struct {
 	FinishedAt time.Time `json:"finished_at,omitzero"`
 }
 
-// Ending reports whether the run was asked to end before its time.
+// Ending reports whether the run was requested to end before its time.
 func (r *Run) Ending() bool {
 	return r.CancelledBy != "" || r.SupersededBy != "" || r.Closed || r.Objection != ""
 }
@@ -191,7 +191,7 @@ type Gate struct {
 	Allowed bool      `json:"allowed"`
 	Missing []string  `json:"missing,omitempty"` // Markdown sentences, safe to show
 	At      time.Time `json:"at"`
-	// Foreseen says that it was judged before the plan was there, although somebody
+	// Foreseen says that it was judged before the plan was there, although someone
 	// approves: what they saw is compared with the plan when it is.
 	Foreseen bool `json:"foreseen,omitempty"`
 	// Notes are what else people have to know of it, as Missing.

@@ -39,14 +39,14 @@ func (s Standing) Done() bool { return s.Apply != nil && s.Apply.State == JobSuc
 func (s Standing) Speculative() bool { return len(s.PlanRun.Blocked) > 0 }
 
 // Untouched reports whether the pull request does not change the project, which
-// is planned because somebody named it. Nothing is applied to it from here.
+// is planned because someone named it. Nothing is applied to it from here.
 func (s Standing) Untouched() bool { return slices.Contains(s.PlanRun.Untouched, s.Project) }
 
 // PlanOnly reports whether only the head of the pull request names the project, and it
 // is applied after the merge, from another one.
 func (s Standing) PlanOnly() bool { return slices.Contains(s.PlanRun.PlanOnly, s.Project) }
 
-// Standings tells from the runs of a pull request, newest first, how far each
+// Standings reads from the runs of a pull request, newest first, how far each
 // project is at a commit, by name. A plan of everything that the commit changes
 // replaces all plans before it; a plan of named projects replaces those.
 func Standings(runs []Run, head string) []Standing {

@@ -6,7 +6,7 @@ import (
 )
 
 // Event is something that happened to a run. The set is closed: Prepared,
-// PutOff, Refused, Messaged, CancelAsked, PullClosed, NewerCommit, Objected.
+// PutOff, Refused, Messaged, CancelRequested, PullClosed, NewerCommit, Objected.
 type Event interface{ event() }
 
 // Prepared says that facts, projects and source were read: the run is pinned
@@ -29,7 +29,7 @@ type Preparation struct {
 	Notes                     []string
 
 	Unchanged []string // of an apply: names of projects whose plans change nothing; they have no job
-	Untouched []string // of a plan: names of projects that somebody named and the pull request does not change
+	Untouched []string // of a plan: names of projects that someone named and the pull request does not change
 	PlanOnly  []string // of a plan: names of projects that only the head names and that are applied after the merge
 	Gate      *Gate    // of a plan: what stands between it and its apply, as far as is known
 
@@ -47,7 +47,7 @@ type Preparation struct {
 type PutOff struct{ At, RetryAt time.Time }
 
 // Refused says that the run may not or cannot go on. Silent ones are answered
-// with nothing: nobody asked.
+// with nothing: nobody requested it.
 type Refused struct {
 	At      time.Time
 	Problem Problem
@@ -62,8 +62,8 @@ type Messaged struct {
 	Gate    *Gate // what stands between the plan and its apply when it is the last message of a plan; nil when nobody judged
 }
 
-// CancelAsked says that a person wants the run to end.
-type CancelAsked struct {
+// CancelRequested says that a person wants the run to end.
+type CancelRequested struct {
 	At time.Time
 	By string
 }
@@ -77,13 +77,13 @@ type NewerCommit struct {
 	SHA string
 }
 
-func (Prepared) event()    {}
-func (PutOff) event()      {}
-func (Refused) event()     {}
-func (Messaged) event()    {}
-func (CancelAsked) event() {}
-func (PullClosed) event()  {}
-func (NewerCommit) event() {}
+func (Prepared) event()        {}
+func (PutOff) event()          {}
+func (Refused) event()         {}
+func (Messaged) event()        {}
+func (CancelRequested) event() {}
+func (PullClosed) event()      {}
+func (NewerCommit) event()     {}
 
 // EffectKind is what an effect does.
 type EffectKind string
@@ -130,13 +130,13 @@ func Step(r Run, e Event) Next {
 		if e.Gate != nil && next.State.Final() && !before.Final() {
 			next.Gate = e.Gate
 		}
-	case CancelAsked:
-		next.cancelAsked(e)
+	case CancelRequested:
+		next.cancelRequested(e)
 	case PullClosed:
 		next.end(e.At, func() { next.Closed = true })
 	case NewerCommit:
 		// A run that is not pinned yet will find the new head by itself, unless
-		// it was asked for by a push of an older one.
+		// it was requested by a push of an older one.
 		if next.HeadSHA != "" && next.HeadSHA != e.SHA {
 			next.end(e.At, func() { next.SupersededBy = e.SHA })
 		}
@@ -263,9 +263,9 @@ func (r *Run) messaged(m Message) {
 	case MessageFinished:
 		j.finished(m)
 		if r.Objection != "" && j.State == JobCancelled && !j.Result.Began {
-			said := *j.Result // an engine knows only that it was withdrawn
-			said.Problem = r.Objection.notBegun()
-			j.Result = &said
+			result := *j.Result // an engine knows only that it was withdrawn
+			result.Problem = r.Objection.notBegun()
+			j.Result = &result
 		}
 		r.skip(m.At)
 		r.finish(m.At)
@@ -362,7 +362,7 @@ func notices(before State, r Run, e Event) []Notice {
 	return shown
 }
 
-// refusal answers the person who asked; when nobody asked, the pull request's
+// refusal answers the requester; when no person is one, the pull request's
 // own comment says it.
 func refusal(r Run, e Event) []Notice {
 	if e, ok := e.(Refused); ok && e.Silent {

@@ -17,9 +17,9 @@ func (r *Run) ending() EffectKind {
 	return EffectCancel
 }
 
-// cancelAsked ends a run because a person says so, also one that something else
+// cancelRequested ends a run because a person says so, also one that something else
 // ends already.
-func (r *Run) cancelAsked(e CancelAsked) {
+func (r *Run) cancelRequested(e CancelRequested) {
 	if r.State.Final() || r.CancelledBy != "" {
 		return
 	}

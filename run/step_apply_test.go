@@ -27,7 +27,7 @@ func TestStepOfAnApply(t *testing.T) {
 	done := func(job int, o Outcome) Messaged { return message(job, 1, MessageFinished, o) }
 	start := func(jobs ...int) []Effect { return effects(EffectStart, jobs...) }
 	withdraw := func(jobs ...int) []Effect { return effects(EffectWithdraw, jobs...) }
-	cancelled := CancelAsked{At: noon, By: "rui"}
+	cancelled := CancelRequested{At: noon, By: "rui"}
 
 	tests := []struct {
 		name    string
@@ -100,7 +100,7 @@ func TestApplyKeepsTheOrder(t *testing.T) {
 			case 0:
 				e = NewerCommit{At: noon, SHA: "ccc"}
 			case 1:
-				e = CancelAsked{At: noon, By: "rui"}
+				e = CancelRequested{At: noon, By: "rui"}
 			case 2:
 				e = PullClosed{At: noon}
 			case 3:

@@ -203,24 +203,24 @@ func (l *Locks) view() lockView {
 // affected refreshes the comments of every pull request that is shown something
 // else now, but for the one whose own run says so anyway.
 func affected(before, after lockView, but Holder) []Notice {
-	var told []Holder
+	var shown []Holder
 	for _, one := range []struct{ a, b lockView }{{before, after}, {after, before}} {
 		for key, holders := range one.a {
 			if slices.EqualFunc(holders, one.b[key], Holder.Is) {
 				continue
 			}
 			for _, h := range holders {
-				if !h.Is(but) && !slices.ContainsFunc(told, h.Is) {
-					told = append(told, h)
+				if !h.Is(but) && !slices.ContainsFunc(shown, h.Is) {
+					shown = append(shown, h)
 				}
 			}
 		}
 	}
-	slices.SortFunc(told, func(a, b Holder) int {
+	slices.SortFunc(shown, func(a, b Holder) int {
 		return cmp.Or(cmp.Compare(a.Repository.ID, b.Repository.ID), cmp.Compare(a.PullRequest, b.PullRequest))
 	})
-	out := make([]Notice, len(told))
-	for i, h := range told {
+	out := make([]Notice, len(shown))
+	for i, h := range shown {
 		out[i] = RefreshComment(h.Repository, h.PullRequest)
 	}
 	return out
@@ -237,7 +237,7 @@ func UpdateLocks(l *Locks, now time.Time, change func(*Locks) []Notice) Saved {
 }
 
 // NeedsLocks reports whether an event may take or give back locks, or leave
-// somebody behind who gets a run of their own, which is saved in the same way: then
+// someone behind who gets a run of their own, which is saved in the same way: then
 // StepWithLocks decides, and Step else.
 func NeedsLocks(r Run, e Event, now time.Time) bool {
 	if _, ok := leftOver(r, e, now); ok {

@@ -72,12 +72,12 @@ func TestStep(t *testing.T) {
 		{"who asked and is refused gets an answer", accepted(), []Event{Refused{At: noon, Problem: Problem{Code: "x"}}}, StateRefused, nil, []NoticeKind{NoticeReply}},
 		{"a refused push is told in the comment", byPush, []Event{Refused{At: noon, Problem: Problem{Code: "x"}}}, StateRefused, nil, []NoticeKind{NoticeComment, NoticeCheck}},
 		{"a silent refusal says nothing", byPush, []Event{Refused{At: noon, Silent: true}}, StateRefused, nil, nil},
-		{"cancelling before preparing is silent and at once", accepted(), []Event{CancelAsked{At: noon, By: "rui"}}, StateCancelled, nil, nil},
-		{"cancelling asks the backend for each open job", accepted(), []Event{prepared, ok0, CancelAsked{At: noon, By: "rui"}}, StateRunning,
+		{"cancelling before preparing is silent and at once", accepted(), []Event{CancelRequested{At: noon, By: "rui"}}, StateCancelled, nil, nil},
+		{"cancelling asks the backend for each open job", accepted(), []Event{prepared, ok0, CancelRequested{At: noon, By: "rui"}}, StateRunning,
 			[]Effect{{EffectCancel, "r1", "r1-1"}}, nil},
-		{"cancelled when the last job ended", accepted(), []Event{prepared, ok0, CancelAsked{At: noon, By: "rui"}, message(1, 1, MessageFinished, OutcomeCancelled)},
+		{"cancelled when the last job ended", accepted(), []Event{prepared, ok0, CancelRequested{At: noon, By: "rui"}, message(1, 1, MessageFinished, OutcomeCancelled)},
 			StateCancelled, nil, []NoticeKind{NoticeComment, NoticeCheck}},
-		{"everything finished although cancelling was asked", accepted(), []Event{prepared, CancelAsked{At: noon, By: "rui"}, ok0, ok1}, StateSucceeded, nil, []NoticeKind{NoticeComment, NoticeCheck}},
+		{"everything finished although cancelling was asked", accepted(), []Event{prepared, CancelRequested{At: noon, By: "rui"}, ok0, ok1}, StateSucceeded, nil, []NoticeKind{NoticeComment, NoticeCheck}},
 		{"a push of another commit supersedes", accepted(), []Event{prepared, NewerCommit{At: noon, SHA: "ccc"}, message(0, 1, MessageFinished, OutcomeCancelled), message(1, 1, MessageFinished, OutcomeCancelled)},
 			StateSuperseded, nil, []NoticeKind{NoticeCheck}},
 		{"news of the commit being planned change nothing", accepted(), []Event{prepared, NewerCommit{At: noon, SHA: "aaa"}}, StateRunning, nil, nil},
@@ -85,7 +85,7 @@ func TestStep(t *testing.T) {
 		{"an older push not prepared yet ends silently", byPush, []Event{NewerCommit{At: noon, SHA: "ccc"}}, StateSuperseded, nil, nil},
 		{"a plan that would lose its state is judged by what it found", accepted(), []Event{prepared, lost, ok1}, StateSucceeded,
 			[]Effect{{Kind: EffectJudge, RunID: "r1"}}, []NoticeKind{NoticeComment, NoticeCheck}},
-		{"but not when it is over before its time", accepted(), []Event{prepared, lost, CancelAsked{At: noon, By: "rui"}, message(1, 1, MessageFinished, OutcomeCancelled)},
+		{"but not when it is over before its time", accepted(), []Event{prepared, lost, CancelRequested{At: noon, By: "rui"}, message(1, 1, MessageFinished, OutcomeCancelled)},
 			StateCancelled, nil, []NoticeKind{NoticeComment, NoticeCheck}},
 		{"a plan whose gate was foreseen is judged when it is there", accepted(), []Event{approvedBefore, ok0, ok1}, StateSucceeded,
 			[]Effect{{Kind: EffectJudge, RunID: "r1"}}, []NoticeKind{NoticeComment, NoticeCheck}},
@@ -223,7 +223,7 @@ func anyEvent(t *rapid.T) Event {
 	case "refused":
 		return Refused{At: noon, Problem: Problem{Code: "x", Message: "y"}, Silent: rapid.Bool().Draw(t, "silent")}
 	case "cancel":
-		return CancelAsked{At: noon, By: "rui"}
+		return CancelRequested{At: noon, By: "rui"}
 	case "objected":
 		return Objected{At: noon, Objection: ObjectionChanges}
 	case "newer":

@@ -34,11 +34,11 @@ type Store interface {
 	// RetryDelivery notes when to act on it again, why, and how often acting went wrong.
 	RetryDelivery(ctx context.Context, guid string, at time.Time, attempts int, cause string) error
 
-	// SubmitRun keeps a new run and its notices. When r can join (CanJoin) and
+	// SubmitRun stores a new run and its notices. When r can join (CanJoin) and
 	// joins reports true of an active run of its pull request, the oldest such is
-	// kept with one more asker (WithAsker) instead. A Key that has a run, or has
-	// joined one, is left as it is; added is false then and nothing is kept.
-	SubmitRun(ctx context.Context, r Run, notices []Notice, joins func(Run) bool) (kept Run, added bool, err error)
+	// stored with one more asker (WithAsker) instead. A Key that has a run, or has
+	// joined one, is left as it is; added is false then and nothing is stored.
+	SubmitRun(ctx context.Context, r Run, notices []Notice, joins func(Run) bool) (stored Run, added bool, err error)
 	// UpdateRun loads a run for update, lets change alter it, and saves it with
 	// the notices that change returns. When change returns an error nothing is
 	// saved and the error is returned as it is. It returns the saved run. What
@@ -72,7 +72,7 @@ type Store interface {
 	// are over, newest first.
 	PullApplies(ctx context.Context, repositoryID int64, pullRequest, limit int) ([]Run, error)
 
-	// PutPushes keeps who pushed which commits where. One that is there is left as
+	// PutPushes stores who pushed which commits where. One that is there is left as
 	// it is, but for New and Confirmed, which become and stay true.
 	PutPushes(ctx context.Context, pushes []Push) error
 	// Pushes lists who is known to have pushed these commits to a repository.
@@ -97,7 +97,7 @@ type Store interface {
 
 	// Posted returns what was posted under a name (see Posted), or ErrNotFound.
 	Posted(ctx context.Context, name string) (Posted, error)
-	// PutPosted keeps it, replacing what was there.
+	// PutPosted stores it, replacing what was there.
 	PutPosted(ctx context.Context, p Posted) error
 }
 

@@ -73,7 +73,7 @@ type Worker struct {
 // example because the backend could not take a job.
 const sweepInterval = 30 * time.Second
 
-// Submit keeps a new run and sets it going, or lets it join one that waits and
+// Submit stores a new run and sets it going, or lets it join one that waits and
 // will show the same. added is false when a run with the same Key exists, or
 // joined; nothing happens then.
 func (w *Worker) Submit(ctx context.Context, r run.Run, notices ...run.Notice) (added bool, err error) {
@@ -81,20 +81,20 @@ func (w *Worker) Submit(ctx context.Context, r run.Run, notices ...run.Notice) (
 	if w.behindApply(r) {
 		notices = append(slices.Clip(notices), run.RefreshComment(r.Repository, r.PullRequest)) // which says that it waits
 	}
-	kept, added, err := w.Store.SubmitRun(ctx, r, notices, func(waiting run.Run) bool {
+	stored, added, err := w.Store.SubmitRun(ctx, r, notices, func(waiting run.Run) bool {
 		return r.Joins(&waiting) && !w.isAt(waiting.ID)
 	})
 	if err != nil || !added {
 		return false, err
 	}
-	if kept.ID == r.ID {
+	if stored.ID == r.ID {
 		w.logAccepted(r)
 	} else {
-		w.logJoined(kept, r.Actor)
+		w.logJoined(stored, r.Actor)
 	}
 	w.notify(len(notices))
-	defer w.steps.lock(kept.ID)()
-	return true, w.reload(ctx, kept.ID)
+	defer w.steps.lock(stored.ID)()
+	return true, w.reload(ctx, stored.ID)
 }
 
 // reload takes note of how a run is now.
@@ -130,17 +130,17 @@ func (w *Worker) isAt(id string) bool {
 // Cancel asks the active runs of a pull request to end and returns how many
 // there were.
 func (w *Worker) Cancel(ctx context.Context, repositoryID int64, pull int, by string) (int, error) {
-	return w.stepActive(ctx, repositoryID, pull, run.CancelAsked{At: w.Now(), By: by})
+	return w.stepActive(ctx, repositoryID, pull, run.CancelRequested{At: w.Now(), By: by})
 }
 
 // CancelRun asks one run to end and leaves the others of its pull request
 // alone. It is idempotent; a run that has ended stays as it is.
 func (w *Worker) CancelRun(ctx context.Context, id, by string) error {
-	_, err := w.step(ctx, id, run.CancelAsked{At: w.Now(), By: by})
+	_, err := w.step(ctx, id, run.CancelRequested{At: w.Now(), By: by})
 	return err
 }
 
-// Object tells the active applies of a pull request about an objection, and what
+// Object notifies the active applies of a pull request about an objection, and what
 // it is about: the commit that an approval was of, or the base that there is now.
 // It is idempotent.
 func (w *Worker) Object(ctx context.Context, repositoryID int64, pull int, o run.Objection, about string) error {
@@ -152,7 +152,7 @@ func (w *Worker) Object(ctx context.Context, repositoryID int64, pull int, o run
 	return err
 }
 
-// Supersede tells the active runs of a pull request that its head is now sha.
+// Supersede notifies the active runs of a pull request that its head is now sha.
 func (w *Worker) Supersede(ctx context.Context, repositoryID int64, pull int, sha string) (int, error) {
 	return w.stepActive(ctx, repositoryID, pull, run.NewerCommit{At: w.Now(), SHA: sha})
 }
@@ -184,7 +184,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.init()
 	if err := w.resume(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil // asked to stop before it began
+			return nil // stopped before it began
 		}
 		return fmt.Errorf("resuming runs: %w", err)
 	}
