@@ -12,7 +12,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// asked submits a plan that somebody asked for in a comment.
+// asked submits a plan that someone requested in a comment.
 func (f *workerFixture) asked(installation, repository int64, pull int, actor string) run.Run {
 	f.Helper()
 	r := run.Run{ID: run.NewID(time.Now()), Kind: run.KindPlan, Trigger: run.TriggerComment, State: run.StateAccepted, Actor: actor,
@@ -250,7 +250,7 @@ func TestACommandJoinsTheAutoplanThatWaits(t *testing.T) {
 		if got := f.run(push.ID); len(got.Joined) != 1 || got.Joined[0].Actor != "rui" {
 			t.Fatalf("joined: %+v", got.Joined)
 		}
-		// A newer push ends the autoplan, not what somebody asked for.
+		// A newer push ends the autoplan, not what someone requested.
 		if _, err := f.worker.Supersede(f.Context(), 10, push.PullRequest, "bbb"); err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// A server that was down must not apply in the morning what somebody asked for
+// A server that was down must not apply in the morning what someone requested
 // in the evening (T29).
 func TestT29AnApplyThatWasAcceptedLongAgoIsRefused(t *testing.T) {
 	for _, tt := range []struct {

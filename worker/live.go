@@ -71,7 +71,7 @@ func (w *Worker) look(ctx context.Context, tailer run.Tailer) error {
 	notices := 0
 	_, err = w.Store.UpdateRun(ctx, r.ID, func(r *run.Run) ([]run.Notice, error) {
 		if r.State.Final() {
-			return nil, nil // it has been told how it ended
+			return nil, nil // it shows already how it ended
 		}
 		notices = 1
 		return []run.Notice{run.RefreshCheck(*r)}, nil
@@ -127,7 +127,7 @@ func (l *live) forget(active []run.Run) {
 	l.lines, l.last = lines, last
 }
 
-// put keeps what a job printed, and reports whether that is news.
+// put stores what a job printed, and reports whether that is news.
 func (l *live) put(jobID, text string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

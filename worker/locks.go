@@ -7,7 +7,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// Close tells what runs of a pull request and what it holds that it was merged
+// Close notifies the active runs and the locks of a pull request that it was merged
 // or closed. It is idempotent.
 func (w *Worker) Close(ctx context.Context, repo run.Repository, pull int, over run.Over) error {
 	if _, err := w.stepActive(ctx, repo.ID, pull, run.PullClosed{At: w.Now()}); err != nil {
@@ -49,7 +49,7 @@ func (w *Worker) Unlock(ctx context.Context, h run.Holder, projects []string) (r
 	return released, busy, err
 }
 
-// Warn notes that holders were told that their locks will expire; notice makes
+// Warn notes that holders were notified that their locks will expire; notice makes
 // the notice for one.
 func (w *Worker) Warn(ctx context.Context, holders []run.Holder, notice func(run.Holder) run.Notice) error {
 	return w.updateLocks(ctx, func(l *run.Locks) []run.Notice {

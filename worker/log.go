@@ -12,7 +12,7 @@ import (
 
 // What the log says of runs and jobs: one line at the start and one at the end of
 // each, whatever became of it (docs/operations.md, "Logs"). It holds nothing that a
-// job printed: a job's end is told by the code of its problem.
+// job printed: a job's end is reported by the code of its problem.
 
 // How many names of projects, and bytes of a reason, one line holds.
 const (
@@ -20,7 +20,7 @@ const (
 	loggedWhy      = 500
 )
 
-// logAccepted says that a run was asked for.
+// logAccepted says that a run was requested.
 func (w *Worker) logAccepted(r run.Run) {
 	line := ofRun(w.Log.Info(), r).Str("trigger", string(r.Trigger))
 	if r.Line != "" {
@@ -29,7 +29,7 @@ func (w *Worker) logAccepted(r run.Run) {
 	line.Msg("run accepted")
 }
 
-// logJoined says that a run does what somebody else asked for, too.
+// logJoined says that a run does what someone else requested, too.
 func (w *Worker) logJoined(r run.Run, actor string) {
 	ofRun(w.Log.Info(), r).Str("joined", actor).Msg("run joined")
 }
@@ -95,11 +95,11 @@ func ended(line *zerolog.Event, result string, p *run.Problem, from, to time.Tim
 	return line
 }
 
-// why is what stood in the way of a run, for the log: not what rules of policy said
+// why is what stood in the way of a run, for the log: not what rules of policy reported
 // of a plan, which may hold what is in it.
 func why(p run.Problem) string {
-	said, _, _ := strings.Cut(cmp.Or(p.Why, p.Message), "\n")
-	return strings.ToValidUTF8(said[:min(len(said), loggedWhy)], "")
+	line, _, _ := strings.Cut(cmp.Or(p.Why, p.Message), "\n")
+	return strings.ToValidUTF8(line[:min(len(line), loggedWhy)], "")
 }
 
 func problemOf(j *run.Job) *run.Problem {

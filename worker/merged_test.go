@@ -10,7 +10,7 @@ import (
 )
 
 // What nobody could find out about a merge is said once, and stays until it is known or
-// somebody says that it may stay so.
+// someone says that it may stay so.
 func TestThatNobodyKnowsWhatWasMergedIsSaidOnce(t *testing.T) {
 	withApplies(t, func(f *workerFixture) {
 		f.close(1, true)

@@ -12,9 +12,9 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// prepare reads what a run needs. While errors are temporary and patience lasts
-// it is put off, which is stored; else it always ends in an event that answers
-// the person who asked.
+// prepare reads what a run needs. While errors are temporary, and RetryFor
+// lasts, it is put off, which is stored; else it always ends in an event that answers
+// the requester.
 func (w *Worker) prepare(ctx context.Context, id string) error {
 	r, err := w.Store.Run(ctx, id)
 	if err != nil || r.State != run.StateAccepted {

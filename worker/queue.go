@@ -27,12 +27,12 @@ type queue struct {
 }
 
 type waiter struct {
-	id      string
-	key     fair.Key
-	work    string
-	asked   bool
-	retryAt time.Time
-	plan    run.Run // of what a person asked to plan: it may stand behind an apply
+	id       string
+	key      fair.Key
+	work     string
+	byPerson bool
+	retryAt  time.Time
+	plan     run.Run // of what a person requested to plan: it may stand behind an apply
 }
 
 func newQueue() *queue {
@@ -42,8 +42,8 @@ func newQueue() *queue {
 // observe takes note of a run as it was saved last.
 func (q *queue) observe(r run.Run) {
 	i, found := slices.BinarySearchFunc(q.waiting, r.ID, func(w waiter, id string) int { return cmp.Compare(w.id, id) })
-	w := waiter{id: r.ID, key: r.Whose().Key(), work: r.Work(), asked: r.Trigger.ByPerson(), retryAt: r.RetryAt}
-	if w.asked && r.Kind == run.KindPlan {
+	w := waiter{id: r.ID, key: r.Whose().Key(), work: r.Work(), byPerson: r.Trigger.ByPerson(), retryAt: r.RetryAt}
+	if w.byPerson && r.Kind == run.KindPlan {
 		w.plan = r
 	}
 	switch {
@@ -80,7 +80,7 @@ func (q *queue) mark(in map[string]string, id, work string) {
 
 // next takes the run out of those that may be prepared whose turn it is.
 //
-// A plan that a person asked for waits while one of the same work is under way:
+// A plan that a person requested waits while one of the same work is under way:
 // who asks meanwhile joins the one that waits, and so a hundred who ask cost two. It
 // waits, too, while an apply changes what it would show.
 func (q *queue) next(now time.Time) (id string, ok bool) {
@@ -88,7 +88,7 @@ func (q *queue) next(now time.Time) (id string, ok bool) {
 	var may []waiter
 	for _, w := range q.waiting {
 		_, at := q.at[w.id]
-		if !at && !w.retryAt.After(now) && !(w.asked && q.works[w.work] > 0) && !q.behindApply(w.plan) {
+		if !at && !w.retryAt.After(now) && !(w.byPerson && q.works[w.work] > 0) && !q.behindApply(w.plan) {
 			keys, may = append(keys, w.key), append(may, w)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // recheckedFor is how long an answer of Recheck holds for the other jobs of the
-// run, which start with the one that asked.
+// run, which start with the one that was checked.
 const recheckedFor = time.Second
 
 // recheckTries bounds how often a temporary error of Recheck is tried again
@@ -20,10 +20,10 @@ const recheckTries = 4
 
 // recheck asks whether a mutating job may still start. When it may not, the job
 // ends with the reason; the caller holds the job's lock. A job that the backend
-// has and that waits there is asked about again by each sweep, because its start
+// has and that waits there is checked again by each sweep, because its start
 // is still wanted.
 //
-// People are not asked about again, however long it waits: what they take back
+// People are not checked again, however long it waits: what they take back
 // reaches it as an objection, and judging it all would cost ten calls per look.
 func (w *Worker) recheck(ctx context.Context, r run.Run, j *run.Job) (ok bool, err error) {
 	defer w.locks.lock("recheck/" + r.ID)()

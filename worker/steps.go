@@ -37,8 +37,8 @@ func (w *Worker) step(ctx context.Context, id string, e run.Event) (run.Run, err
 }
 
 // compared adds the gate of a plan that is over with this message, if it was
-// foreseen, so that the first that people are told of the plan is what is so. When
-// that goes wrong, the whole gate is asked about afterwards.
+// foreseen, so that the first report of the plan is right. When that goes wrong, the
+// whole gate is judged afterwards.
 func (w *Worker) compared(ctx context.Context, id string, m run.Messaged) run.Messaged {
 	if w.Compare == nil || m.Message.Kind != run.MessageFinished {
 		return m

@@ -9,7 +9,7 @@ import (
 )
 
 // Unplanned says what a pull request that was merged changed and nobody had planned
-// whole: a server may plan only what is asked for, and a merge may come before its plan.
+// whole: a server may plan only what is requested, and a merge may come before its plan.
 // Close notes it, with Over.Unplanned. Its errors are those of Changed.
 func (w *Worker) Unplanned(ctx context.Context, repo run.Repository, pull int, over run.Over) ([]run.JobDocument, error) {
 	runs, err := w.Store.CommitRuns(ctx, repo.ID, pull, over.HeadSHA)
@@ -52,7 +52,7 @@ func (w *Worker) noteMerge(ctx context.Context, repo run.Repository, pull int, n
 }
 
 // Pushed notes that a pull request has the head sha now and that nothing plans that by
-// itself: what is shown is of an older commit until somebody asks. Back at a commit
+// itself: what is shown is of an older commit until someone asks. Back at a commit
 // that was planned, it is not.
 func (w *Worker) Pushed(ctx context.Context, repo run.Repository, pull int, sha string) error {
 	runs, err := w.Store.CommitRuns(ctx, repo.ID, pull, sha)

@@ -140,7 +140,7 @@ func TestAnApplyTakesItsPlanOnce(t *testing.T) {
 	})
 }
 
-// Found in use: a plan that was asked for during an apply showed a state that was half
+// Found in use: a plan that was requested during an apply showed a state that was half
 // applied, and its report took the place of the apply's.
 func TestAPlanThatIsAskedForDuringAnApplyWaitsAndRunsWhenThatEnds(t *testing.T) {
 	for name, outcome := range map[string]run.Outcome{"well": run.OutcomeSucceeded, "badly": run.OutcomeFailed} {

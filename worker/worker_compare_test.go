@@ -10,7 +10,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// foreseen prepares plans of one project that somebody approved before.
+// foreseen prepares plans of one project that someone approved before.
 func foreseen(context.Context, run.Run) (run.Preparation, error) {
 	return run.Preparation{HeadSHA: "aaa", Documents: []run.JobDocument{{Command: run.KindPlan}}, Gate: &run.Gate{Foreseen: true}}, nil
 }
