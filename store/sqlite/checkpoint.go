@@ -7,7 +7,7 @@ import (
 )
 
 // SQLite copies the write-ahead log into the database within a commit, when that
-// makes the log longer than a limit (https://sqlite.org/wal.html#ckpt). Whoever
+// makes the log longer than a limit (https://sqlite.org/wal.html#ckpt). Who
 // waits for such a commit waits for the copy, which is most of the longest waits.
 // So it is done beside the commits, and when there are none, because both want
 // the disk. The limit is one that is reached only when that does not keep up.

@@ -88,7 +88,7 @@ func (s *Store) PutDelivery(ctx context.Context, d run.Delivery) (added bool, er
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("keeping delivery %s: %w", d.GUID, err)
+		return false, fmt.Errorf("storing delivery %s: %w", d.GUID, err)
 	}
 	return added, nil
 }

@@ -71,7 +71,7 @@ func (s *Store) updateLocks(ctx context.Context, change func(*sql.Tx, *run.Locks
 	return nil
 }
 
-// save keeps what a change returned. Runs come first: a run that exists brings
+// save stores what a change returned. Runs come first: a run that exists brings
 // no notices of its own, but those of the change are wanted in any case.
 func (s *Store) save(ctx context.Context, tx *sql.Tx, saved run.Saved) error {
 	for _, r := range saved.Runs {
@@ -87,7 +87,7 @@ func (s *Store) Locks(ctx context.Context) (run.Locks, error) {
 	if l, known := s.locks.get(); known {
 		return l.Clone(), nil
 	}
-	// A change is on disk before it is remembered. Whoever reads the disk then
+	// A change is on disk before it is remembered. Who reads the disk then
 	// would see it before others who read the memory do.
 	s.updating.Lock()
 	defer s.updating.Unlock()
@@ -99,7 +99,7 @@ func (s *Store) Locks(ctx context.Context) (run.Locks, error) {
 		return run.Locks{}, fmt.Errorf("reading locks: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }()
-	return loadLocks(ctx, tx) // not to be remembered: who only reads is not told when others change something
+	return loadLocks(ctx, tx) // not to be remembered: who only reads is not notified when others change something
 }
 
 // lastLocks are the locks as last committed.

@@ -15,7 +15,7 @@ import (
 func (s *Store) PutNotices(ctx context.Context, notices []run.Notice) error {
 	err := s.tx(ctx, func(tx *sql.Tx) error { return s.putNotices(ctx, tx, notices) })
 	if err != nil {
-		return fmt.Errorf("keeping notices: %w", err)
+		return fmt.Errorf("storing notices: %w", err)
 	}
 	return nil
 }
@@ -107,7 +107,7 @@ func (s *Store) PutPosted(ctx context.Context, p run.Posted) error {
 	_, err := s.write.ExecContext(ctx, `INSERT INTO posted (name, id, digest, buttons) VALUES (?, ?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET id = excluded.id, digest = excluded.digest, buttons = excluded.buttons`, p.Name, p.ID, p.Digest, p.Buttons)
 	if err != nil {
-		return fmt.Errorf("keeping what was posted as %q: %w", p.Name, err)
+		return fmt.Errorf("storing what was posted as %q: %w", p.Name, err)
 	}
 	return nil
 }

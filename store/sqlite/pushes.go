@@ -27,7 +27,7 @@ func (s *Store) PutPushes(ctx context.Context, pushes []run.Push) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("keeping %d pushes: %w", len(pushes), err)
+		return fmt.Errorf("storing %d pushes: %w", len(pushes), err)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // How long the end of a write is the answer to whether the store can be written:
-// within these times nothing is written to find out, however often it is asked.
+// within these times nothing is written to find out, however often that is read.
 const (
 	readyFor    = 10 * time.Second
 	notReadyFor = time.Second

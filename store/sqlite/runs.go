@@ -19,7 +19,7 @@ func (s *Store) CreateRun(ctx context.Context, r run.Run, notices []run.Notice) 
 }
 
 // SubmitRun implements run.Store.
-func (s *Store) SubmitRun(ctx context.Context, r run.Run, notices []run.Notice, joins func(run.Run) bool) (kept run.Run, added bool, err error) {
+func (s *Store) SubmitRun(ctx context.Context, r run.Run, notices []run.Notice, joins func(run.Run) bool) (stored run.Run, added bool, err error) {
 	s.updating.Lock() // it may update a run; see UpdateRun
 	defer s.updating.Unlock()
 	var into *run.Run
@@ -52,7 +52,7 @@ func (s *Store) SubmitRun(ctx context.Context, r run.Run, notices []run.Notice, 
 	return r, added, nil
 }
 
-// knownKey reports whether a run was asked for before, also by joining another.
+// knownKey reports whether a run was requested before, also by joining another.
 func knownKey(ctx context.Context, tx *sql.Tx, key string) (known bool, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM runs WHERE key = ?1) OR EXISTS (SELECT 1 FROM joined_runs WHERE key = ?1)`, key).Scan(&known)
 	return known, err

@@ -1,4 +1,4 @@
-// Package sqlite keeps durable state in SQLite: deliveries, runs, locks, notices
+// Package sqlite stores durable state in SQLite: deliveries, runs, locks, notices
 // and what was posted. It implements run.Store.
 //
 // Place in the flow: the server writes deliveries before it answers GitHub, the

@@ -61,7 +61,7 @@ func (u suite) TestAPutOffDeliveryIsDueLater(t *testing.T) {
 	}
 }
 
-func (u suite) TestDeliveriesOfABurstAreAllKept(t *testing.T) {
+func (u suite) TestDeliveriesOfABurstAreAllStored(t *testing.T) {
 	s := u.fresh(t)
 	var wg sync.WaitGroup
 	for i := range 200 {
@@ -77,25 +77,25 @@ func (u suite) TestDeliveriesOfABurstAreAllKept(t *testing.T) {
 	}
 }
 
-// Telling is a delivery that must be acted on once.
-func Telling(guid, once string) run.Delivery {
+// Deduplicated is a delivery that must be acted on once.
+func Deduplicated(guid, once string) run.Delivery {
 	d := Delivery(guid)
 	d.DedupKey = once
 	return d
 }
 
-func (u suite) TestWhatIsToldUnderTwoGUIDsIsKeptOnce(t *testing.T) {
+func (u suite) TestWhatComesUnderTwoGUIDsIsStoredOnce(t *testing.T) {
 	s, ctx := u.fresh(t), t.Context()
 	for i, tt := range []struct {
 		d     run.Delivery
 		added bool
 	}{
-		{Telling("a", "comment/7/99"), true},
-		{Telling("b", "comment/7/99"), false},
-		{Telling("a", "comment/7/100"), false},
-		{Telling("c", "comment/7/100"), true},
-		{Telling("d", ""), true},
-		{Telling("e", ""), true},
+		{Deduplicated("a", "comment/7/99"), true},
+		{Deduplicated("b", "comment/7/99"), false},
+		{Deduplicated("a", "comment/7/100"), false},
+		{Deduplicated("c", "comment/7/100"), true},
+		{Deduplicated("d", ""), true},
+		{Deduplicated("e", ""), true},
 	} {
 		if got := Must[bool](t)(s.PutDelivery(ctx, tt.d)); got != tt.added {
 			t.Errorf("%d: added %t, want %t", i, got, tt.added)
@@ -104,7 +104,7 @@ func (u suite) TestWhatIsToldUnderTwoGUIDsIsKeptOnce(t *testing.T) {
 	if err := s.DoneDelivery(ctx, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if Must[bool](t)(s.PutDelivery(ctx, Telling("f", "comment/7/99"))) {
+	if Must[bool](t)(s.PutDelivery(ctx, Deduplicated("f", "comment/7/99"))) {
 		t.Error("what was acted on came back under another GUID")
 	}
 	for once, want := range map[string]bool{"comment/7/99": true, "comment/7/100": true, "comment/7/101": false, "": false} {
@@ -114,19 +114,19 @@ func (u suite) TestWhatIsToldUnderTwoGUIDsIsKeptOnce(t *testing.T) {
 	}
 }
 
-func (u suite) TestOfManyTellersAtOnceOneIsKept(t *testing.T) {
+func (u suite) TestOfManyAtOnceOneIsStored(t *testing.T) {
 	s := u.fresh(t)
 	var wg sync.WaitGroup
 	var added atomic.Int64
 	for i := range 100 {
 		wg.Go(func() {
-			if Must[bool](t)(s.PutDelivery(t.Context(), Telling(fmt.Sprint(i), "comment/7/99"))) {
+			if Must[bool](t)(s.PutDelivery(t.Context(), Deduplicated(fmt.Sprint(i), "comment/7/99"))) {
 				added.Add(1)
 			}
 		})
 	}
 	wg.Wait()
 	if got := added.Load(); got != 1 {
-		t.Errorf("%d were kept", got)
+		t.Errorf("%d were stored", got)
 	}
 }

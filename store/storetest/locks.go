@@ -30,7 +30,7 @@ func Change(t testing.TB, s Store, f func(*run.Locks)) {
 
 // EveryKind puts something into each column.
 func EveryKind(l *run.Locks) {
-	at := Noon.Add(1234567 * time.Nanosecond) // finer than what is kept
+	at := Noon.Add(1234567 * time.Nanosecond) // finer than what is stored
 	l.Claim(Holder(1), run.Claims(Documents("a", 2)), true, at)
 	l.Claim(Holder(2), run.Claims(Documents("a", 1)), true, at)
 	l.Claim(Holder(3), run.Claims(Documents("b", 1)), true, at)

@@ -11,7 +11,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// lockFaults are ways in which locks could be wrong. Each is made anew for a
+// lockFaults are ways in which locks could be wrong. Each is made for one
 // history and may remember something of it.
 var lockFaults = map[string]func() lockFault{
 	"a fence does not grow": only("claim turns", func(in modelInput, l *run.Locks, do func(modelInput) modelOutput) {

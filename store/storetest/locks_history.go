@@ -239,8 +239,8 @@ func (h *lockHistory) apply(in modelInput, l *run.Locks) (out modelOutput) {
 	case "close":
 		l.Close(modelHolder(in.pull), in.flag, Noon)
 	case "reopen":
-		asked := map[bool]time.Time{true: Noon.Add(time.Hour), false: Noon.Add(-time.Hour)}[in.flag]
-		out.answer = map[bool]string{true: "open", false: "closed"}[l.Reopen(modelHolder(in.pull), asked)]
+		requested := map[bool]time.Time{true: Noon.Add(time.Hour), false: Noon.Add(-time.Hour)}[in.flag]
+		out.answer = map[bool]string{true: "open", false: "closed"}[l.Reopen(modelHolder(in.pull), requested)]
 	case "turns":
 		for i, w := range l.Turns(Noon) {
 			out.served[i] = modelPlaceOf(w)
@@ -304,7 +304,7 @@ func modelKey(key string) (k int) {
 	return k
 }
 
-// modelOf is what somebody sees who reads all locks.
+// modelOf is what someone sees who reads all locks.
 func modelOf(l run.Locks) (m model) {
 	for _, lock := range l.Locks {
 		k := modelKey(lock.Key)

@@ -4,7 +4,7 @@ import (
 	"math/bits"
 )
 
-// What locks do, told a second time and in another way, so that histories of
+// What locks do, written a second time and in another way, so that histories of
 // the store can be checked against it: pull requests, projects and keys are
 // numbers, sets of them are bits, the line is an array in its order. Nothing
 // here uses the code of package run.
@@ -50,7 +50,7 @@ type modelLock struct {
 
 func (l modelLock) used() bool { return l.busy != 0 || l.dirty || l.applied }
 
-// yields: whoever wants it may have it.
+// yields: anyone who wants it may have it.
 func (l modelLock) yields() bool { return l.holder != 0 && l.idle && !l.used() && !l.closing }
 
 type modelPlace struct {
@@ -101,7 +101,7 @@ type modelInput struct {
 	op       string
 	pull     int8
 	projects set
-	flag     bool // claim: whole; close: merged; reopen: asked after every close
+	flag     bool // claim: whole; close: merged; reopen: requested after every close
 	run      int16
 	dirty    set                  // of end
 	fences   [modelProjects]int16 // of begin
@@ -176,7 +176,7 @@ func (m *model) place(pull int8) int {
 }
 
 // elders are those of the first n in line that want one of the keys, do not
-// wait for the pull request itself, and are somebody else.
+// wait for the pull request itself, and are someone else.
 func (m *model) elders(pull int8, keys set, n int) (elders int8) {
 	for _, p := range m.line[:n] {
 		if want := p.keys.all(); p.pull != pull && !p.idle && want&keys != 0 && want&m.held(pull) == 0 {
@@ -268,7 +268,7 @@ func (m *model) giveOn(pull, project int8) {
 	m.insert(given)
 }
 
-// insert puts somebody where the place is.
+// insert puts someone where the place is.
 func (m *model) insert(p modelPlace) {
 	i := 0
 	for i < modelPulls && m.line[i].pull != 0 && m.line[i].id < p.id {

@@ -65,14 +65,14 @@ func (u suite) TestWhoPushedIsASetThatOnlyGrows(t *testing.T) {
 	}
 }
 
-// What a webhook told is confirmed when GitHub tells the same.
+// What a webhook reported is confirmed when GitHub reports the same.
 func (u suite) TestAPushIsConfirmedLater(t *testing.T) {
 	s, ctx := u.fresh(t), t.Context()
 	p := run.Push{RepositoryID: 7, SHA: "aaa", UserID: 12, Login: "ben", Ref: "refs/heads/topic", New: true, At: Noon}
 	for _, confirmed := range []bool{false, true} {
-		told := p
-		told.Confirmed, told.New = confirmed, !confirmed
-		if err := s.PutPushes(ctx, []run.Push{told}); err != nil {
+		reported := p
+		reported.Confirmed, reported.New = confirmed, !confirmed
+		if err := s.PutPushes(ctx, []run.Push{reported}); err != nil {
 			t.Fatal(err)
 		}
 		want := p

@@ -72,7 +72,7 @@ func (u suite) TestUpdatesOfOneRunComeOneAfterTheOther(t *testing.T) {
 	}
 	wg.Wait()
 	if got := Must[run.Run](t)(s.Run(t.Context(), "1")); got.Behind != 50 {
-		t.Errorf("%d updates kept, want 50", got.Behind)
+		t.Errorf("%d updates stored, want 50", got.Behind)
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package storetest is the suite that every store of package run passes.
 //
-// It must not know how a store keeps what it is given.
+// It must not know how a store works inside.
 package storetest
 
 import (
