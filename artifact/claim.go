@@ -40,7 +40,7 @@ func (d *Dir) claim(key, by string) error {
 	if err := d.root.WriteFile(temp, []byte(by), 0o600); err != nil {
 		return err
 	}
-	err := d.root.Link(temp, key) // whoever finds the key finds who has it
+	err := d.root.Link(temp, key) // who finds the key finds who has it
 	if errors.Is(err, fs.ErrExist) {
 		return ErrClaimed
 	}

@@ -100,7 +100,7 @@ func (d *Dir) write(ctx context.Context, temp string, r io.Reader, keys Keys) (R
 	return ref, nil
 }
 
-// copySealed copies all of r to w, encrypted, and tells what it was.
+// copySealed copies all of r to w, encrypted, and returns what it was.
 func copySealed(w io.Writer, r io.Reader, keys Keys) (Ref, error) {
 	sealed, err := keys.Seal(w)
 	if err != nil {
@@ -149,7 +149,7 @@ func (d *Dir) existing(dir string) string {
 }
 
 // syncUp makes the entries of dir and of the directories above it, up to top,
-// durable. Those above top were made durable by whoever made them.
+// durable. Those above top were made durable when they were made.
 func (d *Dir) syncUp(dir, top string) error {
 	for ; ; dir = path.Dir(dir) {
 		f, err := d.root.Open(dir)

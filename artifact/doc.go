@@ -1,4 +1,4 @@
-// Package artifact keeps what jobs read and leave behind: source archives,
+// Package artifact stores what jobs read and leave behind: source archives,
 // plan files, summaries, output. Here it is a directory of this machine.
 //
 // Its place in the flow: the server stores the source archive of a commit
@@ -6,6 +6,6 @@
 // unpacks it with Unpack, and stores its results. Nothing here knows GitHub,
 // git, terraform or what the bytes mean.
 //
-// A Ref carries a SHA-256. Whoever opens it gets exactly those bytes or an
+// A Ref carries a SHA-256. Opening it gives exactly those bytes or an
 // error, so a file that was changed on disk is never used unnoticed.
 package artifact

@@ -122,7 +122,7 @@ func (k Keys) open(file io.Reader, size int64) (io.Reader, error) {
 	return &unsealed{plain, noted}, nil
 }
 
-// unsealed tells bytes that were changed from those that cannot be read.
+// unsealed distinguishes bytes that were changed from those that cannot be read.
 type unsealed struct {
 	plain io.Reader
 	file  *noting

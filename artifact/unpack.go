@@ -34,7 +34,7 @@ type Limits struct {
 	// Directories says that an archive may hold directories in which nothing lies.
 	Directories bool
 	// Executable makes a file executable that is there without the archive: an entry
-	// that is a hard link to itself. It is asked instead of Accept. Nil refuses those.
+	// that is a hard link to itself. It is called instead of Accept. Nil refuses those.
 	Executable func(name string) error
 }
 

@@ -55,7 +55,7 @@ func (e Environment) powerful() bool {
 }
 
 // ForAll are the environments with secrets or roles that every repository may use
-// although the server works for more than one: whoever writes to any of these takes
+// although the server works for more than one: anyone who writes to any of these takes
 // them by naming them in its lockkeeper.yml.
 func (c Config) ForAll() (names []string) {
 	if len(c.Repositories) == 1 && !strings.HasSuffix(c.Repositories[0].Name, "/*") {

@@ -15,7 +15,7 @@ type Environments struct {
 }
 
 // ReadEnvironments reads them alone. Nothing else of the file is judged, and no secret is
-// read: whoever writes lockkeeper.yml has a copy at most. Its error is a [Problems] when
+// read: anyone who writes lockkeeper.yml has a copy at most. Its error is a [Problems] when
 // the content is wrong.
 func ReadEnvironments(path string) (out Environments, err error) {
 	text, err := readFile(path)

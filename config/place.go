@@ -65,7 +65,7 @@ func (v *validator) secret(p place, region string) Secret {
 }
 
 // stored reads a secret from AWS, unless the region is wrong: then one mistake
-// is told, and not three.
+// is reported, and not three.
 func (v *validator) stored(key, name, region string) Secret {
 	v.check(isSecret(name), key, "must be the name or ARN of a secret, then #key for one key of a JSON object")
 	if v.Noted(key) || v.Noted("aws.region") {

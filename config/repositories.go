@@ -17,7 +17,7 @@ type Repository struct {
 	// LFS has the content of its large files (Git LFS) fetched.
 	LFS bool `yaml:"lfs"`
 	// Submodules are the repositories, owner/name or owner/*, that are fetched as submodules
-	// of its commits. Whoever may push to it can read those.
+	// of its commits. Anyone who may push to it can read those.
 	Submodules []string `yaml:"submodules"`
 }
 
@@ -40,7 +40,7 @@ func (c Config) ReachOf(repository string) bool {
 // BranchesOf are the branches that may be the base of a repository's pull
 // requests, names or patterns of path.Match; none means its default branch. The
 // entry of the repository wins over the one of its owner, and that over what is
-// said for all.
+// set for all.
 func (c Config) BranchesOf(repository string) []string {
 	if e := c.entry(repository); e != nil && len(e.Branches) > 0 {
 		return e.Branches

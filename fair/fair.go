@@ -1,9 +1,9 @@
 // Package fair chooses whose turn it is where many want what few can have at
 // once: preparing runs, acting on deliveries, terraform processes, calls of
 // GitHub. It shares by installation first, then by repository, then by person,
-// so that nobody waits because somebody else asks for a lot.
+// so that nobody waits because someone else asks for a lot.
 //
-// Place in the flow: beside it. Whoever has slots to give asks here who comes
+// Place in the flow: beside it. Who has slots to give asks here who comes
 // next. The package is pure: it knows no clock, no store, and not what it is
 // that people wait for.
 package fair

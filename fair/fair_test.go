@@ -108,7 +108,7 @@ func TestAQuietRepositoryComesNextBehindAThousandOfALoudOne(t *testing.T) {
 
 // Whatever comes and goes: the limits hold, nothing waits that could go on, what
 // is of one key goes in the order of its arrival, and who has less in hand than
-// somebody who had a turn was not let wait.
+// someone who had a turn was not let wait.
 func TestSharesKeepTheirPromisesWhateverComes(t *testing.T) {
 	for seed := range uint64(100) {
 		random := rand.New(rand.NewPCG(seed, 1))

@@ -24,7 +24,7 @@ type Authors struct {
 // email address").
 //
 // A Co-authored-by line adds a person who is known. One who is not adds nobody:
-// anybody can type such a line, and many tools do, so its absence proves nothing
+// anyone can type such a line, and many tools do, so its absence proves nothing
 // either. isTool reports addresses, in lower case, that are no person's.
 func AuthorsOf(listed, all []Commit, isTool func(email string) bool) Authors {
 	f := finder{accounts: map[string]Signature{}, logins: map[string]string{}, ids: map[int64]bool{}, isTool: isTool}

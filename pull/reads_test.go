@@ -95,7 +95,7 @@ var reads = []struct {
 	}},
 }
 
-// Whatever GitHub answers instead of what was asked for is an error that says
+// Whatever GitHub answers instead of what was requested is an error that says
 // what could not be read, never an empty list: that would be "nobody objects".
 func TestAReadThatFailsSaysWhatCouldNotBeRead(t *testing.T) {
 	answers := []struct {
@@ -137,7 +137,7 @@ func TestAReadThatFailsSaysWhatCouldNotBeRead(t *testing.T) {
 	}
 }
 
-// paged answers a list in pages of a size, whatever was asked for.
+// paged answers a list in pages of a size, whatever was requested.
 func paged(size int, entries []string) *scripted {
 	return &scripted{answer: func(w http.ResponseWriter, r *http.Request) {
 		at, _ := strconv.Atoi(r.URL.Query().Get("page"))

@@ -25,7 +25,7 @@ type host struct {
 	ids     []string             // a repository's id is its place and one
 	mirrors *Mirrors
 	allowed []string
-	found   []string // what Find was asked for
+	found   []string // what Find was requested
 }
 
 func newHost(t *testing.T, names ...string) *host {
@@ -175,7 +175,7 @@ func TestASubmoduleThatCannotBeHadIsRefusedByPath(t *testing.T) {
 	h.ids = slices.DeleteFunc(h.ids, func(s string) bool { return s == "acme/private" })
 	for name, c := range map[string]struct {
 		gitmodules, sha, want string
-		asked                 bool // whether anybody looks for a repository
+		asked                 bool // whether anyone looks for a repository
 	}{
 		"not allowed":                 {submodule("v", "../secret.git"), good, "of acme/secret, which is not fetched for this repository; have your Lockkeeper administrator list it under `repositories[].submodules`", false},
 		"another owner":               {submodule("v", "../../evil/mod"), good, "of evil/mod, which is not fetched for this repository", false},

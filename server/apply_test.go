@@ -95,7 +95,7 @@ func TestWhatUnlockReleases(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name, who, line string
-		asked           string // what the worker was asked for
+		asked           string // what the worker was requested
 		said            string
 	}{
 		{"all of its own", "rui", "/unlock", "unlock 7/3 a-1 a-2", "Released `a-1`, `a-2`, which this pull request held."},

@@ -21,8 +21,8 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// forgedEvents are what somebody who knows the webhook secret may make up: all
-// that a handler takes, in the name of somebody who may do everything. run is
+// forgedEvents are what someone who knows the webhook secret may make up: all
+// that a handler takes, in the name of someone who may do everything. run is
 // that of the check runs' buttons.
 func forgedEvents(t *testing.T, run string) map[string][]byte {
 	out := map[string][]byte{

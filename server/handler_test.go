@@ -366,7 +366,7 @@ func TestABaseThatIsChangedTwiceInASecondIsPlannedTwice(t *testing.T) {
 	}
 }
 
-// A check that is green for another base is not true any more, so what somebody had
+// A check that is green for another base is not true any more, so what someone had
 // planned is planned for the new one also where nothing is planned by itself.
 func TestWhatWasPlannedIsPlannedForAnotherBaseAlsoWithoutAutoplan(t *testing.T) {
 	for name, tt := range map[string]struct {

@@ -16,7 +16,7 @@ import (
 )
 
 // holding is locks, with the pull requests as GitHub has them and a worker that
-// carries out what it is asked for.
+// carries out what it is requested.
 type holding struct {
 	*testing.T
 	recorder

@@ -15,7 +15,7 @@ import (
 )
 
 // What GitHub does not confirm of a pull request does not count, and what it
-// cannot say now is asked for again, for a while.
+// cannot say now is requested again, for a while.
 func TestWhatGitHubSaysOfAPullRequest(t *testing.T) {
 	const rest = `,"head":{"sha":"aaa"},"base":{"ref":"main","repo":{"id":7}},"updated_at":"2026-01-02T12:00:00Z"}`
 	const open = `{"state":"open","merged":false` + rest

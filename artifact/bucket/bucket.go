@@ -159,7 +159,7 @@ func (b *Bucket) Claim(ctx context.Context, key, by string) error {
 }
 
 // once keeps the SDK from sending a claim again: the second answer would say
-// that somebody else was first. A conflict of two writers (409) is an error.
+// that someone else was first. A conflict of two writers (409) is an error.
 func once(o *s3.Options) { o.Retryer = aws.NopRetryer{} }
 
 // maxClaimant bounds what is read of a claim, in bytes.

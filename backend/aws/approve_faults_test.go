@@ -83,7 +83,7 @@ func (s *approvals) happen(ctx context.Context, server int) {
 		if s.executions[execution] == "RUNNING" && s.chance(30) {
 			s.endWait(execution, "SUCCEEDED")
 		}
-	case 11: // somebody stops it by hand
+	case 11: // someone stops it by hand
 		if s.executions[execution] == "RUNNING" && s.chance(5) {
 			s.endWait(execution, "ABORTED")
 		}

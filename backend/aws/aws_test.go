@@ -80,7 +80,7 @@ type fixture struct {
 	objects *bucket.Bucket
 
 	mu   sync.Mutex
-	open map[string]run.JobDocument // guarded by mu: jobs that were asked for and have not ended
+	open map[string]run.JobDocument // guarded by mu: jobs that were requested and have not ended
 	over map[string]bool            // guarded by mu: those that have
 }
 

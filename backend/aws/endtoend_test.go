@@ -111,7 +111,7 @@ func TestMoreJobsThanMachines(t *testing.T) {
 		doc.Project.Terraform, doc.Flags, doc.Limits.Seconds = backendtest.Fake, []string{signals.Flag()}, 3600
 		must0(t, e.Start(t.Context(), doc))
 	}
-	signals.Go(t) // none ends before the last one was asked for
+	signals.Go(t) // none ends before the last one was requested
 	for n := range jobs {
 		id := fmt.Sprintf("run%d-0", n)
 		if r := inbox.Finished(t, id); r.Outcome != run.OutcomeSucceeded {

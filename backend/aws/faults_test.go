@@ -118,7 +118,7 @@ func (s *seed) act(ctx context.Context) {
 	doc := s.docs[s.random.IntN(len(s.docs))]
 	switch s.random.IntN(9) {
 	case 0, 1:
-		_ = s.engine.Start(ctx, doc) // again, too: an error means that it is asked for again
+		_ = s.engine.Start(ctx, doc) // again, too: an error means that it is requested again
 	case 2:
 		_ = s.engine.Withdraw(ctx, doc.JobID)
 	case 3:

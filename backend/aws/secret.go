@@ -14,7 +14,7 @@ import (
 )
 
 // ReadSecret reads a secret of AWS Secrets Manager: its name or ARN, then #key
-// for one key of a JSON object. An ARN is asked for in its own region. The error
+// for one key of a JSON object. An ARN is requested in its own region. The error
 // is a sentence without the value.
 func ReadSecret(ctx context.Context, cfg aws.Config, name string) (string, error) {
 	id, key, keyed := strings.Cut(name, "#")

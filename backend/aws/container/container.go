@@ -126,7 +126,7 @@ func (c *claims) Claim(ctx context.Context, key, by string) error {
 	return err
 }
 
-// standBack makes sure that the job changes nothing before somebody is told so:
+// standBack makes sure that the job changes nothing before someone is told so:
 // another container of it may be about to. If one has begun already there must
 // be no result but its own.
 func (c *Job) standBack(ctx context.Context, doc run.JobDocument) error {

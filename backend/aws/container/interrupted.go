@@ -16,7 +16,7 @@ import (
 var errTaken = errors.New("told to end, and nobody had asked for that: the next attempt plans again")
 
 // interrupted is the result of a plan on Batch that was told to end. When a
-// person asked for it, that is what it says. Else AWS takes the machine back
+// person requested it, that is what it says. Else AWS takes the machine back
 // (Amazon ECS developer guide, "Fargate capacity providers": SIGTERM, and the task
 // ends), and there is no result as long as another attempt follows. Jobs that are
 // terminated or take too long are not repeated (AWS Batch user guide, "Automated
