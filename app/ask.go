@@ -26,7 +26,7 @@ func why(k *gate.Keeper) func(context.Context, run.Repository, int, string, []st
 	}
 }
 
-// reasons is a verdict about applying for who asked, in Markdown. What supports it
+// reasons is a verdict about applying for the requester, in Markdown. What supports it
 // is folded.
 func reasons(v policy.Verdict) string {
 	against, supports, n := v.Lists()

@@ -53,7 +53,7 @@ func reach(addresses []string, out io.Writer) int {
 // reachable tries from inside of a job which of the addresses answer.
 func reachable(ctx context.Context, mode jail.Mode, addresses []string) (found []string, err error) {
 	if mode == jail.Required {
-		mode = jail.BestEffort // what is missing was said
+		mode = jail.BestEffort // what is missing was reported
 	}
 	dir, err := os.MkdirTemp("", "lockkeeper-doctor-")
 	if err != nil {

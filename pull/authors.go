@@ -19,7 +19,7 @@ type Authors struct {
 // AuthorsOf finds out who made commits: those that GitHub listed, with accounts,
 // and all that git knows, because GitHub lists no more than 250. An address that
 // belongs to an account in one commit belongs to it in all. The other addresses
-// that tell an account are GitHub's own, ID+login@users.noreply.github.com and
+// that name an account are GitHub's own, ID+login@users.noreply.github.com and
 // login@users.noreply.github.com (GitHub documentation, "Setting your commit
 // email address").
 //

@@ -59,7 +59,7 @@ type Request struct {
 
 	Actor          string // login; whose permission to read
 	NeedPermission bool
-	NoTip          bool // BaseSHA is not asked for: Mirror.Tips knows it, too, and without a call
+	NoTip          bool // BaseSHA is not requested: Mirror.Tips knows it, too, and without a call
 }
 
 // ErrNotFound means that GitHub answered 404: the thing does not exist, or the

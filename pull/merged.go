@@ -9,7 +9,7 @@ import (
 // BeforeMerge returns a commit of the base branch with which a head that is merged can be
 // compared as before: merged is the commit that the merge made there, then what the tip
 // was before as far as GitHub reports. What was squashed or rebased is not in the branch, so
-// its tip still tells what the head changed; of a merge commit that is its first parent;
+// its tip still shows what the head changed; of a merge commit that is its first parent;
 // where the head itself was pushed to the base branch, only GitHub knows.
 func (m *Mirror) BeforeMerge(ctx context.Context, merged, then, head string) (string, error) {
 	if err := checkSHA(merged, then, head); err != nil {

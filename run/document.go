@@ -70,7 +70,7 @@ type JobProject struct {
 	FromModule    string            `json:"from_module,omitempty"`
 	After         []string          `json:"after,omitempty"` // names of projects of the same run that come first
 	// State identifies where the state is (backend type and its settings), as
-	// far as the configuration tells; empty when it does not. Two projects with
+	// far as the configuration says; empty when it does not. Two projects with
 	// equal ones have the same state.
 	State      string `json:"state,omitempty"`
 	AfterMerge bool   `json:"after_merge,omitempty"` // applied by the merge, not by /apply

@@ -132,7 +132,7 @@ var ErrFence = errors.New("the lock is not held any more as it was when the plan
 var ErrSameState = errors.New("two of the projects have the same state")
 
 // LockKeys are the keys that a job's project needs: its directory and workspace
-// in its repository and, when the configuration tells, where its state is, so
+// in its repository and, when the configuration says so, where its state is, so
 // that two projects with one state exclude each other.
 //
 // A clean directory has no "//" inside, so that no two projects share a key by

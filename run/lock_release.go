@@ -64,7 +64,7 @@ func sorted(names []string) []string {
 }
 
 // closedFor is how long a pull request is remembered as closed. Runs that were
-// asked for before the close are over by then.
+// requested before the close are over by then.
 const closedFor = 24 * time.Hour
 
 // Close ends the interest of a pull request that was merged or closed: it waits

@@ -14,7 +14,7 @@ var login = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 
 const maxLogin = 100 // bytes
 
-// Mention names the account that asked for something so that GitHub notifies it.
+// Mention names the account that requested something so that GitHub notifies it.
 // What is no login is quoted and notifies nobody.
 func Mention(who string) string {
 	if len(who) > maxLogin || !login.MatchString(who) {

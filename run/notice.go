@@ -48,7 +48,7 @@ func ReplyTo(repo Repository, pull int, key, body string) Notice {
 	return Notice{Kind: NoticeReply, Key: key, Repository: repo, PullRequest: pull, Body: body}
 }
 
-// Answer tells the person who requested a run why it was refused, or how it ended.
+// Answer notifies the person who requested a run of why it was refused, or how it ended.
 func Answer(r Run) Notice {
 	n := ReplyTo(r.Repository, r.PullRequest, "run/"+r.ID, "")
 	n.RunID = r.ID

@@ -23,7 +23,7 @@ type SilentRefusal struct{ Problem Problem }
 
 func (s *SilentRefusal) Error() string { return s.Problem.Error() }
 
-// Codes of what went wrong while a run was prepared and is nobody's mistake who asked.
+// Codes of what went wrong while a run was prepared and is no mistake of the requester.
 const (
 	codeUnavailable = "github_unavailable"
 	codePreparing   = "preparing"

@@ -45,7 +45,7 @@ const (
 	StateRunning    State = "running"    // pinned to a commit, has jobs
 	StateSucceeded  State = "succeeded"  // every job succeeded, or there was nothing to do
 	StateFailed     State = "failed"     // at least one job did not succeed
-	StateRefused    State = "refused"    // not allowed, or asked for something that does not exist; Problem says why
+	StateRefused    State = "refused"    // not allowed, or it requests something that does not exist; Problem says why
 	StateCancelled  State = "cancelled"  // a person cancelled it or objected, or the pull request was closed
 	StateSuperseded State = "superseded" // superseded by a newer commit
 )
@@ -90,7 +90,7 @@ type Run struct {
 	Flags     []string `json:"flags,omitempty"`     // terraform flags, already checked against the allow-list
 	Line      string   `json:"line,omitempty"`      // the command as typed, for people
 	Confirm   string   `json:"confirm,omitempty"`   // project that /apply confirm= named
-	Override  bool     `json:"override,omitempty"`  // /apply override=policy: the actor asked to apply in spite of plan policy
+	Override  bool     `json:"override,omitempty"`  // /apply override=policy: the actor requested an apply in spite of plan policy
 
 	Trigger   Trigger `json:"trigger"`
 	Actor     string  `json:"actor"`

@@ -19,7 +19,7 @@ const listedCommits = 20
 
 // corrected plans the pull requests again that were refused because
 // lockkeeper.yml on their base branch has mistakes, when a push to that branch changes the file. One
-// that is still not right tells them so again.
+// that is still not right is reported again.
 func (h *push) corrected(ctx context.Context, repo run.Repository, branch, after string, commits []*github.HeadCommit, confirm func() (bool, error)) error {
 	if h.Refused == nil || !h.Autoplan || !changesConfig(commits) {
 		return nil

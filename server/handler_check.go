@@ -106,7 +106,7 @@ func (h *checkRun) notOffered(ctx context.Context) error {
 	return &NotPressed{Err: err, Text: "This check run does not offer that button any more, so nothing was done. Look again, or comment the command."}
 }
 
-// unpressed tells who pressed why it does not count. Nobody knows who that was,
+// unpressed replies to who pressed why it does not count. Nobody knows who that was,
 // so it counts for nobody how often it is told.
 func (b *Base) unpressed(ctx context.Context, inv invocation, err error) error {
 	var not *NotPressed
@@ -215,7 +215,7 @@ func (h *checkSuite) Handle(ctx context.Context, eventType, delivery string, pay
 }
 
 // pressed reports whether someone pressed "Re-run all checks". Of which pull
-// request is not known otherwise, so nobody is told.
+// request is not known otherwise, so nobody is notified.
 func (h *checkSuite) pressed(ctx context.Context, event, guid string, payload []byte) (bool, error) {
 	_, err := h.Pressed(ctx, event, guid, payload, received(ctx))
 	if not, ok := errors.AsType[*NotPressed](err); ok {

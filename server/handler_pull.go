@@ -40,7 +40,7 @@ func (h *pullRequest) Handle(ctx context.Context, eventType, delivery string, pa
 		return err
 	}
 	if fork(pr) {
-		return nil // T07: nothing runs, and nobody asked
+		return nil // T07: nothing runs, and nobody requested it
 	}
 	if !again && !h.plansItself(pr.GetDraft()) {
 		return h.older(ctx, repo, pr)
@@ -137,7 +137,7 @@ func (h *pullRequest) older(ctx context.Context, repo run.Repository, pr *github
 }
 
 // rebased stops what was approved for another base. A run that is judged now has
-// read none or an older one; it is told.
+// read none or an older one; it is notified.
 func (h *pullRequest) rebased(ctx context.Context, repo run.Repository, pr *github.PullRequest) error {
 	changing, err := h.active(ctx, repo, pr, func(r run.Run) bool { return r.Kind.Traits().Changes })
 	if err != nil || !changing {

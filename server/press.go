@@ -19,7 +19,7 @@ import (
 // secret; GitHub keeps what it sent itself, and gives it to nobody but the App.
 type Presses struct {
 	App func() (*github.Client, error) // authenticated as the App
-	// RetryAfter tells whether an error of a GitHub call is temporary, and the
+	// RetryAfter reports whether an error of a GitHub call is temporary, and the
 	// least time to wait then.
 	RetryAfter func(err error, now time.Time) (wait time.Duration, temporary bool)
 	Now        func() time.Time

@@ -18,7 +18,7 @@ import (
 // that its sender knows the secret, so what ends or frees something is confirmed at GitHub.
 type Pulls struct {
 	Client func(installationID int64) (*github.Client, error)
-	// RetryAfter tells whether an error of a GitHub call is temporary, and the
+	// RetryAfter reports whether an error of a GitHub call is temporary, and the
 	// least time to wait then.
 	RetryAfter func(err error, now time.Time) (wait time.Duration, temporary bool)
 	Now        func() time.Time

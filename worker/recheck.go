@@ -55,7 +55,7 @@ func (w *Worker) recheck(ctx context.Context, r run.Run, j *run.Job) (ok bool, e
 }
 
 // notBegun ends a job that must not begin. One that the backend took already,
-// whose start is only asked for again, is withdrawn and tells its end itself.
+// whose start is only requested again, is withdrawn and reports its end itself.
 func (w *Worker) notBegun(ctx context.Context, runID string, j *run.Job, problem *run.Problem) error {
 	err := w.Backend.Withdraw(ctx, j.ID)
 	if errors.Is(err, run.ErrNotFound) {

@@ -353,7 +353,7 @@ func (h *lockHistory) check(t *testing.T) porcupine.CheckResult {
 	return result
 }
 
-// explain tells how far the model could follow, and what could come next.
+// explain reports how far the model could follow, and what could come next.
 func (h *lockHistory) explain(t *testing.T, info porcupine.LinearizationInfo) {
 	t.Helper()
 	var longest []porcupine.Operation
