@@ -15,9 +15,9 @@ import (
 type Apply struct {
 	Pull       pull.Facts
 	Revision   Revision
-	Exceptions []string       // for people: what policy let pass although it asks for it
-	Plans      []run.Standing // to apply, in the order of their projects' names
-	Unchanged  []string       // projects whose plans change nothing
+	Exceptions []string            // for people: what policy let pass although it asks for it
+	Plans      []run.ProjectStatus // to apply, in the order of their projects' names
+	Unchanged  []string            // projects whose plans change nothing
 }
 
 // Apply lets policy judge what was read again: everything that the run is about may
@@ -41,7 +41,7 @@ func (k *Keeper) Apply(ctx context.Context, r run.Run) (Apply, error) {
 
 // plans are the stored plans of the projects that have something to apply, in the
 // order of their names, and the names of those whose plans change nothing.
-func (in *input) plans() (plans []run.Standing, unchanged []string, err error) {
+func (in *input) plans() (plans []run.ProjectStatus, unchanged []string, err error) {
 	targets := slices.SortedFunc(slices.Values(in.targets), func(a, b target) int { return strings.Compare(a.Name, b.Name) })
 	for _, x := range targets {
 		st := in.stored.standings[x.Name]

@@ -9,8 +9,8 @@ import (
 )
 
 func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
-	planned := func(changes int) run.Standing {
-		return run.Standing{Plan: run.Job{State: run.JobSucceeded, Result: &run.Result{Counts: &run.Counts{Add: changes}}}}
+	planned := func(changes int) run.ProjectStatus {
+		return run.ProjectStatus{Plan: run.Job{State: run.JobSucceeded, Result: &run.Result{Counts: &run.Counts{Add: changes}}}}
 	}
 	applied := planned(1)
 	applied.Apply = &run.Job{State: run.JobSucceeded}
@@ -18,7 +18,7 @@ func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
 	failed.Apply = &run.Job{State: run.JobFailed}
 	part := planned(1)
 	part.Plan.Document.Flags = []string{"-target=a"}
-	standings := map[string]run.Standing{"part": part, "planned": planned(1), "unchanged": planned(0), "applied": applied, "failed": failed, "left": planned(1)}
+	standings := map[string]run.ProjectStatus{"part": part, "planned": planned(1), "unchanged": planned(0), "applied": applied, "failed": failed, "left": planned(1)}
 	affected := map[string]bool{"planned": true, "unchanged": true, "applied": true, "failed": true, "part": true, "unplanned": true}
 
 	for name, c := range map[string]struct {

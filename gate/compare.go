@@ -69,15 +69,15 @@ func (k *Keeper) Compare(ctx context.Context, r run.Run) (*run.Gate, error) {
 		return nil, nil
 	}
 	in.stored.runs[i] = r // as it is with the message that is not stored yet
-	standings := run.Standings(in.stored.runs, r.HeadSHA)
+	standings := run.StatusAt(in.stored.runs, r.HeadSHA)
 	planned := func(name string) bool {
-		n := slices.IndexFunc(standings, func(s run.Standing) bool { return s.Project == name })
+		n := slices.IndexFunc(standings, func(s run.ProjectStatus) bool { return s.Project == name })
 		return n >= 0 && standings[n].Plan.State == run.JobSucceeded
 	}
 	in.all = slices.DeleteFunc(slices.Clone(in.all), func(x target) bool { return !planned(x.Name) })
 	for i := range in.facts.Projects {
 		proj := &in.facts.Projects[i]
-		n := slices.IndexFunc(standings, func(s run.Standing) bool { return s.Project == proj.Name })
+		n := slices.IndexFunc(standings, func(s run.ProjectStatus) bool { return s.Project == proj.Name })
 		if n < 0 || standings[n].Plan.State != run.JobSucceeded {
 			proj.Plan.Complete = false
 			continue

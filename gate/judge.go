@@ -60,8 +60,8 @@ func (k *Keeper) shownWith(ctx context.Context, r run.Run) ([]string, error) {
 		runs = slices.DeleteFunc(all, func(x run.Run) bool { return x.ID == r.ID || x.BaseRef != r.BaseRef || x.Trigger == run.TriggerQueue })
 		runs = append([]run.Run{r}, runs...) // the newest plan
 	}
-	shown := run.Standings(runs, r.HeadSHA)
-	for _, leave := range []func(run.Standing) bool{run.Standing.Untouched, run.Standing.PlanOnly} {
+	shown := run.StatusAt(runs, r.HeadSHA)
+	for _, leave := range []func(run.ProjectStatus) bool{run.ProjectStatus.Untouched, run.ProjectStatus.PlanOnly} {
 		if some := slices.DeleteFunc(slices.Clone(shown), leave); len(some) > 0 { // of them all, or of none
 			shown = some
 		}

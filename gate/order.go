@@ -32,7 +32,7 @@ func (in *input) before(proj project.Project) (before, unplanned []string) {
 }
 
 // plannedHere is the standing of a project at the head and base.
-func (in *input) plannedHere(name string) (run.Standing, bool) {
+func (in *input) plannedHere(name string) (run.ProjectStatus, bool) {
 	st, planned := in.stored.standings[name]
 	return st, planned && in.data.ofBase(st.PlanRun)
 }
@@ -65,7 +65,7 @@ func (k *Keeper) readBeside(ctx context.Context, in *input) error {
 		return err
 	}
 	in.beside = map[string]bool{}
-	for _, st := range run.Standings(runs, in.data.pull.HeadSHA) {
+	for _, st := range run.StatusAt(runs, in.data.pull.HeadSHA) {
 		in.beside[st.Project] = in.data.ofBase(st.PlanRun)
 	}
 	return nil

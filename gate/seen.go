@@ -16,7 +16,7 @@ import (
 
 // seen tells what each of those whose approval of the head may count had been shown
 // of a project when they gave it, beside what its plan does now.
-func (k *Keeper) seen(ctx context.Context, in *input, now run.Standing) (map[string]policy.Seen, error) {
+func (k *Keeper) seen(ctx context.Context, in *input, now run.ProjectStatus) (map[string]policy.Seen, error) {
 	out := map[string]policy.Seen{}
 	for login, v := range in.data.approvals() {
 		seen, err := k.seenBy(ctx, in, v, now)
@@ -30,7 +30,7 @@ func (k *Keeper) seen(ctx context.Context, in *input, now run.Standing) (map[str
 
 // seenBy is about one approval. What counts is the newest that was shown before it:
 // what somebody may have seen earlier is not what they looked at.
-func (k *Keeper) seenBy(ctx context.Context, in *input, v pull.Review, now run.Standing) (policy.Seen, error) {
+func (k *Keeper) seenBy(ctx context.Context, in *input, v pull.Review, now run.ProjectStatus) (policy.Seen, error) {
 	runs := shownBefore(in.stored.runs, in.data.pull.HeadSHA, v.At)
 	if base := baseBefore(in.stored.runs, in.data.pull.HeadSHA, v.At); base != "" && base != in.data.pull.BaseRef {
 		return policy.Seen{Sight: policy.SawBase, What: base}, nil
@@ -38,8 +38,8 @@ func (k *Keeper) seenBy(ctx context.Context, in *input, v pull.Review, now run.S
 	if len(runs) > 0 && runs[0].BaseRef != in.data.pull.BaseRef {
 		return policy.Seen{Sight: policy.SawBase, What: runs[0].BaseRef}, nil
 	}
-	standings := run.Standings(runs, in.data.pull.HeadSHA)
-	i := slices.IndexFunc(standings, func(s run.Standing) bool { return s.Project == now.Project })
+	standings := run.StatusAt(runs, in.data.pull.HeadSHA)
+	i := slices.IndexFunc(standings, func(s run.ProjectStatus) bool { return s.Project == now.Project })
 	if i < 0 {
 		return policy.Seen{}, nil
 	}
@@ -102,7 +102,7 @@ func elsewhere(then, now run.JobDocument) bool {
 }
 
 // effect is what a plan does; ok is false when that cannot be told any more.
-func (k *Keeper) effect(ctx context.Context, in *input, s run.Standing) (plan plandiff.Plan, ok bool, err error) {
+func (k *Keeper) effect(ctx context.Context, in *input, s run.ProjectStatus) (plan plandiff.Plan, ok bool, err error) {
 	if s.Plan.State != run.JobSucceeded || s.Plan.Result == nil {
 		return nil, false, nil
 	}

@@ -16,19 +16,19 @@ type stored struct {
 	runs      []run.Run // newest first
 	locks     run.Locks
 	holder    run.Holder
-	standings map[string]run.Standing // by project, at the commit
+	standings map[string]run.ProjectStatus // by project, at the commit
 }
 
 // stored reads how a pull request stands at a commit.
 func (k *Keeper) stored(ctx context.Context, r run.Run, sha string) (s stored, err error) {
-	s = stored{holder: r.Holder(), standings: map[string]run.Standing{}}
+	s = stored{holder: r.Holder(), standings: map[string]run.ProjectStatus{}}
 	if s.runs, err = k.runs(ctx, s.holder, sha); err != nil {
 		return s, err
 	}
 	if s.locks, err = k.Locks(ctx); err != nil {
 		return s, fmt.Errorf("reading the locks: %w", err)
 	}
-	for _, standing := range s.locks.Overtake(run.Standings(s.runs, sha)) {
+	for _, standing := range s.locks.Overtake(run.StatusAt(s.runs, sha)) {
 		s.standings[standing.Project] = standing
 	}
 	return s, nil
@@ -94,7 +94,7 @@ func (s stored) running(project, head string) []string {
 
 // plan says what is known of the newest plan. What cannot be read is an error;
 // artifacts that were swept, or whose key is gone, make the plan incomplete.
-func (k *Keeper) storedPlan(ctx context.Context, st run.Standing) (*policy.StoredPlan, error) {
+func (k *Keeper) storedPlan(ctx context.Context, st run.ProjectStatus) (*policy.StoredPlan, error) {
 	doc, result := st.Plan.Document, st.Plan.Result
 	out := &policy.StoredPlan{
 		HeadSHA: doc.Commit, BaseSHA: doc.BaseCommit, At: st.Plan.FinishedAt, Empty: st.Empty(), Speculative: st.Speculative(),

@@ -26,7 +26,7 @@ func (p *Preparer) apply(ctx context.Context, r run.Run) (run.Preparation, error
 }
 
 // applied is the document of an apply: that of the plan, and the plan.
-func (p *Preparer) applied(r run.Run, st run.Standing) run.JobDocument {
+func (p *Preparer) applied(r run.Run, st run.ProjectStatus) run.JobDocument {
 	doc := st.Plan.Document
 	doc.Plan = run.PlanOf(st.Plan)
 	doc.Command, doc.Actor, doc.Limits, doc.Flags = run.KindApply, r.Actor, p.Limits, flags(doc.Flags, r.Flags)

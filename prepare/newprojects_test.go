@@ -61,8 +61,8 @@ func TestAProjectThatOnlyTheHeadNames(t *testing.T) {
 			if !gate.Allowed {
 				t.Errorf("judged: %q", gate.Missing)
 			}
-			later := run.Standings([]run.Run{plan}, plan.HeadSHA)
-			if i := slices.IndexFunc(later, func(s run.Standing) bool { return s.Project == "fresh" }); i >= 0 && later[i].PlanOnly() != (tt.mode == policy.NewPlan) {
+			later := run.StatusAt([]run.Run{plan}, plan.HeadSHA)
+			if i := slices.IndexFunc(later, func(s run.ProjectStatus) bool { return s.Project == "fresh" }); i >= 0 && later[i].PlanOnly() != (tt.mode == policy.NewPlan) {
 				t.Errorf("left for the merge: %v", later[i].PlanOnly())
 			}
 		})

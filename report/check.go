@@ -126,16 +126,16 @@ func (v CheckView) buttons(m view.Model) []Action {
 	if !m.Over() {
 		out = append(out, buttonPlan)
 	}
-	if !m.Over() && m.Ready() && !m.Some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] }) {
+	if !m.Over() && m.Ready() && !m.Some(func(s run.ProjectStatus) bool { return v.NoButtons[environmentOf(s)] }) {
 		out = append(out, buttonApply)
 	}
-	if held := view.HeldBy(v.Locks, m.Run.Holder()); len(held) > 0 && !m.Some(func(s run.Standing) bool { return v.NoButtons[environmentOf(s)] && holds(held, s.Project) }) {
+	if held := view.HeldBy(v.Locks, m.Run.Holder()); len(held) > 0 && !m.Some(func(s run.ProjectStatus) bool { return v.NoButtons[environmentOf(s)] && holds(held, s.Project) }) {
 		out = append(out, buttonUnlock)
 	}
 	return out
 }
 
-func environmentOf(s run.Standing) string { return s.Plan.Document.Environment.Name }
+func environmentOf(s run.ProjectStatus) string { return s.Plan.Document.Environment.Name }
 
 func holds(held []view.HeldLock, project string) bool {
 	return slices.ContainsFunc(held, func(h view.HeldLock) bool { return h.Project == project })
@@ -171,7 +171,7 @@ func checkTitle(m view.Model, groups []view.Group) string {
 	if len(title) > 0 {
 		text = strings.Join(title, " · ")
 	}
-	if m.Some(run.Standing.Partial) {
+	if m.Some(run.ProjectStatus.Partial) {
 		return "Partial plan: " + strings.ToLower(text[:1]) + text[1:]
 	}
 	return text

@@ -42,7 +42,7 @@ func laterTitle(m view.Model) string {
 	switch {
 	case m.Has(view.StatusLater):
 		return "Applied after the merge"
-	case !m.Some(func(s run.Standing) bool { return !s.Untouched() }):
+	case !m.Some(func(s run.ProjectStatus) bool { return !s.Untouched() }):
 		return "This pull request changes no project"
 	}
 	return "Apply from pull requests is disabled here"

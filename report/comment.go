@@ -43,7 +43,7 @@ func Comment(in view.Input) string {
 	case len(m.Exposed()) > 0 && m.Stage() == view.AllApplied:
 		can = []string{"merge this pull request", "take the lock again `/plan`", hintStatus}
 	case m.Complete && m.Apply == nil && appliedLines(m) != "" && m.Run.State == run.StateSucceeded && len(m.Foreign()) == 0 &&
-		!m.Some(func(s run.Standing) bool { return !s.Applied() }):
+		!m.Some(func(s run.ProjectStatus) bool { return !s.Applied() }):
 		can = append([]string{"merge this pull request"}, can...) // an apply and a plan of everything after it say so
 	}
 	tail := paragraphs(outdated(m), unreadable(m, groups), notes(m), otherLines(m), lockLines(m), laterLines(m), unlessOlder(m, gateLines(m)), merged(m), waitingLine(m), appliedLines(m),

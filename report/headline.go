@@ -54,7 +54,7 @@ func stageWords(m view.Model) string {
 	case view.AllApplied:
 		return "Applied:"
 	}
-	if m.Some(run.Standing.Partial) {
+	if m.Some(run.ProjectStatus.Partial) {
 		return "Partial plan for"
 	}
 	return "Plan for"

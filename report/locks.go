@@ -55,7 +55,7 @@ func blockedLines(m view.Model, h run.Holder) string {
 
 func waitingLines(m view.Model, h run.Holder) string {
 	lines := standsBefore(view.WaitsFor(m.Locks, h), h)
-	switch made := m.Some(run.Standing.Speculative); {
+	switch made := m.Some(run.ProjectStatus.Speculative); {
 	case !made && len(lines) == 0:
 		return ""
 	case !made:
@@ -133,7 +133,7 @@ func heldLines(m view.Model, h run.Holder) string {
 			free = "That is free when it is applied and merged, or after `/unlock`."
 		}
 		switch {
-		case m.Some(func(s run.Standing) bool { return s.Project == lock.Project && s.Apply != nil }): // its status says it
+		case m.Some(func(s run.ProjectStatus) bool { return s.Project == lock.Project && s.Apply != nil }): // its status says it
 		case lock.Busy != "":
 			busy = append(busy, lock.Project)
 		case lock.Astray:

@@ -56,12 +56,12 @@ func gateLines(m view.Model) string {
 
 // while says how long it is true that these can be applied, with a space in front: a
 // base branch that moves edits no comment, which would be one for each pull request.
-func while(m view.Model, these func(run.Standing) bool) string {
+func while(m view.Model, these func(run.ProjectStatus) bool) string {
 	is := func(mode string) bool {
-		return m.Some(func(s run.Standing) bool { return m.Open(s) && these(s) && m.Current[environmentOf(s)] == mode })
+		return m.Some(func(s run.ProjectStatus) bool { return m.Open(s) && these(s) && m.Current[environmentOf(s)] == mode })
 	}
 	read := "what this project reads"
-	if len(m.Names(func(s run.Standing) bool { return m.Open(s) && these(s) })) > 1 {
+	if len(m.Names(func(s run.ProjectStatus) bool { return m.Open(s) && these(s) })) > 1 {
 		read = "what these projects read"
 	}
 	switch base := nameCode(m.Pinned.BaseRef); {
@@ -230,7 +230,7 @@ func hints(m view.Model) []string {
 
 // planHints are the commands that fit, apart from applies.
 func planHints(m view.Model) []string {
-	unplanned := func(s run.Standing) bool { return s.Plan.State != run.JobSucceeded }
+	unplanned := func(s run.ProjectStatus) bool { return s.Plan.State != run.JobSucceeded }
 	switch {
 	case m.Active() && len(m.Standings) > 0:
 		return []string{"stop it `/cancel`", "how far it is `/status`"}
@@ -246,7 +246,7 @@ func planHints(m view.Model) []string {
 
 // oneProject is the command for one of several projects: the first that is
 // worth it, else the first.
-func oneProject(m view.Model, command string, worth func(run.Standing) bool) string {
+func oneProject(m view.Model, command string, worth func(run.ProjectStatus) bool) string {
 	if len(m.Standings) < 2 {
 		return ""
 	}

@@ -19,7 +19,7 @@ func otherLines(m view.Model) string {
 
 // overtakenLines name who applied something since it was planned here.
 func overtakenLines(m view.Model, h run.Holder) string {
-	holders, projects := m.ByHolder(func(s run.Standing) (run.Holder, bool) {
+	holders, projects := m.ByHolder(func(s run.ProjectStatus) (run.Holder, bool) {
 		if s.Overtaken == nil {
 			return run.Holder{}, false
 		}
@@ -36,7 +36,7 @@ func overtakenLines(m view.Model, h run.Holder) string {
 // undoLines name whose work a plan would undo: what somebody applied and did not
 // merge is in the state, and not in the code that was planned.
 func undoLines(m view.Model, h run.Holder) string {
-	holders, projects := m.ByHolder(func(s run.Standing) (run.Holder, bool) {
+	holders, projects := m.ByHolder(func(s run.ProjectStatus) (run.Holder, bool) {
 		last := m.Locks.LastApplied(s.Plan.Document)
 		undoes := last.Foreign(h) && s.Apply == nil && s.Plan.State == run.JobSucceeded && (!s.Empty() || s.Overtaken != nil)
 		return last.By, undoes
@@ -57,7 +57,7 @@ func undoLines(m view.Model, h run.Holder) string {
 // inheritedLines name who was merged without an apply, so that its changes are in
 // this plan, too.
 func inheritedLines(m view.Model, h run.Holder) string {
-	holders, projects := m.ByHolder(func(s run.Standing) (run.Holder, bool) {
+	holders, projects := m.ByHolder(func(s run.ProjectStatus) (run.Holder, bool) {
 		for _, x := range m.Locks.LeftOf(run.LockKeys(s.Plan.Document)) {
 			if x.Merged && !x.Holder.Is(h) && s.Apply == nil && s.Plan.State == run.JobSucceeded && !s.Empty() {
 				return x.Holder, true

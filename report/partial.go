@@ -38,7 +38,7 @@ func flagLines(m view.Model) string {
 }
 
 // flagTexts are the sentences about one plan, each with a %s for whose it is.
-func flagTexts(m view.Model, s run.Standing) []string {
+func flagTexts(m view.Model, s run.ProjectStatus) []string {
 	if s.Plan.State != run.JobSucceeded {
 		return nil
 	}
@@ -63,7 +63,7 @@ func flagTexts(m view.Model, s run.Standing) []string {
 	return out
 }
 
-func partialText(m view.Model, s run.Standing, narrowed []string) string {
+func partialText(m view.Model, s run.ProjectStatus, narrowed []string) string {
 	text := "**Partial plan**%s"
 	if len(narrowed) > 0 {
 		text += " (" + percent(flagList(narrowed)) + ")"

@@ -222,7 +222,7 @@ func (v ResultView) applied(j run.Job) string {
 	} else if summary, known := v.Summaries[plan.ID]; known {
 		text = madeBy(summary.Changes)
 	}
-	if (run.Standing{Plan: plan}).Partial() {
+	if (run.ProjectStatus{Plan: plan}).Partial() {
 		text = strings.Join(nonEmpty(text, "its plan looked at less than everything: `/plan` shows what is left"), " · ")
 	}
 	return text

@@ -8,7 +8,7 @@ const RecentRuns = 100
 
 // Counted chooses, from the newest run of a commit to the oldest, those that say
 // something that no newer one does: the newest plan of a project and the newest apply of
-// a plan, as Standings has it, and the newest plan that replaces all before it. The zero
+// a plan, as StatusAt has it, and the newest plan that replaces all before it. The zero
 // value is ready to use.
 type Counted struct {
 	whole    bool // a plan of everything was seen, and
@@ -48,6 +48,6 @@ func (c *Counted) Complete() bool { return c.complete }
 // are compared.
 func (r *Run) ReplacesAll() bool {
 	return r.Kind == KindPlan && r.Trigger != TriggerQueue && r.AllProjects() && !slices.ContainsFunc(r.Jobs, func(j Job) bool {
-		return Standing{Project: j.Document.Project.Name, PlanRun: *r, Plan: j}.Partial()
+		return ProjectStatus{Project: j.Document.Project.Name, PlanRun: *r, Plan: j}.Partial()
 	})
 }

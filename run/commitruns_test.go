@@ -42,7 +42,7 @@ func TestWhatCountsOfTheRunsOfACommit(t *testing.T) {
 				left = append(left, r)
 			}
 		}
-		if diff := cmp.Diff(Standings(all, "h"), Standings(left, "h")); diff != "" {
+		if diff := cmp.Diff(StatusAt(all, "h"), StatusAt(left, "h")); diff != "" {
 			t.Fatalf("of %d runs %d are left: (-all +left)\n%s", len(all), len(left), diff)
 		}
 	})

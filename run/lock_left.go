@@ -132,7 +132,7 @@ func (l *Locks) outdate(h Holder, keys []string) []Holder {
 // Overtake notes in standings what others changed since their plans were made. Who
 // was overtaken has to plan again: what was applied may be undone, and what changed
 // nothing may change something.
-func (l Locks) Overtake(standings []Standing) []Standing {
+func (l Locks) Overtake(standings []ProjectStatus) []ProjectStatus {
 	out := slices.Clone(standings)
 	for i, s := range out {
 		h := s.PlanRun.Holder()

@@ -36,7 +36,7 @@ func (l *Locks) planned(r *Run) {
 	}
 	var idle, needed []string // keys
 	for _, j := range r.Jobs {
-		s := Standing{Project: j.Document.Project.Name, PlanRun: *r, Plan: j}
+		s := ProjectStatus{Project: j.Document.Project.Name, PlanRun: *r, Plan: j}
 		keys := LockKeys(j.Document)
 		if j.State != JobSucceeded || s.Empty() || slices.Contains(r.Drafts, s.Project) || s.PlanOnly() {
 			idle = append(idle, keys...)

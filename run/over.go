@@ -75,7 +75,9 @@ func notOfQueue(runs []Run) []Run {
 }
 
 // notByApply reports whether a project is not for /apply from the pull request.
-func (o Options) notByApply(s Standing) bool { return s.Untouched() || o.notApplied(s.Plan.Document) }
+func (o Options) notByApply(s ProjectStatus) bool {
+	return s.Untouched() || o.notApplied(s.Plan.Document)
+}
 
 // notApplied is the same of every pull request.
 func (o Options) notApplied(doc JobDocument) bool {
@@ -85,9 +87,9 @@ func (o Options) notApplied(doc JobDocument) bool {
 // standings reads from the runs of a pull request, newest first, how far its projects
 // are at the commit and for the base that it ended with, and which were planned for
 // others only.
-func (o Over) standings(runs []Run) (known, unknown []Standing) {
+func (o Over) standings(runs []Run) (known, unknown []ProjectStatus) {
 	head, before, whole := o.heads(runs)
-	for _, s := range Standings(runs, head) {
+	for _, s := range StatusAt(runs, head) {
 		if o.BaseRef != "" && s.PlanRun.BaseRef != "" && s.PlanRun.BaseRef != o.BaseRef {
 			unknown = append(unknown, s)
 		} else {
@@ -97,8 +99,8 @@ func (o Over) standings(runs []Run) (known, unknown []Standing) {
 	if whole {
 		return known, unknown
 	}
-	for _, s := range Standings(runs, before) {
-		same := func(x Standing) bool { return x.Project == s.Project }
+	for _, s := range StatusAt(runs, before) {
+		same := func(x ProjectStatus) bool { return x.Project == s.Project }
 		if before != "" && !slices.ContainsFunc(known, same) && !slices.ContainsFunc(unknown, same) {
 			unknown = append(unknown, s)
 		}
@@ -140,9 +142,9 @@ func (o Over) PlannedWhole(runs []Run) bool {
 func (l *Locks) unplanned(h Holder, runs []Run, over Over, o Options, now time.Time) (projects []string) {
 	known, unknown := over.standings(notOfQueue(runs))
 	for _, doc := range over.Unplanned {
-		planned := func(s Standing) bool { return s.Project == doc.Project.Name }
+		planned := func(s ProjectStatus) bool { return s.Project == doc.Project.Name }
 		// One that another commit did not change, or another base, says nothing of this one.
-		elsewhere := func(s Standing) bool { return planned(s) && !s.Untouched() }
+		elsewhere := func(s ProjectStatus) bool { return planned(s) && !s.Untouched() }
 		if o.notApplied(doc) || l.settledSince(LockKeys(doc), over.MergedAt) || slices.ContainsFunc(known, planned) || slices.ContainsFunc(unknown, elsewhere) {
 			continue
 		}

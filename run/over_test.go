@@ -72,7 +72,7 @@ func TestWhatIsKnownOfAMerge(t *testing.T) {
 	}
 }
 
-func projectsOf(all []Standing) string {
+func projectsOf(all []ProjectStatus) string {
 	var names []string
 	for _, s := range all {
 		names = append(names, s.Project)

@@ -8,7 +8,7 @@ import (
 // Partial reports whether the plan looked at less than everything, by its flags or
 // as terraform says itself. It may be applied, and nothing that it shows or changes
 // says how far the whole project is.
-func (s Standing) Partial() bool {
+func (s ProjectStatus) Partial() bool {
 	return len(s.Narrowed()) > 0 || s.Plan.Result != nil && s.Plan.Result.Partial
 }
 
@@ -16,7 +16,7 @@ func (s Standing) Partial() bool {
 // less of the configuration, nothing of it, or nothing of what is really there
 // (terraform plan, "Planning Modes" and "Planning Options"). A plan that was not
 // refreshed is whole where the environment takes it for that.
-func (s Standing) Narrowed() []string {
+func (s ProjectStatus) Narrowed() []string {
 	var out []string
 	for _, flag := range s.Plan.Document.Flags {
 		if narrows(flag) || NotRefreshed(flag) && !slices.Contains(s.PlanRun.Unrefreshed, s.Project) {
@@ -40,7 +40,7 @@ func NotRefreshed(flag string) bool {
 // Missed counts what a plan did not look at, as far as that is known: what an
 // earlier whole plan of the same project at the commit would change and this one
 // would not. It is 0 when nobody knows, as after an apply.
-func (s Standing) Missed(runs []Run) int {
+func (s ProjectStatus) Missed(runs []Run) int {
 	if !s.Partial() || s.Apply != nil {
 		return 0
 	}
@@ -52,7 +52,7 @@ func (s Standing) Missed(runs []Run) int {
 		if i < 0 {
 			continue
 		}
-		earlier := Standing{Project: s.Project, PlanRun: r, Plan: r.Jobs[i]}
+		earlier := ProjectStatus{Project: s.Project, PlanRun: r, Plan: r.Jobs[i]}
 		switch {
 		case r.Kind == KindApply:
 			return 0
@@ -66,7 +66,7 @@ func (s Standing) Missed(runs []Run) int {
 	return 0
 }
 
-func (s Standing) counts() *Counts {
+func (s ProjectStatus) counts() *Counts {
 	if s.Plan.Result == nil {
 		return nil
 	}

@@ -6,8 +6,8 @@ import (
 )
 
 func TestAPlanThatLooksAtLessIsNeverApplied(t *testing.T) {
-	plan := func(flags ...string) Standing {
-		return Standing{Project: "a", PlanRun: Run{Flags: flags}, Plan: Job{
+	plan := func(flags ...string) ProjectStatus {
+		return ProjectStatus{Project: "a", PlanRun: Run{Flags: flags}, Plan: Job{
 			State: JobSucceeded, Document: JobDocument{Flags: flags}, Result: &Result{Counts: &Counts{}},
 		}}
 	}
@@ -20,7 +20,7 @@ func TestAPlanThatLooksAtLessIsNeverApplied(t *testing.T) {
 	incomplete := plan()
 	incomplete.Plan.Result.Partial = true
 	for name, tt := range map[string]struct {
-		standing Standing
+		standing ProjectStatus
 		partial  bool
 	}{
 		"no flag":                          {plan(), false},
@@ -77,7 +77,7 @@ func TestWhatAPartialPlanMissedIsCountedWhereItIsKnown(t *testing.T) {
 		"fewer changes":               {[]Run{planned(5, 0)}, 0},
 	} {
 		runs := append([]Run{newest}, tt.runs...)
-		s := Standing{Project: "a", PlanRun: newest, Plan: newest.Jobs[0]}
+		s := ProjectStatus{Project: "a", PlanRun: newest, Plan: newest.Jobs[0]}
 		if got := s.Missed(runs); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
 		}

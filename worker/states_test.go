@@ -57,13 +57,13 @@ func (f *workerFixture) applied(pull int) {
 }
 
 // standing is how far the pull request's one project is.
-func (f *workerFixture) standing(pull int) run.Standing {
+func (f *workerFixture) standing(pull int) run.ProjectStatus {
 	f.Helper()
 	runs, err := f.store.PullRuns(f.Context(), 7, pull, 50)
 	if err != nil {
 		f.Fatal(err)
 	}
-	return f.locks().Overtake(run.Standings(runs, "aaa"))[0]
+	return f.locks().Overtake(run.StatusAt(runs, "aaa"))[0]
 }
 
 // replies are the answers that stand in the outbox of a pull request.

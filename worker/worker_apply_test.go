@@ -29,7 +29,7 @@ func planAndApply(f **workerFixture) func(context.Context, run.Run) (run.Prepara
 		if err != nil {
 			return p, err
 		}
-		s := run.Standings(runs, "aaa")[0]
+		s := run.StatusAt(runs, "aaa")[0]
 		p.Documents[0].Fence, p.Documents[0].Plan = s.Plan.Document.Fence, &run.JobPlan{JobID: s.Plan.ID}
 		return p, nil
 	}

@@ -169,7 +169,7 @@ func (d delivery) resultView(ctx context.Context, r run.Run) (v report.ResultVie
 		}
 		if plan != nil {
 			v.Plans[plan.ID] = *plan
-			m.Standings = append(m.Standings, run.Standing{Project: view.ProjectOf(j), Plan: *plan})
+			m.Standings = append(m.Standings, run.ProjectStatus{Project: view.ProjectOf(j), Plan: *plan})
 		}
 	}
 	if v.Summaries, err = d.summaries(ctx, m); err != nil {

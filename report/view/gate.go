@@ -9,16 +9,16 @@ import (
 // Unjudged are the projects with something to apply that neither the newest plan nor
 // its gate is about.
 func (m Model) Unjudged() []string {
-	return m.Names(func(s run.Standing) bool { return m.Open(s) && !m.OfGate(s) })
+	return m.Names(func(s run.ProjectStatus) bool { return m.Open(s) && !m.OfGate(s) })
 }
 
 // Judged are those that it is about.
 func (m Model) Judged() []string {
-	return m.Names(func(s run.Standing) bool { return m.Open(s) && m.OfGate(s) })
+	return m.Names(func(s run.ProjectStatus) bool { return m.Open(s) && m.OfGate(s) })
 }
 
 // OfGate reports whether the newest plan or its gate is about a project.
-func (m Model) OfGate(s run.Standing) bool {
+func (m Model) OfGate(s run.ProjectStatus) bool {
 	return s.PlanRun.ID == m.Run.ID || m.Run.Gate != nil && slices.Contains(m.Run.Gate.Projects, s.Project)
 }
 
@@ -30,7 +30,7 @@ func (m Model) JudgedNothing() bool {
 
 // StateNotSaved tells an apply after which the state has to be repaired before
 // anything else.
-func StateNotSaved(s run.Standing) bool {
+func StateNotSaved(s run.ProjectStatus) bool {
 	if s.Apply == nil {
 		return false
 	}

@@ -11,7 +11,7 @@ import (
 
 // Group is one row: projects with the same change that are as far, or one project.
 type Group struct {
-	Standings []run.Standing
+	Standings []run.ProjectStatus
 	State     run.JobState // of the plan
 	Status    Status
 	Counts    run.Counts // of each
@@ -28,7 +28,7 @@ func (m Model) Groups() []Group {
 	var out []Group
 	for _, s := range m.Standings {
 		g := Group{
-			Standings: []run.Standing{s}, State: s.Plan.State, Status: m.Status(s), Counts: JobCounts(s.Plan), Policy: policyOf(s.Plan),
+			Standings: []run.ProjectStatus{s}, State: s.Plan.State, Status: m.Status(s), Counts: JobCounts(s.Plan), Policy: policyOf(s.Plan),
 		}
 		key := ""
 		if summary, ok := m.Summaries[s.Plan.ID]; ok && g.State == run.JobSucceeded {
@@ -90,7 +90,7 @@ func findingsOf(r *run.PolicyResult) []run.PolicyFinding {
 func (g Group) Denied() bool { return Denied(g.Standings[0]) }
 
 // Denied reports whether rules deny a plan.
-func Denied(s run.Standing) bool {
+func Denied(s run.ProjectStatus) bool {
 	r := policyOf(s.Plan)
 	return r != nil && len(r.Denied) > 0
 }
@@ -127,7 +127,7 @@ func MadeOf(j run.Job) *run.Made {
 }
 
 // Lacks reports whether an apply of the plan would miss files.
-func Lacks(s run.Standing) bool { return MadeOf(s.Plan).Lacks() }
+func Lacks(s run.ProjectStatus) bool { return MadeOf(s.Plan).Lacks() }
 
 // MadeFiles reports whether planning made files.
 func (g Group) MadeFiles() bool { return MadeOf(g.Standings[0].Plan) != nil }

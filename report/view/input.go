@@ -23,15 +23,15 @@ type Input struct {
 // Model is how far each project of a pull request is at one commit.
 type Model struct {
 	Input
-	Run       run.Run         // the newest plan that counts: its state and notes are shown
-	Pinned    run.Run         // the same, or the newest one before it while it does not know its commit
-	Standings []run.Standing  // of the commit, by name
-	Apply     *run.Run        // the newest apply of what is shown; nil when there is none
-	Complete  bool            // everything that the commit changes was planned at some time, for its base
-	Base      string          // branch that the newest run of the commit goes into; empty when no run knows it
-	Newer     string          // the head, where this is of an older commit and nothing plans that by itself
-	Outdated  string          // an older commit that was planned, when there is nothing newer to show
-	mine      map[string]bool // keys of locks that the pull request holds
+	Run       run.Run             // the newest plan that counts: its state and notes are shown
+	Pinned    run.Run             // the same, or the newest one before it while it does not know its commit
+	Standings []run.ProjectStatus // of the commit, by name
+	Apply     *run.Run            // the newest apply of what is shown; nil when there is none
+	Complete  bool                // everything that the commit changes was planned at some time, for its base
+	Base      string              // branch that the newest run of the commit goes into; empty when no run knows it
+	Newer     string              // the head, where this is of an older commit and nothing plans that by itself
+	Outdated  string              // an older commit that was planned, when there is nothing newer to show
+	mine      map[string]bool     // keys of locks that the pull request holds
 }
 
 // Build chooses what to show at the commit head; an empty head is the commit of
@@ -53,7 +53,7 @@ func (in Input) Build(head string) (m Model, ok bool) {
 	if known := slices.IndexFunc(plans, func(r run.Run) bool { return r.HeadSHA != "" }); comment && known >= 0 {
 		head, m.Pinned = plans[known].HeadSHA, plans[known]
 	}
-	m.Standings = in.Locks.Overtake(run.Standings(in.Runs, head))
+	m.Standings = in.Locks.Overtake(run.StatusAt(in.Runs, head))
 	m.Apply = m.newestApply(in.Runs, head)
 	if comment {
 		m.Newer = newerHead(plans, head)
@@ -85,7 +85,7 @@ func (m Model) newestApply(runs []run.Run, head string) *run.Run {
 		if r.Kind != run.KindApply || r.HeadSHA != head || r.PreparedAt.IsZero() {
 			continue
 		}
-		applied := func(s run.Standing) bool { return s.Apply != nil && r.Job(s.Apply.ID) != nil }
+		applied := func(s run.ProjectStatus) bool { return s.Apply != nil && r.Job(s.Apply.ID) != nil }
 		if slices.ContainsFunc(m.Standings, applied) || len(r.Jobs) == 0 && r.CreatedAt.After(m.Run.CreatedAt) {
 			return &runs[i]
 		}

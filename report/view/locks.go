@@ -67,7 +67,7 @@ func WaitsFor(l run.Locks, h run.Holder) []Wanted {
 // Exposed are the projects that are applied and not merged, as far as is known, and whose
 // locks somebody gave back.
 func (m Model) Exposed() []string {
-	return m.Names(func(s run.Standing) bool {
+	return m.Names(func(s run.ProjectStatus) bool {
 		last := m.Locks.LastApplied(s.Plan.Document)
 		return m.Status(s) == StatusApplied && m.Released(s) && !m.Over() && last.By.Is(m.Run.Holder()) && !last.Merged
 	})
@@ -80,7 +80,7 @@ func (m Model) Over() bool {
 
 // ByHolder groups the projects of standings by the pull request that is named for
 // each; none leaves a project out. Texts are in the order of their first project.
-func (m Model) ByHolder(of func(run.Standing) (run.Holder, bool)) (holders []run.Holder, projects [][]string) {
+func (m Model) ByHolder(of func(run.ProjectStatus) (run.Holder, bool)) (holders []run.Holder, projects [][]string) {
 	for _, s := range m.Standings {
 		who, ok := of(s)
 		if !ok {

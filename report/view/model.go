@@ -17,7 +17,7 @@ func (m Model) PlansOnly() Model {
 }
 
 // Names lists the projects that are for /apply and of which something holds.
-func (m Model) Names(is func(run.Standing) bool) []string {
+func (m Model) Names(is func(run.ProjectStatus) bool) []string {
 	var out []string
 	for _, s := range m.Standings {
 		if !m.Later(s) && is(s) {

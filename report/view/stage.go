@@ -26,7 +26,7 @@ func (m Model) Stage() Stage {
 	case m.Apply != nil && !m.Apply.State.Final():
 		return Applying
 	case m.Apply == nil || m.Active() || m.Elsewhere():
-		if m.Some(run.Standing.Speculative) && !m.Some(m.Open) {
+		if m.Some(run.ProjectStatus.Speculative) && !m.Some(m.Open) {
 			return Speculative
 		}
 		return Planned
@@ -34,7 +34,7 @@ func (m Model) Stage() Stage {
 		return ApplyFailed
 	case m.Has(StatusCancelled, StatusSkipped):
 		return ApplyStopped
-	case m.Some(func(s run.Standing) bool { return !m.Later(s) && !s.Applied() }):
+	case m.Some(func(s run.ProjectStatus) bool { return !m.Later(s) && !s.Applied() }):
 		return PartlyApplied
 	}
 	return AllApplied
@@ -69,7 +69,7 @@ var Statuses = []Status{StatusInterrupted, StatusFailed, StatusCancelled, Status
 	StatusOvertaken, StatusApplied, StatusPart, StatusOpen, StatusNoPlan, StatusLater, StatusNoApply, StatusUntouched, StatusPartOnly, StatusNoChanges}
 
 // Status is how far a project is.
-func (m Model) Status(s run.Standing) Status {
+func (m Model) Status(s run.ProjectStatus) Status {
 	switch {
 	case s.Partial() && s.Done():
 		return StatusPart
@@ -122,41 +122,43 @@ func (m Model) ApplyStatus(j run.Job) Status {
 
 // Later reports whether a project is not for /apply: the merge applies it, or
 // nobody from here.
-func (m Model) Later(s run.Standing) bool {
+func (m Model) Later(s run.ProjectStatus) bool {
 	return s.Untouched() || s.PlanOnly() || s.Plan.Document.Project.AfterMerge || m.NoApply[s.Plan.Document.Environment.Name]
 }
 
 // Narrowed reports whether nothing is left to do but a whole plan.
-func (m Model) Narrowed(s run.Standing) bool {
+func (m Model) Narrowed(s run.ProjectStatus) bool {
 	return m.Status(s) == StatusPart || m.Status(s) == StatusPartOnly
 }
 
 // Open reports whether /apply may take the plan, if the gate lets it.
-func (m Model) Open(s run.Standing) bool {
+func (m Model) Open(s run.ProjectStatus) bool {
 	return m.Status(s) == StatusOpen && !s.Speculative() && !m.Released(s) && !m.ofAnother(s.PlanRun)
 }
 
 // Ready reports whether /apply may take everything that is left, if the gate
 // lets it.
 func (m Model) Ready() bool {
-	return m.Some(m.Open) && !m.Some(func(s run.Standing) bool {
+	return m.Some(m.Open) && !m.Some(func(s run.ProjectStatus) bool {
 		return m.Status(s) == StatusNoPlan || m.Status(s) == StatusOpen && !m.Open(s)
 	})
 }
 
 // Released reports whether the pull request no longer holds the locks under
 // which the plan was made.
-func (m Model) Released(s run.Standing) bool {
+func (m Model) Released(s run.ProjectStatus) bool {
 	doc := s.Plan.Document
 	return doc.Fence > 0 && slices.ContainsFunc(run.LockKeys(doc), func(key string) bool { return !m.mine[key] })
 }
 
 // Some reports whether something holds of a project.
-func (m Model) Some(is func(run.Standing) bool) bool { return slices.ContainsFunc(m.Standings, is) }
+func (m Model) Some(is func(run.ProjectStatus) bool) bool {
+	return slices.ContainsFunc(m.Standings, is)
+}
 
 // Has reports whether a project has one of these statuses.
 func (m Model) Has(list ...Status) bool {
-	return m.Some(func(s run.Standing) bool { return slices.Contains(list, m.Status(s)) })
+	return m.Some(func(s run.ProjectStatus) bool { return slices.Contains(list, m.Status(s)) })
 }
 
 // Having counts the projects of a status.

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Standing is how far one project is at one commit of a pull request.
-type Standing struct {
+// ProjectStatus is how far one project is at one commit of a pull request.
+type ProjectStatus struct {
 	Project string
 	PlanRun Run  // of Plan
 	Plan    Job  // the newest plan job of the project at the commit
@@ -17,7 +17,7 @@ type Standing struct {
 }
 
 // Empty reports whether the plan succeeded and changes nothing.
-func (s Standing) Empty() bool {
+func (s ProjectStatus) Empty() bool {
 	r := s.Plan.Result
 	return s.Plan.State == JobSucceeded && r != nil && r.Counts != nil && r.Counts.Empty()
 }
@@ -25,7 +25,7 @@ func (s Standing) Empty() bool {
 // Applied reports whether nothing is left to apply: the plan is whole and was
 // applied with success, or changes nothing and is not speculative; and nobody else
 // has applied anything since.
-func (s Standing) Applied() bool {
+func (s ProjectStatus) Applied() bool {
 	if s.Partial() || s.Overtaken != nil {
 		return false
 	}
@@ -33,24 +33,24 @@ func (s Standing) Applied() bool {
 }
 
 // Done reports whether the plan was applied with success.
-func (s Standing) Done() bool { return s.Apply != nil && s.Apply.State == JobSucceeded }
+func (s ProjectStatus) Done() bool { return s.Apply != nil && s.Apply.State == JobSucceeded }
 
 // Speculative reports whether the plan was made without the locks.
-func (s Standing) Speculative() bool { return len(s.PlanRun.Blocked) > 0 }
+func (s ProjectStatus) Speculative() bool { return len(s.PlanRun.Blocked) > 0 }
 
 // Untouched reports whether the pull request does not change the project, which
 // is planned because someone named it. Nothing is applied to it from here.
-func (s Standing) Untouched() bool { return slices.Contains(s.PlanRun.Untouched, s.Project) }
+func (s ProjectStatus) Untouched() bool { return slices.Contains(s.PlanRun.Untouched, s.Project) }
 
 // PlanOnly reports whether only the head of the pull request names the project, and it
 // is applied after the merge, from another one.
-func (s Standing) PlanOnly() bool { return slices.Contains(s.PlanRun.PlanOnly, s.Project) }
+func (s ProjectStatus) PlanOnly() bool { return slices.Contains(s.PlanRun.PlanOnly, s.Project) }
 
-// Standings reads from the runs of a pull request, newest first, how far each
+// StatusAt reads from the runs of a pull request, newest first, how far each
 // project is at a commit, by name. A plan of everything that the commit changes
 // replaces all plans before it; a plan of named projects replaces those.
-func Standings(runs []Run, head string) []Standing {
-	found := map[string]*Standing{}
+func StatusAt(runs []Run, head string) []ProjectStatus {
+	found := map[string]*ProjectStatus{}
 	applies := map[string]*Job{} // by the plan's job id, the newest
 	complete := false
 	for _, r := range runs {
@@ -70,15 +70,15 @@ func Standings(runs []Run, head string) []Standing {
 		}
 		for _, j := range r.Jobs {
 			if name := j.Document.Project.Name; found[name] == nil {
-				found[name] = &Standing{Project: name, PlanRun: r, Plan: j, Apply: applies[j.ID]}
+				found[name] = &ProjectStatus{Project: name, PlanRun: r, Plan: j, Apply: applies[j.ID]}
 			}
 		}
 		complete = r.AllProjects()
 	}
-	out := make([]Standing, 0, len(found))
+	out := make([]ProjectStatus, 0, len(found))
 	for _, s := range found {
 		out = append(out, *s)
 	}
-	slices.SortFunc(out, func(a, b Standing) int { return strings.Compare(a.Project, b.Project) })
+	slices.SortFunc(out, func(a, b ProjectStatus) int { return strings.Compare(a.Project, b.Project) })
 	return out
 }

@@ -30,7 +30,7 @@ func made(id string, kind Kind, of string, projects ...string) Run {
 	return r
 }
 
-func TestStandings(t *testing.T) {
+func TestStatusAt(t *testing.T) {
 	named := func(r Run, names ...string) Run { r.Selectors = names; return r }
 	speculative := made("p1", KindPlan, "", "a=")
 	speculative.Blocked = []Blocked{{Project: "a"}}
@@ -57,7 +57,7 @@ func TestStandings(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
-			for _, s := range Standings(c.runs, "aaa") {
+			for _, s := range StatusAt(c.runs, "aaa") {
 				text := fmt.Sprintf("%s:%s", s.Project, s.PlanRun.ID)
 				if s.Applied() {
 					text += "+"
