@@ -349,6 +349,26 @@ func TestSourceReachRefusesWhatItCannotFollow(t *testing.T) {
 	}
 }
 
+// What a module from elsewhere reads by a path that was computed would be missing, without a word.
+func TestSourceReachRefusesAPathComputedForAModuleFromElsewhere(t *testing.T) {
+	f := newFixture(t, twoProjects())
+	f.Preparer.Reach = func(string) bool { return true }
+	call := func(dir string) string {
+		return root + "module \"m\" {\n  source = \"acme/m/aws\"\n  name   = \"${var.x}/y\"\n  dir    = " + dir + "\n}\n"
+	}
+	n, _ := f.Open(double.Files{
+		"other/main.tf": call(`join("/", ["..", "environments"])`), "live/dev/more.tf": call(`"../../environments"`), "environments/x.json": "{}",
+	})
+	p, err := f.Prepare(n)
+	problem, failed := p.Failed["other"]
+	if err != nil || !failed || len(p.Failed) != 1 {
+		t.Fatal(p.Failed, err)
+	}
+	if problem.Code != "source" || !strings.Contains(problem.Message, "`other/main.tf`") || !strings.Contains(problem.Detail, "module.m.dir") {
+		t.Errorf("refused: %+v", problem)
+	}
+}
+
 // T03, and links, pointers and submodules: what a job cannot be given as a
 // checkout has it refuses the projects that reach it, by path, and no others.
 func TestWhatASourceCannotHoldRefusesTheProjectsThatReachIt(t *testing.T) {

@@ -169,6 +169,7 @@ func (c *collector) values(name string, data []byte) {
 			return // terraform says it
 		}
 		for variable, value := range doc {
+			c.jsonComputes("var."+variable, value)
 			if c.jsonPaths(value) {
 				c.Paths = append(c.Paths, variable)
 			}
@@ -187,6 +188,7 @@ func (c *collector) values(name string, data []byte) {
 		return
 	}
 	for variable, attr := range body.Attributes {
+		c.computes("var."+variable, attr.Expr, 0)
 		if isPath(constantPath(attr.Expr)) {
 			c.Paths = append(c.Paths, variable)
 		}

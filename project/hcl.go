@@ -70,11 +70,15 @@ func (c *collector) block(block *hclsyntax.Block) {
 	case "locals":
 		for name, attr := range block.Body.Attributes {
 			c.local(name, attr.Expr)
+			c.computes("local."+name, attr.Expr, 0)
 		}
 	case "variable":
 		value, ok := block.Body.Attributes["default"]
-		if ok && len(block.Labels) == 1 && isPath(constantPath(value.Expr)) {
-			c.Paths = append(c.Paths, block.Labels[0])
+		if ok && len(block.Labels) == 1 {
+			c.computes("var."+block.Labels[0], value.Expr, 0)
+			if isPath(constantPath(value.Expr)) {
+				c.Paths = append(c.Paths, block.Labels[0])
+			}
 		}
 	case "terraform":
 		for _, inner := range block.Body.Blocks {
@@ -103,7 +107,11 @@ func (c *collector) moduleCall(block *hclsyntax.Block) {
 	}
 	c.module(p.text, p.dynamic, source.SrcRange.Start.Line)
 	delete(block.Body.Attributes, "source") // is no argument; nobody looks at it again
+	for name, attr := range block.Body.Attributes {
+		c.computes("module."+strings.Join(block.Labels, ".")+"."+name, attr.Expr, 0)
+	}
 	if !isLocalSource(p.text) {
+		c.Elsewhere = true
 		return
 	}
 	call := call{Module: path.Clean(p.text)}

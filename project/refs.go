@@ -29,6 +29,9 @@ type facts struct {
 	Locals   map[string]ref // locals that are a path by themselves
 	Paths    []string       // names of variables that have such a path: as a default, or in a file of values
 	Calls    []call         // of local modules, and what they pass
+	// Elsewhere says that a module is called that is not of the repository; Computed are the paths that it may get.
+	Elsewhere bool
+	Computed  []computedPath
 	// Templates are those that are rendered, which may read files themselves.
 	Templates []templateRef
 	Link      string // of a symbolic link, where it leads; all else is then empty
@@ -103,6 +106,7 @@ func (c *collector) sort() {
 	slices.SortFunc(c.Unknown, func(a, b unknownPath) int {
 		return cmp.Or(a.Line-b.Line, strings.Compare(a.Call, b.Call), strings.Compare(a.Rest, b.Rest))
 	})
+	slices.SortFunc(c.Computed, func(a, b computedPath) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.Call, b.Call)) })
 	c.sortCalls()
 	slices.Sort(c.Paths)
 	c.Refs = slices.CompactFunc(c.Refs, func(a, b ref) bool { return a.Kind == b.Kind && a.Path == b.Path })
@@ -126,7 +130,7 @@ func wholeFirst(a, b ref) int {
 // an escape can hide a dot. A source put together from pieces, "${"."}/x", gets past it: the
 // job then misses that module and terraform says so, nothing is planned wrongly.
 func mayRefer(data []byte) bool {
-	for _, word := range [...]string{"./", "module", "path", "file", "backend", "cloud", "resource", "data", `\u`, `\U`} {
+	for _, word := range [...]string{"./", `.."`, "dirname", "module", "path", "file", "backend", "cloud", "resource", "data", `\u`, `\U`} {
 		if bytes.Contains(data, []byte(word)) {
 			return true
 		}
@@ -136,7 +140,7 @@ func mayRefer(data []byte) bool {
 
 // mayHoldPath is the same for a file of values.
 func mayHoldPath(data []byte) bool {
-	for _, word := range [...]string{`"./`, `"../`, `\u`, `\U`} {
+	for _, word := range [...]string{`"./`, `../`, `.."`, `\u`, `\U`} {
 		if bytes.Contains(data, []byte(word)) {
 			return true
 		}
@@ -208,7 +212,11 @@ func (c *collector) jsonBody(doc map[string]any) {
 		}
 		c.module(source, dynamic, line)
 		delete(body, "source") // is no argument
+		for variable, value := range body {
+			c.jsonComputes("module."+name+"."+variable, value)
+		}
 		if !isLocalSource(source) {
+			c.Elsewhere = true
 			return
 		}
 		call := call{Module: path.Clean(source)}
@@ -232,12 +240,14 @@ func (c *collector) jsonBody(doc map[string]any) {
 func (c *collector) jsonVariables(doc map[string]any) {
 	eachBody(doc["locals"], 0, func(body map[string]any) {
 		for name, value := range body {
+			c.jsonComputes("local."+name, value)
 			if text, ok := value.(string); ok {
 				c.local(name, jsonExpression(text))
 			}
 		}
 	})
 	eachNamed(doc["variable"], "", func(name string, body map[string]any) {
+		c.jsonComputes("var."+name, body["default"])
 		if text, ok := body["default"].(string); ok && isPathText(text) {
 			c.Paths = append(c.Paths, name)
 		}

@@ -12,7 +12,8 @@ import (
 
 // Unfollowed lists the places that p reaches where a file is read whose path cannot be followed: a change of that file touches
 // no project. A path that begins with a variable is followed where every call gives the variable one that begins with ./ or ../
-// or a directory such as path.module, and the server gives it none.
+// or a directory such as path.module, and the server gives it none. Where a module from elsewhere is called, of which nobody sees
+// what it reads, they are also the places that put a path together.
 func (g *Graph) Unfollowed(p Project, s Settings) Problems {
 	r := g.reach(p.Dir)
 	var out Problems
@@ -29,6 +30,7 @@ func (g *Graph) Unfollowed(p Project, s Settings) Problems {
 				"the path of %s cannot be followed, so a change of what it reads touches no project; begin the path with a constant, pass it as one that begins with ./ or ../, or name the files by when_changed", yamlfile.Clip(u.Call))})
 		}
 	}
+	out = append(out, g.computed(p, r)...)
 	out.Sort()
 	return slices.Compact(out)
 }
