@@ -14,9 +14,9 @@ const module = "github.com/lockkeeper/lockkeeper/"
 // folder needs a line here and a sentence in README's map.
 var layout = map[string][]string{
 	// The domain knows no adapter.
-	"policy":   {"run", "plandiff", "markdown"},
+	"policy":   {"run", "plandiff", "markdown", "selector"},
 	"commands": {},
-	"project":  {"links", "yamlfile", "project/depth"},
+	"project":  {"links", "yamlfile", "selector", "project/depth"},
 	"run":      {"fair", "markdown"},
 	"worker":   {"run", "fair", "loop"},
 	"plandiff": {"run", "markdown"},
@@ -33,6 +33,9 @@ var layout = map[string][]string{
 	// The form of YAML files, for whoever knows what their keys mean.
 	"yamlfile": {},
 
+	// Which projects somebody means by what they typed.
+	"selector": {},
+
 	// Whose turn it is, for whoever has slots to give.
 	"fair": {},
 
@@ -45,7 +48,7 @@ var layout = map[string][]string{
 	"reserve":      {"loop"},
 	"pull":         {"project", "links", "durable"},
 	"report":       {"run", "markdown", "report/view"},
-	"service":      {"run", "policy", "markdown"},
+	"service":      {"run", "policy", "markdown", "selector"},
 	"server":       {"run", "service", "commands", "markdown", "fair", "loop"},
 	"config":       {"yamlfile", "runner/jail"}, // jail says what every job sees: no secret may lie there
 

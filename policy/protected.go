@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path"
 	"slices"
+
+	"github.com/lockkeeper/lockkeeper/selector"
 )
 
 // protected: a resource of a type that the server protects is not destroyed or
@@ -14,7 +16,7 @@ func protected(f Facts, p Project) Reason {
 		return good("protected", "")
 	}
 	gone := fmt.Sprintf("The plan destroys or replaces %s, of protected types", quoteAll(addresses))
-	if f.Confirm != "" && f.Confirm == p.Name {
+	if confirmed(f, p) {
 		return exception("protected", fmt.Sprintf("%s, which %s confirmed.", gone, quote(f.Actor)))
 	}
 	counted, not := approvers(f, p)
@@ -26,6 +28,18 @@ func protected(f Facts, p Project) Reason {
 		return bad("protected", fmt.Sprintf("%s: comment %s, or get %s (there are %d).", gone, confirm(p), count(want, "approval"), have)+behind(approveAgain(not)))
 	}
 	return bad("protected", fmt.Sprintf("%s: comment %s.", gone, confirm(p)))
+}
+
+// confirmed reports whether the command names p as one of which it knows that something is
+// destroyed: by its name, or by a directory that is of no other project of the command. A
+// pattern names none.
+func confirmed(f Facts, p Project) bool {
+	items := make([]selector.Item, len(f.Projects))
+	for i, x := range f.Projects {
+		items[i] = selector.Item{Name: x.Name, Dir: path.Clean(x.Dir)}
+	}
+	named := selector.Exact(f.Confirm, items)
+	return f.Confirm != "" && (f.Confirm == p.Name || len(named) == 1 && f.Projects[named[0]].Name == p.Name)
 }
 
 func confirm(p Project) string { return quote("/apply " + p.Name + " confirm=" + p.Name) }

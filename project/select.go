@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/selector"
 	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
@@ -24,32 +25,24 @@ func (e *UnknownError) Error() string {
 }
 
 // Select returns the projects that the selectors name, in the order of cfg, each once.
-// A selector is an exact name, or a glob with *, ? or [ ] (path.Match). The same of a directory selects every project that
-// is in it: one with a slash is a directory, another one is if no project has the name. Nothing falls back to some
-// project: a selector without a match is an *UnknownError, and no selector selects nothing.
+// What a selector means says package selector: an exact name or directory, which is that of every project in it, or a pattern.
+// Nothing falls back to some project: a selector without a match is an *UnknownError, and no selector selects nothing.
 func Select(cfg Config, selectors []string) ([]Project, error) {
+	items := make([]selector.Item, len(cfg.Projects))
+	for i, p := range cfg.Projects {
+		items[i] = selector.Item{Name: p.Name, Dir: p.Dir}
+	}
 	wanted := make([]bool, len(cfg.Projects))
-	for _, selector := range selectors {
-		matches, err := matcher(selector)
+	for _, typed := range selectors {
+		found, err := selector.Select(typed, items)
 		if err != nil {
 			return nil, err
 		}
-		found := false
-		mark := func(of func(Project) string) {
-			for i, p := range cfg.Projects {
-				if matches(of(p)) {
-					wanted[i], found = true, true
-				}
-			}
+		if len(found) == 0 {
+			return nil, unknown(cfg, typed)
 		}
-		if !strings.Contains(selector, "/") {
-			mark(func(p Project) string { return p.Name })
-		}
-		if !found {
-			mark(func(p Project) string { return p.Dir })
-		}
-		if !found {
-			return nil, unknown(cfg, selector)
+		for _, i := range found {
+			wanted[i] = true
 		}
 	}
 	var selected []Project
@@ -61,42 +54,24 @@ func Select(cfg Config, selectors []string) ([]Project, error) {
 	return selected, nil
 }
 
-// matcher tells what a selector means. ./ in front and / at the end, as shells complete directories, do not matter.
-func matcher(selector string) (func(string) bool, error) {
-	clean := selector
-	if strings.Contains(selector, "/") {
-		clean = path.Clean(selector)
-	}
-	if !strings.ContainsAny(clean, "*?[") {
-		return func(text string) bool { return text == clean }, nil
-	}
-	if _, err := path.Match(clean, ""); err != nil {
-		return nil, fmt.Errorf("reading %s as a project name or glob: %w", quote(selector), err)
-	}
-	return func(text string) bool {
-		ok, _ := path.Match(clean, text) // its pattern was tried
-		return ok
-	}, nil
-}
-
-func unknown(cfg Config, selector string) *UnknownError {
+func unknown(cfg Config, typed string) *UnknownError {
 	const most = 5
-	typed := selector
+	wanted := typed
 	names := make([]string, len(cfg.Projects))
 	for i, p := range cfg.Projects {
 		names[i] = p.Name
 	}
-	if strings.Contains(selector, "/") {
-		selector = strings.Trim(path.Clean(selector), "/")
+	if strings.Contains(typed, "/") {
+		wanted = strings.Trim(path.Clean(typed), "/")
 		for i, p := range cfg.Projects {
 			names[i] = p.Dir
 		}
 		slices.Sort(names)
 		names = slices.Compact(names)
 	}
-	near := yamlfile.Closest(selector, names, most)
+	near := yamlfile.Closest(wanted, names, most)
 	for _, name := range names {
-		if len(near) < most && len(selector) >= 3 && strings.Contains(name, strings.ToLower(selector)) && !slices.Contains(near, name) {
+		if len(near) < most && len(wanted) >= 3 && strings.Contains(name, strings.ToLower(wanted)) && !slices.Contains(near, name) {
 			near = append(near, name)
 		}
 	}

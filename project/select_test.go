@@ -45,6 +45,17 @@ func TestSelectByDirectory(t *testing.T) {
 	}
 }
 
+// What a name or a directory says exactly is meant, and not what it says as a pattern.
+func TestSelectTriesAPatternLast(t *testing.T) {
+	cfg := Config{Projects: []Project{{Name: "odd1", Dir: "live/odd1"}, {Name: "odd[1]", Dir: "live/odd[1]"}, {Name: "hashed", Dir: "live/[x"}}}
+	for typed, want := range map[string]string{"odd[1]": "odd[1]", "live/odd[1]": "odd[1]", "live/odd[1]/": "odd[1]", "live/[x": "hashed", "odd[12]": "odd1"} {
+		selected, err := Select(cfg, []string{typed})
+		if err != nil || len(selected) != 1 || selected[0].Name != want {
+			t.Errorf("%s selects %v, %v; want %s", typed, selected, err, want)
+		}
+	}
+}
+
 func TestSelect(t *testing.T) { // T17
 	cfg := cfgOf("network-prod", "network-dev", "vpc-prod", "app")
 	tests := []struct {

@@ -145,7 +145,14 @@ func TestUnlockTakesDirectories(t *testing.T) {
 			locked("net", 3, in("infra/net//default")), locked("net2", 3, in("infra/net//two")), locked("top", 3, in("top//default"))},
 		Waiters: []run.Waiter{{ID: 1, Holder: locked("", 3).Holder, Projects: []run.Claimed{{Project: "db", Keys: []string{"dir:7:infra/db//default"}}}}},
 	}
+	world.Locks = append(world.Locks, locked("odd1", 3, in("live/odd1//default")), locked("odd[1]", 3, in("live/odd[1]//default")), locked("s1", 3, in("live/s1//default")), locked("s[1]", 12, in("live/s[1]//default")))
+	world.Left = []run.Left{{Holder: locked("", 3).Holder, Project: "gone", Merged: true, Keys: []string{"dir:7:old/gone//default"}}}
 	for _, tt := range []struct{ name, line, asked, said string }{
+		{"what it left behind there", "/unlock old/gone reason=fine", "unlock 7/3 gone", "Reason: `fine`."},
+		{"a name before a pattern", "/unlock odd[1]", "unlock 7/3 odd[1]", "Released `odd[1]`, which"},
+		{"a directory before a pattern", "/unlock live/odd[1]", "unlock 7/3 odd[1]", "Released `odd[1]`, which"},
+		{"another one's name before a pattern of its own", "/unlock s[1] reason=left", "unlock 7/12 s[1]", "Released `s[1]`, which #12 held."},
+		{"a pattern", "/unlock odd[12]", "unlock 7/3 odd1", "Released `odd1`, which"},
 		{"all of its own that are in it", "/unlock infra/net", "unlock 7/3 net net2", "Released `net`, `net2`"},
 		{"as a shell completes it", "/unlock ./infra/net/", "unlock 7/3 net net2", "Released"},
 		{"a name first", "/unlock top", "unlock 7/3 top", "Released `top`"},

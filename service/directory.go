@@ -3,65 +3,72 @@ package service
 import (
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/lockkeeper/lockkeeper/run"
+	"github.com/lockkeeper/lockkeeper/selector"
 )
 
-// placed is a project and the directory that it is in.
-type placed struct{ project, dir string }
-
-// byDirectory replaces each directory among the names that somebody typed by the
-// projects in it, as project.Select does: a name with a slash is a directory, and
-// another one is when no project has it. A directory in which there is nothing of own
-// is looked for in others, and there a pattern is none. What is neither stays.
-func byDirectory(names []string, own, others []placed) []string {
+// resolved replaces what somebody typed by the names of the projects that it means, as
+// package selector says, so that what is left is compared as it is: those of own that
+// it names, or else those of others, or else those of own that it matches as a pattern. A
+// pattern never means others. What means none stays.
+func resolved(typed []string, own, others []selector.Item) []string {
 	var out []string
-	for _, name := range names {
-		projects := inDirectory(name, own, run.SelectedBy)
-		if projects == nil {
-			projects = inDirectory(name, others, func(dir string) func(string) bool { return func(typed string) bool { return typed == dir } })
+	for _, text := range typed {
+		among, found := own, selector.Exact(text, own)
+		if len(found) == 0 {
+			among, found = others, selector.Exact(text, others)
 		}
-		if projects == nil {
-			projects = []string{name}
+		if len(found) == 0 {
+			among = own
+			found, _ = selector.Select(text, own) // a broken pattern means nothing
 		}
-		out = append(out, projects...)
+		if len(found) == 0 {
+			out = append(out, text)
+		}
+		for _, i := range found {
+			if !slices.Contains(out, among[i].Name) {
+				out = append(out, among[i].Name)
+			}
+		}
 	}
 	return out
 }
 
-// inDirectory is what stands for a name among the known ones; nil when they do not know
-// it.
-func inDirectory(name string, known []placed, matches func(of string) func(typed string) bool) (projects []string) {
-	if !strings.Contains(name, "/") && slices.ContainsFunc(known, func(p placed) bool { return matches(p.project)(name) }) {
-		return []string{name}
+// named are projects of which only the name counts.
+func named(projects []string) []selector.Item {
+	out := make([]selector.Item, len(projects))
+	for i, name := range projects {
+		out[i] = selector.Item{Name: name}
 	}
-	for _, p := range known {
-		if matches(p.dir)(path.Clean(name)) && !slices.Contains(projects, p.project) {
-			projects = append(projects, p.project)
-		}
-	}
-	return projects
+	return out
 }
 
-// lockedPlaces are the projects of h's repository that h has a lock of, those that it
-// waits for, and those of which others have one.
-func lockedPlaces(locks run.Locks, h run.Holder) (own, waiting, others []placed) {
+// lockedItems are the projects of h's repository that h has a lock of or left behind,
+// those that it waits for, and those of which others have a lock.
+func lockedItems(locks run.Locks, h run.Holder) (own, waiting, others []selector.Item) {
 	for _, l := range locks.Locks {
 		dir, is := run.DirOfKey(l.Key, h.Repository.ID)
 		switch {
-		case l.Free() || !is:
+		case l.Free():
 		case l.Holder.Is(h):
-			own = append(own, placed{l.Project, dir})
-		default:
-			others = append(others, placed{l.Project, dir})
+			own = append(own, selector.Item{Name: l.Project, Dir: dir})
+		case is:
+			others = append(others, selector.Item{Name: l.Project, Dir: dir})
+		}
+	}
+	for _, x := range locks.Left {
+		for _, key := range x.Keys {
+			if dir, is := run.DirOfKey(key, h.Repository.ID); is && x.Holder.Is(h) {
+				own = append(own, selector.Item{Name: x.Project, Dir: dir})
+			}
 		}
 	}
 	for _, w := range locks.Waiters {
 		for _, p := range w.Projects {
 			for _, key := range p.Keys {
 				if dir, is := run.DirOfKey(key, h.Repository.ID); is && w.Holder.Is(h) {
-					waiting = append(waiting, placed{p.Project, dir})
+					waiting = append(waiting, selector.Item{Name: p.Project, Dir: dir})
 				}
 			}
 		}
@@ -69,12 +76,12 @@ func lockedPlaces(locks run.Locks, h run.Holder) (own, waiting, others []placed)
 	return own, waiting, others
 }
 
-// plannedPlaces are the projects that runs are about.
-func plannedPlaces(runs []run.Run) []placed {
-	var out []placed
+// plannedItems are the projects that runs are about.
+func plannedItems(runs []run.Run) []selector.Item {
+	var out []selector.Item
 	for _, r := range runs {
 		for _, j := range r.Jobs {
-			out = append(out, placed{j.Document.Project.Name, path.Clean(j.Document.Project.Dir)})
+			out = append(out, selector.Item{Name: j.Document.Project.Name, Dir: path.Clean(j.Document.Project.Dir)})
 		}
 	}
 	return out

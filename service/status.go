@@ -26,9 +26,9 @@ func (s *Service) Status(ctx context.Context, q Question, names []string) (Answe
 	if len(names) > 0 && len(latest) > 0 {
 		h := q.holder()
 		known := knownProjects(latest, locks, h)
-		mine, waiting, _ := lockedPlaces(locks, h)
-		names = byDirectory(names, slices.Concat(plannedPlaces(latest), mine, waiting), nil)
-		projects, unknown := selected(known, names)
+		mine, waiting, _ := lockedItems(locks, h)
+		items := slices.Concat(plannedItems(latest), mine, waiting)
+		projects, unknown := selected(known, resolved(names, append(items, named(known)...), nil))
 		if len(unknown) > 0 {
 			return refused(notKnown(unknown, known)), nil
 		}
@@ -61,17 +61,12 @@ func knownProjects(latest []run.Run, locks run.Locks, h run.Holder) []string {
 	return slices.Compact(out)
 }
 
-// selected are the projects that names or patterns select, and the names that
-// select none.
+// selected splits names into projects that are known, and what is not.
 func selected(known, names []string) (projects, unknown []string) {
 	for _, name := range names {
-		before := len(projects)
-		for _, p := range known {
-			if run.SelectedBy(p)(name) {
-				projects = append(projects, p)
-			}
-		}
-		if len(projects) == before {
+		if slices.Contains(known, name) {
+			projects = append(projects, name)
+		} else {
 			unknown = append(unknown, name)
 		}
 	}
@@ -119,5 +114,7 @@ func only(latest []run.Run, locks run.Locks, h run.Holder, projects []string) ([
 // asksFor reports whether a run was asked for one of the projects, or for
 // whatever the pull request changes.
 func asksFor(r run.Run, projects []string) bool {
-	return len(r.Selectors) == 0 || slices.ContainsFunc(projects, func(p string) bool { return slices.ContainsFunc(r.Selectors, run.SelectedBy(p)) })
+	return len(r.Selectors) == 0 || slices.ContainsFunc(r.Selectors, func(text string) bool {
+		return slices.ContainsFunc(resolved([]string{text}, named(projects), nil), func(name string) bool { return slices.Contains(projects, name) })
+	})
 }

@@ -24,8 +24,8 @@ func (s *Service) Unlock(ctx context.Context, q Question, names []string, reason
 		return Answer{}, err
 	}
 	h := q.holder()
-	mine, waiting, theirs := lockedPlaces(locks, h)
-	names = byDirectory(names, mine, slices.Concat(waiting, theirs))
+	mine, waiting, theirs := lockedItems(locks, h)
+	names = resolved(names, mine, slices.Concat(waiting, theirs))
 	own, others, unknown := wanted(locks, h, names)
 	if len(unknown) > 0 {
 		return refused("Nobody holds a lock of " + markdown.Quoted(unknown) + ", so nothing was released. " +
@@ -68,22 +68,21 @@ type held struct {
 	left    bool   // no lock is held: something is to be put right there
 }
 
-// wanted finds the locks that h's command is about: its own by name or pattern,
-// with what it left behind, and others' by exact name. With no names they are all of
-// its own.
+// wanted finds the locks of the named projects: h's own, with what it left behind, and
+// others' where it has none. With no names they are all of its own.
 func wanted(locks run.Locks, h run.Holder, names []string) (own, others []held, unknown []string) {
 	for _, lock := range locks.Locks {
-		if !lock.Free() && lock.Holder.Is(h) && (len(names) == 0 || slices.ContainsFunc(names, run.SelectedBy(lock.Project))) {
+		if !lock.Free() && lock.Holder.Is(h) && (len(names) == 0 || slices.Contains(names, lock.Project)) {
 			own = appendOnce(own, held{holder: h, project: lock.Project, named: lock.Project})
 		}
 	}
 	for _, x := range locks.Left {
-		if x.Holder.Is(h) && (len(names) == 0 || slices.ContainsFunc(names, run.SelectedBy(x.Project))) {
+		if x.Holder.Is(h) && (len(names) == 0 || slices.Contains(names, x.Project)) {
 			own = appendOnce(own, held{holder: h, project: x.Project, named: x.Project, left: true})
 		}
 	}
 	for _, name := range names {
-		if slices.ContainsFunc(own, func(x held) bool { return run.SelectedBy(x.project)(name) }) {
+		if slices.ContainsFunc(own, func(x held) bool { return x.project == name }) {
 			continue
 		}
 		found := othersHolding(locks, h, name)
