@@ -94,7 +94,7 @@ func (m *Mirror) missingLarge(ctx context.Context, tree *Tree) ([]pointer, error
 			}
 			text, err := io.ReadAll(content)
 			p, isPointer := parsePointer(text)
-			if err != nil || !isPointer || seen[p] || p.size > m.limits.FileBytes {
+			if err != nil || !isPointer || p.extension != "" || seen[p] || p.size > m.limits.FileBytes {
 				return err
 			}
 			seen[p] = true
@@ -145,7 +145,7 @@ func (f *largeFetch) fetch(ctx context.Context, batch []pointer) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(largeAtOnce)
 	for _, o := range objects {
-		p := pointer{o.OID, o.Size}
+		p := pointer{oid: o.OID, size: o.Size}
 		action, there := o.Actions["download"]
 		if !there || !slices.Contains(batch, p) { // the remote has none, or lists what nobody requested
 			continue

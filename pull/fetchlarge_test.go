@@ -157,6 +157,24 @@ func TestLargeFilesAreFetched(t *testing.T) {
 	}
 }
 
+// With an extension the stored content is not what a checkout has: a program would have to change
+// it. A job got it as it is stored.
+func TestALargeFileWithAnExtensionIsRefused(t *testing.T) {
+	u, l := newUpstream(t), newLFSRemote(t)
+	oid, text := pointerTo("stored")
+	l.objects[oid] = "stored"
+	extended := strings.Replace(text, "oid ", "ext-0-case sha256:"+strings.Repeat("ab", 32)+"\noid ", 1)
+	sha := u.commit("main", nil, entry{path: ".gitattributes", content: "* filter=lfs\n"}, entry{path: "a.zip", content: extended}, entry{path: "b.zip", content: text})
+	mirror := fetched(t, u, sha)
+	if err := mirror.FetchLarge(t.Context(), l.remote(), tree(t, mirror, sha)); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := snapshot(t, mirror, sha, ".")
+	if err != nil || len(got.Refused) != 1 || got.Refused[0].Path != "a.zip" || !strings.Contains(got.Refused[0].Reason, `the extension "ext-0-case"`) {
+		t.Errorf("refused are %+v, %v", got.Refused, err)
+	}
+}
+
 // T50: what a remote sends instead of an object, and where it says one is.
 func TestLargeFilesThatAreNotWhatTheirPointerSaysAreNotKept(t *testing.T) {
 	content := "what was meant"

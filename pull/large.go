@@ -21,6 +21,8 @@ import (
 type pointer struct {
 	oid  string // SHA-256 of the content, lower-case hex
 	size int64
+	// extension is the key of the first program that has to change the content before a checkout shows it; empty for none.
+	extension string
 }
 
 // maxPointer is what a pointer may have, in bytes ("less than 1024 bytes").
@@ -41,6 +43,9 @@ func parsePointer(text []byte) (pointer, bool) {
 	keys := []string{"version", "oid", "size"}
 	for line := range strings.SplitSeq(string(bytes.TrimSpace(text)), "\n") {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\r"), " ")
+		if extensionKey.MatchString(key) && p.extension == "" {
+			p.extension = key
+		}
 		if key == "" && value == "" || extensionKey.MatchString(key) {
 			continue
 		}
@@ -81,8 +86,11 @@ func (m *Mirror) large() largeFiles {
 func (l largeFiles) path(p pointer) string { return filepath.Join(l.dir, p.oid[:2], p.oid[2:4], p.oid) }
 
 // open opens the content of a pointer; it is fs.ErrNotExist where nobody brought
-// it here.
+// it here, or an extension would have to change it.
 func (l largeFiles) open(p pointer) (io.ReadCloser, error) {
+	if p.extension != "" {
+		return nil, fs.ErrNotExist // what is stored is not what a checkout has
+	}
 	f, err := os.Open(l.path(p))
 	if err != nil {
 		return nil, err
@@ -101,6 +109,9 @@ func (l largeFiles) open(p pointer) (io.ReadCloser, error) {
 
 // missing says why the content of a pointer is not in a source.
 func (l largeFiles) missing(p pointer) string {
+	if p.extension != "" {
+		return fmt.Sprintf("it is a pointer of Git LFS with the extension %q, a program without which nobody can make its content; commit the file itself, or store it without the extension", p.extension)
+	}
 	if p.size > l.limit {
 		return fmt.Sprintf("it is a large file (Git LFS) of %d bytes, the limit is %d", p.size, l.limit)
 	}
