@@ -182,7 +182,7 @@ func (g *generator) makeProject(dir string) {
 func (g *generator) way(dir string, i int) (expression, more, value string) {
 	data := g.pick(g.data)
 	to := relative(dir, data)
-	switch g.IntN(9) {
+	switch g.IntN(11) {
 	case 0:
 		return fmt.Sprintf("file(\"${path.module}/%s/a.txt\")", to), "", ""
 	case 1:
@@ -202,10 +202,25 @@ func (g *generator) way(dir string, i int) (expression, more, value string) {
 		link := fmt.Sprintf("%s/link%d.txt", dir, i)
 		g.Files[link] = Link + relativeFile(dir, data+"/a.txt")
 		return fmt.Sprintf("base64encode(file(\"link%d.txt\"))", i), "", ""
+	case 8: // a directory as a whole, with code of its own in it
+		code := g.code(dir, i)
+		return fmt.Sprintf("[for f in fileset(\"${path.module}/%s\", \"**\") : filemd5(\"${path.module}/%s/${f}\")]", path.Dir(code), path.Dir(code)), "", ""
+	case 9: // the same by a path with a variable part
+		code := g.code(dir, i)
+		return fmt.Sprintf("file(\"./%s/${var.v%d}/code.txt\")", path.Dir(code), i), fmt.Sprintf("variable \"v%d\" {\n  default = \"code\"\n}\n", i), ""
 	}
 	link := fmt.Sprintf("%s/dir%d", dir, i) // a link to a directory
 	g.Files[link] = Link + to
 	return fmt.Sprintf("concat(tolist(fileset(\"${path.root}\", \"dir%d/**\")), [fileexists(\"dir%d/no\") ? \"yes\" : \"no\"])", i, i), "", ""
+}
+
+// code makes a directory with code of its own, which is no project, two below dir, and
+// returns the way to it.
+func (g *generator) code(dir string, i int) string {
+	code := fmt.Sprintf("whole%d/code", i)
+	g.Files[dir+"/"+code+"/main.tf"] = "resource \"terraform_data\" \"x\" {}\n"
+	g.Files[dir+"/"+code+"/code.txt"] = fmt.Sprintf("code %d\n", g.IntN(100))
+	return code
 }
 
 func (g *generator) pick(from []string) string { return from[g.IntN(len(from))] }
