@@ -45,7 +45,8 @@ type savedObject struct {
 }
 
 // readState reads a state in version 4 of its form, the only one that plan files have and
-// that terraform state pull prints. Nothing at all is an empty one.
+// that terraform state pull prints. Nothing at all is an empty one. One that does not say
+// its version is refused: OpenTofu writes such a one encrypted.
 func readState(from io.Reader, limit int64) (_ savedState, version savedVersion, err error) {
 	limited := &io.LimitedReader{R: from, N: limit}
 	d := json.NewDecoder(limited)
@@ -58,12 +59,18 @@ func readState(from io.Reader, limit int64) (_ savedState, version savedVersion,
 	if err != nil || t != json.Delim('{') {
 		return nil, version, errors.Join(errors.New("it is no state"), err)
 	}
+	seen := map[string]bool{}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
 			return nil, version, err
 		}
-		switch key {
+		name := strings.ToLower(strings.ToUpper(key.(string))) // terraform takes any spelling, as encoding/json does
+		if seen[name] {
+			return nil, version, fmt.Errorf("it has %.100q twice", name)
+		}
+		seen[name] = true
+		switch name {
 		case "lineage":
 			err = d.Decode(&version.lineage)
 		case "serial":
@@ -87,6 +94,9 @@ func readState(from io.Reader, limit int64) (_ savedState, version savedVersion,
 	}
 	if limited.N == 0 {
 		return nil, version, fmt.Errorf("it is larger than %s", megabytes(limit))
+	}
+	if !seen["version"] {
+		return nil, version, errors.New("it does not say its version, as one that is encrypted")
 	}
 	return out, version, nil
 }

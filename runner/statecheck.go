@@ -78,8 +78,8 @@ func (j *job) stateOnDisk(b plannedBackend) (savedState, savedVersion, error) {
 	if b.workspace != "default" {
 		file = filepath.Join(file, b.workspace, "terraform.tfstate")
 	}
-	i := slices.IndexFunc(j.options.Write, func(dir string) bool { return isIn(filepath.Clean(file), dir) })
-	if i < 0 {
+	i := slices.IndexFunc(j.options.Write, func(dir string) bool { return isIn(file, dir) })
+	if i < 0 || file != filepath.Clean(file) { // behind a link, .. leads elsewhere
 		return nil, savedVersion{}, errNotOnDisk
 	}
 	rel, err := filepath.Rel(j.options.Write[i], file)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vmihailenco/msgpack/v5"
+
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -64,6 +66,40 @@ func TestAnApplyReadsAStateOfThisMachineItself(t *testing.T) {
 			}
 			if done := c.want != "state"; (r.Outcome == run.OutcomeSucceeded) != done {
 				t.Errorf("%s: %+v", r.Outcome, r.Problem)
+			}
+		})
+	}
+}
+
+// What terraform would read otherwise, or elsewhere, only terraform tells.
+func TestAStateThatTerraformReadsOtherwiseIsNotReadHere(t *testing.T) {
+	t.Parallel()
+	const object = `[{"mode": "managed", "type": "t", "name": "a", "instances": [{"attributes": {}}]}]`
+	for name, content := range map[string]string{
+		"encrypted by OpenTofu": `{"serial": 1, "lineage": "l", "meta": {"key_provider": {}}, "encrypted_data": "c3RhdGU=", "encryption_version": "v0"}`,
+		"in another spelling":   `{"version": 4, "serial": 1, "lineage": "l", "reſources": ` + object + `}`,
+		"twice":                 `{"version": 4, "serial": 1, "lineage": "l", "resources": [], "Resources": ` + object + `}`,
+		"through a link":        `{"version": 4, "serial": 1, "lineage": "l", "resources": []}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file := filepath.Join(dir, "terraform.tfstate")
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if name == "through a link" {
+				file = dir + "/link/../terraform.tfstate" // in the directory above where the link leads to
+			}
+			config, err := msgpack.Marshal(map[string]any{"path": file})
+			if err != nil {
+				t.Fatal(err)
+			}
+			j := &job{options: Options{Write: []string{dir}}}
+			is, version, err := j.stateOnDisk(plannedBackend{kind: "local", workspace: "default", config: config})
+			plan := planFile{version: savedVersion{lineage: "l", serial: 1}} // of a state without objects
+			if err == nil && plan.beganWith(is, version) == nil {
+				t.Errorf("a plan that says that there is nothing is believed: %v", is)
 			}
 		})
 	}
