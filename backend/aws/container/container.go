@@ -86,7 +86,8 @@ func (c *Job) Do(asked context.Context, key string) error {
 		return fmt.Errorf("AWS_BATCH_JOB_ATTEMPT is %q: the first attempt may have changed something, and the engine finds that out", c.o.Attempt)
 	}
 	store := &claims{Bucket: c.objects}
-	return c.conclude(asked, doc, c.result(asked, doc, store), store.made)
+	r := c.result(asked, doc, store)
+	return c.conclude(asked, doc, r, store.made)
 }
 
 // conclude leaves the result in the bucket, unless it is for another container
