@@ -49,6 +49,8 @@ func (k *Keeper) seenBy(ctx context.Context, in *input, v pull.Review, now run.P
 		return policy.Seen{Sight: policy.SawBase, What: then.PlanRun.BaseRef}, nil
 	case then.Plan.ID == now.Plan.ID:
 		return policy.Seen{Sight: policy.SawThis}, nil
+	case !in.stored.recent(then.PlanRun):
+		return policy.Seen{}, nil
 	case elsewhere(then.Plan.Document, now.Plan.Document):
 		return policy.Seen{Sight: policy.SawElsewhere, What: then.Plan.Document.Environment.Name}, nil
 	case then.Plan.State != run.JobSucceeded || then.Plan.Result == nil:

@@ -34,6 +34,12 @@ func (k *Keeper) stored(ctx context.Context, r run.Run, sha string) (s stored, e
 	return s, nil
 }
 
+// recent reports whether a run is one of the newest, so that all that came after it are
+// known, too. Of those before, only the ones that count now are.
+func (s stored) recent(r run.Run) bool {
+	return slices.ContainsFunc(s.runs[:min(len(s.runs), run.RecentRuns)], func(x run.Run) bool { return x.ID == r.ID })
+}
+
 func (k *Keeper) runs(ctx context.Context, h run.Holder, sha string) ([]run.Run, error) {
 	runs, err := k.Runs(ctx, h.Repository.ID, h.PullRequest, sha)
 	if err != nil {
