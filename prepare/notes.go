@@ -77,16 +77,23 @@ func (f *revision) vanished(ctx context.Context, p *Preparer, cfg project.Config
 }
 
 // renamed notes projects that get another name because a directory comes or goes whose
-// name would be the same.
+// name would be the same. What the base got since is no doing of the pull request.
 func (f *revision) renamed(ctx context.Context, p *Preparer, cfg project.Config) error {
 	if !slices.ContainsFunc(cfg.Projects, project.Project.Hashed) {
 		return nil
 	}
-	graph, err := p.Gate.Index.Graph(ctx, f.config)
+	tree, err := f.mirror.Tree(ctx, f.mergeBase)
 	if err != nil {
 		return err
 	}
-	before, err := project.Load(ctx, f.config, graph, project.LoadOptions{})
+	graph, err := p.Gate.Index.Graph(ctx, tree)
+	if err != nil {
+		return err
+	}
+	before, err := project.Load(ctx, tree, graph, project.LoadOptions{})
+	if _, wrong := errors.AsType[project.Problems](err); wrong {
+		return nil // nobody knows what the projects were called
+	}
 	if err != nil {
 		return err
 	}

@@ -99,6 +99,19 @@ func TestNotesOfAPlan(t *testing.T) {
 	}
 }
 
+// What the base has got meanwhile changes no name by this pull request's merge.
+func TestABranchBehindItsBaseRenamesNothing(t *testing.T) {
+	f := newFixture(t, double.Files{"a/b/main.tf": root, "c/d/main.tf": root, "c-d/main.tf": root})
+	n, _ := f.Open(double.Files{"a/b/more.tf": "#\n"})
+	if _, err := f.GitHub.Commit(repository, "main", "ana", "meanwhile", double.Files{"a-b/main.tf": root, "c-d/main.tf": double.Deleted}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := f.Prepare(n)
+	if said := strings.Join(p.Notes, "\n"); err != nil || p.Behind != 1 || strings.Contains(said, "Another name") {
+		t.Errorf("behind %d, %v, %s", p.Behind, err, said)
+	}
+}
+
 // A repository that tells its projects apart by workspaces, before anybody named
 // them: 123 of its 128 directories have one state.
 func TestManyProjectsOfOneStateAreOneNote(t *testing.T) {
