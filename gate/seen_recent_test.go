@@ -37,7 +37,7 @@ func TestWhatWasShownIsToldOfTheNewestPlansAlone(t *testing.T) {
 		}
 	}
 	destroys := plandiff.Plan{{Address: "t.a", Action: run.ActionDestroy}}
-	now := run.Standing{Project: "a", PlanRun: latest, Plan: latest.Jobs[0]}
+	now := run.ProjectStatus{Project: "a", PlanRun: latest, Plan: latest.Jobs[0]}
 	for name, runs := range map[string][]run.Run{"all": all[run.RecentRuns:], "as listed": listed} {
 		in := &input{
 			data: &pullData{pull: pull.Facts{HeadSHA: "h", BaseRef: "main"}}, stored: stored{runs: runs},
