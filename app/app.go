@@ -222,16 +222,22 @@ func (a *App) lockDataDir(ctx context.Context, dir string) error {
 		return fmt.Errorf("locking the data directory: %w", err)
 	}
 	a.closers = append(a.closers, f.Close)
-	ctx, cancel := context.WithTimeout(ctx, lockWithin)
-	defer cancel()
-	for unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+	for until := time.Now().Add(lockWithin); ; {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			return fmt.Errorf("locking the data directory: %w", err)
+		case time.Now().After(until):
+			return fmt.Errorf("another server works on %q: stop it, or give this one a data_dir of its own", dir)
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("another server works on %q: stop it, or give this one a data_dir of its own", dir)
+			return ctx.Err()
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	return nil
 }
 
 // keepIndex loads the module index and saves it at the end, so that a restart

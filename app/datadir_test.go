@@ -2,12 +2,12 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestADataDirectoryThatCannotBePrivateIsRefused(t *testing.T) {
@@ -83,10 +83,13 @@ func TestTheServerBeforeIsWaitedForAndAnotherIsNot(t *testing.T) {
 	if err := first.lockDataDir(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := second.lockDataDir(short, dir); err == nil || !strings.Contains(err.Error(), "another server works on") {
+	if err := second.lockDataDir(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "another server works on") {
 		t.Errorf("beside another server: %v", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := second.lockDataDir(ended, dir); !errors.Is(err, context.Canceled) {
+		t.Errorf("when it is told to end: %v", err)
 	}
 	if err := second.Close(); err != nil {
 		t.Error(err)
