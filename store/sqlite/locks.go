@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/lockkeeper/lockkeeper/run"
@@ -18,6 +19,7 @@ func (s *Store) UpdateRunAndLocks(ctx context.Context, id string, change func(*r
 			return run.Saved{}, err
 		}
 		r = before
+		r.Jobs = slices.Clone(r.Jobs) // a change in place is one, too
 		saved, err := change(&r, l)
 		if err != nil {
 			return run.Saved{}, err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/lockkeeper/lockkeeper/run"
@@ -98,6 +99,7 @@ func (s *Store) UpdateRun(ctx context.Context, id string, change func(*run.Run) 
 			return err
 		}
 		r = before
+		r.Jobs = slices.Clone(r.Jobs) // a change in place is one, too
 		notices, err := change(&r)
 		if err != nil {
 			return err
