@@ -48,7 +48,7 @@ type module struct {
 }
 
 func planOf(modules ...module) entries {
-	out := entries{{"tfplan", localPlan}, {"tfstate", "{}"}, {"tfstate-prev", "{}"}}
+	out := entries{{"tfplan", localPlan}, {"tfstate", `{"version":4}`}, {"tfstate-prev", `{"version":4}`}}
 	var list []savedModule
 	for _, m := range modules {
 		list = append(list, m.savedModule)
