@@ -29,6 +29,7 @@ type savedState map[string]savedObject
 type savedVersion struct {
 	lineage string
 	serial  uint64
+	foreign bool // the state has keys that are not known here
 }
 
 // savedObject is an instance of a resource, or a deposed object of one. Its values stay
@@ -43,6 +44,9 @@ type savedObject struct {
 	Deposed       string          `json:"deposed"`
 	IndexKey      json.RawMessage `json:"index_key"`
 }
+
+// otherKeys are those of a state that nothing here looks at.
+var otherKeys = []string{"terraform_version", "outputs", "check_results"}
 
 // readState reads a state in version 4 of its form, the only one that plan files have and
 // that terraform state pull prints. Nothing at all is an empty one. One that does not say
@@ -83,6 +87,7 @@ func readState(from io.Reader, limit int64) (_ savedState, version savedVersion,
 				err = fmt.Errorf("a state of the version %d is not known here", v)
 			}
 		default:
+			version.foreign = version.foreign || !slices.Contains(otherKeys, name)
 			err = d.Decode(&json.RawMessage{})
 		}
 		if err != nil {
@@ -91,6 +96,9 @@ func readState(from io.Reader, limit int64) (_ savedState, version savedVersion,
 	}
 	if _, err := d.Token(); err != nil {
 		return nil, version, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, version, errors.Join(errors.New("something follows it"), err)
 	}
 	if limited.N == 0 {
 		return nil, version, fmt.Errorf("it is larger than %s", megabytes(limit))

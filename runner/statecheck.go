@@ -99,7 +99,11 @@ func (j *job) stateOnDisk(b plannedBackend) (savedState, savedVersion, error) {
 		return nil, savedVersion{}, err
 	}
 	defer func() { _ = f.Close() }()
-	return readState(f, maxPlanStates)
+	is, version, err := readState(f, maxPlanStates)
+	if version.foreign { // such as those of a state that OpenTofu encrypted
+		err = errors.Join(err, errNotOnDisk)
+	}
+	return is, version, err
 }
 
 // recordInit puts into the project's directory what init would note of a plan that needs

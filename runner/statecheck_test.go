@@ -77,6 +77,9 @@ func TestAStateThatTerraformReadsOtherwiseIsNotReadHere(t *testing.T) {
 	const object = `[{"mode": "managed", "type": "t", "name": "a", "instances": [{"attributes": {}}]}]`
 	for name, content := range map[string]string{
 		"encrypted by OpenTofu": `{"serial": 1, "lineage": "l", "meta": {"key_provider": {}}, "encrypted_data": "c3RhdGU=", "encryption_version": "v0"}`,
+		"and says a version":    `{"version": 4, "serial": 1, "lineage": "l", "meta": {}, "encrypted_data": "c3RhdGU=", "encryption_version": "v0"}`,
+		"of a later Terraform":  `{"version": 4, "serial": 1, "lineage": "l", "resources": [], "more_resources": ` + object + `}`,
+		"with another behind":   `{"version": 4, "serial": 1, "lineage": "l", "resources": []} {"resources": ` + object + `}`,
 		"in another spelling":   `{"version": 4, "serial": 1, "lineage": "l", "reſources": ` + object + `}`,
 		"twice":                 `{"version": 4, "serial": 1, "lineage": "l", "resources": [], "Resources": ` + object + `}`,
 		"through a link":        `{"version": 4, "serial": 1, "lineage": "l", "resources": []}`,
