@@ -27,20 +27,14 @@ func (r *Run) WaitsBehind(apply *Run) bool {
 	return false
 }
 
-// SelectedBy reports which selectors are about a project: its name, or a pattern of it.
-func SelectedBy(project string) func(selector string) bool {
-	return func(selector string) bool {
-		ok, err := path.Match(selector, project)
-		return selector == project || err == nil && ok
-	}
-}
-
-// selects reports which selectors may be about a project: SelectedBy, or its directory, or
-// a pattern of that.
+// selects reports which selectors may be about a project: its name or directory, a pattern
+// of one, or a directory above. It says more than package selector does, which knows the
+// other projects: a plan that waits in vain begins a little later.
 func selects(p JobProject) func(selector string) bool {
 	return func(selector string) bool {
+		byName, _ := path.Match(selector, p.Name) // a broken pattern matches nothing
 		byDir, _ := path.Match(path.Clean(selector), p.Dir)
-		return SelectedBy(p.Name)(selector) || byDir || strings.HasPrefix(p.Dir+"/", path.Clean(selector)+"/")
+		return selector == p.Name || byName || byDir || strings.HasPrefix(p.Dir+"/", path.Clean(selector)+"/")
 	}
 }
 

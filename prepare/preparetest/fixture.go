@@ -39,7 +39,7 @@ type Fixture struct {
 	URL       string
 	Transport http.RoundTripper // nil: the default
 	Stored    atomic.Int64      // sources put
-	Lax       string            // a contradiction to GitHub\'s description that GitHub itself makes
+	Lax       string            // a contradiction to GitHub's description that GitHub itself makes
 }
 
 // NewFixture makes one whose base branch holds files. What is said to GitHub is compared
@@ -47,6 +47,34 @@ type Fixture struct {
 func NewFixture(t *testing.T, files double.Files) *Fixture {
 	t.Helper()
 	f := &Fixture{T: t}
+	f.begin(files)
+	artifacts, err := artifact.OpenDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = artifacts.Close() })
+	f.Artifacts = artifacts
+	f.Gate = f.keeper()
+	f.Preparer = &prepare.Preparer{
+		Gate: f.Gate,
+		PutSource: func(ctx context.Context, r io.Reader) (run.Artifact, error) {
+			f.Stored.Add(1)
+			return artifacts.PutContent(ctx, "sources", r)
+		},
+		Environments: prepare.Environments{Default: "dev", ByName: map[string]prepare.Environment{
+			"dev":  {Job: run.JobEnvironment{Name: "dev"}, BackendConfig: map[string]string{"path": "/states/{owner}/{repo}/{project}-{workspace}", "workspace_dir": "/states/dev"}},
+			"prod": {Job: run.JobEnvironment{Name: "prod", Account: "1234"}, BackendConfig: map[string]string{"path": "/states/prod/{project}", "workspace_dir": "/states/prod"}},
+		}},
+		Limits: run.JobLimits{Seconds: 60, PlanBytes: 1 << 20}, MaxProjects: 5,
+	}
+	f.Gate.Find = f.Preparer.Find
+	return f
+}
+
+// begin starts GitHub, with a repository whose base branch holds files.
+func (f *Fixture) begin(files double.Files) {
+	t := f.T
+	t.Helper()
 	mux := http.NewServeMux()
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
@@ -79,38 +107,25 @@ func NewFixture(t *testing.T, files double.Files) *Fixture {
 	_, err = d.Commit(Repository, "main", "ana", "base", files)
 	check(err)
 
-	artifacts, err := artifact.OpenDir(t.TempDir())
-	check(err)
-	t.Cleanup(func() { _ = artifacts.Close() })
-	f.GitHub, f.Artifacts, f.URL = d, artifacts, srv.URL
+	f.GitHub, f.URL = d, srv.URL
+}
+
+// keeper is a gate in front of it.
+func (f *Fixture) keeper() *gate.Keeper {
 	// A person's token stands in for the installation's: what is read is the same.
-	token := d.As("ana").Token()
-	f.Gate = &gate.Keeper{
+	token := f.GitHub.As("ana").Token()
+	return &gate.Keeper{
 		Client: func(int64) (*github.Client, error) {
-			c, err := github.NewClient(&http.Client{Transport: f.Transport}).WithAuthToken(token).WithEnterpriseURLs(srv.URL, srv.URL)
+			c, err := github.NewClient(&http.Client{Transport: f.Transport}).WithAuthToken(token).WithEnterpriseURLs(f.URL, f.URL)
 			return c, err
 		},
 		Token:       func(context.Context, run.Repository, string) (string, error) { return token, nil },
-		Mirrors:     &pull.Mirrors{Dir: t.TempDir()},
+		Mirrors:     &pull.Mirrors{Dir: f.TempDir()},
 		Index:       new(project.Index),
 		PlansItself: func(draft bool) bool { return !draft },
 		Locks:       func(context.Context) (run.Locks, error) { return run.Locks{}, nil },
 		Now:         time.Now,
 	}
-	f.Preparer = &prepare.Preparer{
-		Gate: f.Gate,
-		PutSource: func(ctx context.Context, r io.Reader) (run.Artifact, error) {
-			f.Stored.Add(1)
-			return artifacts.PutContent(ctx, "sources", r)
-		},
-		Environments: prepare.Environments{Default: "dev", ByName: map[string]prepare.Environment{
-			"dev":  {Job: run.JobEnvironment{Name: "dev"}, BackendConfig: map[string]string{"path": "/states/{owner}/{repo}/{project}-{workspace}", "workspace_dir": "/states/dev"}},
-			"prod": {Job: run.JobEnvironment{Name: "prod", Account: "1234"}, BackendConfig: map[string]string{"path": "/states/prod/{project}", "workspace_dir": "/states/prod"}},
-		}},
-		Limits: run.JobLimits{Seconds: 60, PlanBytes: 1 << 20}, MaxProjects: 5,
-	}
-	f.Gate.Find = f.Preparer.Find
-	return f
 }
 
 // Open pushes files to a branch and opens a pull request.

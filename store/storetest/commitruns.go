@@ -10,23 +10,29 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
+// aPlan is the n-th run: a plan of projects, asked for by a selector or, without one, of
+// all that the pull request changes.
+func aPlan(n int, sha, selector string, projects []string) run.Run {
+	r := Run(fmt.Sprintf("%04d", n), fmt.Sprint(n))
+	r.Kind, r.State, r.HeadSHA, r.PreparedAt = run.KindPlan, run.StateSucceeded, sha, Noon
+	if selector != "" {
+		r.Selectors = []string{selector}
+	}
+	for i, project := range projects {
+		j := run.Job{ID: fmt.Sprintf("%s/%d", r.ID, i), State: run.JobSucceeded}
+		j.Document.Project.Name = project
+		r.Jobs = append(r.Jobs, j)
+	}
+	return r
+}
+
 func (u suite) TestTheRunsOfACommit(t *testing.T) {
 	s := u.fresh(t)
 	n := 0
 	add := func(sha string, selector string, projects ...string) string {
 		t.Helper()
 		n++
-		r := Run(fmt.Sprintf("%04d", n), fmt.Sprint(n))
-		r.Kind, r.State, r.HeadSHA, r.PullRequest = run.KindPlan, run.StateSucceeded, sha, 3
-		if r.Selectors = nil; selector != "" {
-			r.Selectors = []string{selector}
-		}
-		r.PreparedAt, r.Jobs = Noon, nil
-		for i, project := range projects {
-			j := run.Job{ID: fmt.Sprintf("%s/%d", r.ID, i), State: run.JobSucceeded}
-			j.Document.Project.Name = project
-			r.Jobs = append(r.Jobs, j)
-		}
+		r := aPlan(n, sha, selector, projects)
 		if added, err := s.CreateRun(t.Context(), r, nil); err != nil || !added {
 			t.Fatal(added, err)
 		}
