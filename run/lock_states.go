@@ -128,9 +128,14 @@ func leftNotices(before, after []Left, never []string) []Notice {
 			continue // NotKnown has reported it
 		}
 		same := func(o Left) bool { return o.Holder.Is(x.Holder) && o.Merged == x.Merged }
-		known := slices.ContainsFunc(before, func(o Left) bool { return same(o) && o.Project == x.Project })
+		known, earlier := false, 0
+		for _, o := range before {
+			if same(o) {
+				known, earlier = known || o.Project == x.Project, earlier+1
+			}
+		}
 		key := leftKey(x)
-		if earlier := len(slices.DeleteFunc(slices.Clone(before), func(o Left) bool { return !same(o) })); earlier > 0 {
+		if earlier > 0 {
 			key += fmt.Sprintf("/and%d", earlier) // what was said before stays
 		}
 		if known || slices.ContainsFunc(out, func(n Notice) bool { return n.Key == key }) {

@@ -21,8 +21,8 @@ const (
 	defaultReserve = 512 << 20 // of what stays free for results, the store and webhooks
 )
 
-// maxFiles is how many files a job may have, its source among them: one that is
-// empty takes an inode, and a file system has only so many.
+// maxFiles is how many files a job may have where an engine names no number, its source
+// among them: one that is empty takes an inode, and a file system has only so many.
 const maxFiles = 150_000
 
 // walkEvery is after how many looks a job's files are added up, when the free
@@ -61,20 +61,20 @@ func (w *diskWatch) broken(j *job) *run.Problem {
 		return diskFull(reserve)
 	}
 	w.looks++
-	if w.looks%walkEvery != 0 && w.then.bytes-free.bytes < limit/8 && w.then.files-free.files < maxFiles/8 {
+	if w.looks%walkEvery != 0 && w.then.bytes-free.bytes < limit/8 && w.then.files-free.files < j.filesLimit()/8 {
 		return nil
 	}
 	w.then = free
 	used := j.uses()
 	if w.shared != nil {
-		grown := growth(*w.shared, j.usesShared())
+		grown := growth(*w.shared, j.usesShared(), j.filesLimit())
 		used.bytes, used.files = used.bytes+grown.bytes, used.files+grown.files
 	}
 	switch {
 	case used.bytes > limit:
 		return diskExceeded(limit)
-	case used.files > maxFiles:
-		return diskFilesExceeded()
+	case used.files > j.filesLimit():
+		return diskFilesExceeded(j.filesLimit())
 	}
 	return nil
 }
@@ -90,6 +90,13 @@ func (j *job) diskLimits() (limit, reserve int64) {
 	return limit, reserve
 }
 
+func (j *job) filesLimit() int64 {
+	if j.options.DiskFiles > 0 {
+		return j.options.DiskFiles
+	}
+	return maxFiles
+}
+
 func freeBelow(dir string) (room, error) {
 	var at unix.Statfs_t
 	if err := unix.Statfs(dir, &at); err != nil {
@@ -103,9 +110,10 @@ func freeBelow(dir string) (room, error) {
 // just removed.
 func (j *job) uses() room {
 	bytes, nameless := jail.Nameless(os.Getpid())
+	limit := j.filesLimit()
 	total := room{bytes, int64(nameless)}
 	_ = filepath.WalkDir(j.options.Dir, func(name string, _ fs.DirEntry, err error) error {
-		if total.files++; total.files > maxFiles {
+		if total.files++; total.files > limit {
 			return fs.SkipAll
 		}
 		var at unix.Stat_t
@@ -121,9 +129,10 @@ func (j *job) uses() room {
 // writing; nil when those have more files than are looked at.
 func (j *job) usesShared() *room {
 	var total room
+	limit := j.filesLimit()
 	for _, dir := range j.options.Write {
 		_ = filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
-			if total.files++; total.files > maxFiles {
+			if total.files++; total.files > limit {
 				return fs.SkipAll
 			}
 			var at unix.Stat_t
@@ -133,26 +142,26 @@ func (j *job) usesShared() *room {
 			return nil
 		})
 	}
-	if total.files > maxFiles {
+	if total.files > limit {
 		return nil
 	}
 	return &total
 }
 
 // growth is what shared directories have now (nil: too much to look at) and did not have
-// before. Files that nobody could count any more are more than a job may make.
-func growth(before room, now *room) room {
+// before. Files that nobody could count any more are more than the limit of a job.
+func growth(before room, now *room, limit int64) room {
 	if now == nil {
-		return room{files: maxFiles + 1}
+		return room{files: limit + 1}
 	}
 	return room{max(0, now.bytes-before.bytes), max(0, now.files-before.files)}
 }
 
 // hasFileOf reports whether a file of the job has that many bytes.
 func (j *job) hasFileOf(size int64) (found bool) {
-	files := 0
+	files := int64(0)
 	_ = filepath.WalkDir(j.options.Dir, func(_ string, entry fs.DirEntry, err error) error {
-		if files++; found || files > maxFiles {
+		if files++; found || files > j.filesLimit() {
 			return fs.SkipAll
 		}
 		if err != nil || !entry.Type().IsRegular() {
@@ -218,9 +227,9 @@ func diskExceeded(limit int64) *run.Problem {
 		"The job wrote more than the %s that the server allows to the disk, and was ended. Look for a program that writes without end or large downloads, or have the limit raised; then comment `/plan` again.", megabytes(limit))}
 }
 
-func diskFilesExceeded() *run.Problem {
+func diskFilesExceeded(limit int64) *run.Problem {
 	return &run.Problem{Code: "disk_files_exceeded", Message: fmt.Sprintf(
-		"The job made more than the %d files that the server allows on the disk, and was ended. Look for a program that makes files without end; then comment `/plan` again.", maxFiles)}
+		"The job made more than the %d files that the server allows on the disk, and was ended. Look for a program that makes files without end; then comment `/plan` again.", limit)}
 }
 
 func diskFull(reserve int64) *run.Problem {

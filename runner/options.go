@@ -64,6 +64,7 @@ type Options struct {
 	Limits        jail.Limits   // of everything that runs in the job; zero is the default of each
 	Users         jail.Users    // user ids for jobs of a runner that is root; zero is the default
 	Disk          int64         // bytes that the job may have in Dir; 0 is 10 GiB
+	DiskFiles     int64         // files that the job may have in Dir, its source among them; 0 is 150,000
 	DiskReserve   int64         // bytes that stay free where Dir is; 0 is 512 MiB
 	Evaluator     string        // lockkeeper-evaluator, absolute; empty when there is none, and then a plan that rules have to judge fails
 }
@@ -106,6 +107,9 @@ func (o Options) Args() []string {
 	}
 	if o.Disk != 0 {
 		args = append(args, "-disk="+strconv.FormatInt(o.Disk, 10))
+	}
+	if o.DiskFiles != 0 {
+		args = append(args, "-disk-files="+strconv.FormatInt(o.DiskFiles, 10))
 	}
 	if o.DiskReserve != 0 {
 		args = append(args, "-disk-reserve="+strconv.FormatInt(o.DiskReserve, 10))
@@ -173,6 +177,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.IntVar(&o.TurnFD, "turn-fd", 0, "open file to write a byte to after the last terraform process")
 	flags.IntVar(&o.KeysFD, "keys-fd", 0, "open file with the keys of artifacts")
 	flags.Int64Var(&o.Disk, "disk", 0, "bytes that the job may have on the disk")
+	flags.Int64Var(&o.DiskFiles, "disk-files", 0, "files that the job may have on the disk")
 	flags.Int64Var(&o.DiskReserve, "disk-reserve", 0, "bytes of the disk that stay free")
 	flags.BoolVar(&o.OwnMachine, "own-machine", false, "the machine ends with the job")
 	flags.BoolVar(&o.Salvage, "salvage", false, "store what a killed runner left")
