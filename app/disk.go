@@ -39,9 +39,9 @@ func (w wiring) watchDisk(ctx context.Context) error {
 }
 
 // status answers /status.
-func (w wiring) status(ctx context.Context) func(run.Holder, []run.Run, run.Locks, time.Time) string {
+func (w wiring) status(ctx context.Context) func(run.Subject, []run.Run, run.Locks, time.Time) string {
 	answer := status(ctx, w.engine)
-	return func(h run.Holder, runs []run.Run, locks run.Locks, now time.Time) string {
+	return func(h run.Subject, runs []run.Run, locks run.Locks, now time.Time) string {
 		text := answer(h, runs, locks, now)
 		if why := w.waits(); why != "" {
 			text += "\n" + why + "\n"

@@ -116,14 +116,14 @@ func jobEnvironment(engine, name string, env config.Environment) run.JobEnvironm
 
 // status answers /status, and says when messages of the engine were not
 // understood.
-func status(ctx context.Context, engine run.Backend) func(run.Holder, []run.Run, run.Locks, time.Time) string {
+func status(ctx context.Context, engine run.Backend) func(run.Subject, []run.Run, run.Locks, time.Time) string {
 	dead, counts := engine.(interface {
 		DeadLetters(context.Context) (string, error)
 	})
 	if !counts {
 		return report.Status
 	}
-	return func(h run.Holder, runs []run.Run, locks run.Locks, now time.Time) string {
+	return func(h run.Subject, runs []run.Run, locks run.Locks, now time.Time) string {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		text := report.Status(h, runs, locks, now)

@@ -74,7 +74,7 @@ func TestAPullRequestThatLeavesTheMergeQueueEndsItsPlan(t *testing.T) {
 	gate.await(began + 1)
 	s.check(s.world.GitHub.As(rui).Dequeue(sandbox.Repository, n))
 	s.quiet() // with the gate closed
-	if r := s.runs(n)[0]; r.Trigger != run.TriggerQueue || r.State != run.StateCancelled {
+	if r := s.runs(n)[0]; r.OfPull() || r.State != run.StateCancelled {
 		t.Errorf("the newest run is %s by %s", r.State, r.Trigger)
 	}
 	gate.open()

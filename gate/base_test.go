@@ -43,8 +43,8 @@ func TestT08TheBaseIsLookedAtAgainBeforeTheStart(t *testing.T) {
 			}
 			w.Gate.Branches = func(string) []string { return tt.listed }
 			err = w.Gate.Recheck(t.Context(), run.Run{
-				Repository:  run.Repository{ID: w.RepositoryID(), Owner: "acme", Name: "infra", InstallationID: 1},
-				PullRequest: 1, HeadRef: "topic", HeadSHA: sha, BaseRef: tt.base, BaseSHA: tip,
+				Subject: run.Subject{Repository: run.Repository{ID: w.RepositoryID(), Owner: "acme", Name: "infra", InstallationID: 1}, PullRequest: 1},
+				HeadRef: "topic", HeadSHA: sha, BaseRef: tt.base, BaseSHA: tip,
 			})
 			if tt.code == "" {
 				w.Check(err)

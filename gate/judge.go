@@ -36,7 +36,7 @@ func (k *Keeper) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 		return run.Gate{}, err
 	}
 	v, err := k.verdict(ctx, run.Run{
-		Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment, Selectors: names,
+		Subject: run.Subject{Repository: r.Repository, PullRequest: r.PullRequest}, Kind: run.KindApply, Trigger: run.TriggerComment, Selectors: names,
 	})
 	if err != nil {
 		return run.Gate{}, err
@@ -53,11 +53,11 @@ func (k *Keeper) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 func (k *Keeper) shownWith(ctx context.Context, r run.Run) ([]string, error) {
 	runs := []run.Run{r}
 	if !r.AllProjects() {
-		all, err := k.runs(ctx, r.Holder(), r.HeadSHA)
+		all, err := k.runs(ctx, r.Pull(), r.HeadSHA)
 		if err != nil {
 			return nil, err
 		}
-		runs = slices.DeleteFunc(all, func(x run.Run) bool { return x.ID == r.ID || x.BaseRef != r.BaseRef || x.Trigger == run.TriggerQueue })
+		runs = slices.DeleteFunc(all, func(x run.Run) bool { return x.ID == r.ID || x.BaseRef != r.BaseRef || !x.OfPull() })
 		runs = append([]run.Run{r}, runs...) // the newest plan
 	}
 	shown := run.StatusAt(runs, r.HeadSHA)
@@ -82,7 +82,7 @@ func (k *Keeper) gate(v policy.Verdict) run.Gate {
 // the actor means anybody who may.
 func (k *Keeper) Why(ctx context.Context, repo run.Repository, pullRequest int, actor string, selectors []string) (policy.Verdict, error) {
 	r := run.Run{
-		Repository: repo, PullRequest: pullRequest, Kind: run.KindApply, Trigger: run.TriggerComment, Actor: actor, Selectors: selectors,
+		Subject: run.Subject{Repository: repo, PullRequest: pullRequest}, Kind: run.KindApply, Trigger: run.TriggerComment, Actor: actor, Selectors: selectors,
 	}
 	return k.verdict(ctx, r)
 }

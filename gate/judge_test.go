@@ -44,7 +44,7 @@ func TestAPlanThatDoesLessIsNoted(t *testing.T) {
 	if !gate.Allowed || !slices.Equal(gate.Notes, []string{want}) {
 		t.Errorf("judged %+v", gate)
 	}
-	foreseen := run.Run{ID: again.ID, Repository: again.Repository, PullRequest: n, Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana", State: run.StateAccepted, CreatedAt: time.Now()}
+	foreseen := run.Run{ID: again.ID, Subject: run.Subject{Repository: again.Repository, PullRequest: n}, Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana", State: run.StateAccepted, CreatedAt: time.Now()}
 	p, err := w.Preparer.Prepare(t.Context(), foreseen)
 	w.Check(err)
 	if !p.Gate.Foreseen {

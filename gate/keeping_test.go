@@ -150,7 +150,7 @@ func (w *gateWorld) applies(n int, code string) run.Job {
 	r := w.Commented(n)
 	p, err := w.Preparer.Prepare(w.Context(), r)
 	w.Check(err)
-	w.Check(w.Locks.Begin(r.Holder(), r.ID, p.Documents, time.Now()))
+	w.Check(w.Locks.Begin(r.Pull(), r.ID, p.Documents, time.Now()))
 	r = run.Step(r, run.Prepared{At: time.Now(), Preparation: p}).Run
 	j := r.Jobs[0]
 	r = w.Message(r, j, run.Result{Outcome: run.OutcomeFailed, Began: true, Problem: &run.Problem{Code: code, Message: "x"}, Artifacts: map[string]run.Artifact{

@@ -38,7 +38,7 @@ func TestManyPlansOfOneProjectHideNoOther(t *testing.T) {
 		t.Errorf("%v, %s", err, v.Why())
 	}
 	w.Locks.Locks = nil
-	w.Locks.Claim(again.Holder(), run.Claims([]run.JobDocument{again.Jobs[0].Document}), true, again.CreatedAt)
+	w.Locks.Claim(again.Pull(), run.Claims([]run.JobDocument{again.Jobs[0].Document}), true, again.CreatedAt)
 	if later, err := w.Gate.Judge(t.Context(), again); err != nil || !slices.Contains(later.Projects, "other") {
 		t.Errorf("%+v, %v", later, err)
 	}

@@ -60,7 +60,7 @@ func (k *Keeper) readBeside(ctx context.Context, in *input) error {
 		return nil
 	}
 	r := in.data.run
-	runs, err := k.runs(ctx, r.Holder(), in.data.pull.HeadSHA)
+	runs, err := k.runs(ctx, r.Pull(), in.data.pull.HeadSHA)
 	if err != nil {
 		return err
 	}

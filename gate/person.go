@@ -15,7 +15,7 @@ import (
 // no run, such as /cancel. projects are named by who wants to release locks that
 // other pull requests hold: each gets the rules of its environment.
 func (k *Keeper) Facts(ctx context.Context, repo run.Repository, pullRequest int, actor string, projects ...string) (policy.Facts, error) {
-	r := run.Run{Repository: repo, PullRequest: pullRequest, Actor: actor, Trigger: run.TriggerComment, Kind: run.KindPlan}
+	r := run.Run{Subject: run.Subject{Repository: repo, PullRequest: pullRequest}, Actor: actor, Trigger: run.TriggerComment, Kind: run.KindPlan}
 	facts, err := k.personFacts(ctx, r, projects)
 	return facts, Explain(r, err, k.Now())
 }
@@ -24,7 +24,7 @@ func (k *Keeper) Facts(ctx context.Context, repo run.Repository, pullRequest int
 // by login and with a body of this SHA-256, and never edited. One that was written
 // too long before it was received is a *run.Problem.
 func (k *Keeper) Written(ctx context.Context, repo run.Repository, pullRequest int, comment int64, login, sha256 string, received time.Time) (bool, error) {
-	r := run.Run{Repository: repo, PullRequest: pullRequest, Actor: login, Comment: sha256, CommentID: comment, Kind: run.KindPlan, CreatedAt: received}
+	r := run.Run{Subject: run.Subject{Repository: repo, PullRequest: pullRequest}, Actor: login, Comment: sha256, CommentID: comment, Kind: run.KindPlan, CreatedAt: received}
 	d, err := k.newPullData(r)
 	if err == nil {
 		err = d.readComment(ctx, true)
@@ -73,10 +73,10 @@ func (k *Keeper) personFacts(ctx context.Context, r run.Run, projects []string) 
 // different names, from the one of who asks.
 func (k *Keeper) heldProject(ctx context.Context, r run.Run, locks run.Locks, name string) (policy.Project, error) {
 	out := policy.Project{Name: name}
-	holders := []run.Holder{r.Holder()}
+	holders := []run.Subject{r.Pull()}
 	for _, lock := range locks.Locks {
-		if !lock.Free() && lock.Project == name && lock.Holder.Repository.ID == r.Repository.ID && !lock.Holder.Is(r.Holder()) {
-			out.HeldBy, holders = lock.Holder.PullRequest, []run.Holder{lock.Holder}
+		if !lock.Free() && lock.Project == name && lock.Holder.Repository.ID == r.Repository.ID && !lock.Holder.Is(r.Pull()) {
+			out.HeldBy, holders = lock.Holder.PullRequest, []run.Subject{lock.Holder}
 		}
 	}
 	for _, h := range holders {

@@ -30,7 +30,7 @@ func (k *Keeper) Plan(ctx context.Context, r run.Run) (*Plan, error) {
 		return &Plan{}, err
 	}
 	p := &Plan{BaseTip: d.pull.BaseSHA, keeper: k, data: d}
-	if r.Trigger == run.TriggerQueue {
+	if !r.OfPull() {
 		d.pull.HeadSHA, d.pull.BaseSHA = r.HeadSHA, r.BaseSHA // what the plan is of
 	}
 	p.Pull = d.pull
@@ -110,7 +110,7 @@ func (k *Keeper) readForPlan(ctx context.Context, r run.Run) (*pullData, error) 
 		return nil, err
 	}
 	request := d.request
-	if !k.some(gated) || r.Trigger == run.TriggerQueue {
+	if !k.some(gated) || !r.OfPull() {
 		request.Actor, request.NeedPermission = r.Actor, r.Trigger.ByPerson()
 		return d, d.readPull(ctx, request)
 	}
@@ -140,7 +140,7 @@ func (k *Keeper) judgePlan(ctx context.Context, d *pullData) error {
 		return k.heardRefusal(ctx, d, refusal(v))
 	}
 	if r.Trigger == run.TriggerPush && r.HeadSHA != "" && r.HeadSHA != d.pull.HeadSHA ||
-		r.Trigger == run.TriggerQueue && r.BaseRef != d.pull.BaseRef {
+		!r.OfPull() && r.BaseRef != d.pull.BaseRef {
 		return &run.SilentRefusal{Problem: run.Problem{Code: "overtaken", Message: "A newer push has its own plan."}}
 	}
 	return nil
@@ -154,10 +154,10 @@ func (k *Keeper) heardRefusal(ctx context.Context, d *pullData, refused error) e
 	if !ok || silent.Problem.Code != run.CodeBase {
 		return refused
 	}
-	if d.run.Trigger == run.TriggerQueue {
+	if !d.run.OfPull() {
 		return &silent.Problem
 	}
-	runs, err := k.runs(ctx, d.run.Holder(), d.pull.HeadSHA)
+	runs, err := k.runs(ctx, d.run.Pull(), d.pull.HeadSHA)
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (k *Keeper) actorOfTurn(ctx context.Context, r run.Run, facts *policy.Facts
 	if r.Trigger != run.TriggerTurn || r.Actor != "" {
 		return nil
 	}
-	runs, err := k.runs(ctx, r.Holder(), "")
+	runs, err := k.runs(ctx, r.Pull(), "")
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 // be lost or is astray, and everything that comes before is planned.
 func (p *Plan) Preview(ctx context.Context, rev Revision) (*run.Gate, error) {
 	k, d := p.keeper, p.data
-	if d.run.Trigger == run.TriggerQueue {
+	if !d.run.OfPull() {
 		return nil, nil
 	}
 	in := &input{data: d, rev: rev, targets: k.appliedLater(rev)}
@@ -24,7 +24,7 @@ func (p *Plan) Preview(ctx context.Context, rev Revision) (*run.Gate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the locks: %w", err)
 	}
-	in.stored = stored{locks: locks, holder: d.run.Holder()}
+	in.stored = stored{locks: locks, holder: d.run.Pull()}
 	if slices.ContainsFunc(rev.Targets, func(x Target) bool { return in.stored.astray(x.Document) }) {
 		if in.stored, err = k.stored(ctx, d.run, d.pull.HeadSHA); err != nil {
 			return nil, err

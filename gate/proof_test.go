@@ -270,7 +270,7 @@ func (m *proofModel) submit(r run.Run) {
 }
 
 func (m *proofModel) asks(number int, kind run.Kind, selectors, flags []string) {
-	m.submit(run.Run{PullRequest: number, Kind: kind, Trigger: run.TriggerComment, Actor: "ana", Selectors: selectors, Flags: flags, Line: "/" + string(kind)})
+	m.submit(run.Run{Subject: run.Subject{PullRequest: number}, Kind: kind, Trigger: run.TriggerComment, Actor: "ana", Selectors: selectors, Flags: flags, Line: "/" + string(kind)})
 }
 
 func (m *proofModel) push(t *rapid.T) { m.pushes(t, m.anyPull(t)) }
@@ -309,7 +309,7 @@ func (m *proofModel) pushes(t *rapid.T, number int) {
 		m.settle()
 		return
 	}
-	m.submit(run.Run{PullRequest: number, Kind: run.KindPlan, Trigger: run.TriggerPush, Actor: "ana", HeadSHA: sha})
+	m.submit(run.Run{Subject: run.Subject{PullRequest: number}, Kind: run.KindPlan, Trigger: run.TriggerPush, Actor: "ana", HeadSHA: sha})
 }
 
 func (m *proofModel) plan(t *rapid.T) {
@@ -433,13 +433,13 @@ func (m *proofModel) retargets(n int, base string) {
 	sha := m.w.pulls[n].HeadSHA
 	m.w.mu.Unlock()
 	m.now[n] = base
-	m.submit(run.Run{PullRequest: n, Kind: run.KindPlan, Trigger: run.TriggerPush, Actor: "ana", HeadSHA: sha})
+	m.submit(run.Run{Subject: run.Subject{PullRequest: n}, Kind: run.KindPlan, Trigger: run.TriggerPush, Actor: "ana", HeadSHA: sha})
 }
 
 func (m *proofModel) unlock(t *rapid.T) { m.unlocks(m.anyPull(t)) }
 
 func (m *proofModel) unlocks(n int) {
-	if _, _, err := m.w.worker.Unlock(m.w.Context(), run.Holder{Repository: m.w.repo, PullRequest: n}, nil); err != nil {
+	if _, _, err := m.w.worker.Unlock(m.w.Context(), run.Subject{Repository: m.w.repo, PullRequest: n}, nil); err != nil {
 		m.t.Fatal(err)
 	}
 	for _, p := range m.plans {

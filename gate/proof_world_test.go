@@ -206,7 +206,7 @@ func (w *proofWorld) commit() string {
 
 // merged is prepare.Preparer.Merged.
 func (w *proofWorld) merged(_ context.Context, repo run.Repository, number int) ([]run.JobDocument, error) {
-	d, behind := w.reads(run.Run{Repository: repo, PullRequest: number, Kind: run.KindPlan, Trigger: run.TriggerPush})
+	d, behind := w.reads(run.Run{Subject: run.Subject{Repository: repo, PullRequest: number}, Kind: run.KindPlan, Trigger: run.TriggerPush})
 	if d.pull.BaseRef == "unlisted" {
 		return nil, nil
 	}
@@ -388,7 +388,7 @@ func (w *proofWorld) judge(ctx context.Context, r run.Run) (run.Gate, error) {
 	if err != nil {
 		return run.Gate{}, err
 	}
-	asked := run.Run{Repository: r.Repository, PullRequest: r.PullRequest, Kind: run.KindApply, Trigger: run.TriggerComment, Selectors: names}
+	asked := run.Run{Subject: run.Subject{Repository: r.Repository, PullRequest: r.PullRequest}, Kind: run.KindApply, Trigger: run.TriggerComment, Selectors: names}
 	d, behind := w.reads(asked)
 	in, err := w.load(ctx, d, behind)
 	if err != nil {

@@ -323,7 +323,7 @@ func (s *subject) pushes(n int, name string, c code) {
 		s.settle()
 		return
 	}
-	s.submit(run.Run{PullRequest: n, Kind: run.KindPlan, Trigger: run.TriggerPush, Actor: "ana", HeadSHA: sha})
+	s.submit(run.Run{Subject: run.Subject{PullRequest: n}, Kind: run.KindPlan, Trigger: run.TriggerPush, Actor: "ana", HeadSHA: sha})
 }
 
 func (s *subject) submit(r run.Run) {
@@ -339,7 +339,7 @@ func (s *subject) says(line string) { s.saysOn(s.number, line) }
 func (s *subject) saysOn(n int, line string) {
 	words, flags, _ := strings.Cut(line, " -- ")
 	name, projects, _ := strings.Cut(strings.TrimPrefix(words, "/"), " ")
-	s.submit(run.Run{PullRequest: n, Kind: run.Kind(name), Trigger: run.TriggerComment, Actor: "ana", Line: line,
+	s.submit(run.Run{Subject: run.Subject{PullRequest: n}, Kind: run.Kind(name), Trigger: run.TriggerComment, Actor: "ana", Line: line,
 		Selectors: strings.Fields(projects), Flags: strings.Fields(flags)})
 }
 
@@ -373,13 +373,13 @@ func (s *subject) retargets(base string) {
 	s.named(pr.from, "BASE2")
 	sha := pr.HeadSHA
 	s.w.mu.Unlock()
-	s.submit(run.Run{PullRequest: s.number, Kind: run.KindPlan, Trigger: run.TriggerPush, Actor: "ana", HeadSHA: sha})
+	s.submit(run.Run{Subject: run.Subject{PullRequest: s.number}, Kind: run.KindPlan, Trigger: run.TriggerPush, Actor: "ana", HeadSHA: sha})
 }
 
 func (s *subject) unlocks() { s.unlocksOn(s.number) }
 
 func (s *subject) unlocksOn(n int) {
-	_, _, err := s.w.worker.Unlock(s.w.Context(), run.Holder{Repository: s.w.repo, PullRequest: n}, nil)
+	_, _, err := s.w.worker.Unlock(s.w.Context(), run.Subject{Repository: s.w.repo, PullRequest: n}, nil)
 	if err != nil {
 		s.w.Fatal(err)
 	}
@@ -493,7 +493,7 @@ func (s *subject) automerge() string {
 
 // why is the first reason that /why gives the author.
 func (s *subject) why() string {
-	rd, behind := s.w.reads(run.Run{Repository: s.w.repo, PullRequest: s.number, Kind: run.KindApply, Trigger: run.TriggerComment, Actor: "ana"})
+	rd, behind := s.w.reads(run.Run{Subject: run.Subject{Repository: s.w.repo, PullRequest: s.number}, Kind: run.KindApply, Trigger: run.TriggerComment, Actor: "ana"})
 	c, err := s.w.load(s.w.Context(), rd, behind)
 	if err != nil {
 		return "refused: " + err.Error()
@@ -515,7 +515,7 @@ func (s *subject) status() string {
 	s.w.check(nil, err)
 	var out []string
 	ended := false
-	for line := range strings.Lines(report.Status(run.Holder{Repository: s.w.repo, PullRequest: s.number}, s.runs(), locks, time.Now())) {
+	for line := range strings.Lines(report.Status(run.Subject{Repository: s.w.repo, PullRequest: s.number}, s.runs(), locks, time.Now())) {
 		line = strings.TrimSpace(line)
 		switch cells := strings.Split(line, " | "); {
 		case line == "" || strings.HasPrefix(line, "|---") || strings.HasPrefix(line, "| ended") || strings.HasPrefix(line, "**Next"):

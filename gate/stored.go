@@ -15,13 +15,13 @@ import (
 type stored struct {
 	runs      []run.Run // newest first
 	locks     run.Locks
-	holder    run.Holder
+	holder    run.Subject
 	standings map[string]run.ProjectStatus // by project, at the commit
 }
 
 // stored reads how a pull request stands at a commit.
 func (k *Keeper) stored(ctx context.Context, r run.Run, sha string) (s stored, err error) {
-	s = stored{holder: r.Holder(), standings: map[string]run.ProjectStatus{}}
+	s = stored{holder: r.Pull(), standings: map[string]run.ProjectStatus{}}
 	if s.runs, err = k.runs(ctx, s.holder, sha); err != nil {
 		return s, err
 	}
@@ -40,7 +40,7 @@ func (s stored) recent(r run.Run) bool {
 	return slices.ContainsFunc(s.runs[:min(len(s.runs), run.RecentRuns)], func(x run.Run) bool { return x.ID == r.ID })
 }
 
-func (k *Keeper) runs(ctx context.Context, h run.Holder, sha string) ([]run.Run, error) {
+func (k *Keeper) runs(ctx context.Context, h run.Subject, sha string) ([]run.Run, error) {
 	runs, err := k.Runs(ctx, h.Repository.ID, h.PullRequest, sha)
 	if err != nil {
 		return nil, fmt.Errorf("reading the runs of %s#%d: %w", h.Repository.FullName(), h.PullRequest, err)
@@ -76,7 +76,7 @@ func (s stored) together(project string) (with string, holder int) {
 	if slices.ContainsFunc(blocked, func(b run.Blocked) bool { return b.Project == project }) {
 		return "", 0
 	}
-	i := slices.IndexFunc(blocked, func(b run.Blocked) bool { return b.Holder.PullRequest != 0 })
+	i := slices.IndexFunc(blocked, func(b run.Blocked) bool { return !b.Holder.IsZero() })
 	if i < 0 {
 		return "", 0
 	}
@@ -87,7 +87,7 @@ func (s stored) together(project string) (with string, holder int) {
 // run of the merge queue makes none: it is about another commit.
 func (s stored) running(project, head string) []string {
 	for _, r := range s.runs {
-		if r.State.Final() || r.Kind != run.KindPlan || r.Trigger == run.TriggerQueue {
+		if r.State.Final() || r.Kind != run.KindPlan || !r.OfPull() {
 			continue
 		}
 		unfinished := func(j run.Job) bool { return j.Document.Project.Name == project && !j.State.Final() }

@@ -10,8 +10,8 @@ import (
 )
 
 func TestT32WhatTheLocksSayOfAProject(t *testing.T) {
-	us := run.Holder{Repository: run.Repository{ID: 7}, PullRequest: 1}
-	them := run.Holder{Repository: run.Repository{ID: 7}, PullRequest: 2}
+	us := run.Subject{Repository: run.Repository{ID: 7}, PullRequest: 1}
+	them := run.Subject{Repository: run.Repository{ID: 7}, PullRequest: 2}
 	doc := run.JobDocument{RepositoryID: 7, Fence: 5, Project: run.JobProject{Name: "net", Dir: "a", Workspace: "default", State: "s3:x"}}
 	keys := run.LockKeys(doc)
 	dir, state := run.Lock{Key: keys[0], Fence: 2, Holder: us}, run.Lock{Key: keys[1], Fence: 3, Holder: us}
@@ -56,7 +56,7 @@ func TestT23WhatMakesAPlanAnew(t *testing.T) {
 		want bool
 	}{
 		"a plan that was accepted":            {run.Run{Kind: run.KindPlan, State: run.StateAccepted}, true},
-		"a plan of the merge queue":           {run.Run{Kind: run.KindPlan, State: run.StateAccepted, Trigger: run.TriggerQueue}, false},
+		"a plan of the merge queue":           {run.Run{Kind: run.KindPlan, State: run.StateAccepted, Subject: run.Subject{PullRequest: 3, Branch: "gh-readonly-queue/main/pr-3-a"}}, false},
 		"an apply that was accepted":          {run.Run{Kind: run.KindApply, State: run.StateAccepted}, false},
 		"a plan that runs":                    {run.Run{Kind: run.KindPlan, State: run.StateRunning, HeadSHA: "h", Jobs: []run.Job{job("net", run.JobQueued)}}, true},
 		"a plan of another commit":            {run.Run{Kind: run.KindPlan, State: run.StateRunning, HeadSHA: "o", Jobs: []run.Job{job("net", run.JobQueued)}}, false},

@@ -122,7 +122,7 @@ func reply(pull int, key string) run.Notice { return run.ReplyTo(repository, pul
 
 func TestNoticesOfAPullRequestGoInOrder(t *testing.T) {
 	b := newBench(t)
-	r := run.Run{ID: "r1", Repository: repository, PullRequest: 1, HeadSHA: "abc"}
+	r := run.Run{ID: "r1", Subject: run.Subject{Repository: repository, PullRequest: 1}, HeadSHA: "abc"}
 	b.put(run.MergePull(r), run.RefreshCheck(r), run.RefreshComment(repository, 1), reply(1, "a"), reply(1, "b"))
 	b.wants(0, "reply a", "reply b", "comment 7/1", "check 7/1/abc", "merge r1")
 	b.due(0)
@@ -237,7 +237,7 @@ func TestANoticeThatIsSentWhileTheListIsReadIsSentOnce(t *testing.T) {
 	b := newBench(t)
 	merges := &slow{begun: make(chan struct{}, 9), goOn: make(chan struct{})}
 	b.sender.Sinks = []run.Sink{merges}
-	b.put(run.MergePull(run.Run{ID: "r1", Repository: repository, PullRequest: 1}))
+	b.put(run.MergePull(run.Run{ID: "r1", Subject: run.Subject{Repository: repository, PullRequest: 1}}))
 	b.sender.init()
 	var first, second sync.WaitGroup
 	if err := b.sender.dispatch(t.Context(), &first); err != nil {
@@ -262,7 +262,7 @@ func TestRunSendsWhatIsAddedAndEnds(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- b.sender.Run(ctx) }()
-	b.put(run.MergePull(run.Run{ID: "r1", Repository: repository, PullRequest: 1}))
+	b.put(run.MergePull(run.Run{ID: "r1", Subject: run.Subject{Repository: repository, PullRequest: 1}}))
 	b.sender.Wake()
 	<-merges.begun
 	stop()

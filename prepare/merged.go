@@ -17,7 +17,7 @@ import (
 // base branch by now. There are none where nothing is planned for the branch. Its errors
 // are those of Prepare.
 func (p *Preparer) Merged(ctx context.Context, repo run.Repository, number int) ([]run.JobDocument, error) {
-	r := run.Run{Repository: repo, PullRequest: number, Kind: run.KindPlan, Trigger: run.TriggerPush}
+	r := run.Run{Subject: run.Subject{Repository: repo, PullRequest: number}, Kind: run.KindPlan, Trigger: run.TriggerPush}
 	docs, err := p.merged(ctx, r)
 	return docs, gate.Explain(r, err, p.Gate.Now())
 }

@@ -2,6 +2,7 @@ package prepare_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 // queued is the run of a merge group.
 func (w *gateWorld) queued(n int, head, base string) run.Run {
 	return w.NewRun(n, run.KindPlan, func(r *run.Run) {
+		r.Branch = "gh-readonly-queue/main/pr-" + strconv.Itoa(n) + "-" + base
 		r.Trigger, r.Actor, r.HeadSHA, r.BaseRef, r.BaseSHA = run.TriggerQueue, "github-merge-queue[bot]", head, "main", base
 	})
 }

@@ -474,7 +474,7 @@ func TestTroubleOfGitHubIsTemporary(t *testing.T) {
 	for _, status := range []int{500, 502, 503} {
 		f.GitHub.Faults().FailNext(1, status, "pulls")
 		_, err := f.Preparer.Prepare(t.Context(), run.Run{
-			Repository: run.Repository{ID: id, Owner: "acme", Name: "infra"}, PullRequest: n, Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana",
+			Subject: run.Subject{Repository: run.Repository{ID: id, Owner: "acme", Name: "infra"}, PullRequest: n}, Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana",
 		})
 		var temporary *run.Temporary
 		if !errors.As(err, &temporary) || temporary.After <= 0 {
@@ -483,7 +483,7 @@ func TestTroubleOfGitHubIsTemporary(t *testing.T) {
 	}
 	f.GitHub.Faults().LimitSecondaryNext(1, 403, 90*time.Second, "pulls") // a permission may still be on its way
 	_, err := f.Preparer.Prepare(t.Context(), run.Run{
-		Repository: run.Repository{ID: id, Owner: "acme", Name: "infra"}, PullRequest: n, Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana",
+		Subject: run.Subject{Repository: run.Repository{ID: id, Owner: "acme", Name: "infra"}, PullRequest: n}, Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana",
 	})
 	var temporary *run.Temporary
 	if !errors.As(err, &temporary) || temporary.After < 80*time.Second {

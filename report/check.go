@@ -119,7 +119,7 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 // request changes or holds, so one environment without buttons takes it away. What an
 // apply does is not offered from its start on; its end changes no button.
 func (v CheckView) buttons(m view.Model) []Action {
-	if m.Run.Trigger == run.TriggerQueue {
+	if !m.Run.OfPull() {
 		return nil // the pull request itself has them
 	}
 	var out []Action
@@ -129,7 +129,7 @@ func (v CheckView) buttons(m view.Model) []Action {
 	if !m.Over() && m.Ready() && !m.Some(func(s run.ProjectStatus) bool { return v.NoButtons[environmentOf(s)] }) {
 		out = append(out, buttonApply)
 	}
-	if held := view.HeldBy(v.Locks, m.Run.Holder()); len(held) > 0 && !m.Some(func(s run.ProjectStatus) bool { return v.NoButtons[environmentOf(s)] && holds(held, s.Project) }) {
+	if held := view.HeldBy(v.Locks, m.Run.Pull()); len(held) > 0 && !m.Some(func(s run.ProjectStatus) bool { return v.NoButtons[environmentOf(s)] && holds(held, s.Project) }) {
 		out = append(out, buttonUnlock)
 	}
 	return out

@@ -49,7 +49,7 @@ func laterTitle(m view.Model) string {
 }
 
 func applyVerdict(m view.Model) Check {
-	if m.Run.Trigger == run.TriggerQueue {
+	if !m.Run.OfPull() {
 		return queueVerdict(m)
 	}
 	concluded := func(conclusion, title string) Check {
@@ -124,7 +124,7 @@ func (v CheckView) applySummary(m view.Model, c Check) string {
 			overrides(m), next(m, hints(m), "", ""))
 	case c.Status == StatusQueued:
 		return v.waitingSummary(m)
-	case m.Run.Trigger == run.TriggerQueue:
+	case !m.Run.OfPull():
 		first := fmt.Sprintf("**Apply first**: %%s would still change after the merge. Comment `/apply` on #%d, then add it to the merge queue "+
 			"again. Where it is applied already, apply the pull requests before it in the queue.\n", m.Run.PullRequest)
 		return compose(m, m.Groups(), paragraphs(sentenceOf(first, fewNames(m.Unmerged(), name)), stamp(m)), page{budget: checkBudget, rest: onServer})
@@ -149,7 +149,7 @@ func (v CheckView) waitingSummary(m view.Model) string {
 	}
 	some := ""
 	if m.Having(view.StatusOvertaken) == len(left) && len(left) > 0 {
-		return paragraphs(overtakenLines(m, m.Run.Holder()), next(m, planHints(m), "", ""))
+		return paragraphs(overtakenLines(m, m.Run.Pull()), next(m, planHints(m), "", ""))
 	}
 	if names := m.Names(m.Narrowed); len(names) > 0 && len(names) == len(left) {
 		return paragraphs(
@@ -161,6 +161,6 @@ func (v CheckView) waitingSummary(m view.Model) string {
 	}
 	return paragraphs(
 		sentenceOf("**Waiting to be applied**: %s. This check turns green when that is done.\n", fewNames(left, name)),
-		some, overtakenLines(m, m.Run.Holder()), withoutLocks(m), releasedLine(m), laterLines(m), gateLines(m),
+		some, overtakenLines(m, m.Run.Pull()), withoutLocks(m), releasedLine(m), laterLines(m), gateLines(m),
 		next(m, []string{"what is missing `/why`", "when nothing is `/apply`", hintAgain}, "", ""))
 }

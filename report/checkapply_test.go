@@ -13,6 +13,7 @@ import (
 // queued is what the merge queue asks about: the plan of a group of its own.
 func queued(f *viewtest.Fixture) CheckView {
 	f.Run.Trigger, f.Run.Line, f.Run.HeadSHA, f.Run.PullRequest = run.TriggerQueue, "", viewtest.OldHead, 4012
+	f.Run.Branch = viewtest.GroupBranch
 	v := checkView(f)
 	v.HeadSHA = viewtest.OldHead
 	return v

@@ -34,7 +34,7 @@ func Comment(in view.Input) string {
 	groups := m.Groups()
 	can := hints(m)
 	switch {
-	case leftLines(m, m.Run.Holder()) != "":
+	case leftLines(m, m.Run.Pull()) != "":
 		can = []string{"what is left to put right `/status`"}
 	case m.Over():
 		can = []string{hintStatus}

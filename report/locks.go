@@ -19,7 +19,7 @@ var ordinary = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._-]+$`
 
 // reference writes a pull request so that GitHub links it, as seen from a
 // repository.
-func reference(h, from run.Holder) string {
+func reference(h, from run.Subject) string {
 	switch full := h.Repository.FullName(); {
 	case h.Repository.ID == from.Repository.ID:
 		return fmt.Sprintf("#%d", h.PullRequest)
@@ -41,19 +41,19 @@ func inOrder(list []string, one string) []string {
 // lockLines says who has what this pull request waits for, who waits for what
 // it has, and which of its locks stay although they look forgotten.
 func lockLines(m view.Model) string {
-	h := m.Run.Holder()
+	h := m.Run.Pull()
 	return paragraphs(blockedLines(m, h), releasedLine(m), heldLines(m, h))
 }
 
 // blockedLines explains what a pull request cannot have.
-func blockedLines(m view.Model, h run.Holder) string {
+func blockedLines(m view.Model, h run.Subject) string {
 	if given := givenOn(m.Locks, h); given != "" {
 		return given
 	}
 	return paragraphs(waitingLines(m, h), together(m.Locks, h))
 }
 
-func waitingLines(m view.Model, h run.Holder) string {
+func waitingLines(m view.Model, h run.Subject) string {
 	lines := standsBefore(view.WaitsFor(m.Locks, h), h)
 	switch made := m.Some(run.ProjectStatus.Speculative); {
 	case !made && len(lines) == 0:
@@ -92,7 +92,7 @@ func releasedLine(m view.Model) string {
 
 // standsBefore writes what keeps a pull request waiting, projects with the same
 // holder and place together.
-func standsBefore(list []view.Wanted, h run.Holder) []string {
+func standsBefore(list []view.Wanted, h run.Subject) []string {
 	var keys []view.Wanted // without their projects
 	projects := map[int][]string{}
 	for _, w := range list {
@@ -108,7 +108,7 @@ func standsBefore(list []view.Wanted, h run.Holder) []string {
 	for i, k := range keys {
 		names, place := fewNames(projects[i], name), "you are "+ordinal(k.Place)+" in the queue"
 		switch {
-		case k.Holder.PullRequest == 0:
+		case k.Holder.IsZero():
 			out = append(out, "nobody holds "+names+", but "+place)
 		case k.Holder.Is(h):
 			out = append(out, "an apply of this pull request is changing "+names)
@@ -120,7 +120,7 @@ func standsBefore(list []view.Wanted, h run.Holder) []string {
 }
 
 // heldLines says who waits for what h holds, and what is special about it.
-func heldLines(m view.Model, h run.Holder) string {
+func heldLines(m view.Model, h run.Subject) string {
 	locks := view.HeldBy(m.Locks, h)
 	var astray, dirty, busy []string
 	free := "That is free after a merge, a close or `/unlock`."
@@ -153,7 +153,7 @@ func heldLines(m view.Model, h run.Holder) string {
 }
 
 // whoWaits writes who waits for locks that h holds, in the order of the line.
-func whoWaits(locks []view.HeldLock, h run.Holder) []string {
+func whoWaits(locks []view.HeldLock, h run.Subject) []string {
 	var line []run.Waiter
 	projects := map[int64][]string{}
 	for _, lock := range locks {

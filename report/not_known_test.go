@@ -12,7 +12,7 @@ import (
 func TestThatNobodyKnowsWhatWasMergedIsShown(t *testing.T) {
 	f := viewtest.New("r1").Planned("app", "dev", viewtest.Changes(viewtest.Queue))
 	in := f.Input()
-	h := f.Run.Holder()
+	h := f.Run.Pull()
 	in.Locks.Left = []run.Left{{Holder: h, Merged: true}}
 	in.Locks.Closed = []run.Closed{{Holder: h, At: viewtest.Noon}}
 	body := Comment(in)
@@ -21,7 +21,7 @@ func TestThatNobodyKnowsWhatWasMergedIsShown(t *testing.T) {
 	}
 	other := h
 	other.PullRequest++
-	for _, on := range []run.Holder{h, other} {
+	for _, on := range []run.Subject{h, other} {
 		if status := Status(on, nil, in.Locks, viewtest.Noon); !strings.Contains(status, "#12 was merged, and nobody knows whether the base branch is ahead of what runs") {
 			t.Error(status)
 		}

@@ -13,15 +13,15 @@ import (
 // applied one of the projects since, whose work a plan would undo, and what they
 // left to do.
 func otherLines(m view.Model) string {
-	h := m.Run.Holder()
+	h := m.Run.Pull()
 	return paragraphs(leftLines(m, h), overtakenLines(m, h), undoLines(m, h), inheritedLines(m, h))
 }
 
 // overtakenLines name who applied something since it was planned here.
-func overtakenLines(m view.Model, h run.Holder) string {
-	holders, projects := m.ByHolder(func(s run.ProjectStatus) (run.Holder, bool) {
+func overtakenLines(m view.Model, h run.Subject) string {
+	holders, projects := m.ByHolder(func(s run.ProjectStatus) (run.Subject, bool) {
 		if s.Overtaken == nil {
-			return run.Holder{}, false
+			return run.Subject{}, false
 		}
 		return s.Overtaken.By, true
 	})
@@ -35,8 +35,8 @@ func overtakenLines(m view.Model, h run.Holder) string {
 
 // undoLines name whose work a plan would undo: what somebody applied and did not
 // merge is in the state, and not in the code that was planned.
-func undoLines(m view.Model, h run.Holder) string {
-	holders, projects := m.ByHolder(func(s run.ProjectStatus) (run.Holder, bool) {
+func undoLines(m view.Model, h run.Subject) string {
+	holders, projects := m.ByHolder(func(s run.ProjectStatus) (run.Subject, bool) {
 		last := m.Locks.LastApplied(s.Plan.Document)
 		undoes := last.Foreign(h) && s.Apply == nil && s.Plan.State == run.JobSucceeded && (!s.Empty() || s.Overtaken != nil)
 		return last.By, undoes
@@ -56,14 +56,14 @@ func undoLines(m view.Model, h run.Holder) string {
 
 // inheritedLines name who was merged without an apply, so that its changes are in
 // this plan, too.
-func inheritedLines(m view.Model, h run.Holder) string {
-	holders, projects := m.ByHolder(func(s run.ProjectStatus) (run.Holder, bool) {
+func inheritedLines(m view.Model, h run.Subject) string {
+	holders, projects := m.ByHolder(func(s run.ProjectStatus) (run.Subject, bool) {
 		for _, x := range m.Locks.LeftOf(run.LockKeys(s.Plan.Document)) {
 			if x.Merged && !x.Holder.Is(h) && s.Apply == nil && s.Plan.State == run.JobSucceeded && !s.Empty() {
 				return x.Holder, true
 			}
 		}
-		return run.Holder{}, false
+		return run.Subject{}, false
 	})
 	var lines []string
 	for i, who := range holders {
@@ -74,7 +74,7 @@ func inheritedLines(m view.Model, h run.Holder) string {
 }
 
 // leftLines say what a pull request that is over leaves to put right.
-func leftLines(m view.Model, h run.Holder) string {
+func leftLines(m view.Model, h run.Subject) string {
 	return paragraphs(
 		notKnownLine(m, h),
 		sentenceOf("**Merged, but not applied**: %s. The base branch is ahead of what runs.\n", fewNames(m.LeftOf(h, true), name)),
@@ -83,7 +83,7 @@ func leftLines(m view.Model, h run.Holder) string {
 }
 
 // notKnownLine says that nobody could find out what was merged.
-func notKnownLine(m view.Model, h run.Holder) string {
+func notKnownLine(m view.Model, h run.Subject) string {
 	if !slices.ContainsFunc(m.Locks.Left, func(x run.Left) bool { return x.Holder.Is(h) && x.Unknown() }) {
 		return ""
 	}
@@ -91,7 +91,7 @@ func notKnownLine(m view.Model, h run.Holder) string {
 }
 
 // leftStatus lists what pull requests of a repository left to put right.
-func leftStatus(l run.Locks, h run.Holder) string {
+func leftStatus(l run.Locks, h run.Subject) string {
 	var out []string
 	for _, x := range l.Left {
 		if x.Holder.Repository.ID != h.Repository.ID {
@@ -112,7 +112,7 @@ func leftStatus(l run.Locks, h run.Holder) string {
 
 // givenOn says that the locks of a pull request went to somebody else because
 // nothing can be applied here.
-func givenOn(l run.Locks, h run.Holder) string {
+func givenOn(l run.Locks, h run.Subject) string {
 	i := slices.IndexFunc(l.Waiters, func(w run.Waiter) bool { return w.Holder.Is(h) && w.Idle })
 	if i < 0 {
 		return ""
@@ -136,7 +136,7 @@ func givenOn(l run.Locks, h run.Holder) string {
 
 // together says which projects nobody holds and are not planned with their locks
 // all the same, because they are taken together with others.
-func together(l run.Locks, h run.Holder) string {
+func together(l run.Locks, h run.Subject) string {
 	i := slices.IndexFunc(l.Waiters, func(w run.Waiter) bool { return w.Holder.Is(h) && !w.Idle })
 	if i < 0 {
 		return ""

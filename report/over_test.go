@@ -13,7 +13,7 @@ func TestAPullRequestThatIsOverIsOfferedNoPlan(t *testing.T) {
 	f := viewtest.New("r1").Planned("app", "dev", viewtest.Changes(viewtest.Queue))
 	f.Run.Jobs[0].Document.Fence, f.Run.Trigger = 1, run.TriggerPush
 	in := f.Input()
-	in.Locks.Closed = []run.Closed{{Holder: f.Run.Holder(), At: viewtest.Noon}}
+	in.Locks.Closed = []run.Closed{{Holder: f.Run.Pull(), At: viewtest.Noon}}
 	if body := Comment(in); strings.Contains(body, "again `/plan`") || strings.Contains(body, "`/plan` takes") {
 		t.Error(body[strings.Index(body, "</details>"):])
 	}
@@ -26,7 +26,7 @@ func TestAPullRequestThatIsOverIsOfferedNoPlan(t *testing.T) {
 func TestTheChecksOfAPullRequestThatIsOverHaveNoButtonToPlan(t *testing.T) {
 	f := viewtest.New("r1").Planned("app", "dev", viewtest.Changes(viewtest.Queue))
 	v := CheckView{Input: f.Input(), HeadSHA: viewtest.NewHead}
-	v.Locks.Closed = []run.Closed{{Holder: f.Run.Holder(), At: viewtest.Noon}}
+	v.Locks.Closed = []run.Closed{{Holder: f.Run.Pull(), At: viewtest.Noon}}
 	for name, of := range map[string]func(CheckView) (Check, bool){CheckPlan: CheckRun, CheckApply: ApplyCheck} {
 		if c, ok := of(v); !ok || c.Buttons() != "" {
 			t.Errorf("%s offers %q", name, c.Buttons())

@@ -135,7 +135,7 @@ func TestAPlanThatWaitsForAnApplyIsSaidAndHidesNothing(t *testing.T) {
 	apply := plan.Apply("r5", "network-prod running")
 	in := plan.Then(apply)
 	before := Comment(in)
-	waiting := run.Run{ID: "r6", Repository: viewtest.Repository, PullRequest: 12, Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "carol", Line: "/plan", State: run.StateAccepted,
+	waiting := run.Run{ID: "r6", Subject: run.Subject{Repository: viewtest.Repository, PullRequest: 12}, Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "carol", Line: "/plan", State: run.StateAccepted,
 		CreatedAt: viewtest.Noon.Add(2 * time.Hour)}
 	in.Runs = append([]run.Run{waiting}, in.Runs...)
 	text := Comment(in)

@@ -16,7 +16,7 @@ const statusRuns = 5
 
 // Status is the answer to /status: what runs and waits, what was last, and the
 // locks that h, the pull request, holds and waits for. Runs are its own.
-func Status(h run.Holder, runs []run.Run, locks run.Locks, now time.Time) string {
+func Status(h run.Subject, runs []run.Run, locks run.Locks, now time.Time) string {
 	if len(runs) == 0 {
 		return paragraphs("**Nothing was planned on this pull request yet.**\n", leftStatus(locks, h), "**Next**: plan `/plan` · all commands `/help`\n")
 	}
@@ -93,7 +93,7 @@ func jobWord(r run.Run, state run.JobState) string {
 }
 
 // lockStatus lists the locks that h holds, since when, and those it waits for.
-func lockStatus(locks run.Locks, h run.Holder, now time.Time) string {
+func lockStatus(locks run.Locks, h run.Subject, now time.Time) string {
 	var has, wants []string
 	for _, l := range view.HeldBy(locks, h) {
 		text := name(l.Project) + " for " + age(now.Sub(l.TakenAt))
@@ -123,7 +123,7 @@ func lockStatus(locks run.Locks, h run.Holder, now time.Time) string {
 		switch {
 		case w.Holder.Is(h):
 			text += ", an apply here is changing it"
-		case w.Holder.PullRequest != 0:
+		case !w.Holder.IsZero():
 			text += ", " + reference(w.Holder, h) + " holds it"
 		}
 		wants = append(wants, text)
@@ -166,7 +166,7 @@ func command(r run.Run) string {
 		return string(r.Kind) + " of a push"
 	case r.Trigger == run.TriggerTurn:
 		return string(r.Kind) + " when its turn came"
-	case r.Trigger == run.TriggerQueue:
+	case !r.OfPull():
 		return string(r.Kind) + " for the merge queue"
 	}
 	return nameCode("/" + string(r.Kind))

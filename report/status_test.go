@@ -22,7 +22,7 @@ func TestStatusOfAppliesAndLocks(t *testing.T) {
 	turn := viewtest.New("r2").Planned("vpc-prod", "prod", viewtest.NoChange)
 	turn.Run.Trigger, turn.Run.Line, turn.Run.Actor = run.TriggerTurn, "", ""
 	group := viewtest.New("r3").Planned("vpc-prod", "prod", viewtest.NoChange)
-	group.Run.Trigger, group.Run.Line = run.TriggerQueue, ""
+	group.Run.Trigger, group.Run.Line, group.Run.Branch = run.TriggerQueue, "", viewtest.GroupBranch
 
 	locks := viewtest.Locking{}.Held(12, "vpc-prod", "network-prod", "app-prod").Wants(4015, "network-prod", "app-prod").Wants(4017, "app-prod")
 	locks.Each(func(l *run.Lock) {
@@ -98,9 +98,9 @@ func TestOrdinal(t *testing.T) {
 
 // statusOf is what /status says on the pull request that runs are of.
 func statusOf(runs []run.Run, locks run.Locks, at time.Time) string {
-	var h run.Holder
+	var h run.Subject
 	if len(runs) > 0 {
-		h = runs[0].Holder()
+		h = runs[0].Pull()
 	}
 	return Status(h, runs, locks, at)
 }

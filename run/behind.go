@@ -13,7 +13,7 @@ import (
 // WaitsBehind reports whether r waits until an apply of the same pull request is over:
 // one that changes something now, or that was requested before r.
 func (r *Run) WaitsBehind(apply *Run) bool {
-	if r.Kind != KindPlan || !r.Trigger.ByPerson() || !apply.Kind.Traits().Locks || !r.Holder().Is(apply.Holder()) {
+	if r.Kind != KindPlan || !r.Trigger.ByPerson() || !apply.Kind.Traits().Locks || !r.Pull().Is(apply.Pull()) {
 		return false
 	}
 	switch apply.State {
@@ -55,7 +55,7 @@ func (r *Run) WaitsFor(runs []Run) *Run {
 
 // changing reports whether an apply of h changes one of the projects right now. The
 // line of those who wait learns of that apply a moment later.
-func (l *Locks) changing(h Holder, projects []Claimed) bool {
+func (l *Locks) changing(h Subject, projects []Claimed) bool {
 	return slices.ContainsFunc(keysOf(projects), func(key string) bool {
 		lock := l.find(key)
 		return lock != nil && lock.Holder.Is(h) && lock.Busy != ""

@@ -47,7 +47,7 @@ func (c *Counted) Complete() bool { return c.complete }
 // everything that looked at everything. With one that looked at less, those before it
 // are compared.
 func (r *Run) ReplacesAll() bool {
-	return r.Kind == KindPlan && r.Trigger != TriggerQueue && r.AllProjects() && !slices.ContainsFunc(r.Jobs, func(j Job) bool {
+	return r.Kind == KindPlan && r.OfPull() && r.AllProjects() && !slices.ContainsFunc(r.Jobs, func(j Job) bool {
 		return ProjectStatus{Project: j.Document.Project.Name, PlanRun: *r, Plan: j}.Partial()
 	})
 }

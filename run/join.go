@@ -21,7 +21,7 @@ type Asker struct {
 // began at the same time. It is empty for what is never the same as something
 // else: what changes something, what the merge queue asks, and a turn for locks.
 func (r *Run) Work() string {
-	if r.Kind != KindPlan || r.Trigger == TriggerQueue || r.Trigger == TriggerTurn {
+	if r.Kind != KindPlan || !r.OfPull() || r.Trigger == TriggerTurn {
 		return ""
 	}
 	// With all that an event says of the repository: a made-up one must not take in others.
@@ -70,7 +70,7 @@ func leftOver(r Run, e Event, now time.Time) (next Run, ok bool) {
 	}
 	first := askers[0]
 	return Run{
-		ID: NewID(now), Key: first.Key, Repository: r.Repository, PullRequest: r.PullRequest, Kind: r.Kind,
+		ID: NewID(now), Key: first.Key, Subject: Subject{Repository: r.Repository, PullRequest: r.PullRequest}, Kind: r.Kind,
 		Selectors: r.Selectors, Flags: r.Flags, Line: first.Line, Trigger: first.Trigger, Actor: first.Actor, CommentID: first.CommentID, Comment: first.Comment,
 		State: StateAccepted, CreatedAt: first.At, Joined: askers[1:],
 	}, true

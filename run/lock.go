@@ -8,25 +8,13 @@ import (
 	"time"
 )
 
-// Holder is who holds or waits for a lock: a pull request, by its repository's
-// ID and its number.
-type Holder struct {
-	Repository  Repository `json:"repository"`
-	PullRequest int        `json:"pull_request"`
-}
-
-// Is reports whether two holders are the same pull request. Names may change.
-func (h Holder) Is(o Holder) bool {
-	return h.Repository.ID == o.Repository.ID && h.PullRequest == o.PullRequest
-}
-
 // Lock is the exclusive right to change one state. A project has one or two:
 // see LockKeys. A free lock is kept for its Fence.
 type Lock struct {
 	Key      string
-	Fence    int64  // grows with each grant of this key and never goes back
-	Holder   Holder // zero when the lock is free
-	Project  string // that it was taken for; for people
+	Fence    int64   // grows with each grant of this key and never goes back
+	Holder   Subject // zero when the lock is free
+	Project  string  // that it was taken for; for people
 	TakenAt  time.Time
 	UsedAt   time.Time // of the holder's last run under it
 	WarnedAt time.Time // when the holder was notified that it will expire; zero before
@@ -45,17 +33,17 @@ type Lock struct {
 
 // Applied is the last apply that changed a state.
 type Applied struct {
-	By     Holder // zero when there is none
+	By     Subject // zero when there is none
 	At     time.Time
 	Merged bool // what it made is on the base branch, as far as is known
 }
 
 // Foreign reports whether the state holds what another pull request than h made
 // and did not merge.
-func (a Applied) Foreign(h Holder) bool { return a.By.PullRequest != 0 && !a.By.Is(h) && !a.Merged }
+func (a Applied) Foreign(h Subject) bool { return !a.By.IsZero() && !a.By.Is(h) && !a.Merged }
 
 // Free reports whether nobody holds the lock.
-func (l Lock) Free() bool { return l.Holder.PullRequest == 0 }
+func (l Lock) Free() bool { return l.Holder.IsZero() }
 
 // used reports whether something was or is being changed under the lock, so
 // that its holder keeps it without requesting it again.
@@ -71,7 +59,7 @@ func (l *Lock) free() { *l = Lock{Key: l.Key, Fence: l.Fence, Last: l.Last, Sett
 // those that are Idle behind the others.
 type Waiter struct {
 	ID       int64 // grows; a pull request that gives its locks on has the one again from which it took them
-	Holder   Holder
+	Holder   Subject
 	Projects []Claimed
 	Since    time.Time
 	Idle     bool // it gave its locks on, because nothing could be applied under them: it stands before nobody
@@ -85,9 +73,9 @@ type Claimed struct {
 
 // Blocked says why a project's lock was not given.
 type Blocked struct {
-	Project string `json:"project"`
-	Holder  Holder `json:"holder"` // who has it; zero when only earlier waiters stand before
-	Place   int    `json:"place"`  // in the queue, counted from 1
+	Project string  `json:"project"`
+	Holder  Subject `json:"holder"` // who has it; zero when only earlier waiters stand before
+	Place   int     `json:"place"`  // in the queue, counted from 1
 }
 
 // Locks is every lock and everybody who waits. Its methods decide and change
@@ -115,7 +103,7 @@ func (l Locks) Clone() Locks {
 
 // Closed remembers that a pull request was closed or merged.
 type Closed struct {
-	Holder Holder // without names
+	Holder Subject // without names
 	At     time.Time
 }
 
@@ -192,7 +180,7 @@ func (l *Locks) find(key string) *Lock {
 }
 
 // holds reports whether h holds a key.
-func (l *Locks) holds(h Holder, key string) bool {
+func (l *Locks) holds(h Subject, key string) bool {
 	lock := l.find(key)
 	return lock != nil && lock.Holder.Is(h)
 }

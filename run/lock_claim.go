@@ -23,7 +23,7 @@ import (
 // it, what h waits for grows by projects.
 //
 // A pull request that was closed gets nothing and does not wait: see Reopen.
-func (l *Locks) Claim(h Holder, projects []Claimed, whole bool, now time.Time) (fences map[string]int64, blocked []Blocked) {
+func (l *Locks) Claim(h Subject, projects []Claimed, whole bool, now time.Time) (fences map[string]int64, blocked []Blocked) {
 	if l.closed(h) {
 		for _, p := range projects {
 			blocked = append(blocked, Blocked{Project: p.Project})
@@ -49,7 +49,7 @@ func (l *Locks) Claim(h Holder, projects []Claimed, whole bool, now time.Time) (
 }
 
 // narrow frees what h holds beside projects and did not use.
-func (l *Locks) narrow(h Holder, projects []Claimed) {
+func (l *Locks) narrow(h Subject, projects []Claimed) {
 	keys := keysOf(projects)
 	for i := range l.Locks {
 		if lock := &l.Locks[i]; lock.Holder.Is(h) && !lock.used() && !slices.Contains(keys, lock.Key) {
@@ -59,7 +59,7 @@ func (l *Locks) narrow(h Holder, projects []Claimed) {
 }
 
 // dropUnused frees what h holds of projects and did not use.
-func (l *Locks) dropUnused(h Holder, projects []Claimed) {
+func (l *Locks) dropUnused(h Subject, projects []Claimed) {
 	for _, key := range keysOf(projects) {
 		if lock := l.find(key); lock != nil && lock.Holder.Is(h) && !lock.used() {
 			lock.free()
@@ -68,7 +68,7 @@ func (l *Locks) dropUnused(h Holder, projects []Claimed) {
 }
 
 // grant gives keys that are free, idle or h's own, and not busy, to h.
-func (l *Locks) grant(h Holder, projects []Claimed, place int64, now time.Time) {
+func (l *Locks) grant(h Subject, projects []Claimed, place int64, now time.Time) {
 	l.grow(keysOf(projects))
 	for _, key := range keysOf(projects) {
 		if lock := l.find(key); lock.Yields() && !lock.Holder.Is(h) {
@@ -88,7 +88,7 @@ func (l *Locks) grant(h Holder, projects []Claimed, place int64, now time.Time) 
 			named[key] = true
 			lock := l.find(key)
 			if lock.Free() {
-				unmerged := lock.Last.By.Is(h) && lock.Last.By.PullRequest != 0 && !lock.Last.Merged
+				unmerged := lock.Last.By.Is(h) && !lock.Last.By.IsZero() && !lock.Last.Merged
 				*lock = Lock{Key: key, Fence: lock.Fence + 1, TakenAt: now, Place: place, Last: lock.Last, Applied: unmerged}
 			}
 			lock.Holder, lock.Project, lock.UsedAt, lock.WarnedAt = h, p.Project, now, time.Time{}

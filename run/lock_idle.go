@@ -7,7 +7,7 @@ import (
 
 // Held is what h holds, one lock per project, in the order of the names. Of a
 // project with two locks it is the one of its directory.
-func (l Locks) Held(h Holder) []Lock {
+func (l Locks) Held(h Subject) []Lock {
 	var out []Lock
 	for _, lock := range l.Locks {
 		if !lock.Free() && lock.Holder.Is(h) {
@@ -21,7 +21,7 @@ func (l Locks) Held(h Holder) []Lock {
 // Expired lists holders whose locks may be taken back: none was used since
 // unused, nothing was changed under them, and their holder was notified of each
 // before warned.
-func (l *Locks) Expired(unused, warned time.Time) []Holder {
+func (l *Locks) Expired(unused, warned time.Time) []Subject {
 	return l.idle(unused, func(locks []Lock) bool {
 		return !slices.ContainsFunc(locks, func(lock Lock) bool {
 			return lock.WarnedAt.IsZero() || !lock.WarnedAt.Before(warned)
@@ -31,20 +31,20 @@ func (l *Locks) Expired(unused, warned time.Time) []Holder {
 
 // Idle lists holders to be notified that their locks will expire: none was used
 // since unused, nothing was changed under them, and of one they were not notified.
-func (l *Locks) Idle(unused time.Time) []Holder {
+func (l *Locks) Idle(unused time.Time) []Subject {
 	return l.idle(unused, func(locks []Lock) bool {
 		return slices.ContainsFunc(locks, func(lock Lock) bool { return lock.WarnedAt.IsZero() })
 	})
 }
 
-func (l *Locks) idle(unused time.Time, also func([]Lock) bool) []Holder {
-	held := map[Holder][]Lock{}
+func (l *Locks) idle(unused time.Time, also func([]Lock) bool) []Subject {
+	held := map[Subject][]Lock{}
 	for _, lock := range l.Locks {
 		if !lock.Free() {
 			held[bare(lock.Holder)] = append(held[bare(lock.Holder)], lock)
 		}
 	}
-	var out []Holder
+	var out []Subject
 	for _, locks := range held {
 		active := slices.ContainsFunc(locks, func(lock Lock) bool { return lock.used() || !lock.UsedAt.Before(unused) })
 		if !active && also(locks) {

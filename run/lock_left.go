@@ -8,7 +8,7 @@ import (
 // Left is a project of which the base branch and what runs differ because of a
 // pull request that is over, until someone has put that right.
 type Left struct {
-	Holder  Holder
+	Holder  Subject
 	Project string   // empty: it was merged, and nobody could find out what it changed
 	Keys    []string // of its locks
 	Merged  bool     // merged without its apply; else it was closed after an apply, and not merged
@@ -22,7 +22,7 @@ func (x Left) Unknown() bool { return x.Project == "" }
 // applied, or its plan changes nothing. What someone else applies makes that old.
 type Done struct {
 	Key    string
-	Holder Holder
+	Holder Subject
 }
 
 // leave notes what a pull request leaves behind that is over. Doing it again
@@ -33,7 +33,7 @@ func (l *Locks) leave(lock Lock, merged bool, now time.Time) {
 
 // LeaveBehind notes that a project of h, which is over, is not as the base branch
 // says: h was merged without its apply, or closed after it.
-func (l *Locks) LeaveBehind(h Holder, p Claimed, merged bool, now time.Time) {
+func (l *Locks) LeaveBehind(h Subject, p Claimed, merged bool, now time.Time) {
 	i := slices.IndexFunc(l.Left, func(x Left) bool { return x.Holder.Is(h) && x.Project == p.Project })
 	if i < 0 {
 		l.Left = append(slices.Clip(l.Left), Left{Holder: h, Project: p.Project, Keys: p.Keys, Merged: merged, At: now})
@@ -52,7 +52,7 @@ func (l Locks) LeftOf(keys []string) []Left {
 
 // Accept ends what is left of h in the named projects, or in all when there are no
 // names, because a person says that it may stay so. It returns their names.
-func (l *Locks) Accept(h Holder, projects []string) []string {
+func (l *Locks) Accept(h Subject, projects []string) []string {
 	var accepted []string
 	l.Left = slices.DeleteFunc(slices.Clone(l.Left), func(x Left) bool {
 		is := x.Holder.Is(h) && (len(projects) == 0 || slices.Contains(projects, x.Project))
@@ -107,7 +107,7 @@ func sharesKey(a, b []string) bool {
 }
 
 // count notes whether the check of h counts a project as done.
-func (l *Locks) count(h Holder, keys []string, done bool) {
+func (l *Locks) count(h Subject, keys []string, done bool) {
 	l.Done = slices.DeleteFunc(slices.Clone(l.Done), func(d Done) bool { return d.Holder.Is(h) && slices.Contains(keys, d.Key) })
 	for _, key := range keys {
 		if done {
@@ -117,8 +117,8 @@ func (l *Locks) count(h Holder, keys []string, done bool) {
 }
 
 // outdate returns whose checks counted something as done that h has changed since.
-func (l *Locks) outdate(h Holder, keys []string) []Holder {
-	var out []Holder
+func (l *Locks) outdate(h Subject, keys []string) []Subject {
+	var out []Subject
 	l.Done = slices.DeleteFunc(slices.Clone(l.Done), func(d Done) bool {
 		old := !d.Holder.Is(h) && slices.Contains(keys, d.Key)
 		if old && !slices.ContainsFunc(out, d.Holder.Is) {
@@ -135,10 +135,10 @@ func (l *Locks) outdate(h Holder, keys []string) []Holder {
 func (l Locks) Overtake(standings []ProjectStatus) []ProjectStatus {
 	out := slices.Clone(standings)
 	for i, s := range out {
-		h := s.PlanRun.Holder()
+		h := s.PlanRun.Pull()
 		for _, key := range LockKeys(s.Plan.Document) {
 			lock := l.find(key)
-			if lock == nil || lock.Last.By.PullRequest == 0 || lock.Last.By.Is(h) || !lock.Last.At.After(s.PlanRun.PreparedAt) {
+			if lock == nil || lock.Last.By.IsZero() || lock.Last.By.Is(h) || !lock.Last.At.After(s.PlanRun.PreparedAt) {
 				continue
 			}
 			last := lock.Last

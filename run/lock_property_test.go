@@ -16,9 +16,9 @@ import (
 type lockMachine struct {
 	l      Locks
 	now    time.Time
-	only   bool                        // every claim is whole and nothing is ever applied
-	plans  map[Holder]map[string]int64 // fences as last granted
-	runs   map[string]Holder           // that are under way
+	only   bool                         // every claim is whole and nothing is ever applied
+	plans  map[Subject]map[string]int64 // fences as last granted
+	runs   map[string]Subject           // that are under way
 	nextID int
 }
 
@@ -32,7 +32,7 @@ func copyLocks(l Locks) Locks {
 
 // step carries out one operation of h and checks it. It works on a copy, as the
 // store does, and so finds changes of what copies share.
-func (m *lockMachine) step(t *rapid.T, h Holder, op func()) (before Locks) {
+func (m *lockMachine) step(t *rapid.T, h Subject, op func()) (before Locks) {
 	t.Helper()
 	before = copyLocks(m.l)
 	shared := fmt.Sprintf("%+v", before)
@@ -48,7 +48,7 @@ func (m *lockMachine) step(t *rapid.T, h Holder, op func()) (before Locks) {
 }
 
 // checkLocks compares every lock with what it was before an operation of h.
-func (m *lockMachine) checkLocks(t *rapid.T, before Locks, h Holder) {
+func (m *lockMachine) checkLocks(t *rapid.T, before Locks, h Subject) {
 	t.Helper()
 	if !slices.IsSortedFunc(m.l.Locks, func(a, b Lock) int { return cmpKeys(a, b) }) {
 		t.Fatalf("not in the order of the keys: %+v", m.l.Locks)
@@ -128,7 +128,7 @@ func (m *lockMachine) checkMoves(t *rapid.T) {
 
 // checkOrder makes sure that a grant to h, which stood at place, passed nobody
 // but those who wait for h.
-func (m *lockMachine) checkOrder(t *rapid.T, before Locks, h Holder, place int64) {
+func (m *lockMachine) checkOrder(t *rapid.T, before Locks, h Subject, place int64) {
 	t.Helper()
 	for _, is := range m.l.Locks {
 		was := before.find(is.Key)
@@ -161,7 +161,7 @@ func (m *lockMachine) idle(t *rapid.T) {
 	}
 }
 
-func (m *lockMachine) someone(t *rapid.T) Holder {
+func (m *lockMachine) someone(t *rapid.T) Subject {
 	return pull(rapid.IntRange(1, 5).Draw(t, "pull request"))
 }
 
@@ -210,7 +210,7 @@ func (m *lockMachine) claim(t *rapid.T) {
 
 func (m *lockMachine) turns(t *rapid.T) {
 	var served []Waiter
-	before := m.step(t, Holder{}, func() { served = m.l.Turns(m.now) })
+	before := m.step(t, Subject{}, func() { served = m.l.Turns(m.now) })
 	for _, w := range served {
 		m.checkOrder(t, before, w.Holder, w.ID)
 		for _, key := range keysOf(w.Projects) {
@@ -284,7 +284,7 @@ func (m *lockMachine) reopen(t *rapid.T) {
 }
 
 func machine(only bool) *lockMachine {
-	return &lockMachine{now: noon, only: only, plans: map[Holder]map[string]int64{}, runs: map[string]Holder{}}
+	return &lockMachine{now: noon, only: only, plans: map[Subject]map[string]int64{}, runs: map[string]Subject{}}
 }
 
 func TestWhatAlwaysHoldsOfLocks(t *testing.T) {

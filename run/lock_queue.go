@@ -41,7 +41,7 @@ func (l *Locks) wakes(w Waiter) bool {
 // giveOn queues h for a project whose lock is idle, in the place from which it
 // was taken, and frees the lock. Who waits for something else already keeps that
 // place alone.
-func (l *Locks) giveOn(h Holder, project string, now time.Time) {
+func (l *Locks) giveOn(h Subject, project string, now time.Time) {
 	given, place := Claimed{Project: project}, int64(0)
 	for i := range l.Locks {
 		if lock := &l.Locks[i]; lock.Holder.Is(h) && lock.Project == project && lock.Yields() {
@@ -75,7 +75,7 @@ func (l *Locks) giveOn(h Holder, project string, now time.Time) {
 
 // available reports whether h could be given all locks of projects now, from a
 // place in the queue.
-func (l *Locks) available(h Holder, projects []Claimed, place int64) bool {
+func (l *Locks) available(h Subject, projects []Claimed, place int64) bool {
 	for _, p := range projects {
 		for _, key := range p.Keys {
 			if !l.open(h, key, place) {
@@ -88,7 +88,7 @@ func (l *Locks) available(h Holder, projects []Claimed, place int64) bool {
 
 // open reports whether a key is free or idle for h, or h's own. What is being
 // changed is nobody's to plan until that is over, not even h's.
-func (l *Locks) open(h Holder, key string, place int64) bool {
+func (l *Locks) open(h Subject, key string, place int64) bool {
 	if lock := l.find(key); lock != nil && !lock.Free() {
 		if lock.Holder.Is(h) {
 			return lock.Busy == ""
@@ -103,7 +103,7 @@ func (l *Locks) open(h Holder, key string, place int64) bool {
 // isAheadOf reports whether w is before place in the queue for one of the keys.
 // Someone who waits for what h itself holds does not: it has to wait for h in
 // any case, and both would wait for each other. Nor does who gave its locks on.
-func (l *Locks) isAheadOf(w Waiter, h Holder, keys []string, place int64) bool {
+func (l *Locks) isAheadOf(w Waiter, h Subject, keys []string, place int64) bool {
 	return w.ID < place && !w.Idle && !w.Holder.Is(h) && w.wants(func(key string) bool { return slices.Contains(keys, key) }) &&
 		!w.wants(func(key string) bool { return l.holds(h, key) })
 }
@@ -114,7 +114,7 @@ func (w Waiter) wants(so func(key string) bool) bool {
 }
 
 // waiting returns the index of h's place in the queue; -1 when it has none.
-func (l *Locks) waiting(h Holder) int {
+func (l *Locks) waiting(h Subject) int {
 	return slices.IndexFunc(l.Waiters, func(w Waiter) bool { return w.Holder.Is(h) })
 }
 
@@ -123,7 +123,7 @@ const endOfQueue = math.MaxInt64
 
 // placeFor is the place from which h may ask for projects: the one that it has
 // when it waits for all of their keys, else the end of the queue.
-func (l *Locks) placeFor(h Holder, projects []Claimed) int64 {
+func (l *Locks) placeFor(h Subject, projects []Claimed) int64 {
 	i := l.waiting(h)
 	if i < 0 {
 		return endOfQueue
@@ -139,7 +139,7 @@ func (l *Locks) placeFor(h Holder, projects []Claimed) int64 {
 
 // wait queues h for projects and, unless they are the whole, for what it
 // waits for already. Who waits for more than before goes to the end.
-func (l *Locks) wait(h Holder, projects []Claimed, whole bool, now time.Time) {
+func (l *Locks) wait(h Subject, projects []Claimed, whole bool, now time.Time) {
 	i := l.waiting(h)
 	if i >= 0 && !whole {
 		projects = append(without(l.Waiters[i].Projects, names(projects)), projects...)
@@ -157,7 +157,7 @@ func (l *Locks) wait(h Holder, projects []Claimed, whole bool, now time.Time) {
 }
 
 // stopWaiting ends h's waiting for projects, or for everything.
-func (l *Locks) stopWaiting(h Holder, projects []Claimed, everything bool) {
+func (l *Locks) stopWaiting(h Subject, projects []Claimed, everything bool) {
 	i := l.waiting(h)
 	if i < 0 {
 		return
@@ -171,7 +171,7 @@ func (l *Locks) stopWaiting(h Holder, projects []Claimed, everything bool) {
 }
 
 // blocked says why h, which waits, was not given projects.
-func (l *Locks) blocked(h Holder, projects []Claimed) []Blocked {
+func (l *Locks) blocked(h Subject, projects []Claimed) []Blocked {
 	w := l.Waiters[l.waiting(h)]
 	var out []Blocked
 	for _, p := range projects {
@@ -192,7 +192,7 @@ func (l *Locks) blocked(h Holder, projects []Claimed) []Blocked {
 }
 
 // Blocking says what h waits for and cannot have now, and why.
-func (l Locks) Blocking(h Holder) []Blocked {
+func (l Locks) Blocking(h Subject) []Blocked {
 	i := l.waiting(h)
 	if i < 0 {
 		return nil
@@ -202,7 +202,7 @@ func (l Locks) Blocking(h Holder) []Blocked {
 
 // Place is the place of h in the queue for a project's locks, counted from 1; 0
 // when it does not wait for it.
-func (l Locks) Place(h Holder, project string) int {
+func (l Locks) Place(h Subject, project string) int {
 	i := l.waiting(h)
 	if i < 0 {
 		return 0

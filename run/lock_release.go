@@ -12,7 +12,7 @@ import (
 // stays locked and is returned as busy. Both are names in their order.
 //
 // It frees nothing of anyone else's: who is allowed to unlock for h passes h.
-func (l *Locks) Release(h Holder, projects []string) (released, busy []string) {
+func (l *Locks) Release(h Subject, projects []string) (released, busy []string) {
 	all := len(projects) == 0
 	named := make([]Claimed, len(projects))
 	for i, name := range projects {
@@ -37,14 +37,14 @@ func (l *Locks) Release(h Holder, projects []string) (released, busy []string) {
 
 // Unlock is Release for people: released has, too, what needs no more attention
 // although h left something to do there (Accept).
-func (l *Locks) Unlock(h Holder, projects []string) (released, busy []string) {
+func (l *Locks) Unlock(h Subject, projects []string) (released, busy []string) {
 	released, busy = l.Release(h, projects)
 	return sorted(append(released, l.Accept(h, projects)...)), busy
 }
 
 // Warn notes that holders are notified that their locks will expire; notice makes the
 // notice for one.
-func (l *Locks) Warn(holders []Holder, now time.Time, notice func(Holder) Notice) []Notice {
+func (l *Locks) Warn(holders []Subject, now time.Time, notice func(Subject) Notice) []Notice {
 	var out []Notice
 	for i, lock := range l.Locks {
 		if lock.Free() || !slices.ContainsFunc(holders, lock.Holder.Is) || !lock.WarnedAt.IsZero() {
@@ -76,7 +76,7 @@ const closedFor = 24 * time.Hour
 // A plan that was requested before may still be on its way. So the close is
 // remembered, and Claim gives nothing to a pull request that is closed until
 // Reopen hears of a run that was requested later.
-func (l *Locks) Close(h Holder, merged bool, now time.Time) {
+func (l *Locks) Close(h Subject, merged bool, now time.Time) {
 	l.stopWaiting(h, nil, true)
 	l.Done = slices.DeleteFunc(slices.Clone(l.Done), func(d Done) bool { return d.Holder.Is(h) })
 	for i := range l.Locks {
@@ -105,7 +105,7 @@ func (l *Locks) Close(h Holder, merged bool, now time.Time) {
 // locks. It may not when h was closed since, or in the same millisecond. A run
 // that was requested after the close read from GitHub that the pull request is
 // open again: the close is forgotten, and what h still holds is its own.
-func (l *Locks) Reopen(h Holder, requested time.Time) bool {
+func (l *Locks) Reopen(h Subject, requested time.Time) bool {
 	i := slices.IndexFunc(l.Closed, func(c Closed) bool { return c.Holder.Is(h) })
 	if i >= 0 && requested.UnixMilli() <= l.Closed[i].At.UnixMilli() {
 		return false
@@ -122,17 +122,17 @@ func (l *Locks) Reopen(h Holder, requested time.Time) bool {
 	return true
 }
 
-func (l *Locks) closed(h Holder) bool {
+func (l *Locks) closed(h Subject) bool {
 	return slices.ContainsFunc(l.Closed, func(c Closed) bool { return c.Holder.Is(h) })
 }
 
 // bare is h without what may change.
-func bare(h Holder) Holder {
-	return Holder{Repository: Repository{ID: h.Repository.ID}, PullRequest: h.PullRequest}
+func bare(h Subject) Subject {
+	return Subject{Repository: Repository{ID: h.Repository.ID}, PullRequest: h.PullRequest, Branch: h.Branch}
 }
 
 // byNumber orders pull requests.
-func byNumber(a, b Holder) int {
+func byNumber(a, b Subject) int {
 	return cmp.Or(cmp.Compare(a.Repository.ID, b.Repository.ID), cmp.Compare(a.PullRequest, b.PullRequest))
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // planning notes that a plan run has the locks of keys, which h holds.
-func (l *Locks) planning(h Holder, runID string, keys []string) {
+func (l *Locks) planning(h Subject, runID string, keys []string) {
 	for _, key := range keys {
 		if lock := l.find(key); lock != nil && lock.Holder.Is(h) {
 			lock.Plan = runID
@@ -31,7 +31,7 @@ func (l *Locks) makeIdle(runID string, keys []string) {
 // planned notes what follows from a plan run that is over: locks under which nothing
 // can be applied are given on when someone wants them.
 func (l *Locks) planned(r *Run) {
-	if r.Trigger == TriggerQueue || r.PreparedAt.IsZero() || l.closed(r.Holder()) || r.Closed {
+	if !r.OfPull() || r.PreparedAt.IsZero() || l.closed(r.Pull()) || r.Closed {
 		return
 	}
 	var idle, needed []string // keys
@@ -44,7 +44,7 @@ func (l *Locks) planned(r *Run) {
 			needed = append(needed, keys...)
 		}
 		done := s.Applied()
-		l.count(r.Holder(), keys, done)
+		l.count(r.Pull(), keys, done)
 		if done && s.Untouched() && r.Behind == 0 {
 			l.settled(keys, r.CreatedAt)
 		}
@@ -58,7 +58,7 @@ func (l *Locks) planned(r *Run) {
 // and returns what they have to be shown.
 func (l *Locks) applied(r *Run) []Notice {
 	var out []Notice
-	h := r.Holder()
+	h := r.Pull()
 	done, half := r.applied(), r.halfDone()
 	for _, j := range r.Jobs {
 		name, keys := j.Document.Project.Name, LockKeys(j.Document)
@@ -100,7 +100,7 @@ func distinct(notices []Notice) []Notice {
 
 // leaveApplied notes what a pull request that is closed applied and whose lock it
 // gave back, unless someone has changed that since.
-func (l *Locks) leaveApplied(h Holder, runs []Run, now time.Time) {
+func (l *Locks) leaveApplied(h Subject, runs []Run, now time.Time) {
 	for _, r := range runs {
 		if !r.Kind.Traits().Locks {
 			continue
@@ -202,10 +202,10 @@ func codeName(project string) string {
 
 // heirs refreshes the comments of those that hold or wait for what h applied last:
 // they say whether that is merged.
-func heirs(l *Locks, h Holder) []Notice {
+func heirs(l *Locks, h Subject) []Notice {
 	var out []Notice
 	for _, lock := range l.Locks {
-		if !lock.Last.By.Is(h) || lock.Last.By.PullRequest == 0 {
+		if !lock.Last.By.Is(h) || lock.Last.By.IsZero() {
 			continue
 		}
 		if !lock.Free() && !lock.Holder.Is(h) {

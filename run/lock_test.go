@@ -12,8 +12,8 @@ import (
 )
 
 // pull is a pull request of one repository.
-func pull(number int) Holder {
-	return Holder{Repository: Repository{ID: 7, Owner: "acme", Name: "infra"}, PullRequest: number}
+func pull(number int) Subject {
+	return Subject{Repository: Repository{ID: 7, Owner: "acme", Name: "infra"}, PullRequest: number}
 }
 
 // project is the document of a project written as "dir" or "dir@state".
@@ -624,7 +624,7 @@ func TestARenamedRepositoryIsTheSameHolder(t *testing.T) {
 }
 
 func TestLocksExpireWhenIdleAndAfterANotice(t *testing.T) {
-	numbers := func(holders []Holder) (out []int) {
+	numbers := func(holders []Subject) (out []int) {
 		for _, h := range holders {
 			out = append(out, h.PullRequest)
 		}

@@ -11,7 +11,7 @@ import (
 // document names, is busy, or belongs to a pull request that is over; and
 // ErrSameState when two of the jobs need one key: the first apply would make
 // the other plan stale.
-func (l *Locks) Begin(h Holder, runID string, docs []JobDocument, now time.Time) error {
+func (l *Locks) Begin(h Subject, runID string, docs []JobDocument, now time.Time) error {
 	owner := map[string]string{} // project by key
 	for _, doc := range docs {
 		keys := LockKeys(doc)

@@ -11,7 +11,7 @@ import (
 // someone finds out, or a person says that it may stay so (Accept, with the name of no
 // project or an empty one).
 // why is a sentence for people; empty: GitHub or git did not answer.
-func (l *Locks) NotKnown(h Holder, why string, now time.Time) []Notice {
+func (l *Locks) NotKnown(h Subject, why string, now time.Time) []Notice {
 	before := len(l.Left)
 	if l.LeaveBehind(h, Claimed{}, true, now); len(l.Left) == before {
 		return nil
@@ -24,13 +24,13 @@ func (l *Locks) NotKnown(h Holder, why string, now time.Time) []Notice {
 		"what is missing. Then comment `/unlock reason=\"…\"` here. Until then `/status` shows it. Lockkeeper looks again for a day, and says here what it finds.")}
 }
 
-func unknownKey(h Holder) string {
+func unknownKey(h Subject) string {
 	return fmt.Sprintf("left/%d/%d/unknown", h.Repository.ID, h.PullRequest)
 }
 
 // Known ends that nobody knows what a pull request changed: what it left is noted by
 // project now.
-func (l *Locks) Known(h Holder) []Notice {
+func (l *Locks) Known(h Subject) []Notice {
 	left := len(l.Left)
 	if l.Accept(h, []string{""}); len(l.Left) == left {
 		return nil

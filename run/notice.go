@@ -19,13 +19,12 @@ const (
 // Notice is one row of the outbox: something that people should see. Kind and
 // Key together are unique.
 type Notice struct {
-	ID          int64      `json:"-"` // given by the store
-	Version     int        `json:"-"` // grows when the same notice is added again
-	Attempts    int        `json:"-"`
-	Kind        NoticeKind `json:"-"`
-	Key         string     `json:"-"`
-	Repository  Repository `json:"repository"`
-	PullRequest int        `json:"pull_request"`
+	ID       int64      `json:"-"` // given by the store
+	Version  int        `json:"-"` // grows when the same notice is added again
+	Attempts int        `json:"-"`
+	Kind     NoticeKind `json:"-"`
+	Key      string     `json:"-"`
+	Subject
 
 	CommentID int64  `json:"comment_id,omitempty"`
 	Content   string `json:"content,omitempty"` // of a reaction: eyes, +1, confused, …
@@ -38,14 +37,14 @@ type Notice struct {
 func ReactionTo(repo Repository, pull int, commentID int64, content string) Notice {
 	return Notice{
 		Kind: NoticeReaction, Key: fmt.Sprintf("%d/%d/%s", repo.ID, commentID, content),
-		Repository: repo, PullRequest: pull, CommentID: commentID, Content: content,
+		Subject: Subject{Repository: repo, PullRequest: pull}, CommentID: commentID, Content: content,
 	}
 }
 
 // ReplyTo answers in a new comment. Key names the question (a delivery or a
 // run), so that one question gets one answer.
 func ReplyTo(repo Repository, pull int, key, body string) Notice {
-	return Notice{Kind: NoticeReply, Key: key, Repository: repo, PullRequest: pull, Body: body}
+	return Notice{Kind: NoticeReply, Key: key, Subject: Subject{Repository: repo, PullRequest: pull}, Body: body}
 }
 
 // Answer notifies the person who requested a run of why it was refused, or how it ended.
@@ -61,21 +60,21 @@ func Answer(r Run) Notice {
 // RefreshComment brings the pull request's comment up to date.
 func RefreshComment(repo Repository, pull int) Notice {
 	return Notice{
-		Kind: NoticeComment, Key: fmt.Sprintf("%d/%d", repo.ID, pull), Repository: repo, PullRequest: pull,
+		Kind: NoticeComment, Key: fmt.Sprintf("%d/%d", repo.ID, pull), Subject: Subject{Repository: repo, PullRequest: pull},
 	}
 }
 
 // MergePull merges the pull request of an apply, if nothing is left to apply at
 // its commit.
 func MergePull(r Run) Notice {
-	return Notice{Kind: NoticeMerge, Key: r.ID, Repository: r.Repository, PullRequest: r.PullRequest, RunID: r.ID}
+	return Notice{Kind: NoticeMerge, Key: r.ID, Subject: Subject{Repository: r.Repository, PullRequest: r.PullRequest}, RunID: r.ID}
 }
 
 // RefreshNewest brings the check runs of a pull request's newest planned commit up
 // to date.
-func RefreshNewest(h Holder) Notice {
+func RefreshNewest(h Subject) Notice {
 	return Notice{
-		Kind: NoticeCheck, Key: fmt.Sprintf("%d/%d/", h.Repository.ID, h.PullRequest), Repository: h.Repository, PullRequest: h.PullRequest,
+		Kind: NoticeCheck, Key: fmt.Sprintf("%d/%d/", h.Repository.ID, h.PullRequest), Subject: Subject{Repository: h.Repository, PullRequest: h.PullRequest},
 	}
 }
 
@@ -83,6 +82,6 @@ func RefreshNewest(h Holder) Notice {
 func RefreshCheck(r Run) Notice {
 	return Notice{
 		Kind: NoticeCheck, Key: fmt.Sprintf("%d/%d/%s", r.Repository.ID, r.PullRequest, r.HeadSHA),
-		Repository: r.Repository, PullRequest: r.PullRequest, RunID: r.ID,
+		Subject: Subject{Repository: r.Repository, PullRequest: r.PullRequest}, RunID: r.ID,
 	}
 }

@@ -6,7 +6,7 @@ package run
 func NewerHead(runs []Run, sha string) map[string]string {
 	changed := map[string]string{}
 	newest := true
-	for _, r := range notOfQueue(runs) {
+	for _, r := range ofPull(runs) {
 		if r.Kind == KindPlan && r.HeadSHA == "" && r.State == StateAccepted {
 			if r.NewerHead != sha {
 				changed[r.ID] = sha // it may have read the head before; Prepared says what it read

@@ -18,7 +18,7 @@ type Over struct {
 
 // EndPull notes in the locks that a pull request is over, from its newest runs, newest
 // first. Doing it again only adds what was not known the first time.
-func (l *Locks) EndPull(h Holder, over Over, runs []Run, o Options, now time.Time) []Notice {
+func (l *Locks) EndPull(h Subject, over Over, runs []Run, o Options, now time.Time) []Notice {
 	left, known := l.Left, l.closed(h)
 	switch {
 	case known:
@@ -44,8 +44,8 @@ func (l *Locks) EndPull(h Holder, over Over, runs []Run, o Options, now time.Tim
 // base branch, are as the base branch says. What is being applied is known later, but
 // for what was planned of another commit or for another base than what was merged:
 // nobody knows what that changes.
-func (l *Locks) merged(h Holder, runs []Run, over Over, o Options, now time.Time) {
-	runs = notOfQueue(runs)
+func (l *Locks) merged(h Subject, runs []Run, over Over, o Options, now time.Time) {
+	runs = ofPull(runs)
 	known, unknown := over.standings(runs)
 	for _, s := range l.Overtake(known) {
 		doc := s.Plan.Document
@@ -69,9 +69,9 @@ func (l *Locks) merged(h Holder, runs []Run, over Over, o Options, now time.Time
 	}
 }
 
-// notOfQueue leaves out plans of what a merge queue would merge.
-func notOfQueue(runs []Run) []Run {
-	return slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return r.Kind == KindPlan && r.Trigger == TriggerQueue })
+// ofPull leaves out runs about other commits than the pull request's own.
+func ofPull(runs []Run) []Run {
+	return slices.DeleteFunc(slices.Clone(runs), func(r Run) bool { return !r.OfPull() })
 }
 
 // notByApply reports whether a project is not for /apply from the pull request.
@@ -129,7 +129,7 @@ func (o Over) heads(runs []Run) (head, before string, whole bool) {
 // PlannedWhole reports whether everything that a pull request changed was planned at the
 // commit, and for the base, that it ended with.
 func (o Over) PlannedWhole(runs []Run) bool {
-	runs = notOfQueue(runs)
+	runs = ofPull(runs)
 	head, _, whole := o.heads(runs)
 	return whole && (o.BaseRef == "" || slices.ContainsFunc(runs, func(r Run) bool {
 		return r.Kind == KindPlan && r.HeadSHA == head && r.AllProjects() && (r.BaseRef == o.BaseRef || r.BaseRef == "")
@@ -139,8 +139,8 @@ func (o Over) PlannedWhole(runs []Run) bool {
 // unplanned notes that a pull request was merged with projects that were not planned
 // before, and returns their names. What is found late, and was put right meanwhile by
 // someone else, is nothing to do.
-func (l *Locks) unplanned(h Holder, runs []Run, over Over, o Options, now time.Time) (projects []string) {
-	known, unknown := over.standings(notOfQueue(runs))
+func (l *Locks) unplanned(h Subject, runs []Run, over Over, o Options, now time.Time) (projects []string) {
+	known, unknown := over.standings(ofPull(runs))
 	for _, doc := range over.Unplanned {
 		planned := func(s ProjectStatus) bool { return s.Project == doc.Project.Name }
 		// One that another commit did not change, or another base, says nothing of this one.

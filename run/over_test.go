@@ -10,9 +10,9 @@ import (
 // of another commit or base than what was merged.
 func TestAnApplyUnderWayIsOfWhatIsMerged(t *testing.T) {
 	now := time.Unix(9, 0)
-	h := Holder{Repository: Repository{ID: 7}, PullRequest: 1}
+	h := Subject{Repository: Repository{ID: 7}, PullRequest: 1}
 	doc := JobDocument{RepositoryID: 7, Project: JobProject{Name: "a", Dir: "a", Workspace: "default"}}
-	plan := Run{ID: "p", Kind: KindPlan, Repository: h.Repository, PullRequest: 1, HeadSHA: "aaa", BaseRef: "main", PreparedAt: time.Unix(1, 0),
+	plan := Run{ID: "p", Kind: KindPlan, Subject: Subject{Repository: h.Repository, PullRequest: 1}, HeadSHA: "aaa", BaseRef: "main", PreparedAt: time.Unix(1, 0),
 		Jobs: []Job{{ID: "p-0", Document: doc, State: JobSucceeded, Result: &Result{Counts: &Counts{Add: 1}}}}}
 	for name, c := range map[string]struct {
 		over Over
@@ -83,7 +83,7 @@ func projectsOf(all []ProjectStatus) string {
 // What turns out later to be left behind is told, too, however often something was told
 // before.
 func TestWhatIsLeftLaterIsTold(t *testing.T) {
-	now, h := time.Unix(9, 0), Holder{Repository: Repository{ID: 7}, PullRequest: 1}
+	now, h := time.Unix(9, 0), Subject{Repository: Repository{ID: 7}, PullRequest: 1}
 	var l Locks
 	keys := map[string]bool{}
 	for _, name := range []string{"a", "b", "c"} {
@@ -102,9 +102,9 @@ func TestWhatIsLeftLaterIsTold(t *testing.T) {
 // A project that was planned by name at a commit that did not change it, and that a later
 // one changes, was not planned.
 func TestAPlanOfWhatWasNotChangedYetIsNoneOfTheMerge(t *testing.T) {
-	h := Holder{Repository: Repository{ID: 7}, PullRequest: 1}
+	h := Subject{Repository: Repository{ID: 7}, PullRequest: 1}
 	doc := JobDocument{RepositoryID: 7, Project: JobProject{Name: "a", Dir: "a", Workspace: "default"}}
-	plan := Run{ID: "p", Kind: KindPlan, Repository: h.Repository, PullRequest: 1, HeadSHA: "1", BaseRef: "main", Selectors: []string{"a"},
+	plan := Run{ID: "p", Kind: KindPlan, Subject: Subject{Repository: h.Repository, PullRequest: 1}, HeadSHA: "1", BaseRef: "main", Selectors: []string{"a"},
 		Untouched: []string{"a"}, PreparedAt: time.Unix(1, 0), Jobs: []Job{{ID: "p-0", Document: doc, State: JobSucceeded}}}
 	for name, c := range map[string]struct {
 		change func(*Run)

@@ -80,10 +80,9 @@ func (p *Problem) Error() string { return p.Code + ": " + p.Message }
 // Everything that its reports show is in it or in the artifacts that its jobs
 // name, so that a report can be built again at any time.
 type Run struct {
-	ID          string     `json:"id"`
-	Key         string     `json:"key"` // what requested it, unique: the same comment or push makes one run however often it is delivered
-	Repository  Repository `json:"repository"`
-	PullRequest int        `json:"pull_request"`
+	ID  string `json:"id"`
+	Key string `json:"key"` // what requested it, unique: the same comment or push makes one run however often it is delivered
+	Subject
 
 	Kind      Kind     `json:"kind"`
 	Selectors []string `json:"selectors,omitempty"` // project names or globs as typed; none means "what the pull request changes"
@@ -172,9 +171,6 @@ type Run struct {
 func (r *Run) Ending() bool {
 	return r.CancelledBy != "" || r.SupersededBy != "" || r.Closed || r.Objection != ""
 }
-
-// Holder is the pull request that a run is about.
-func (r *Run) Holder() Holder { return Holder{Repository: r.Repository, PullRequest: r.PullRequest} }
 
 // Whose says on whose behalf the run works.
 func (r *Run) Whose() Whose {

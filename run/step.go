@@ -153,7 +153,7 @@ func Step(r Run, e Event) Next {
 // losesState reports whether a plan that may be applied found that the state would
 // be lost: what stands in its way may be more than was foreseen.
 func (r *Run) losesState() bool {
-	return r.Kind == KindPlan && r.Trigger != TriggerQueue && !r.Ending() && slices.ContainsFunc(r.Jobs, func(j Job) bool {
+	return r.Kind == KindPlan && r.OfPull() && !r.Ending() && slices.ContainsFunc(r.Jobs, func(j Job) bool {
 		return j.State == JobSucceeded && j.Result.Keeping != "" && j.Result.Keeping != StateKept
 	})
 }

@@ -24,11 +24,11 @@ func StepWithLocks(r Run, e Event, l *Locks, o Options, now time.Time) (Next, Sa
 	before := l.view()
 	e = r.onBaseNow(e)
 	_, prepared := e.(Prepared)
-	if prepared && r.State == StateAccepted && !l.Reopen(r.Holder(), r.CreatedAt) {
+	if prepared && r.State == StateAccepted && !l.Reopen(r.Pull(), r.CreatedAt) {
 		e, prepared = PullClosed{At: now}, false // while it was prepared
 	}
 	next := Step(r, e)
-	if prepared && r.State == StateAccepted && r.Kind == KindPlan && r.Trigger.ByPerson() && l.changing(r.Holder(), Claims(documents(next.Run.Jobs))) {
+	if prepared && r.State == StateAccepted && r.Kind == KindPlan && r.Trigger.ByPerson() && l.changing(r.Pull(), Claims(documents(next.Run.Jobs))) {
 		return Next{Run: r}, Saved{} // it stays in line and is prepared again when that apply is over
 	}
 	left := l.Left
@@ -56,7 +56,7 @@ func StepWithLocks(r Run, e Event, l *Locks, o Options, now time.Time) (Next, Sa
 		saved.Runs = append(saved.Runs, other)
 	}
 	next.Notices = append(next.Notices, leftNotices(left, l.Left, nil)...)
-	next.Notices = append(next.Notices, affected(before, l.view(), r.Holder())...)
+	next.Notices = append(next.Notices, affected(before, l.view(), r.Pull())...)
 	return next, Saved{Notices: append(next.Notices, saved.Notices...), Runs: saved.Runs}
 }
 
@@ -64,14 +64,14 @@ func StepWithLocks(r Run, e Event, l *Locks, o Options, now time.Time) (Next, Sa
 // What the merge queue asks about belongs to nobody yet.
 func (l *Locks) claim(next *Next, o Options, now time.Time) {
 	r := &next.Run
-	if o.LockAtApply || r.Trigger == TriggerQueue || r.State == StateRefused {
+	if o.LockAtApply || !r.OfPull() || r.State == StateRefused {
 		return
 	}
-	fences, blocked := l.Claim(r.Holder(), Claims(documents(r.Jobs)), len(r.Selectors) == 0, now)
+	fences, blocked := l.Claim(r.Pull(), Claims(documents(r.Jobs)), len(r.Selectors) == 0, now)
 	r.Blocked = blocked
 	r.fence(fences)
 	if len(blocked) == 0 {
-		l.planning(r.Holder(), r.ID, keysOf(Claims(documents(r.Jobs))))
+		l.planning(r.Pull(), r.ID, keysOf(Claims(documents(r.Jobs))))
 	}
 }
 
@@ -79,13 +79,13 @@ func (l *Locks) claim(next *Next, o Options, now time.Time) {
 func (l *Locks) begin(next *Next, o Options, now time.Time) *Problem {
 	r := &next.Run
 	if o.LockAtApply {
-		fences, blocked := l.Claim(r.Holder(), Claims(documents(r.Jobs)), false, now)
+		fences, blocked := l.Claim(r.Pull(), Claims(documents(r.Jobs)), false, now)
 		if len(blocked) > 0 {
 			return lockedBy(blocked)
 		}
 		r.fence(fences)
 	}
-	if err := l.Begin(r.Holder(), r.ID, documents(r.Jobs), now); errors.Is(err, ErrSameState) {
+	if err := l.Begin(r.Pull(), r.ID, documents(r.Jobs), now); errors.Is(err, ErrSameState) {
 		return &Problem{Code: "same_state", Message: "Two of the projects have the same state, so one apply cannot change both. Comment " +
 			"`/apply` with the name of one, then `/plan` and `/apply` with the name of the other."}
 	} else if err != nil {
@@ -166,7 +166,7 @@ func (l *Locks) turnRuns(now time.Time) Saved {
 	for _, t := range l.Turns(now) {
 		r := Run{
 			ID: NewID(now), Key: fmt.Sprintf("turn/%d/%d/%d/%d", t.Holder.Repository.ID, t.Holder.PullRequest, t.ID, l.fence(keysOf(t.Projects))),
-			Repository: t.Holder.Repository, PullRequest: t.Holder.PullRequest, Kind: KindPlan,
+			Subject: Subject{Repository: t.Holder.Repository, PullRequest: t.Holder.PullRequest}, Kind: KindPlan,
 			Trigger: TriggerTurn, State: StateAccepted, CreatedAt: now,
 		}
 		for _, p := range t.Projects {
@@ -179,7 +179,7 @@ func (l *Locks) turnRuns(now time.Time) Saved {
 
 // lockView is what people are shown of the locks, by key: who holds one, and
 // who waits for it in which order.
-type lockView map[string][]Holder
+type lockView map[string][]Subject
 
 func (l *Locks) view() lockView {
 	v := lockView{}
@@ -202,11 +202,11 @@ func (l *Locks) view() lockView {
 
 // affected refreshes the comments of every pull request that is shown something
 // else now, but for the one whose own run says so anyway.
-func affected(before, after lockView, but Holder) []Notice {
-	var shown []Holder
+func affected(before, after lockView, but Subject) []Notice {
+	var shown []Subject
 	for _, one := range []struct{ a, b lockView }{{before, after}, {after, before}} {
 		for key, holders := range one.a {
-			if slices.EqualFunc(holders, one.b[key], Holder.Is) {
+			if slices.EqualFunc(holders, one.b[key], Subject.Is) {
 				continue
 			}
 			for _, h := range holders {
@@ -216,7 +216,7 @@ func affected(before, after lockView, but Holder) []Notice {
 			}
 		}
 	}
-	slices.SortFunc(shown, func(a, b Holder) int {
+	slices.SortFunc(shown, func(a, b Subject) int {
 		return cmp.Or(cmp.Compare(a.Repository.ID, b.Repository.ID), cmp.Compare(a.PullRequest, b.PullRequest))
 	})
 	out := make([]Notice, len(shown))
@@ -232,7 +232,7 @@ func UpdateLocks(l *Locks, now time.Time, change func(*Locks) []Notice) Saved {
 	before := l.view()
 	notices := change(l)
 	saved := l.turnRuns(now)
-	saved.Notices = append(notices, affected(before, l.view(), Holder{})...)
+	saved.Notices = append(notices, affected(before, l.view(), Subject{})...)
 	return saved
 }
 
@@ -246,7 +246,7 @@ func NeedsLocks(r Run, e Event, now time.Time) bool {
 	if r.Kind.Traits().Locks {
 		return !r.State.Final()
 	}
-	if r.Kind != KindPlan || r.Trigger == TriggerQueue {
+	if r.Kind != KindPlan || !r.OfPull() {
 		return false
 	}
 	if m, ok := e.(Messaged); ok {

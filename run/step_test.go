@@ -14,7 +14,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 func accepted() Run {
 	return Run{
 		ID: "r1", Key: "k", Kind: KindPlan, Trigger: TriggerComment, State: StateAccepted, CreatedAt: noon,
-		Repository: Repository{ID: 7, Owner: "acme", Name: "infra"}, PullRequest: 3, Actor: "ana",
+		Subject: Subject{Repository: Repository{ID: 7, Owner: "acme", Name: "infra"}, PullRequest: 3}, Actor: "ana",
 	}
 }
 

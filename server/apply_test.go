@@ -22,8 +22,8 @@ func TestAnApplyKeepsWhatWasTypedAndItsComment(t *testing.T) {
 	digest := sha256.Sum256([]byte(body))
 	want := run.Run{
 		ID: r.ID, Key: "comment/7/99", Kind: run.KindApply, Trigger: run.TriggerComment, Actor: "rui", CommentID: 99,
-		Comment:    hex.EncodeToString(digest[:]),
-		Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: 3,
+		Comment:   hex.EncodeToString(digest[:]),
+		Subject:   run.Subject{Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: 3},
 		Selectors: []string{"net-*"}, Flags: []string{"-parallelism=3"}, Confirm: "net-prod", Override: true,
 		Line:  "/apply net-* confirm=net-prod override=policy -- -parallelism=3",
 		State: run.StateAccepted, CreatedAt: noon,
@@ -78,7 +78,7 @@ func TestT29ACommandWithoutATimeIsNotCarriedOut(t *testing.T) {
 
 func locked(project string, pull int, change ...func(*run.Lock)) run.Lock {
 	l := run.Lock{Key: "dir:7:" + project, Fence: 1, Project: project, TakenAt: noon, UsedAt: noon,
-		Holder: run.Holder{Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: pull}}
+		Holder: run.Subject{Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: pull}}
 	for _, c := range change {
 		c(&l)
 	}
@@ -87,7 +87,7 @@ func locked(project string, pull int, change ...func(*run.Lock)) run.Lock {
 
 func TestWhatUnlockReleases(t *testing.T) {
 	elsewhere := func(l *run.Lock) { l.Holder.Repository = run.Repository{ID: 8, Owner: "acme", Name: "other"} }
-	free := func(l *run.Lock) { l.Holder = run.Holder{} }
+	free := func(l *run.Lock) { l.Holder = run.Subject{} }
 	world := run.Locks{
 		Locks: []run.Lock{locked("a-1", 3), locked("a-2", 3), locked("b", 12), locked("c", 12), locked("free", 1, free),
 			locked("far", 5, elsewhere), locked("theirs", 6, elsewhere)},
@@ -249,6 +249,9 @@ func groupEvent(t testing.TB, action string, change ...func(m)) []byte {
 	return payload(t, m{"action": action, "sender": m{"login": "github-merge-queue[bot]", "type": "Bot"}, "merge_group": group})
 }
 
+// groupBranch is what a merge queue makes for a group.
+const groupBranch = "gh-readonly-queue/main/pr-3-" + groupSHA
+
 func TestTheMergeQueueGetsAPlanOfTheGroup(t *testing.T) {
 	f := newFixture(t, func(b *Base) { b.Autoplan = false })
 	f.deliver("g", "merge_group", groupEvent(t, "checks_requested"))
@@ -256,7 +259,7 @@ func TestTheMergeQueueGetsAPlanOfTheGroup(t *testing.T) {
 	r := f.pullRuns()[0]
 	want := run.Run{
 		ID: r.ID, Key: "queue/7/3/aaa", Kind: run.KindPlan, Trigger: run.TriggerQueue, Actor: "github-merge-queue[bot]",
-		Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: 3,
+		Subject: run.Subject{Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: 3, Branch: "gh-readonly-queue/release/2/pr-3-" + groupSHA},
 		HeadSHA: "aaa", BaseRef: "release/2", BaseSHA: groupSHA, State: run.StateAccepted, CreatedAt: noon,
 	}
 	if d := cmp.Diff(want, r); d != "" {

@@ -32,7 +32,7 @@ func TestACorrectedBasePlansWhoWasToldAgain(t *testing.T) {
 			if id != 7 || code != run.CodeConfig {
 				t.Errorf("asked for %q of %d", code, id)
 			}
-			return []run.Run{{PullRequest: 3, BaseRef: "main", Actor: "ana"}, {PullRequest: 4, BaseRef: "release"}, {PullRequest: 5}}, nil
+			return []run.Run{{Subject: run.Subject{PullRequest: 3}, BaseRef: "main", Actor: "ana"}, {Subject: run.Subject{PullRequest: 4}, BaseRef: "release"}, {Subject: run.Subject{PullRequest: 5}}}, nil
 		}}}
 		if err := h.corrected(t.Context(), run.Repository{ID: 7}, c.branch, "abc", c.commits, yes); err != nil {
 			t.Fatal(err)

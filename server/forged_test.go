@@ -172,7 +172,7 @@ func forged(t *testing.T, event string, body []byte, limited bool, a at) {
 	there := []run.Run{
 		f.applying(),
 		{ID: "planned", Key: "planned", Kind: run.KindPlan, State: run.StateSucceeded, HeadSHA: "aaa", BaseRef: "main"},
-		{ID: "queued", Key: "queued", Kind: run.KindPlan, Trigger: run.TriggerQueue, State: run.StateRunning, HeadSHA: "aaa", BaseRef: "main"},
+		{ID: "queued", Key: "queued", Subject: run.Subject{Branch: groupBranch}, Kind: run.KindPlan, Trigger: run.TriggerQueue, State: run.StateRunning, HeadSHA: "aaa", BaseRef: "main"},
 	}
 	for _, r := range there[1:] {
 		r.Repository, r.PullRequest = run.Repository{ID: 7}, 3

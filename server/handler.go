@@ -121,7 +121,7 @@ func person(u *github.User) bool { return u.GetType() == "User" && u.GetLogin() 
 func (b *Base) newRun(repo run.Repository, pull int, trigger run.Trigger, actor, key string) run.Run {
 	now := b.Now().UTC()
 	return run.Run{
-		ID: run.NewID(now), Key: key, Repository: repo, PullRequest: pull, Kind: run.KindPlan,
+		ID: run.NewID(now), Key: key, Subject: run.Subject{Repository: repo, PullRequest: pull}, Kind: run.KindPlan,
 		Trigger: trigger, Actor: actor, State: run.StateAccepted, CreatedAt: now,
 	}
 }

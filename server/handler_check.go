@@ -49,7 +49,7 @@ func (h *checkRun) Handle(ctx context.Context, eventType, delivery string, paylo
 	// The payload's list of pull requests may be empty or hold others; the run
 	// that made the check knows its own.
 	before, err := h.Store.Run(ctx, e.GetCheckRun().GetExternalID())
-	if errors.Is(err, run.ErrNotFound) || err == nil && (before.Repository.ID != repo.ID || before.Trigger == run.TriggerQueue) {
+	if errors.Is(err, run.ErrNotFound) || err == nil && (before.Repository.ID != repo.ID || !before.OfPull()) {
 		return nil // the merge queue asks again by itself
 	}
 	if err != nil {

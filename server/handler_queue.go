@@ -69,6 +69,7 @@ func (h *mergeGroup) plan(ctx context.Context, repo run.Repository, pull int, gr
 		return nil
 	}
 	r := h.newRun(repo, pull, run.TriggerQueue, actor, fmt.Sprintf("queue/%d/%d/%s", repo.ID, pull, group.GetHeadSHA()))
+	r.Branch = strings.TrimPrefix(group.GetHeadRef(), "refs/heads/")
 	r.HeadSHA, r.BaseRef, r.BaseSHA = group.GetHeadSHA(), base, group.GetBaseSHA()
 	_, err := h.Runs.Submit(ctx, r)
 	return err
@@ -82,7 +83,7 @@ func (h *mergeGroup) forget(ctx context.Context, repo run.Repository, pull int, 
 		return err
 	}
 	for _, r := range latest {
-		if r.Trigger != run.TriggerQueue || r.HeadSHA != head || r.State.Final() {
+		if r.OfPull() || r.HeadSHA != head || r.State.Final() {
 			continue
 		}
 		if err := h.Runs.CancelRun(ctx, r.ID, actor); err != nil {

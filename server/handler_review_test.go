@@ -134,7 +134,7 @@ func TestAReviewCostsNothingWhileNothingIsApplied(t *testing.T) {
 // applying lets an apply of the pull request be under way.
 func (f *fixture) applying() run.Run {
 	f.Helper()
-	r := run.Run{ID: "applying", Key: "applying", Kind: run.KindApply, Repository: run.Repository{ID: 7}, PullRequest: 3, State: run.StateRunning, HeadSHA: "aaa", BaseRef: "main"}
+	r := run.Run{ID: "applying", Key: "applying", Kind: run.KindApply, Subject: run.Subject{Repository: run.Repository{ID: 7}, PullRequest: 3}, State: run.StateRunning, HeadSHA: "aaa", BaseRef: "main"}
 	if _, err := f.store.CreateRun(f.Context(), r, nil); err != nil {
 		f.Fatal(err)
 	}

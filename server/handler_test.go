@@ -85,7 +85,7 @@ func TestAPlanKeepsWhatWasTyped(t *testing.T) {
 	r := f.pullRuns()[0]
 	want := run.Run{
 		ID: r.ID, Key: "comment/7/99", Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "rui", CommentID: 99, Comment: digest("/plan net-* -- -refresh=false\r\nthanks"),
-		Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: 3,
+		Subject:   run.Subject{Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: 3},
 		Selectors: []string{"net-*"}, Flags: []string{"-refresh=false"}, Line: "/plan net-* -- -refresh=false",
 		State: run.StateAccepted, CreatedAt: noon,
 	}

@@ -24,8 +24,8 @@ type Locks struct {
 	}
 	Runs interface {
 		closing
-		Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
-		Warn(ctx context.Context, holders []run.Holder, notice func(run.Holder) run.Notice) error
+		Unlock(ctx context.Context, h run.Subject, projects []string) (released, busy []string, err error)
+		Warn(ctx context.Context, holders []run.Subject, notice func(run.Subject) run.Notice) error
 	}
 	Client   func(installationID int64) (*github.Client, error)
 	Notify   func() // called after notices were written
@@ -61,8 +61,8 @@ func (l *Locks) sweep(ctx context.Context) error {
 }
 
 // interested lists every pull request that holds a lock or waits for one.
-func interested(locks run.Locks) (out []run.Holder) {
-	add := func(h run.Holder) {
+func interested(locks run.Locks) (out []run.Subject) {
+	add := func(h run.Subject) {
 		if !slices.ContainsFunc(out, h.Is) {
 			out = append(out, h)
 		}
@@ -80,7 +80,7 @@ func interested(locks run.Locks) (out []run.Holder) {
 
 // closeOver ends the interest of a pull request that was merged or closed, and reports
 // whether it is over and known what it leaves. One that GitHub does not show is left alone: nobody knows what became of it.
-func (l *Locks) closeOver(ctx context.Context, h run.Holder) (known bool, err error) {
+func (l *Locks) closeOver(ctx context.Context, h run.Subject) (known bool, err error) {
 	pr, err := (&Pulls{Client: l.Client}).read(ctx, h.Repository, h.PullRequest)
 	if err != nil || !pr.Closed {
 		return false, err
@@ -93,7 +93,7 @@ func (l *Locks) closeOver(ctx context.Context, h run.Holder) (known bool, err er
 const lookAgainFor = 24 * time.Hour
 
 // unknownSince lists pull requests of which nobody knows what they changed, since a time.
-func unknownSince(locks run.Locks, since time.Time) (out []run.Holder) {
+func unknownSince(locks run.Locks, since time.Time) (out []run.Subject) {
 	for _, x := range locks.Left {
 		if x.Unknown() && x.At.After(since) {
 			out = append(out, x.Holder)
@@ -103,7 +103,7 @@ func unknownSince(locks run.Locks, since time.Time) (out []run.Holder) {
 }
 
 // lookAgain finds out what a merged pull request changed of which nobody knows that.
-func (l *Locks) lookAgain(ctx context.Context, h run.Holder) error {
+func (l *Locks) lookAgain(ctx context.Context, h run.Subject) error {
 	known, err := l.closeOver(ctx, h)
 	if known {
 		err = l.Runs.Known(ctx, h.Repository, h.PullRequest)
@@ -126,12 +126,12 @@ func (l *Locks) expire(ctx context.Context, locks run.Locks) error {
 	}
 	idle := locks.Idle(now.Add(l.Notice - l.Expire))
 	if len(idle) > 0 {
-		all = errors.Join(all, l.Runs.Warn(ctx, idle, func(h run.Holder) run.Notice { return l.warning(h, locks.Held(h)) }))
+		all = errors.Join(all, l.Runs.Warn(ctx, idle, func(h run.Subject) run.Notice { return l.warning(h, locks.Held(h)) }))
 	}
 	return all
 }
 
-func (l *Locks) warning(h run.Holder, held []run.Lock) run.Notice {
+func (l *Locks) warning(h run.Subject, held []run.Lock) run.Notice {
 	var projects []string
 	for _, lock := range held {
 		projects = append(projects, lock.Project)
@@ -142,13 +142,13 @@ func (l *Locks) warning(h run.Holder, held []run.Lock) run.Notice {
 		markdown.Quoted(projects), days(l.Expire-l.Notice), days(l.Expire), l.Now().Add(l.Notice).UTC().Format("2 January 2006, 15:04 UTC")))
 }
 
-func (l *Locks) expired(h run.Holder, released []string) run.Notice {
+func (l *Locks) expired(h run.Subject, released []string) run.Notice {
 	return run.ReplyTo(h.Repository, h.PullRequest, l.key("expired", h), fmt.Sprintf(
 		"Released %s: nobody has used it for %s. To go on with this pull request, comment `/plan`.", markdown.Quoted(released), days(l.Expire)))
 }
 
 // key makes one comment of each expiry, however often it is tried.
-func (l *Locks) key(what string, h run.Holder) string {
+func (l *Locks) key(what string, h run.Subject) string {
 	return fmt.Sprintf("%s/%d/%d/%s", what, h.Repository.ID, h.PullRequest, l.Now().UTC().Format(time.DateOnly))
 }
 

@@ -55,13 +55,13 @@ func (h *holding) pull(number, state string, merged any) {
 
 func (h *holding) asks() string { return strings.Join(h.asked, ",") }
 
-func (h *holding) Unlock(_ context.Context, holder run.Holder, projects []string) (released, busy []string, err error) {
+func (h *holding) Unlock(_ context.Context, holder run.Subject, projects []string) (released, busy []string, err error) {
 	h.note("unlock %d", holder.PullRequest)
 	released, busy = h.locks.Release(holder, projects)
 	return released, busy, nil
 }
 
-func (h *holding) Warn(_ context.Context, holders []run.Holder, notice func(run.Holder) run.Notice) error {
+func (h *holding) Warn(_ context.Context, holders []run.Subject, notice func(run.Subject) run.Notice) error {
 	for _, holder := range holders {
 		h.note("warn %d", holder.PullRequest)
 		h.said = append(h.said, notice(holder).Body)

@@ -127,13 +127,13 @@ func (m *Metrics) WatchStates(read func() (States, error)) {
 // StatesOf counts them in the locks.
 func StatesOf(l run.Locks) (s States) {
 	type project struct {
-		h    run.Holder
+		h    run.Subject
 		name string
 	}
 	applied := map[project]bool{}
 	for _, lock := range l.Locks {
 		if !lock.Free() && lock.Applied {
-			applied[project{run.Holder{Repository: run.Repository{ID: lock.Holder.Repository.ID}, PullRequest: lock.Holder.PullRequest}, lock.Project}] = true
+			applied[project{run.Subject{Repository: run.Repository{ID: lock.Holder.Repository.ID}, PullRequest: lock.Holder.PullRequest}, lock.Project}] = true
 		}
 	}
 	s.Applied = len(applied)

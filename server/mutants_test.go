@@ -68,7 +68,7 @@ func (e *effects) Pushed(_ context.Context, repo run.Repository, pull int, sha s
 	return nil
 }
 
-func (e *effects) Unlock(_ context.Context, h run.Holder, projects []string) (released, busy []string, err error) {
+func (e *effects) Unlock(_ context.Context, h run.Subject, projects []string) (released, busy []string, err error) {
 	e.list = append(e.list, fmt.Sprintf("unlock %+v %v", h, projects))
 	return projects, nil, nil
 }
@@ -95,14 +95,14 @@ func (e *effects) Run(_ context.Context, id string) (run.Run, error) {
 }
 
 func (e *effects) ActiveRuns(context.Context) ([]run.Run, error) {
-	return []run.Run{{Kind: run.KindApply, Repository: run.Repository{ID: 7}, PullRequest: 3, HeadSHA: "old", BaseRef: "dev"}}, nil
+	return []run.Run{{Kind: run.KindApply, Subject: run.Subject{Repository: run.Repository{ID: 7}, PullRequest: 3}, HeadSHA: "old", BaseRef: "dev"}}, nil
 }
 
 func (e *effects) PullRuns(_ context.Context, id int64, pull, _ int) ([]run.Run, error) {
 	if id != 7 || pull != 3 {
 		return nil, nil
 	}
-	return []run.Run{{ID: "queued", Trigger: run.TriggerQueue, HeadSHA: "aaa", State: run.StateRunning}}, nil
+	return []run.Run{{ID: "queued", Subject: run.Subject{Repository: run.Repository{ID: 7}, PullRequest: 3, Branch: groupBranch}, Trigger: run.TriggerQueue, HeadSHA: "aaa", State: run.StateRunning}}, nil
 }
 
 func (e *effects) CommitRuns(ctx context.Context, id int64, pull int, _ string) ([]run.Run, error) {
@@ -117,7 +117,7 @@ func (e *effects) Posted(_ context.Context, name string) (run.Posted, error) {
 }
 
 // aPlan is what the checks whose buttons are pressed belong to.
-var aPlan = run.Run{ID: "a-plan", Kind: run.KindPlan, Repository: run.Repository{ID: 7}, PullRequest: 3, HeadSHA: "aaa", Line: "/plan net"}
+var aPlan = run.Run{ID: "a-plan", Kind: run.KindPlan, Subject: run.Subject{Repository: run.Repository{ID: 7}, PullRequest: 3}, HeadSHA: "aaa", Line: "/plan net"}
 
 func (e *effects) PutNotices(_ context.Context, notices []run.Notice) error {
 	for _, n := range notices {
@@ -164,7 +164,7 @@ func handled(t *testing.T, event string, payload []byte) []string {
 			Explain: func(_ context.Context, _ run.Repository, _ int, _ string, projects []string) (string, error) {
 				return fmt.Sprint("why ", projects), nil
 			},
-			Describe: func(run.Holder, []run.Run, run.Locks, time.Time) string { return "status" },
+			Describe: func(run.Subject, []run.Run, run.Locks, time.Time) string { return "status" },
 		},
 		RequiredChecks: []string{"build", "Octocoders-linter"},
 	}

@@ -121,7 +121,7 @@ func (r *recorder) Object(_ context.Context, id int64, pull int, o run.Objection
 	return nil
 }
 
-func (r *recorder) Unlock(_ context.Context, h run.Holder, projects []string) (released, busy []string, err error) {
+func (r *recorder) Unlock(_ context.Context, h run.Subject, projects []string) (released, busy []string, err error) {
 	r.note("unlock %d/%d %s", h.Repository.ID, h.PullRequest, strings.Join(projects, " "))
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -180,7 +180,7 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 		Explain: func(_ context.Context, _ run.Repository, pull int, actor string, projects []string) (string, error) {
 			return fmt.Sprintf("why %d %s %v", pull, actor, projects), nil
 		},
-		Describe: func(_ run.Holder, latest []run.Run, _ run.Locks, _ time.Time) string {
+		Describe: func(_ run.Subject, latest []run.Run, _ run.Locks, _ time.Time) string {
 			return fmt.Sprintf("%d runs", len(latest))
 		},
 	}

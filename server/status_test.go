@@ -10,7 +10,7 @@ import (
 )
 
 // seen is what a status would show, in words.
-func seen(_ run.Holder, runs []run.Run, locks run.Locks, _ time.Time) string {
+func seen(_ run.Subject, runs []run.Run, locks run.Locks, _ time.Time) string {
 	var words []string
 	for _, r := range runs {
 		var names []string

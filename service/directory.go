@@ -46,7 +46,7 @@ func named(projects []string) []selector.Item {
 
 // lockedItems are the projects of h's repository that h has a lock of or left behind,
 // those that it waits for, and those of which others have a lock.
-func lockedItems(locks run.Locks, h run.Holder) (own, waiting, others []selector.Item) {
+func lockedItems(locks run.Locks, h run.Subject) (own, waiting, others []selector.Item) {
 	for _, l := range locks.Locks {
 		dir, is := run.DirOfKey(l.Key, h.Repository.ID)
 		switch {

@@ -22,7 +22,7 @@ type Service struct {
 	// wrong with the question.
 	Explain func(ctx context.Context, repo run.Repository, pull int, actor string, projects []string) (string, error)
 	// Describe says how a pull request stands.
-	Describe func(h run.Holder, latest []run.Run, locks run.Locks, now time.Time) string
+	Describe func(h run.Subject, latest []run.Run, locks run.Locks, now time.Time) string
 	// NoButtons are environments that no button changes anything of.
 	NoButtons map[string]bool
 	Now       func() time.Time
@@ -31,7 +31,7 @@ type Service struct {
 // Runs is what the use cases do: worker.Worker.
 type Runs interface {
 	Cancel(ctx context.Context, repositoryID int64, pull int, by string) (int, error)
-	Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error)
+	Unlock(ctx context.Context, h run.Subject, projects []string) (released, busy []string, err error)
 }
 
 // Store is the part of run.Store that they read.
@@ -49,8 +49,8 @@ type Question struct {
 	Head        string // of a button: the commit whose check run has it
 }
 
-func (q Question) holder() run.Holder {
-	return run.Holder{Repository: q.Repository, PullRequest: q.PullRequest}
+func (q Question) holder() run.Subject {
+	return run.Subject{Repository: q.Repository, PullRequest: q.PullRequest}
 }
 
 // Answer is what came of a question. Text is Markdown, safe to show; without one there

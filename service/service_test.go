@@ -30,7 +30,7 @@ func (w *world) Cancel(_ context.Context, _ int64, _ int, by string) (int, error
 	return w.running, nil
 }
 
-func (w *world) Unlock(_ context.Context, _ run.Holder, projects []string) (released, busy []string, err error) {
+func (w *world) Unlock(_ context.Context, _ run.Subject, projects []string) (released, busy []string, err error) {
 	w.released = append(w.released, projects...)
 	return projects, nil, nil
 }
@@ -47,14 +47,14 @@ func (w *world) service() *Service {
 			return policy.Facts{Asked: true, Open: true, Actor: actor, Permission: permission, Repository: repo.FullName()}, nil
 		},
 		Explain:  func(context.Context, run.Repository, int, string, []string) (string, error) { return "because", nil },
-		Describe: func(run.Holder, []run.Run, run.Locks, time.Time) string { return "quiet" },
+		Describe: func(run.Subject, []run.Run, run.Locks, time.Time) string { return "quiet" },
 	}
 }
 
 // An edge that is no comment needs to know what came of a question without reading
 // what people read.
 func TestAnswersAreValues(t *testing.T) {
-	mine := run.Lock{Key: "dir:7:net", Project: "net", Holder: run.Holder{Repository: here7, PullRequest: 3}}
+	mine := run.Lock{Key: "dir:7:net", Project: "net", Holder: run.Subject{Repository: here7, PullRequest: 3}}
 	as := func(actor string) Question { return Question{Repository: here7, PullRequest: 3, Actor: actor} }
 	for name, tt := range map[string]struct {
 		world   world
@@ -99,7 +99,7 @@ func TestAnswersAreValues(t *testing.T) {
 
 // What is not known is no answer: the edge asks again later.
 func TestWhatGitHubDoesNotSayIsAnError(t *testing.T) {
-	w := world{running: 1, locks: run.Locks{Locks: []run.Lock{{Key: "dir:7:net", Project: "net", Holder: run.Holder{Repository: here7, PullRequest: 3}}}}}
+	w := world{running: 1, locks: run.Locks{Locks: []run.Lock{{Key: "dir:7:net", Project: "net", Holder: run.Subject{Repository: here7, PullRequest: 3}}}}}
 	s, q := w.service(), Question{Repository: here7, PullRequest: 3, Actor: "sam"}
 	if _, err := s.Cancel(t.Context(), q); err == nil {
 		t.Error("cancelled")

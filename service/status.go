@@ -39,7 +39,7 @@ func (s *Service) Status(ctx context.Context, q Question, names []string) (Answe
 
 // knownProjects are those that runs of h are about, or that h holds or waits
 // for, by name.
-func knownProjects(latest []run.Run, locks run.Locks, h run.Holder) []string {
+func knownProjects(latest []run.Run, locks run.Locks, h run.Subject) []string {
 	var out []string
 	for _, r := range latest {
 		out = append(out, r.Unchanged...)
@@ -87,7 +87,7 @@ func notKnown(unknown, known []string) string {
 }
 
 // only keeps the runs and h's locks that are about the projects.
-func only(latest []run.Run, locks run.Locks, h run.Holder, projects []string) ([]run.Run, run.Locks) {
+func only(latest []run.Run, locks run.Locks, h run.Subject, projects []string) ([]run.Run, run.Locks) {
 	other := func(name string) bool { return !slices.Contains(projects, name) }
 	var runs []run.Run
 	for _, r := range latest {

@@ -62,7 +62,7 @@ func (s *Service) Unlock(ctx context.Context, q Question, names []string, reason
 
 // held is a lock that somebody wants released.
 type held struct {
-	holder  run.Holder
+	holder  run.Subject
 	project string // that it was taken for
 	named   string // the project as who asks knows it
 	left    bool   // no lock is held: something is to be put right there
@@ -70,7 +70,7 @@ type held struct {
 
 // wanted finds the locks of the named projects: h's own, with what it left behind, and
 // others' where it has none. With no names they are all of its own.
-func wanted(locks run.Locks, h run.Holder, names []string) (own, others []held, unknown []string) {
+func wanted(locks run.Locks, h run.Subject, names []string) (own, others []held, unknown []string) {
 	for _, lock := range locks.Locks {
 		if !lock.Free() && lock.Holder.Is(h) && (len(names) == 0 || slices.Contains(names, lock.Project)) {
 			own = appendOnce(own, held{holder: h, project: lock.Project, named: lock.Project})
@@ -99,7 +99,7 @@ func wanted(locks run.Locks, h run.Holder, names []string) (own, others []held, 
 // othersHolding finds who else holds the locks of a project: of this repository
 // by its name, and of any repository by the keys that h waits for, because two
 // projects can have one state.
-func othersHolding(locks run.Locks, h run.Holder, name string) (found []held) {
+func othersHolding(locks run.Locks, h run.Subject, name string) (found []held) {
 	var keys []string
 	for _, w := range locks.Waiters {
 		for _, p := range w.Projects {
@@ -250,7 +250,7 @@ func stay(names []string) string {
 }
 
 // whose names the pull request that holds a lock.
-func whose(q Question, holder run.Holder) string {
+func whose(q Question, holder run.Subject) string {
 	switch {
 	case holder.Is(q.holder()):
 		return here

@@ -16,8 +16,8 @@ import (
 func (f *workerFixture) asked(installation, repository int64, pull int, actor string) run.Run {
 	f.Helper()
 	r := run.Run{ID: run.NewID(time.Now()), Kind: run.KindPlan, Trigger: run.TriggerComment, State: run.StateAccepted, Actor: actor,
-		Repository:  run.Repository{ID: repository, Owner: fmt.Sprint("o", installation), Name: fmt.Sprint("r", repository), InstallationID: installation},
-		PullRequest: pull, CreatedAt: time.Now()}
+		Subject: run.Subject{Repository:  run.Repository{ID: repository, Owner: fmt.Sprint("o", installation), Name: fmt.Sprint("r", repository), InstallationID: installation}, PullRequest: pull},
+		CreatedAt: time.Now()}
 	r.Key = "key/" + r.ID
 	f.submits(r)
 	return r
@@ -199,7 +199,7 @@ func TestWhatIsNotTheSameDoesNotJoin(t *testing.T) {
 		g.open = make(chan struct{}) // of the bubble
 		like := func(change func(*run.Run)) {
 			r := run.Run{ID: run.NewID(time.Now()), Kind: run.KindPlan, Trigger: run.TriggerComment, State: run.StateAccepted, Actor: "ana",
-				Repository: run.Repository{ID: 10, InstallationID: 1}, PullRequest: 3, CreatedAt: time.Now()}
+				Subject: run.Subject{Repository: run.Repository{ID: 10, InstallationID: 1}, PullRequest: 3}, CreatedAt: time.Now()}
 			r.Key = "key/" + r.ID
 			change(&r)
 			f.submits(r)
@@ -216,7 +216,7 @@ func TestWhatIsNotTheSameDoesNotJoin(t *testing.T) {
 			func(r *run.Run) { r.Flags = []string{"-refresh=false"} },
 			func(r *run.Run) { r.Kind = run.KindApply },
 			func(r *run.Run) { r.Trigger = run.TriggerTurn },
-			func(r *run.Run) { r.Trigger = run.TriggerQueue },
+			func(r *run.Run) { r.Branch = "gh-readonly-queue/main/pr-3-a" },
 			func(r *run.Run) { r.Trigger, r.HeadSHA = run.TriggerPush, "bbb" },
 		} {
 			before := len(f.active())
@@ -241,7 +241,7 @@ func TestACommandJoinsTheAutoplanThatWaits(t *testing.T) {
 		var push run.Run
 		for n := range 30 { // the last ones wait
 			push = run.Run{ID: run.NewID(time.Now()), Key: fmt.Sprint("push/", n), Kind: run.KindPlan, Trigger: run.TriggerPush, State: run.StateAccepted,
-				HeadSHA: "aaa", Actor: "ana", Repository: run.Repository{ID: 10, Owner: "o1", Name: "r10", InstallationID: 1}, PullRequest: n, CreatedAt: time.Now()}
+				HeadSHA: "aaa", Actor: "ana", Subject: run.Subject{Repository: run.Repository{ID: 10, Owner: "o1", Name: "r10", InstallationID: 1}, PullRequest: n}, CreatedAt: time.Now()}
 			f.submits(push)
 			time.Sleep(time.Millisecond) // ids in order
 		}

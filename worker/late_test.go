@@ -23,7 +23,7 @@ func TestT29AnApplyThatWasAcceptedLongAgoIsRefused(t *testing.T) {
 		withApplies(t, func(f *workerFixture) {
 			f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
 			r := run.Run{ID: "late", Key: "late", Kind: tt.kind, Trigger: run.TriggerComment, State: run.StateAccepted,
-				Repository: run.Repository{ID: 7}, PullRequest: 1, CreatedAt: time.Now().Add(-tt.ago)}
+				Subject: run.Subject{Repository: run.Repository{ID: 7}, PullRequest: 1}, CreatedAt: time.Now().Add(-tt.ago)}
 			if _, err := f.worker.Submit(f.Context(), r); err != nil {
 				f.Fatal(err)
 			}

@@ -75,7 +75,7 @@ func (f liveFixture) runs(n int) (ids []string) {
 	f.Helper()
 	for i := range n {
 		r := run.Run{ID: fmt.Sprintf("run%02d", i), Key: fmt.Sprint(i), Kind: run.KindPlan, Trigger: run.TriggerComment,
-			State: run.StateAccepted, Repository: run.Repository{ID: 7}, PullRequest: i, CreatedAt: time.Now()}
+			State: run.StateAccepted, Subject: run.Subject{Repository: run.Repository{ID: 7}, PullRequest: i}, CreatedAt: time.Now()}
 		if _, err := f.worker.Submit(f.Context(), r); err != nil {
 			f.Fatal(err)
 		}

@@ -23,7 +23,7 @@ func (w *Worker) Close(ctx context.Context, repo run.Repository, pull int, over 
 	if err != nil {
 		return err
 	}
-	h := run.Holder{Repository: repo, PullRequest: pull}
+	h := run.Subject{Repository: repo, PullRequest: pull}
 	return w.updateLocks(ctx, func(l *run.Locks) []run.Notice {
 		return l.EndPull(h, over, runs, w.Options, w.Now())
 	})
@@ -33,7 +33,7 @@ func (w *Worker) Close(ctx context.Context, repo run.Repository, pull int, over 
 // It returns the projects' names that are free now, with those that need no more
 // attention although the pull request left something to do there, and those that stay
 // locked because something is being changed.
-func (w *Worker) Unlock(ctx context.Context, h run.Holder, projects []string) (released, busy []string, err error) {
+func (w *Worker) Unlock(ctx context.Context, h run.Subject, projects []string) (released, busy []string, err error) {
 	runs, err := w.Store.PullRuns(ctx, h.Repository.ID, h.PullRequest, 1)
 	if err != nil {
 		return nil, nil, err
@@ -51,7 +51,7 @@ func (w *Worker) Unlock(ctx context.Context, h run.Holder, projects []string) (r
 
 // Warn notes that holders were notified that their locks will expire; notice makes
 // the notice for one.
-func (w *Worker) Warn(ctx context.Context, holders []run.Holder, notice func(run.Holder) run.Notice) error {
+func (w *Worker) Warn(ctx context.Context, holders []run.Subject, notice func(run.Subject) run.Notice) error {
 	return w.updateLocks(ctx, func(l *run.Locks) []run.Notice {
 		return l.Warn(holders, w.Now(), notice)
 	})

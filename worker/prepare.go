@@ -49,7 +49,7 @@ func (w *Worker) prepare(ctx context.Context, id string) error {
 // replaces reports whether the plan before r was of another commit than head. Of a push
 // that is one edit of the comment more, in place of one that offers what is refused.
 func (w *Worker) replaces(ctx context.Context, r run.Run, head string) (bool, error) {
-	if r.Kind != run.KindPlan || r.Trigger == run.TriggerQueue {
+	if r.Kind != run.KindPlan || !r.OfPull() {
 		return false, nil
 	}
 	const few = 20 // among which the plan before nearly always is
@@ -58,7 +58,7 @@ func (w *Worker) replaces(ctx context.Context, r run.Run, head string) (bool, er
 		return false, err
 	}
 	i := slices.IndexFunc(runs, func(x run.Run) bool { // newest first
-		return x.ID < r.ID && x.Kind == run.KindPlan && x.Trigger != run.TriggerQueue && !x.PreparedAt.IsZero()
+		return x.ID < r.ID && x.Kind == run.KindPlan && x.OfPull() && !x.PreparedAt.IsZero()
 	})
 	return i >= 0 && runs[i].HeadSHA != head && len(runs[i].Jobs) > 0, nil
 }

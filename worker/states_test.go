@@ -13,7 +13,7 @@ import (
 
 var oneRepository = run.Repository{ID: 7}
 
-func holderOf(pull int) run.Holder { return run.Holder{Repository: oneRepository, PullRequest: pull} }
+func holderOf(pull int) run.Subject { return run.Subject{Repository: oneRepository, PullRequest: pull} }
 
 // empty ends the plan of a run with no changes.
 func (f *workerFixture) empty(id string) run.Run {
@@ -341,7 +341,7 @@ func TestAMergeOfACommitThatWasNeverPlannedIsSaid(t *testing.T) {
 	withApplies(t, func(f *workerFixture) {
 		f.applied(1)
 		time.Sleep(time.Second)
-		pushed := run.Run{ID: run.NewID(time.Now()), Key: "push", Repository: oneRepository, PullRequest: 1, Kind: run.KindPlan, Trigger: run.TriggerPush,
+		pushed := run.Run{ID: run.NewID(time.Now()), Key: "push", Subject: run.Subject{Repository: oneRepository, PullRequest: 1}, Kind: run.KindPlan, Trigger: run.TriggerPush,
 			HeadSHA: "bbb", State: run.StateCancelled, CreatedAt: time.Now()}
 		if _, _, err := f.store.SubmitRun(f.Context(), pushed, nil, func(run.Run) bool { return false }); err != nil {
 			f.Fatal(err)

@@ -29,21 +29,21 @@ func (w *Worker) Unplanned(ctx context.Context, repo run.Repository, pull int, o
 // NotKnown notes that nobody could find out what a pull request changed that was merged.
 // It is idempotent.
 func (w *Worker) NotKnown(ctx context.Context, repo run.Repository, pull int, why string) error {
-	return w.noteMerge(ctx, repo, pull, func(l *run.Locks, h run.Holder) []run.Notice { return l.NotKnown(h, why, w.Now()) })
+	return w.noteMerge(ctx, repo, pull, func(l *run.Locks, h run.Subject) []run.Notice { return l.NotKnown(h, why, w.Now()) })
 }
 
 // Known notes that what such a pull request left is known by project now.
 func (w *Worker) Known(ctx context.Context, repo run.Repository, pull int) error {
-	return w.noteMerge(ctx, repo, pull, func(l *run.Locks, h run.Holder) []run.Notice { return l.Known(h) })
+	return w.noteMerge(ctx, repo, pull, func(l *run.Locks, h run.Subject) []run.Notice { return l.Known(h) })
 }
 
-func (w *Worker) noteMerge(ctx context.Context, repo run.Repository, pull int, note func(*run.Locks, run.Holder) []run.Notice) error {
+func (w *Worker) noteMerge(ctx context.Context, repo run.Repository, pull int, note func(*run.Locks, run.Subject) []run.Notice) error {
 	runs, err := w.Store.PullRuns(ctx, repo.ID, pull, 1)
 	if err != nil {
 		return err
 	}
 	return w.updateLocks(ctx, func(l *run.Locks) []run.Notice {
-		notices := note(l, run.Holder{Repository: repo, PullRequest: pull})
+		notices := note(l, run.Subject{Repository: repo, PullRequest: pull})
 		if len(notices) > 0 && len(runs) > 0 {
 			notices = append(notices, run.RefreshComment(repo, pull))
 		}

@@ -47,7 +47,7 @@ func withApplies(t *testing.T, f func(*workerFixture)) {
 func (f *workerFixture) ask(kind run.Kind, pull int) string {
 	f.Helper()
 	r := run.Run{ID: run.NewID(time.Now()), Key: fmt.Sprint(kind, pull, time.Now().UnixNano()), Kind: kind, Trigger: run.TriggerComment,
-		State: run.StateAccepted, Repository: run.Repository{ID: 7}, PullRequest: pull, CreatedAt: time.Now()}
+		State: run.StateAccepted, Subject: run.Subject{Repository: run.Repository{ID: 7}, PullRequest: pull}, CreatedAt: time.Now()}
 	time.Sleep(time.Millisecond) // ids sort by time, and time stands still in a bubble
 	if _, err := f.worker.Submit(f.Context(), r); err != nil {
 		f.Fatal(err)
@@ -124,7 +124,7 @@ func TestAnApplyTakesItsPlanOnce(t *testing.T) {
 		if r := f.run(f.ask(run.KindApply, 1)); r.State != run.StateRefused || r.Problem.Code != "lock_lost" {
 			t.Errorf("an apply beside another is %s: %+v", r.State, r.Problem)
 		}
-		released, busy, err := f.worker.Unlock(f.Context(), run.Holder{Repository: run.Repository{ID: 7}, PullRequest: 1}, nil)
+		released, busy, err := f.worker.Unlock(f.Context(), run.Subject{Repository: run.Repository{ID: 7}, PullRequest: 1}, nil)
 		if err != nil || len(released) != 0 || !slices.Equal(busy, []string{"network"}) {
 			t.Errorf("unlocked %v, busy %v, %v while an apply runs", released, busy, err)
 		}
@@ -169,9 +169,9 @@ func TestAPlanThatIsAskedForDuringAnApplyWaitsAndRunsWhenThatEnds(t *testing.T) 
 }
 
 func TestAPlanOfOtherProjectsDoesNotWaitForAnApply(t *testing.T) {
-	apply := run.Run{ID: "1", Kind: run.KindApply, State: run.StateRunning, PullRequest: 1, Jobs: []run.Job{{Document: run.JobDocument{
+	apply := run.Run{ID: "1", Kind: run.KindApply, State: run.StateRunning, Subject: run.Subject{PullRequest: 1}, Jobs: []run.Job{{Document: run.JobDocument{
 		Project: run.JobProject{Name: "network-dev", Dir: "live/dev/network"}}}}}
-	judged := run.Run{ID: "1", Kind: run.KindApply, State: run.StateAccepted, PullRequest: 1}
+	judged := run.Run{ID: "1", Kind: run.KindApply, State: run.StateAccepted, Subject: run.Subject{PullRequest: 1}}
 	for _, c := range []struct {
 		selectors string
 		apply     run.Run
@@ -181,13 +181,13 @@ func TestAPlanOfOtherProjectsDoesNotWaitForAnApply(t *testing.T) {
 		{"live/dev", apply, true}, {"./live/dev/network/", apply, true}, {"orders-dev", apply, false}, {"orders-dev network-dev", apply, true},
 		{"live/prod", apply, false}, {"net", apply, false}, {"orders-dev", judged, true},
 	} {
-		plan := run.Run{ID: "2", Kind: run.KindPlan, Trigger: run.TriggerComment, State: run.StateAccepted, PullRequest: 1, Selectors: strings.Fields(c.selectors)}
+		plan := run.Run{ID: "2", Kind: run.KindPlan, Trigger: run.TriggerComment, State: run.StateAccepted, Subject: run.Subject{PullRequest: 1}, Selectors: strings.Fields(c.selectors)}
 		if got := plan.WaitsFor([]run.Run{c.apply}) != nil; got != c.waits {
 			t.Errorf("/plan %s beside an apply that is %s waits: %v", c.selectors, c.apply.State, got)
 		}
 	}
-	earlier := run.Run{ID: "0", Kind: run.KindPlan, Trigger: run.TriggerComment, State: run.StateAccepted, PullRequest: 1}
-	pushed := run.Run{ID: "2", Kind: run.KindPlan, Trigger: run.TriggerPush, State: run.StateAccepted, PullRequest: 1}
+	earlier := run.Run{ID: "0", Kind: run.KindPlan, Trigger: run.TriggerComment, State: run.StateAccepted, Subject: run.Subject{PullRequest: 1}}
+	pushed := run.Run{ID: "2", Kind: run.KindPlan, Trigger: run.TriggerPush, State: run.StateAccepted, Subject: run.Subject{PullRequest: 1}}
 	over, elsewhere := apply, apply
 	over.State, elsewhere.PullRequest = run.StateFailed, 2
 	if earlier.WaitsFor([]run.Run{judged}) != nil || pushed.WaitsFor([]run.Run{apply}) != nil || earlier.WaitsFor([]run.Run{over, elsewhere}) != nil {
@@ -287,7 +287,7 @@ func TestT18AnApplyThatWaitsInTheBackendIsLookedAtAgain(t *testing.T) {
 func TestT32AnApplyNeedsTheFenceOfItsPlan(t *testing.T) {
 	withApplies(t, func(f *workerFixture) {
 		plan := f.end(f.ask(run.KindPlan, 1), run.OutcomeSucceeded)
-		if _, _, err := f.worker.Unlock(f.Context(), plan.Holder(), nil); err != nil {
+		if _, _, err := f.worker.Unlock(f.Context(), plan.Pull(), nil); err != nil {
 			t.Fatal(err)
 		}
 		if r := f.run(f.ask(run.KindApply, 1)); r.State != run.StateRefused {
@@ -314,7 +314,7 @@ func TestT37OnlyAnApplyThatBeganKeepsItsLockAfterTheMerge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if held := len(locks.Held(r.Holder())) > 0; held != began {
+			if held := len(locks.Held(r.Pull())) > 0; held != began {
 				t.Errorf("began %v: the lock is held after the merge: %v", began, held)
 			}
 		})
@@ -336,7 +336,7 @@ func TestAnApplyThatLeftItsStateBesideTheBackendMarksItsLock(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, l := range locks.Locks {
-				if l.Holder.Is(r.Holder()) && (!l.Dirty || l.Astray != want) {
+				if l.Holder.Is(r.Pull()) && (!l.Dirty || l.Astray != want) {
 					t.Errorf("%s: %+v", code, l)
 				}
 			}

@@ -142,7 +142,7 @@ func (f *workerFixture) start(prepare func(context.Context, run.Run) (run.Prepar
 func (f *workerFixture) submit(key string) run.Run {
 	f.Helper()
 	r := run.Run{ID: run.NewID(time.Now()), Key: key, Kind: run.KindPlan, Trigger: run.TriggerComment, State: run.StateAccepted,
-		Repository: run.Repository{ID: 7}, PullRequest: 3, CreatedAt: time.Now()}
+		Subject: run.Subject{Repository: run.Repository{ID: 7}, PullRequest: 3}, CreatedAt: time.Now()}
 	if _, err := f.worker.Submit(f.Context(), r); err != nil {
 		f.Fatal(err)
 	}

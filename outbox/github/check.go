@@ -50,7 +50,7 @@ func (d delivery) noticeRun(ctx context.Context) (run.Run, error) {
 		return run.Run{}, err
 	}
 	for _, r := range runs {
-		if r.Kind == run.KindPlan && r.Trigger != run.TriggerQueue && r.HeadSHA != "" && !r.PreparedAt.IsZero() {
+		if r.Kind == run.KindPlan && r.OfPull() && r.HeadSHA != "" && !r.PreparedAt.IsZero() {
 			return r, nil
 		}
 	}

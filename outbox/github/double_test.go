@@ -84,7 +84,7 @@ func TestOnTheDouble(t *testing.T) {
 	b.store.setRun(started(r), run.ReactionTo(viewtest.Repository, number, asked, "eyes"), run.RefreshCheck(r))
 	b.drain()
 	d.Faults().FailNext(1, http.StatusBadGateway, "POST /repos/{owner}/{repo}/issues/{issue_number}/comments")
-	b.store.setRun(r, append(atEnd(r), run.ReplyTo(viewtest.Repository, number, "d1", report.Status(r.Holder(), []run.Run{r}, run.Locks{}, b.now())))...)
+	b.store.setRun(r, append(atEnd(r), run.ReplyTo(viewtest.Repository, number, "d1", report.Status(r.Pull(), []run.Run{r}, run.Locks{}, b.now())))...)
 	b.drain()
 	if !slices.ContainsFunc(b.store.notices, func(n *memNotice) bool { return len(n.causes) > 0 }) {
 		t.Error("the 502 met nobody")

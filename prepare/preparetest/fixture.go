@@ -145,7 +145,7 @@ func (f *Fixture) Open(files double.Files) (number int, sha string) {
 // Prepare prepares a plan that was commented.
 func (f *Fixture) Prepare(number int, change ...func(*run.Run)) (run.Preparation, error) {
 	r := run.Run{
-		ID: "r", Repository: run.Repository{ID: f.RepositoryID(), Owner: "acme", Name: "infra", InstallationID: 1}, PullRequest: number,
+		ID: "r", Subject: run.Subject{Repository: run.Repository{ID: f.RepositoryID(), Owner: "acme", Name: "infra", InstallationID: 1}, PullRequest: number},
 		Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana", State: run.StateAccepted,
 	}
 	for _, c := range change {

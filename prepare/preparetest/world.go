@@ -104,7 +104,7 @@ func (w *World) Plan(n int, changes map[string]Planned, change ...func(*run.Run)
 	for _, j := range r.Jobs {
 		docs = append(docs, j.Document)
 	}
-	fences, blocked := w.Locks.Claim(r.Holder(), run.Claims(docs), r.AllProjects(), time.Now())
+	fences, blocked := w.Locks.Claim(r.Pull(), run.Claims(docs), r.AllProjects(), time.Now())
 	r.Blocked = blocked
 	for i, j := range r.Jobs {
 		r.Jobs[i].Document.Fence = fences[j.Document.Project.Name]
@@ -167,8 +167,8 @@ func (w *World) Message(r run.Run, j run.Job, result run.Result) run.Run {
 func (w *World) NewRun(n int, kind run.Kind, change ...func(*run.Run)) run.Run {
 	w.ids++
 	r := run.Run{
-		ID: fmt.Sprintf("%027d", w.ids), Repository: run.Repository{ID: w.RepositoryID(), Owner: "acme", Name: "infra", InstallationID: 1},
-		PullRequest: n, Kind: kind, Trigger: run.TriggerComment, Actor: "ana", State: run.StateAccepted, CreatedAt: time.Now(),
+		ID: fmt.Sprintf("%027d", w.ids), Subject: run.Subject{Repository: run.Repository{ID: w.RepositoryID(), Owner: "acme", Name: "infra", InstallationID: 1}, PullRequest: n},
+		Kind: kind, Trigger: run.TriggerComment, Actor: "ana", State: run.StateAccepted, CreatedAt: time.Now(),
 	}
 	for _, c := range change {
 		c(&r)
@@ -224,9 +224,9 @@ func (w *World) Refused(p run.Preparation, err error, words ...string) *run.Prob
 	return problem
 }
 
-func (w *World) Holder(n int) run.Holder {
+func (w *World) Holder(n int) run.Subject {
 	r := w.NewRun(n, run.KindPlan)
-	return r.Holder()
+	return r.Pull()
 }
 
 // Review reviews the head as somebody.

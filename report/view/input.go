@@ -39,7 +39,7 @@ type Model struct {
 // when asked for. ok is false when there is nothing to show.
 func (in Input) Build(head string) (m Model, ok bool) {
 	plans := slices.DeleteFunc(slices.Clone(in.Runs), func(r run.Run) bool {
-		return r.Kind != run.KindPlan || answered(r) || in.comes(r) || r.Trigger == run.TriggerQueue && r.HeadSHA != head
+		return r.Kind != run.KindPlan || answered(r) || in.comes(r) || !r.OfPull() && r.HeadSHA != head
 	})
 	newest := slices.IndexFunc(plans, func(r run.Run) bool { return head == "" || r.HeadSHA == head })
 	if newest < 0 {
@@ -47,7 +47,7 @@ func (in Input) Build(head string) (m Model, ok bool) {
 	}
 	m = Model{Run: plans[newest], Input: in, Pinned: plans[newest], mine: map[string]bool{}}
 	for _, l := range in.Locks.Locks {
-		m.mine[l.Key] = l.Holder.Is(m.Run.Holder())
+		m.mine[l.Key] = l.Holder.Is(m.Run.Pull())
 	}
 	comment := head == ""
 	if known := slices.IndexFunc(plans, func(r run.Run) bool { return r.HeadSHA != "" }); comment && known >= 0 {
@@ -114,7 +114,7 @@ func newerHead(plans []run.Run, shown string) string {
 // NewestHead is the commit that the comment is about; empty when none of the runs knows.
 func NewestHead(runs []run.Run) string {
 	i := slices.IndexFunc(runs, func(r run.Run) bool {
-		return r.Kind == run.KindPlan && r.Trigger != run.TriggerQueue && !answered(r) && r.HeadSHA != ""
+		return r.Kind == run.KindPlan && r.OfPull() && !answered(r) && r.HeadSHA != ""
 	})
 	if i < 0 {
 		return ""

@@ -18,7 +18,7 @@ func TestReadingRunsOfOneCommit(t *testing.T) {
 	refused.Run.State, refused.Run.PreparedAt = run.StateRefused, time.Time{}
 	all := viewtest.New("r4").Planned("c", "dev", viewtest.NoChange)
 	group := viewtest.New("r6").Planned("g", "dev", viewtest.NoChange)
-	group.Run.Trigger, group.Run.HeadSHA = run.TriggerQueue, viewtest.Base
+	group.Run.Trigger, group.Run.HeadSHA, group.Run.Branch = run.TriggerQueue, viewtest.Base, viewtest.GroupBranch
 	other := viewtest.New("r5").Planned("x", "dev", viewtest.NoChange)
 	other.Run.HeadSHA = viewtest.OldHead
 

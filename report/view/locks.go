@@ -13,7 +13,7 @@ type HeldLock struct {
 }
 
 // HeldBy lists what h holds, by project.
-func HeldBy(l run.Locks, h run.Holder) []HeldLock {
+func HeldBy(l run.Locks, h run.Subject) []HeldLock {
 	var out []HeldLock
 	for _, lock := range l.Held(h) {
 		var keys []string
@@ -38,13 +38,13 @@ func wants(w run.Waiter, keys []string) bool {
 // Wanted is a project that a pull request waits for.
 type Wanted struct {
 	Project string
-	Holder  run.Holder // zero when nobody holds it now
-	Place   int        // in the line, counted from 1
+	Holder  run.Subject // zero when nobody holds it now
+	Place   int         // in the line, counted from 1
 }
 
 // WaitsFor lists what h waits for and cannot have now, in the order of its
 // claim. Its own lock is one of those while an apply is under way.
-func WaitsFor(l run.Locks, h run.Holder) []Wanted {
+func WaitsFor(l run.Locks, h run.Subject) []Wanted {
 	at := slices.IndexFunc(l.Waiters, func(w run.Waiter) bool { return w.Holder.Is(h) })
 	if at < 0 {
 		return nil
@@ -57,7 +57,7 @@ func WaitsFor(l run.Locks, h run.Holder) []Wanted {
 				w.Holder = lock.Holder
 			}
 		}
-		if w.Holder.PullRequest != 0 || w.Place > 1 {
+		if !w.Holder.IsZero() || w.Place > 1 {
 			out = append(out, w)
 		}
 	}
@@ -69,18 +69,18 @@ func WaitsFor(l run.Locks, h run.Holder) []Wanted {
 func (m Model) Exposed() []string {
 	return m.Names(func(s run.ProjectStatus) bool {
 		last := m.Locks.LastApplied(s.Plan.Document)
-		return m.Status(s) == StatusApplied && m.Released(s) && !m.Over() && last.By.Is(m.Run.Holder()) && !last.Merged
+		return m.Status(s) == StatusApplied && m.Released(s) && !m.Over() && last.By.Is(m.Run.Pull()) && !last.Merged
 	})
 }
 
 // Over reports whether the pull request was merged or closed not long ago.
 func (m Model) Over() bool {
-	return slices.ContainsFunc(m.Locks.Closed, func(c run.Closed) bool { return c.Holder.Is(m.Run.Holder()) })
+	return slices.ContainsFunc(m.Locks.Closed, func(c run.Closed) bool { return c.Holder.Is(m.Run.Pull()) })
 }
 
 // ByHolder groups the projects of standings by the pull request that is named for
 // each; none leaves a project out. Texts are in the order of their first project.
-func (m Model) ByHolder(of func(run.ProjectStatus) (run.Holder, bool)) (holders []run.Holder, projects [][]string) {
+func (m Model) ByHolder(of func(run.ProjectStatus) (run.Subject, bool)) (holders []run.Subject, projects [][]string) {
 	for _, s := range m.Standings {
 		who, ok := of(s)
 		if !ok {
@@ -97,7 +97,7 @@ func (m Model) ByHolder(of func(run.ProjectStatus) (run.Holder, bool)) (holders 
 }
 
 // LeftOf are the projects that a pull request leaves to put right.
-func (m Model) LeftOf(h run.Holder, merged bool) []string {
+func (m Model) LeftOf(h run.Subject, merged bool) []string {
 	var out []string
 	for _, x := range m.Locks.Left {
 		if x.Holder.Is(h) && x.Merged == merged && !x.Unknown() {

@@ -48,8 +48,8 @@ func (s *Store) CommitRuns(ctx context.Context, repositoryID int64, pullRequest 
 // plannedCommit is the commit of the newest plan that knows its own; empty when none does.
 func (s *Store) plannedCommit(ctx context.Context, repositoryID int64, pullRequest int) (sha string, err error) {
 	err = s.read.QueryRowContext(ctx, `SELECT document ->> '$.head_sha' FROM runs WHERE repository_id = ? AND pull_request = ?
-		AND document ->> '$.kind' = ? AND document ->> '$.trigger' <> ? AND document ->> '$.head_sha' <> '' ORDER BY id DESC LIMIT 1`,
-		repositoryID, pullRequest, string(run.KindPlan), string(run.TriggerQueue)).Scan(&sha)
+		AND document ->> '$.kind' = ? AND document ->> '$.branch' IS NULL AND document ->> '$.head_sha' <> '' ORDER BY id DESC LIMIT 1`,
+		repositoryID, pullRequest, string(run.KindPlan)).Scan(&sha)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}

@@ -20,7 +20,7 @@ func benchmarkPlan(b *testing.B, locks bool) {
 	s, ctx := fresh(b), b.Context()
 	err := s.UpdateLocks(ctx, func(l *run.Locks) (run.Saved, error) {
 		for i := range 50 {
-			l.Claim(run.Holder{Repository: run.Repository{ID: 8}, PullRequest: i + 1}, run.Claims(storetest.Documents(fmt.Sprint("other", i), 20)), true, storetest.Noon)
+			l.Claim(run.Subject{Repository: run.Repository{ID: 8}, PullRequest: i + 1}, run.Claims(storetest.Documents(fmt.Sprint("other", i), 20)), true, storetest.Noon)
 		}
 		return run.Saved{}, nil
 	})
@@ -36,7 +36,7 @@ func benchmarkPlan(b *testing.B, locks bool) {
 		r.PullRequest = n
 		storetest.Must[bool](b)(s.CreateRun(ctx, r, nil))
 		if err := s.UpdateLocks(ctx, func(l *run.Locks) (run.Saved, error) {
-			l.Release(run.Holder{Repository: r.Repository, PullRequest: n - 1}, nil)
+			l.Release(run.Subject{Repository: r.Repository, PullRequest: n - 1}, nil)
 			return run.Saved{}, nil
 		}); err != nil {
 			b.Fatal(err)
@@ -47,7 +47,7 @@ func benchmarkPlan(b *testing.B, locks bool) {
 				r.Jobs = append(r.Jobs, run.Job{ID: run.JobID(r.ID, i), Document: doc})
 			}
 			if locks {
-				if _, blocked := l.Claim(r.Holder(), run.Claims(docs), true, storetest.Noon); len(blocked) > 0 {
+				if _, blocked := l.Claim(r.Pull(), run.Claims(docs), true, storetest.Noon); len(blocked) > 0 {
 					b.Fatal(blocked)
 				}
 			}

@@ -129,3 +129,23 @@ func TestWhatHadNoChangesBeforeItWasCountedIsCounted(t *testing.T) {
 		}
 	}
 }
+
+// A plan of a merge group from before the upgrade is still none of its pull request.
+func TestAPlanOfAMergeGroupKeepsItsSubject(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "test.db")
+	ofSchema(t, file, 14)
+	db := storetest.Must[*sql.DB](t)(sql.Open("sqlite", file))
+	for _, trigger := range []string{"queue", "comment"} {
+		storetest.Must[sql.Result](t)(db.ExecContext(t.Context(), `INSERT INTO runs (id, key, repository_id, pull_request, active, created_at, document) VALUES (?1, ?1, 7, 3, 0, 0, ?2)`,
+			trigger, `{"pull_request":3,"kind":"plan","trigger":"`+trigger+`"}`))
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, file)
+	for trigger, ofPull := range map[string]bool{"queue": false, "comment": true} {
+		if r := storetest.Must[run.Run](t)(s.Run(t.Context(), trigger)); r.OfPull() != ofPull || r.PullRequest != 3 {
+			t.Errorf("the plan by %s is about %+v", trigger, r.Subject)
+		}
+	}
+}

@@ -15,8 +15,8 @@ import (
 )
 
 // Holder is a pull request.
-func Holder(number int) run.Holder {
-	return run.Holder{Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: number}
+func Holder(number int) run.Subject {
+	return run.Subject{Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}, PullRequest: number}
 }
 
 // Change alters locks and saves nothing beside them.

@@ -252,8 +252,8 @@ func (h *lockHistory) apply(in modelInput, l *run.Locks) (out modelOutput) {
 	return out
 }
 
-func modelHolder(pull int8) run.Holder {
-	return run.Holder{Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 1}, PullRequest: int(pull)}
+func modelHolder(pull int8) run.Subject {
+	return run.Subject{Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra", InstallationID: 1}, PullRequest: int(pull)}
 }
 
 func modelDocuments(in modelInput) (docs []run.JobDocument) {

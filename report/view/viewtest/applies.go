@@ -104,7 +104,7 @@ func Three() *Fixture {
 }
 
 // Holder is a pull request of the fixtures' repository.
-func Holder(number int) run.Holder { return run.Holder{Repository: Repository, PullRequest: number} }
+func Holder(number int) run.Subject { return run.Subject{Repository: Repository, PullRequest: number} }
 
 // Locking is what holders have and what waiters wait for: keys are the
 // projects' names.

@@ -20,6 +20,8 @@ const (
 	NewHead = "3f2c1ab9d0e4c27788990011223344556677aabb"
 	OldHead = "9aa2c1ab9d0e4c27788990011223344556677aabb"
 	Base    = "9d0e4c2aa3344556677889900aabbccddeeff0011"
+
+	GroupBranch = "gh-readonly-queue/main/pr-12-" + Base // of a merge queue
 )
 
 // Fixture builds a view.Input job by job.
@@ -33,7 +35,7 @@ type Fixture struct {
 func New(id string) *Fixture {
 	return &Fixture{
 		Run: run.Run{
-			ID: id, Key: id, Repository: Repository, PullRequest: 12, Kind: run.KindPlan, Trigger: run.TriggerComment,
+			ID: id, Key: id, Subject: run.Subject{Repository: Repository, PullRequest: 12}, Kind: run.KindPlan, Trigger: run.TriggerComment,
 			Actor: "alice", Line: "/plan", HeadSHA: NewHead, BaseRef: "main", BaseSHA: Base, State: run.StateSucceeded,
 			CreatedAt: Noon, PreparedAt: Noon.Add(time.Second), FinishedAt: Noon.Add(9 * time.Second),
 		},
