@@ -8,14 +8,14 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// toldBy are the pushes of a pull request's commits that the activity of its
+// pushesBy are the pushes of a pull request's commits that the activity of its
 // branch tells of, newest first. whole says that GitHub keeps no more of it; it
 // is not enough when what it keeps further back may tell of one of the commits.
 //
 // An entry names the last commit of a push; the others are those that it has and
 // the one before has not. What was pushed to the branch and thrown away may have
 // brought a commit first that no entry names, so its people count there, too.
-func toldBy(activity []pull.Activity, whole bool, brought []pull.Commit, head string) (told []run.Push, enough bool) {
+func pushesBy(activity []pull.Activity, whole bool, brought []pull.Commit, head string) (pushes []run.Push, enough bool) {
 	h := history{}
 	for _, c := range brought {
 		h[c.SHA] = c.Parents
@@ -34,9 +34,9 @@ func toldBy(activity []pull.Activity, whole bool, brought []pull.Commit, head st
 		if len(who) == 0 && !whole {
 			return nil, false
 		}
-		told = append(told, pushesOf(c.SHA, who, c.SHA == head)...)
+		pushes = append(pushes, pushesOf(c.SHA, who, c.SHA == head)...)
 	}
-	return told, true
+	return pushes, true
 }
 
 // pushesOf are the pushes of a commit, each person once. An account that is gone

@@ -42,11 +42,11 @@ func TestWhoAnActivityTellsOf(t *testing.T) {
 		"a commit by such an account and others": {[]pull.Activity{a("c", "h", "ana"), a("base", "c", ""), a("base", "c", "ben")}, false, "h:ana c:ben b:ben"},
 	} {
 		brought := []pull.Commit{{SHA: "h", Parents: []string{"c"}}, {SHA: "c", Parents: []string{"b", "base"}}, {SHA: "b", Parents: []string{"base"}}}
-		told, enough := toldBy(tt.activity, !tt.more, brought, "h")
+		pushes, enough := pushesBy(tt.activity, !tt.more, brought, "h")
 		var got []string
 		for _, c := range brought {
 			var logins []string
-			for _, p := range told {
+			for _, p := range pushes {
 				if p.SHA == c.SHA {
 					logins = append(logins, p.Login)
 				}

@@ -44,7 +44,7 @@ func (k *Keeper) Apply(ctx context.Context, r run.Run) (Apply, error) {
 func (in *input) plans() (plans []run.ProjectStatus, unchanged []string, err error) {
 	targets := slices.SortedFunc(slices.Values(in.targets), func(a, b target) int { return strings.Compare(a.Name, b.Name) })
 	for _, x := range targets {
-		st := in.stored.standings[x.Name]
+		st := in.stored.statuses[x.Name]
 		switch {
 		case st.Apply != nil: // applied, or it would have been refused
 		case changed(st.Plan.Document, x.Document):

@@ -18,7 +18,7 @@ func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
 	failed.Apply = &run.Job{State: run.JobFailed}
 	part := planned(1)
 	part.Plan.Document.Flags = []string{"-target=a"}
-	standings := map[string]run.ProjectStatus{"part": part, "planned": planned(1), "unchanged": planned(0), "applied": applied, "failed": failed, "left": planned(1)}
+	statuses := map[string]run.ProjectStatus{"part": part, "planned": planned(1), "unchanged": planned(0), "applied": applied, "failed": failed, "left": planned(1)}
 	affected := map[string]bool{"planned": true, "unchanged": true, "applied": true, "failed": true, "part": true, "unplanned": true}
 
 	for name, c := range map[string]struct {
@@ -34,7 +34,7 @@ func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
 		"not of this change":       {after: []string{"elsewhere"}},
 		"planned, but not of it":   {after: []string{"left"}},
 	} {
-		in := &input{data: &pullData{}, stored: stored{standings: standings}, rev: Revision{Affected: affected}}
+		in := &input{data: &pullData{}, stored: stored{statuses: statuses}, rev: Revision{Affected: affected}}
 		for _, n := range c.named {
 			in.targets = append(in.targets, target{Target: Target{Project: project.Project{Name: n}}})
 		}
@@ -42,7 +42,7 @@ func TestWhatComesFirstIsAppliedFirst(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
-	in := &input{data: &pullData{}, stored: stored{standings: standings}, rev: Revision{Affected: affected}, targets: []target{{Target: Target{Project: project.Project{Name: "part"}}}}}
+	in := &input{data: &pullData{}, stored: stored{statuses: statuses}, rev: Revision{Affected: affected}, targets: []target{{Target: Target{Project: project.Project{Name: "part"}}}}}
 	if got, _ := in.before(project.Project{Name: "unchanged", After: []string{"part"}}); len(got) > 0 {
 		t.Errorf("what changes nothing waits for %v", got)
 	}

@@ -12,11 +12,11 @@ import (
 )
 
 // maxPreviews bounds how many previewed gates are remembered. One that is forgotten is
-// asked about again, with calls.
+// read again, with calls.
 const maxPreviews = 256
 
 // previews remember what the gates of plans that are being made stand on, so that
-// each is judged again when its plan is there and GitHub is asked nothing.
+// each is judged again when its plan is there and GitHub is not called.
 type previews struct {
 	mu    sync.Mutex
 	order []string          // of run ids, the oldest first; guarded by mu
@@ -63,26 +63,26 @@ func (k *Keeper) Compare(ctx context.Context, r run.Run) (*run.Gate, error) {
 	if in.stored, err = k.stored(ctx, r, r.HeadSHA); err != nil {
 		return nil, err
 	}
-	in.stored.standings = nil // as at the preview
+	in.stored.statuses = nil // as at the preview
 	i := slices.IndexFunc(in.stored.runs, func(x run.Run) bool { return x.ID == r.ID })
 	if i < 0 {
 		return nil, nil
 	}
 	in.stored.runs[i] = r // as it is with the message that is not stored yet
-	standings := run.StatusAt(in.stored.runs, r.HeadSHA)
+	statuses := run.StatusAt(in.stored.runs, r.HeadSHA)
 	planned := func(name string) bool {
-		n := slices.IndexFunc(standings, func(s run.ProjectStatus) bool { return s.Project == name })
-		return n >= 0 && standings[n].Plan.State == run.JobSucceeded
+		n := slices.IndexFunc(statuses, func(s run.ProjectStatus) bool { return s.Project == name })
+		return n >= 0 && statuses[n].Plan.State == run.JobSucceeded
 	}
 	in.all = slices.DeleteFunc(slices.Clone(in.all), func(x target) bool { return !planned(x.Name) })
 	for i := range in.facts.Projects {
 		proj := &in.facts.Projects[i]
-		n := slices.IndexFunc(standings, func(s run.ProjectStatus) bool { return s.Project == proj.Name })
-		if n < 0 || standings[n].Plan.State != run.JobSucceeded {
+		n := slices.IndexFunc(statuses, func(s run.ProjectStatus) bool { return s.Project == proj.Name })
+		if n < 0 || statuses[n].Plan.State != run.JobSucceeded {
 			proj.Plan.Complete = false
 			continue
 		}
-		if proj.Seen, err = k.seen(ctx, in, standings[n]); err != nil {
+		if proj.Seen, err = k.seen(ctx, in, statuses[n]); err != nil {
 			return nil, err
 		}
 	}

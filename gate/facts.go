@@ -9,12 +9,12 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// facts are those of policy's that GitHub told. What was not read is left out:
+// facts are those of policy's that GitHub reported. What was not read is left out:
 // the caller knows which gate it asks.
 func (k *Keeper) facts(d *pullData, authors pull.Authors) policy.Facts {
 	r, f := d.run, d.pull
 	facts := policy.Facts{
-		Now: k.Now(), Asked: r.Trigger.ByPerson(), Button: r.Trigger == run.TriggerButton,
+		Now: k.Now(), ByPerson: r.Trigger.ByPerson(), Button: r.Trigger == run.TriggerButton,
 		Actor: r.Actor, Permission: d.permissions[strings.ToLower(r.Actor)], Repository: r.Repository.FullName(),
 		Number: f.Number, Open: f.Open, Merged: f.Merged, Fork: f.Fork, Draft: f.Draft, Author: f.Author, Requested: f.Requested,
 		Contributors: slices.Clone(authors.Logins), Unattributed: authors.Unattributed,

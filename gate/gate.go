@@ -5,7 +5,7 @@
 //
 // Place in the flow: between an accepted run and its jobs. Package prepare asks it
 // before it plans or applies, the worker again before the jobs of an apply begin,
-// and service for people who ask why. What the commits hold it is told, as a
+// and service for people who ask why. What the commits hold it is pushes, as a
 // Revision. It changes nothing but caches, and the record of who pushed what. It
 // must not know how projects are found and how a job's document or source is made,
 // webhooks, the store, how jobs are executed, or how anything looks on GitHub.
@@ -54,7 +54,7 @@ type Keeper struct {
 	// (owner/name); none, or nil, means its default branch alone.
 	Branches func(repository string) []string
 	// Pushes lists who is known to have pushed these commits. KeepPushes keeps what
-	// GitHub told about others; nil keeps nothing.
+	// GitHub reported about others; nil keeps nothing.
 	Pushes     func(ctx context.Context, repositoryID int64, shas []string) ([]run.Push, error)
 	KeepPushes func(ctx context.Context, pushes []run.Push) error
 	// IsTool reports whether an address of commits is no person's; nil: none is.
@@ -63,7 +63,7 @@ type Keeper struct {
 	// nothing that people tell it to; nil: none does.
 	TrustedPusher func(login string) bool
 	// PlansItself reports whether a push to a pull request makes a plan that nobody
-	// asked for; nil: none does.
+	// requested; nil: none does.
 	PlansItself func(draft bool) bool
 	LockAtApply bool // plans take no locks
 	Now         func() time.Time

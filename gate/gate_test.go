@@ -445,12 +445,12 @@ func TestThePlanForeseesWhatItsApplyNeeds(t *testing.T) {
 	}
 	w.Review("rui", n, "APPROVE")
 	gate = prepare(pulls, reviews, list, all, activity) // the first approval of a head costs a call more
-	if gate.Allowed || !gate.Foreseen || len(gate.Missing) != 2 || !strings.Contains(gate.Missing[0], "`rui` approved before this was planned") {
+	if gate.Allowed || !gate.Preview || len(gate.Missing) != 2 || !strings.Contains(gate.Missing[0], "`rui` approved before this was planned") {
 		t.Errorf("gate %+v", gate)
 	}
 	w.Rules("dev", func(r *policy.Rules) { r.ApprovalOf = policy.ApprovalOfCommit })
 	gate = prepare(pulls, reviews, list, all)
-	if gate.Allowed || gate.Foreseen || len(gate.Missing) != 1 {
+	if gate.Allowed || gate.Preview || len(gate.Missing) != 1 {
 		t.Errorf("where approvals are of the commit: gate %+v", gate)
 	}
 	w.Rules("dev", func(r *policy.Rules) { r.RequiredChecks = nil })

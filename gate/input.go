@@ -86,7 +86,7 @@ func (k *Keeper) readForApply(ctx context.Context, d *pullData) error {
 		return err
 	}
 	facts := k.facts(d, pull.Authors{})
-	facts.Asked, facts.Permission = true, "write" // whether the actor may is asked with everything else
+	facts.ByPerson, facts.Permission = true, "write" // whether the actor may is read with everything else
 	if v := policy.Plan(facts); !v.Allowed {
 		return refusal(v)
 	}
@@ -211,7 +211,7 @@ func (k *Keeper) detail(ctx context.Context, in *input, authors pull.Authors) er
 // planFacts adds what the store knows of the project.
 func (k *Keeper) planFacts(ctx context.Context, in *input, facts *policy.Project, fresh run.JobDocument) (err error) {
 	locked := fresh
-	if st, planned := in.stored.standings[facts.Name]; planned {
+	if st, planned := in.stored.statuses[facts.Name]; planned {
 		if facts.Plan, err = k.storedPlan(ctx, st); err != nil {
 			return err
 		}

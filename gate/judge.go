@@ -29,7 +29,7 @@ func (k *Keeper) some(is func(policy.Rules) bool) bool {
 
 // Judge says what stands between a plan and its apply, for people: it grants
 // nothing. Whose permission to apply it would take is left out, because nobody
-// asked yet.
+// requested yet.
 func (k *Keeper) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 	names, err := k.shownWith(ctx, r)
 	if err != nil {
@@ -101,7 +101,7 @@ func (k *Keeper) verdict(ctx context.Context, r run.Run) (policy.Verdict, error)
 
 // assumeAuthorized makes facts those of somebody who may ask.
 func assumeAuthorized(f *policy.Facts) {
-	f.Asked, f.Permission = true, "write"
+	f.ByPerson, f.Permission = true, "write"
 	f.Projects = slices.Clone(f.Projects)
 	for i := range f.Projects {
 		f.Projects[i].Rules.Apply = nil

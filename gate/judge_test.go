@@ -47,7 +47,7 @@ func TestAPlanThatDoesLessIsNoted(t *testing.T) {
 	foreseen := run.Run{ID: again.ID, Subject: run.Subject{Repository: again.Repository, PullRequest: n}, Kind: run.KindPlan, Trigger: run.TriggerComment, Actor: "ana", State: run.StateAccepted, CreatedAt: time.Now()}
 	p, err := w.Preparer.Prepare(t.Context(), foreseen)
 	w.Check(err)
-	if !p.Gate.Foreseen {
+	if !p.Gate.Preview {
 		t.Fatalf("foreseen %+v", p.Gate)
 	}
 	compared, err := w.Gate.Compare(t.Context(), again)

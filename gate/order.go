@@ -14,7 +14,7 @@ import (
 // What the pull request does not change cannot be applied from here, so nothing waits
 // for it, planned or not.
 func (in *input) before(proj project.Project) (before, unplanned []string) {
-	idle := in.stored.standings[proj.Name].Empty() // it changes nothing behind what is applied in part
+	idle := in.stored.statuses[proj.Name].Empty() // it changes nothing behind what is applied in part
 	for _, name := range proj.After {
 		if !in.rev.Affected[name] {
 			continue
@@ -31,9 +31,9 @@ func (in *input) before(proj project.Project) (before, unplanned []string) {
 	return before, unplanned
 }
 
-// plannedHere is the standing of a project at the head and base.
+// plannedHere is the status of a project at the head and base.
 func (in *input) plannedHere(name string) (run.ProjectStatus, bool) {
-	st, planned := in.stored.standings[name]
+	st, planned := in.stored.statuses[name]
 	return st, planned && in.data.ofBase(st.PlanRun)
 }
 
@@ -53,9 +53,9 @@ func (in *input) waits(x target) bool {
 	return len(before) > 0
 }
 
-// readBeside finds the projects that are planned at the head and base beside those of a
+// readOthers finds the projects that are planned at the head and base beside those of a
 // plan that is being made, when something of that comes after one that is not of it.
-func (k *Keeper) readBeside(ctx context.Context, in *input) error {
+func (k *Keeper) readOthers(ctx context.Context, in *input) error {
 	if !slices.ContainsFunc(in.targets, in.waits) {
 		return nil
 	}

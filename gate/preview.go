@@ -29,10 +29,10 @@ func (p *Plan) Preview(ctx context.Context, rev Revision) (*run.Gate, error) {
 		if in.stored, err = k.stored(ctx, d.run, d.pull.HeadSHA); err != nil {
 			return nil, err
 		}
-		in.stored.standings = nil // no plan counts: one is being made
+		in.stored.statuses = nil // no plan counts: one is being made
 	}
 	in.all = slices.Clone(in.targets)
-	if err := k.readBeside(ctx, in); err != nil {
+	if err := k.readOthers(ctx, in); err != nil {
 		return nil, err
 	}
 	if !slices.ContainsFunc(in.targets, func(x target) bool { return in.loses(x) }) { // of them all, or of none
@@ -61,7 +61,7 @@ func (p *Plan) Preview(ctx context.Context, rev Revision) (*run.Gate, error) {
 		}
 	}
 	gate := k.previewGate(in)
-	if gate.Foreseen = in.comparable(); gate.Foreseen {
+	if gate.Preview = in.comparable(); gate.Preview {
 		// Without most of what was found: trees and graphs are large.
 		k.previews.keep(d.run.ID, &input{data: d, rev: Revision{Affected: rev.Affected}, all: in.all, targets: in.targets, facts: in.facts})
 	}

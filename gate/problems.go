@@ -31,7 +31,7 @@ func credentials(err error) *run.Problem {
 	if !pull.Unauthorized(err) {
 		return nil
 	}
-	return &run.Problem{Code: "credentials", Message: "GitHub does not take the credentials of Lockkeeper's GitHub App (it answered 401), also after new ones were asked " +
+	return &run.Problem{Code: "credentials", Message: "GitHub does not take the credentials of Lockkeeper's GitHub App (it answered 401), also after new ones were requested " +
 		"for, so nothing was done. Comment the command again; if that does not help, have your Lockkeeper administrator look at the App's private key and the server's clock."}
 }
 
@@ -49,7 +49,7 @@ func problem(r run.Run, err error) error {
 	switch {
 	case errors.Is(err, pull.ErrUnrelated):
 		return &run.Problem{Code: "unrelated", Message: "The branch shares no history with its base, so what it changes " +
-			"cannot be told. Make the branch from the base branch and push it again."}
+			"is not known. Make the branch from the base branch and push it again."}
 	case errors.Is(err, pull.ErrNoHead):
 		return &run.Problem{Code: "head_gone", Message: "The branch of this pull request is gone, so " + nothing + ". Restore it, or open " +
 			"another pull request."}
@@ -75,7 +75,7 @@ func problem(r run.Run, err error) error {
 }
 
 // otherRepository: a repository of this name is another one than the event was
-// about. Nobody there asked for anything.
+// about. Nobody there requested anything.
 func otherRepository(r run.Repository, id int64) error {
 	return &run.SilentRefusal{Problem: run.Problem{Code: "other_repository", Message: fmt.Sprintf(
 		"GitHub's %s has the id %d and not %d, which is in the event, so nothing was done.", markdown.Quote(r.FullName()), id, r.ID)}}
@@ -127,7 +127,7 @@ func globExample(name string) string {
 	return pattern
 }
 
-// refusal is what a verdict that denies is told as.
+// refusal is what people see of a verdict that denies.
 func refusal(v policy.Verdict) error {
 	missing := v.Missing()
 	if len(missing) == 0 {

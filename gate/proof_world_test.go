@@ -301,7 +301,7 @@ func (w *proofWorld) preparePlan(ctx context.Context, d *pullData, behind int) (
 	out.Untouched, out.PlanOnly = rev.Unaffected(), rev.PlansOnly()
 	out.Unrefreshed = (&Plan{keeper: w.keeper, data: d}).Unrefreshed(rev)
 	if slices.ContainsFunc(rev.Targets, func(x Target) bool { return gated(w.keeper.Rules[x.Environment]) }) {
-		out.Gate = &run.Gate{Foreseen: true} // it is judged when the plan is there
+		out.Gate = &run.Gate{Preview: true} // it is judged when the plan is there
 	}
 	out.Documents = documents(rev)
 	return out, nil
@@ -330,7 +330,7 @@ func (w *proofWorld) brings(number int) bool {
 func (w *proofWorld) load(ctx context.Context, d *pullData, behind int) (*input, error) {
 	in := &input{data: d, rev: w.find(d, behind)}
 	facts := w.keeper.facts(d, pull.Authors{})
-	facts.Asked, facts.Permission = true, "write"
+	facts.ByPerson, facts.Permission = true, "write"
 	if v := policy.Plan(facts); !v.Allowed {
 		return in, refusal(v)
 	}

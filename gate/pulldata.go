@@ -43,7 +43,7 @@ func (k *Keeper) newPullData(r run.Run) (*pullData, error) {
 	}, nil
 }
 
-// readPull reads the pull request with what the request asks for. GitHub is asked
+// readPull reads the pull request with what the request asks for. GitHub is called
 // by name, and what is stored goes by id: who knows the webhook secret can make up
 // an event with the name of one repository and the id of another.
 func (d *pullData) readPull(ctx context.Context, request pull.Request) (err error) {
@@ -114,7 +114,7 @@ func (d *pullData) readComment(ctx context.Context, fresh bool) error {
 	return nil
 }
 
-// readPermissions reads what the actor may do, if a person asked, and what those
+// readPermissions reads what the actor may do, if a person requested it, and what those
 // may do whose reviews matter.
 func (d *pullData) readPermissions(ctx context.Context) error {
 	approving, objecting := d.deciding()
@@ -146,7 +146,7 @@ func (d *pullData) readMembers(ctx context.Context, names []string) error {
 		g.Go(func() (err error) {
 			members[i], err = pull.Members(ctx, d.client, team)
 			if errors.Is(err, pull.ErrNotFound) {
-				members[i], unseen[i], err = []string{}, true, nil // others may still be who is asked for
+				members[i], unseen[i], err = []string{}, true, nil // others may still be members
 			}
 			return err
 		})

@@ -15,7 +15,7 @@ import (
 // None of them means that nobody knows who pushed the head. Of those, pushedFor are
 // accounts of Apps, such as of a workflow, that push what people tell them to.
 //
-// What webhooks told adds people. Commits are known when GitHub's activity told
+// What webhooks reported adds people. Commits are known when GitHub's activity says
 // of them, once for each head: somebody who knows the webhook secret can make up
 // a push, and may have pushed the true one.
 func (k *Keeper) pushers(ctx context.Context, in *input) (all, pushedFor []string, err error) {
@@ -38,11 +38,11 @@ func (k *Keeper) pushers(ctx context.Context, in *input) (all, pushedFor []strin
 	ref := "refs/heads/" + f.HeadRef
 	known = slices.DeleteFunc(known, func(k run.Push) bool { return !k.New && k.Ref != ref }) // such as the branch that somebody made of this one
 	if !confirmed(known, ref, shas(brought)...) {
-		told, enough, err := k.askWhoPushed(ctx, in.data, brought)
+		pushes, enough, err := k.askWhoPushed(ctx, in.data, brought)
 		if err != nil || !enough {
 			return nil, nil, err
 		}
-		known = append(known, told...)
+		known = append(known, pushes...)
 	}
 	if !confirmed(known, ref, f.HeadSHA) {
 		return nil, nil, nil
@@ -72,7 +72,7 @@ func shas(commits []pull.Commit) []string {
 	return out
 }
 
-// confirmed reports whether GitHub itself told who pushed each of the commits to
+// confirmed reports whether GitHub itself says who pushed each of the commits to
 // a ref.
 func confirmed(known []run.Push, ref string, shas ...string) bool {
 	pushed := map[string]bool{}
@@ -92,7 +92,7 @@ const activityPages = 5
 // askWhoPushed asks GitHub's activity of the branch who pushed the commits that
 // the pull request brings. It is not enough when that cannot be had or goes
 // further back than is read.
-func (k *Keeper) askWhoPushed(ctx context.Context, d *pullData, brought []pull.Commit) (told []run.Push, enough bool, err error) {
+func (k *Keeper) askWhoPushed(ctx context.Context, d *pullData, brought []pull.Commit) (pushes []run.Push, enough bool, err error) {
 	f := d.pull
 	var activity []pull.Activity
 	for cursor, page := "", 0; !enough && page < activityPages; page++ {
@@ -104,21 +104,21 @@ func (k *Keeper) askWhoPushed(ctx context.Context, d *pullData, brought []pull.C
 			return nil, false, err
 		}
 		activity, cursor = append(activity, more...), next
-		told, enough = toldBy(activity, next == "", brought, f.HeadSHA)
+		pushes, enough = pushesBy(activity, next == "", brought, f.HeadSHA)
 	}
 	if !enough {
 		return nil, false, nil
 	}
-	for i := range told {
-		told[i].RepositoryID, told[i].Ref, told[i].At, told[i].Confirmed = f.RepositoryID, "refs/heads/"+f.HeadRef, k.Now(), true
+	for i := range pushes {
+		pushes[i].RepositoryID, pushes[i].Ref, pushes[i].At, pushes[i].Confirmed = f.RepositoryID, "refs/heads/"+f.HeadRef, k.Now(), true
 	}
 	if k.KeepPushes == nil {
-		return told, true, nil
+		return pushes, true, nil
 	}
-	if err := k.KeepPushes(ctx, told); err != nil {
+	if err := k.KeepPushes(ctx, pushes); err != nil {
 		return nil, false, fmt.Errorf("keeping who pushed to %s#%d: %w", d.run.Repository.FullName(), f.Number, err)
 	}
-	return told, true, nil
+	return pushes, true, nil
 }
 
 // loginsOf are the people of pushes, each once; those who approve under the

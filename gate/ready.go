@@ -20,7 +20,7 @@ func (in *input) withReady(v policy.Verdict) policy.Verdict {
 	taken := map[string]bool{} // keys of locks
 	for i, part := range v.Parts {
 		proj := facts.Projects[i]
-		st, planned := in.stored.standings[proj.Name]
+		st, planned := in.stored.statuses[proj.Name]
 		if !planned || proj.Applied || st.Empty() || !allowedBut(part, "in_order") {
 			continue
 		}

@@ -38,12 +38,12 @@ func (k *Keeper) seenBy(ctx context.Context, in *input, v pull.Review, now run.P
 	if len(runs) > 0 && runs[0].BaseRef != in.data.pull.BaseRef {
 		return policy.Seen{Sight: policy.SawBase, What: runs[0].BaseRef}, nil
 	}
-	standings := run.StatusAt(runs, in.data.pull.HeadSHA)
-	i := slices.IndexFunc(standings, func(s run.ProjectStatus) bool { return s.Project == now.Project })
+	statuses := run.StatusAt(runs, in.data.pull.HeadSHA)
+	i := slices.IndexFunc(statuses, func(s run.ProjectStatus) bool { return s.Project == now.Project })
 	if i < 0 {
 		return policy.Seen{}, nil
 	}
-	then := standings[i]
+	then := statuses[i]
 	switch {
 	case then.PlanRun.BaseRef != in.data.pull.BaseRef:
 		return policy.Seen{Sight: policy.SawBase, What: then.PlanRun.BaseRef}, nil
@@ -103,7 +103,7 @@ func elsewhere(then, now run.JobDocument) bool {
 		x.Name != y.Name || x.Account != y.Account || x.Region != y.Region || x.ApplyRole != y.ApplyRole
 }
 
-// effect is what a plan does; ok is false when that cannot be told any more.
+// effect is what a plan does; ok is false when that is no longer known.
 func (k *Keeper) effect(ctx context.Context, in *input, s run.ProjectStatus) (plan plandiff.Plan, ok bool, err error) {
 	if s.Plan.State != run.JobSucceeded || s.Plan.Result == nil {
 		return nil, false, nil

@@ -212,13 +212,13 @@ func TestAPlanIsComparedWithWhatWasApprovedWithoutACall(t *testing.T) {
 		{planned{Fails: true}, "The plan did not succeed"},
 	} {
 		r := w.Plan(n, map[string]planned{"other": tt.plan}, later)
-		if r.Gate == nil || !r.Gate.Foreseen || r.Gate.Allowed {
+		if r.Gate == nil || !r.Gate.Preview || r.Gate.Allowed {
 			t.Fatalf("foreseen: %+v", r.Gate)
 		}
 		w.GitHub.ResetRequests()
 		gate, err := w.Gate.Compare(t.Context(), r)
 		w.Check(err)
-		if gate == nil || gate.Foreseen || gate.Allowed != (tt.want == "") || !strings.Contains(strings.Join(gate.Missing, "\n"), tt.want) {
+		if gate == nil || gate.Preview || gate.Allowed != (tt.want == "") || !strings.Contains(strings.Join(gate.Missing, "\n"), tt.want) {
 			t.Errorf("%v: %+v", tt.plan.Changes, gate)
 		}
 		if got := w.GitHub.Requests(); len(got) > 0 {

@@ -13,23 +13,23 @@ import (
 
 // stored is what the store knows of a pull request.
 type stored struct {
-	runs      []run.Run // newest first
-	locks     run.Locks
-	holder    run.Subject
-	standings map[string]run.ProjectStatus // by project, at the commit
+	runs     []run.Run // newest first
+	locks    run.Locks
+	holder   run.Subject
+	statuses map[string]run.ProjectStatus // by project, at the commit
 }
 
 // stored reads how a pull request stands at a commit.
 func (k *Keeper) stored(ctx context.Context, r run.Run, sha string) (s stored, err error) {
-	s = stored{holder: r.Pull(), standings: map[string]run.ProjectStatus{}}
+	s = stored{holder: r.Pull(), statuses: map[string]run.ProjectStatus{}}
 	if s.runs, err = k.runs(ctx, s.holder, sha); err != nil {
 		return s, err
 	}
 	if s.locks, err = k.Locks(ctx); err != nil {
 		return s, fmt.Errorf("reading the locks: %w", err)
 	}
-	for _, standing := range s.locks.Overtake(run.StatusAt(s.runs, sha)) {
-		s.standings[standing.Project] = standing
+	for _, status := range s.locks.Overtake(run.StatusAt(s.runs, sha)) {
+		s.statuses[status.Project] = status
 	}
 	return s, nil
 }
@@ -98,7 +98,7 @@ func (s stored) running(project, head string) []string {
 	return nil
 }
 
-// plan says what is known of the newest plan. What cannot be read is an error;
+// storedPlan is what is known of the newest plan. What cannot be read is an error;
 // artifacts that were swept, or whose key is gone, make the plan incomplete.
 func (k *Keeper) storedPlan(ctx context.Context, st run.ProjectStatus) (*policy.StoredPlan, error) {
 	doc, result := st.Plan.Document, st.Plan.Result
@@ -118,7 +118,7 @@ func (k *Keeper) storedPlan(ctx context.Context, st run.ProjectStatus) (*policy.
 	if made := result.Made; made != nil {
 		out.Missed, out.Missing = made.Missed, made.Missing
 	}
-	kept, err := k.keptPlan(ctx, *result)
+	kept, err := k.hasPlan(ctx, *result)
 	if kept {
 		out.Changes, err = k.losses(ctx, *result)
 	}
@@ -141,17 +141,17 @@ func messages(findings []run.PolicyFinding) []string {
 	return out
 }
 
-// keptPlan reports whether everything that an apply needs of a plan is still there.
-func (k *Keeper) keptPlan(ctx context.Context, result run.Result) (bool, error) {
-	kept, err := k.kept(ctx, result.Artifacts[run.ArtifactPlan])
+// hasPlan reports whether everything that an apply needs of a plan is still there.
+func (k *Keeper) hasPlan(ctx context.Context, result run.Result) (bool, error) {
+	kept, err := k.isStored(ctx, result.Artifacts[run.ArtifactPlan])
 	if made := result.Made; kept && err == nil && made != nil && made.Files > 0 {
-		kept, err = k.kept(ctx, result.Artifacts[run.ArtifactMade])
+		kept, err = k.isStored(ctx, result.Artifacts[run.ArtifactMade])
 	}
 	return kept, err
 }
 
-// kept reports whether an artifact is still there.
-func (k *Keeper) kept(ctx context.Context, a run.Artifact) (bool, error) {
+// isStored reports whether an artifact is still there.
+func (k *Keeper) isStored(ctx context.Context, a run.Artifact) (bool, error) {
 	if a.Key == "" {
 		return false, nil
 	}

@@ -54,7 +54,7 @@ func installation(n run.Notice) string {
 // version is what a notice is now: the same one, added again, has another.
 func version(n run.Notice) string { return fmt.Sprintf("notice/%d/%d", n.ID, n.Version) }
 
-// whose says on whose behalf a notice is sent. People are told of pull requests.
+// whose says on whose behalf a notice is sent. People are notified of pull requests.
 func whose(n run.Notice) fair.Key {
 	r := n.Repository
 	return run.Whose{InstallationID: r.InstallationID, RepositoryID: r.ID, Person: strconv.Itoa(n.PullRequest)}.Key()

@@ -26,7 +26,7 @@ func approved(f Facts, p Project) Reason {
 		return bad("approvals", fmt.Sprintf("No approval of %s counts, because it has %s by people whose GitHub account is not known, who may be the ones "+
 			"that approve: have them add their e-mail address to their account, or recreate the commits, and comment `/apply`.", head, count(max(f.Unattributed, 1), "commit")))
 	}
-	if r, denies := pushedByAnybody("approvals", f, not); denies {
+	if r, denies := pushedByUnknown("approvals", f, not); denies {
 		return r
 	}
 	if again := approveAgain(not); again != "" {
@@ -36,7 +36,7 @@ func approved(f Facts, p Project) Reason {
 		have, count(want, "approval"), head, notCounting(not), people(want-have), f.requested()))
 }
 
-// requested names those who are asked to review already, as a sentence with a space in
+// requested names those whose review is requested already, as a sentence with a space in
 // front: they are who most likely approves.
 func (f Facts) requested() string {
 	others := slices.DeleteFunc(slices.Clone(f.Requested), func(name string) bool { return strings.EqualFold(name, f.Author) })

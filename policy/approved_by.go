@@ -11,7 +11,7 @@ func approvedByNamed(f Facts, p Project) Reason {
 	if ok {
 		return good("approved_by", fmt.Sprintf("Somebody of %s approved.", names(p.Rules.ApprovedBy)))
 	}
-	if r, denies := pushedByAnybody("approved_by", f, not); denies {
+	if r, denies := pushedByUnknown("approved_by", f, not); denies {
 		return r
 	}
 	if again := againOf(f, p, not); again != "" {

@@ -25,7 +25,7 @@ func ownerApproved(f Facts, p Project) Reason {
 	if ok {
 		return good("code_owners", "A code owner approved.")
 	}
-	if r, denies := pushedByAnybody("code_owners", f, not); denies {
+	if r, denies := pushedByUnknown("code_owners", f, not); denies {
 		return r
 	}
 	if again := againOf(f, p, not); again != "" {

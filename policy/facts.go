@@ -9,11 +9,11 @@ import (
 // Facts is what the predicates may look at, all read at one moment. A fact that
 // could not be read never reaches a predicate: that is an error before.
 type Facts struct {
-	Now    time.Time
-	Asked  bool // a person asked; false for what starts by itself
-	Button bool // with a button of a check run, and not in a comment
+	Now      time.Time
+	ByPerson bool // a person requested it; false for what starts automatically
+	Button   bool // with a button of a check run, and not in a comment
 
-	Actor      string // login of who asked
+	Actor      string // login of the requester
 	Permission string // of the actor on the repository: admin, write, read or none
 	Repository string // owner/name
 
@@ -206,5 +206,5 @@ type Rules struct {
 	NoApply            bool          // nothing is applied from pull requests
 	NewProjects        NewProjects   // what happens to a project that only the head of a pull request names
 	Unrefreshed        bool          // a plan with -refresh=false is taken for a whole one
-	NoButtons          bool          // what changes something is asked for in a comment, not with a button
+	NoButtons          bool          // what changes something is requested in a comment, not with a button
 }

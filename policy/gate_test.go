@@ -20,7 +20,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // demands something.
 func applicable() Facts {
 	return Facts{
-		Now: noon, Asked: true, Actor: "ana", Permission: "write", Repository: "acme/infra",
+		Now: noon, ByPerson: true, Actor: "ana", Permission: "write", Repository: "acme/infra",
 		Number: 7, Open: true, Author: "ana", Contributors: []string{"ana", "ben"},
 		HeadSHA: headSHA, BaseRef: "main", BaseSHA: baseSHA, DefaultBranch: "main", Pushers: []string{"ana"},
 		Reviews: []Review{

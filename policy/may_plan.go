@@ -13,6 +13,6 @@ func mayPlan(f Facts, p Project) Reason {
 		return good("may_plan", fmt.Sprintf("Who asks may plan in %s.", quote(p.Environment)))
 	}
 	r := bad("may_plan", fmt.Sprintf("Only %s may plan in %s: ask one of them to comment `/plan`.", names(p.Rules.Plan), quote(p.Environment)))
-	r.Silent = !f.Asked
+	r.Silent = !f.ByPerson
 	return r
 }

@@ -5,7 +5,7 @@ import "fmt"
 // mayWrite: who asks must be able to push.
 func mayWrite(f Facts) Reason {
 	switch {
-	case !f.Asked:
+	case !f.ByPerson:
 		return good("may_write", "Triggered by a push of somebody with write access.")
 	case writes(f.Permission):
 		return good("may_write", "Who asks has write access.")

@@ -57,7 +57,7 @@ func TestEachPredicateOfTheOtherGatesIsNeeded(t *testing.T) {
 		"open":              func(f *Facts) { f.Open = false },
 		"same_repository":   func(f *Facts) { f.Fork = true },
 		"trusted_base":      func(f *Facts) { f.BaseRef = "evil" },
-		"asked":             func(f *Facts) { f.Asked = false },
+		"by_person":         func(f *Facts) { f.ByPerson = false },
 		"may_write":         func(f *Facts) { f.Permission = "read" },
 		"any_project":       func(f *Facts) { f.Projects = nil },
 		"comment_unchanged": func(f *Facts) { f.CommentChanged = true },

@@ -1,6 +1,6 @@
 package policy
 
-// noChangesRequested: who may push and asked for changes is heard, until the
+// noChangesRequested: who may push and requested changes is heard, until the
 // person approves or the review is dismissed. A review of a state that is not
 // known counts as one that asks for changes. The reviews of f are the deciding
 // ones.

@@ -9,6 +9,6 @@ func pullRequestOpen(f Facts) Reason {
 	if f.Merged {
 		r = bad("open", "This pull request is merged, so nothing is planned or applied for it any more: open another one for what is left to change.")
 	}
-	r.Silent = !f.Asked
+	r.Silent = !f.ByPerson
 	return r
 }

@@ -15,10 +15,10 @@ package policy
 type Reason struct {
 	Predicate string // stable name, snake_case
 	OK        bool
-	Silent    bool // a bad reason that is not worth a comment when nobody asked
-	Exception bool // a good reason only because somebody who may decided so; told with the result
+	Silent    bool // a bad reason that is not worth a comment when nobody requested it
+	Exception bool // a good reason only because somebody who may decided so; shown with the result
 	Text      string
-	Note      string // of a good reason: the part of Text that people are told without asking
+	Note      string // of a good reason: the part of Text that people see unasked
 }
 
 // Verdict is what policy says. Its zero value denies.
@@ -41,8 +41,8 @@ type Part struct {
 type gate struct {
 	pull    []func(Facts) Reason          // once
 	project []func(Facts, Project) Reason // for each project
-	// enough is asked before the others of a project; when it is good, they are
-	// not asked. It may be nil.
+	// enough is judged before the others of a project; when it is good, they are
+	// not judged. It may be nil.
 	enough func(Project) Reason
 }
 
@@ -64,12 +64,12 @@ func Apply(f Facts) Verdict { return applyGate().judge(f) }
 func applyGate() gate {
 	return gate{
 		pull: []func(Facts) Reason{
-			pullRequestOpen, sameRepository, TrustedBase, personAsked, mayWrite, commentUnchanged, anyProject, mergeable, noChangesRequested,
+			pullRequestOpen, sameRepository, TrustedBase, byPerson, mayWrite, commentUnchanged, anyProject, mergeable, noChangesRequested,
 		},
 		enough: alreadyApplied,
 		project: []func(Facts, Project) Reason{
 			appliesFromPullRequests, takesButtons, beforeMerge, newProjects, touched, mayApply, notDraft,
-			planPresent, planComplete, planFiles, planOfHead, planFresh, planUnused, planHeldLock, planOfBase, stateKept, lockHeld, notBusy, settled, stateFound, inOrder,
+			planPresent, planComplete, planFiles, planOfHead, planFresh, planUnused, planHeldLock, planOfBase, stateSaved, lockHeld, notBusy, settled, stateFound, inOrder,
 			branchCurrent, checksGreen, approved, ownerApproved, approvedByNamed, planPolicy, protected,
 		},
 	}
@@ -83,12 +83,12 @@ func Unlock(f Facts, own bool) Verdict { return unlockGate(own).judge(f) }
 func unlockGate(own bool) gate {
 	if own {
 		return gate{
-			pull:    []func(Facts) Reason{personAsked, mayWrite},
+			pull:    []func(Facts) Reason{byPerson, mayWrite},
 			project: []func(Facts, Project) Reason{takesButtons},
 		}
 	}
 	return gate{
-		pull:    []func(Facts) Reason{personAsked, mayWrite, anyProject},
+		pull:    []func(Facts) Reason{byPerson, mayWrite, anyProject},
 		project: []func(Facts, Project) Reason{mayUnlock},
 	}
 }
@@ -96,7 +96,7 @@ func unlockGate(own bool) gate {
 // Cancel says whether running work may be cancelled.
 func Cancel(f Facts) Verdict { return cancelGate().judge(f) }
 
-func cancelGate() gate { return gate{pull: []func(Facts) Reason{personAsked, mayWrite}} }
+func cancelGate() gate { return gate{pull: []func(Facts) Reason{byPerson, mayWrite}} }
 
 // judge asks every predicate, so that a person learns at once of everything
 // that is missing.

@@ -6,7 +6,7 @@ import (
 )
 
 func TestPlan(t *testing.T) {
-	good := Facts{BaseRef: "main", DefaultBranch: "main", Open: true, Asked: true, Actor: "ana", Permission: "write", Repository: "acme/infra"}
+	good := Facts{BaseRef: "main", DefaultBranch: "main", Open: true, ByPerson: true, Actor: "ana", Permission: "write", Repository: "acme/infra"}
 	with := func(change func(*Facts)) Facts { f := good; change(&f); return f }
 	kept := []Project{{Name: "dev"}, {Name: "prod", Rules: Rules{Plan: []string{"acme/platform"}}}}
 	members := map[string][]string{"acme/platform": {"Ana"}}
@@ -23,20 +23,20 @@ func TestPlan(t *testing.T) {
 		{"an unknown permission may not", with(func(f *Facts) { f.Permission = "Write" }), "may_write", false},
 		{"no permission read may not", with(func(f *Facts) { f.Permission = "" }), "may_write", false},
 		{"T07 a fork may not, whoever asks", with(func(f *Facts) { f.Fork, f.Permission = true, "admin" }), "same_repository", false},
-		{"T07 a push to a fork is silent", with(func(f *Facts) { f.Fork, f.Asked = true, false }), "same_repository", true},
+		{"T07 a push to a fork is silent", with(func(f *Facts) { f.Fork, f.ByPerson = true, false }), "same_repository", true},
 		{"a closed pull request may not", with(func(f *Facts) { f.Open = false }), "open", false},
-		{"a push needs no permission of its own", with(func(f *Facts) { f.Asked, f.Permission = false, "" }), "", true},
-		{"every reason is listed", Facts{Asked: true, Fork: true}, "open same_repository trusted_base may_write", false},
+		{"a push needs no permission of its own", with(func(f *Facts) { f.ByPerson, f.Permission = false, "" }), "", true},
+		{"every reason is listed", Facts{ByPerson: true, Fork: true}, "open same_repository trusted_base may_write", false},
 		{"T08 a base that is not listed may not", with(func(f *Facts) { f.BaseRef = "evil" }), "trusted_base", false},
-		{"T08 a push to a pull request into it is silent", with(func(f *Facts) { f.BaseRef, f.Asked = "evil", false }), "trusted_base", true},
+		{"T08 a push to a pull request into it is silent", with(func(f *Facts) { f.BaseRef, f.ByPerson = "evil", false }), "trusted_base", true},
 		{"T08 a base that a pattern lists may", with(func(f *Facts) { f.BaseRef, f.Branches = "release/1", []string{"release/*"} }), "", true},
 		{"nothing known may not", Facts{}, "open trusted_base", true},
 		{"projects that everybody may plan", with(func(f *Facts) { f.Projects = kept[:1] }), "", true},
 		{"a project kept to a team, by a member", with(func(f *Facts) { f.Projects, f.Members = kept, members }), "", true},
 		{"a project kept to a team, by another", with(func(f *Facts) { f.Projects, f.Members, f.Actor = kept, members, "ben" }), "may_plan", false},
-		{"a push to it by a member", with(func(f *Facts) { f.Projects, f.Members, f.Asked = kept, members, false }), "", true},
-		{"a push to it by another is silent", with(func(f *Facts) { f.Projects, f.Members, f.Actor, f.Asked = kept, members, "ben", false }), "may_plan", true},
-		{"what began by itself, by nobody", with(func(f *Facts) { f.Projects, f.Members, f.Actor, f.Asked = kept, members, "", false }), "may_plan", true},
+		{"a push to it by a member", with(func(f *Facts) { f.Projects, f.Members, f.ByPerson = kept, members, false }), "", true},
+		{"a push to it by another is silent", with(func(f *Facts) { f.Projects, f.Members, f.Actor, f.ByPerson = kept, members, "ben", false }), "may_plan", true},
+		{"what began by itself, by nobody", with(func(f *Facts) { f.Projects, f.Members, f.Actor, f.ByPerson = kept, members, "", false }), "may_plan", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -62,10 +62,10 @@ func TestPlan(t *testing.T) {
 }
 
 func TestCancelNeedsWriteAccessAndNothingElse(t *testing.T) {
-	if !Cancel(Facts{Asked: true, Permission: "write"}).Allowed {
+	if !Cancel(Facts{ByPerson: true, Permission: "write"}).Allowed {
 		t.Error("a writer may not cancel")
 	}
-	if Cancel(Facts{Asked: true, Permission: "read", Open: true}).Allowed {
+	if Cancel(Facts{ByPerson: true, Permission: "read", Open: true}).Allowed {
 		t.Error("a reader may cancel")
 	}
 }
@@ -76,7 +76,7 @@ func TestCancelNeedsWriteAccessAndNothingElse(t *testing.T) {
 func TestT33_WhoMayUnlock(t *testing.T) {
 	project := func(unlock ...string) Project { return Project{Name: "p", HeldBy: 12, Rules: Rules{Unlock: unlock}} }
 	facts := func(permission string, projects ...Project) Facts {
-		return Facts{Asked: true, Actor: "ana", Permission: permission, Projects: projects, Members: map[string][]string{"acme/ops": {"ana"}}}
+		return Facts{ByPerson: true, Actor: "ana", Permission: permission, Projects: projects, Members: map[string][]string{"acme/ops": {"ana"}}}
 	}
 	tests := []struct {
 		name    string

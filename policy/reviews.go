@@ -95,9 +95,9 @@ const (
 	mayHaveHadPushed = "may have had it pushed"
 )
 
-// pushedByAnybody denies when an approval would count if it were known who
+// pushedByUnknown denies when an approval would count if it were known who
 // pushed the head. Another approval would not help.
-func pushedByAnybody(predicate string, f Facts, not []discounted) (r Reason, denies bool) {
+func pushedByUnknown(predicate string, f Facts, not []discounted) (r Reason, denies bool) {
 	had := func(why string) bool {
 		return slices.ContainsFunc(not, func(d discounted) bool { return d.why == why })
 	}

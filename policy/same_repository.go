@@ -9,6 +9,6 @@ func sameRepository(f Facts) Reason {
 	r := bad("same_repository", "This pull request comes from a fork, and Lockkeeper runs nothing for forks, because planning would "+
 		"run code from outside with this repository's credentials: somebody with write access can review the "+
 		"commits and push them to a branch of this repository.")
-	r.Silent = !f.Asked
+	r.Silent = !f.ByPerson
 	return r
 }

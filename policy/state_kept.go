@@ -14,10 +14,10 @@ const (
 	StateLost      Keeping = "lost"          // for another reason, or as the plan says
 )
 
-// stateKept: the next plan would know nothing of what this one makes, and make it
+// stateSaved: the next plan would know nothing of what this one makes, and make it
 // once more. What the plan says is a job's word, so it counts only against, and
 // where the commit does not tell. A plan that changes nothing writes no state.
-func stateKept(_ Facts, p Project) Reason {
+func stateSaved(_ Facts, p Project) Reason {
 	keeping := p.Keeping
 	if p.Plan != nil {
 		if p.Plan.Empty && p.Plan.Complete {

@@ -53,7 +53,7 @@ func TestWhy(t *testing.T) {
 		{"everything is fine", func() Verdict { return Apply(applicable()) }},
 		{"one project has no plan", func() Verdict { return Apply(denial{change: func(_ *Facts, p *Project) { p.Plan = nil }}.facts()) }},
 		{"nothing is fine", func() Verdict {
-			f := Facts{Asked: true, Fork: true, CommentChanged: true, Conflicts: true, Draft: true, HeadSHA: headSHA, BaseRef: "main", Repository: "acme/infra"}
+			f := Facts{ByPerson: true, Fork: true, CommentChanged: true, Conflicts: true, Draft: true, HeadSHA: headSHA, BaseRef: "main", Repository: "acme/infra"}
 			f.Projects = []Project{applicableProject("app"), {Name: "network-prod", Environment: "prod"}}
 			return Apply(f)
 		}},

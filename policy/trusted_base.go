@@ -25,7 +25,7 @@ func TrustedBase(f Facts) Reason {
 	}
 	r := bad("trusted_base", fmt.Sprintf("This pull request goes into %s, and Lockkeeper works only for those into %s, because it takes its rules from the base: choose such a base, "+
 		"or have the server's config list this one in `branches` if GitHub protects it.", quote(f.BaseRef), quoteAll(trusted)))
-	r.Silent = !f.Asked
+	r.Silent = !f.ByPerson
 	return r
 }
 

@@ -27,7 +27,7 @@ func (v Verdict) Missing() []Reason { return v.texts(func(r Reason) bool { retur
 // record of the run.
 func (v Verdict) Exceptions() []Reason { return v.texts(func(r Reason) bool { return r.Exception }) }
 
-// Notes are what people are told of good reasons without asking.
+// Notes are what people see of good reasons unasked.
 func (v Verdict) Notes() []string {
 	var out []string
 	for _, f := range v.findings() {

@@ -101,7 +101,7 @@ func (f *revision) renamed(ctx context.Context, p *Preparer, cfg project.Config)
 	if after == nil {
 		loaded, err := project.Load(ctx, f.tree, f.graph, project.LoadOptions{})
 		if _, wrong := errors.AsType[project.Problems](err); wrong {
-			return nil // its mistakes are told
+			return nil // its mistakes are reported
 		}
 		if err != nil {
 			return err

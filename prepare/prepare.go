@@ -1,5 +1,5 @@
 // Package prepare turns an accepted run into jobs: it brings the commits here, finds
-// the projects that the run is about and what people should be told of them, and makes
+// the projects that the run is about and what people should know of them, and makes
 // the document of each job with the source that it needs, or with its stored plan.
 //
 // Place in the flow: between the gate, which judges a run by what is found here, and

@@ -10,7 +10,7 @@ import (
 func (g *Graph) roots() []string {
 	var dirs []string
 	for dir, n := range g.nodes {
-		if n.mayBeRoot() && apart(dir) == "" && (n.root || !kept(dir)) {
+		if n.mayBeRoot() && apart(dir) == "" && (n.root || !setApart(dir)) {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -42,8 +42,8 @@ func apart(dir string) string {
 	return ""
 }
 
-// kept tells that a directory's path sets it apart from what people apply, unless it has a backend.
-func kept(dir string) bool {
+// setApart reports that a directory's path sets it apart from what people apply, unless it has a backend.
+func setApart(dir string) bool {
 	for part := range strings.SplitSeq(dir, "/") {
 		if part == "modules" || (part != "." && strings.HasPrefix(part, ".")) {
 			return true

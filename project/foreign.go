@@ -13,7 +13,7 @@ type Foreign struct {
 	Path string
 }
 
-// tools are the files by which a directory is told to be for a tool that is not run here.
+// tools are the files by which a directory is known to be for a tool that is not run here.
 var tools = map[string]string{
 	"terragrunt.hcl": "Terragrunt", "root.hcl": "Terragrunt", "terragrunt.stack.hcl": "Terragrunt", "terragrunt.values.hcl": "Terragrunt",
 	"cdktf.json": "CDKTF", "cdk.tf.json": "CDKTF",
@@ -193,7 +193,7 @@ func Unnamed(cfg Config, g *Graph, base []File, changed []string) []string {
 			continue
 		}
 		isNew := !slices.ContainsFunc(n.sources, func(s source) bool { _, ok := fileAt(base, s.path); return ok })
-		found := apart(dir) == "" && (n.root || !kept(dir))
+		found := apart(dir) == "" && (n.root || !setApart(dir))
 		if (isNew && found) || n.root {
 			out = append(out, dir)
 		}

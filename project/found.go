@@ -164,11 +164,11 @@ func (in *including) takes(n *node) (bound, bool) {
 	if !ok {
 		return nil, false
 	}
-	if apart(n.dir) == "" && (n.root || !kept(n.dir)) {
+	if apart(n.dir) == "" && (n.root || !setApart(n.dir)) {
 		return b, true
 	}
 	for part := range strings.SplitSeq(n.dir, "/") {
-		if (apart(part) != "" || (kept(part) && !n.root)) && !in.dir.names(part) {
+		if (apart(part) != "" || (setApart(part) && !n.root)) && !in.dir.names(part) {
 			return nil, false
 		}
 	}

@@ -76,7 +76,7 @@ func newGraph(ix *Index, files []File, subs submodules, links linked, sources []
 		}
 		n.sources = append(n.sources, source{f.Path, f.Blob, found[i]})
 		n.root = n.root || found[i].Root
-		n.makes = n.makes || found[i].Makes || found[i].Mistake != "" // who left a mistake is told, and not that nothing is planned
+		n.makes = n.makes || found[i].Makes || found[i].Mistake != "" // a mistake is reported, and not that nothing is planned
 	}
 	for dir, used := range templates {
 		if n := g.nodes[dir]; n != nil {
@@ -342,7 +342,7 @@ func (g *Graph) Problems() Problems {
 	for _, n := range g.nodes {
 		for _, s := range n.sources {
 			if n.linked {
-				continue // told where the file is
+				continue // reported where the file is
 			}
 			if s.Mistake != "" {
 				ps = append(ps, Problem{File: s.path, Line: s.Line, Message: s.Mistake})

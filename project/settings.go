@@ -7,5 +7,5 @@ type Settings struct {
 	Variables []string          // names of Terraform's variables that the server gives a value
 }
 
-// OwnSettings is what lockkeeper.yml says about p, where no server is asked.
+// OwnSettings is what lockkeeper.yml says about p, where no server is configured.
 func OwnSettings(p Project) Settings { return Settings{Backend: p.BackendConfig, Tofu: p.Tofu != ""} }

@@ -123,7 +123,7 @@ func (b backend) with(settings map[string]string) backend {
 // where says which settings of a backend tell where its state is (Terraform language, each backend's page).
 // Credentials and the like are none of them.
 type where struct {
-	need []string // without one of these it is not told
+	need []string // without one of these it is not known
 	also []string
 }
 
@@ -169,7 +169,7 @@ func (b backend) identity(workspace string) (id map[string]string, ok bool) {
 	return id, canonical(id)
 }
 
-// canonical gives one place one spelling. It is false when the place is not told.
+// canonical gives one place one spelling. It is false when the place is not known.
 func canonical(id map[string]string) bool {
 	if id["workspace"] == DefaultWorkspace {
 		delete(id, "workspace_key_prefix") // is for the others

@@ -36,7 +36,7 @@ func appliedLines(m view.Model) string {
 			continue
 		}
 		what := strings.Join(nonEmpty(fewNames(made, name), sentenceOf("not to its end %s", fewNames(broken, name))), "; ")
-		lines = append(lines, fmt.Sprintf("%s: %s, %s, commit %s", what, askedBy(r), r.FinishedAt.UTC().Format("2006-01-02 15:04 UTC"), short(r.HeadSHA)))
+		lines = append(lines, fmt.Sprintf("%s: %s, %s, commit %s", what, requestedBy(r), r.FinishedAt.UTC().Format("2006-01-02 15:04 UTC"), short(r.HeadSHA)))
 	}
 	if left > 0 {
 		lines = append(lines, counted(left, "earlier apply is", "earlier applies are")+" not shown")
@@ -67,8 +67,8 @@ func changed(r run.Run, seen map[string]bool) (made, broken []string) {
 	return made, broken
 }
 
-// askedBy is the command of a run and who asked for it.
-func askedBy(r run.Run) string {
+// requestedBy is the command of a run and its requester.
+func requestedBy(r run.Run) string {
 	who := command(r)
 	if r.Actor != "" {
 		who += " by " + nameCode(r.Actor)
@@ -84,7 +84,7 @@ func waitingLine(m view.Model) string {
 	var out []string
 	for _, r := range slices.Backward(m.Runs) { // the oldest first
 		if r.WaitsFor(m.Runs) != nil && len(out) < shownHolders {
-			out = append(out, askedBy(r))
+			out = append(out, requestedBy(r))
 		}
 	}
 	return sentenceOf("**Queued**: %s. It runs when this apply has ended.\n", strings.Join(out, ", "))

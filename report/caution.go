@@ -52,7 +52,7 @@ func alertLines(all []view.Loss, budget int) (text string, shown int) {
 		if b.Len()+len(line) > budget {
 			projects := 0
 			for _, rest := range all[i:] {
-				projects += len(rest.Group.Standings)
+				projects += len(rest.Group.Projects)
 			}
 			fmt.Fprintf(&b, ">\n> **%s** lose something, too.\n", many(projects, "more project"))
 			return b.String(), i
@@ -77,7 +77,7 @@ func alert(all []view.Loss) string {
 
 // lossVerbs say what happens to resources, or what has become of that.
 func lossVerbs(l view.Loss) [2]string {
-	n := len(l.Group.Standings)
+	n := len(l.Group.Projects)
 	switch l.Group.Status {
 	case view.StatusApplied, view.StatusPart:
 		return [2]string{"destroyed", "replaced"}
@@ -93,7 +93,7 @@ func lossVerbs(l view.Loss) [2]string {
 func lossLine(l view.Loss) string {
 	c := l.Group.Counts
 	verbs, who := lossVerbs(l), "**"+namesOf(l.Group, name)+"**"
-	if len(l.Group.Standings) > 1 {
+	if len(l.Group.Projects) > 1 {
 		who += " each"
 	}
 	var what []string
@@ -149,10 +149,10 @@ func lossFold(l view.Loss, room int) (string, run.Counts) {
 	if written < inlineLosses { // no more than what the alert's own line shows
 		inline := min(len(l.Destroys), inlineLosses)
 		missing = run.Counts{Destroy: len(l.Destroys) - inline, Replace: len(l.Replaces) - min(len(l.Replaces), inlineLosses-inline)}
-		return "", times(missing, len(l.Group.Standings))
+		return "", times(missing, len(l.Group.Projects))
 	}
 	summary := fmt.Sprintf("<b>%s</b>: %s, by address", namesOf(l.Group, htmlName), countWords(worstFirst(l.Total())))
-	return markdown.Details(summary, markdown.Fence("diff", b.String())), times(missing, len(l.Group.Standings))
+	return markdown.Details(summary, markdown.Fence("diff", b.String())), times(missing, len(l.Group.Projects))
 }
 
 func times(c run.Counts, n int) run.Counts {

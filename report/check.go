@@ -105,7 +105,7 @@ func CheckRun(v CheckView) (c Check, ok bool) {
 		c.Status, c.Conclusion = StatusCompleted, conclusion(m)
 		c.CompletedAt = completedAt(m.Run)
 		c.Actions = buttons
-	case len(m.Standings) == 0 || m.Count(run.JobQueued) == len(m.Standings):
+	case len(m.Projects) == 0 || m.Count(run.JobQueued) == len(m.Projects):
 		c.Status = StatusQueued
 	default:
 		c.Status = StatusInProgress
@@ -145,7 +145,7 @@ func holds(held []view.HeldLock, project string) bool {
 // every lock: the comment says that.
 func withoutLocks(m view.Model) string {
 	var names []string
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		if s.Speculative() {
 			names = append(names, s.Project)
 		}
@@ -158,14 +158,14 @@ func checkTitle(m view.Model, groups []view.Group) string {
 	switch {
 	case m.Run.ConfigMistakes > 0 && !m.Active():
 		return mistaken(m.Run) + many(m.Run.ConfigMistakes, "mistake")
-	case len(m.Standings) == 0:
+	case len(m.Projects) == 0:
 		return idleTitle(m.Run)
 	case m.Run.State == run.StateRefused && m.Elsewhere():
 		return idleTitle(m.Run) + " for " + m.Base
 	case m.Active():
-		return fmt.Sprintf("Planning %s: %s", many(len(m.Standings), "project"), progress(m))
+		return fmt.Sprintf("Planning %s: %s", many(len(m.Projects), "project"), progress(m))
 	}
-	denied := sentenceOf("%s denied by plan policy", of(view.DeniedPlans(groups), len(m.Standings)))
+	denied := sentenceOf("%s denied by plan policy", of(view.DeniedPlans(groups), len(m.Projects)))
 	title := nonEmpty(outcomesPlain(m), denied, countWords(parts(m.Counts())))
 	text := "No changes"
 	if len(title) > 0 {
@@ -207,7 +207,7 @@ func outcomesPlain(m view.Model) string {
 	var out []string
 	for _, part := range []part{{m.Count(run.JobFailed), "failed"}, {m.Count(run.JobCancelled), "cancelled"}} {
 		if part.n > 0 {
-			out = append(out, of(part.n, len(m.Standings))+" "+part.text)
+			out = append(out, of(part.n, len(m.Projects))+" "+part.text)
 		}
 	}
 	return strings.Join(out, ", ")
@@ -233,11 +233,11 @@ func conclusion(m view.Model) string {
 	switch {
 	case m.Run.State == run.StateRefused:
 		return "action_required"
-	case m.Run.ConfigMistakes > 0, m.Count(run.JobFailed) > 0, m.Run.State == run.StateFailed && len(m.Standings) == 0:
+	case m.Run.ConfigMistakes > 0, m.Count(run.JobFailed) > 0, m.Run.State == run.StateFailed && len(m.Projects) == 0:
 		return "failure"
 	case outcomesPlain(m) != "", m.Run.State == run.StateCancelled, m.Run.State == run.StateSuperseded:
 		return "cancelled"
-	case len(m.Standings) == 0:
+	case len(m.Projects) == 0:
 		return "neutral"
 	}
 	return "success"
@@ -270,7 +270,7 @@ func (v CheckView) checkText(m view.Model, groups []view.Group) string {
 func plansOf(groups []view.Group) []run.Job {
 	var out []run.Job
 	for _, g := range groups {
-		for _, s := range g.Standings {
+		for _, s := range g.Projects {
 			out = append(out, s.Plan)
 		}
 	}

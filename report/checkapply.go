@@ -58,7 +58,7 @@ func applyVerdict(m view.Model) Check {
 	waiting := func(title string) Check { return Check{Status: StatusQueued, Title: title} }
 	mine, left, applied := m.Applicable()
 	partial := 0
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		if m.Narrowed(s) && !m.Later(s) {
 			partial++
 		}
@@ -66,14 +66,14 @@ func applyVerdict(m view.Model) Check {
 	switch stage := m.Stage(); {
 	case stage == view.Applying:
 		return Check{Status: StatusInProgress, Title: "Applying " + many(len(m.Apply.Jobs), "project")}
-	case len(m.Standings) == 0 && m.Run.State == run.StateSucceeded && m.Complete:
+	case len(m.Projects) == 0 && m.Run.State == run.StateSucceeded && m.Complete:
 		return concluded("neutral", idleTitle(m.Run))
-	case len(m.Standings) == 0, m.Elsewhere(), m.Active():
+	case len(m.Projects) == 0, m.Elsewhere(), m.Active():
 		return waiting("Waiting for a plan")
 	case stage == view.ApplyFailed:
-		return concluded("failure", stageWords(m)+" "+of(m.Having(view.StatusFailed)+m.Having(view.StatusInterrupted), len(m.Standings)))
+		return concluded("failure", stageWords(m)+" "+of(m.Having(view.StatusFailed)+m.Having(view.StatusInterrupted), len(m.Projects)))
 	case stage == view.ApplyStopped:
-		return concluded("cancelled", stageWords(m)+" "+of(m.Having(view.StatusCancelled)+m.Having(view.StatusSkipped), len(m.Standings)))
+		return concluded("cancelled", stageWords(m)+" "+of(m.Having(view.StatusCancelled)+m.Having(view.StatusSkipped), len(m.Projects)))
 	case left > 0 && left == m.Having(view.StatusOvertaken):
 		return waiting(fmt.Sprintf("%s applied by another since: plan again", many(left, "project")))
 	case left > 0 && left == partial:
@@ -96,11 +96,11 @@ func queueVerdict(m view.Model) Check {
 	mine, _, _ := m.Applicable()
 	c := Check{Status: StatusCompleted, Conclusion: "failure"}
 	switch unmerged := m.Unmerged(); {
-	case m.Count(run.JobSucceeded) < len(m.Standings) || m.Run.State != run.StateSucceeded:
+	case m.Count(run.JobSucceeded) < len(m.Projects) || m.Run.State != run.StateSucceeded:
 		c.Title = "The merge group was not planned"
 	case len(unmerged) > 0:
 		c.Title = fmt.Sprintf("Apply #%d first: merging would leave %s behind", m.Run.PullRequest, many(len(unmerged), "project"))
-	case len(m.Standings) == 0:
+	case len(m.Projects) == 0:
 		c.Conclusion, c.Title = "neutral", idleTitle(m.Run)
 	case mine == 0:
 		c.Conclusion, c.Title = "neutral", laterTitle(m)
@@ -138,11 +138,11 @@ func (v CheckView) applySummary(m view.Model, c Check) string {
 
 // waitingSummary is that of a commit with something left to apply.
 func (v CheckView) waitingSummary(m view.Model) string {
-	if len(m.Standings) == 0 || m.Elsewhere() || m.Active() {
+	if len(m.Projects) == 0 || m.Elsewhere() || m.Active() {
 		return "**Waiting for a plan**: `" + CheckPlan + "` says what is missing.\n\n" + next(m, planHints(m), "", "")
 	}
 	var left []string
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		if !m.Later(s) && !s.Applied() {
 			left = append(left, s.Project)
 		}

@@ -116,7 +116,7 @@ func unreadable(m view.Model, groups []view.Group) string {
 	}
 	for _, g := range groups {
 		if g.State == run.JobSucceeded && g.Summary == nil {
-			for _, s := range g.Standings {
+			for _, s := range g.Projects {
 				lost = append(lost, s.Project)
 			}
 		}
@@ -136,7 +136,7 @@ const (
 // notes are what is no failure but good to know.
 func notes(m view.Model) string {
 	out := nonEmpty(waitsNote(m), isolationNote(append(m.PlanJobs(), m.ApplyJobs()...)))
-	if m.Run.Behind > 0 && len(m.Standings) > 0 {
+	if m.Run.Behind > 0 && len(m.Projects) > 0 {
 		out = append(out, fmt.Sprintf("%s moved by %s since this branch left it. Update the branch to plan with what is new there.",
 			nameCode(m.Run.BaseRef), many(m.Run.Behind, "commit")))
 	}

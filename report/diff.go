@@ -89,7 +89,7 @@ func worthAFold(g view.Group) bool {
 // that did not fit.
 func fold(g view.Group, room int, rest string) string {
 	summary := "<b>" + namesOf(g, htmlName) + "</b>" + dirsOf(g, htmlCode)
-	if len(g.Standings) > 1 {
+	if len(g.Projects) > 1 {
 		summary += ", each"
 	}
 	words := countWords(worstFirst(g.Counts))
@@ -110,13 +110,13 @@ func fold(g view.Group, room int, rest string) string {
 
 // allNames lists the projects that the summary line only counts.
 func allNames(g view.Group) string {
-	if len(g.Standings) <= groupNames {
+	if len(g.Projects) <= groupNames {
 		return ""
 	}
 	var out []string
-	for i, s := range g.Standings {
+	for i, s := range g.Projects {
 		if i == 100 {
-			out = append(out, number(len(g.Standings)-i)+" more")
+			out = append(out, number(len(g.Projects)-i)+" more")
 			break
 		}
 		out = append(out, name(s.Project))

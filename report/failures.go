@@ -29,7 +29,7 @@ func failures(m view.Model, groups []view.Group, budget int) string {
 		if g.State != run.JobFailed {
 			continue
 		}
-		for _, s := range g.Standings {
+		for _, s := range g.Projects {
 			list = added(list, failure{problem: problemOf(s.Plan), what: "failed", projects: []string{s.Project}})
 		}
 	}
@@ -48,7 +48,7 @@ func notApplied(m view.Model, budget int) string {
 		if one == view.StatusFailed {
 			what = "failed"
 		}
-		for _, s := range m.Standings {
+		for _, s := range m.Projects {
 			if s.Apply != nil && m.Status(s) == one {
 				list = added(list, failure{problem: problemOf(*s.Apply), what: what, projects: []string{s.Project}})
 			}

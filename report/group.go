@@ -15,7 +15,7 @@ const groupNames = 5
 // when there are many.
 func namesOf(g view.Group, write func(string) string) string {
 	var out []string
-	for _, s := range g.Standings {
+	for _, s := range g.Projects {
 		out = append(out, s.Project)
 	}
 	return fewNames(out, write)
@@ -24,7 +24,7 @@ func namesOf(g view.Group, write func(string) string) string {
 // dirsOf is the directories of a group's projects whose names do not say them, in parentheses with a space in front; empty for none.
 func dirsOf(g view.Group, write func(string) string) string {
 	var dirs []string
-	for _, s := range g.Standings {
+	for _, s := range g.Projects {
 		dir := s.Plan.Document.Project.Dir
 		if !saysDir(s.Project, dir) && !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
@@ -56,7 +56,7 @@ func fewNames(names []string, write func(string) string) string {
 // environmentsOf writes the names of the environments, each once.
 func environmentsOf(g view.Group) string {
 	var out []string
-	for _, s := range g.Standings {
+	for _, s := range g.Projects {
 		if e := name(s.Plan.Document.Environment.Name); !slices.Contains(out, e) {
 			out = append(out, e)
 		}

@@ -50,7 +50,7 @@ func stageWords(m view.Model) string {
 		if !m.Has(view.StatusOpen, view.StatusNoPlan) {
 			return "Applied in part:"
 		}
-		return fmt.Sprintf("Applied %s of %s:", number(m.Having(view.StatusApplied)), number(len(m.Standings)-m.Having(view.StatusNoChanges)))
+		return fmt.Sprintf("Applied %s of %s:", number(m.Having(view.StatusApplied)), number(len(m.Projects)-m.Having(view.StatusNoChanges)))
 	case view.AllApplied:
 		return "Applied:"
 	}
@@ -62,7 +62,7 @@ func stageWords(m view.Model) string {
 
 // headline says the state of everything in one bold line.
 func headline(m view.Model, groups []view.Group) string {
-	if len(m.Standings) == 0 {
+	if len(m.Projects) == 0 {
 		return idle(m.Run)
 	}
 	if foreign := m.Foreign(); len(foreign) > 0 && m.Stage() != view.Applying {
@@ -78,18 +78,18 @@ func headline(m view.Model, groups []view.Group) string {
 	case !m.Run.State.Final() && len(m.Run.Jobs) == 0:
 		return "**Preparing to plan again.** Until then, this is the earlier plan."
 	case m.Active():
-		return fmt.Sprintf("**Planning %s: %s**", many(len(m.Standings), "project"), progress(m))
+		return fmt.Sprintf("**Planning %s: %s**", many(len(m.Projects), "project"), progress(m))
 	case len(others) == 0 && words == "":
 		return fmt.Sprintf("**No changes** in %s.", subject(m, groups))
-	case len(m.Standings) == 1:
+	case len(m.Projects) == 1:
 		return fmt.Sprintf("**%s: %s**", subject(m, groups), strings.Join(nonEmpty(words, others...), " · "))
-	case words == "" && m.Count(run.JobFailed) == len(m.Standings):
-		return fmt.Sprintf("**%s, all failed**", many(len(m.Standings), "project"))
+	case words == "" && m.Count(run.JobFailed) == len(m.Projects):
+		return fmt.Sprintf("**%s, all failed**", many(len(m.Projects), "project"))
 	case words == "":
 		words = "no changes"
 		fallthrough
 	default:
-		return fmt.Sprintf("**%s: %s**", many(len(m.Standings), "project"), strings.Join(nonEmpty(words, others...), " · "))
+		return fmt.Sprintf("**%s: %s**", many(len(m.Projects), "project"), strings.Join(nonEmpty(words, others...), " · "))
 	}
 }
 
@@ -97,7 +97,7 @@ func headline(m view.Model, groups []view.Group) string {
 func applyHeadline(m view.Model, groups []view.Group) string {
 	by := map[view.Status]int{}
 	var applied run.Counts
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		by[m.Status(s)]++
 		if s.Apply != nil && s.Apply.State == run.JobSucceeded {
 			applied = applied.Plus(view.JobCounts(s.Plan))
@@ -111,8 +111,8 @@ func applyHeadline(m view.Model, groups []view.Group) string {
 		return fmt.Sprintf("**%s: %s**", subject(m, groups), did)
 	}
 	line := fmt.Sprintf("**%s: %s**", subject(m, groups), strings.Join(tally(by), ", "))
-	if len(m.Standings) == 1 {
-		line = fmt.Sprintf("**%s: %s**", subject(m, groups), m.Status(m.Standings[0]))
+	if len(m.Projects) == 1 {
+		line = fmt.Sprintf("**%s: %s**", subject(m, groups), m.Status(m.Projects[0]))
 	}
 	line += "\nPlanned: " + countWords(parts(m.Counts())) + "."
 	if did != "" {
@@ -123,13 +123,13 @@ func applyHeadline(m view.Model, groups []view.Group) string {
 
 // subject names what was planned, as far as that is short.
 func subject(m view.Model, groups []view.Group) string {
-	if len(m.Standings) == 1 {
+	if len(m.Projects) == 1 {
 		return namesOf(groups[0], name) + dirsOf(groups[0], nameCode) + " in " + environmentsOf(groups[0])
 	}
-	if len(groups) == 1 && len(m.Standings) <= groupNames {
-		return many(len(m.Standings), "project") + ": " + namesOf(groups[0], name)
+	if len(groups) == 1 && len(m.Projects) <= groupNames {
+		return many(len(m.Projects), "project") + ": " + namesOf(groups[0], name)
 	}
-	return many(len(m.Standings), "project")
+	return many(len(m.Projects), "project")
 }
 
 // idle is the headline of a run without jobs.
@@ -178,12 +178,12 @@ func outcomes(m view.Model, groups []view.Group) []string {
 		out = append(out, number(n)+" cancelled"+by(m.Run))
 	}
 	if n := view.DeniedPlans(groups); n > 0 {
-		out = append(out, cell(len(m.Standings) > 1, number(n)+" ")+"denied by plan policy")
+		out = append(out, cell(len(m.Projects) > 1, number(n)+" ")+"denied by plan policy")
 	}
 	return out
 }
 
 func progress(m view.Model) string {
 	queued, running := m.Count(run.JobQueued), m.Count(run.JobRunning)
-	return strings.Join(numbered([]part{{len(m.Standings) - queued - running, "done"}, {running, "running"}, {queued, "queued"}}), ", ")
+	return strings.Join(numbered([]part{{len(m.Projects) - queued - running, "done"}, {running, "running"}, {queued, "queued"}}), ", ")
 }

@@ -78,7 +78,7 @@ func releasedLine(m view.Model) string {
 		return ""
 	}
 	var names []string
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		if m.Status(s) == view.StatusOpen && m.Released(s) {
 			names = append(names, s.Project)
 		}

@@ -23,7 +23,7 @@ func files(groups []view.Group, budget int, rest string) string {
 			switch {
 			case text == "":
 			case size+len(text) > budget-reserve:
-				left += len(g.Standings)
+				left += len(g.Projects)
 			default:
 				size += len(text) + 1
 				out = append(out, text)
@@ -38,7 +38,7 @@ func files(groups []view.Group, budget int, rest string) string {
 
 // travelling names the files that an apply of each plan of the group gets.
 func travelling(g view.Group) string {
-	made := view.MadeOf(g.Standings[0].Plan)
+	made := view.MadeOf(g.Projects[0].Plan)
 	if made == nil || made.Files+made.Executable == 0 {
 		return ""
 	}
@@ -72,7 +72,7 @@ func firstOf(names []string, count int) string {
 
 // missing names the files that an apply would miss.
 func missing(g view.Group) string {
-	made := view.MadeOf(g.Standings[0].Plan)
+	made := view.MadeOf(g.Projects[0].Plan)
 	if !made.Lacks() {
 		return ""
 	}
@@ -93,7 +93,7 @@ func missing(g view.Group) string {
 
 // madeDigest is what the files that travel are bound to, for the details of a plan.
 func madeDigest(g view.Group) string {
-	made, there := g.Standings[0].Plan.Artifact(run.ArtifactMade)
+	made, there := g.Projects[0].Plan.Artifact(run.ArtifactMade)
 	if !there || travelling(g) == "" {
 		return ""
 	}

@@ -113,7 +113,7 @@ func why(names []string) string {
 // readyLine says what can go now, of what was so when the gate was judged.
 func readyLine(m view.Model) string {
 	var names []string
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		switch {
 		case !slices.Contains(m.Run.Gate.Ready, s.Project) || s.Applied():
 		case !m.Open(s):
@@ -150,7 +150,7 @@ func merged(m view.Model) string {
 // laterLines names projects that have changes and that /apply leaves alone.
 func laterLines(m view.Model) string {
 	var later, fresh, never, others []string
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		switch status := m.Status(s); {
 		case status == view.StatusLater && s.PlanOnly():
 			fresh = append(fresh, s.Project)
@@ -176,7 +176,7 @@ func next(m view.Model, hints []string, checkURL, applyURL string) string {
 	if m.Apply != nil && linkable(applyURL) {
 		hints = append(hints, "[output of the apply]("+applyURL+")")
 	}
-	if len(m.Standings) > 0 && linkable(checkURL) {
+	if len(m.Projects) > 0 && linkable(checkURL) {
 		hints = append(hints, "[full diffs and output]("+checkURL+")")
 	}
 	return "**Next**: " + strings.Join(hints, " · ") + "\n"
@@ -210,7 +210,7 @@ func hints(m view.Model) []string {
 		return []string{"see what is left `/plan`", hintStatus}
 	case stage == view.Speculative:
 		return []string{"who holds what `/status`", hintAgain}
-	case m.Count(run.JobSucceeded) < len(m.Standings) || !m.Some(m.Open):
+	case m.Count(run.JobSucceeded) < len(m.Projects) || !m.Some(m.Open):
 		return planHints(m)
 	case !m.Ready():
 		return nonEmpty(oneProject(m, "/apply", m.Open), hintAgain, hintStatus)
@@ -232,7 +232,7 @@ func hints(m view.Model) []string {
 func planHints(m view.Model) []string {
 	unplanned := func(s run.ProjectStatus) bool { return s.Plan.State != run.JobSucceeded }
 	switch {
-	case m.Active() && len(m.Standings) > 0:
+	case m.Active() && len(m.Projects) > 0:
 		return []string{"stop it `/cancel`", "how far it is `/status`"}
 	case m.Active():
 		return nil
@@ -247,11 +247,11 @@ func planHints(m view.Model) []string {
 // oneProject is the command for one of several projects: the first that is
 // worth it, else the first.
 func oneProject(m view.Model, command string, worth func(run.ProjectStatus) bool) string {
-	if len(m.Standings) < 2 {
+	if len(m.Projects) < 2 {
 		return ""
 	}
-	at := max(0, slices.IndexFunc(m.Standings, worth))
-	return "one project " + nameCode(command+" "+m.Standings[at].Project)
+	at := max(0, slices.IndexFunc(m.Projects, worth))
+	return "one project " + nameCode(command+" "+m.Projects[at].Project)
 }
 
 // stamp says what this is the answer to, so that who planned again sees that
@@ -261,11 +261,11 @@ func stamp(m view.Model) string {
 	if m.Apply != nil && m.Apply.CreatedAt.After(r.CreatedAt) {
 		r = *m.Apply
 	}
-	if !r.State.Final() || r.FinishedAt.IsZero() || len(m.Standings) == 0 || len(r.Jobs) == 0 && r.Kind == run.KindPlan {
+	if !r.State.Final() || r.FinishedAt.IsZero() || len(m.Projects) == 0 || len(r.Jobs) == 0 && r.Kind == run.KindPlan {
 		return ""
 	}
 	parts := []string{
-		askedBy(r), r.FinishedAt.UTC().Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("%.1f s", r.FinishedAt.Sub(r.CreatedAt).Seconds()),
+		requestedBy(r), r.FinishedAt.UTC().Format("2006-01-02 15:04:05 UTC"), fmt.Sprintf("%.1f s", r.FinishedAt.Sub(r.CreatedAt).Seconds()),
 	}
 	if len(r.Jobs) > 0 && r.Jobs[0].Result != nil && r.Jobs[0].Result.Terraform != "" {
 		parts = append(parts, name(r.Jobs[0].Result.Terraform))

@@ -17,7 +17,7 @@ const shownFlags = 4
 func flagLines(m view.Model) string {
 	var lines, texts []string
 	var names [][]string
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		for _, text := range flagTexts(m, s) {
 			at := slices.Index(texts, text)
 			if at < 0 {
@@ -29,7 +29,7 @@ func flagLines(m view.Model) string {
 	}
 	for i, text := range texts {
 		of := ""
-		if len(names[i]) < len(m.Standings) {
+		if len(names[i]) < len(m.Projects) {
 			of = " of " + fewNames(names[i], name)
 		}
 		lines = append(lines, fmt.Sprintf(text, of)+"\n")

@@ -50,7 +50,7 @@ func denials(groups []view.Group, budget int, rest string) string {
 			break
 		}
 		out = append(out, text)
-		left -= len(g.Standings)
+		left -= len(g.Projects)
 	}
 	switch {
 	case left > 0 && len(out) > 0:
@@ -78,7 +78,7 @@ func denialOf(g view.Group) string {
 func overrides(m view.Model) string {
 	var actors []string
 	projects := map[string][]string{}
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		i := slices.IndexFunc(m.Runs, func(r run.Run) bool { return s.Apply != nil && r.Override && r.Job(s.Apply.ID) != nil })
 		if i < 0 || !view.Denied(s) {
 			continue

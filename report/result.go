@@ -11,7 +11,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// ResultView is what the reply to whoever asked for an apply is made of.
+// ResultView is what the reply to the requester of an apply is made of.
 type ResultView struct {
 	view.Input
 	Run        run.Run            // the apply, which ended
@@ -28,7 +28,7 @@ const (
 	resultMessage   = 700
 )
 
-// Result is the reply that says how an apply ended, to whoever asked for it. It stays,
+// Result is the reply that says how an apply ended, to its requester. It stays,
 // so it says nothing that a later plan makes untrue but what to do next.
 func Result(v ResultView) string {
 	r := v.Run
@@ -82,7 +82,7 @@ func askers(r run.Run) []string {
 	return out
 }
 
-// buttonOf names the button that asked for a run.
+// buttonOf names the button that requested a run.
 func buttonOf(r run.Run) string {
 	if r.Kind == run.KindPlan {
 		return buttonPlan.Label
@@ -228,7 +228,7 @@ func (v ResultView) applied(j run.Job) string {
 	return text
 }
 
-// failureLine says what went wrong: the error and its place when Terraform told it,
+// failureLine says what went wrong: the error and its place when Terraform reported it,
 // and what the problem says when there is more to it.
 func failureLine(j run.Job) string {
 	problem := problemOf(j)
@@ -253,7 +253,7 @@ func failureLine(j run.Job) string {
 	return strings.Join(out, " · ")
 }
 
-// codeApplyFailed is the problem that says no more than that Terraform told an error.
+// codeApplyFailed is the problem that says no more than that Terraform reported an error.
 const codeApplyFailed = "apply_failed"
 
 // seconds writes how long something took.

@@ -182,7 +182,7 @@ func commit(r run.Run) string {
 func result(r run.Run) string {
 	m := view.Model{Run: r}
 	for _, j := range r.Jobs {
-		m.Standings = append(m.Standings, run.ProjectStatus{Project: view.ProjectOf(j), PlanRun: r, Plan: j})
+		m.Projects = append(m.Projects, run.ProjectStatus{Project: view.ProjectOf(j), PlanRun: r, Plan: j})
 	}
 	switch {
 	case r.State == run.StateRefused && r.Problem != nil:

@@ -34,7 +34,7 @@ func columnsOf(m view.Model, groups []view.Group) columns {
 // are added up in one line. A single project needs none: the headline says it
 // all; neither do projects that all have no changes.
 func table(m view.Model, groups []view.Group, budget int) string {
-	if len(m.Standings) < 2 || (len(groups) == 1 && groups[0].Status == view.StatusNoChanges) {
+	if len(m.Projects) < 2 || (len(groups) == 1 && groups[0].Status == view.StatusNoChanges) {
 		return ""
 	}
 	c := columnsOf(m, groups)
@@ -62,7 +62,7 @@ func cell(show bool, text string) string {
 }
 
 func projectCell(g view.Group) string {
-	if len(g.Standings) > 1 && !g.Counts.Empty() {
+	if len(g.Projects) > 1 && !g.Counts.Empty() {
 		return namesOf(g, name) + dirsOf(g, nameCode) + " (same change)"
 	}
 	return namesOf(g, name) + dirsOf(g, nameCode)
@@ -74,7 +74,7 @@ func countCells(g view.Group) string {
 		switch {
 		case n == 0:
 			b.WriteString(" – |")
-		case len(g.Standings) > 1:
+		case len(g.Projects) > 1:
 			fmt.Fprintf(&b, " %s each |", number(n))
 		default:
 			fmt.Fprintf(&b, " %s |", number(n))
@@ -142,13 +142,13 @@ func foldedRows(groups []view.Group, c columns) string {
 	projects, failed := 0, 0
 	byStatus := map[view.Status]int{}
 	for _, g := range groups {
-		n := len(g.Standings)
+		n := len(g.Projects)
 		projects += n
 		byStatus[g.Status] += n
 		if g.State == run.JobFailed && !c.status { // else a status says it
 			failed += n
 		}
-		for range g.Standings {
+		for range g.Projects {
 			total = total.Plus(g.Counts)
 		}
 	}

@@ -12,7 +12,7 @@ func TestDirectoryIsShownWhereTheNameDoesNotSayIt(t *testing.T) {
 	of := func(name, dir string) view.Group {
 		s := run.ProjectStatus{Project: name}
 		s.Plan.Document.Project = run.JobProject{Name: name, Dir: dir}
-		return view.Group{Standings: []run.ProjectStatus{s}}
+		return view.Group{Projects: []run.ProjectStatus{s}}
 	}
 	for _, tt := range []struct{ name, dir, want string }{
 		{"dong-jing", "東京", "dong-jing (`東京`)"}, {"infra-set", "инфра/сеть", "infra-set (`инфра/сеть`)"}, {"network-prod", "infra/network", "network-prod"}, {"root", ".", "root"},

@@ -129,11 +129,11 @@ func (l *Locks) outdate(h Subject, keys []string) []Subject {
 	return out
 }
 
-// Overtake notes in standings what others changed since their plans were made. Who
+// Overtake notes in statuses what others changed since their plans were made. Who
 // was overtaken has to plan again: what was applied may be undone, and what changed
 // nothing may change something.
-func (l Locks) Overtake(standings []ProjectStatus) []ProjectStatus {
-	out := slices.Clone(standings)
+func (l Locks) Overtake(statuses []ProjectStatus) []ProjectStatus {
+	out := slices.Clone(statuses)
 	for i, s := range out {
 		h := s.PlanRun.Pull()
 		for _, key := range LockKeys(s.Plan.Document) {

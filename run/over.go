@@ -46,7 +46,7 @@ func (l *Locks) EndPull(h Subject, over Over, runs []Run, o Options, now time.Ti
 // nobody knows what that changes.
 func (l *Locks) merged(h Subject, runs []Run, over Over, o Options, now time.Time) {
 	runs = ofPull(runs)
-	known, unknown := over.standings(runs)
+	known, unknown := over.statuses(runs)
 	for _, s := range l.Overtake(known) {
 		doc := s.Plan.Document
 		keys := LockKeys(doc)
@@ -84,10 +84,10 @@ func (o Options) notApplied(doc JobDocument) bool {
 	return doc.Project.AfterMerge || o.NoApply[doc.Environment.Name]
 }
 
-// standings reads from the runs of a pull request, newest first, how far its projects
+// statuses reads from the runs of a pull request, newest first, how far its projects
 // are at the commit and for the base that it ended with, and which were planned for
 // others only.
-func (o Over) standings(runs []Run) (known, unknown []ProjectStatus) {
+func (o Over) statuses(runs []Run) (known, unknown []ProjectStatus) {
 	head, before, whole := o.heads(runs)
 	for _, s := range StatusAt(runs, head) {
 		if o.BaseRef != "" && s.PlanRun.BaseRef != "" && s.PlanRun.BaseRef != o.BaseRef {
@@ -140,7 +140,7 @@ func (o Over) PlannedWhole(runs []Run) bool {
 // before, and returns their names. What is found late, and was put right meanwhile by
 // someone else, is nothing to do.
 func (l *Locks) unplanned(h Subject, runs []Run, over Over, o Options, now time.Time) (projects []string) {
-	known, unknown := over.standings(ofPull(runs))
+	known, unknown := over.statuses(ofPull(runs))
 	for _, doc := range over.Unplanned {
 		planned := func(s ProjectStatus) bool { return s.Project == doc.Project.Name }
 		// One that another commit did not change, or another base, says nothing of this one.

@@ -62,7 +62,7 @@ func TestWhatIsKnownOfAMerge(t *testing.T) {
 		"nobody knows how it ended":             {Over{}, []Run{plan("2", "main", nil, "a"), plan("1", "main", nil, "b")}, "a", ""},
 		"and nobody knew the base of that plan": {Over{HeadSHA: "2", BaseRef: "main"}, []Run{plan("2", "", nil, "a")}, "a", ""},
 	} {
-		known, unknown := c.over.standings(c.runs)
+		known, unknown := c.over.statuses(c.runs)
 		if got := projectsOf(known); got != c.known {
 			t.Errorf("%s: known %q, want %q", name, got, c.known)
 		}

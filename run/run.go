@@ -187,9 +187,9 @@ type Gate struct {
 	Allowed bool      `json:"allowed"`
 	Missing []string  `json:"missing,omitempty"` // Markdown sentences, safe to show
 	At      time.Time `json:"at"`
-	// Foreseen says that it was judged before the plan was there, although someone
+	// Preview says that it was judged before the plan was there, although someone
 	// approves: what they saw is compared with the plan when it is.
-	Foreseen bool `json:"foreseen,omitempty"`
+	Preview bool `json:"foreseen,omitempty"`
 	// Notes are what else people have to know of it, as Missing.
 	Notes []string `json:"notes,omitempty"`
 	// Projects are those that were judged, when they are others than the run's own.

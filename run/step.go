@@ -144,7 +144,7 @@ func Step(r Run, e Event) Next {
 		next.objected(e)
 	}
 	effects := added(Pending(r), Pending(next))
-	if next.State.Final() && !before.Final() && (next.losesState() || next.GateForeseen()) {
+	if next.State.Final() && !before.Final() && (next.losesState() || next.GatePreviewed()) {
 		effects = append(effects, Effect{Kind: EffectJudge, RunID: next.ID})
 	}
 	return Next{Run: next, Effects: effects, Notices: notices(before, next, e)}
@@ -158,9 +158,9 @@ func (r *Run) losesState() bool {
 	})
 }
 
-// GateForeseen reports whether nobody has compared a plan yet with what people approved.
-func (r *Run) GateForeseen() bool {
-	return r.Kind == KindPlan && !r.Ending() && r.Gate != nil && r.Gate.Foreseen &&
+// GatePreviewed reports whether nobody has compared a plan yet with what people approved.
+func (r *Run) GatePreviewed() bool {
+	return r.Kind == KindPlan && !r.Ending() && r.Gate != nil && r.Gate.Preview &&
 		slices.ContainsFunc(r.Jobs, func(j Job) bool { return j.State == JobSucceeded })
 }
 

@@ -48,7 +48,7 @@ func TestStep(t *testing.T) {
 	lost := message(0, 1, MessageFinished, OutcomeSucceeded)
 	lost.Message.Result.Keeping = StateLost
 	approvedBefore := Prepared{At: noon, Preparation: preparation(2)}
-	approvedBefore.Preparation.Gate = &Gate{Foreseen: true}
+	approvedBefore.Preparation.Gate = &Gate{Preview: true}
 	judged := Messaged{Message: ok1.Message, Gate: &Gate{Allowed: true}}
 	byPush := accepted()
 	byPush.Trigger, byPush.HeadSHA = TriggerPush, "aaa"

@@ -23,8 +23,8 @@ const Withdrawn = "withdrawn"
 // locked: other tools lock it for a moment to plan.
 const lockTimeout = "30s"
 
-// claimWithin is how long a store may take for a claim, also when the job is told
-// to end meanwhile. A container that was told to end has 20 seconds for its result.
+// claimWithin is how long a store may take for a claim, also when the job has
+// to end meanwhile. A container that has to end has 20 seconds for its result.
 const claimWithin = 10 * time.Second
 
 // apply is the work of an apply job: the same source, exactly the stored plan,
@@ -58,7 +58,7 @@ func (j *job) afterApply(p *run.Problem) *run.Problem {
 		return nil
 	}
 	if p.Code == "apply_failed" {
-		if refused := refusedByTerraform(j.said(j.wrote["apply"][0]), j.detail("apply")); refused != nil {
+		if refused := refusedByTerraform(j.beginningOf(j.wrote["apply"][0]), j.detail("apply")); refused != nil {
 			j.began = false
 			return refused
 		}

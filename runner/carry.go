@@ -79,7 +79,7 @@ func (j *job) bring(ctx context.Context) *run.Problem {
 }
 
 // bringIntoModules does that for files that lie in modules from elsewhere, which init
-// installs anew.
+// installs again.
 func (j *job) bringIntoModules(ctx context.Context) *run.Problem {
 	return j.bringThose(ctx, j.inModule)
 }
@@ -180,7 +180,7 @@ func (j *job) makeExecutable(source *os.Root, name string, most int64) (int64, e
 }
 
 // give makes files those of the user that terraform runs as, who has the rest of the
-// tree: an apply that makes a file anew writes over it.
+// tree: an apply that makes a file again writes over it.
 func (j *job) give(source *os.Root, names []string) error {
 	if os.Geteuid() != 0 || j.jail == nil { // a jail that begins is given all
 		return nil

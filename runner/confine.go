@@ -139,7 +139,7 @@ func (j *job) limitBroken(exit jail.Exit, printed string) *run.Problem {
 	noProcess := says("Cannot fork", "fork: ", "failed to create new OS thread") || says("fork/exec") && says("temporarily unavailable")
 	switch {
 	case exit.Broke == jail.LimitMemory, exit.Memory >= limits.Memory,
-		noMemory && (exit.Memory >= limits.Memory/2 || exit.Asked >= limits.Memory/4*3):
+		noMemory && (exit.Memory >= limits.Memory/2 || exit.Requested >= limits.Memory/4*3):
 		return memoryExceeded(limits.Memory, printed)
 	case exit.Broke == jail.LimitProcesses, noProcess && exit.Processes >= limits.Processes/2:
 		return processesExceeded(limits.Processes, printed)

@@ -135,13 +135,13 @@ func TestWordsAloneNameNoLimit(t *testing.T) {
 		exit          jail.Exit
 		code          string
 	}{
-		{"memory in words", "fatal error: out of memory", jail.Exit{Code: 2, Memory: 300 * mib, Asked: 400 * mib}, ""},
+		{"memory in words", "fatal error: out of memory", jail.Exit{Code: 2, Memory: 300 * mib, Requested: 400 * mib}, ""},
 		{"a crash", "", jail.Exit{Signal: int(syscall.SIGSEGV), Memory: 300 * mib}, ""},
 		{"processes in words", "sh: 1: Cannot fork", jail.Exit{Code: 2, Processes: 5}, ""},
 		{"files in words", "open x: too many open files", jail.Exit{Code: 1, Files: 32}, ""},
 		{"a file in words", "write x: file too large", jail.Exit{Code: 1}, ""},
 		{"memory in words, and near it", "cannot allocate memory", jail.Exit{Code: 2, Memory: 800 * mib}, "memory_exceeded"},
-		{"memory in words, and asked for", "cannot allocate memory", jail.Exit{Code: 2, Memory: 100 * mib, Asked: 1200 * mib}, "memory_exceeded"},
+		{"memory in words, and asked for", "cannot allocate memory", jail.Exit{Code: 2, Memory: 100 * mib, Requested: 1200 * mib}, "memory_exceeded"},
 		{"much memory, in silence", "", jail.Exit{Code: 1, Memory: 1100 * mib}, "memory_exceeded"},
 		{"memory that was seen", "", jail.Exit{Signal: int(syscall.SIGKILL), Broke: jail.LimitMemory}, "memory_exceeded"},
 		{"a crash of one that got no more", "", jail.Exit{Signal: int(syscall.SIGSEGV), Memory: 800 * mib}, "memory_exceeded"},

@@ -11,7 +11,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// Bounds of what is told of an error that points to a place in a file.
+// Bounds of what is reported of an error that points to a place in a file.
 const (
 	mostDiagnostics = 50  // GitHub takes no more annotations with one request
 	diagnosticTitle = 200 // bytes

@@ -52,7 +52,7 @@ func (j *job) environment(lookup func(string) (string, bool)) []string {
 // workspace is what tells a step which workspace is meant. Plan and apply select one
 // that does not exist yet as an empty one, without creating it before the apply.
 // Init refuses it as soon as its backend has others, and does not need it: every
-// backend has the workspace "default", except those that are told which
+// backend has the workspace "default", except those that are given one
 // workspaces are theirs (a cloud block, backend "remote").
 func (j *job) workspace(step string) []string {
 	w := j.doc.Project.Workspace

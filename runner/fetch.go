@@ -14,7 +14,7 @@ import (
 )
 
 // packageName is the name of a package as terraform lays it out:
-// HOST/NAMESPACE/TYPE/VERSION/OS_ARCH. Anything else is not asked for.
+// HOST/NAMESPACE/TYPE/VERSION/OS_ARCH. Anything else is not requested.
 var packageName = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?)/([A-Za-z0-9_-]+)/([A-Za-z0-9_-]+)/([0-9][0-9A-Za-z.+-]*)/[a-z0-9]+_[a-z0-9]+$`)
 
 // maxFetched bounds how many packages one job adds to the shared directory.

@@ -38,7 +38,7 @@ const (
 type initialized struct {
 	Backend []byte `json:"backend,omitempty"` // backendRecord
 	Modules []byte `json:"modules,omitempty"` // moduleList
-	Asked   []byte `json:"asked"`             // what the configuration asked of init, as asks tells
+	Inputs  []byte `json:"inputs"`            // what the configuration needs of init: the inputs as initInputs has them
 }
 
 // initAndPlan runs terraform up to the plan.
@@ -58,7 +58,7 @@ func (j *job) initAndPlan(ctx context.Context, init, plan []string) *run.Problem
 		}
 	}
 	j.recalled, j.steps = false, nil
-	// Asked before init, which may run what changes the answer.
+	// Read before init, which may run what changes the answer.
 	if runs, err := j.mayRunPrograms(init); runs || err != nil {
 		remembered = ""
 	}
@@ -127,7 +127,7 @@ func (j *job) remembered(name string) *initialized {
 // recall puts into the project's directory what an earlier init left, and
 // reports whether that is all there is to do.
 func (j *job) recall(was initialized) bool {
-	if asks, err := j.asks(was.Modules); err != nil || !bytes.Equal(asks, was.Asked) {
+	if inputs, err := j.initInputs(was.Modules); err != nil || !bytes.Equal(inputs, was.Inputs) {
 		return false
 	}
 	for file, content := range map[string][]byte{backendRecord: was.Backend, moduleList: was.Modules} {
@@ -169,11 +169,11 @@ func (j *job) remember(name string, left leftByInit) error {
 	if !onlyLocal(is.Modules) {
 		return nil
 	}
-	asked, err := j.asks(is.Modules)
+	inputs, err := j.initInputs(is.Modules)
 	if err != nil {
 		return err
 	}
-	is.Asked = asked
+	is.Inputs = inputs
 	content, err := json.Marshal(is)
 	if err != nil {
 		return err
@@ -202,5 +202,5 @@ func onlyLocal(list []byte) bool {
 // the configuration needs an init. Terraform breaks its lines anywhere.
 func (j *job) asksForInit() bool {
 	printed, errors := j.wrote["plan"][0], j.wrote["plan"][1]
-	return printed.from == printed.to && strings.Contains(strings.Join(strings.Fields(j.said(errors)), " "), "terraform init")
+	return printed.from == printed.to && strings.Contains(strings.Join(strings.Fields(j.beginningOf(errors)), " "), "terraform init")
 }

@@ -280,7 +280,7 @@ func (m *made) settle(made links.Set, tree *os.Root) {
 	m.files, m.bytes, m.marked = nil, 0, 0
 }
 
-// result is what is told of it; nil when planning made nothing.
+// result is what is reported of it; nil when planning made nothing.
 func (m made) result(redact func(string) string) *run.Made {
 	if len(m.files) == 0 && m.count == 0 {
 		return nil

@@ -53,7 +53,7 @@ type Options struct {
 	Grace         time.Duration // 0 is DefaultGrace
 	AliveFD       int           // open file whose lock lasts as long as any process of the job; terraform does not get it. 0 for none
 	Threads       int           // threads that terraform computes with; 0 lets it use every processor
-	Salvage       bool          // the job's runner was killed: store what it left and write the result, do nothing else
+	Recover       bool          // the job's runner was killed: store what it left and write the result, do nothing else
 	TurnFD        int           // open file to which the runner writes a byte when it starts no more terraform; 0 for none
 	KeysFD        int           // open file with the text of artifact.Keys, which the runner reads to its end and closes; 0 for none
 	Isolation     jail.Mode     // what happens where terraform cannot be kept apart; the zero value is jail.Required
@@ -117,8 +117,8 @@ func (o Options) Args() []string {
 	if o.OwnMachine {
 		args = append(args, "-own-machine")
 	}
-	if o.Salvage {
-		args = append(args, "-salvage")
+	if o.Recover {
+		args = append(args, "-recover")
 	}
 	if o.Evaluator != "" {
 		args = append(args, "-evaluator="+o.Evaluator)
@@ -180,7 +180,7 @@ func parseOptions(args []string) (Options, error) {
 	flags.Int64Var(&o.DiskFiles, "disk-files", 0, "files that the job may have on the disk")
 	flags.Int64Var(&o.DiskReserve, "disk-reserve", 0, "bytes of the disk that stay free")
 	flags.BoolVar(&o.OwnMachine, "own-machine", false, "the machine ends with the job")
-	flags.BoolVar(&o.Salvage, "salvage", false, "store what a killed runner left")
+	flags.BoolVar(&o.Recover, "recover", false, "store what a killed runner left")
 	flags.StringVar(&o.Evaluator, "evaluator", "", "what judges plans by rules")
 	flags.IntVar(&o.AliveFD, "alive-fd", 0, "open file that is locked as long as the job has a process")
 	flags.StringVar((*string)(&o.Isolation), "isolation", "", "required, best_effort or off")

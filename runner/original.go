@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the commit has under a name is asked after terraform ran, when the job's own
+// What the commit has under a name is read after terraform ran, when the job's own
 // tree may hold anything. A shared tree is looked into; of a tree of the job's own it
 // was noted when that was unpacked.
 

@@ -66,8 +66,8 @@ func (j *job) clean(to io.Writer, p part) error {
 	return redacting.Close()
 }
 
-// said is the beginning of what a step wrote to one file.
-func (j *job) said(p part) string {
+// beginningOf is the beginning of what a step wrote to one file.
+func (j *job) beginningOf(p part) string {
 	kept := &endsOf{head: maxDetail, tail: 1}
 	if err := j.clean(kept, p); err != nil {
 		return err.Error() // not nothing

@@ -134,7 +134,7 @@ func refusedValue(what, value string) *run.Problem {
 		"The project's %s %s cannot be used, so nothing ran. Correct it in `lockkeeper.yml`.", what, codeSpan(value))}
 }
 
-// unexpected is an error of the machine rather than of what was asked for.
+// unexpected is an error of the machine rather than of what was requested.
 func unexpected(err error) *run.Problem {
 	return &run.Problem{Code: "runner_failed", Detail: plain(err.Error()), Message: "The server could not run the job. Comment `/plan` to try again; when it fails again, contact your Lockkeeper administrator."}
 }

@@ -85,7 +85,7 @@ func beforeApply(p *run.Problem) *run.Problem {
 }
 
 // duringApply makes the problem of a job one of an apply that began. killed
-// says that terraform did not end in time after it was asked to.
+// says that terraform did not end in time after its interrupt.
 func duringApply(p *run.Problem, killed bool) *run.Problem {
 	why := map[string]string{
 		"cancelled":           "The apply was interrupted, because it was cancelled.",

@@ -387,7 +387,7 @@ func TestAJobThatFetchedPackagesKeepsItsConfiguration(t *testing.T) {
 	if p := j.terraform(t.Context(), "plan", "version"); p != nil {
 		t.Fatal(p, p.Detail)
 	}
-	if said := j.said(j.wrote["plan"][1]); said != "" {
+	if said := j.beginningOf(j.wrote["plan"][1]); said != "" {
 		t.Errorf("the next command says:\n%s", said)
 	}
 }

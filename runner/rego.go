@@ -45,12 +45,12 @@ func (j *job) judge(ctx context.Context, limit time.Duration) *run.Problem {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, rulesTooSlow(limit))
 	defer cancel()
-	verdict, complaints, err := j.evaluate(ctx)
+	verdict, stderr, err := j.evaluate(ctx)
 	j.giveTurn() // only now: for a large plan the evaluator takes gigabytes, so few run at once
 	if p := ended(ctx); p != nil {
 		return p
 	}
-	said := relevant(j.redact(plain(string(complaints))))
+	said := relevant(j.redact(plain(string(stderr))))
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.ExitCode() == exitMistakes:
@@ -63,7 +63,7 @@ func (j *job) judge(ctx context.Context, limit time.Duration) *run.Problem {
 
 // evaluate runs the evaluator on the plan's JSON. It gets no environment: what
 // is in this process's is secret.
-func (j *job) evaluate(ctx context.Context) (verdict, complaints []byte, err error) {
+func (j *job) evaluate(ctx context.Context) (verdict, stderr []byte, err error) {
 	shown, closes, err := j.planJSON()
 	if err != nil {
 		return nil, nil, err

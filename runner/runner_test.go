@@ -172,7 +172,7 @@ const resource = "resource \"terraform_data\" \"a\" {\n  input = \"x\"\n}\n"
 func TestOptionsAreTheirArguments(t *testing.T) {
 	want := Options{
 		Dir: "/d", View: "/v", Artifacts: "/a b", Terraform: "/t", TerraformName: "Terraform 1", Providers: "/p", Sources: "/s",
-		CLIConfig: "/c", Pass: []string{"A", "B"}, Grace: time.Minute, AliveFD: 3, TurnFD: 4, Threads: 2, Evaluator: "/e", Salvage: true, OwnMachine: true,
+		CLIConfig: "/c", Pass: []string{"A", "B"}, Grace: time.Minute, AliveFD: 3, TurnFD: 4, Threads: 2, Evaluator: "/e", Recover: true, OwnMachine: true,
 		Isolation: jail.BestEffort, Read: []string{"/r", "/s"}, Write: []string{"/w"}, Given: []string{"/g"}, Users: jail.Users{First: 5000, Last: 5999}, Cgroup: "/h",
 		Limits: jail.Limits{Memory: 1, Processes: 2, Files: 3, FileSize: 4},
 	}
@@ -416,7 +416,7 @@ func TestOnlyFilesThatTheProgramLoadsAreRead(t *testing.T) {
 			if j.hasNoDefault() != want || j.hasEphemeral() != want {
 				t.Errorf("%s, %s: own workspaces %v, ephemeral variables %v, want %v", name, program, j.hasNoDefault(), j.hasEphemeral(), want)
 			}
-			if _, err := j.asks(nil); err != nil {
+			if _, err := j.initInputs(nil); err != nil {
 				t.Errorf("%s, %s: %v", name, program, err)
 			}
 			_ = tree.Close()

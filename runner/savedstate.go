@@ -17,7 +17,7 @@ const maxPlanStates = 256 << 20
 
 // A plan file holds two states: what terraform found in the backend (tfstate-prev), with
 // what moved and in the form of the present providers, and what became of that when it
-// asked the providers (tfstate), with which an apply goes on. Terraform compares lineage
+// called the providers (tfstate), with which an apply goes on. Terraform compares lineage
 // and serial of the second one with the backend, and nothing else. So the runner
 // compares the first with the backend before an apply begins; what the second has
 // otherwise is shown with the plan.

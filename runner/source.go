@@ -106,11 +106,11 @@ func (j *job) refuseForbidden(dir string) *run.Problem {
 	}
 	d, err := j.tree.Open(dir)
 	if err != nil {
-		return nil // it is missing, which is told otherwise
+		return nil // it is missing, which is reported elsewhere
 	}
 	names, err := d.Readdirnames(-1)
 	if errors.Join(err, d.Close()) != nil {
-		return nil // it is no directory, which is told otherwise
+		return nil // it is no directory, which is reported elsewhere
 	}
 	for _, name := range names {
 		if forbidden(name) {

@@ -57,7 +57,7 @@ func (j *job) keepFile(name string) (where string) {
 		},
 	})
 	if err == nil {
-		return j.keptAs(path.Join("artifacts", j.artifacts[run.ArtifactErroredState].Key))
+		return j.storedAs(path.Join("artifacts", j.artifacts[run.ArtifactErroredState].Key))
 	}
 	fmt.Fprintln(os.Stderr, err)
 	kept, inJob := j.path(run.ArtifactErroredState), path.Join("jobs", j.doc.JobID, run.ArtifactErroredState)
@@ -65,11 +65,11 @@ func (j *job) keepFile(name string) (where string) {
 		fmt.Fprintln(os.Stderr, errors.Join(err, j.move(name, run.ArtifactErroredState)))
 		return codeSpan(inJob)
 	}
-	return j.keptAs(inJob)
+	return j.storedAs(inJob)
 }
 
-// keptAs names a file below the server's data directory.
-func (j *job) keptAs(where string) string {
+// storedAs names a file below the server's data directory.
+func (j *job) storedAs(where string) string {
 	if j.keys.Text(false) == "" {
 		return codeSpan(where)
 	}

@@ -80,12 +80,12 @@ func TestLockFilesAndConfigurationAreReadWithABound(t *testing.T) {
 	j.tree, err = os.OpenRoot(j.dir)
 	check(t, err)
 	t.Cleanup(j.leave)
-	if _, err := j.asks(nil); err == nil {
+	if _, err := j.initInputs(nil); err == nil {
 		t.Error("configuration of any size is read")
 	}
 	outside := []byte(`{"Modules": [{"Key": "", "Dir": "."}, {"Key": "m", "Dir": "../../../../../../../../etc"}]}`)
 	check(t, os.Remove(large))
-	if _, err := j.asks(outside); err == nil {
+	if _, err := j.initInputs(outside); err == nil {
 		t.Error("a directory outside is read")
 	}
 }

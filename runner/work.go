@@ -90,7 +90,7 @@ type job struct {
 	killed      bool              // terraform did not end when it was interrupted
 	began       bool              // an apply may have changed something
 
-	diagnostics []run.Diagnostic // of the errors that are told
+	diagnostics []run.Diagnostic // of the errors that are reported
 }
 
 // path is a file or directory of the job.
@@ -98,7 +98,7 @@ func (j *job) path(name string) string { return filepath.Join(j.options.Dir, nam
 
 // work does the job once and writes its result.
 func work(ctx context.Context, o Options) error {
-	ctx, stop := untilAsked(ctx)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
 	if err := jail.Guard(); err != nil {
 		return err
@@ -120,8 +120,8 @@ func work(ctx context.Context, o Options) error {
 	j := newJob(o, dir)
 	j.keys = keys
 	j.alive, j.turn = alive, turnFile(o.TurnFD)
-	if o.Salvage {
-		return j.salvage(ctx)
+	if o.Recover {
+		return j.recoverJob(ctx)
 	}
 	if err := claim(o.Dir); err != nil {
 		return err
@@ -135,7 +135,7 @@ func work(ctx context.Context, o Options) error {
 // in a store of the caller, and returns how it ended. SIGTERM, SIGINT and the end
 // of ctx cancel it. An error means that nothing was done.
 func Do(ctx context.Context, o Options, s Store) (run.Result, error) {
-	ctx, stop := untilAsked(ctx)
+	ctx, stop := untilSignal(ctx)
 	defer stop()
 	if err := jail.Guard(); err != nil {
 		return run.Result{}, err
@@ -151,8 +151,8 @@ func newJob(o Options, s Store) *job {
 	return &job{options: o, store: s, live: os.Stdout, secrets: newRedactor(nil), wrote: map[string][2]part{}, artifacts: map[string]run.Artifact{}}
 }
 
-// untilAsked is a context that ends when the process is asked to end.
-func untilAsked(ctx context.Context) (_ context.Context, stop func()) {
+// untilSignal is a context that ends when the process has to end.
+func untilSignal(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	quiet := onSignal(func() { cancel(cancelled()) })
 	return ctx, func() {
@@ -199,7 +199,7 @@ func (j *job) giveTurn() {
 	_ = j.turn.Close()
 }
 
-// onSignal calls f when the runner is asked to end, until stop.
+// onSignal calls f when the runner has to end, until stop.
 func onSignal(f func()) (stop func()) {
 	signals := make(chan os.Signal, 1)
 	done := make(chan struct{})
@@ -274,7 +274,7 @@ func (j *job) lay() error {
 	return os.Chmod(j.options.Dir, 0o711) // the user of the jail comes through, and finds what it has
 }
 
-// problemOf makes any error one that can be told.
+// problemOf makes any error one that can be reported.
 func problemOf(err error) *run.Problem {
 	var p *run.Problem
 	if errors.As(err, &p) {

@@ -206,7 +206,7 @@ func (b *Base) answer(ctx context.Context, inv invocation, reaction, body string
 }
 
 // reactions show how a question was answered.
-var reactions = map[service.Verdict]string{service.Refused: refused, service.Told: "eyes", service.Done: "+1"}
+var reactions = map[service.Verdict]string{service.Refused: refused, service.Informed: "eyes", service.Done: "+1"}
 
 // reply says what the service answered. err is its error.
 func (b *Base) reply(ctx context.Context, inv invocation, answer service.Answer, err error) error {

@@ -159,7 +159,7 @@ func handled(t *testing.T, event string, payload []byte) []string {
 		Service: &service.Service{
 			Runs: &e, Store: &e, Now: func() time.Time { return noon },
 			Facts: func(context.Context, run.Repository, int, string, ...string) (policy.Facts, error) {
-				return policy.Facts{Asked: true, Open: true, Permission: "write", HeadSHA: "aaa"}, nil
+				return policy.Facts{ByPerson: true, Open: true, Permission: "write", HeadSHA: "aaa"}, nil
 			},
 			Explain: func(_ context.Context, _ run.Repository, _ int, _ string, projects []string) (string, error) {
 				return fmt.Sprint("why ", projects), nil

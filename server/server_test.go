@@ -171,7 +171,7 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 		Runs: runs, Store: read, Now: base.Now,
 		Facts: func(_ context.Context, repo run.Repository, _ int, actor string, projects ...string) (policy.Facts, error) {
 			permission := map[string]string{"rui": "write", "eve": "write"}[actor]
-			facts := policy.Facts{Asked: true, Open: true, Actor: actor, Permission: permission, Repository: repo.FullName(), HeadSHA: "aaa"}
+			facts := policy.Facts{ByPerson: true, Open: true, Actor: actor, Permission: permission, Repository: repo.FullName(), HeadSHA: "aaa"}
 			for _, p := range projects {
 				facts.Projects = append(facts.Projects, policy.Project{Name: p, Rules: policy.Rules{Unlock: []string{"@rui"}}})
 			}

@@ -2,7 +2,7 @@
 // pull request: release its locks, cancel what runs, say how it stands and why it cannot
 // be applied. Each reads facts, asks policy, acts, and returns an Answer.
 //
-// Place in the flow: between an edge that knows who asked, and where (package server),
+// Place in the flow: between an edge that knows the requester, and where (package server),
 // and the worker that changes runs and locks. What becomes of an Answer, such as a
 // comment with a reaction, is the edge's.
 //

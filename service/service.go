@@ -65,13 +65,13 @@ type Verdict int
 
 // The verdicts that exist.
 const (
-	Refused Verdict = iota // nothing was done, and Text says why
-	Told                   // Text answers; nothing had to be done
-	Done                   // it was done
+	Refused  Verdict = iota // nothing was done, and Text says why
+	Informed                // Text answers; nothing had to be done
+	Done                    // it was done
 )
 
-func refused(text string) Answer { return Answer{Refused, text} }
-func told(text string) Answer    { return Answer{Told, text} }
+func refused(text string) Answer  { return Answer{Refused, text} }
+func informed(text string) Answer { return Answer{Informed, text} }
 
 // Cancel ends what runs.
 func (s *Service) Cancel(ctx context.Context, q Question) (Answer, error) {
@@ -87,7 +87,7 @@ func (s *Service) Cancel(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	if n == 0 {
-		return told("Nothing is running on this pull request, so there is nothing to cancel."), nil
+		return informed("Nothing is running on this pull request, so there is nothing to cancel."), nil
 	}
 	return Answer{Verdict: Done}, nil
 }
@@ -95,7 +95,7 @@ func (s *Service) Cancel(ctx context.Context, q Question) (Answer, error) {
 // Why says what stands for and against an apply.
 func (s *Service) Why(ctx context.Context, q Question, projects []string) (Answer, error) {
 	text, err := s.Explain(ctx, q.Repository, q.PullRequest, q.Actor, projects)
-	return told(text), err
+	return informed(text), err
 }
 
 // Heard reports whether a person's request for changes counts; when nobody can say, it

@@ -44,7 +44,7 @@ func (w *world) service() *Service {
 			if !known {
 				return policy.Facts{}, errors.New("GitHub does not answer")
 			}
-			return policy.Facts{Asked: true, Open: true, Actor: actor, Permission: permission, Repository: repo.FullName()}, nil
+			return policy.Facts{ByPerson: true, Open: true, Actor: actor, Permission: permission, Repository: repo.FullName()}, nil
 		},
 		Explain:  func(context.Context, run.Repository, int, string, []string) (string, error) { return "because", nil },
 		Describe: func(run.Subject, []run.Run, run.Locks, time.Time) string { return "quiet" },
@@ -64,7 +64,7 @@ func TestAnswersAreValues(t *testing.T) {
 		did     string
 	}{
 		"cancel what runs":         {world{running: 1}, func(ctx context.Context, s *Service) (Answer, error) { return s.Cancel(ctx, as("rui")) }, Done, "", "cancelled rui"},
-		"cancel, and nothing runs": {world{}, func(ctx context.Context, s *Service) (Answer, error) { return s.Cancel(ctx, as("rui")) }, Told, "nothing to cancel", "cancelled rui"},
+		"cancel, and nothing runs": {world{}, func(ctx context.Context, s *Service) (Answer, error) { return s.Cancel(ctx, as("rui")) }, Informed, "nothing to cancel", "cancelled rui"},
 		"cancel without the right": {world{running: 1}, func(ctx context.Context, s *Service) (Answer, error) { return s.Cancel(ctx, as("eve")) }, Refused, "write", ""},
 		"unlock": {world{locks: run.Locks{Locks: []run.Lock{mine}}}, func(ctx context.Context, s *Service) (Answer, error) {
 			return s.Unlock(ctx, as("rui"), nil, "")
@@ -75,8 +75,8 @@ func TestAnswersAreValues(t *testing.T) {
 		"unlock what nobody locked": {world{}, func(ctx context.Context, s *Service) (Answer, error) {
 			return s.Unlock(ctx, as("rui"), []string{"dns"}, "")
 		}, Refused, "Nobody holds a lock of `dns`", ""},
-		"status": {world{}, func(ctx context.Context, s *Service) (Answer, error) { return s.Status(ctx, as("eve"), nil) }, Told, "quiet", ""},
-		"why":    {world{}, func(ctx context.Context, s *Service) (Answer, error) { return s.Why(ctx, as("eve"), nil) }, Told, "because", ""},
+		"status": {world{}, func(ctx context.Context, s *Service) (Answer, error) { return s.Status(ctx, as("eve"), nil) }, Informed, "quiet", ""},
+		"why":    {world{}, func(ctx context.Context, s *Service) (Answer, error) { return s.Why(ctx, as("eve"), nil) }, Informed, "because", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := tt.ask(t.Context(), tt.world.service())

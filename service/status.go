@@ -34,7 +34,7 @@ func (s *Service) Status(ctx context.Context, q Question, names []string) (Answe
 		}
 		latest, locks = only(latest, locks, h, projects)
 	}
-	return told(s.Describe(q.holder(), latest, locks, s.Now())), nil
+	return informed(s.Describe(q.holder(), latest, locks, s.Now())), nil
 }
 
 // knownProjects are those that runs of h are about, or that h holds or waits
@@ -111,7 +111,7 @@ func only(latest []run.Run, locks run.Locks, h run.Subject, projects []string) (
 	return runs, locks
 }
 
-// asksFor reports whether a run was asked for one of the projects, or for
+// asksFor reports whether a run was requested for one of the projects, or for
 // whatever the pull request changes.
 func asksFor(r run.Run, projects []string) bool {
 	return len(r.Selectors) == 0 || slices.ContainsFunc(r.Selectors, func(text string) bool {

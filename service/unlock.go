@@ -14,10 +14,10 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// Unlock releases locks of the pull request on which it was asked for, and of
+// Unlock releases locks of the pull request on which it was requested, and of
 // another one only when the project is named: "all" never means somebody
 // else's. All of it is allowed and found, or nothing is done. Taking a lock away
-// from another pull request needs a reason, which people and the log are told.
+// from another pull request needs a reason, which is shown to people and logged.
 func (s *Service) Unlock(ctx context.Context, q Question, names []string, reason string) (Answer, error) {
 	locks, err := s.Store.Locks(ctx)
 	if err != nil {
@@ -32,7 +32,7 @@ func (s *Service) Unlock(ctx context.Context, q Question, names []string, reason
 			"`/status` shows the projects of this pull request."), nil
 	}
 	if len(own) == 0 && len(others) == 0 {
-		return told("This pull request holds no lock, so nothing was released. To release the lock of another " +
+		return informed("This pull request holds no lock, so nothing was released. To release the lock of another " +
 			"one, name the project and say why: `/unlock project reason=\"…\"`."), nil
 	}
 	allowed, refusal, err := s.mayUnlock(ctx, q, own, others)
@@ -239,7 +239,7 @@ func (s *Service) release(ctx context.Context, q Question, locks []held, reason 
 	return strings.Join(lines, "\n\n"), nil
 }
 
-// here is how the pull request is called on which something was asked for.
+// here is how the pull request is called on which something was requested.
 const here = "this pull request"
 
 func stay(names []string) string {

@@ -16,7 +16,7 @@ import (
 func (f *workerFixture) asked(installation, repository int64, pull int, actor string) run.Run {
 	f.Helper()
 	r := run.Run{ID: run.NewID(time.Now()), Kind: run.KindPlan, Trigger: run.TriggerComment, State: run.StateAccepted, Actor: actor,
-		Subject: run.Subject{Repository:  run.Repository{ID: repository, Owner: fmt.Sprint("o", installation), Name: fmt.Sprint("r", repository), InstallationID: installation}, PullRequest: pull},
+		Subject:   run.Subject{Repository: run.Repository{ID: repository, Owner: fmt.Sprint("o", installation), Name: fmt.Sprint("r", repository), InstallationID: installation}, PullRequest: pull},
 		CreatedAt: time.Now()}
 	r.Key = "key/" + r.ID
 	f.submits(r)

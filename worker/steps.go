@@ -48,7 +48,7 @@ func (w *Worker) compared(ctx context.Context, id string, m run.Messaged) run.Me
 		return m // stepping says so
 	}
 	next := run.Step(r, m).Run
-	if !next.State.Final() || !next.GateForeseen() {
+	if !next.State.Final() || !next.GatePreviewed() {
 		return m
 	}
 	if m.Gate, err = w.Compare(ctx, next); err != nil {

@@ -12,7 +12,7 @@ import (
 
 // foreseen prepares plans of one project that someone approved before.
 func foreseen(context.Context, run.Run) (run.Preparation, error) {
-	return run.Preparation{HeadSHA: "aaa", Documents: []run.JobDocument{{Command: run.KindPlan}}, Gate: &run.Gate{Foreseen: true}}, nil
+	return run.Preparation{HeadSHA: "aaa", Documents: []run.JobDocument{{Command: run.KindPlan}}, Gate: &run.Gate{Preview: true}}, nil
 }
 
 // What people approved is compared with a plan before the first word about it, and

@@ -89,7 +89,7 @@ func TestWhatCannotBeStoredOfAKilledApplyStays(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	runner := filepath.Join(t.TempDir(), "runner")
-	script := fmt.Sprintf("#!/bin/sh\nfor a; do [ \"$a\" = -salvage ] && exit 1; done\nexec '%s' \"$@\"\n", f.options.Executable[0])
+	script := fmt.Sprintf("#!/bin/sh\nfor a; do [ \"$a\" = -recover ] && exit 1; done\nexec '%s' \"$@\"\n", f.options.Executable[0])
 	if err := os.WriteFile(runner, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func (e *Engine) await(ctx context.Context, j *job, deliver deliverer) {
 	case <-ctx.Done(): // only this Run ends, and the job goes on waiting
 		stop()
 		return
-	case <-j.asked:
+	case <-j.cancelled:
 	case <-limit.C:
 	}
 	stop()

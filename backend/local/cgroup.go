@@ -27,7 +27,7 @@ func (e *Engine) cgroup(id string) string {
 }
 
 // sweepCgroups removes the groups of jobs that are not in hand: they had ended, and
-// that was told, before this Run. Those of others go when they end.
+// that was reported, before this Run. Those of others go when they end.
 func (e *Engine) sweepCgroups() error {
 	if e.o.Cgroup == "" {
 		return nil

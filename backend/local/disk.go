@@ -18,7 +18,7 @@ import (
 // again. As long as it is short no job begins, and with each call one more is
 // ended, the one that takes the most first, until the disk is not short any more:
 // a plan at once, with everything that it wrote; what changes infrastructure is
-// asked to, so that it saves its state.
+// requested to, so that it saves its state.
 func (e *Engine) Short(ctx context.Context, short bool) {
 	e.mu.Lock()
 	e.short = short
@@ -44,7 +44,7 @@ func (e *Engine) running() (out []*job) {
 	return out
 }
 
-// nextToEnd is the job whose files take the most of those that were not told to
+// nextToEnd is the job whose files take the most of those that were not requested to
 // end; none while a plan is about to give its room back.
 func nextToEnd(running []*job) (most *job) {
 	top := int64(-1)
@@ -68,7 +68,7 @@ func nextToEnd(running []*job) (most *job) {
 func (j *job) makeRoom(ctx context.Context, why string) {
 	if j.doc.Command.Traits().Changes {
 		j.ended.Store(&why)
-		j.ask()
+		j.cancel()
 	} else {
 		j.ended.Store(&why) // before its end can be seen
 		if pid := j.files.pid(); pid == 0 || syscall.Kill(pid, syscall.SIGKILL) != nil {
@@ -127,7 +127,7 @@ func noRoom(why string, shares bool) *run.Problem {
 	return &run.Problem{Code: "disk_full", Message: why + " " + removed + " Comment `/plan` to plan again; when it ends like this again, it has to need less disk, or your Lockkeeper administrator gives it more."}
 }
 
-// explain says why what changes infrastructure was asked to end.
+// explain says why what changes infrastructure was ended.
 func (j *job) explain(result *run.Result) {
 	if why := j.ended.Load(); why != nil && result.Problem != nil && j.doc.Command.Traits().Changes {
 		result.Problem.Message = *why + " " + result.Problem.Message

@@ -11,7 +11,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/runner"
 )
 
-// worthTelling is how long a job runs before its beginning is told of. Each
+// worthTelling is how long a job runs before its beginning is reported. Each
 // message is a transaction, and most plans are over by then.
 const worthTelling = 500 * time.Millisecond
 
@@ -26,7 +26,7 @@ const (
 // wait returns true when the job has ended, false when ctx did. It passes a
 // wish to cancel on, and kills what does not end in time.
 func (e *Engine) wait(ctx context.Context, j *job, ended <-chan struct{}) bool {
-	asked := j.asked
+	asked := j.cancelled
 	deadline := time.NewTimer(e.timeLeft(j))
 	defer deadline.Stop()
 	var askAgain, kill, giveUp <-chan time.Time
@@ -101,10 +101,10 @@ func (j *job) killGroup() {
 	}
 }
 
-// salvage lets a runner store what a killed one left and write the result. It
+// recoverJob lets a runner store what a killed one left and write the result. It
 // reports whether that was done, or else at least should not be lost.
-func (e *Engine) salvage(ctx context.Context, j *job) bool {
-	ended, problem := e.launch(ctx, j, runner.Options{Salvage: true})
+func (e *Engine) recoverJob(ctx context.Context, j *job) bool {
+	ended, problem := e.launch(ctx, j, runner.Options{Recover: true})
 	if problem != nil {
 		zerolog.Ctx(ctx).Error().Str("job", j.id).Str("problem", problem.Detail).Msg("storing what a job left")
 		return false

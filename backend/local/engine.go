@@ -44,11 +44,11 @@ var _ run.Backend = (*Engine)(nil)
 
 // job is one that this engine has in hand.
 type job struct {
-	id    string
-	files files
-	doc   run.JobDocument
-	asked chan struct{} // closed when it was asked to end
-	once  sync.Once     // closes asked
+	id        string
+	files     files
+	doc       run.JobDocument
+	cancelled chan struct{} // closed when its end is requested
+	once      sync.Once     // closes cancelled
 
 	ended atomic.Pointer[string] // why it was ended by this engine, as the beginning of a sentence for people
 
@@ -67,11 +67,11 @@ const (
 	stageOver          // has no process
 )
 
-func (j *job) ask() { j.once.Do(func() { close(j.asked) }) }
+func (j *job) cancel() { j.once.Do(func() { close(j.cancelled) }) }
 
-func (j *job) askedToEnd() bool {
+func (j *job) isCancelled() bool {
 	select {
-	case <-j.asked:
+	case <-j.cancelled:
 		return true
 	default:
 		return false
@@ -174,11 +174,11 @@ func (e *Engine) Cancel(_ context.Context, id string) error {
 	return nil
 }
 
-// ask tells a job that it was asked to end.
+// ask tells a job that its end was requested.
 func (e *Engine) ask(id string) {
 	e.mu.Lock()
 	if j := e.jobs[id]; j != nil {
-		j.ask()
+		j.cancel()
 	}
 	e.mu.Unlock()
 	e.wake.Give()
@@ -238,11 +238,11 @@ func (e *Engine) files(id string) files { return files(filepath.Join(e.o.Dir, id
 func (e *Engine) job(doc run.JobDocument) *job {
 	j := e.jobs[doc.JobID]
 	if j == nil {
-		j = &job{id: doc.JobID, files: e.files(doc.JobID), doc: doc, asked: make(chan struct{})}
+		j = &job{id: doc.JobID, files: e.files(doc.JobID), doc: doc, cancelled: make(chan struct{})}
 		e.jobs[j.id] = j
 	}
 	if j.files.has(cancelFile) {
-		j.ask()
+		j.cancel()
 	}
 	return j
 }

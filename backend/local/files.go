@@ -21,7 +21,7 @@ import (
 //	job.json                          taken; it may be started
 //	alive, locked                     a process of it exists
 //	claimed                           its runner began; it is never started again
-//	cancel                            it was asked to end
+//	cancel                            its end was requested
 //	result.json                       it has ended
 //	delivered                         somebody has taken the message about its end
 //

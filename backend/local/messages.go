@@ -15,7 +15,7 @@ import (
 )
 
 // The numbers of a job's messages. The end is always the second, also of a job
-// that never ran: then it does not matter whether a beginning was told before a
+// that never ran: then it does not matter whether a beginning was reported before a
 // crash.
 const (
 	seqStarted  = 1
@@ -77,7 +77,7 @@ func (e *Engine) end(ctx context.Context, j *job, problem *run.Problem, deliver 
 	log := zerolog.Ctx(ctx).With().Str("job", j.id).Logger()
 	result, stored := j.files.result(), true
 	if result == nil && j.doc.Command.Traits().Changes && j.files.has(runner.ClaimFile) {
-		stored = e.salvage(ctx, j)
+		stored = e.recoverJob(ctx, j)
 		if ctx.Err() != nil {
 			return
 		}
@@ -167,7 +167,7 @@ func (e *Engine) lost(j *job) *run.Problem {
 		return runner.Interrupted(true) // conclude finds out
 	case j.files.has(runner.ClaimFile):
 		return &run.Problem{Code: "job_lost", Message: "The job ended without saying how, because its process was killed or the server restarted. It is not known how far it came, and it was not repeated. A plan changes nothing: comment `/plan` to plan again."}
-	case j.askedToEnd():
+	case j.isCancelled():
 		return cancelledBefore(j.doc)
 	}
 	p := problemOf("runner_failed", errNotBegun)

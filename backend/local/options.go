@@ -54,7 +54,7 @@ type Directories struct{ Read, Write []string }
 // Binaries knows the terraform and tofu binaries of this machine.
 type Binaries interface {
 	// Binary finds the one for a version as in run.JobProject.Terraform. A
-	// *run.Problem as error is told to people.
+	// *run.Problem as error is shown to people.
 	Binary(ctx context.Context, wanted string) (toolchain.Binary, error)
 }
 

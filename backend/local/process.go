@@ -23,7 +23,7 @@ func (e *Engine) begin(ctx context.Context, j *job, deliver deliverer) {
 		e.await(ctx, j, deliver)
 		return
 	}
-	if j.askedToEnd() {
+	if j.isCancelled() {
 		e.reach(j, stageOver)
 		e.end(ctx, j, cancelledBefore(j.doc), deliver)
 		return

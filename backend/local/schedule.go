@@ -72,7 +72,7 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 
 // next takes the job whose turn it is out of the queue. Turns are given fairly,
 // and to what is of one person in the order in which jobs were taken; a job that
-// was asked to end needs none, nor does one that waits for approval.
+// was cancelled needs none, nor does one that waits for approval.
 //
 // Parallel jobs have their turn at once. As many again may still write down
 // what they found: when that is slow, runners must not pile up. While all turns
@@ -166,7 +166,7 @@ func (j *job) key() fair.Key {
 	return fair.Key{Installation: owner, Repository: strconv.FormatInt(j.doc.RepositoryID, 10), Person: j.doc.Actor}
 }
 
-func (j *job) needsNoTurn() bool { return j.doc.Command == run.KindApproval || j.askedToEnd() }
+func (j *job) needsNoTurn() bool { return j.doc.Command == run.KindApproval || j.isCancelled() }
 
 // count tells how many jobs have their turn, and how many are writing. e.mu is
 // held.
@@ -276,7 +276,7 @@ func (e *Engine) sweep(ctx context.Context) {
 	e.sweepSources(ctx, sourcesKept, sourcesFor)
 }
 
-// removeOld removes a job that ended, was told of, and is older than Keep; and
+// removeOld removes a job that ended, was reported, and is older than Keep; and
 // what a crash left of a job that was being taken.
 func (e *Engine) removeOld(ctx context.Context, name string) {
 	f := e.files(name)

@@ -24,7 +24,7 @@ const (
 // that the rest is missing.
 func (d delivery) summaries(ctx context.Context, m view.Model) (map[string]run.Summary, error) {
 	out := map[string]run.Summary{}
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		j := s.Plan
 		artifact, ok := j.Artifact(run.ArtifactSummary)
 		if !ok || j.State != run.JobSucceeded || artifact.Size > run.MaxSummaryBytes {

@@ -44,7 +44,7 @@ func (d delivery) comment(ctx context.Context) error {
 		return nil
 	}
 	name := d.commentName()
-	if m.Untold() {
+	if m.Unreported() {
 		switch _, err := d.Store.Posted(ctx, name); {
 		case errors.Is(err, run.ErrNotFound):
 			return nil
@@ -140,7 +140,7 @@ func (d delivery) reply(ctx context.Context) error {
 	return err
 }
 
-// answer is what the person who asked for a run is told.
+// answer is what the requester of a run is told.
 func (d delivery) answer(ctx context.Context, r run.Run) (string, error) {
 	if r.State == run.StateRefused {
 		return report.Refusal(r), nil
@@ -169,7 +169,7 @@ func (d delivery) resultView(ctx context.Context, r run.Run) (v report.ResultVie
 		}
 		if plan != nil {
 			v.Plans[plan.ID] = *plan
-			m.Standings = append(m.Standings, run.ProjectStatus{Project: view.ProjectOf(j), Plan: *plan})
+			m.Projects = append(m.Projects, run.ProjectStatus{Project: view.ProjectOf(j), Plan: *plan})
 		}
 	}
 	if v.Summaries, err = d.summaries(ctx, m); err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // NotMergedError means that GitHub refuses to merge a pull request and will not
-// do so when asked again. Reason is GitHub's own sentence: untrusted.
+// do so when called again. Reason is GitHub's own sentence: untrusted.
 type NotMergedError struct{ Reason string }
 
 func (e *NotMergedError) Error() string { return "not merged: " + e.Reason }

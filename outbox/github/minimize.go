@@ -15,7 +15,7 @@ import (
 // minimizeOlder folds the reply that this one takes the place of: the one before about
 // the same on the pull request. The results of applies are about nothing that a later one
 // replaces (run.Notice.About), so they stay. It is a convenience: whatever goes wrong is
-// logged, and the reply was told before.
+// logged, and the reply was sent before.
 func (d delivery) minimizeOlder(ctx context.Context, node string) {
 	n := d.notice
 	name := fmt.Sprintf("replies/%d/%d/%s", n.Repository.ID, n.PullRequest, n.About)

@@ -25,10 +25,10 @@ const (
 // below the current one and judges the plan on its input by them; with -check it
 // reads no plan and only checks the rules. The output is a run.PolicyResult as
 // JSON.
-func Main(ctx context.Context, args []string, in io.Reader, out, complaints io.Writer) int {
+func Main(ctx context.Context, args []string, in io.Reader, out, stderr io.Writer) int {
 	limitMemory()
 	flags := flag.NewFlagSet("lockkeeper-evaluator", flag.ContinueOnError)
-	flags.SetOutput(complaints)
+	flags.SetOutput(stderr)
 	dir := flags.String("rules", "", "directory of rules, below the current one")
 	check := flags.Bool("check", false, "only check the rules")
 	if err := flags.Parse(args); err != nil {
@@ -41,7 +41,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, complaints io.W
 	if err == nil {
 		return ExitJudged
 	}
-	fmt.Fprintln(complaints, err)
+	fmt.Fprintln(stderr, err)
 	if _, ok := errors.AsType[Mistakes](err); ok {
 		return ExitMistakes
 	}

@@ -25,7 +25,7 @@ func (m Model) ofAnother(r run.Run) bool {
 // Foreign are the projects that were planned for another base branch only.
 func (m Model) Foreign() []string {
 	var out []string
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		if m.ofAnother(s.PlanRun) {
 			out = append(out, s.Project)
 		}

@@ -11,12 +11,12 @@ import (
 
 // Group is one row: projects with the same change that are as far, or one project.
 type Group struct {
-	Standings []run.ProjectStatus
-	State     run.JobState // of the plan
-	Status    Status
-	Counts    run.Counts // of each
-	Summary   *run.Summary
-	Policy    *run.PolicyResult // nil when no rules judged the plan
+	Projects []run.ProjectStatus
+	State    run.JobState // of the plan
+	Status   Status
+	Counts   run.Counts // of each
+	Summary  *run.Summary
+	Policy   *run.PolicyResult // nil when no rules judged the plan
 }
 
 // Groups sorts what is to be shown: what was not applied first, then what loses
@@ -26,23 +26,23 @@ type Group struct {
 func (m Model) Groups() []Group {
 	byKey := map[string]int{}
 	var out []Group
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		g := Group{
-			Standings: []run.ProjectStatus{s}, State: s.Plan.State, Status: m.Status(s), Counts: JobCounts(s.Plan), Policy: policyOf(s.Plan),
+			Projects: []run.ProjectStatus{s}, State: s.Plan.State, Status: m.Status(s), Counts: JobCounts(s.Plan), Policy: policyOf(s.Plan),
 		}
 		key := ""
 		if summary, ok := m.Summaries[s.Plan.ID]; ok && g.State == run.JobSucceeded {
 			g.Summary, key = &summary, fmt.Sprintf("%s %s %v %q %q %q %q %s", summary.Digest, g.Status, g.Counts, findingsOf(g.Policy), summary.Warnings, summary.Checks, summary.Drift, madeKey(s.Plan))
 		}
 		if at, ok := byKey[key]; ok && key != "" {
-			out[at].Standings = append(out[at].Standings, s)
+			out[at].Projects = append(out[at].Projects, s)
 			continue
 		}
 		byKey[key] = len(out)
 		out = append(out, g)
 	}
 	slices.SortStableFunc(out, func(a, b Group) int {
-		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.Standings[0].Project, b.Standings[0].Project))
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.Projects[0].Project, b.Projects[0].Project))
 	})
 	return out
 }
@@ -87,7 +87,7 @@ func findingsOf(r *run.PolicyResult) []run.PolicyFinding {
 }
 
 // Denied reports whether rules deny the plans of the group.
-func (g Group) Denied() bool { return Denied(g.Standings[0]) }
+func (g Group) Denied() bool { return Denied(g.Projects[0]) }
 
 // Denied reports whether rules deny a plan.
 func Denied(s run.ProjectStatus) bool {
@@ -112,7 +112,7 @@ func DeniedPlans(groups []Group) int {
 	n := 0
 	for _, g := range groups {
 		if g.Denied() {
-			n += len(g.Standings)
+			n += len(g.Projects)
 		}
 	}
 	return n
@@ -130,7 +130,7 @@ func MadeOf(j run.Job) *run.Made {
 func Lacks(s run.ProjectStatus) bool { return MadeOf(s.Plan).Lacks() }
 
 // MadeFiles reports whether planning made files.
-func (g Group) MadeFiles() bool { return MadeOf(g.Standings[0].Plan) != nil }
+func (g Group) MadeFiles() bool { return MadeOf(g.Projects[0].Plan) != nil }
 
 // madeKey tells groups with other files apart.
 func madeKey(j run.Job) string {

@@ -23,20 +23,20 @@ type Input struct {
 // Model is how far each project of a pull request is at one commit.
 type Model struct {
 	Input
-	Run       run.Run             // the newest plan that counts: its state and notes are shown
-	Pinned    run.Run             // the same, or the newest one before it while it does not know its commit
-	Standings []run.ProjectStatus // of the commit, by name
-	Apply     *run.Run            // the newest apply of what is shown; nil when there is none
-	Complete  bool                // everything that the commit changes was planned at some time, for its base
-	Base      string              // branch that the newest run of the commit goes into; empty when no run knows it
-	Newer     string              // the head, where this is of an older commit and nothing plans that by itself
-	Outdated  string              // an older commit that was planned, when there is nothing newer to show
-	mine      map[string]bool     // keys of locks that the pull request holds
+	Run      run.Run             // the newest plan that counts: its state and notes are shown
+	Pinned   run.Run             // the same, or the newest one before it while it does not know its commit
+	Projects []run.ProjectStatus // of the commit, by name
+	Apply    *run.Run            // the newest apply of what is shown; nil when there is none
+	Complete bool                // everything that the commit changes was planned at some time, for its base
+	Base     string              // branch that the newest run of the commit goes into; empty when no run knows it
+	Newer    string              // the head, where this is of an older commit and nothing plans that by itself
+	Outdated string              // an older commit that was planned, when there is nothing newer to show
+	mine     map[string]bool     // keys of locks that the pull request holds
 }
 
 // Build chooses what to show at the commit head; an empty head is the commit of
 // the newest run that knows its own. Commits of the merge queue are shown only
-// when asked for. ok is false when there is nothing to show.
+// when requested. ok is false when there is nothing to show.
 func (in Input) Build(head string) (m Model, ok bool) {
 	plans := slices.DeleteFunc(slices.Clone(in.Runs), func(r run.Run) bool {
 		return r.Kind != run.KindPlan || answered(r) || in.comes(r) || !r.OfPull() && r.HeadSHA != head
@@ -53,20 +53,20 @@ func (in Input) Build(head string) (m Model, ok bool) {
 	if known := slices.IndexFunc(plans, func(r run.Run) bool { return r.HeadSHA != "" }); comment && known >= 0 {
 		head, m.Pinned = plans[known].HeadSHA, plans[known]
 	}
-	m.Standings = in.Locks.Overtake(run.StatusAt(in.Runs, head))
+	m.Projects = in.Locks.Overtake(run.StatusAt(in.Runs, head))
 	m.Apply = m.newestApply(in.Runs, head)
 	if comment {
 		m.Newer = newerHead(plans, head)
 	}
 	m.Base = baseOf(in.Runs, head)
 	m.Complete = slices.ContainsFunc(plans, func(r run.Run) bool { return r.HeadSHA == head && r.AllProjects() && !m.ofAnother(r) })
-	if len(m.Standings) == 0 && m.Run.State != run.StateSucceeded {
+	if len(m.Projects) == 0 && m.Run.State != run.StateSucceeded {
 		m.Outdated = plannedElsewhere(plans, head)
 	}
 	return m, true
 }
 
-// comes tells a plan that somebody asked for and that has not begun, while there is
+// comes reports whether a plan was requested and has not begun, while there is
 // another one to show: an apply is under way, or it begins in a moment.
 func (in Input) comes(r run.Run) bool {
 	return r.State == run.StateAccepted && r.Trigger.ByPerson() && r.HeadSHA == "" && slices.ContainsFunc(in.Runs, func(other run.Run) bool {
@@ -74,11 +74,11 @@ func (in Input) comes(r run.Run) bool {
 	})
 }
 
-// answered tells runs that the comment leaves out: what a person asked for and
+// answered reports runs that the comment leaves out: what a person requested and
 // was refused has a reply of its own.
 func answered(r run.Run) bool { return r.State == run.StateRefused && r.Trigger.ByPerson() }
 
-// newestApply finds the apply that changed one of the standings, or that came
+// newestApply finds the apply that changed one of the statuses, or that came
 // after their plan and found nothing to change.
 func (m Model) newestApply(runs []run.Run, head string) *run.Run {
 	for i, r := range runs {
@@ -86,7 +86,7 @@ func (m Model) newestApply(runs []run.Run, head string) *run.Run {
 			continue
 		}
 		applied := func(s run.ProjectStatus) bool { return s.Apply != nil && r.Job(s.Apply.ID) != nil }
-		if slices.ContainsFunc(m.Standings, applied) || len(r.Jobs) == 0 && r.CreatedAt.After(m.Run.CreatedAt) {
+		if slices.ContainsFunc(m.Projects, applied) || len(r.Jobs) == 0 && r.CreatedAt.After(m.Run.CreatedAt) {
 			return &runs[i]
 		}
 	}
@@ -127,14 +127,14 @@ func NewestHead(runs []run.Run) string {
 // by their counts alone.
 func (m Model) ShownWhole() []string {
 	left := map[string]bool{}
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		counts := JobCounts(s.Plan)
 		if _, there := m.Summaries[s.Plan.ID]; !there && counts.Destroy+counts.Replace > 0 {
 			left[s.PlanRun.ID] = true
 		}
 	}
 	var out []string
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		if r := s.PlanRun; !left[r.ID] && r.State.Final() && r.ShownAt.IsZero() {
 			left[r.ID] = true
 			out = append(out, r.ID)

@@ -38,7 +38,7 @@ func TestReadingRunsOfOneCommit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, _ := view.Input{Runs: c.runs}.Build(c.head)
 			var got []string
-			for _, s := range m.Standings {
+			for _, s := range m.Projects {
 				got = append(got, s.Project+" of "+s.PlanRun.ID)
 			}
 			if text := strings.Join(got, ", "); text != c.want {

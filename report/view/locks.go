@@ -78,10 +78,10 @@ func (m Model) Over() bool {
 	return slices.ContainsFunc(m.Locks.Closed, func(c run.Closed) bool { return c.Holder.Is(m.Run.Pull()) })
 }
 
-// ByHolder groups the projects of standings by the pull request that is named for
+// ByHolder groups the projects of statuses by the pull request that is named for
 // each; none leaves a project out. Texts are in the order of their first project.
 func (m Model) ByHolder(of func(run.ProjectStatus) (run.Subject, bool)) (holders []run.Subject, projects [][]string) {
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		who, ok := of(s)
 		if !ok {
 			continue

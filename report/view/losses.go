@@ -36,6 +36,6 @@ func addresses(s *run.Summary, a run.Action) []string {
 
 // Total counts over all projects of the group.
 func (l Loss) Total() run.Counts {
-	c, n := l.Group.Counts, len(l.Group.Standings)
+	c, n := l.Group.Counts, len(l.Group.Projects)
 	return run.Counts{Destroy: c.Destroy * n, Replace: c.Replace * n}
 }

@@ -9,9 +9,9 @@ import (
 
 // PlansOnly is the same without what was applied.
 func (m Model) PlansOnly() Model {
-	m.Apply, m.Standings = nil, slices.Clone(m.Standings)
-	for i := range m.Standings {
-		m.Standings[i].Apply = nil
+	m.Apply, m.Projects = nil, slices.Clone(m.Projects)
+	for i := range m.Projects {
+		m.Projects[i].Apply = nil
 	}
 	return m
 }
@@ -19,7 +19,7 @@ func (m Model) PlansOnly() Model {
 // Names lists the projects that are for /apply and of which something holds.
 func (m Model) Names(is func(run.ProjectStatus) bool) []string {
 	var out []string
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		if !m.Later(s) && is(s) {
 			out = append(out, s.Project)
 		}
@@ -30,7 +30,7 @@ func (m Model) Names(is func(run.ProjectStatus) bool) []string {
 // Count is how many plans are in a state.
 func (m Model) Count(s run.JobState) int {
 	n := 0
-	for _, standing := range m.Standings {
+	for _, standing := range m.Projects {
 		if standing.Plan.State == s {
 			n++
 		}
@@ -46,7 +46,7 @@ func (m Model) Active() bool {
 // Counts adds up what is planned so far.
 func (m Model) Counts() run.Counts {
 	var total run.Counts
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		total = total.Plus(JobCounts(s.Plan))
 	}
 	return total
@@ -62,8 +62,8 @@ func JobCounts(j run.Job) run.Counts {
 
 // PlanJobs are the jobs that planned what is shown, by project.
 func (m Model) PlanJobs() []run.Job {
-	out := make([]run.Job, len(m.Standings))
-	for i, s := range m.Standings {
+	out := make([]run.Job, len(m.Projects))
+	for i, s := range m.Projects {
 		out[i] = s.Plan
 	}
 	return out
@@ -72,7 +72,7 @@ func (m Model) PlanJobs() []run.Job {
 // ApplyJobs are the jobs that applied it, by project.
 func (m Model) ApplyJobs() []run.Job {
 	var out []run.Job
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		if s.Apply != nil {
 			out = append(out, *s.Apply)
 		}
@@ -83,7 +83,7 @@ func (m Model) ApplyJobs() []run.Job {
 // Applicable counts the projects that /apply is for, those of them with
 // something left to do, and those that it changed.
 func (m Model) Applicable() (mine, left, applied int) {
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		if m.Later(s) {
 			continue
 		}
@@ -101,7 +101,7 @@ func (m Model) Applicable() (mine, left, applied int) {
 // Unmerged lists projects that /apply should have changed before a merge.
 func (m Model) Unmerged() []string {
 	var out []string
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		if !m.Later(s) && s.Plan.State == run.JobSucceeded && (!s.Empty() || s.Partial()) {
 			out = append(out, s.Project)
 		}
@@ -130,11 +130,11 @@ func last(j run.Job) int {
 	return 1
 }
 
-// Untold reports whether there is nothing that a comment would be written for: no
+// Unreported reports whether there is nothing that a comment would be written for: no
 // project is touched, as far as is known, there is nothing to note, and nobody asked.
 // Checks say it. A comment that is there is brought up to date all the same.
-func (m Model) Untold() bool {
+func (m Model) Unreported() bool {
 	quiet := m.Run.State == run.StateAccepted || m.Run.State == run.StateRunning || m.Run.State == run.StateSucceeded
-	return quiet && len(m.Standings) == 0 && m.Run.Problem == nil && len(m.Run.Notes) == 0 &&
+	return quiet && len(m.Projects) == 0 && m.Run.Problem == nil && len(m.Run.Notes) == 0 &&
 		!slices.ContainsFunc(m.Runs, func(r run.Run) bool { return r.Trigger.ByPerson() })
 }

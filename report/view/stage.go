@@ -153,7 +153,7 @@ func (m Model) Released(s run.ProjectStatus) bool {
 
 // Some reports whether something holds of a project.
 func (m Model) Some(is func(run.ProjectStatus) bool) bool {
-	return slices.ContainsFunc(m.Standings, is)
+	return slices.ContainsFunc(m.Projects, is)
 }
 
 // Has reports whether a project has one of these statuses.
@@ -164,7 +164,7 @@ func (m Model) Has(list ...Status) bool {
 // Having counts the projects of a status.
 func (m Model) Having(one Status) int {
 	n := 0
-	for _, s := range m.Standings {
+	for _, s := range m.Projects {
 		if m.Status(s) == one {
 			n++
 		}

@@ -97,9 +97,9 @@ type Exit struct {
 	Memory int64 // bytes that the largest of its processes had, at most
 
 	// What was seen of its processes while they ran, ten times a second: the most
-	// that one of them asked for, used or not, in bytes; that there were at once, with
+	// that one of them requested, used or not, in bytes; that there were at once, with
 	// their threads, or that it left; and for how many open files one had room.
-	Asked     int64
+	Requested int64
 	Processes int
 	Files     int
 }

@@ -46,7 +46,7 @@ func (g cgroup) start(cmd *exec.Cmd, start func(*exec.Cmd) error) error {
 		return start(cmd)
 	}
 	if _, _, errno := unix.RawSyscall(unix.SYS_CLONE3, 0, 0, 0); errno != unix.EINVAL {
-		return g.move(cmd, start) // a container's filter, which cannot see what clone3 is asked for
+		return g.move(cmd, start) // a container's filter, which cannot see the arguments of clone3
 	}
 	dir, err := os.Open(string(g))
 	if err != nil {
@@ -58,7 +58,7 @@ func (g cgroup) start(cmd *exec.Cmd, start func(*exec.Cmd) error) error {
 }
 
 // move takes a command into the group once it has started, which takes the system
-// some milliseconds more. A supervisor starts nothing before it is told to.
+// some milliseconds more. A supervisor starts nothing before its order.
 func (g cgroup) move(cmd *exec.Cmd, start func(*exec.Cmd) error) error {
 	if err := start(cmd); err != nil {
 		return err

@@ -292,7 +292,7 @@ func (j *Jail) Run(ctx context.Context, c Command) (Exit, error) {
 		a.Exit = &Exit{}
 	}
 	a.Exit.Killed, a.Exit.Broke = w.killed, cmp.Or(w.broke, j.cgroup.count().broken(before))
-	a.Exit.Asked, a.Exit.Processes, a.Exit.Files = w.asked, max(a.Exit.Processes, w.tasks), w.files
+	a.Exit.Requested, a.Exit.Processes, a.Exit.Files = w.requested, max(a.Exit.Processes, w.tasks), w.files
 	switch {
 	case err != nil:
 		return *a.Exit, j.gone()
@@ -355,7 +355,7 @@ func (j *Jail) watch(ctx context.Context, grace time.Duration, before counted, o
 // which ends by itself now; taking its namespaces apart is not waited for.
 func (j *Jail) Close() error {
 	err := j.control.Close()
-	go func() { _ = j.process.Wait() }() // how it ended was told, or does not matter
+	go func() { _ = j.process.Wait() }() // how it ended was reported, or does not matter
 	if j.user.held != nil {
 		err = errors.Join(err, j.user.held.Close())
 	}

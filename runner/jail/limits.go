@@ -40,7 +40,7 @@ func (s *supervisor) setLimits() error {
 
 // limitMemory bounds the memory of a command that was just started, and of each
 // process that it starts, until the next look at them: half more than they may
-// have. The system counts what a process asked for, used or not, and runtimes ask
+// have. The system counts what a process requested, used or not, and runtimes ask
 // for tens of megabytes at a time, so a bound at the limit itself would end
 // programs that are not near it, and nothing that can be measured would say why.
 // The supervisor itself may need more than a small limit. The filter of the thread
@@ -66,20 +66,20 @@ const lookEvery = 100 * time.Millisecond
 
 // use is what the processes of a jail take together.
 type use struct {
-	memory int64 // bytes that are not of files; what several share counts for each
-	tasks  int   // processes and their threads
-	asked  int64 // bytes that one of them asked for and may not have used, at most
-	files  int   // for which one of them has had room, at most: no fewer than it has open
+	memory    int64 // bytes that are not of files; what several share counts for each
+	tasks     int   // processes and their threads
+	requested int64 // bytes that one of them requested and may not have used, at most
+	files     int   // for which one of them has had room, at most: no fewer than it has open
 }
 
 // add is this and what another process takes.
 func (u use) add(o use) use {
-	return use{u.memory + o.memory, u.tasks + o.tasks, max(u.asked, o.asked), max(u.files, o.files)}
+	return use{u.memory + o.memory, u.tasks + o.tasks, max(u.requested, o.requested), max(u.files, o.files)}
 }
 
 // most is the larger one of each.
 func (u use) most(o use) use {
-	return use{max(u.memory, o.memory), max(u.tasks, o.tasks), max(u.asked, o.asked), max(u.files, o.files)}
+	return use{max(u.memory, o.memory), max(u.tasks, o.tasks), max(u.requested, o.requested), max(u.files, o.files)}
 }
 
 // useBelow measures everything that a process started, from outside.
@@ -108,7 +108,7 @@ func useOf(pid int) use {
 			case "RssAnon:", "RssShmem:":
 				u.memory += n << 10
 			case "VmData:":
-				u.asked = n << 10
+				u.requested = n << 10
 			case "FDSize:":
 				u.files = int(n)
 			}

@@ -4,7 +4,7 @@ package jail
 // socket that only they have. Secrets are in the environment of commands, so they
 // are on no command line and in no file.
 
-// order is what the supervisor is asked to do; exactly one field is set.
+// order is what the supervisor has to do; exactly one field is set.
 type order struct {
 	Setup  *setup   `json:",omitempty"` // the first order
 	Run    *Command `json:",omitempty"` // one at a time

@@ -11,7 +11,7 @@ import (
 // Offer is what jails of this machine can do besides keeping things apart.
 type Offer struct {
 	Names bool // Box.Names need not exist outside
-	Over  bool // a directory of the file system that was asked about can be laid over another
+	Over  bool // a directory of the file system in question can be laid over another
 }
 
 // Offers finds that out by trying, with directories that it makes below dir.

@@ -148,7 +148,7 @@ func startVictim(ctx context.Context) (*prober, error) {
 	return p, nil
 }
 
-// ended reports whether it was killed. It cannot be asked twice.
+// ended reports whether it was killed. It cannot be called twice.
 func (p *prober) ended() bool {
 	var status unix.WaitStatus
 	pid, err := unix.Wait4(p.pid, &status, unix.WNOHANG, nil)

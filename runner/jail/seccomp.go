@@ -57,7 +57,7 @@ func refuse(errno unix.Errno) unix.SockFilter {
 var permit = unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}
 
 // filter refuses system calls with EPERM: calls, those of another architecture,
-// and such that make namespaces. What clone3 is asked for cannot be seen, so it
+// and such that make namespaces. The arguments of clone3 cannot be seen, so it
 // does not exist, and programs use clone instead.
 func filter(calls []uintptr, more ...unix.SockFilter) []unix.SockFilter {
 	out := []unix.SockFilter{load(offsetArch), jump(unix.BPF_JEQ, auditArch, 1, 0), refuse(unix.EPERM), load(offsetNumber)}

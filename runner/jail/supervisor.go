@@ -24,7 +24,7 @@ const (
 	stderrFD  = 5
 )
 
-// A binary that has this package is its own supervisor. That it is asked here and
+// A binary that has this package is its own supervisor. That this is decided here and
 // not in main saves the start of everything else that the binary has, for each
 // job, and no binary or test can forget it.
 func init() {

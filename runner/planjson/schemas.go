@@ -11,7 +11,7 @@ import (
 )
 
 // Schemas are what providers say of their types of resources, as Pack stored them. Each
-// is decoded when it is first asked for.
+// is decoded when it is first needed.
 type Schemas struct {
 	archive *zip.Reader
 	known   map[string]*schema
@@ -101,5 +101,5 @@ func (s *Schemas) of(provider, mode, kind string) (*schema, error) {
 	return &is, nil
 }
 
-// used are the types whose schemas were asked for.
+// used are the types whose schemas were needed.
 func (s *Schemas) used() []string { return slices.Sorted(maps.Keys(s.known)) }

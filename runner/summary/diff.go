@@ -62,7 +62,7 @@ func (p *projector) diff(root location, c change) ([]run.Attribute, string, erro
 // is compared as a whole.
 const maxDepth = 32
 
-// walk goes down to the smallest parts that differ and can be told by path, in
+// walk goes down to the smallest parts that differ and can be named by path, in
 // the order of their names.
 func (d *differ) walk(at location, n node) {
 	if n.same() {

@@ -9,8 +9,8 @@ import (
 
 // list compares what is a list on both sides element by element. The plan does
 // not say what is a set: elements that are equal belong together wherever they
-// stand, and what only moves is told in one line. Lists that fit in a line are
-// told as a whole.
+// stand, and what only moves is shown in one line. Lists that fit in a line are
+// shown as a whole.
 func (d *differ) list(at location, n node) bool {
 	before, ok1 := n.before.([]any)
 	after, ok2 := n.after.([]any)

@@ -23,7 +23,7 @@ func (l location) key(k string) location { return l.step(k, k) }
 func (l location) document() location { return l.step(inDocument{}, inDocument{}) }
 
 // index is an element that was i-th and becomes j-th; -1 is an element that is
-// not there on that side and is told by its index on the other.
+// not there on that side and is named by its index on the other.
 func (l location) index(i, j int) location {
 	if i < 0 {
 		i = j
@@ -54,7 +54,7 @@ func within(at, replace []any) bool {
 }
 
 // path writes a path as Terraform does: tags["a b"], ingress[0].port. What is
-// in a JSON document is told as if one could reach into it:
+// in a JSON document is written as if one could reach into it:
 // jsondecode(policy).Statement[0].Action.
 func (r renderer) path(at []any) string {
 	var b bytes.Buffer

@@ -13,7 +13,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-func (u suite) TestADeliveryIsKeptOnceAndForgottenWhenDone(t *testing.T) {
+func (u suite) TestADeliveryIsStoredOnceAndDeletedWhenDone(t *testing.T) {
 	s, ctx := u.fresh(t), t.Context()
 	if !Must[bool](t)(s.PutDelivery(ctx, Delivery("a"))) {
 		t.Error("the first was not added")

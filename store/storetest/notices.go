@@ -34,7 +34,7 @@ func (u suite) TestANoticeAddedAgainWhileItIsSentStaysDue(t *testing.T) {
 	}
 }
 
-func (u suite) TestAReplyIsSaidOnce(t *testing.T) {
+func (u suite) TestAReplyIsSentOnce(t *testing.T) {
 	s, ctx := u.fresh(t), t.Context()
 	n := run.ReplyTo(run.Repository{ID: 7}, 3, "delivery/a", "hello")
 	for range 2 {

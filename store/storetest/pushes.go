@@ -10,7 +10,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-func (u suite) TestWhoPushedIsKeptOnceAndForgotten(t *testing.T) {
+func (u suite) TestWhoPushedIsStoredOnceAndDeleted(t *testing.T) {
 	s := u.fresh(t)
 	at := time.UnixMilli(1_700_000_000_000).UTC()
 	push := func(repository int64, sha, login string, user int64, at time.Time) run.Push {

@@ -28,7 +28,7 @@ const Pinned = "1.11.4"
 // release, 1.6.0, came after it.
 const minimum = "1.5.7"
 
-// Binary is one program that was asked for its version.
+// Binary is one program whose version was read.
 type Binary struct {
 	Path    string // absolute
 	Product string // Terraform or OpenTofu

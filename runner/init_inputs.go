@@ -12,13 +12,13 @@ import (
 	"strings"
 )
 
-// asks is a digest of what the configuration of these modules asks of init: the
+// initInputs is a digest of what the configuration of these modules needs of init: the
 // lock file, the files that can say where the state is, and the lines that can
 // name a module or a provider. It may change without a reason. When it misses one
 // of those lines, Terraform does not. On a backend Terraform is not relied upon:
 // the hash with which it compares a block is a short one, and somebody might look
 // for a second block that has it.
-func (j *job) asks(list []byte) ([]byte, error) {
+func (j *job) initInputs(list []byte) ([]byte, error) {
 	modules, err := modulesOf(list)
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func (j *job) asks(list []byte) ([]byte, error) {
 				lines[fmt.Sprintf("%s:%x", name, sha256.Sum256(content))] = true
 			}
 			for line := range strings.Lines(string(content)) {
-				if asks := askedIn(line); asks != "" || strings.HasSuffix(name, ".json") {
+				if asks := requestedIn(line); asks != "" || strings.HasSuffix(name, ".json") {
 					lines[m.Key+":"+cmp.Or(asks, line)] = true
 				}
 			}
@@ -53,9 +53,9 @@ func mayHoldBackend(name string, content []byte) bool {
 	return strings.HasSuffix(name, ".json") || bytes.Contains(content, []byte("backend")) || bytes.Contains(content, []byte("cloud"))
 }
 
-// askedIn is what of a line matters to init. Of a resource that is the beginning
+// requestedIn is what of a line matters to init. Of a resource that is the beginning
 // of its type, which implies a provider.
-func askedIn(line string) string {
+func requestedIn(line string) string {
 	line = strings.TrimSpace(line)
 	for _, block := range []string{"resource", "data", "ephemeral", "action", "list"} {
 		if strings.HasPrefix(line, block+" \"") {

@@ -10,10 +10,10 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// salvage ends an apply whose processes are gone without a result: it stores
+// recoverJob ends an apply whose processes are gone without a result: it stores
 // what terraform printed and the state that it could not write, and says that
 // nobody knows how far it got. It may be done twice.
-func (j *job) salvage(ctx context.Context) error {
+func (j *job) recoverJob(ctx context.Context) error {
 	if err := j.prepare(); err != nil {
 		return err
 	}
