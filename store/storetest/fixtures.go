@@ -30,7 +30,7 @@ func Delivery(guid string) run.Delivery {
 func Run(id, key string) run.Run {
 	return run.Run{
 		ID: id, Key: key, Kind: run.KindPlan, State: run.StateAccepted, CreatedAt: Noon,
-		Subject: run.Subject{Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra"}, PullRequest: 3}, 
+		Subject: run.Subject{Repository: run.Repository{ID: 7, Owner: "acme", Name: "infra"}, PullRequest: 3},
 	}
 }
 
