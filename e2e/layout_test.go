@@ -16,7 +16,7 @@ var layout = map[string][]string{
 	// The domain knows no adapter.
 	"policy":   {"run", "plandiff", "markdown", "selector"},
 	"commands": {},
-	"project":  {"links", "yamlfile", "selector", "project/depth"},
+	"project":  {"links", "yamlfile", "selector", "project/depth", "project/forbidden"},
 	"run":      {"fair", "markdown"},
 	"worker":   {"run", "fair", "loop"},
 	"plandiff": {"run", "markdown"},
@@ -46,7 +46,7 @@ var layout = map[string][]string{
 	"store/sqlite": {"run"},
 	"artifact":     {"run", "artifact", "links"},
 	"reserve":      {"loop"},
-	"pull":         {"project", "links", "durable"},
+	"pull":         {"project", "project/forbidden", "links", "durable"},
 	"report":       {"run", "markdown", "report/view"},
 	"service":      {"run", "policy", "markdown", "selector"},
 	"server":       {"run", "service", "commands", "markdown", "fair", "loop"},
@@ -70,7 +70,7 @@ var layout = map[string][]string{
 	"prepare/preparetest": {"run", "gate", "prepare", "policy", "project", "pull", "artifact", "sandbox/*"},
 
 	// Inside a job there is no GitHub; the engine starts the runner.
-	"runner":              {"durable", "run", "markdown", "project", "project/depth", "artifact", "links", "runner", "runner/*"},
+	"runner":              {"durable", "run", "markdown", "project", "project/depth", "project/forbidden", "artifact", "links", "runner", "runner/*"},
 	"backend/local":       {"durable", "run", "artifact", "runner", "runner/*", "backend/local/*", "fair", "loop"},
 	"backend/backendtest": {"run", "artifact"},
 

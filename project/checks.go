@@ -10,6 +10,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/lockkeeper/lockkeeper/project/forbidden"
 	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
@@ -135,7 +136,7 @@ func checkPath(v string) string {
 		return "must be a relative path"
 	case strings.ContainsAny(v, `\:%$`):
 		return `must not contain any of \ : % $; parts of a path are separated by /`
-	case Forbidden(v) || slices.Contains(strings.Split(strings.ToLower(v), "/"), ".git"):
+	case forbidden.Name(v) || slices.Contains(strings.Split(strings.ToLower(v), "/"), ".git"):
 		return "has a name in it that Terraform or git keep for themselves"
 	}
 	return ""

@@ -309,7 +309,7 @@ func uncovered(paths []string) []string {
 }
 
 // Files returns the files of the commit that Needs covers, sorted by path: the source snapshot
-// of the project. Symlinks and forbidden names are among them; the writer decides (see [Forbidden]).
+// of the project. Symlinks and forbidden names are among them; the writer decides (see [forbidden.Name]).
 func (g *Graph) Files(p Project) []File {
 	var files []File
 	for _, need := range g.Needs(p) {

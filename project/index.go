@@ -7,6 +7,8 @@ import (
 	"path"
 	"strings"
 	"sync"
+
+	"github.com/lockkeeper/lockkeeper/project/forbidden"
 )
 
 // Index remembers, per blob, what a Terraform file refers to, so that each version
@@ -84,7 +86,7 @@ func (ix *Index) facts(ctx context.Context, tree Tree, sources []File) ([]*facts
 func configurationFiles(files []File) []File {
 	var sources []File
 	for _, f := range files {
-		if f.Regular() && isConfiguration(f.Path) && !Forbidden(f.Path) {
+		if f.Regular() && isConfiguration(f.Path) && !forbidden.Name(f.Path) {
 			sources = append(sources, f)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	treelinks "github.com/lockkeeper/lockkeeper/links"
+	"github.com/lockkeeper/lockkeeper/project/forbidden"
 )
 
 // Symbolic links are followed as Terraform follows them in a checkout: a link to a Terraform file is one more file of
@@ -149,11 +150,11 @@ func isBelow(p, dir string) bool {
 func withLinked(sources, files []File, l linked) []File {
 	added := false
 	for link := range l.to {
-		if !isConfiguration(link) || Forbidden(link) {
+		if !isConfiguration(link) || forbidden.Name(link) {
 			continue
 		}
 		to, ok := l.real(link)
-		if f, there := fileAt(files, to); ok && there && f.Regular() && !Forbidden(to) {
+		if f, there := fileAt(files, to); ok && there && f.Regular() && !forbidden.Name(to) {
 			f.Path = link
 			sources, added = append(sources, f), true
 		}

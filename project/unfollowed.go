@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lockkeeper/lockkeeper/project/forbidden"
 	"github.com/lockkeeper/lockkeeper/yamlfile"
 )
 
@@ -126,7 +127,7 @@ func Warnings(cfg Config, g *Graph) Problems {
 	ps = append(ps, g.apart(cfg)...)
 	ps = append(ps, g.foreign(cfg)...)
 	for _, f := range g.files {
-		if Forbidden(f.Path) && f.Submodule == "" && !g.needed(cfg.Projects, f.Path) {
+		if forbidden.Name(f.Path) && f.Submodule == "" && !g.needed(cfg.Projects, f.Path) {
 			ps = append(ps, Problem{File: f.Path, Message: "has a name that Terraform keeps for its own data; no project reads it here, and one that does will be refused"})
 		}
 	}

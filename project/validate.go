@@ -3,6 +3,8 @@ package project
 import (
 	"fmt"
 	"path"
+
+	"github.com/lockkeeper/lockkeeper/project/forbidden"
 )
 
 // Validate checks cfg against a commit, as far as one can without running Terraform: directories hold a
@@ -23,7 +25,7 @@ func Validate(cfg Config, graph *Graph) error {
 		}
 	}
 	for _, f := range graph.files {
-		if Forbidden(f.Path) && graph.needed(known, f.Path) {
+		if forbidden.Name(f.Path) && graph.needed(known, f.Path) {
 			v.problems = append(v.problems, Problem{File: f.Path, Message: "must not be in the repository: Terraform keeps this name for its own data, and a committed file would change what runs"})
 		}
 	}

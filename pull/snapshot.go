@@ -18,6 +18,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/links"
 	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/project/forbidden"
 )
 
 // Limits bound what is read of a repository. A zero field means its default.
@@ -322,7 +323,7 @@ func (a *archiver) refuse(path, reason string) {
 }
 
 func (a *archiver) refuseForbidden(path string) {
-	if project.Forbidden(path) {
+	if forbidden.Name(path) {
 		a.refuse(path, "terraform writes or obeys files of this name, so they may not be committed; remove it")
 		a.done.Refused[len(a.done.Refused)-1].Held = true
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/project"
+	"github.com/lockkeeper/lockkeeper/project/forbidden"
 )
 
 // headers returns the entries of an archive.
@@ -142,7 +143,7 @@ func TestT03SnapshotRefusesForbiddenNames(t *testing.T) {
 		})
 	}
 	for _, name := range []string{".terraform.lock.hcl", ".terraform-version", "p/.github/x", "p/.gitignore", "terraform.tfvars", "my-terraform.tfstate"} {
-		if reason := nameRefused(name); reason != "" || project.Forbidden(name) {
+		if reason := nameRefused(name); reason != "" || forbidden.Name(name) {
 			t.Errorf("%s is refused: %s", name, reason)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/links"
+	"github.com/lockkeeper/lockkeeper/project/forbidden"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -101,7 +102,7 @@ func sourceProblem(ctx context.Context, err error) *run.Problem {
 // else than what a reviewer reads. Terraform obeys those in the directory that it
 // runs in, and no others; the source holds other projects' directories, too.
 func (j *job) refuseForbidden(dir string) *run.Problem {
-	if forbidden(dir) {
+	if forbidden.Name(dir) {
 		return sourceRefused(plain(dir))
 	}
 	d, err := j.tree.Open(dir)
@@ -113,7 +114,7 @@ func (j *job) refuseForbidden(dir string) *run.Problem {
 		return nil // it is no directory, which is reported elsewhere
 	}
 	for _, name := range names {
-		if forbidden(name) {
+		if forbidden.Name(name) {
 			return sourceRefused(plain(path.Join(dir, name)))
 		}
 	}
