@@ -12,6 +12,7 @@ import (
 // Call is one request that the emulator got.
 type Call struct {
 	Principal string         `json:"principal"` // access key: of a role its name
+	UserID    string         `json:"userid"`    // what aws:userid is for a container or function; empty for others
 	Service   string         `json:"service"`   // signing name, such as s3, sqs, states
 	Action    string         `json:"action"`    // of services that name one; empty for REST
 	Method    string         `json:"method"`

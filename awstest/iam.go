@@ -67,7 +67,7 @@ func Allows(policies []Policy, r Request) bool {
 	allowed := false
 	for _, p := range policies {
 		for _, s := range p.Statement {
-			if !s.Principal.names(r.Principal) || !matchesAny(s.Action, r.Action) || !matchesAny(s.Resource, r.Resource) {
+			if !s.Principal.names(r.Principal) || !matchesAny(s.Action, r.Action) || !s.isAbout(r) {
 				continue
 			}
 			if s.Effect == "Deny" && s.holds(r, true) {
@@ -77,6 +77,22 @@ func Allows(policies []Policy, r Request) bool {
 		}
 	}
 	return allowed
+}
+
+// isAbout reports whether a statement names the resource. A variable in it is
+// known for aws:userid alone; where it is not known a Deny applies and an Allow
+// does not.
+func (s Statement) isAbout(r Request) bool {
+	id, known := r.Context[userID]
+	return slices.ContainsFunc(s.Resource, func(p string) bool {
+		if known {
+			p = strings.ReplaceAll(p, "${"+userID+"}", id)
+		}
+		if strings.Contains(p, "${") {
+			return s.Effect == "Deny"
+		}
+		return matchesAny([]string{p}, r.Resource)
+	})
 }
 
 func (s Statement) holds(r Request, doubt bool) bool {

@@ -3,6 +3,7 @@ package awstest
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -50,6 +51,41 @@ func TestAllows(t *testing.T) {
 	}
 }
 
+// Who is a session of a role has its own places; what is not known is nobody's.
+func TestAllowsByWhoASessionIs(t *testing.T) {
+	var policy Policy
+	err := json.Unmarshal([]byte(`{"Statement": [
+		{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/tasks/${aws:userid}/*"},
+		{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/${aws:username}/*"},
+		{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"},
+		{"Effect": "Deny", "Action": "sqs:*", "Resource": "${aws:userid}"}]}`), &policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		id, action, resource string
+		want                 bool
+	}{
+		{"AROA1:one", "s3:PutObject", "arn:aws:s3:::b/tasks/AROA1:one/j", true},
+		{"AROA1:one", "s3:PutObject", "arn:aws:s3:::b/tasks/AROA1:two/j", false},
+		{"AROA1:one", "s3:PutObject", "arn:aws:s3:::b/tasks/AROA2:one/j", false},
+		{"AROA1:one", "s3:PutObject", "arn:aws:s3:::b/tasks/AROA1:one", false},
+		{"", "s3:PutObject", "arn:aws:s3:::b/tasks//j", false},
+		{"", "s3:PutObject", "arn:aws:s3:::b/tasks/${aws:userid}/j", false},
+		{"AROA1:one", "s3:GetObject", "arn:aws:s3:::b/AROA1:one/j", false},
+		{"AROA1:one", "sqs:SendMessage", "q", true},
+		{"", "sqs:SendMessage", "q", false},
+	} {
+		r := Request{Action: row.action, Resource: row.resource}
+		if row.id != "" {
+			r.Context = map[string]string{"aws:userid": row.id}
+		}
+		if got := Allows([]Policy{policy}, r); got != row.want {
+			t.Errorf("%+v: allowed is %v", row, got)
+		}
+	}
+}
+
 func TestAllowsByTheResource(t *testing.T) {
 	var policy Policy
 	err := json.Unmarshal([]byte(`{"Statement": [
@@ -93,6 +129,7 @@ func TestRequests(t *testing.T) {
 		{"the end of a job", Call{Service: "batch", Path: "/v1/terminatejob", Params: map[string]any{"jobId": "i"}}, []string{"batch:TerminateJob " + job + "i"}},
 		{"a function", Call{Service: "lambda", Method: "POST", Path: "/2015-03-31/functions/arn:aws:lambda:eu-west-1:1:function:f/invocations"}, []string{"lambda:InvokeFunction arn:aws:lambda:eu-west-1:123456789012:function:f"}},
 		{"a secret by name", Call{Service: "secretsmanager", Action: "GetSecretValue", Params: map[string]any{"SecretId": "p/plan/x"}}, []string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:123456789012:secret:p/plan/x-AbCdEf"}},
+		{"an object of a session", Call{Service: "s3", Method: "PUT", Path: "/b/k", UserID: "AROA1:one"}, []string{"s3:PutObject arn:aws:s3:::b/k AROA1:one"}},
 		{"who am I", Call{Service: "sts", Action: "GetCallerIdentity"}, nil},
 		{"a role with tags", Call{Service: "sts", Action: "AssumeRole", Params: map[string]any{"RoleArn": "r", "Tags.member.1.Key": "run", "SourceIdentity": "ada"}}, []string{"sts:AssumeRole r", "sts:TagSession r", "sts:SetSourceIdentity r"}},
 		{"a log", Call{Service: "logs", Action: "GetLogEvents", Params: map[string]any{"logGroupName": "g", "logStreamName": "s"}}, []string{"logs:GetLogEvents arn:aws:logs:eu-west-1:123456789012:log-group:g:log-stream:s"}},
@@ -103,7 +140,7 @@ func TestRequests(t *testing.T) {
 		}
 		var got []string
 		for _, r := range requests {
-			got = append(got, r.Action+" "+r.Resource)
+			got = append(got, strings.TrimSpace(r.Action+" "+r.Resource+" "+r.Context["aws:userid"]))
 		}
 		if !slices.Equal(got, row.want) {
 			t.Errorf("%s: %s", row.name, cmp.Diff(row.want, got))

@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 )
@@ -21,6 +22,25 @@ type Request struct {
 // Some calls need several permissions, some none. A call that is not known
 // here is an error.
 func Requests(c Call) ([]Request, error) {
+	requests, err := requests(c)
+	for i, r := range requests {
+		if c.UserID == "" {
+			continue
+		}
+		requests[i].Context = maps.Clone(r.Context)
+		if requests[i].Context == nil {
+			requests[i].Context = map[string]string{}
+		}
+		requests[i].Context[userID] = c.UserID
+	}
+	return requests, err
+}
+
+// userID is the condition key that is, for a session of a role, its id and the
+// name of the session (IAM user guide, "Principal key values").
+const userID = "aws:userid"
+
+func requests(c Call) ([]Request, error) {
 	switch c.Service {
 	case "s3":
 		return ofS3(c)

@@ -6,7 +6,9 @@ import time
 
 import boto3
 from botocore.config import Config
+from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.events.models import events_backends
+from moto.iam.models import iam_backends
 
 endpoint = ""
 images: dict = {}
@@ -37,6 +39,18 @@ def image(uri: str) -> dict:
 def principal(role_arn: str | None) -> str:
     """The access key of who acts under a role: its name."""
     return role_arn.rsplit("/", 1)[-1] if role_arn else "nobody"
+
+
+def session(role_arn: str | None, name: str) -> str:
+    """The access key of a session of a role, which the service that runs the code names: ECS after the task, Lambda after the function."""
+    return f"{principal(role_arn)}:{name}"
+
+
+def userid(key: str) -> str:
+    """What aws:userid is for an access key of a session; empty for others (IAM user guide, "Principal key values")."""
+    name, _, of = key.partition(":")
+    role = next((r for r in iam_backends[ACCOUNT]["aws"].get_roles() if of and r.name == name), None)
+    return f"{role.id}:{of}" if role else ""
 
 
 def emit(account: str, region: str, source: str, kind: str, detail: dict, resources: list[str]) -> None:

@@ -191,7 +191,7 @@ class Attempt:
             **{s["name"]: secret(s["valueFrom"]) for s in self.details.get("secrets") or []},
             "AWS_BATCH_JOB_ID": self.job.job_id, "AWS_BATCH_JOB_ATTEMPT": str(self.number), "AWS_BATCH_JQ_NAME": self.job.job_queue.name,
             "AWS_REGION": region, "AWS_DEFAULT_REGION": region, "AWS_ENDPOINT_URL": aws.endpoint,
-            "AWS_ACCESS_KEY_ID": aws.principal(self.details.get("jobRoleArn")), "AWS_SECRET_ACCESS_KEY": "job",
+            "AWS_ACCESS_KEY_ID": aws.session(self.details.get("jobRoleArn"), self.task), "AWS_SECRET_ACCESS_KEY": "job",
         }
 
     def watch(self, process):

@@ -33,7 +33,7 @@ class Runtime:
             "PATH": os.environ["PATH"], **image.get("env", {}), **function.environment_vars,
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.api.server_port}", "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
             "AWS_REGION": function.region, "AWS_ENDPOINT_URL": aws.endpoint,
-            "AWS_ACCESS_KEY_ID": aws.principal(function.role), "AWS_SECRET_ACCESS_KEY": "lambda",
+            "AWS_ACCESS_KEY_ID": aws.session(function.role, function.function_name), "AWS_SECRET_ACCESS_KEY": "lambda",
         }
         command = (config.entry_point or image.get("entrypoint", [])) + (config.cmd or image.get("cmd", []))
         return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

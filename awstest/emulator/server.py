@@ -35,7 +35,7 @@ def describe(environ: dict, body: bytes) -> dict:
     """Who calls what: principal, service, action and what names the resource."""
     match = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     who, _, service = match.groups() if match else ("anonymous", "", "")
-    call = {"principal": who, "service": service, "invocation": environ.get("HTTP_AMZ_SDK_INVOCATION_ID", ""), "method": environ["REQUEST_METHOD"], "path": environ.get("PATH_INFO", ""),
+    call = {"principal": who.partition(":")[0], "userid": aws.userid(who), "service": service, "invocation": environ.get("HTTP_AMZ_SDK_INVOCATION_ID", ""), "method": environ["REQUEST_METHOD"], "path": environ.get("PATH_INFO", ""),
             "query": environ.get("QUERY_STRING", ""), "action": "", "params": {}}
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
@@ -94,6 +94,8 @@ class Application:
             return answer(start, fault["status"], {"__type": fault["code"], "message": fault["code"], "Message": fault["code"]}, fault["code"])
         if fault and fault["kind"] == "delay":
             time.sleep(fault["seconds"])
+        if call["action"] == "GetCallerIdentity" and call["userid"]:
+            return identity(start, call)
         # moto looks whether an object is there and writes it afterwards; in S3 that is one step.
         conditional = environ["REQUEST_METHOD"] == "PUT" and "HTTP_IF_NONE_MATCH" in environ
         with writes if conditional else nullcontext():
@@ -149,6 +151,16 @@ def policies() -> dict:
 
 def document(text):
     return json.loads(text) if isinstance(text, str) else text
+
+
+def identity(start, call: dict):
+    """Who a session is: moto knows none of those that services make."""
+    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/{call['principal']}/{call['userid'].partition(':')[2]}"
+    body = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
+        <Arn>{arn}</Arn><UserId>{call['userid']}</UserId><Account>{ACCOUNT}</Account>
+        </GetCallerIdentityResult><ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata></GetCallerIdentityResponse>""".encode()
+    start("200 OK", [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 def answer(start, status: int, value, code: str = ""):

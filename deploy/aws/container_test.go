@@ -31,9 +31,9 @@ func job(args []string) int {
 		return 2
 	}
 	switch {
-	case strings.HasPrefix(args[2], "runs/r1/bad-"):
+	case strings.HasPrefix(args[2], "inputs/bad-"):
 		return 7
-	case strings.HasPrefix(args[2], "runs/r1/slow"), strings.HasPrefix(args[2], "runs/r1/spot") && os.Getenv("AWS_BATCH_JOB_ATTEMPT") == "1":
+	case strings.HasPrefix(args[2], "inputs/slow"), strings.HasPrefix(args[2], "inputs/spot") && os.Getenv("AWS_BATCH_JOB_ATTEMPT") == "1":
 		asked := make(chan os.Signal, 1)
 		signal.Notify(asked, syscall.SIGTERM)
 		<-asked
@@ -51,10 +51,10 @@ func function(runtime string) int {
 		}
 		body, err := io.ReadAll(next.Body)
 		_ = next.Body.Close()
-		if err != nil || strings.Contains(string(body), "runs/r1/dies-") {
+		if err != nil || strings.Contains(string(body), "inputs/dies-") {
 			return 1
 		}
-		answer, err := http.Post(runtime+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/json", strings.NewReader("{}"))
+		answer, err := http.Post(runtime+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/json", strings.NewReader(`{"key":"the result"}`))
 		if err != nil {
 			return 1
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +28,7 @@ const image = awstest.Account + ".dkr.ecr." + awstest.Region + ".amazonaws.com/l
 // outputs of the stack; other packages use them by these names.
 var outputs = []string{
 	"StateMachine", "Bucket", "StatusQueue", "StatusDeadLetterQueue", "PlanJobQueue", "ApplyJobQueue", "PlanJobDefinition", "ApplyJobDefinition",
-	"PlanFunction", "JobLogGroup", "ServerPolicy", "PlanJobRole", "ApplyJobRole", "Repository", "BuildProject", "SchedulerGroup", "SchedulerRole", "Key",
+	"PlanFunction", "JobLogGroup", "ServerPolicy", "PlanJobRole", "ApplyJobRole", "PlanRoleId", "ApplyRoleId", "FunctionRoleId", "Repository", "BuildProject", "SchedulerGroup", "SchedulerRole", "Key",
 }
 
 // stack is a deployed template.
@@ -92,7 +93,7 @@ func (m message) String() string {
 
 // input is what the server gives: the job document.
 func input(command, job string) string {
-	text, err := json.Marshal(map[string]any{"command": command, "run_id": "r1", "job_id": job, "fence": 7, "limits": map[string]any{"seconds": 60}})
+	text, err := json.Marshal(map[string]any{"command": command, "run_id": "r1", "job_id": job, "fence": 7, "input": "inputs/" + job + ".json", "limits": map[string]any{"seconds": 60}})
 	if err != nil {
 		panic(err)
 	}
@@ -108,6 +109,21 @@ func (s *stack) start(t testing.TB, name, input string) string {
 		t.Fatal(err)
 	}
 	return aws.ToString(r.ExecutionArn)
+}
+
+// ran is what the output of an execution says of who did the job.
+func (s *stack) ran(t testing.TB, job string) string {
+	t.Helper()
+	execution := s.execution(job)
+	d, err := s.machines.DescribeExecution(t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: &execution})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var output struct{ Ran json.RawMessage }
+	if err := json.Unmarshal([]byte(aws.ToString(d.Output)), &output); err != nil {
+		t.Fatalf("the output of %s is %s: %v", job, aws.ToString(d.Output), err)
+	}
+	return string(output.Ran)
 }
 
 // ended waits for the end of an execution.
@@ -251,6 +267,14 @@ func everyEndIsAMessage(t *testing.T, s *stack) {
 	said := s.received(t, "ok-plan finished")
 	if said.RunID != "r1" || said.Fence != 7 || said.Execution != s.execution("ok-plan") {
 		t.Errorf("the message lacks whom it is about: %+v", said)
+	}
+	for job, want := range map[string]string{
+		"ok-plan": `^{"task": ?"arn:aws:ecs:.*/[0-9a-f]{32}"}$`, "ok-apply": `^{"task": ?"arn:aws:ecs:.*/[0-9a-f]{32}"}$`,
+		"ok-lambda": `^{"answer": ?{"key": ?"the result"}}$`, "dies-lambda": `^{"task": ?"arn:aws:ecs:.*/[0-9a-f]{32}"}$`,
+	} {
+		if got := s.ran(t, job); !regexp.MustCompile(want).MatchString(got) {
+			t.Errorf("%s ran as %s", job, got)
+		}
 	}
 	if ran := s.received(t, "ok-apply job RUNNING").Detail; ran.JobQueue != s.out["ApplyJobQueue"] || ran.JobDefinition != s.out["ApplyJobDefinition"] {
 		t.Errorf("an apply ran as %+v", ran)

@@ -106,7 +106,7 @@ func TestNoRoleHasAPolicyOfAWS(t *testing.T) {
 func TestT48_PlanAndApplyAndServerAreApart(t *testing.T) {
 	b := parsed(t)
 	policies := b.identityPolicies()
-	for owner, want := range map[string]string{"PlanJobRole": "PlanRoleArns", "ApplyJobRole": "ApplyRoleArns"} {
+	for owner, want := range map[string]string{"PlanJobPolicy": "PlanRoleArns", "ApplyJobRole": "ApplyRoleArns"} {
 		for _, s := range policies[owner] {
 			actions := list(at(s, "Action"))
 			if slices.Contains(actions, any("sts:AssumeRole")) && (at(s, "Resource", "Ref") != want || at(s, "Condition", "StringEquals", "sts:ExternalId", "Ref") != "ExternalId") {
@@ -119,7 +119,7 @@ func TestT48_PlanAndApplyAndServerAreApart(t *testing.T) {
 	}
 	for owner, statements := range policies {
 		for _, s := range statements {
-			if slices.Contains(list(at(s, "Action")), any("sts:AssumeRole")) && at(s, "Effect") == "Allow" && owner != "PlanJobRole" && owner != "ApplyJobRole" {
+			if slices.Contains(list(at(s, "Action")), any("sts:AssumeRole")) && at(s, "Effect") == "Allow" && owner != "PlanJobPolicy" && owner != "ApplyJobRole" {
 				t.Errorf("%s may assume roles", owner)
 			}
 		}
@@ -141,19 +141,15 @@ func TestT48_PlanAndApplyAndServerAreApart(t *testing.T) {
 // T22: an apply reads the version of the plan that its document names; a plan
 // that somebody put over it does not exist for it.
 func TestT22_AnApplyReadsOneVersionOfAPlan(t *testing.T) {
-	read := map[string]bool{".plan.tfplan": false, ".plan.made": false}
+	read := map[string]bool{"${Bucket.Arn}/tasks/${PlanJobRole.RoleId}:*.plan.*": false, "${Bucket.Arn}/tasks/${PlanFunctionRole.RoleId}:*.plan.*": false}
 	for _, s := range parsed(t).identityPolicies()["ApplyJobRole"] {
 		for _, r := range list(at(s, "Resource")) {
-			resource := fmt.Sprint(at(r, "Fn::Sub"))
-			if at(s, "Effect") != "Allow" || !strings.HasPrefix(resource, "${Bucket.Arn}/") {
+			resource, actions := fmt.Sprint(at(r, "Fn::Sub")), list(at(s, "Action"))
+			if _, ofPlan := read[resource]; ofPlan && slices.Equal(actions, []any{"s3:GetObjectVersion"}) {
+				read[resource] = true
 				continue
 			}
-			actions := list(at(s, "Action"))
-			if _, ofPlan := read[strings.TrimPrefix(resource, "${Bucket.Arn}/runs/*")]; ofPlan && slices.Equal(actions, []any{"s3:GetObjectVersion"}) {
-				read[strings.TrimPrefix(resource, "${Bucket.Arn}/runs/*")] = true
-				continue
-			}
-			reachesPlans := strings.HasSuffix(resource, "runs/*") || strings.HasSuffix(resource, "Arn}/*")
+			reachesPlans := strings.Contains(resource, "/tasks/") || strings.HasSuffix(resource, "Arn}/*")
 			if reachesPlans && !slices.Equal(actions, []any{"s3:PutObject"}) {
 				t.Errorf("an apply may %v on %s", actions, resource)
 			}
@@ -162,6 +158,30 @@ func TestT22_AnApplyReadsOneVersionOfAPlan(t *testing.T) {
 	for what, can := range read {
 		if !can {
 			t.Errorf("an apply cannot read %s by version", what)
+		}
+	}
+}
+
+// No container lists, reads what jobs wrote but a plan by its version, or writes
+// anywhere but under the name that ECS or Lambda gave to its session.
+func TestAJobWritesUnderItsOwnNameAlone(t *testing.T) {
+	policies := parsed(t).identityPolicies()
+	for _, owner := range []string{"PlanJobPolicy", "ApplyJobRole"} {
+		for _, s := range policies[owner] {
+			for _, a := range list(at(s, "Action")) {
+				action := fmt.Sprint(a)
+				switch {
+				case action == "s3:PutObject":
+					for _, r := range list(at(s, "Resource")) {
+						resource := fmt.Sprint(at(r, "Fn::Sub"))
+						if resource != "${Bucket.Arn}/tasks/${!aws:userid}/*" && (owner != "ApplyJobRole" || resource != "${Bucket.Arn}/claims/*") {
+							t.Errorf("%s writes to %s", owner, resource)
+						}
+					}
+				case strings.HasPrefix(action, "s3:") && action != "s3:GetObject" && action != "s3:GetObjectVersion":
+					t.Errorf("%s may %s", owner, action)
+				}
+			}
 		}
 	}
 }

@@ -10,10 +10,14 @@ import (
 func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 	const (
 		plan, apply, server = "lockkeeper-plan-job", "lockkeeper-apply-job", "lockkeeper-server"
+		function            = "lockkeeper-plan-function"
 		secret              = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:lockkeeper/"
 	)
 	objects := "arn:aws:s3:::" + s.out["Bucket"] + "/"
 	id := map[string]string{"sts:ExternalId": "external-id"}
+	asPlan := map[string]string{"aws:userid": s.out["PlanRoleId"] + ":1"}
+	asApply := map[string]string{"aws:userid": s.out["ApplyRoleId"] + ":1"}
+	victim := "tasks/" + s.out["PlanRoleId"] + ":2/"
 	policies := s.Policies(t)
 	for _, row := range []struct {
 		who, action, resource string
@@ -28,13 +32,18 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{server, "s3:PutObject", objects + "approvals/r/r-0.answer.json", nil, true},
 		{server, "s3:GetObject", objects + "approvals/r/r-0.token", nil, true},
 		{server, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", id, false},
-		{server, "s3:PutObject", objects + "runs/r/r-0.document.json", nil, true},
-		{server, "s3:PutObject", objects + "runs/r/r-0.applied", nil, true},
-		{server, "s3:GetObjectVersion", objects + "runs/r/r-0.summary.json", nil, true},
-		{server, "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
-		{server, "s3:GetObject", objects + "runs/r/r-0.plan.made", nil, false},
-		{server, "s3:GetObjectVersion", objects + "runs/r/r-0.plan.tfplan", nil, false},
-		{server, "s3:GetObjectVersion", objects + "runs/r/r-0.plan.made", nil, false},
+		{server, "s3:PutObject", objects + "jobs/r-0.json", nil, true},
+		{server, "s3:PutObject", objects + "inputs/A.json", nil, true},
+		{server, "s3:PutObject", objects + "claims/A", nil, true},
+		{server, "s3:GetObject", objects + "claims/A", nil, true},
+		{server, "s3:PutObject", objects + "ended/r-0.json", nil, true},
+		{server, "s3:GetObject", objects + victim + "r-0.result.json", nil, true},
+		{server, "s3:GetObjectVersion", objects + victim + "r-0.summary.json", nil, true},
+		{server, "s3:PutObject", objects + victim + "r-0.result.json", nil, false},
+		{server, "s3:GetObject", objects + victim + "r-0.plan.tfplan", nil, false},
+		{server, "s3:GetObject", objects + victim + "r-0.plan.made", nil, false},
+		{server, "s3:GetObjectVersion", objects + victim + "r-0.plan.tfplan", nil, false},
+		{server, "s3:GetObjectVersion", objects + victim + "r-0.plan.made", nil, false},
 		{server, "secretsmanager:GetSecretValue", secret + "server/private-key-AbCdEf", nil, true},
 		{server, "secretsmanager:GetSecretValue", secret + "server/previous-webhook-secret-AbCdEf", nil, true},
 		{server, "secretsmanager:GetSecretValue", secret + "plan/token-AbCdEf", nil, false},
@@ -54,15 +63,26 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{plan, "secretsmanager:GetSecretValue", secret + "server/private-key-AbCdEf", nil, false},
 		{plan, "s3:GetObjectVersion", objects + "sources/abc", nil, true},
 		{plan, "s3:PutObject", objects + "sources/abc", nil, false},
-		{plan, "s3:PutObject", objects + "runs/r/r-0.plan.tfplan", nil, true},
-		{plan, "s3:PutObject", objects + "runs/r/r-0.plan.made", nil, true},
-		{plan, "s3:PutObject", objects + "runs/r/r-0.document.json", nil, false},
-		{plan, "s3:PutObject", objects + "runs/r/r-0.applied", nil, false},
-		{plan, "s3:PutObject", objects + "runs/r/r-0.result.json", nil, true},
-		{plan, "s3:PutObject", objects + "runs/r/r-0.outcome.json", nil, false},
-		{plan, "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
-		{plan, "s3:GetObject", objects + "runs/r/r-0.plan.made", nil, false},
-		{plan, "s3:GetObject", objects + "runs/r/r-0.output.txt", nil, false},
+		{plan, "s3:GetObject", objects + "inputs/A.json", asPlan, true},
+		{plan, "s3:GetObject", objects + "jobs/r-0.json", asPlan, false}, // which says what A is
+		{plan, "s3:ListBucket", "arn:aws:s3:::" + s.out["Bucket"], asPlan, false},
+		{plan, "s3:PutObject", objects + "tasks/" + asPlan["aws:userid"] + "/r-0.plan.tfplan", asPlan, true},
+		{plan, "s3:PutObject", objects + "tasks/" + asPlan["aws:userid"] + "/r-0.result.json", asPlan, true},
+		{plan, "s3:GetObject", objects + "tasks/" + asPlan["aws:userid"] + "/r-0.result.json", asPlan, false},
+		{plan, "s3:PutObject", objects + victim + "r-0.result.json", asPlan, false},
+		{plan, "s3:PutObject", objects + victim + "r-0.plan.tfplan", asPlan, false},
+		{plan, "s3:GetObject", objects + victim + "r-0.plan.tfplan", asPlan, false},
+		{plan, "s3:GetObjectVersion", objects + victim + "r-0.plan.tfplan", asPlan, false},
+		{plan, "s3:PutObject", objects + "inputs/A.cancelled", asPlan, false},
+		{plan, "s3:PutObject", objects + "jobs/r-0.json", asPlan, false},
+		{plan, "s3:PutObject", objects + "ended/r-0.json", asPlan, false},
+		{plan, "s3:PutObject", objects + "claims/A", asPlan, false},
+		{plan, "s3:GetObject", objects + "claims/A", asPlan, false},
+
+		{function, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", id, true},
+		{function, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-apply", id, false},
+		{function, "s3:PutObject", objects + victim + "r-0.result.json", map[string]string{"aws:userid": s.out["FunctionRoleId"] + ":lockkeeper-plan"}, false},
+		{function, "s3:PutObject", objects + "tasks/" + s.out["FunctionRoleId"] + ":lockkeeper-plan/r-0.answer.json", map[string]string{"aws:userid": s.out["FunctionRoleId"] + ":lockkeeper-plan"}, true},
 
 		{apply, "states:SendTaskSuccess", s.out["StateMachine"], nil, false},
 		{apply, "s3:PutObject", objects + "approvals/r/r-0.answer.json", nil, false},
@@ -72,28 +92,35 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{apply, "secretsmanager:GetSecretValue", secret + "apply/token-AbCdEf", nil, true},
 		{apply, "secretsmanager:GetSecretValue", secret + "plan/token-AbCdEf", nil, true},
 		{apply, "secretsmanager:GetSecretValue", secret + "server/private-key-AbCdEf", nil, false},
-		{apply, "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
-		{apply, "s3:GetObject", objects + "runs/r/r-0.plan.made", nil, false},
-		{apply, "s3:GetObjectVersion", objects + "runs/r/r-0.plan.tfplan", nil, true},
-		{apply, "s3:GetObjectVersion", objects + "runs/r/r-0.plan.made", nil, true},
-		{apply, "s3:PutObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
-		{apply, "s3:PutObject", objects + "runs/r/r-0.plan.made", nil, false},
-		{apply, "s3:PutObject", objects + "runs/r/r-0.document.json", nil, false},
-		{apply, "s3:PutObject", objects + "runs/r/r-0.applied", nil, true},
-		{apply, "s3:GetObject", objects + "runs/r/r-0.applied", nil, true},
-		{apply, "s3:PutObject", objects + "runs/r/r-0.outcome.json", nil, true},
-		{apply, "s3:PutObject", objects + "runs/r/r-0.result.json", nil, false},
-		{apply, "s3:GetObject", objects + "runs/r/r-0.result.json", nil, false}, // it names the version of a plan
+		{apply, "s3:GetObject", objects + victim + "r-0.plan.tfplan", asApply, false},
+		{apply, "s3:GetObject", objects + victim + "r-0.plan.made", asApply, false},
+		{apply, "s3:GetObjectVersion", objects + victim + "r-0.plan.tfplan", asApply, true},
+		{apply, "s3:GetObjectVersion", objects + victim + "r-0.plan.made", asApply, true},
+		{apply, "s3:GetObjectVersion", objects + "tasks/" + s.out["FunctionRoleId"] + ":lockkeeper-plan/r-0.plan.tfplan", asApply, true},
+		{apply, "s3:GetObjectVersion", objects + "tasks/" + s.out["ApplyRoleId"] + ":2/r-0.plan.tfplan", asApply, false},
+		{apply, "s3:GetObject", objects + victim + "r-0.result.json", asApply, false}, // it names the version of a plan
+		{apply, "s3:GetObjectVersion", objects + victim + "r-0.result.json", asApply, false},
+		{apply, "s3:PutObject", objects + victim + "r-0.plan.tfplan", asApply, false},
+		{apply, "s3:PutObject", objects + victim + "r-0.result.json", asApply, false},
+		{apply, "s3:PutObject", objects + "tasks/" + asApply["aws:userid"] + "/r-1.result.json", asApply, true},
+		{apply, "s3:PutObject", objects + "tasks/" + s.out["ApplyRoleId"] + ":2/r-1.result.json", asApply, false},
+		{apply, "s3:GetObject", objects + "inputs/A.json", asApply, true},
+		{apply, "s3:GetObject", objects + "jobs/r-0.json", asApply, false},
+		{apply, "s3:PutObject", objects + "jobs/r-0.json", asApply, false},
+		{apply, "s3:PutObject", objects + "ended/r-0.json", asApply, false},
+		{apply, "s3:PutObject", objects + "claims/A", asApply, true},
+		{apply, "s3:GetObject", objects + "claims/A", asApply, true},
+		{apply, "s3:ListBucket", "arn:aws:s3:::" + s.out["Bucket"], asApply, false},
 		{apply, "s3:ListBucketVersions", "arn:aws:s3:::" + s.out["Bucket"], nil, false},
 
 		{"lockkeeper-states", "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-apply", id, false},
-		{"lockkeeper-states", "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
-		{"lockkeeper-states", "s3:GetObject", objects + "runs/r/r-0.plan.made", nil, false},
+		{"lockkeeper-states", "s3:GetObject", objects + victim + "r-0.plan.tfplan", nil, false},
+		{"lockkeeper-states", "s3:GetObject", objects + victim + "r-0.plan.made", nil, false},
 		{"lockkeeper-task-execution", "s3:GetObject", objects + "sources/abc", nil, false},
 		{"lockkeeper-scheduler", "states:StartExecution", s.out["StateMachine"], nil, true},
 		{"lockkeeper-build", "s3:GetObject", objects + "build/source.zip", nil, true},
-		{"lockkeeper-build", "s3:GetObject", objects + "runs/r/r-0.plan.tfplan", nil, false},
-		{"lockkeeper-build", "s3:GetObject", objects + "runs/r/r-0.plan.made", nil, false},
+		{"lockkeeper-build", "s3:GetObject", objects + victim + "r-0.plan.tfplan", nil, false},
+		{"lockkeeper-build", "s3:GetObject", objects + victim + "r-0.plan.made", nil, false},
 		{"lockkeeper-build", "s3:PutObject", objects + "build/source.zip", nil, false},
 	} {
 		if got := awstest.Allows(policies[row.who], awstest.Request{Action: row.action, Resource: row.resource, Context: row.context}); got != row.want {

@@ -63,6 +63,7 @@ func TestResourcesRefuseWhatNobodyMayDo(t *testing.T) {
 	for _, row := range []struct{ resource, statement, action, condition string }{
 		{"BucketPolicy", "OnlyTLS", "s3:*", `map[Bool:map[aws:SecureTransport:false]]`},
 		{"BucketPolicy", "OnlyTheServerSaysWhatRuns", "s3:PutObject", `map[ArnNotEquals:map[aws:PrincipalArn:map[Ref:ServerPrincipalArn]]]`},
+		{"BucketPolicy", "OnlyJobsSayWhatTheyDid", "s3:PutObject", `map[ArnNotEquals:map[aws:PrincipalArn:[map[Fn::GetAtt:PlanJobRole.Arn] map[Fn::GetAtt:PlanFunctionRole.Arn] map[Fn::GetAtt:ApplyJobRole.Arn]]]]`},
 		{"BucketPolicy", "WrittenOnce", "s3:PutObject", `map[Null:map[s3:if-none-match:true]]`},
 		{"StatusQueuePolicy", "OnlyTLS", "sqs:*", `map[Bool:map[aws:SecureTransport:false]]`},
 	} {

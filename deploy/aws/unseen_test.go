@@ -12,6 +12,7 @@ func whatTheEmulatorCannotShow(t *testing.T, s *stack) {
 	const (
 		region, account        = awstest.Region, awstest.Account
 		plan, apply, server    = "lockkeeper-plan-job", "lockkeeper-apply-job", "lockkeeper-server"
+		function               = "lockkeeper-plan-function"
 		states, fargate, build = "lockkeeper-states", "lockkeeper-task-execution", "lockkeeper-build"
 		repository             = "arn:aws:ecr:" + region + ":" + account + ":repository/lockkeeper"
 		managed                = "arn:aws:events:" + region + ":" + account + ":rule/StepFunctionsGetEventsForBatchJobsRule"
@@ -33,8 +34,8 @@ func whatTheEmulatorCannotShow(t *testing.T, s *stack) {
 			[]string{"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups"}, anything, ""},
 		{states, "the emulator traces nothing",
 			[]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"}, anything, ""},
-		{plan, "the function is traced", []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, anything, ""},
-		{plan, "Lambda writes the function's log with its role", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, logs + "/aws/lambda/lockkeeper-plan:log-stream:x", ""},
+		{function, "the function is traced", []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, anything, ""},
+		{function, "Lambda writes the function's log with its role", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, logs + "/aws/lambda/lockkeeper-plan:log-stream:x", ""},
 
 		{fargate, "the emulator pulls no image", []string{"ecr:GetAuthorizationToken"}, anything, ""},
 		{fargate, "as above", []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, repository, ""},
@@ -50,6 +51,7 @@ func whatTheEmulatorCannotShow(t *testing.T, s *stack) {
 		{build, "the bucket's key is asked for by S3, and moto's S3 does not", []string{"kms:Decrypt", "kms:GenerateDataKey"}, key, byS3},
 		{server, "as above", []string{"kms:Decrypt", "kms:GenerateDataKey"}, key, byS3},
 		{plan, "as above", []string{"kms:Decrypt", "kms:GenerateDataKey"}, key, byS3},
+		{function, "as above", []string{"kms:Decrypt", "kms:GenerateDataKey"}, key, byS3},
 		{apply, "as above", []string{"kms:Decrypt", "kms:GenerateDataKey"}, key, byS3},
 		{server, "so it is with the key of secrets", []string{"kms:Decrypt"}, key, bySecrets},
 		{plan, "as above", []string{"kms:Decrypt"}, key, bySecrets},
