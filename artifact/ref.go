@@ -27,10 +27,10 @@ var ErrNotFound = fs.ErrNotExist
 var ErrTooLarge = errors.New("the artifact is larger than allowed")
 
 // keySegments is what a key may look like: segments of letters, digits and
-// ._- joined by slashes, none beginning with a dot. It leaves no room for a
+// ._:- joined by slashes, none beginning with a dot or a colon. It leaves no room for a
 // path outside the store, for the store's own files (which begin with a dot),
 // or for names that S3 treats specially.
-var keySegments = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$`)
+var keySegments = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._:-]*(/[A-Za-z0-9_-][A-Za-z0-9._:-]*)*$`)
 
 // Bytes of a whole key (S3 takes 1,024) and of one segment of it (most file
 // systems take 255).
@@ -42,7 +42,7 @@ const (
 // CheckKey says what is wrong with a key.
 func CheckKey(key string) error {
 	if len(key) > maxKey || !keySegments.MatchString(key) {
-		return fmt.Errorf("artifact key %.100q: want letters, digits and ._- in segments joined by /, at most %d bytes", key, maxKey)
+		return fmt.Errorf("artifact key %.100q: want letters, digits and ._:- in segments joined by /, at most %d bytes", key, maxKey)
 	}
 	for segment := range strings.SplitSeq(key, "/") {
 		if len(segment) > maxSegment {

@@ -108,7 +108,7 @@ func (j *job) checkPlan() *run.Problem {
 	switch {
 	case plan == nil:
 		return planMismatch("the document has no plan")
-	case plan.File.Key != key(run.RunOfJob(plan.JobID), plan.JobID, run.ArtifactPlan):
+	case !j.isOf(plan.JobID, plan.File, run.ArtifactPlan):
 		return planMismatch(fmt.Sprintf("%.200q is no plan of the job %.100q", plan.File.Key, plan.JobID))
 	case plan.Binding != j.doc.Binding():
 		return planMismatch("repository, commit, base, directory, workspace or variables are not those of the plan")
@@ -116,7 +116,7 @@ func (j *job) checkPlan() *run.Problem {
 		return terraformChanged(plan.Terraform, j.options.TerraformName)
 	case plan.File.Size > j.doc.Limits.PlanBytes:
 		return planTooLarge(j.doc.Limits.PlanBytes)
-	case plan.Made != nil && plan.Made.Key != key(run.RunOfJob(plan.JobID), plan.JobID, run.ArtifactMade):
+	case plan.Made != nil && !j.isOf(plan.JobID, *plan.Made, run.ArtifactMade):
 		return planMismatch(fmt.Sprintf("%.200q holds no files that the job %.100q made", plan.Made.Key, plan.JobID))
 	}
 	return nil
@@ -238,7 +238,7 @@ func (j *job) mayBegin(ctx context.Context) *run.Problem {
 	// A claim that is broken off may have been made, and nobody could tell.
 	claiming, done := context.WithTimeout(context.WithoutCancel(ctx), claimWithin)
 	defer done()
-	err := j.store.Claim(claiming, AppliedKey(j.doc), j.doc.JobID)
+	err := j.store.Claim(claiming, j.claimKey(), j.doc.JobID)
 	if err == nil {
 		return nil
 	}
@@ -256,7 +256,7 @@ func (j *job) mayBegin(ctx context.Context) *run.Problem {
 
 // used says that the plan was claimed before; nil when it was not.
 func (j *job) used(ctx context.Context) *run.Problem {
-	by, claimed, err := j.store.Claimant(ctx, AppliedKey(j.doc))
+	by, claimed, err := j.store.Claimant(ctx, j.claimKey())
 	if err != nil {
 		if p := ended(ctx); p != nil {
 			return p
@@ -273,12 +273,20 @@ func (j *job) used(ctx context.Context) *run.Problem {
 }
 
 // AppliedKey is what an apply job claims in the artifact store immediately
-// before it begins to change something: by its id, or an engine as Withdrawn.
+// before it begins to change something, unless Options.Claim is another key: by
+// its id, or an engine as Withdrawn.
 func AppliedKey(doc run.JobDocument) string {
 	if doc.Plan == nil {
 		return key(doc.RunID, doc.JobID, "applied")
 	}
 	return key(run.RunOfJob(doc.Plan.JobID), doc.Plan.JobID, "applied")
+}
+
+func (j *job) claimKey() string {
+	if j.options.Claim != "" {
+		return j.options.Claim
+	}
+	return AppliedKey(j.doc)
 }
 
 // applyArguments are those of terraform apply. Of the plan's flags one is for

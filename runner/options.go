@@ -38,8 +38,8 @@ const (
 	DefaultApplyGrace = 10 * time.Minute
 )
 
-// Options is what an engine decides about a runner process. None of it is
-// secret: it is visible in the process list.
+// Options is what an engine decides about a runner. None of what is for a runner
+// process is secret: it is visible in the process list.
 type Options struct {
 	Dir           string        // the job's directory, absolute; holds DocumentFile
 	View          string        // another name of Dir, absolute, under which terraform sees it; the same for a plan and its apply. Empty is Dir
@@ -66,6 +66,8 @@ type Options struct {
 	Disk          int64         // bytes that the job may have in Dir; 0 is 10 GiB
 	DiskFiles     int64         // files that the job may have in Dir, its source among them; 0 is 150,000
 	DiskReserve   int64         // bytes that stay free where Dir is; 0 is 512 MiB
+	Prefix        string        // begins the keys of what the job stores; empty is that of its run. Not for a runner process
+	Claim         string        // key that an apply claims before it begins, if not AppliedKey; may be secret. Not for a runner process
 	Evaluator     string        // lockkeeper-evaluator, absolute; empty when there is none, and then a plan that rules have to judge fails
 }
 

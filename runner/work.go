@@ -309,9 +309,24 @@ func (j *job) result(problem *run.Problem) run.Result {
 	return r
 }
 
-// key is where an artifact of this job is stored. All jobs of a run share a
-// directory: a new one is one more thing to flush.
-func (j *job) key(name string) string { return key(j.doc.RunID, j.doc.JobID, name) }
+// key is where an artifact of this job is stored. Where the engine does not say
+// otherwise all jobs of a run share a directory: a new one is one more thing to
+// flush.
+func (j *job) key(name string) string {
+	if j.options.Prefix != "" {
+		return path.Join(j.options.Prefix, j.doc.JobID+"."+name)
+	}
+	return key(j.doc.RunID, j.doc.JobID, name)
+}
+
+// isOf reports whether a job stored an artifact under a name. What begins its key
+// is then known to the engine, which wrote the document.
+func (j *job) isOf(jobID string, a run.Artifact, name string) bool {
+	if j.options.Prefix != "" {
+		return path.Base(a.Key) == jobID+"."+name
+	}
+	return a.Key == key(run.RunOfJob(jobID), jobID, name)
+}
 
 func key(runID, jobID, name string) string { return path.Join("runs", runID, jobID+"."+name) }
 

@@ -186,7 +186,7 @@ func testMissing(t *testing.T, s Store, _ func(string, []byte)) {
 func testKeys(t *testing.T, s Store, _ func(string, []byte)) {
 	for _, key := range []string{
 		"", ".", "..", "/", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./a", "a/./b", ".incoming/x", "a/.hidden",
-		"a\\b", "a b", "a\x00b", "a\nb", "ä", "a/%2e%2e/b", "~", strings.Repeat("a/", 300) + "a", strings.Repeat("a", 201),
+		"a\\b", "a b", ":", "a/:b", "a\x00b", "a\nb", "ä", "a/%2e%2e/b", "~", strings.Repeat("a/", 300) + "a", strings.Repeat("a", 201),
 	} {
 		if ref, err := s.Put(t.Context(), key, strings.NewReader("x")); err == nil {
 			t.Errorf("%q was stored as %+v", key, ref)
@@ -201,7 +201,7 @@ func testKeys(t *testing.T, s Store, _ func(string, []byte)) {
 			t.Errorf("opening %q: %v", key, err)
 		}
 	}
-	for _, key := range []string{"single", "jobs/01J_x-Y/plan.tfplan", "a/b/c/d/e.f.g", "-", "9"} {
+	for _, key := range []string{"single", "jobs/01J_x-Y/plan.tfplan", "a/b/c/d/e.f.g", "tasks/AROA1:2/x", "-", "9"} {
 		put(t, s, key, "x")
 	}
 }

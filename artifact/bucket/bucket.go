@@ -30,6 +30,10 @@ import (
 type Bucket struct {
 	Client *s3.Client
 	Name   string
+	// Unlisted says that the caller may not list: S3 refuses him what is not there,
+	// like what he may not read (Amazon S3 API reference, "GetObject"). Both are
+	// artifact.ErrNotFound then.
+	Unlisted bool
 }
 
 // NewClient makes a client that also works with endpoints that have no
@@ -104,7 +108,7 @@ func (b *Bucket) Open(ctx context.Context, ref artifact.Ref) (io.ReadCloser, err
 	}
 	out, err := b.Client.GetObject(ctx, in)
 	if err != nil {
-		return nil, fmt.Errorf("opening artifact %s: %w", ref.Key, known(err))
+		return nil, fmt.Errorf("opening artifact %s: %w", ref.Key, b.known(err))
 	}
 	return artifact.Verify(ref, out.Body), nil
 }
@@ -171,7 +175,7 @@ func (b *Bucket) Claimant(ctx context.Context, key string) (by string, claimed b
 		return "", false, err
 	}
 	out, err := b.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: &key})
-	if errors.Is(known(err), artifact.ErrNotFound) {
+	if errors.Is(b.known(err), artifact.ErrNotFound) {
 		return "", false, nil
 	}
 	if err != nil {
@@ -186,9 +190,9 @@ func (b *Bucket) Claimant(ctx context.Context, key string) (by string, claimed b
 }
 
 // known gives an error of S3 the name that artifact's contract has for it.
-func known(err error) error {
+func (b *Bucket) known(err error) error {
 	var missing *types.NoSuchKey
-	if errors.As(err, &missing) || status(err) == http.StatusNotFound {
+	if errors.As(err, &missing) || status(err) == http.StatusNotFound || b.Unlisted && status(err) == http.StatusForbidden {
 		return errors.Join(artifact.ErrNotFound, err)
 	}
 	return err
