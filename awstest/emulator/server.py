@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 
 import aws
 import batch
+import iam
 import scheduler
 import stepfunctions
 
@@ -96,6 +97,12 @@ class Application:
             time.sleep(fault["seconds"])
         if call["action"] == "GetCallerIdentity" and call["userid"]:
             return identity(start, call)
+        if call["service"] == "s3" and call["userid"]:
+            action, resource = iam.asked(call["method"], call["path"], call["query"])
+            if not iam.allows(call["principal"], call["userid"], action, resource):
+                return refuse(start, call, action, resource)
+            if action.startswith("s3:GetObject"):
+                start = hiding(start)
         # moto looks whether an object is there and writes it afterwards; in S3 that is one step.
         conditional = environ["REQUEST_METHOD"] == "PUT" and "HTTP_IF_NONE_MATCH" in environ
         with writes if conditional else nullcontext():
@@ -151,6 +158,17 @@ def policies() -> dict:
 
 def document(text):
     return json.loads(text) if isinstance(text, str) else text
+
+
+def refuse(start, call: dict, action: str, resource: str):
+    body = iam.REFUSED % (call["userid"].encode(), action.encode(), resource.encode())
+    start("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def hiding(start):
+    """Who may not list is refused what is not there (Amazon S3 API reference, "GetObject"). No session of a role of the tests may."""
+    return lambda status, headers, *rest: start("403 Forbidden" if status.startswith("404") else status, headers, *rest)
 
 
 def identity(start, call: dict):
