@@ -50,6 +50,7 @@ func AWSOptions(cfg sdk.Config, c config.Config) aws.Options {
 	return aws.Options{
 		Config: cfg, StateMachine: a.StateMachine, Bucket: a.Bucket, StatusQueue: a.StatusQueue, DeadLetters: a.DeadLetterQueue,
 		PlanQueue: a.PlanQueue, ApplyQueue: a.ApplyQueue, LogGroup: a.LogGroup, Lambda: InFunction(c.Environments),
+		PlanRoleID: a.PlanRoleID, ApplyRoleID: a.ApplyRoleID, FunctionRoleID: a.FunctionRoleID,
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 
 // jobCmd is the entry of a container of the AWS engine.
 type jobCmd struct {
-	Document string `help:"Key of the job document in the bucket. A Lambda function gets it with each invocation."`
+	Document string `help:"Key of the job's input in the bucket. A Lambda function gets it with each invocation."`
 	Bucket   string `help:"Bucket of the artifacts." env:"LOCKKEEPER_BUCKET" required:""`
 	Scratch  string `help:"Directory for the job's files, where everybody may pass through; left out: that for temporary files." env:"LOCKKEEPER_SCRATCH"`
 	Memory   int64  `help:"MiB of memory that the container has; left out: not known, and the job may have 4 GiB." env:"LOCKKEEPER_MEMORY,AWS_LAMBDA_FUNCTION_MEMORY_SIZE"`
@@ -48,5 +48,6 @@ func (c *jobCmd) Run(ctx context.Context, p Program) error {
 	if c.Document == "" {
 		return errors.New("--document names no job")
 	}
-	return job.Do(ctx, c.Document)
+	_, err = job.Do(ctx, c.Document)
+	return err
 }

@@ -16,6 +16,9 @@ type AWS struct {
 	PlanQueue       string `yaml:"plan_queue"`        // ARN of the Batch job queue
 	ApplyQueue      string `yaml:"apply_queue"`       // ARN of the Batch job queue
 	LogGroup        string `yaml:"log_group"`         // of the jobs
+	PlanRoleID      string `yaml:"plan_role_id"`      // of the role of plans' containers
+	ApplyRoleID     string `yaml:"apply_role_id"`     // of the role of applies' containers
+	FunctionRoleID  string `yaml:"function_role_id"`  // of the function's role
 }
 
 var (
@@ -27,6 +30,7 @@ var (
 	isJobs    = atMost(256, `^arn:aws[a-z-]*:batch:[a-z0-9-]+:[0-9]{12}:job-queue/[A-Za-z0-9_-]+$`)
 	isLog     = atMost(512, `^[A-Za-z0-9_/.#-]+$`)
 	isRole    = atMost(640, `^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$`)
+	isRoleID  = atMost(128, `^AROA[A-Z0-9]+$`)
 	isSecret  = atMost(768, `^[A-Za-z0-9/_+=.@:-]+(#.+)?$`)
 )
 
@@ -62,6 +66,9 @@ func (v *validator) aws(a AWS) {
 	v.check(isJobs(a.PlanQueue), "aws.plan_queue", "must be the output PlanJobQueue %s, an ARN", output)
 	v.check(isJobs(a.ApplyQueue), "aws.apply_queue", "must be the output ApplyJobQueue %s, an ARN", output)
 	v.check(isLog(a.LogGroup), "aws.log_group", "must be the output JobLogGroup %s", output)
+	v.check(isRoleID(a.PlanRoleID), "aws.plan_role_id", "must be the output PlanRoleId %s", output)
+	v.check(isRoleID(a.ApplyRoleID), "aws.apply_role_id", "must be the output ApplyRoleId %s", output)
+	v.check(isRoleID(a.FunctionRoleID), "aws.function_role_id", "must be the output FunctionRoleId %s", output)
 }
 
 // target checks what of an environment depends on the engine. A job in AWS has

@@ -130,7 +130,7 @@ func TestTheConfigOfTheAWSPageIsTaken(t *testing.T) {
 	const arn, queue = "arn:aws:", "https://sqs.eu-west-1.amazonaws.com/123456789012/status"
 	text = strings.NewReplacer("<App ID>", "1", "<region>", "eu-west-1", "<Bucket>", "bucket", "<StateMachine>", arn+"states:eu-west-1:123456789012:stateMachine:job",
 		"<StatusQueue>", queue, "<StatusDeadLetterQueue>", queue, "<PlanJobQueue>", arn+"batch:eu-west-1:123456789012:job-queue/plan",
-		"<ApplyJobQueue>", arn+"batch:eu-west-1:123456789012:job-queue/apply", "<JobLogGroup>", "/lockkeeper/jobs", "<target>", "210987654321", "<name>", "token").Replace(text)
+		"<ApplyJobQueue>", arn+"batch:eu-west-1:123456789012:job-queue/apply", "<JobLogGroup>", "/lockkeeper/jobs", "<PlanRoleId>", "AROA1", "<ApplyRoleId>", "AROA2", "<FunctionRoleId>", "AROA3", "<target>", "210987654321", "<name>", "token").Replace(text)
 	if _, err := load(t, text, nil); err != nil {
 		t.Errorf("%v\n%s", err, text)
 	}

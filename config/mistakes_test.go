@@ -179,5 +179,8 @@ aws:
   plan_queue: arn:aws:batch:eu-west-1:123456789012:job-queue/lockkeeper-plan
   apply_queue: arn:aws:batch:eu-west-1:123456789012:job-queue/lockkeeper-apply
   log_group: /lockkeeper/jobs
+  plan_role_id: AROAEXAMPLEPLAN
+  apply_role_id: AROAEXAMPLEAPPLY
+  function_role_id: AROAEXAMPLEFUNCTION
 ` + more + "\n"
 }

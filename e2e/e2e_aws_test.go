@@ -65,6 +65,7 @@ func (a *account) engine(c map[string]any) {
 	c["aws"] = map[string]any{
 		"region": awstest.Region, "bucket": a.out["Bucket"], "state_machine": a.out["StateMachine"], "status_queue": a.out["StatusQueue"],
 		"dead_letter_queue": a.out["StatusDeadLetterQueue"], "plan_queue": a.out["PlanJobQueue"], "apply_queue": a.out["ApplyJobQueue"], "log_group": a.out["JobLogGroup"],
+		"plan_role_id": a.out["PlanRoleId"], "apply_role_id": a.out["ApplyRoleId"], "function_role_id": a.out["FunctionRoleId"],
 	}
 	dev := c["environments"].(map[string]any)["dev"].(map[string]any)
 	dev["account"], dev["region"] = awstest.Account, awstest.Region
@@ -89,6 +90,7 @@ func (a *account) everyCallIsAllowed(t *testing.T, but ...string) {
 	t.Helper()
 	policies := map[string]string{
 		"server": "lockkeeper-server", "lockkeeper-plan-job": "lockkeeper-plan-job", "lockkeeper-apply-job": "lockkeeper-apply-job", "lockkeeper-states": "lockkeeper-states",
+		"lockkeeper-plan-function": "lockkeeper-plan-function",
 	}
 	for who, policy := range policies {
 		for _, line := range a.Refused(t, who, policy) {

@@ -30,16 +30,17 @@ func (e *Engine) Reject(ctx context.Context, id, by, reason string) error {
 }
 
 func (e *Engine) answer(ctx context.Context, id string, d run.Decision) error {
-	doc, err := e.document(ctx, id)
+	in, err := e.input(ctx, id)
 	if err != nil {
 		return err
 	}
+	doc := in.JobDocument
 	if doc.Command != run.KindApproval {
 		return run.ErrNotFound
 	}
 	first, err := e.settle(ctx, doc, run.Decided(d))
 	if err == nil {
-		err = first.result.Takes(d)
+		err = first.Result.Takes(d)
 	}
 	if err != nil {
 		return fmt.Errorf("answering job %s: %w", id, err)
@@ -57,7 +58,7 @@ func (e *Engine) settle(ctx context.Context, doc run.JobDocument, r run.Result) 
 	if err != nil {
 		return nil, err
 	}
-	e.passOn(ctx, doc, end.result)
+	e.passOn(ctx, doc, end.Result)
 	return end, nil
 }
 
@@ -143,7 +144,7 @@ func (e *Engine) takeToken(ctx context.Context, doc run.JobDocument, token strin
 		return err
 	}
 	if end != nil {
-		e.passOn(ctx, doc, end.result)
+		e.passOn(ctx, doc, end.Result)
 	}
 	return nil
 }

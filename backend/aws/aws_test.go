@@ -3,6 +3,7 @@ package aws_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -69,7 +70,8 @@ func contained(ctx context.Context, args []string) error {
 	if len(args) != 3 || args[0] != "job" || args[1] != "--document" {
 		return fmt.Errorf("unknown arguments %q", args)
 	}
-	return job.Do(ctx, args[2])
+	_, err = job.Do(ctx, args[2])
+	return err
 }
 
 // fixture is an account with the template in it.
@@ -145,6 +147,7 @@ func newFixture(t testing.TB, e *awstest.Emulator) *fixture {
 	f := &fixture{Emulator: e, prefix: name, open: map[string]run.JobDocument{}, over: map[string]bool{}, options: aws.Options{
 		Config: e.Config("server"), StateMachine: out["StateMachine"], Bucket: out["Bucket"], StatusQueue: out["StatusQueue"],
 		DeadLetters: out["StatusDeadLetterQueue"], PlanQueue: out["PlanJobQueue"], ApplyQueue: out["ApplyJobQueue"],
+		PlanRoleID: out["PlanRoleId"], ApplyRoleID: out["ApplyRoleId"], FunctionRoleID: out["FunctionRoleId"],
 	}}
 	f.options.Reconcile, f.options.Poll = time.Second, time.Second
 	f.options.Open = func(context.Context) ([]run.JobDocument, error) {
@@ -207,14 +210,11 @@ func (f *fixture) killContainer(t testing.TB, jobID string) {
 // kill reports whether there was one.
 func (f *fixture) kill(t testing.TB, jobID string) bool {
 	t.Helper()
+	given := f.given(t, jobID)
 	for _, file := range must(filepath.Glob("/proc/[0-9]*/cmdline")) {
 		cmdline, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(cmdline), "/"+jobID+".document.json") {
+		if err != nil || !strings.Contains(string(cmdline), given.Key) {
 			continue
-		}
-		env, err := os.ReadFile(filepath.Join(filepath.Dir(file), "environ"))
-		if err != nil || !strings.Contains(string(env), "LOCKKEEPER_BUCKET="+f.options.Bucket+"\x00") {
-			continue // the same job id in another stack
 		}
 		pid := must(strconv.Atoi(filepath.Base(filepath.Dir(file))))
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -223,6 +223,20 @@ func (f *fixture) kill(t testing.TB, jobID string) bool {
 		return true
 	}
 	return false
+}
+
+// given is the input of a job that was started.
+func (f *fixture) given(t testing.TB, jobID string) (in aws.Input) {
+	t.Helper()
+	out, err := f.objects.Client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &f.objects.Name, Key: new("jobs/" + jobID + ".json")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = out.Body.Close() }()
+	if err := json.NewDecoder(out.Body).Decode(&in); err != nil {
+		t.Fatal(err)
+	}
+	return in
 }
 
 func must[T any](v T, err error) T {

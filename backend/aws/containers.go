@@ -1,8 +1,10 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch"
@@ -29,6 +31,41 @@ func (e *Engine) Containers(ctx context.Context, doc run.JobDocument) (found []t
 		}
 	}
 	return found, nil
+}
+
+// tasks are the ARNs of the tasks that made the last attempt of each container, the
+// newest container first. What an attempt before the last one wrote does not count:
+// AWS took its machine, and its credentials last longer than it.
+func (e *Engine) tasks(ctx context.Context, containers []types.JobSummary) (tasks []string, err error) {
+	if len(containers) == 0 {
+		return nil, nil
+	}
+	var ids []string
+	for _, j := range containers[:min(len(containers), 100)] { // as many as can be described at once
+		ids = append(ids, aws.ToString(j.JobId))
+	}
+	out, err := e.batch.DescribeJobs(ctx, &batch.DescribeJobsInput{Jobs: ids})
+	if err != nil {
+		return nil, fmt.Errorf("looking at the containers of a job: %w", Explain(err))
+	}
+	slices.SortStableFunc(out.Jobs, func(a, b types.JobDetail) int { return cmp.Compare(aws.ToInt64(b.CreatedAt), aws.ToInt64(a.CreatedAt)) })
+	for _, j := range out.Jobs {
+		if task := lastTask(j); task != "" {
+			tasks = append(tasks, task)
+		}
+	}
+	return tasks, nil
+}
+
+// lastTask is empty when no attempt came so far that it had a task.
+func lastTask(j types.JobDetail) string {
+	if n := len(j.Attempts); n > 0 && j.Attempts[n-1].Container != nil {
+		return aws.ToString(j.Attempts[n-1].Container.TaskArn)
+	}
+	if j.Container != nil {
+		return aws.ToString(j.Container.TaskArn)
+	}
+	return ""
 }
 
 // Alive reports whether a container runs or may still start: a stopped

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	"github.com/lockkeeper/lockkeeper/longtest"
 	"github.com/lockkeeper/lockkeeper/run"
-	"github.com/lockkeeper/lockkeeper/runner"
 )
 
 // The same ledger as on the local engine: real terraform applies a plan while
@@ -72,7 +72,9 @@ func faults(random *rand.Rand) []awstest.Fault {
 func (f *fixture) copyOf(t *testing.T, plan run.JobDocument, planned run.Result, content []byte, n int) run.JobDocument {
 	t.Helper()
 	plan.RunID, plan.JobID = fmt.Sprintf("copy%d", n), fmt.Sprintf("copy%d-0", n)
-	ref := must(f.objects.Put(t.Context(), "runs/"+plan.RunID+"/"+plan.JobID+"."+run.ArtifactPlan, bytes.NewReader(content)))
+	secret := strings.Repeat(string(rune('A'+n)), 26)
+	must(f.objects.Put(t.Context(), "jobs/"+plan.JobID+".json", strings.NewReader(`{"input": "inputs/`+secret+`.json"}`)))
+	ref := must(f.objects.Put(t.Context(), "tasks/"+f.options.PlanRoleID+":copy/"+plan.JobID+"."+run.ArtifactPlan, bytes.NewReader(content)))
 	planned.Artifacts = map[string]run.Artifact{run.ArtifactPlan: ref}
 	return backendtest.Apply(plan, planned)
 }
@@ -86,7 +88,7 @@ func (f *fixture) dieDuring(t *testing.T, ledger *backendtest.Ledger, inbox *bac
 		return len(messages) > 0 && messages[len(messages)-1].Kind == run.MessageFinished
 	}
 	backendtest.Eventually(t, "the apply comes so far", func() bool {
-		_, claimed, err := f.objects.Claimant(t.Context(), runner.AppliedKey(doc))
+		_, claimed, err := f.objects.Claimant(t.Context(), f.given(t, doc.JobID).Claim)
 		return over() || err == nil && claimed && len(ledger.Made()) >= made
 	})
 	if !over() {

@@ -3,10 +3,8 @@ package aws
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/artifact/bucket"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
@@ -32,10 +29,15 @@ type Options struct {
 	DeadLetters  string // URL of the queue of messages that nobody could read
 	PlanQueue    string // Batch job queues, by name or ARN
 	ApplyQueue   string
-	LogGroup     string // of the containers; empty when nobody may read it
+	// Ids of the roles of containers and of the function: what they write begins with
+	// it. FunctionRoleID may be empty when no function is used.
+	PlanRoleID, ApplyRoleID, FunctionRoleID string
+	LogGroup                                string // of the containers; empty when nobody may read it
 
 	// Lambda says whether a job may run as a Lambda function; nil is never.
 	Lambda func(run.JobDocument) bool
+	// Probe has jobs try what they may not do, instead of what their documents say.
+	Probe bool
 	// Open lists the documents of jobs that the caller waits for. They are
 	// looked at every Reconcile, whether a message came or not.
 	Open      func(context.Context) ([]run.JobDocument, error)
@@ -77,48 +79,21 @@ func New(o Options) *Engine {
 	}
 }
 
-// maxInput bounds the input of an execution, in bytes: Step Functions takes
-// 262,144 (AWS Step Functions developer guide, "Quotas").
-const maxInput = 200_000
-
 // Start implements run.Backend. The execution's name makes a second one of the
 // same job and fence impossible, also after an answer was lost.
 func (e *Engine) Start(ctx context.Context, doc run.JobDocument) error {
 	if err := doc.CheckLimit(); err != nil {
 		return err
 	}
-	content, err := json.Marshal(doc)
+	content, err := e.keep(ctx, doc)
 	if err != nil {
-		return fmt.Errorf("writing job %s: %w", doc.JobID, err)
-	}
-	if len(content) > maxInput {
-		return fmt.Errorf("starting job %s: its document has %d bytes of at most %d", doc.JobID, len(content), maxInput)
-	}
-	if err := e.keepDocument(ctx, doc, content); err != nil {
-		return fmt.Errorf("storing the document of job %s: %w", doc.JobID, err)
+		return fmt.Errorf("storing the input of job %s: %w", doc.JobID, err)
 	}
 	_, err = e.steps.StartExecution(ctx, &sfn.StartExecutionInput{
-		StateMachineArn: &e.o.StateMachine, Name: aws.String(executionName(doc)), Input: aws.String(e.input(doc, content)),
+		StateMachineArn: &e.o.StateMachine, Name: aws.String(executionName(doc)), Input: aws.String(string(content)),
 	})
 	if err = Explain(err); err != nil && !errors.Is(err, errExists) {
 		return fmt.Errorf("starting job %s: %w", doc.JobID, err)
-	}
-	return nil
-}
-
-// keepDocument stores the document of a job that is started for the first time
-// or again.
-func (e *Engine) keepDocument(ctx context.Context, doc run.JobDocument, content []byte) error {
-	key := documentKey(doc.RunID, doc.JobID)
-	if err := e.Store(ctx, key, content); err != nil {
-		return err
-	}
-	there, _, err := e.read(ctx, key)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(there, content) {
-		return errors.New("another document of the same job is there")
 	}
 	return nil
 }
@@ -134,30 +109,21 @@ func (e *Engine) Store(ctx context.Context, key string, content []byte) error {
 	return err
 }
 
-// input is the job document and how to compute.
-func (e *Engine) input(doc run.JobDocument, content []byte) string {
-	compute := "batch"
-	if e.o.Lambda != nil && !Changes(doc.Command) && e.o.Lambda(doc) {
-		compute = "lambda"
-	}
-	return strings.TrimSuffix(string(content), "}") + `,"compute":"` + compute + `"}`
-}
-
 // Cancel implements run.Backend. The container of a stopped execution gets the
 // interrupt and up to 30 seconds to write down how it ended.
 func (e *Engine) Cancel(ctx context.Context, id string) error {
-	doc, err := e.document(ctx, id)
+	in, err := e.input(ctx, id)
 	if err != nil {
 		return err
 	}
-	if doc.Command == run.KindApproval {
-		_, err := e.settle(ctx, doc, run.ApprovalCancelled())
+	if in.Command == run.KindApproval {
+		_, err := e.settle(ctx, in.JobDocument, run.ApprovalCancelled())
 		return err
 	}
-	if err := e.Store(ctx, CancelledKey(doc), []byte("asked to end")); err != nil {
+	if err := e.Store(ctx, CancelledKey(in.Key), []byte("asked to end")); err != nil {
 		return fmt.Errorf("noting that job %s is cancelled: %w", id, err)
 	}
-	return e.stop(ctx, doc)
+	return e.stop(ctx, in.JobDocument)
 }
 
 // stop ends the execution of a job, if it has not ended.
@@ -178,12 +144,12 @@ func (e *Engine) stop(ctx context.Context, doc run.JobDocument) error {
 // Withdraw implements run.Backend: it makes the claim that the job makes before
 // it changes something. A job that was faster goes on.
 func (e *Engine) Withdraw(ctx context.Context, id string) error {
-	doc, err := e.document(ctx, id)
+	in, err := e.input(ctx, id)
 	if err != nil {
 		return err
 	}
-	if Changes(doc.Command) {
-		withdrawn, err := e.withdraw(ctx, doc)
+	if Changes(in.Command) {
+		withdrawn, _, err := e.withdraw(ctx, in)
 		if err != nil || !withdrawn {
 			return err
 		}
@@ -191,37 +157,22 @@ func (e *Engine) Withdraw(ctx context.Context, id string) error {
 	return e.Cancel(ctx, id)
 }
 
-// withdraw reports whether the job will not change anything.
-func (e *Engine) withdraw(ctx context.Context, doc run.JobDocument) (bool, error) {
-	key := runner.AppliedKey(doc)
-	err := e.objects.Claim(ctx, key, runner.Withdrawn)
-	if err == nil {
-		return true, nil
+// withdraw reports whether the job will not change anything, and who has the
+// claim: empty when that is not known.
+func (e *Engine) withdraw(ctx context.Context, in Input) (withdrawn bool, by string, err error) {
+	if in.Claim == "" { // without one nothing begins
+		return true, "", nil
 	}
-	by, claimed, readErr := e.objects.Claimant(ctx, key) // also after an answer was lost
+	err = e.objects.Claim(ctx, in.Claim, runner.Withdrawn)
+	if err == nil {
+		return true, runner.Withdrawn, nil
+	}
+	by, claimed, readErr := e.objects.Claimant(ctx, in.Claim) // also after an answer was lost
 	if readErr != nil {
-		return false, errors.Join(err, readErr)
+		return false, "", WithoutSecrets(errors.Join(err, readErr))
 	}
 	if !claimed {
-		return false, err
+		return false, "", WithoutSecrets(err)
 	}
-	return by == runner.Withdrawn, nil
-}
-
-// document reads the document of a job that was started, or run.ErrNotFound.
-func (e *Engine) document(ctx context.Context, id string) (doc run.JobDocument, err error) {
-	if !jobID.MatchString(id) {
-		return doc, run.ErrNotFound
-	}
-	content, _, err := e.read(ctx, documentKey(run.RunOfJob(id), id))
-	if errors.Is(err, artifact.ErrNotFound) {
-		return doc, run.ErrNotFound
-	}
-	if err != nil {
-		return doc, fmt.Errorf("reading the document of job %s: %w", id, err)
-	}
-	if err := json.Unmarshal(content, &doc); err != nil {
-		return doc, fmt.Errorf("reading the document of job %s: %w", id, err)
-	}
-	return doc, nil
+	return by == runner.Withdrawn, by, nil
 }

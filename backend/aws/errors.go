@@ -30,11 +30,13 @@ func waitsNoMore(err error) bool {
 }
 
 // Explain gives an error of AWS a meaning of this package, and expired or
-// missing credentials a sentence for who reads the log.
+// missing credentials a sentence for who reads the log. Its text has no secret of
+// a key.
 func Explain(err error) error {
 	if err == nil {
 		return nil
 	}
+	err = WithoutSecrets(err)
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		switch api.ErrorCode() {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,8 +22,9 @@ import (
 // in steps between which everything else may happen.
 type container struct {
 	world     *world
-	doc       run.JobDocument
+	in        Input
 	execution string
+	task      string
 	objects   *bucket.Bucket
 	next      int
 	changed   bool // it ran terraform
@@ -32,15 +34,14 @@ type container struct {
 func (c *container) step(ctx context.Context, changed map[string]int) {
 	c.next++
 	switch c.next {
-	case 1: // a job that has a result is over
-		c.ended = c.world.objects["/b/"+ResultKey(c.doc)].content != nil
+	case 1: // it finds out who it is
 	case 2: // the claim, then terraform in one breath: nothing decides in between
 		if c.world.chance(20) { // its source, its role or its time: it never comes so far
 			return
 		}
-		err := c.objects.Claim(ctx, runner.AppliedKey(c.doc), c.doc.JobID)
+		err := c.objects.Claim(ctx, c.in.Claim, c.in.JobID)
 		if c.changed = err == nil; c.changed {
-			changed[c.doc.Plan.JobID]++
+			changed[c.in.Plan.JobID]++
 		}
 	case 3:
 		if !c.changed && !c.standsBack(ctx) {
@@ -52,30 +53,30 @@ func (c *container) step(ctx context.Context, changed map[string]int) {
 			r.Outcome, r.Problem = run.OutcomeFailed, &run.Problem{Code: "plan_used", Message: "Nothing was changed."}
 		}
 		content, _ := json.Marshal(r)
-		if key := "/b/" + ResultKey(c.doc); c.world.objects[key].content == nil {
-			c.world.objects[key] = object{content, time.Unix(int64(len(c.world.objects)), 0).UTC()}
-		}
+		c.world.objects["/b/"+ResultKey(Place("A:"+c.task), c.in.JobID)] = object{content, time.Unix(int64(len(c.world.objects)), 0).UTC()}
 		c.end("SUCCEEDED")
 	}
 }
 
 // standsBack is that of package container.
 func (c *container) standsBack(ctx context.Context) bool {
-	key := runner.AppliedKey(c.doc)
+	key := c.in.Claim
 	if c.objects.Claim(ctx, key, runner.Withdrawn) == nil {
 		return true
 	}
 	by, claimed, err := c.objects.Claimant(ctx, key)
-	return err == nil && claimed && by != c.doc.JobID
+	return err == nil && claimed && by != c.in.JobID
 }
 
 // end is also that of a container that was killed.
 func (c *container) end(status string) {
 	c.ended = true
 	if c.world.executions[c.execution] == "RUNNING" {
-		c.world.executions[c.execution] = status
+		if c.world.executions[c.execution] = status; status == "SUCCEEDED" {
+			c.world.ran[c.execution] = c.task
+		}
 	}
-	c.world.say(fmt.Sprintf(`{"job_id": %q}`, c.doc.JobID))
+	c.world.say(fmt.Sprintf(`{"job_id": %q}`, c.in.JobID))
 }
 
 // seed is one story of up to three jobs that want to apply one plan.
@@ -90,7 +91,7 @@ type seed struct {
 }
 
 func (s *seed) open() {
-	s.engine = New(Options{Config: s.config(), StateMachine: "arn:aws:states:eu-west-1:123456789012:stateMachine:m", Bucket: "b", StatusQueue: "q", PlanQueue: "p", ApplyQueue: "a"})
+	s.engine = New(Options{Config: s.config(), StateMachine: "arn:aws:states:eu-west-1:123456789012:stateMachine:m", Bucket: "b", StatusQueue: "q", PlanQueue: "p", ApplyQueue: "a", PlanRoleID: "P", ApplyRoleID: "A"})
 }
 
 func (s *seed) deliver(_ context.Context, m run.Message) error {
@@ -152,7 +153,7 @@ func (s *seed) compute(ctx context.Context) {
 	}
 	switch {
 	case s.chance(5):
-		s.containers = append(s.containers, &container{world: s.world, doc: c.doc, execution: c.execution})
+		s.contain(c.in, c.execution)
 	case c.ended:
 	case s.chance(15): // Spot took the machine, or the kernel the process
 		c.end("FAILED")
@@ -199,7 +200,7 @@ func (s *seed) check() {
 			began++
 		}
 		for _, c := range s.containers {
-			if c.doc.JobID == doc.JobID && c.changed && !m.Result.Began {
+			if c.in.JobID == doc.JobID && c.changed && !m.Result.Began {
 				s.t.Errorf("seed %d: %s says that it changed nothing: %+v", s.n, doc.JobID, m.Result.Problem)
 			}
 		}
@@ -233,6 +234,7 @@ func TestOneApplyPerPlanWhateverHappens(t *testing.T) {
 				Version: run.DocumentVersion, JobID: id, RunID: run.RunOfJob(id), Fence: 7, Command: run.KindApply, Plan: &run.JobPlan{JobID: "plan-0"},
 			})
 		}
+		s.objects["/b/"+jobKey("plan-0")] = object{content: []byte(`{"input": "inputs/` + strings.Repeat("A", 26) + `.json"}`)}
 		s.open()
 		for range 40 {
 			s.act(ctx)

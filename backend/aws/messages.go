@@ -89,9 +89,15 @@ func (e *Engine) hint(ctx context.Context, body string, deliver deliverer) error
 	if err != nil || h.token == "" && e.over.has(h.jobID) {
 		return err
 	}
-	doc, err := e.document(ctx, h.jobID)
+	in, err := e.input(ctx, h.jobID)
 	if err != nil {
 		return fmt.Errorf("status message about job %q: %w", h.jobID, err)
+	}
+	doc := in.JobDocument
+	if h.ends {
+		if err := e.awaitEnd(ctx, doc); err != nil {
+			return err
+		}
 	}
 	if h.token != "" {
 		if err := e.takeToken(ctx, doc, h.token); err != nil {
@@ -116,7 +122,7 @@ func (e *Engine) look(ctx context.Context, doc run.JobDocument, started time.Tim
 	m := run.Message{JobID: doc.JobID, Fence: doc.Fence}
 	switch {
 	case end != nil:
-		m.Seq, m.Kind, m.At, m.Result = seqFinished, run.MessageFinished, end.at, &end.result
+		m.Seq, m.Kind, m.At, m.Result = seqFinished, run.MessageFinished, end.At, &end.Result
 	case !started.IsZero():
 		m.Seq, m.Kind, m.At = seqStarted, run.MessageStarted, started
 	default:
@@ -146,6 +152,7 @@ func (e *Engine) report(ctx context.Context, m run.Message, deliver deliverer) e
 // hinted is what a message says.
 type hinted struct {
 	jobID   string
+	ends    bool      // the execution says that it is about to end
 	started time.Time // when its container or its wait began; zero when the message is about something else
 	token   string    // of an execution that began to wait; anyone who has it can answer, so it is in no log
 }
@@ -156,6 +163,7 @@ type hinted struct {
 func parseHint(body string) (h hinted, err error) {
 	var m struct {
 		JobID  string    `json:"job_id"`
+		Kind   string    `json:"kind"`
 		Since  time.Time `json:"since"`
 		Token  string    `json:"token"`
 		Detail struct {
@@ -171,6 +179,7 @@ func parseHint(body string) (h hinted, err error) {
 	switch {
 	case m.JobID != "":
 		h.jobID, h.started, h.token = m.JobID, m.Since.UTC(), m.Token
+		h.ends = m.Kind == "finished" || m.Kind == "failed"
 	case m.Detail.JobName != "":
 		h.jobID = m.Detail.JobName
 		if m.Detail.Status == "RUNNING" && m.Detail.StartedAt > 0 {

@@ -16,7 +16,7 @@ func TestWhatAMessageIsAbout(t *testing.T) {
 		want       hinted
 		fails      bool
 	}{
-		{"of the state machine", `{"version": 1, "kind": "finished", "job_id": "run-0", "fence": 7}`, hinted{jobID: "run-0"}, false},
+		{"of the state machine", `{"version": 1, "kind": "finished", "job_id": "run-0", "fence": 7}`, hinted{jobID: "run-0", ends: true}, false},
 		{"a container that began", `{"detail": {"status": "RUNNING", "jobName": "run-0", "startedAt": 1000}}`, hinted{jobID: "run-0", started: time.Unix(1, 0).UTC()}, false},
 		{"a wait that began", `{"version": 1, "kind": "waiting", "job_id": "run-0", "since": "1970-01-01T00:00:01.5Z", "token": "t"}`, hinted{jobID: "run-0", started: time.Unix(1, 5e8).UTC(), token: "t"}, false},
 		{"a container that failed", `{"detail": {"status": "FAILED", "jobName": "run-0", "startedAt": 1000}}`, hinted{jobID: "run-0"}, false},
@@ -47,7 +47,7 @@ func TestAMessageAboutAnUnknownJobIsNotRemoved(t *testing.T) {
 func TestATokenIsInNoError(t *testing.T) {
 	s := &seed{world: &world{random: rand.New(rand.NewPCG(1, 1)), objects: map[string]object{}, executions: map[string]string{}}, t: t}
 	s.open()
-	s.objects["/b/"+documentKey("run", "run-0")] = object{content: []byte(`{"job_id": "run-0", "run_id": "run", "command": "plan"}`)}
+	s.objects["/b/"+jobKey("run-0")] = object{content: []byte(`{"job_id": "run-0", "run_id": "run", "command": "plan"}`)}
 	for _, body := range []string{
 		`{"job_id": "run-0", "token": "the-token"}`, `{"job_id": "run-1", "token": "the-token"}`,
 		`{"job_id": "run-0", "token": "the-token", "since": "yesterday"}`, `{"job_id": "run-0", "token": "the-token"`, `{"token": "the-token"}`,

@@ -36,17 +36,20 @@ func (e *Engine) queueOf(command run.Kind) string {
 	return e.o.PlanQueue
 }
 
-// The objects of a job beside its artifacts.
-func documentKey(runID, jobID string) string { return "runs/" + runID + "/" + jobID + ".document.json" }
+// jobKey is what the server started, by its id: an Input. What runs in containers
+// does not reach it, nor what is under ended or approvals.
+func jobKey(jobID string) string { return "jobs/" + jobID + ".json" }
 
-// CancelledKey is there when someone requested that a job ends. How its execution
-// ended does not show that: it may have failed because its container was stopped.
-func CancelledKey(doc run.JobDocument) string {
-	return "runs/" + doc.RunID + "/" + doc.JobID + ".cancelled"
-}
+// endedKey is how a job ended: a conclusion, written once.
+func endedKey(jobID string) string { return "ended/" + jobID + ".json" }
+
+// CancelledKey is there when someone requested that the job ends whose Input lies
+// under a key. How its execution ended does not show that: it may have failed
+// because its container was stopped.
+func CancelledKey(input string) string { return strings.TrimSuffix(input, ".json") + ".cancelled" }
 
 // answerKey is where it is written how a job ended that waited for approval,
-// and tokenKey its task token. What runs in containers reaches neither.
+// and tokenKey its task token.
 func answerKey(doc run.JobDocument) string {
 	return "approvals/" + doc.RunID + "/" + doc.JobID + ".answer.json"
 }
@@ -55,13 +58,14 @@ func tokenKey(doc run.JobDocument) string {
 	return "approvals/" + doc.RunID + "/" + doc.JobID + ".token"
 }
 
-// ResultKey is where the container of a job leaves its run.Result. That of a job
-// that may change something has a name that the containers of plans may not
-// write: what a pull request runs must not say how an apply ended.
-func ResultKey(doc run.JobDocument) string {
-	name := ".result.json"
-	if Changes(doc.Command) {
-		name = ".outcome.json"
-	}
-	return "runs/" + doc.RunID + "/" + doc.JobID + name
-}
+// Place begins the keys of all that a container or function writes, and nobody
+// else can: user is what AWS says that it is, the id of its role and the name of
+// its session (IAM user guide, "Principal key values", aws:userid).
+func Place(user string) string { return "tasks/" + user }
+
+// ResultKey is where the container of a job leaves its run.Result.
+func ResultKey(place, jobID string) string { return place + "/" + jobID + ".result.json" }
+
+// AnswerKey is where a function leaves the run.Result of a job. The function's
+// answer says which version of it counts.
+func AnswerKey(place, jobID string) string { return place + "/" + jobID + ".answer.json" }

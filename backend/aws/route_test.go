@@ -80,10 +80,11 @@ func TestT36_TheEngineAgreesWithTheRouteOfTheStateMachine(t *testing.T) {
 		if want == "NotAvailable" && !Changes(command) {
 			t.Errorf("%s, which the state machine does not know, counts as harmless", command)
 		}
-		var input map[string]string
-		if err := json.Unmarshal([]byte(e.input(run.JobDocument{Command: command}, []byte(`{"command":"`+string(command)+`"}`))), &input); err != nil {
+		in, err := e.newInput(t.Context(), run.JobDocument{Command: command})
+		if err != nil {
 			t.Fatal(err)
 		}
+		input := map[string]string{"command": string(command), "compute": in.Compute}
 		on := machine.States[route(input)]
 		if asked := input["compute"] == "lambda"; asked && Changes(command) || strings.Contains(on.Resource, "lambda") != (want == "ReadOnBatch") {
 			t.Errorf("%s is computed by %s: %s", command, input["compute"], on.Resource)

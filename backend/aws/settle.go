@@ -11,25 +11,17 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner"
 )
 
-// ended is how a job ended, and when that was written down.
+// ended is how a job ended, and when. Its JSON is what lies under ended/ in the
+// bucket.
 type ended struct {
-	result run.Result
-	at     time.Time
-}
-
-// Execution is how the execution of a job ended.
-type Execution struct {
-	Succeeded bool
-	Cause     string // of its failure, as AWS says it
-	cancelled bool
+	Result run.Result `json:"result"`
+	At     time.Time  `json:"at"`
 }
 
 // Result is how a job ended, and nil when it has not.
@@ -38,56 +30,85 @@ func (e *Engine) Result(ctx context.Context, doc run.JobDocument) (*run.Result, 
 	if end == nil || err != nil {
 		return nil, err
 	}
-	return &end.result, nil
+	return &end.Result, nil
 }
 
-// result is how a job ended, and nil when it has not. What the container wrote
-// counts; when it wrote nothing and nothing of the job is left, the end is
-// worked out and written in its place, so that it stays what it is.
+// result is how a job ended, and nil when it has not. The result of the task counts
+// that AWS says did the job; when that left none and nothing of the job is left,
+// the end is worked out. Either is written down, so that it stays what it is.
 func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*ended, error) {
 	if doc.Command == run.KindApproval {
 		end, err := e.decided(ctx, doc)
 		if end != nil {
-			e.passOn(ctx, doc, end.result)
+			e.passOn(ctx, doc, end.Result)
 		}
 		return end, err
 	}
-	there, err := e.written(ctx, doc)
-	if there != nil || err != nil {
+	execution, err := e.Execution(ctx, doc)
+	if execution == nil || err != nil {
+		return nil, err
+	}
+	if there, err := e.concluded(ctx, doc); there != nil || err != nil {
 		return there, err
 	}
-	end, err := e.Execution(ctx, doc)
+	end, err := e.reported(ctx, doc, *execution)
+	if end == nil && err == nil {
+		end, err = e.lastOf(ctx, doc, *execution)
+	}
 	if end == nil || err != nil {
 		return nil, err
 	}
-	containers, err := e.Containers(ctx, doc)
-	if err != nil || slices.ContainsFunc(containers, Alive) {
-		return nil, err
-	}
-	r, err := e.conclude(ctx, doc, *end)
+	content, err := json.Marshal(end)
 	if err != nil {
 		return nil, err
 	}
-	if r.Outcome != run.OutcomeCancelled {
-		r.Problem.Detail = join(r.Problem.Detail, e.lastLines(ctx, containers))
-	}
-	content, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.Store(ctx, ResultKey(doc), content); err != nil {
+	if err := e.Store(ctx, endedKey(doc.JobID), content); err != nil {
 		return nil, fmt.Errorf("storing the result of job %s: %w", doc.JobID, err)
 	}
-	return e.written(ctx, doc) // a container's own, if that was faster
+	return e.concluded(ctx, doc)
 }
 
-// written is the result that lies in the bucket.
-func (e *Engine) written(ctx context.Context, doc run.JobDocument) (*ended, error) {
-	end, err := e.stored(ctx, ResultKey(doc))
+// concluded is what was written down about the end of a job; nil when nothing was.
+func (e *Engine) concluded(ctx context.Context, doc run.JobDocument) (*ended, error) {
+	content, _, err := e.read(ctx, endedKey(doc.JobID))
+	if errors.Is(err, artifact.ErrNotFound) {
+		return nil, nil
+	}
+	end := &ended{}
+	if err == nil {
+		err = json.Unmarshal(content, end)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
 	}
 	return end, nil
+}
+
+// lastOf is the end of a job whose execution does not know what did it, or whose
+// task left no result: nil while a container may still leave one. Results are
+// looked for after it is known that no container is alive.
+func (e *Engine) lastOf(ctx context.Context, doc run.JobDocument, execution Execution) (*ended, error) {
+	containers, err := e.Containers(ctx, doc)
+	if err != nil || slices.ContainsFunc(containers, Alive) {
+		return nil, err
+	}
+	tasks, err := e.tasks(ctx, containers)
+	if err != nil {
+		return nil, err
+	}
+	for _, task := range tasks {
+		if end, err := e.leftBy(ctx, doc, task); end != nil || err != nil {
+			return end, err
+		}
+	}
+	r, err := e.conclude(ctx, doc, execution)
+	if err != nil {
+		return nil, err
+	}
+	if r.Outcome != run.OutcomeCancelled {
+		r.Problem.Detail = Masked(join(r.Problem.Detail, e.lastLines(ctx, containers)))
+	}
+	return &ended{*r, e.o.Now().UTC()}, nil
 }
 
 // stored is the result in an object; nil when there is none.
@@ -99,8 +120,8 @@ func (e *Engine) stored(ctx context.Context, key string) (*ended, error) {
 	if err != nil {
 		return nil, err
 	}
-	end := ended{at: at}
-	if err := json.Unmarshal(content, &end.result); err != nil {
+	end := ended{At: at}
+	if err := json.Unmarshal(content, &end.Result); err != nil {
 		return nil, err
 	}
 	return &end, nil
@@ -123,58 +144,51 @@ func (e *Engine) read(ctx context.Context, key string) ([]byte, time.Time, error
 	return content, aws.ToTime(out.LastModified).UTC(), err
 }
 
-// Execution is how the execution of a job ended; nil while it runs.
-func (e *Engine) Execution(ctx context.Context, doc run.JobDocument) (*Execution, error) {
-	arn := executionARN(e.o.StateMachine, executionName(doc))
-	d, err := e.steps.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
-	if err = Explain(err); errors.Is(err, errMissing) {
-		return nil, nil // its start has not arrived, or will be requested again
-	}
-	if err != nil {
-		return nil, fmt.Errorf("looking at the execution of job %s: %w", doc.JobID, err)
-	}
-	if d.Status == types.ExecutionStatusRunning || d.Status == types.ExecutionStatusPendingRedrive {
-		return nil, nil
-	}
-	end := &Execution{Cause: aws.ToString(d.Cause), Succeeded: d.Status == types.ExecutionStatusSucceeded}
-	switch _, _, err := e.read(ctx, CancelledKey(doc)); {
-	case err == nil:
-		end.cancelled = true
-	case !errors.Is(err, artifact.ErrNotFound):
-		return nil, fmt.Errorf("looking whether job %s was cancelled: %w", doc.JobID, err)
-	}
-	return end, nil
-}
-
 // conclude works out how a job ended of which nothing is left. A mutating one
 // that has not begun is kept from beginning.
 func (e *Engine) conclude(ctx context.Context, doc run.JobDocument, end Execution) (*run.Result, error) {
+	cancelled, err := e.cancelled(ctx, end.input)
+	if err != nil {
+		return nil, err
+	}
 	r := &run.Result{Outcome: run.OutcomeFailed}
 	if Changes(doc.Command) {
-		withdrawn, err := e.withdraw(ctx, doc)
+		withdrawn, by, err := e.withdraw(ctx, end.input)
 		if err != nil {
 			return nil, err
 		}
-		by, _, err := e.objects.Claimant(ctx, runner.AppliedKey(doc))
-		if err != nil {
-			return nil, err
-		}
-		r.Began = !withdrawn && (by == "" || by == doc.JobID)
+		// What an older version started has no key, and its claims are elsewhere.
+		r.Began = end.input.Key == "" || !withdrawn && (by == "" || by == doc.JobID)
 	}
 	switch {
 	case r.Began:
 		r.Problem = runner.Interrupted(true)
-	case end.cancelled:
+	case cancelled:
 		r.Outcome, r.Problem = run.OutcomeCancelled, CancelledBefore(doc)
 	case Changes(doc.Command):
 		r.Problem = runner.Interrupted(false)
 	default:
 		r.Problem = &run.Problem{Code: "job_lost", Message: "The job ended without a result. A plan changes nothing: comment `/plan` to plan again."}
 	}
-	if end.Cause != "" && !end.cancelled {
+	if end.Cause != "" && !cancelled {
 		r.Problem.Detail = end.Cause
 	}
 	return r, nil
+}
+
+// cancelled reports whether somebody requested the end of a job.
+func (e *Engine) cancelled(ctx context.Context, in Input) (bool, error) {
+	if in.Key == "" {
+		return false, nil
+	}
+	_, _, err := e.read(ctx, CancelledKey(in.Key))
+	if errors.Is(err, artifact.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking whether job %s was cancelled: %w", in.JobID, err)
+	}
+	return true, nil
 }
 
 // CancelledBefore is the problem of a job whose end was requested before it began.

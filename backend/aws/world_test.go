@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,8 @@ type world struct {
 	between    func() // happens now and then before a call is answered
 	objects    map[string]object
 	executions map[string]string // status, by name
+	inputs     map[string]string // of executions, by name
+	ran        map[string]string // tasks, by name of the execution that waited for them
 	containers []*container
 	messages   []string          // bodies
 	tokens     map[string]string // executions that wait or waited for approval, by token
@@ -74,19 +77,27 @@ func (w *world) serve(r *http.Request, body []byte) *http.Response {
 			return answer(400, map[string]any{"__type": "ExecutionAlreadyExists"}, nil)
 		}
 		w.executions[n] = "RUNNING"
-		var doc run.JobDocument
-		_ = json.Unmarshal([]byte(in["input"].(string)), &doc)
-		if doc.Command == run.KindApproval {
-			w.wait(doc, n)
+		if w.inputs == nil {
+			w.inputs, w.ran = map[string]string{}, map[string]string{}
+		}
+		w.inputs[n] = in["input"].(string)
+		var given Input
+		_ = json.Unmarshal([]byte(w.inputs[n]), &given)
+		if given.Command == run.KindApproval {
+			w.wait(given.JobDocument, n)
 		} else {
-			w.containers = append(w.containers, &container{world: w, doc: doc, execution: n})
+			w.contain(given, n)
 		}
 		return answer(200, map[string]any{"executionArn": "x", "startDate": 1}, nil)
 	case action == "DescribeExecution":
 		if w.executions[name()] == "" {
 			return answer(400, map[string]any{"__type": "ExecutionDoesNotExist"}, nil)
 		}
-		return answer(200, map[string]any{"status": w.executions[name()]}, nil)
+		d := map[string]any{"status": w.executions[name()], "input": w.inputs[name()]}
+		if task := w.ran[name()]; task != "" {
+			d["output"] = `{"ran": {"task": "arn:aws:ecs:eu-west-1:123456789012:task/` + task + `"}}`
+		}
+		return answer(200, d, nil)
 	case action == "StopExecution":
 		if w.executions[name()] == "" {
 			return answer(400, map[string]any{"__type": "ExecutionDoesNotExist"}, nil)
@@ -101,11 +112,32 @@ func (w *world) serve(r *http.Request, body []byte) *http.Response {
 		jobs := []map[string]any{}
 		for _, c := range w.containers {
 			status := map[bool]string{true: "FAILED", false: "RUNNING"}[c.ended]
-			jobs = append(jobs, map[string]any{"jobId": "x", "jobName": c.doc.JobID, "status": status})
+			jobs = append(jobs, map[string]any{"jobId": c.task, "jobName": c.in.JobID, "status": status})
 		}
 		return answer(200, map[string]any{"jobSummaryList": jobs}, nil)
+	case r.URL.Path == "/v1/describejobs":
+		return answer(200, map[string]any{"jobs": w.describe(body)}, nil)
 	}
 	return w.object(r, body)
+}
+
+// contain makes a container of an execution.
+func (w *world) contain(in Input, execution string) {
+	w.containers = append(w.containers, &container{world: w, in: in, execution: execution, task: fmt.Sprintf("task%d", len(w.containers))})
+}
+
+// describe is DescribeJobs.
+func (w *world) describe(body []byte) []map[string]any {
+	var asked struct{ Jobs []string }
+	_ = json.Unmarshal(body, &asked)
+	jobs := []map[string]any{}
+	for n, c := range w.containers {
+		if slices.Contains(asked.Jobs, c.task) {
+			task := map[string]any{"taskArn": "arn:aws:ecs:eu-west-1:123456789012:task/cluster/" + c.task}
+			jobs = append(jobs, map[string]any{"jobId": c.task, "createdAt": n, "attempts": []any{map[string]any{"container": task}}})
+		}
+	}
+	return jobs
 }
 
 // wait begins the wait of an execution for an answer.

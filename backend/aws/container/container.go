@@ -49,11 +49,18 @@ type Options struct {
 // developer guide, "stopTimeout").
 const DefaultGrace = 20 * time.Second
 
-// Job is one job in a container.
+// Job is a container that does one job, or a function that does one after the other.
 type Job struct {
 	o       Options
 	objects *bucket.Bucket
 	roles   *sts.Client
+}
+
+// task is one job and where it is done.
+type task struct {
+	in    engine.Input
+	place string // begins the keys of what this container may write
+	store *claims
 }
 
 // New makes a job. It calls nothing.
@@ -62,54 +69,57 @@ func New(o Options) *Job {
 		o.Grace = DefaultGrace
 	}
 	return &Job{
-		o: o, objects: &bucket.Bucket{Client: bucket.NewClient(o.Config), Name: o.Bucket},
+		o: o, objects: &bucket.Bucket{Client: bucket.NewClient(o.Config), Name: o.Bucket, Unlisted: true},
 		roles: sts.NewFromConfig(o.Config),
 	}
 }
 
-// Do does the job whose document lies under a key and leaves its result in the
-// bucket. It may be called again: a job that has a result is over. An error means
-// that there is none. The end of asked, as SIGTERM, ends the job.
-func (c *Job) Do(asked context.Context, key string) error {
-	ctx := context.WithoutCancel(asked) // whoever ends a job wants to know how it ended
-	doc, err := c.document(ctx, key)
+// Do does the job whose input lies under a key and leaves its result in the
+// bucket, where only this container can. It says where that is. An error means that
+// there is none; it has no secret of a key. The end of asked, as SIGTERM, ends the
+// job.
+func (c *Job) Do(asked context.Context, key string) (left run.Artifact, err error) {
+	defer func() { err = engine.WithoutSecrets(err) }() // it ends in the log, and in a comment
+	ctx := context.WithoutCancel(asked)                 // whoever ends a job wants to know how it ended
+	in, err := c.input(ctx, key)
 	if err != nil {
-		return err
+		return left, err
 	}
-	switch _, err := c.read(ctx, engine.ResultKey(doc)); {
-	case err == nil:
-		return nil
-	case !errors.Is(err, artifact.ErrNotFound):
-		return fmt.Errorf("looking for a result: %w", err)
+	if engine.Changes(in.Command) && c.o.Attempt != "" && c.o.Attempt != "1" {
+		return left, fmt.Errorf("AWS_BATCH_JOB_ATTEMPT is %q: the first attempt may have changed something, and the engine finds that out", c.o.Attempt)
 	}
-	if engine.Changes(doc.Command) && c.o.Attempt != "" && c.o.Attempt != "1" {
-		return fmt.Errorf("AWS_BATCH_JOB_ATTEMPT is %q: the first attempt may have changed something, and the engine finds that out", c.o.Attempt)
+	who, err := c.roles.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return left, fmt.Errorf("finding out who this container is: %w", err)
 	}
-	store := &claims{Bucket: c.objects}
-	r := c.result(asked, doc, store)
-	return c.conclude(asked, doc, r, store.made)
+	t := &task{in: in, place: engine.Place(aws.ToString(who.UserId)), store: &claims{Bucket: c.objects}}
+	r := c.result(asked, t)
+	return c.conclude(asked, t, r)
 }
 
 // conclude leaves the result in the bucket, unless it is for another container
-// to say how the job ended. Own says that this container has the claim.
-func (c *Job) conclude(asked context.Context, doc run.JobDocument, r run.Result, own bool) error {
-	ctx := context.WithoutCancel(asked)
-	if engine.Changes(doc.Command) && !r.Began && !own {
-		if err := c.standBack(ctx, doc); err != nil {
-			return err
+// to say how the job ended.
+func (c *Job) conclude(asked context.Context, t *task, r run.Result) (left run.Artifact, err error) {
+	ctx, changes := context.WithoutCancel(asked), engine.Changes(t.in.Command)
+	if changes && !r.Began && !t.store.made {
+		if err := c.standBack(ctx, t.in); err != nil {
+			return left, err
 		}
 	}
-	if !engine.Changes(doc.Command) && (r.Outcome == run.OutcomeCancelled || r.Outcome == run.OutcomeFailed && asked.Err() != nil) {
-		var err error
-		if r, err = c.interrupted(ctx, doc, r); err != nil {
-			return err
+	if !changes && (r.Outcome == run.OutcomeCancelled || r.Outcome == run.OutcomeFailed && asked.Err() != nil) {
+		if r, err = c.interrupted(ctx, t.in, r); err != nil {
+			return left, err
 		}
 	}
 	content, err := json.Marshal(r)
 	if err != nil {
-		return fmt.Errorf("writing the result: %w", err)
+		return left, fmt.Errorf("writing the result: %w", err)
 	}
-	return c.leave(ctx, engine.ResultKey(doc), content)
+	content = []byte(engine.Masked(string(content))) // a refusal of S3 names the object
+	if c.o.Function {
+		return c.objects.Put(ctx, engine.AnswerKey(t.place, t.in.JobID), bytes.NewReader(content))
+	}
+	return left, c.leave(ctx, engine.ResultKey(t.place, t.in.JobID), content)
 }
 
 // claims notes whether a claim succeeded. It does so once for each plan, so that
@@ -130,27 +140,35 @@ func (c *claims) Claim(ctx context.Context, key, by string) error {
 // standBack makes sure that the job changes nothing before someone is told so:
 // another container of it may be about to. If one has begun already there must
 // be no result but its own.
-func (c *Job) standBack(ctx context.Context, doc run.JobDocument) error {
-	key := runner.AppliedKey(doc)
-	err := c.objects.Claim(ctx, key, runner.Withdrawn)
+func (c *Job) standBack(ctx context.Context, in engine.Input) error {
+	if in.Claim == "" { // nothing can begin
+		return nil
+	}
+	err := c.objects.Claim(ctx, in.Claim, runner.Withdrawn)
 	if err == nil {
 		return nil
 	}
-	by, claimed, readErr := c.objects.Claimant(ctx, key)
+	by, claimed, readErr := c.objects.Claimant(ctx, in.Claim)
 	switch {
 	case readErr != nil:
 		return errors.Join(err, readErr)
 	case !claimed:
 		return err
-	case by == doc.JobID:
+	case by == in.JobID:
 		return errors.New("another container of this job has begun, and its result counts")
 	}
 	return nil
 }
 
 // result does the job. Whatever keeps it from being done is a result, too.
-func (c *Job) result(asked context.Context, doc run.JobDocument, store *claims) run.Result {
-	ctx := context.WithoutCancel(asked)
+func (c *Job) result(asked context.Context, t *task) run.Result {
+	ctx, doc := context.WithoutCancel(asked), t.in.JobDocument
+	if t.in.Probe {
+		return c.probe(ctx, t)
+	}
+	if engine.Changes(doc.Command) && t.in.Claim == "" {
+		return refused("plan_gone", "What was known of this plan no longer exists, so nothing was applied. Comment `/plan`, then `/apply`.", errors.New("the plan has no claim"))
+	}
 	dir, err := c.mkdirs(doc)
 	if err != nil {
 		return refused("container", "The container could not prepare the job, so nothing ran. Comment the command again.", err)
@@ -170,9 +188,9 @@ func (c *Job) result(asked context.Context, doc run.JobDocument, store *claims) 
 		return run.Result{Outcome: run.OutcomeCancelled, Problem: engine.CancelledBefore(doc)}
 	}
 	r, err := runner.Do(asked, runner.Options{
-		Dir: filepath.Join(dir, "job"), Terraform: path, TerraformName: name, Evaluator: c.o.Evaluator,
+		Dir: filepath.Join(dir, "job"), Terraform: path, TerraformName: name, Evaluator: c.o.Evaluator, Prefix: t.place, Claim: t.in.Claim,
 		Pass: passed, Given: []string{credentials}, Write: c.o.Write, OwnMachine: true, Grace: c.o.Grace, Isolation: c.isolation(), Limits: c.limits(),
-	}, store)
+	}, t.store)
 	if err != nil {
 		return refused("container", "The container could not begin the job, so nothing ran. Comment the command again.", err)
 	}
@@ -233,18 +251,18 @@ func (c *Job) mkdirs(doc run.JobDocument) (dir string, err error) {
 	return dir, os.WriteFile(filepath.Join(dir, "job", runner.DocumentFile), content, 0o600)
 }
 
-func (c *Job) document(ctx context.Context, key string) (doc run.JobDocument, err error) {
+func (c *Job) input(ctx context.Context, key string) (in engine.Input, err error) {
 	if err := artifact.CheckKey(key); err != nil {
-		return doc, err
+		return in, err
 	}
 	content, err := c.read(ctx, key)
 	if err != nil {
-		return doc, fmt.Errorf("reading the job document: %w", err)
+		return in, fmt.Errorf("reading the input of the job: %w", err)
 	}
-	if err := json.Unmarshal(content, &doc); err != nil {
-		return doc, fmt.Errorf("reading the job document: %w", err)
+	if err := json.Unmarshal(content, &in); err != nil {
+		return in, fmt.Errorf("reading the input of the job: %w", err)
 	}
-	return doc, nil
+	return in, nil
 }
 
 // maxObject bounds what is read into memory, in bytes.
@@ -252,8 +270,8 @@ const maxObject = 4 << 20
 
 func (c *Job) read(ctx context.Context, key string) ([]byte, error) {
 	out, err := c.objects.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &c.o.Bucket, Key: &key})
-	if status(err) == http.StatusNotFound {
-		return nil, artifact.ErrNotFound
+	if status(err) == http.StatusForbidden || status(err) == http.StatusNotFound { // a container may not list
+		return nil, errors.Join(artifact.ErrNotFound, err)
 	}
 	if err != nil {
 		return nil, err

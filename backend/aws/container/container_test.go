@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/lockkeeper/lockkeeper/artifact"
 	"github.com/lockkeeper/lockkeeper/awstest"
@@ -47,13 +49,33 @@ func anApply(t *testing.T, c *Job) (doc run.JobDocument, key string) {
 // keep stores the document of a job.
 func (c *Job) keep(t *testing.T, doc run.JobDocument) (key string) {
 	t.Helper()
-	content, err := json.Marshal(doc)
+	in := engine.Input{JobDocument: doc, Key: "inputs/" + doc.JobID + ".json", Claim: "claims/" + doc.JobID}
+	content, err := json.Marshal(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key = "runs/" + doc.RunID + "/" + doc.JobID + ".document.json"
-	c.put(t, key, content)
-	return key
+	c.put(t, in.Key, content)
+	return in.Key
+}
+
+// left is the result of a job in the bucket.
+func (c *Job) left(t *testing.T, doc run.JobDocument) ([]byte, error) {
+	t.Helper()
+	key := engine.ResultKey(c.place(t), doc.JobID)
+	if c.o.Function {
+		key = engine.AnswerKey(c.place(t), doc.JobID)
+	}
+	return c.read(t.Context(), key)
+}
+
+// place is where this container may write.
+func (c *Job) place(t *testing.T) string {
+	t.Helper()
+	who, err := c.roles.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine.Place(aws.ToString(who.UserId))
 }
 
 func (c *Job) put(t *testing.T, key string, content []byte) {
@@ -68,14 +90,14 @@ func TestWhoSpeaksForAnApplyThatDidNotBegin(t *testing.T) {
 	t.Run("the container, after it made sure that no other begins", func(t *testing.T) {
 		c := newJob(t, e, "first")
 		doc, key := anApply(t, c)
-		if err := c.Do(t.Context(), key); err != nil {
+		if _, err := c.Do(t.Context(), key); err != nil {
 			t.Fatal(err)
 		}
-		if by, _, err := c.objects.Claimant(t.Context(), runner.AppliedKey(doc)); by != runner.Withdrawn || err != nil {
+		if by, _, err := c.objects.Claimant(t.Context(), "claims/"+doc.JobID); by != runner.Withdrawn || err != nil {
 			t.Errorf("the claim is by %q, %v", by, err)
 		}
 		var r run.Result
-		content, err := c.read(t.Context(), engine.ResultKey(doc))
+		content, err := c.left(t, doc)
 		if err != nil || json.Unmarshal(content, &r) != nil || r.Outcome != run.OutcomeFailed || r.Began {
 			t.Errorf("%v: %s", err, content)
 		}
@@ -83,7 +105,7 @@ func TestWhoSpeaksForAnApplyThatDidNotBegin(t *testing.T) {
 	t.Run("nobody, while another container of the job has begun", func(t *testing.T) {
 		c := newJob(t, e, "second")
 		doc, key := anApply(t, c)
-		if err := c.objects.Claim(t.Context(), runner.AppliedKey(doc), doc.JobID); err != nil {
+		if err := c.objects.Claim(t.Context(), "claims/"+doc.JobID, doc.JobID); err != nil {
 			t.Fatal(err)
 		}
 		c.wantNothing(t, doc, key)
@@ -91,15 +113,15 @@ func TestWhoSpeaksForAnApplyThatDidNotBegin(t *testing.T) {
 	t.Run("the container, when its time was over between its claim and terraform", func(t *testing.T) {
 		c := newJob(t, e, "fourth")
 		doc, _ := anApply(t, c)
-		store := &claims{Bucket: c.objects}
-		if err := store.Claim(t.Context(), runner.AppliedKey(doc), doc.JobID); err != nil {
+		at := &task{in: engine.Input{JobDocument: doc, Claim: "claims/" + doc.JobID}, place: c.place(t), store: &claims{Bucket: c.objects}}
+		if err := at.store.Claim(t.Context(), at.in.Claim, doc.JobID); err != nil {
 			t.Fatal(err)
 		}
 		late := run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{Code: "timed_out"}}
-		if err := c.conclude(t.Context(), doc, late, store.made); err != nil {
+		if _, err := c.conclude(t.Context(), at, late); err != nil {
 			t.Fatal(err)
 		}
-		if content, err := c.read(t.Context(), engine.ResultKey(doc)); err != nil || !bytes.Contains(content, []byte("timed_out")) {
+		if content, err := c.left(t, doc); err != nil || !bytes.Contains(content, []byte("timed_out")) {
 			t.Errorf("%v: %s", err, content)
 		}
 	})
@@ -113,7 +135,7 @@ func TestWhoSpeaksForAnApplyThatDidNotBegin(t *testing.T) {
 
 func (c *Job) wantNothing(t *testing.T, doc run.JobDocument, key string) {
 	t.Helper()
-	if err := c.Do(t.Context(), key); err == nil {
+	if _, err := c.Do(t.Context(), key); err == nil {
 		t.Error("want an error")
 	}
 	c.wantNoResult(t, doc)
@@ -121,7 +143,7 @@ func (c *Job) wantNothing(t *testing.T, doc run.JobDocument, key string) {
 
 func (c *Job) wantNoResult(t *testing.T, doc run.JobDocument) {
 	t.Helper()
-	if content, err := c.read(t.Context(), engine.ResultKey(doc)); !errors.Is(err, artifact.ErrNotFound) {
+	if content, err := c.left(t, doc); !errors.Is(err, artifact.ErrNotFound) {
 		t.Errorf("there is a result: %v, %s", err, content)
 	}
 }
@@ -135,17 +157,17 @@ func TestAJobThatIsToldToEndBeforeItBegins(t *testing.T) {
 	end()
 	ended := func(doc run.JobDocument) (r run.Result) {
 		t.Helper()
-		content, err := c.read(t.Context(), engine.ResultKey(doc))
+		content, err := c.left(t, doc)
 		if err != nil || json.Unmarshal(content, &r) != nil {
 			t.Fatalf("%s: %v: %s", doc.JobID, err, content)
 		}
 		return r
 	}
 	apply, key := anApply(t, c)
-	if err := c.Do(asked, key); err != nil {
+	if _, err := c.Do(asked, key); err != nil {
 		t.Fatal(err)
 	}
-	if by, _, err := c.objects.Claimant(t.Context(), runner.AppliedKey(apply)); by != runner.Withdrawn || err != nil {
+	if by, _, err := c.objects.Claimant(t.Context(), "claims/"+apply.JobID); by != runner.Withdrawn || err != nil {
 		t.Errorf("the claim is by %q, %v", by, err)
 	}
 	if r := ended(apply); r.Outcome != run.OutcomeCancelled || r.Began || !strings.Contains(r.Problem.Message, "Nothing was changed") {
@@ -154,19 +176,19 @@ func TestAJobThatIsToldToEndBeforeItBegins(t *testing.T) {
 
 	plan := backendtest.Document("plan-0", run.Artifact{})
 	key = c.keep(t, plan)
-	if err := c.Do(asked, key); !errors.Is(err, errTaken) {
+	if _, err := c.Do(asked, key); !errors.Is(err, errTaken) {
 		t.Errorf("the first attempt of a plan ends with %v", err)
 	}
 	c.wantNoResult(t, plan)
 	c.o.Attempt = "2"
-	if err := c.Do(asked, key); err != nil || ended(plan).Problem.Code != "interrupted" {
+	if _, err := c.Do(asked, key); err != nil || ended(plan).Problem.Code != "interrupted" {
 		t.Errorf("the last one ends with %v: %+v", err, ended(plan).Problem)
 	}
 	c.o.Attempt = "1"
 	plan = backendtest.Document("other-0", run.Artifact{})
 	key = c.keep(t, plan)
-	c.put(t, engine.CancelledKey(plan), []byte("asked to end"))
-	if err := c.Do(asked, key); err != nil || ended(plan).Outcome != run.OutcomeCancelled {
+	c.put(t, engine.CancelledKey(key), []byte("asked to end"))
+	if _, err := c.Do(asked, key); err != nil || ended(plan).Outcome != run.OutcomeCancelled {
 		t.Errorf("a plan that was cancelled ends with %v: %+v", err, ended(plan).Problem)
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/awstest"
-	engine "github.com/lockkeeper/lockkeeper/backend/aws"
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	hostileprogram "github.com/lockkeeper/lockkeeper/hostile"
 	"github.com/lockkeeper/lockkeeper/hostile/attack"
@@ -109,7 +108,7 @@ func carriedOut(t *testing.T, e *awstest.Emulator, c *Job, program []byte, witho
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var r run.Result
-	content, err := c.read(t.Context(), engine.ResultKey(doc))
+	content, err := c.left(t, doc)
 	must(t, err, json.Unmarshal(content, &r))
 	printed, err := c.objects.Open(t.Context(), r.Artifacts[run.ArtifactOutput])
 	must(t, err)

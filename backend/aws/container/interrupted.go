@@ -21,11 +21,11 @@ var errTaken = errors.New("told to end, and nobody had asked for that: the next 
 // ends), and there is no result as long as another attempt follows. Jobs that are
 // terminated or take too long are not repeated (AWS Batch user guide, "Automated
 // job retries", "Job timeouts"), and the engine says what became of them.
-func (c *Job) interrupted(ctx context.Context, doc run.JobDocument, r run.Result) (run.Result, error) {
+func (c *Job) interrupted(ctx context.Context, in engine.Input, r run.Result) (run.Result, error) {
 	if c.o.Attempt == "" { // a function
 		return r, nil
 	}
-	_, err := c.read(ctx, engine.CancelledKey(doc))
+	_, err := c.read(ctx, engine.CancelledKey(in.Key))
 	if err == nil {
 		return r, nil
 	}

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/lockkeeper/lockkeeper/awstest"
-	engine "github.com/lockkeeper/lockkeeper/backend/aws"
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
 	"github.com/lockkeeper/lockkeeper/run"
 	"github.com/lockkeeper/lockkeeper/runner/jail/jailtest"
@@ -56,13 +55,14 @@ func TestMain(m *testing.M) {
 func contained(key string) error {
 	e := &awstest.Emulator{Endpoint: os.Getenv(itsEndpoint)}
 	memory, _ := strconv.ParseInt(os.Getenv(itsMemory), 10, 64) // 0 is not known
-	return New(Options{
+	_, err := New(Options{
 		Config: e.Config("job"), Bucket: os.Getenv(itsBucket), Attempt: "1", ExternalID: os.Getenv("LOCKKEEPER_EXTERNAL_ID"),
 		Dir: os.TempDir(), Function: os.Getenv(asFunction) != "", Memory: memory << 20,
 		Terraform: func(context.Context, string) (string, string, error) {
 			return os.Getenv(itsProgram), "Terraform 1", nil
 		},
 	}).Do(context.Background(), key)
+	return err
 }
 
 // hostile is a terraform that tries to reach what is not its own, and says what
@@ -133,7 +133,8 @@ func TestT02_APlanInTheContainerReachesOnlyItsOwn(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			var r run.Result
-			content, err := c.read(t.Context(), engine.ResultKey(doc))
+			c.o.Function = tt.function // which leaves it elsewhere
+			content, err := c.left(t, doc)
 			must(t, err, json.Unmarshal(content, &r))
 			if r.Problem == nil || r.Problem.Code != tt.problem || r.Isolation != tt.isolation {
 				t.Fatalf("want the problem %s and isolation %q, got %s", tt.problem, tt.isolation, content)
