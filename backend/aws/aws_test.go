@@ -66,7 +66,11 @@ func contained(ctx context.Context, args []string) error {
 			path, err := exec.LookPath("terraform")
 			return path, "Terraform 1", err
 		},
+		Function: os.Getenv("AWS_LAMBDA_RUNTIME_API") != "",
 	})
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" {
+		container.Serve(job)
+	}
 	if len(args) != 3 || args[0] != "job" || args[1] != "--document" {
 		return fmt.Errorf("unknown arguments %q", args)
 	}

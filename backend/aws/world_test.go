@@ -25,6 +25,7 @@ type world struct {
 	random     *rand.Rand
 	trouble    bool   // calls may fail
 	between    func() // happens now and then before a call is answered
+	listed     func() // happens before containers are listed
 	objects    map[string]object
 	executions map[string]string // status, by name
 	inputs     map[string]string // of executions, by name
@@ -109,6 +110,9 @@ func (w *world) serve(r *http.Request, body []byte) *http.Response {
 	case action == "SendTaskSuccess" || action == "SendTaskFailure":
 		return w.goOn(action, in["taskToken"].(string))
 	case r.URL.Path == "/v1/listjobs":
+		if w.listed != nil {
+			w.listed()
+		}
 		jobs := []map[string]any{}
 		for _, c := range w.containers {
 			status := map[bool]string{true: "FAILED", false: "RUNNING"}[c.ended]
