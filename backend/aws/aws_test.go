@@ -138,11 +138,16 @@ var deploying sync.Mutex
 
 func newFixture(t testing.TB, e *awstest.Emulator) *fixture {
 	t.Helper()
+	return newFixtureOf(t, e, deploy.Template())
+}
+
+func newFixtureOf(t testing.TB, e *awstest.Emulator, template string) *fixture {
+	t.Helper()
 	subnets, groups := e.Network(t)
 	name := fmt.Sprintf("lk%d", stacks.Add(1))
 	deploying.Lock() // the emulator's CloudFormation takes one at a time
 	defer deploying.Unlock()
-	out := e.Deploy(t, name, deploy.Template(), map[string]string{
+	out := e.Deploy(t, name, template, map[string]string{
 		"NamePrefix": name,
 		"ImageUri":   image + "@sha256:0", "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
 		"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id",

@@ -20,9 +20,35 @@ import (
 	"github.com/lockkeeper/lockkeeper/artifact/bucket"
 	"github.com/lockkeeper/lockkeeper/awstest"
 	"github.com/lockkeeper/lockkeeper/backend/aws"
+	"github.com/lockkeeper/lockkeeper/backend/aws/container"
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
+	deploy "github.com/lockkeeper/lockkeeper/deploy/aws"
 	"github.com/lockkeeper/lockkeeper/run"
 )
+
+// One stack serves all of these: to deploy it takes longer than they do.
+func TestOneJobCannotSpeakForAnother(t *testing.T) {
+	f := newFixture(t, emulator(t, 2))
+	options := f.options
+	for _, test := range []struct {
+		name string
+		does func(*testing.T, *fixture)
+	}{
+		{"a plan forges no other", aPlanForgesNoOther},
+		{"an apply has its own place", anApplyHasItsOwnPlace},
+		{"an attempt that Spot ended is not heard", anAttemptThatSpotEndedIsNotHeard},
+		{"a function's answer counts", aFunctionsAnswerCounts},
+		{"a secret key is told to nobody", aSecretKeyIsToldToNobody},
+		{"a probe sees what a job may do", aProbeSeesWhatAJobMayDo},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f.Forget(t)
+			f.options = options
+			test.does(t, f)
+			f.Inject(t)
+		})
+	}
+}
 
 // thief is somebody who has the identity of one container or function, and what a
 // pull request shows of other jobs: their ids, and which tasks did them.
@@ -97,8 +123,7 @@ func wantOwn(t *testing.T, r run.Result) {
 
 // Whoever has the identity of one plan's container, and knows which task makes the
 // plan of somebody else, cannot speak for that: neither before it nor instead of it.
-func TestOnePlanCannotForgeAnother(t *testing.T) {
-	f := newFixture(t, emulator(t, 2))
+func aPlanForgesNoOther(t *testing.T, f *fixture) {
 	e, inbox := f.engine(t), backendtest.NewInbox()
 	backendtest.Serve(t, e, inbox)
 	empty := backendtest.Document("run-0", backendtest.Source(t, f.objects, backendtest.FakeSource))
@@ -163,8 +188,7 @@ func (f *fixture) ran(t *testing.T, name string) string {
 
 // An apply does all that it must with its own place and its plan, and with its
 // identity nobody speaks for another apply or for a plan.
-func TestAnApplyHasItsOwnPlace(t *testing.T) {
-	f := newFixture(t, emulator(t, 2))
+func anApplyHasItsOwnPlace(t *testing.T, f *fixture) {
 	e, inbox := f.engine(t), backendtest.NewInbox()
 	backendtest.Serve(t, e, inbox)
 	doc, s := f.held(t, e, "apply-0", backendtest.Document("run-0", backendtest.Source(t, f.objects, backendtest.FakeSource)))
@@ -206,8 +230,7 @@ func TestAnApplyHasItsOwnPlace(t *testing.T) {
 // Credentials of a task last longer than its machine: what is written with those of
 // an attempt that Spot ended does not count, whether the next one leaves a result
 // or none.
-func TestAnAttemptThatSpotEndedIsNotHeard(t *testing.T) {
-	f := newFixture(t, emulator(t, 1))
+func anAttemptThatSpotEndedIsNotHeard(t *testing.T, f *fixture) {
 	e, inbox := f.engine(t), backendtest.NewInbox()
 	backendtest.Serve(t, e, inbox)
 	empty := backendtest.Document("run-0", backendtest.Source(t, f.objects, backendtest.FakeSource))
@@ -234,17 +257,16 @@ func TestAnAttemptThatSpotEndedIsNotHeard(t *testing.T) {
 
 // All plans in functions are one identity. Which version of what it left is the
 // result, the function says itself, and what another one writes over it is not read.
-func TestAFunctionsAnswerCountsAndNotWhatIsWrittenOverIt(t *testing.T) {
-	f := newFixture(t, emulator(t, 1))
+func aFunctionsAnswerCounts(t *testing.T, f *fixture) {
 	f.options.Lambda = func(run.JobDocument) bool { return true }
 	e, inbox := f.engine(t), backendtest.NewInbox()
-	doc := backendtest.Document("victim-0", backendtest.Source(t, f.objects, backendtest.FakeSource))
+	doc := backendtest.Document("answered-0", backendtest.Source(t, f.objects, backendtest.FakeSource))
 	s := backendtest.NewSignals(t)
-	doc.RunID, doc.Project.Terraform, doc.Flags = "victim", backendtest.Fake, []string{s.Flag()}
+	doc.RunID, doc.Project.Terraform, doc.Flags = "answered", backendtest.Fake, []string{s.Flag()}
 	s.Go(t)
 	must0(t, e.Start(t.Context(), doc))
 	machine := sfn.NewFromConfig(f.Config("deployer"))
-	arn := strings.Replace(f.options.StateMachine, ":stateMachine:", ":execution:", 1) + ":plan-victim-0-7"
+	arn := strings.Replace(f.options.StateMachine, ":stateMachine:", ":execution:", 1) + ":plan-answered-0-7"
 	backendtest.Eventually(t, "the function has answered", func() bool {
 		return must(machine.DescribeExecution(t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: &arn})).Status == "SUCCEEDED"
 	})
@@ -257,12 +279,14 @@ func TestAFunctionsAnswerCountsAndNotWhatIsWrittenOverIt(t *testing.T) {
 	a.refused(map[string]error{
 		"list": a.list(), "read what another one answered": a.get(aws.AnswerKey(place, doc.JobID), ""),
 		"write for a container": a.put(aws.ResultKey(aws.Place(f.options.PlanRoleID+":"+strings.Repeat("0", 32)), "other-0"), forged(t, nil)),
-		"write how it ended":    a.put("ended/victim-0.json", "{}"),
+		"write how it ended":    a.put("ended/answered-0.json", "{}"),
 	})
 	backendtest.Serve(t, e, inbox)
 	wantOwn(t, inbox.Finished(t, doc.JobID))
-	if jobs := must(batch.NewFromConfig(f.Config("deployer")).ListJobs(t.Context(), &batch.ListJobsInput{JobQueue: &f.options.PlanQueue})); len(jobs.JobSummaryList) != 0 {
-		t.Errorf("it ran on Batch: %+v", jobs.JobSummaryList)
+	for _, call := range f.Calls(t) {
+		if strings.HasSuffix(call.Path, "/submitjob") {
+			t.Errorf("it ran on Batch: %+v", call)
+		}
 	}
 	if got := f.Refused(t, f.prefix+"-plan-function", f.prefix+"-plan-function"); len(got) != 4 {
 		t.Errorf("by the role's policies these are refused:\n%s", strings.Join(got, "\n"))
@@ -274,12 +298,11 @@ func TestAFunctionsAnswerCountsAndNotWhatIsWrittenOverIt(t *testing.T) {
 
 // S3 says in a refusal which object it was. No person and no log gets to see the
 // secret part of its key.
-func TestASecretKeyIsInNoResultAndNoLog(t *testing.T) {
-	f := newFixture(t, emulator(t, 1))
+func aSecretKeyIsToldToNobody(t *testing.T, f *fixture) {
 	f.options.LogGroup = "/" + f.prefix + "/jobs"
 	e, inbox := f.engine(t), backendtest.NewInbox()
 	backendtest.Serve(t, e, inbox)
-	doc, s := f.held(t, e, "plan-0", backendtest.Document("run-0", backendtest.Source(t, f.objects, backendtest.FakeSource)))
+	doc, s := f.held(t, e, "secret-0", backendtest.Document("run-0", backendtest.Source(t, f.objects, backendtest.FakeSource)))
 	s.Go(t)
 	apply := backendtest.Apply(doc, inbox.Finished(t, doc.JobID))
 	secret := strings.TrimSuffix(strings.TrimPrefix(f.given(t, doc.JobID).Key, "inputs/"), ".json")
@@ -301,5 +324,35 @@ func TestASecretKeyIsInNoResultAndNoLog(t *testing.T) {
 	}
 	if !slices.Contains([]string{"interrupted", "unexpected"}, r.Problem.Code) || r.Began {
 		t.Errorf("%+v", r.Problem)
+	}
+}
+
+// What doctor has jobs try is refused, and where a role may do more it says what.
+func aProbeSeesWhatAJobMayDo(t *testing.T, f *fixture) {
+	probed := func(f *fixture, command run.Kind) run.Result {
+		f.options.Probe = true
+		b, inbox := f.engine(t), backendtest.NewInbox()
+		stop := backendtest.Serve(t, b, inbox)
+		defer stop()
+		doc := run.JobDocument{
+			Version: run.DocumentVersion, JobID: "probe-" + string(command) + "-0", Command: command, Repository: "lockkeeper/doctor", Actor: "doctor",
+			Limits: run.JobLimits{Seconds: 60},
+		}
+		doc.RunID = run.RunOfJob(doc.JobID)
+		must0(t, b.Start(t.Context(), doc))
+		return inbox.Finished(t, doc.JobID)
+	}
+	for _, command := range []run.Kind{run.KindPlan, run.KindApply} {
+		if r := probed(f, command); r.Outcome != run.OutcomeSucceeded {
+			t.Errorf("%s: %+v", command, r.Problem)
+		}
+	}
+	f.options.PlanRoleID = "AROAOFSOMEBODYELSE"
+	if r := probed(f, "exec"); r.Problem == nil || r.Problem.Code != "job_lost" {
+		t.Errorf("with another role's id: %+v", r)
+	}
+	wide := strings.ReplaceAll(deploy.Template(), "${Bucket.Arn}/tasks/${!aws:userid}/*", "${Bucket.Arn}/tasks/*")
+	if r := probed(newFixtureOf(t, f.Emulator, wide), run.KindPlan); r.Problem == nil || r.Problem.Code != container.ProbeCode || r.Problem.Detail != "write what another job of its kind says" {
+		t.Errorf("with a wide role: %+v", r.Problem)
 	}
 }

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -159,5 +160,36 @@ func TestSecretsOfKeysAreMasked(t *testing.T) {
 	err := WithoutSecrets(fmt.Errorf("claiming: %w", cause))
 	if !errors.Is(err, cause) || strings.Contains(fmt.Sprintf("%v %s", err, fmt.Errorf("x: %w", err)), secret) || WithoutSecrets(nil) != nil {
 		t.Errorf("%v", err)
+	}
+}
+
+// S3 says in a refusal which object it was. Nothing that the server returns or logs
+// has the secret part of its key.
+func TestASecretKeyIsInNoErrorOfTheServer(t *testing.T) {
+	for _, refused := range []string{"inputs", "claims"} {
+		s, c, doc := started(t, run.KindApply)
+		c.ended = true
+		in, err := s.engine.input(t.Context(), doc.JobID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret := strings.TrimPrefix(in.Claim, "claims/")
+		s.refuses = "/b/" + refused + "/"
+		var log bytes.Buffer
+		ctx := zerolog.New(&log).WithContext(t.Context())
+		for what, err := range map[string]error{
+			"start": s.engine.Start(ctx, doc), "cancel": s.engine.Cancel(ctx, doc.JobID), "withdraw": s.engine.Withdraw(ctx, doc.JobID),
+			"look": s.engine.look(ctx, doc, time.Time{}, s.deliver), "message": s.engine.hint(ctx, `{"job_id": "run-0"}`, s.deliver),
+		} {
+			if text := fmt.Sprint(err); strings.Contains(text, secret) || err != nil && !strings.Contains(text, refused+"/…") {
+				t.Errorf("%s, with %s refused: %v", what, refused, err)
+			}
+		}
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("with %s refused the log has %s", refused, log.String())
+		}
+		if s.taken[doc.JobID].Result != nil {
+			t.Errorf("with %s refused it ended as %+v", refused, s.taken[doc.JobID].Result)
+		}
 	}
 }

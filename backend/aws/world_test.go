@@ -26,6 +26,7 @@ type world struct {
 	trouble    bool   // calls may fail
 	between    func() // happens now and then before a call is answered
 	listed     func() // happens before containers are listed
+	refuses    string // begins the paths of objects that are refused
 	objects    map[string]object
 	executions map[string]string // status, by name
 	inputs     map[string]string // of executions, by name
@@ -185,6 +186,8 @@ func (w *world) say(body string) {
 func (w *world) object(r *http.Request, body []byte) *http.Response {
 	there, exists := w.objects[r.URL.Path]
 	switch {
+	case w.refuses != "" && strings.HasPrefix(r.URL.Path, w.refuses):
+		return answer(403, nil, []byte("<Error><Code>AccessDenied</Code><Message>not authorized to do this on "+r.URL.Path+"</Message></Error>"))
 	case r.Method == http.MethodGet && !exists:
 		return answer(404, nil, []byte("<Error><Code>NoSuchKey</Code></Error>"))
 	case r.Method == http.MethodGet:

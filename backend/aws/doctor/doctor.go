@@ -45,6 +45,7 @@ type doctor struct {
 	jobs    *batch.Client
 	queue   *sqs.Client
 	batch   *engine.Engine  // the same engine, without functions
+	probing *engine.Engine  // that one, whose jobs try what they may not do
 	plan    run.JobDocument // that ran on Batch
 }
 
@@ -53,8 +54,10 @@ type doctor struct {
 func Checks(ctx context.Context, o engine.Options) iter.Seq[Check] {
 	plain := o
 	plain.Lambda = nil
+	probe := plain
+	probe.Probe = true
 	d := &doctor{
-		Engine: engine.New(o), o: o, batch: engine.New(plain), objects: bucket.NewClient(o.Config),
+		Engine: engine.New(o), o: o, batch: engine.New(plain), probing: engine.New(probe), objects: bucket.NewClient(o.Config),
 		steps: sfn.NewFromConfig(o.Config), jobs: batch.NewFromConfig(o.Config), queue: sqs.NewFromConfig(o.Config),
 	}
 	const noStart = "Read the cause above; docs/aws.md says what it means when no container starts."
@@ -75,6 +78,7 @@ func Checks(ctx context.Context, o engine.Options) iter.Seq[Check] {
 		{"cold start", "Plans begin late. Look at the size of the image, at the way of the subnets to ECR, and whether jobs wait for MaxVcpus or for your Fargate quota.", d.checkColdStart},
 		{"function", "Read /aws/lambda/<NamePrefix>-plan, the function's log, or remove lambda from the environments: plans then run on Batch.", d.checkFunction},
 		{"apply job", noStart, d.checkApplyJob},
+		{"isolation", "Correct aws.plan_role_id and aws.apply_role_id, or deploy the stack again. If both are right, ECS does not name sessions as it is relied on: nothing can be forged then, and no job can say how it ended.", d.checkIsolation},
 		{"approval", "Attach the stack's ServerPolicy to the server: it answers with states:SendTaskSuccess, on the state machine. What waits goes on without that only when its time is over.", d.checkApproval},
 		{"cancel", "Attach the stack's ServerPolicy to the server: it cancels with states:StopExecution. If the container was killed, its memory or its 30 seconds were too short: read its log.", d.checkCancel},
 	}

@@ -38,13 +38,19 @@ func TestWhatDoctorMakesOfWhatItFinds(t *testing.T) {
 		"no log":            {func() (string, error) { return traced(machine(true, sfntypes.LogLevelOff, false)) }, "warning: errors of executions are not logged"},
 		"tokens in the log": {func() (string, error) { return traced(machine(true, sfntypes.LogLevelAll, true)) }, "failed: the log has the data of executions, and task tokens with them"},
 
-		"spot":             {func() (string, error) { return onSpot([]types.CRType{spot, fargate}, []types.CRType{fargate}) }, "ok: plans run on [FARGATE_SPOT FARGATE], applies on [FARGATE]"},
-		"no spot":          {func() (string, error) { return onSpot([]types.CRType{fargate}, []types.CRType{fargate}) }, "warning: plans run on [FARGATE], and not on FARGATE_SPOT"},
-		"applies on spot":  {func() (string, error) { return onSpot([]types.CRType{spot}, []types.CRType{fargate, spot}) }, "failed: applies run on [FARGATE FARGATE_SPOT]"},
-		"applies nowhere":  {func() (string, error) { return onSpot([]types.CRType{spot}, nil) }, "failed: applies run on []"},
-		"warm":             {func() (string, error) { return began(container(41_000)) }, "ok: the plan's container began after 41 s"},
-		"cold":             {func() (string, error) { return began(container(200_000)) }, "warning: the plan's container began after 200 s, and 180 s are a lot"},
-		"nobody knows":     {func() (string, error) { return began(nil) }, "warning: AWS Batch does not say"},
+		"spot":            {func() (string, error) { return onSpot([]types.CRType{spot, fargate}, []types.CRType{fargate}) }, "ok: plans run on [FARGATE_SPOT FARGATE], applies on [FARGATE]"},
+		"no spot":         {func() (string, error) { return onSpot([]types.CRType{fargate}, []types.CRType{fargate}) }, "warning: plans run on [FARGATE], and not on FARGATE_SPOT"},
+		"applies on spot": {func() (string, error) { return onSpot([]types.CRType{spot}, []types.CRType{fargate, spot}) }, "failed: applies run on [FARGATE FARGATE_SPOT]"},
+		"applies nowhere": {func() (string, error) { return onSpot([]types.CRType{spot}, nil) }, "failed: applies run on []"},
+		"warm":            {func() (string, error) { return began(container(41_000)) }, "ok: the plan's container began after 41 s"},
+		"cold":            {func() (string, error) { return began(container(200_000)) }, "warning: the plan's container began after 200 s, and 180 s are a lot"},
+		"nobody knows":    {func() (string, error) { return began(nil) }, "warning: AWS Batch does not say"},
+		"kept apart": {func() (string, error) {
+			return "", keptApart(run.JobDocument{}, run.Result{Outcome: run.OutcomeSucceeded})
+		}, "ok: "},
+		"not kept apart": {func() (string, error) {
+			return "", keptApart(run.JobDocument{Command: "plan", JobID: "j-0"}, run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{Code: "not_refused", Message: "It can.", Detail: "list the bucket"}})
+		}, "failed: the plan j-0: not_refused: It can.\nlist the bucket"},
 		"in the function":  {func() (string, error) { return "", fellBack(run.JobDocument{}, nil) }, "ok: "},
 		"not the function": {func() (string, error) { return "", fellBack(run.JobDocument{JobID: "j-0"}, container(1)) }, "failed: the function did not do j-0, and Batch did"},
 	} {

@@ -98,26 +98,54 @@ func harmless(command run.Kind) run.JobDocument {
 
 // ends runs a job and wants that it ends with a problem.
 func ends(ctx context.Context, e *engine.Engine, doc run.JobDocument, code string) (string, error) {
-	if err := e.Start(ctx, doc); err != nil {
+	began := time.Now()
+	end, err := runs(ctx, e, doc)
+	switch {
+	case err != nil:
 		return "", err
+	case end.Problem != nil && end.Problem.Code == code:
+		return fmt.Sprintf("%s started, read its document and wrote its result in %.0f s", doc.JobID, time.Since(began).Seconds()), nil
+	}
+	return "", fmt.Errorf("%s ended with %s", doc.JobID, howEnded(*end))
+}
+
+// runs runs a job to its end.
+func runs(ctx context.Context, e *engine.Engine, doc run.JobDocument) (*run.Result, error) {
+	if err := e.Start(ctx, doc); err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobPatience)
 	defer cancel()
-	began := time.Now()
 	for {
 		end, err := e.Result(ctx, doc)
-		switch {
-		case err != nil:
-			return "", err
-		case end != nil && end.Problem != nil && end.Problem.Code == code:
-			return fmt.Sprintf("%s started, read its document and wrote its result in %.0f s", doc.JobID, time.Since(began).Seconds()), nil
-		case end != nil && end.Problem != nil:
-			return "", fmt.Errorf("%s ended with %s: %s", doc.JobID, end.Problem.Code, end.Problem.Detail)
-		case end != nil:
-			return "", fmt.Errorf("%s ended as %s", doc.JobID, end.Outcome)
+		if end != nil || err != nil {
+			return end, err
 		}
 		if sleep(ctx, pause); ctx.Err() != nil {
-			return "", fmt.Errorf("%s has not ended after %s", doc.JobID, jobPatience)
+			return nil, fmt.Errorf("%s has not ended after %s", doc.JobID, jobPatience)
 		}
 	}
+}
+
+// checkIsolation has a plan and an apply try what would let them speak for another
+// job. Their results are found only where ECS names the session of a task after it.
+func (d *doctor) checkIsolation(ctx context.Context) (string, error) {
+	for _, command := range []run.Kind{run.KindPlan, run.KindApply} {
+		doc := harmless(command)
+		end, err := runs(ctx, d.probing, doc)
+		if err != nil {
+			return "", err
+		}
+		if err := keptApart(doc, *end); err != nil {
+			return "", err
+		}
+	}
+	return "a plan and an apply wrote where only their tasks can, and were refused what is not theirs", nil
+}
+
+func keptApart(doc run.JobDocument, r run.Result) error {
+	if r.Outcome != run.OutcomeSucceeded {
+		return fmt.Errorf("the %s %s: %s", doc.Command, doc.JobID, howEnded(r))
+	}
+	return nil
 }
