@@ -2,7 +2,11 @@ package bucket
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -48,6 +52,29 @@ func TestBucketKeepsTheContract(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// S3 refuses who may not list what is not there. To others a refusal is none of that.
+func TestWhoMayNotListIsRefusedWhatIsNotThere(t *testing.T) {
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, "<Error><Code>AccessDenied</Code></Error>")
+	}))
+	t.Cleanup(refusing.Close)
+	e := &awstest.Emulator{Endpoint: refusing.URL}
+	ref := artifact.Ref{Key: "tasks/AROA1:2/a", SHA256: strings.Repeat("0", 64)}
+	for _, unlisted := range []bool{true, false} {
+		b := &Bucket{Client: NewClient(e.Config("job")), Name: "b", Unlisted: unlisted}
+		if _, err := b.Open(t.Context(), ref); errors.Is(err, artifact.ErrNotFound) != unlisted || err == nil {
+			t.Errorf("unlisted %v: opening it: %v", unlisted, err)
+		}
+		if _, claimed, err := b.Claimant(t.Context(), "claims/a"); claimed || (err == nil) != unlisted {
+			t.Errorf("unlisted %v: %v, %v", unlisted, claimed, err)
+		}
+		if err := b.Claim(t.Context(), "claims/a", "me"); err == nil || errors.Is(err, artifact.ErrClaimed) {
+			t.Errorf("unlisted %v: claiming it: %v", unlisted, err)
+		}
 	}
 }
 

@@ -82,7 +82,7 @@ func (e *Engine) decide(ctx context.Context, doc run.JobDocument, r run.Result) 
 	if err != nil {
 		return nil, err
 	}
-	if err := e.Store(ctx, answerKey(doc), content); err != nil {
+	if err := e.store(ctx, answerKey(doc), content); err != nil {
 		return nil, fmt.Errorf("storing how job %s ended: %w", doc.JobID, err)
 	}
 	end, err := e.stored(ctx, answerKey(doc))
@@ -136,7 +136,7 @@ func (e *Engine) takeToken(ctx context.Context, doc run.JobDocument, token strin
 	if doc.Command != run.KindApproval {
 		return fmt.Errorf("job %s has a task token and does not wait for approval", doc.JobID)
 	}
-	if err := e.Store(ctx, tokenKey(doc), []byte(token)); err != nil {
+	if err := e.store(ctx, tokenKey(doc), []byte(token)); err != nil {
 		return fmt.Errorf("storing the task token of job %s: %w", doc.JobID, err)
 	}
 	end, err := e.stored(ctx, answerKey(doc))

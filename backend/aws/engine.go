@@ -98,8 +98,8 @@ func (e *Engine) Start(ctx context.Context, doc run.JobDocument) error {
 	return nil
 }
 
-// Store writes an object unless one is there.
-func (e *Engine) Store(ctx context.Context, key string, content []byte) error {
+// store writes an object unless one is there.
+func (e *Engine) store(ctx context.Context, key string, content []byte) error {
 	_, err := e.objects.Client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &e.o.Bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: aws.String("*"),
 	})
@@ -120,7 +120,7 @@ func (e *Engine) Cancel(ctx context.Context, id string) error {
 		_, err := e.settle(ctx, in.JobDocument, run.ApprovalCancelled())
 		return err
 	}
-	if err := e.Store(ctx, CancelledKey(in.Key), []byte("asked to end")); err != nil {
+	if err := e.store(ctx, CancelledKey(in.Key), []byte("asked to end")); err != nil {
 		return fmt.Errorf("noting that job %s is cancelled: %w", id, err)
 	}
 	return e.stop(ctx, in.JobDocument)

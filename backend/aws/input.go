@@ -99,7 +99,7 @@ func (e *Engine) keep(ctx context.Context, doc run.JobDocument) (content []byte,
 	if len(content) > maxInput {
 		return nil, fmt.Errorf("its document has %d bytes of at most %d", len(content), maxInput)
 	}
-	if err := e.Store(ctx, jobKey(doc.JobID), content); err != nil {
+	if err := e.store(ctx, jobKey(doc.JobID), content); err != nil {
 		return nil, err
 	}
 	there, err := e.input(ctx, doc.JobID)
@@ -120,7 +120,7 @@ func (e *Engine) keep(ctx context.Context, doc run.JobDocument) (content []byte,
 	if content, err = json.Marshal(there); err != nil {
 		return nil, err
 	}
-	return content, e.Store(ctx, there.Key, content)
+	return content, e.store(ctx, there.Key, content)
 }
 
 // input reads the input of a job that was started, or run.ErrNotFound.

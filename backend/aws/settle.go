@@ -62,7 +62,7 @@ func (e *Engine) result(ctx context.Context, doc run.JobDocument) (*ended, error
 	if err != nil {
 		return nil, err
 	}
-	if err := e.Store(ctx, endedKey(doc.JobID), content); err != nil {
+	if err := e.store(ctx, endedKey(doc.JobID), content); err != nil {
 		return nil, fmt.Errorf("storing the result of job %s: %w", doc.JobID, err)
 	}
 	return e.concluded(ctx, doc)

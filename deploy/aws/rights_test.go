@@ -62,6 +62,7 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{plan, "secretsmanager:GetSecretValue", secret + "apply/token-AbCdEf", nil, false},
 		{plan, "secretsmanager:GetSecretValue", secret + "server/private-key-AbCdEf", nil, false},
 		{plan, "s3:GetObjectVersion", objects + "sources/abc", nil, true},
+		{plan, "s3:GetObject", objects + "sources/abc", nil, false},
 		{plan, "s3:PutObject", objects + "sources/abc", nil, false},
 		{plan, "s3:GetObject", objects + "inputs/A.json", asPlan, true},
 		{plan, "s3:GetObject", objects + "jobs/r-0.json", asPlan, false}, // which says what A is

@@ -4,8 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/batch/types"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/lockkeeper/lockkeeper/artifact/bucket"
 	engine "github.com/lockkeeper/lockkeeper/backend/aws"
 	"github.com/lockkeeper/lockkeeper/run"
 )
@@ -77,13 +76,11 @@ func (d *doctor) endlessPlan(ctx context.Context) (doc run.JobDocument, err erro
 	if err != nil {
 		return doc, fmt.Errorf("packing a project: %w", err)
 	}
-	sum := sha256.Sum256(archive)
-	digest := hex.EncodeToString(sum[:])
 	doc = harmless(run.KindPlan)
-	doc.Source = run.Artifact{Key: "sources/" + digest, SHA256: digest, Size: int64(len(archive))}
 	doc.Limits = run.JobLimits{Seconds: 120, PlanBytes: 1 << 20}
-	if err := d.Store(ctx, doc.Source.Key, archive); err != nil {
-		return doc, fmt.Errorf("storing a source: %w", err)
+	sources := &bucket.Bucket{Client: d.objects, Name: d.o.Bucket}
+	if doc.Source, err = sources.PutContent(ctx, "sources", bytes.NewReader(archive)); err != nil {
+		return doc, engine.Explain(err)
 	}
 	return doc, nil
 }
