@@ -218,8 +218,8 @@ func TestDoctorAWS(t *testing.T) {
 		}
 	}
 	// The line spot says so when the right is missing, and the server is none the worse.
-	// The line isolation tries what is refused.
-	a.everyCallIsAllowed(t, "^server may not batch:DescribeComputeEnvironments on", "-job may not s3:[A-Za-z]+ on .*(probe|/jobs/doctor-)", "-job may not s3:ListBucket")
+	// The line isolation tries what is refused, and no version of a source is that which is not there.
+	a.everyCallIsAllowed(t, "^server may not batch:DescribeComputeEnvironments on", "-job may not s3:[A-Za-z]+ on .*(probe|/jobs/doctor-)", "-job may not s3:ListBucket", "may not s3:GetObject on .*/sources/0{64}$")
 	t.Run("each job that cannot do its part", a.doctorSaysWhy)
 }
 
