@@ -95,7 +95,8 @@ func (e *Engine) reported(ctx context.Context, doc run.JobDocument, execution Ex
 }
 
 // leftBy is the result that the container of a task left for a job. Only that task
-// can have written it.
+// can have written it. What cannot be read as a result is none, and will not become
+// one: objects of that name are written once.
 func (e *Engine) leftBy(ctx context.Context, doc run.JobDocument, task string) (*ended, error) {
 	role := e.o.PlanRoleID
 	if Changes(doc.Command) {
@@ -103,7 +104,7 @@ func (e *Engine) leftBy(ctx context.Context, doc run.JobDocument, task string) (
 	}
 	place := Place(role + ":" + task[strings.LastIndex(task, "/")+1:]) // the cluster is in the ARN, or is not
 	end, err := e.stored(ctx, ResultKey(place, doc.JobID))
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnreadable) {
 		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
 	}
 	return e.own(ctx, doc, place, end), nil
@@ -120,12 +121,12 @@ func (e *Engine) answered(ctx context.Context, doc run.JobDocument, answer run.A
 	if errors.Is(err, artifact.ErrChanged) || errors.Is(err, artifact.ErrNotFound) || errors.Is(err, artifact.ErrTooLarge) {
 		return nil, nil
 	}
-	end := &ended{At: e.o.Now().UTC()}
-	if err == nil {
-		err = json.Unmarshal(content, &end.Result)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
+	}
+	end := &ended{At: e.o.Now().UTC()}
+	if json.Unmarshal(content, &end.Result) != nil {
+		return nil, nil
 	}
 	return e.own(ctx, doc, place, end), nil
 }

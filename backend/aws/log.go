@@ -74,7 +74,7 @@ func (e *Engine) lastEvents(ctx context.Context, stream string) (string, error) 
 	for _, event := range out.Events {
 		lines = append(lines, aws.ToString(event.Message))
 	}
-	return run.LastLines(strings.Join(lines, "\n")), nil
+	return run.LastLines(Masked(strings.Join(lines, "\n"))), nil
 }
 
 // lastEvents is how many events of a log are read: lines, of which not all are

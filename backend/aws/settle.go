@@ -111,6 +111,9 @@ func (e *Engine) lastOf(ctx context.Context, doc run.JobDocument, execution Exec
 	return &ended{*r, e.o.Now().UTC()}, nil
 }
 
+// errUnreadable means that an object holds no result.
+var errUnreadable = errors.New("it cannot be read as a result")
+
 // stored is the result in an object; nil when there is none.
 func (e *Engine) stored(ctx context.Context, key string) (*ended, error) {
 	content, at, err := e.read(ctx, key)
@@ -122,7 +125,7 @@ func (e *Engine) stored(ctx context.Context, key string) (*ended, error) {
 	}
 	end := ended{At: at}
 	if err := json.Unmarshal(content, &end.Result); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 	return &end, nil
 }
@@ -139,7 +142,7 @@ func (e *Engine) read(ctx context.Context, key string) ([]byte, time.Time, error
 	defer func() { _ = out.Body.Close() }()
 	content, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1))
 	if err == nil && len(content) > maxObject {
-		err = fmt.Errorf("%s has more than %d bytes", key, maxObject)
+		err = fmt.Errorf("%w: %s has more than %d bytes", errUnreadable, key, maxObject)
 	}
 	return content, aws.ToTime(out.LastModified).UTC(), err
 }

@@ -88,6 +88,20 @@ func TestAResultThatNamesWhatIsNotItsOwnDoesNotCount(t *testing.T) {
 	}
 }
 
+// What a container left and nobody can read does not keep its job open.
+func TestAResultThatCannotBeReadEndsTheJob(t *testing.T) {
+	for name, content := range map[string]string{"no JSON": "hello", "of another shape": `{"outcome": []}`, "too large": strings.Repeat(" ", maxObject+1)} {
+		for command, role := range map[run.Kind]string{run.KindPlan: "P", run.KindApply: "A"} {
+			s, c, doc := started(t, command)
+			s.objects["/b/"+ResultKey(Place(role+":"+c.task), doc.JobID)] = object{[]byte(content), time.Unix(1, 0).UTC()}
+			c.ended = true
+			if r := s.told(doc); r == nil || r.Outcome != run.OutcomeFailed || r.Began {
+				t.Errorf("%s, of %s: %+v", name, command, r)
+			}
+		}
+	}
+}
+
 // An apply that an older version started made its claim elsewhere. Nobody says of
 // it that nothing was changed.
 func TestAnApplyOfAnOlderVersionIsNotDenied(t *testing.T) {
