@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -109,21 +108,6 @@ func (s *stack) start(t testing.TB, name, input string) string {
 		t.Fatal(err)
 	}
 	return aws.ToString(r.ExecutionArn)
-}
-
-// ran is what the output of an execution says of who did the job.
-func (s *stack) ran(t testing.TB, job string) string {
-	t.Helper()
-	execution := s.execution(job)
-	d, err := s.machines.DescribeExecution(t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: &execution})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var output struct{ Ran json.RawMessage }
-	if err := json.Unmarshal([]byte(aws.ToString(d.Output)), &output); err != nil {
-		t.Fatalf("the output of %s is %s: %v", job, aws.ToString(d.Output), err)
-	}
-	return string(output.Ran)
 }
 
 // ended waits for the end of an execution.
@@ -268,14 +252,7 @@ func everyEndIsAMessage(t *testing.T, s *stack) {
 	if said.RunID != "r1" || said.Fence != 7 || said.Execution != s.execution("ok-plan") {
 		t.Errorf("the message lacks whom it is about: %+v", said)
 	}
-	for job, want := range map[string]string{
-		"ok-plan": `^{"task": ?"arn:aws:ecs:.*/[0-9a-f]{32}"}$`, "ok-apply": `^{"task": ?"arn:aws:ecs:.*/[0-9a-f]{32}"}$`,
-		"ok-lambda": `^{"answer": ?{"key": ?"the result"}}$`, "dies-lambda": `^{"task": ?"arn:aws:ecs:.*/[0-9a-f]{32}"}$`,
-	} {
-		if got := s.ran(t, job); !regexp.MustCompile(want).MatchString(got) {
-			t.Errorf("%s ran as %s", job, got)
-		}
-	}
+	s.namesWhoRan(t)
 	if ran := s.received(t, "ok-apply job RUNNING").Detail; ran.JobQueue != s.out["ApplyJobQueue"] || ran.JobDefinition != s.out["ApplyJobDefinition"] {
 		t.Errorf("an apply ran as %+v", ran)
 	}

@@ -124,7 +124,7 @@ func TestT02_APlanInTheContainerReachesOnlyItsOwn(t *testing.T) {
 				"PATH=" + os.Getenv("PATH"), "TMPDIR=" + scratch, inContainer + "=" + tt.without, itsBucket + "=" + c.o.Bucket, itsProgram + "=" + program,
 				itsEndpoint + "=" + e.Endpoint, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI=/v2/credentials/canary", "LOCKKEEPER_EXTERNAL_ID=canary-of-the-account",
 			}
-			if tt.function {
+			if c.o.Function = tt.function; tt.function { // it leaves its result elsewhere
 				cmd.Env = append(cmd.Env, asFunction+"="+strconv.FormatBool(true))
 			}
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: tt.user, Gid: tt.user}}
@@ -133,7 +133,6 @@ func TestT02_APlanInTheContainerReachesOnlyItsOwn(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			var r run.Result
-			c.o.Function = tt.function // which leaves it elsewhere
 			content, err := c.left(t, doc)
 			must(t, err, json.Unmarshal(content, &r))
 			if r.Problem == nil || r.Problem.Code != tt.problem || r.Isolation != tt.isolation {
