@@ -7,6 +7,7 @@
 package bucket
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -16,7 +17,7 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -34,6 +35,25 @@ type Bucket struct {
 	// like what he may not read (Amazon S3 API reference, "GetObject"). Both are
 	// artifact.ErrNotFound then.
 	Unlisted bool
+}
+
+// How long a call may take, whatever the caller allows: one that is answered at
+// once, and one that carries a source or a plan, of which S3 takes 5 GiB at most
+// in one write.
+const (
+	callWithin     = 30 * time.Second
+	transferWithin = 15 * time.Minute
+)
+
+// bounded is a body that must be read in time, until it is closed.
+type bounded struct {
+	io.ReadCloser
+	end context.CancelFunc
+}
+
+func (b bounded) Close() error {
+	defer b.end()
+	return b.ReadCloser.Close()
 }
 
 // NewClient makes a client that also works with endpoints that have no
@@ -80,6 +100,8 @@ func (b *Bucket) put(ctx context.Context, r io.Reader, keyOf func(digest string)
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return ref, fmt.Errorf("storing artifact: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, transferWithin)
+	defer cancel()
 	sum := digest.Sum(nil)
 	ref.SHA256 = hex.EncodeToString(sum)
 	ref.Key = keyOf(ref.SHA256)
@@ -106,11 +128,13 @@ func (b *Bucket) Open(ctx context.Context, ref artifact.Ref) (io.ReadCloser, err
 	if ref.Version != "" {
 		in.VersionId = &ref.Version
 	}
+	ctx, cancel := context.WithTimeout(ctx, transferWithin)
 	out, err := b.Client.GetObject(ctx, in)
 	if err != nil {
+		cancel()
 		return nil, fmt.Errorf("opening artifact %s: %w", ref.Key, b.known(err))
 	}
-	return artifact.Verify(ref, out.Body), nil
+	return artifact.Verify(ref, bounded{out.Body, cancel}), nil
 }
 
 // Has reports whether something of that size lies under the key. It asks for the
@@ -119,6 +143,8 @@ func (b *Bucket) Has(ctx context.Context, ref artifact.Ref) (bool, error) {
 	if err := artifact.CheckRef(ref); err != nil {
 		return false, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
 	out, err := b.Client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b.Name, Prefix: &ref.Key, MaxKeys: aws.Int32(1)}) // keys come in order
 	if err != nil {
 		return false, fmt.Errorf("looking for artifact %s: %w", ref.Key, err)
@@ -136,6 +162,8 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	if err := artifact.CheckKey(key); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
 	if _, err := b.Client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.Name, Key: &key}); err != nil {
 		return fmt.Errorf("deleting artifact %s: %w", key, err)
 	}
@@ -150,9 +178,9 @@ func (b *Bucket) Claim(ctx context.Context, key, by string) error {
 	if err := artifact.CheckKey(key); err != nil {
 		return err
 	}
-	_, err := b.Client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &b.Name, Key: &key, Body: strings.NewReader(by), IfNoneMatch: aws.String("*"),
-	}, once)
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
+	err := b.Create(ctx, key, []byte(by), once)
 	if status(err) == http.StatusPreconditionFailed {
 		err = artifact.ErrClaimed
 	}
@@ -163,8 +191,42 @@ func (b *Bucket) Claim(ctx context.Context, key, by string) error {
 }
 
 // once keeps the SDK from sending a claim again: the second answer would say
-// that someone else was first. A conflict of two writers (409) is an error.
+// that someone else was first.
 func once(o *s3.Options) { o.Retryer = aws.NopRetryer{} }
+
+// Create writes an object that must not be there yet; one that is there answers
+// with status 412. While another write of the same key has not ended S3 answers
+// 409, writes nothing, and does not say who will be first: that is asked again
+// (Amazon S3 user guide, "How to prevent object overwrites with conditional
+// writes").
+func (b *Bucket) Create(ctx context.Context, key string, content []byte, options ...func(*s3.Options)) error {
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		_, err := b.Client.PutObject(ctx, &s3.PutObjectInput{
+			Bucket: &b.Name, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: aws.String("*"),
+		}, options...)
+		if status(err) != http.StatusConflict || wait > longestConflict {
+			return err
+		}
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// longestConflict bounds the pause before a write is asked again; together they
+// are less than twice as long.
+const longestConflict = 2 * time.Second
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // maxClaimant bounds what is read of a claim, in bytes.
 const maxClaimant = 200
@@ -174,6 +236,8 @@ func (b *Bucket) Claimant(ctx context.Context, key string) (by string, claimed b
 	if err := artifact.CheckKey(key); err != nil {
 		return "", false, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, callWithin)
+	defer cancel()
 	out, err := b.Client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.Name, Key: &key})
 	if errors.Is(b.known(err), artifact.ErrNotFound) {
 		return "", false, nil

@@ -280,21 +280,12 @@ func (c *Job) read(ctx context.Context, key string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(out.Body, maxObject))
 }
 
-// leave writes the result unless one is there: the first one counts. A conflict
-// with another write that has not ended says nothing about who was first.
-func (c *Job) leave(ctx context.Context, key string, content []byte) (err error) {
-	for range 3 {
-		_, err = c.objects.Client.PutObject(ctx, &s3.PutObjectInput{
-			Bucket: &c.o.Bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: aws.String("*"),
-		})
-		if err == nil || status(err) == http.StatusPreconditionFailed {
-			return nil
-		}
-		if status(err) != http.StatusConflict {
-			break
-		}
+// leave writes the result unless one is there: the first one counts.
+func (c *Job) leave(ctx context.Context, key string, content []byte) error {
+	if err := c.objects.Create(ctx, key, content); err != nil && status(err) != http.StatusPreconditionFailed {
+		return fmt.Errorf("storing the result: %w", err)
 	}
-	return fmt.Errorf("storing the result: %w", err)
+	return nil
 }
 
 func status(err error) int {
