@@ -46,6 +46,7 @@ func applyViews() map[string]view.Input {
 	planOnly.NoApply = map[string]bool{"prod": true}
 
 	return map[string]view.Input{
+		"apply_machine":         chain.Then(withoutMachine(chain.Apply("r9", "vpc-prod", "network-prod running", "app-prod queued"))),
 		"apply_running":         chain.Then(chain.Apply("r9", "vpc-prod", "network-prod running", "app-prod queued", "app-eu queued", "dns-prod")),
 		"apply_done":            withLocks(plan.Then(plan.Apply("r9", "network-prod", "app-prod")), mine),
 		"apply_done_one":        one.Then(one.Apply("r9", "network-prod")),

@@ -48,6 +48,7 @@ func TestCheckRun(t *testing.T) {
 		"failed":     checkView(failed),
 		"queued":     checkView(queued),
 		"running":    checkView(running()),
+		"machine":    checkView(withoutMachine(running())),
 		"live":       longRunning(),
 		"nothing":    state(run.StateSucceeded, func(*run.Run) {}),
 		"refused":    state(run.StateRefused, func(r *run.Run) { r.Trigger, r.Problem = run.TriggerPush, viewtest.ConfigProblem }),

@@ -121,7 +121,7 @@ func (v CheckView) applySummary(m view.Model, c Check) string {
 			names = append(names, view.ProjectOf(j))
 		}
 		return paragraphs(fmt.Sprintf("**Applying** %s: %s by %s.\n", fewNames(names, name), command(*m.Apply), nameCode(m.Apply.Actor)),
-			overrides(m), next(m, hints(m), "", ""))
+			machineNote(m.Apply.Jobs), overrides(m), next(m, hints(m), "", ""))
 	case c.Status == StatusQueued:
 		return v.waitingSummary(m)
 	case !m.Run.OfPull():

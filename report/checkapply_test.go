@@ -63,6 +63,7 @@ func TestApplyCheck(t *testing.T) {
 		"refused":      {at(refused, nil), "queued"},
 		"partly":       {at(views["apply_partly"], nil), "queued"},
 		"running":      {at(views["apply_running"], nil), "in_progress"},
+		"machine":      {at(views["apply_machine"], nil), "in_progress"},
 		"live":         {applyingFor(views["apply_running"]), "in_progress"},
 		"done":         {at(views["apply_done"], nil), "completed success"},
 		"no_changes":   {at(goldenViews()["no_op"], nil), "completed success"},

@@ -135,7 +135,7 @@ const (
 
 // notes are what is no failure but good to know.
 func notes(m view.Model) string {
-	out := nonEmpty(waitsNote(m), isolationNote(append(m.PlanJobs(), m.ApplyJobs()...)))
+	out := nonEmpty(waitsNote(m), machineNote(append(m.PlanJobs(), m.ApplyJobs()...)), isolationNote(append(m.PlanJobs(), m.ApplyJobs()...)))
 	if m.Run.Behind > 0 && len(m.Projects) > 0 {
 		out = append(out, fmt.Sprintf("%s moved by %s since this branch left it. Update the branch to plan with what is new there.",
 			nameCode(m.Run.BaseRef), many(m.Run.Behind, "commit")))

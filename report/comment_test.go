@@ -83,6 +83,16 @@ func running() *viewtest.Fixture {
 	return f
 }
 
+// withoutMachine lets what is queued wait for a machine.
+func withoutMachine(f *viewtest.Fixture) *viewtest.Fixture {
+	for i, j := range f.Run.Jobs {
+		if j.State == run.JobQueued {
+			f.Run.Jobs[i].WaitsSince, f.Run.Jobs[i].WaitsUntil = viewtest.Noon.Add(time.Minute), viewtest.Noon.Add(150*time.Minute)
+		}
+	}
+	return f
+}
+
 func ended2(state run.State, change func(*run.Run)) view.Input {
 	f := viewtest.New("r1")
 	f.Run.State = state

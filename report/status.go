@@ -64,8 +64,11 @@ func activeRun(r run.Run, now time.Time) string {
 				continue
 			}
 			text := name(view.ProjectOf(j))
-			if state == run.JobRunning && !j.StartedAt.IsZero() {
+			switch {
+			case state == run.JobRunning && !j.StartedAt.IsZero():
 				text += " (for " + age(now.Sub(j.StartedAt)) + ")"
+			case j.WaitsForMachine():
+				text += " (waits for a machine for " + age(now.Sub(j.WaitsSince)) + ")"
 			}
 			names = append(names, text)
 		}

@@ -40,6 +40,7 @@ func TestStatusOfAppliesAndLocks(t *testing.T) {
 	now := viewtest.Noon.Add(time.Hour + 65*time.Second)
 	for name, text := range map[string]string{
 		"applying": statusOf([]run.Run{runs.Run, plan.Run}, locks.Locks, now),
+		"machine":  statusOf([]run.Run{withoutMachine(running()).Run}, run.Locks{}, viewtest.Noon.Add(8*time.Minute)),
 		"stopping": statusOf([]run.Run{stopping.Run, plan.Run}, locks.Locks, now),
 		"applied":  statusOf([]run.Run{merged.Run, failed.Run, turn.Run, group.Run, plan.Run}, run.Locks{}, now.Add(time.Hour)),
 		"waiting":  statusOf([]run.Run{plan.Run}, waits.Locks, now),

@@ -52,6 +52,7 @@ type MessageKind string
 
 // The messages that exist.
 const (
+	MessageWaiting  MessageKind = "waiting" // for a machine, since At: sent when that is long, or not at all
 	MessageStarted  MessageKind = "started"
 	MessageFinished MessageKind = "finished"
 )
@@ -64,5 +65,6 @@ type Message struct {
 	Seq    int         `json:"seq"`
 	Kind   MessageKind `json:"kind"`
 	At     time.Time   `json:"at"`
+	Until  time.Time   `json:"until,omitzero"`   // of waiting: when the engine ends a job that got no machine; zero when that is not known
 	Result *Result     `json:"result,omitempty"` // of finished
 }

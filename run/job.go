@@ -32,7 +32,12 @@ type Job struct {
 
 	StartedAt  time.Time `json:"started_at,omitzero"`
 	FinishedAt time.Time `json:"finished_at,omitzero"`
+	WaitsSince time.Time `json:"waits_since,omitzero"` // of one that has been waiting for a machine for long
+	WaitsUntil time.Time `json:"waits_until,omitzero"` // when the engine ends it if none comes; zero when that is not known
 }
+
+// WaitsForMachine reports whether a job has been waiting for a machine for long.
+func (j Job) WaitsForMachine() bool { return j.State == JobQueued && !j.WaitsSince.IsZero() }
 
 // CodeStateNotSaved and CodeStateNotRemote are the problems of an apply that changed
 // something and left its state in a file beside the backend, or without one.

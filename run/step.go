@@ -147,7 +147,24 @@ func Step(r Run, e Event) Next {
 	if next.State.Final() && !before.Final() && (next.losesState() || next.GatePreviewed()) {
 		effects = append(effects, Effect{Kind: EffectJudge, RunID: next.ID})
 	}
-	return Next{Run: next, Effects: effects, Notices: notices(before, next, e)}
+	shown := notices(before, next, e)
+	if len(shown) == 0 && waitsForMachine(r) != waitsForMachine(next) {
+		shown = inProgress(next)
+	}
+	return Next{Run: next, Effects: effects, Notices: shown}
+}
+
+// waitsForMachine reports whether some job has been waiting for a machine for long.
+func waitsForMachine(r Run) bool {
+	return r.State == StateRunning && slices.ContainsFunc(r.Jobs, Job.WaitsForMachine)
+}
+
+// inProgress shows how far a run is. The comment is about a plan when that is made.
+func inProgress(r Run) []Notice {
+	if r.Kind.Traits().Changes {
+		return []Notice{RefreshComment(r.Repository, r.PullRequest), RefreshCheck(r)}
+	}
+	return []Notice{RefreshCheck(r)}
 }
 
 // losesState reports whether a plan that may be applied found that the state would
@@ -258,6 +275,8 @@ func (r *Run) messaged(m Message) {
 	}
 	j.Seq = m.Seq
 	switch m.Kind {
+	case MessageWaiting:
+		j.WaitsSince, j.WaitsUntil = m.At, m.Until
 	case MessageStarted:
 		j.State, j.StartedAt = JobRunning, m.At
 	case MessageFinished:
