@@ -3,14 +3,21 @@ package awstest
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/smithy-go"
 )
 
 const image = Account + ".dkr.ecr." + Region + ".amazonaws.com/test"
@@ -78,18 +85,7 @@ func TestAStateMachineRunsRealProcesses(t *testing.T) {
 		}
 		return aws.ToString(r.ExecutionArn)
 	}
-	end := func(arn string) types.ExecutionStatus {
-		for {
-			d, err := client.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d.Status != types.ExecutionStatusRunning {
-				return d.Status
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-	}
+	end := func(arn string) types.ExecutionStatus { return ended(t, client, &arn) }
 	var bodies string
 	receive := func(want string) {
 		t.Helper()
@@ -110,6 +106,12 @@ func TestAStateMachineRunsRealProcesses(t *testing.T) {
 	}
 	receive(`ExitCode\": 7`)
 	receive(`"RUNNING"`)
+
+	for name, input := range map[string]string{"a name of " + strings.Repeat("x", 71): "{}", strings.Repeat("x", 81): "{}", "large": `"` + strings.Repeat("x", 262_144) + `"`} {
+		if _, err := client.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: aws.String(out["Machine"]), Name: &name, Input: &input}); err == nil {
+			t.Errorf("an execution with a name of %d and an input of %d characters was started", len(name), len(input))
+		}
+	}
 
 	slow := start("three", "trap 'exit 0' TERM; sleep 60 & wait")
 	receive(`sleep 60`)
@@ -150,5 +152,39 @@ func TestFaults(t *testing.T) {
 	}
 	if err := create(); err != nil {
 		t.Errorf("after the faults: %v", err)
+	}
+}
+
+// A conditional write that comes before another one of its key has ended is told to
+// come again.
+func TestConditionalWritesThatMeet(t *testing.T) {
+	e := Start(t, Options{})
+	objects := s3.NewFromConfig(e.Config("server"), func(o *s3.Options) { o.UsePathStyle, o.Retryer = true, aws.NopRetryer{} })
+	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: aws.String("bucket"), CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: Region},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	put := func(ctx context.Context, key string) string {
+		_, err := objects.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("bucket"), Key: &key, Body: strings.NewReader("x"), IfNoneMatch: aws.String("*")})
+		if api, ok := errors.AsType[smithy.APIError](err); ok {
+			return api.ErrorCode()
+		}
+		return fmt.Sprint(err)
+	}
+	e.Inject(t, Fault{Match: map[string]string{"service": "s3", "path": "/bucket/slow"}, Times: 1, Kind: "delay", Seconds: 300})
+	ctx, cancel := context.WithCancel(t.Context())
+	var first sync.WaitGroup
+	first.Go(func() { put(ctx, "slow") })
+	defer first.Wait()
+	defer cancel()
+	for !slices.ContainsFunc(e.Calls(t), func(c Call) bool { return c.Path == "/bucket/slow" && c.Fault == "delay" }) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if got := put(t.Context(), "slow"); got != "ConditionalRequestConflict" {
+		t.Errorf("a write that met another one was answered with %s", got)
+	}
+	if a, b := put(t.Context(), "other"), put(t.Context(), "other"); a != "<nil>" || b != "PreconditionFailed" {
+		t.Errorf("two writes after each other were answered with %s and %s", a, b)
 	}
 }

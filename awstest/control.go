@@ -19,6 +19,8 @@ type Call struct {
 	Path      string         `json:"path"`
 	Query     string         `json:"query"`
 	Params    map[string]any `json:"params"`
+	// IfNoneMatch is the header of that name: the condition of a write.
+	IfNoneMatch string `json:"if_none_match"`
 	// Invocation is the same for all attempts that an SDK made of one call; empty when
 	// whoever called is no SDK of AWS that says so.
 	Invocation string `json:"invocation"`

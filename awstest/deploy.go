@@ -23,14 +23,34 @@ func (e *Emulator) Deploy(t testing.TB, stack, template string, parameters map[s
 	return outputs
 }
 
-func deploy(ctx context.Context, client *cloudformation.Client, stack, template string, parameters map[string]string) (map[string]string, error) {
-	in := &cloudformation.CreateStackInput{
-		StackName: &stack, TemplateBody: &template,
-		Capabilities: []types.Capability{types.CapabilityCapabilityIam, types.CapabilityCapabilityNamedIam},
+// Update changes the template or the parameters of a stack.
+func (e *Emulator) Update(t testing.TB, stack, template string, parameters map[string]string) {
+	t.Helper()
+	client := cloudformation.NewFromConfig(e.Config("deployer"), func(o *cloudformation.Options) { o.RetryMaxAttempts = 1 })
+	_, err := client.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{
+		StackName: &stack, TemplateBody: &template, Parameters: given(parameters), Capabilities: capabilities,
+	})
+	if err == nil {
+		err = cloudformation.NewStackUpdateCompleteWaiter(client, func(o *cloudformation.StackUpdateCompleteWaiterOptions) {
+			o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second
+		}).Wait(t.Context(), &cloudformation.DescribeStacksInput{StackName: &stack}, time.Minute)
 	}
+	if err != nil {
+		t.Fatalf("updating %s: %v\n%s", stack, err, e.Log())
+	}
+}
+
+var capabilities = []types.Capability{types.CapabilityCapabilityIam, types.CapabilityCapabilityNamedIam}
+
+func given(parameters map[string]string) (list []types.Parameter) {
 	for name, value := range parameters {
-		in.Parameters = append(in.Parameters, types.Parameter{ParameterKey: &name, ParameterValue: &value})
+		list = append(list, types.Parameter{ParameterKey: &name, ParameterValue: &value})
 	}
+	return list
+}
+
+func deploy(ctx context.Context, client *cloudformation.Client, stack, template string, parameters map[string]string) (map[string]string, error) {
+	in := &cloudformation.CreateStackInput{StackName: &stack, TemplateBody: &template, Capabilities: capabilities, Parameters: given(parameters)}
 	if _, err := client.CreateStack(ctx, in); err != nil {
 		return nil, err
 	}

@@ -98,17 +98,32 @@ func (s Statement) isAbout(r Request) bool {
 func (s Statement) holds(r Request, doubt bool) bool {
 	for operator, keys := range s.Condition {
 		for key, want := range keys {
-			got, known := r.Context[key]
-			holds := doubt
-			if known && (operator == "StringEquals" || operator == "ArnEquals" || operator == "Bool") {
-				holds = slices.Contains(want, got)
-			}
-			if !holds {
+			if !meets(operator, want, r.Context, key, doubt) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// meets reports whether one condition holds, and doubt when that is not known.
+func meets(operator string, want []string, context map[string]string, key string, doubt bool) bool {
+	got, known := context[key]
+	switch {
+	case operator == "Null":
+		return slices.Contains(want, "true") != known
+	case !known:
+		return doubt
+	}
+	switch operator {
+	case "StringEquals", "ArnEquals", "Bool":
+		return slices.Contains(want, got)
+	case "StringNotEquals", "ArnNotEquals":
+		return !slices.Contains(want, got)
+	case "StringLike":
+		return matchesAny(want, got)
+	}
+	return doubt
 }
 
 func matchesAny(patterns []string, s string) bool {
@@ -127,12 +142,35 @@ func (e *Emulator) Policies(t testing.TB) map[string][]Policy {
 	return found
 }
 
+// ResourcePolicies are the documents of resources, by their ARN: those of buckets.
+func (e *Emulator) ResourcePolicies(t testing.TB) map[string]Policy {
+	t.Helper()
+	found := map[string]Policy{}
+	e.control(t, "resources", nil, &found)
+	return found
+}
+
+// denies reports whether the policy of the resource denies a request, or of the
+// bucket that an object is in.
+func denies(resources map[string]Policy, r Request) bool {
+	for name, p := range resources {
+		if r.Resource != name && !strings.HasPrefix(r.Resource, name+"/") {
+			continue
+		}
+		open := Statement{Effect: "Allow", Action: list[string]{"*"}, Resource: list[string]{"*"}}
+		if !Allows([]Policy{p, {Statement: list[Statement]{open}}}, r) {
+			return true
+		}
+	}
+	return false
+}
+
 // Refused lists what a principal did and may not do by the roles and managed
-// policies that are named. It is an error that one of them does not exist or
-// that a call is not understood.
+// policies that are named, or by the policy of the bucket. It is an error that one
+// of them does not exist or that a call is not understood.
 func (e *Emulator) Refused(t testing.TB, principal string, names ...string) []string {
 	t.Helper()
-	all := e.Policies(t)
+	all, resources := e.Policies(t), e.ResourcePolicies(t)
 	var policies []Policy
 	for _, name := range names {
 		if len(all[name]) == 0 {
@@ -150,7 +188,7 @@ func (e *Emulator) Refused(t testing.TB, principal string, names ...string) []st
 			t.Error(err)
 		}
 		for _, r := range requests {
-			if line := fmt.Sprintf("%s may not %s on %s", principal, r.Action, r.Resource); !Allows(policies, r) && !slices.Contains(refused, line) {
+			if line := fmt.Sprintf("%s may not %s on %s", principal, r.Action, r.Resource); (!Allows(policies, r) || denies(resources, r)) && !slices.Contains(refused, line) {
 				refused = append(refused, line)
 			}
 		}

@@ -51,6 +51,39 @@ func TestAllows(t *testing.T) {
 	}
 }
 
+// What S3 asks the policy of a bucket about a write, as calls are recorded.
+func TestThePolicyOfABucketIsAskedAboutEachWrite(t *testing.T) {
+	var policy Policy
+	err := json.Unmarshal([]byte(`{"Statement": [
+		{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"], "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+		{"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/sources/*", "Condition": {"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/server"}}},
+		{"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/*.claim", "Condition": {"Null": {"s3:if-none-match": "true"}}}]}`), &policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name string
+		call Call
+		want bool
+	}{
+		{"a source by the server", Call{Principal: "server", Path: "/b/sources/x"}, false},
+		{"a source by somebody else", Call{Principal: "plan", Path: "/b/sources/x"}, true},
+		{"a source of another bucket", Call{Principal: "plan", Path: "/bb/sources/x"}, false},
+		{"a claim with a condition", Call{Principal: "plan", Path: "/b/x.claim", IfNoneMatch: "*"}, false},
+		{"a claim without", Call{Principal: "server", Path: "/b/x.claim"}, true},
+		{"anything else", Call{Principal: "plan", Path: "/b/x"}, false},
+	} {
+		row.call.Service, row.call.Method = "s3", "PUT"
+		requests, err := Requests(row.call)
+		if err != nil || len(requests) != 1 {
+			t.Fatal(requests, err)
+		}
+		if got := denies(map[string]Policy{"arn:aws:s3:::b": policy}, requests[0]); got != row.want {
+			t.Errorf("%s: denied is %v", row.name, got)
+		}
+	}
+}
+
 // Who is a session of a role has its own places; what is not known is nobody's.
 func TestAllowsByWhoASessionIs(t *testing.T) {
 	var policy Policy

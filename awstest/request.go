@@ -43,7 +43,11 @@ const userID = "aws:userid"
 func requests(c Call) ([]Request, error) {
 	switch c.Service {
 	case "s3":
-		return ofS3(c)
+		requests, err := ofS3(c)
+		for i := range requests {
+			requests[i].Context = ofWrite(c)
+		}
+		return requests, err
 	case "sqs":
 		queue := c.text("QueueUrl")
 		return one("sqs:"+strings.TrimSuffix(c.Action, "Batch"), arn("sqs", queue[strings.LastIndex(queue, "/")+1:])), nil
@@ -105,6 +109,16 @@ func ofS3(c Call) ([]Request, error) {
 	return one("s3:"+action, resource+"/"+key), nil
 }
 
+// ofWrite is what the policy of a bucket may ask about a call. Clients of real
+// accounts use TLS, which the emulator does not have.
+func ofWrite(c Call) map[string]string {
+	context := map[string]string{"aws:SecureTransport": "true", "aws:PrincipalArn": "arn:aws:iam::" + Account + ":role/" + c.Principal}
+	if c.IfNoneMatch != "" {
+		context["s3:if-none-match"] = c.IfNoneMatch
+	}
+	return context
+}
+
 func ofBatch(c Call) ([]Request, error) {
 	switch strings.TrimPrefix(c.Path, "/v1/") {
 	case "submitjob":
@@ -132,6 +146,9 @@ func ofSTS(c Call) []Request {
 	context := map[string]string{}
 	if id := c.text("ExternalId"); id != "" {
 		context["sts:ExternalId"] = id
+	}
+	for n := 1; c.text(fmt.Sprintf("Tags.member.%d.Key", n)) != ""; n++ {
+		context["aws:RequestTag/"+c.text(fmt.Sprintf("Tags.member.%d.Key", n))] = c.text(fmt.Sprintf("Tags.member.%d.Value", n))
 	}
 	role := c.text("RoleArn")
 	requests := []Request{{Action: "sts:" + c.Action, Resource: role, Context: context}}

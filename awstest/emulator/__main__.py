@@ -94,6 +94,7 @@ if __name__ == "__main__":
     import once
     import scheduler
     import server
+    import stacks
     import stepfunctions
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -103,5 +104,6 @@ if __name__ == "__main__":
     lambdas.install()
     events.install()
     cloudformation.install()
+    stacks.install()
     aws.prepare()
     main()

@@ -12,6 +12,7 @@ from moto.iam.models import iam_backends
 
 endpoint = ""
 images: dict = {}
+resource_policies: dict = {}  # documents by the ARN of the resource
 
 
 @functools.lru_cache(maxsize=None)

@@ -6,7 +6,6 @@ import threading
 import time
 import traceback
 import uuid
-from contextlib import nullcontext
 from urllib.parse import parse_qs
 
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
@@ -23,7 +22,7 @@ import stepfunctions
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]*)/([^/]+)/aws4_request")
 
 lock = threading.Lock()
-writes = threading.Lock()  # held by one conditional write at a time
+writes: set[str] = set()  # keys to which a conditional write is under way
 calls: list[dict] = []
 faults: list[dict] = []
 
@@ -37,7 +36,7 @@ def describe(environ: dict, body: bytes) -> dict:
     match = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     who, _, service = match.groups() if match else ("anonymous", "", "")
     call = {"principal": who.partition(":")[0], "userid": aws.userid(who), "service": service, "invocation": environ.get("HTTP_AMZ_SDK_INVOCATION_ID", ""), "method": environ["REQUEST_METHOD"], "path": environ.get("PATH_INFO", ""),
-            "query": environ.get("QUERY_STRING", ""), "action": "", "params": {}}
+            "query": environ.get("QUERY_STRING", ""), "if_none_match": environ.get("HTTP_IF_NONE_MATCH", ""), "action": "", "params": {}}
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         call["action"] = target.rsplit(".", 1)[-1]
@@ -89,25 +88,34 @@ class Application:
             environ["wsgi.input"] = io.BytesIO(body)
         call = describe(environ, body)
         fault = fault_for(call)
+        kind, conditional = fault["kind"] if fault else "", call["method"] == "PUT" and call["if_none_match"]
+        # moto looks whether an object is there and writes it afterwards; in S3 that is one step, and a write of a key that comes before
+        # another one has ended is told to come again (Amazon S3 user guide, "How to prevent object overwrites with conditional writes").
         with lock:
-            calls.append(call | ({"fault": fault["kind"]} if fault else {}))
-        if fault and fault["kind"] == "error":
-            return answer(start, fault["status"], {"__type": fault["code"], "message": fault["code"], "Message": fault["code"]}, fault["code"])
-        if fault and fault["kind"] == "delay":
-            time.sleep(fault["seconds"])
-        if call["action"] == "GetCallerIdentity" and call["userid"]:
-            return identity(start, call)
-        if call["service"] == "s3" and call["userid"]:
-            action, resource = iam.asked(call["method"], call["path"], call["query"])
-            if not iam.allows(call["principal"], call["userid"], action, resource):
-                return refuse(start, call, action, resource)
-            if action.startswith("s3:GetObject"):
-                start = hiding(start)
-        # moto looks whether an object is there and writes it afterwards; in S3 that is one step.
-        conditional = environ["REQUEST_METHOD"] == "PUT" and "HTTP_IF_NONE_MATCH" in environ
-        with writes if conditional else nullcontext():
+            calls.append(call | ({"fault": kind} if fault else {}))
+            if kind != "error" and conditional and call["path"] in writes:
+                return fault_answer(start, "s3", 409, "ConditionalRequestConflict")
+            if kind != "error" and conditional:
+                writes.add(call["path"])
+        if kind == "error":
+            return fault_answer(start, call["service"], fault["status"], fault["code"])
+        try:
+            if kind == "delay":
+                time.sleep(fault["seconds"])
+            if call["action"] == "GetCallerIdentity" and call["userid"]:
+                return identity(start, call)
+            if call["service"] == "s3" and call["userid"]:
+                action, resource = iam.asked(call["method"], call["path"], call["query"])
+                if not iam.allows(call["principal"], call["userid"], action, resource):
+                    return refuse(start, call, action, resource)
+                if action.startswith("s3:GetObject"):
+                    start = hiding(start)
             response = self.moto(environ, start)
-        if fault and fault["kind"] == "lost":
+        finally:
+            if conditional:
+                with lock:
+                    writes.discard(call["path"])
+        if kind == "lost":
             b"".join(response)
             raise LostResponse(call["action"] or call["path"])
         return response
@@ -128,6 +136,8 @@ class Application:
         if what == "interrupt":
             batch.interrupt(given["job"])
             return answer(start, 200, {})
+        if what == "resources":
+            return answer(start, 200, aws.resource_policies)
         if what == "policies":
             return answer(start, 200, policies())
         if what == "clock":
@@ -160,6 +170,13 @@ def document(text):
     return json.loads(text) if isinstance(text, str) else text
 
 
+def fault_answer(start, service: str, status: int, code: str):
+    """How a service refuses: S3 in XML, the others in JSON."""
+    if service == "s3":
+        return answer(start, status, f"<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{code}</Message></Error>")
+    return answer(start, status, {"__type": code, "message": code, "Message": code}, code)
+
+
 def refuse(start, call: dict, action: str, resource: str):
     body = iam.REFUSED % (call["userid"].encode(), action.encode(), resource.encode())
     start("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
@@ -182,8 +199,10 @@ def identity(start, call: dict):
 
 
 def answer(start, status: int, value, code: str = ""):
-    body = json.dumps(value, default=str).encode()
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("x-amzn-RequestId", str(uuid.uuid4()))]
+    """A text is XML, anything else is JSON."""
+    xml = isinstance(value, str) and value.startswith("<")
+    body = value.encode() if xml else json.dumps(value, default=str).encode()
+    headers = [("Content-Type", "application/xml" if xml else "application/json"), ("Content-Length", str(len(body))), ("x-amzn-RequestId", str(uuid.uuid4()))]
     if code:
         headers.append(("X-Amzn-ErrorType", code))
     start(f"{status} {'OK' if status < 400 else 'Fault'}", headers)

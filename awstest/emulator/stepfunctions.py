@@ -4,12 +4,15 @@ import copy
 import datetime
 import functools
 import json
+import re
 import threading
 import uuid
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.config import default_user_config
 from moto.stepfunctions import responses
+from moto.stepfunctions.exceptions import InvalidName, ValidationException
 from moto.stepfunctions.models import StateMachine
 from moto.stepfunctions.parser import models as parser
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_batch as task_batch
@@ -28,6 +31,7 @@ def install() -> None:
     act_as_the_machine()
     cancel_children()
     new_token_per_attempt()
+    name_errors_of_batch()
     keep_error_and_cause()
     name_executions()
     tell_status()
@@ -133,6 +137,26 @@ def new_token_per_attempt() -> None:
     StateTaskService._eval_execution = with_token
 
 
+def name_errors_of_batch() -> None:
+    """An error of Batch has the name of its exception in AWS's Java SDK, as executions of real accounts show it: the API has two
+    exceptions of its own, and all else, throttling above all, is Batch.AWSBatchException. moto takes the code instead."""
+
+    modelled = ("ClientException", "ServerException")
+    original = task_batch.StateTaskServiceBatch._from_error
+
+    def from_error(self, env, ex):
+        name, said, status = "SdkClientException", str(ex), 0  # no answer came
+        if isinstance(ex, ClientError):
+            name, said, status = ex.response["Error"]["Code"], ex.response["Error"]["Message"], ex.response["ResponseMetadata"]["HTTPStatusCode"]
+            if name not in modelled:
+                name, said = "AWSBatchException", f"{said} (Error Code: {name})"
+        elif not isinstance(ex, BotoCoreError):
+            return original(self, env, ex)
+        return original(self, env, ClientError({"Error": {"Code": name, "Message": said}, "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": ""}}, "SubmitJob"))
+
+    task_batch.StateTaskServiceBatch._from_error = from_error
+
+
 def keep_error_and_cause() -> None:
     """StopExecution and SendTaskFailure say why."""
 
@@ -166,13 +190,19 @@ def machine_of(token) -> str:
 
 
 def name_executions() -> None:
-    """A name is made when none is given, and two starts of one name are not let through at once."""
+    """A name is made when none is given, and two starts of one name are not let through at once. Names and inputs have their limits
+    (AWS Step Functions API reference, "StartExecution"; developer guide, "Quotas")."""
     one = threading.Lock()
     start = parser.StepFunctionsParserBackend.start_execution
 
     def start_execution(self, state_machine_arn, name=None, execution_input=None, trace_header=None):
+        name = name or str(uuid.uuid4())
+        if not re.fullmatch(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}", name):
+            raise InvalidName("Invalid Name: '" + name + "'")
+        if len((execution_input or "").encode()) > 262_144:
+            raise ValidationException("Value at 'input' failed to satisfy constraint: Member must have length less than or equal to 262144")
         with one:
-            return start(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
+            return start(self, state_machine_arn, name, execution_input, trace_header)
 
     parser.StepFunctionsParserBackend.start_execution = start_execution
 

@@ -10,8 +10,8 @@ NAMES = {
     "moto.batch.models": ["Job.run", "Job.describe", "Job._mark_stopped", "Job._container_details", "Job._get_attempt_duration", "JobQueue.describe", "JobQueue.create_from_cloudformation_json", "ComputeEnvironment.create_from_cloudformation_json"],
     "moto.backends": ["list_of_moto_modules"],
     "moto.batch.responses": ["BatchResponse.submitjob"],
-    "moto.cloudformation.models": ["yaml.Loader", "yaml_tag_constructor"],
-    "moto.cloudformation.parsing": ["get_model_map", "get_model_list", "get_name_type_map"],
+    "moto.cloudformation.models": ["yaml.Loader", "yaml_tag_constructor", "Stack.create_resources"],
+    "moto.cloudformation.parsing": ["get_model_map", "get_model_list", "get_name_type_map", "ResourceMap.build_resource_diff", "ResourceMap.delete"],
     "moto.core.config": ["default_user_config"],
     "moto.events.models": ["Rule.send_to_targets", "events_backends"],
     "moto.iam.models": ["iam_backends"],
@@ -19,6 +19,7 @@ NAMES = {
     "moto.logs.models": ["LogGroup.get_cfn_attribute"],
     "moto.s3.models": ["FakeBucket.create_from_cloudformation_json"],
     "moto.scheduler.models": ["scheduler_backends"],
+    "moto.stepfunctions.exceptions": ["InvalidName", "ValidationException"],
     "moto.stepfunctions.models": ["StateMachine"],
     "moto.stepfunctions.responses": ["StepFunctionResponse.stop_execution", "StepFunctionResponse.send_task_failure"],
     "moto.stepfunctions.parser.models": ["StepFunctionsParserBackend.start_execution"],
@@ -42,7 +43,7 @@ NAMES = {
         "StateTaskService._eval_execution",
     ],
     "moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback": ["StateTaskServiceCallback._eval_sync"],
-    "moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_batch": ["StateTaskServiceBatch._build_sync_resolver"],
+    "moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_batch": ["StateTaskServiceBatch._build_sync_resolver", "StateTaskServiceBatch._from_error"],
 }
 
 

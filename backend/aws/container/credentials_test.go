@@ -1,6 +1,7 @@
 package container
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,6 +112,77 @@ func TestT48_ARoleIsAssumedWithWhoAndWhatFor(t *testing.T) {
 			t.Errorf("%s is %v, want %s", name, asked[name], want)
 		}
 	}
+}
+
+// The trust policy that docs/aws.md gives for roles of target accounts lets the jobs
+// in, as they ask, and nobody who asks otherwise.
+func TestT48_TheTrustPolicyOfTheDocsLetsJobsIn(t *testing.T) {
+	e := awstest.Start(t, awstest.Options{})
+	c, doc := inEnvironment(t, e)
+	c.o.ExternalID, doc.Actor, doc.Repository = "external-id", "octocat", "acme/infra"
+	end, err := c.environment(t.Context(), doc, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	end()
+	page, err := os.ReadFile("../../../docs/aws.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "**5. Roles in each target account**")
+	_, text, _ = strings.Cut(text, "```json\n")
+	text, _, _ = strings.Cut(text, "```")
+	for _, row := range []struct {
+		name             string
+		external, owner  string
+		account, context string // context is one to leave out
+		want             bool
+	}{
+		{"as in the docs", "external-id", "acme", "123456789012", "", true},
+		{"another external id", "other", "acme", "123456789012", "", false},
+		{"another owner", "external-id", "evil", "123456789012", "", false},
+		{"another account", "external-id", "acme", "210987654321", "", false},
+		{"no external id", "external-id", "acme", "123456789012", "sts:ExternalId", false},
+		{"no tags", "external-id", "acme", "123456789012", "aws:RequestTag/lockkeeper:repository", false},
+	} {
+		var trust awstest.Policy
+		filled := strings.NewReplacer("<hub>", row.account, "<the same>", row.external, "<owner>", row.owner).Replace(text)
+		if err := json.Unmarshal([]byte(filled), &trust); err != nil {
+			t.Fatalf("%v in\n%s", err, filled)
+		}
+		if got := letsIn(t, e, trust, row.context); got != row.want {
+			t.Errorf("%s: let in is %v", row.name, got)
+		}
+	}
+}
+
+// letsIn reports whether a trust policy allows everything that a job asked STS for.
+// The policy of a role is about that role.
+func letsIn(t *testing.T, e *awstest.Emulator, trust awstest.Policy, without string) bool {
+	t.Helper()
+	asked, in := 0, true
+	for i := range trust.Statement {
+		trust.Statement[i].Resource = []string{"*"}
+	}
+	for _, call := range e.Calls(t) {
+		if call.Action != "AssumeRole" {
+			continue
+		}
+		requests, err := awstest.Requests(call)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range requests {
+			asked++
+			r.Principal = "arn:aws:iam::123456789012:role/lockkeeper-plan-job"
+			delete(r.Context, without)
+			in = in && awstest.Allows([]awstest.Policy{trust}, r)
+		}
+	}
+	if asked != 3 {
+		t.Errorf("%d things were asked of STS, want 3", asked)
+	}
+	return in
 }
 
 // A job that cannot get what it needs says which variable, and leaves nothing

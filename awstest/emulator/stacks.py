@@ -1,0 +1,102 @@
+"""How CloudFormation changes a stack: a create that fails is rolled back, and what refers to a resource that got another name is updated."""
+
+import traceback
+
+from moto.batch.models import ClientException
+from moto.batch.responses import BatchResponse
+from moto.cloudformation.models import Stack
+from moto.cloudformation.parsing import ResourceMap
+
+import cloudformation
+
+RETAINED = ("Retain", "RetainExceptOnCreate")
+
+
+def install() -> None:
+    roll_back()
+    keep_what_is_retained()
+    update_in_order()
+    refuse_inactive_definitions()
+    cloudformation.updates["AWS::Batch::JobDefinition"] = next_revision
+    cloudformation.updates["AWS::StepFunctions::StateMachine"] = same_machine
+
+
+def roll_back() -> None:
+    """moto leaves what it made and answers the call with an error. CloudFormation deletes it, but for what has the DeletionPolicy Retain:
+    that stays, and its name is taken when the stack is created again."""
+    create = Stack.create_resources
+
+    def create_resources(self):
+        try:
+            create(self)
+        except Exception:
+            traceback.print_exc()
+            resources = self.resource_map
+            names, resources.retained = dict(resources._resource_json_map), ("Retain",)
+            made = {name: resources._parsed_resources.get(name) for name in names}
+            resources._resource_json_map = {name: names[name] for name, r in made.items() if r is not None and not isinstance(r, str)}
+            resources.delete()
+            resources._resource_json_map, self.output_map._output_json_map = {}, {}
+            self._add_stack_event("ROLLBACK_COMPLETE")
+            self.status = "ROLLBACK_COMPLETE"
+
+    Stack.create_resources = create_resources
+
+
+def keep_what_is_retained() -> None:
+    """moto knows Retain alone. The other one keeps a resource when its stack is deleted, and not when its creation is rolled back."""
+    delete = ResourceMap.delete
+
+    def delete_all(self):
+        kept = getattr(self, "retained", RETAINED)
+        everything = self._resource_json_map
+        self._resource_json_map = {name: r for name, r in everything.items() if r.get("DeletionPolicy") not in kept}
+        try:
+            delete(self)
+        finally:
+            self._resource_json_map = everything
+
+    ResourceMap.delete = delete_all
+
+
+def update_in_order() -> None:
+    """A machine that refers to a job definition is updated after it: the definition has another ARN then."""
+    diff = ResourceMap.build_resource_diff
+
+    def build_resource_diff(self, other_template, parameters=None):
+        actions, resources = diff(self, other_template, parameters), other_template["Resources"]
+        definitions = [n for n in actions["Modify"] if resources[n]["Type"] == "AWS::Batch::JobDefinition"]
+        machines = [n for n, r in resources.items() if r["Type"] == "AWS::StepFunctions::StateMachine" and n not in actions["Add"]]
+        if definitions and machines:
+            rest = [n for n in actions["Modify"] if n not in definitions and n not in machines]
+            actions["Modify"] = definitions + rest + machines
+        return actions
+
+    ResourceMap.build_resource_diff = build_resource_diff
+
+
+def next_revision(client, old, name, p, place):
+    """The older revision stays only where the template says so (AWS::Batch::JobDefinition ResourceRetentionPolicy)."""
+    name = p.get("JobDefinitionName") or old.reference.rsplit("/", 1)[-1].rsplit(":", 1)[0]
+    made = cloudformation.job_definition(client, name, p, place)
+    if str((p.get("ResourceRetentionPolicy") or {}).get("SkipDeregisterOnUpdate")).lower() != "true":
+        client("batch").deregister_job_definition(jobDefinition=old.reference)
+    return made
+
+
+def same_machine(client, old, name, p, _):
+    """Executions that run keep the definition with which they began."""
+    client("stepfunctions").update_state_machine(stateMachineArn=old.reference, definition=cloudformation.definition_of(p), roleArn=p["RoleArn"])
+    return old.reference, old.values
+
+
+def refuse_inactive_definitions() -> None:
+    submit = BatchResponse.submitjob
+
+    def submitjob(self):
+        definition = self.batch_backend.get_job_definition(self._get_param("jobDefinition"))
+        if definition is not None and definition.status == "INACTIVE":
+            raise ClientException(f"JobDefinition {definition.arn} is not in ACTIVE status")
+        return submit(self)
+
+    BatchResponse.submitjob = submitjob
