@@ -317,7 +317,7 @@ func TestResolveGivesVariablesToWhoNeedsThem(t *testing.T) {
 	getenv := func(name string) string { return env[name] }
 	plan := map[string]string{"ALL": "a", "BOTH": "b", "PLAN": "read", "TF_VAR_region": "r"}
 	apply := map[string]string{"ALL": "a", "BOTH": "b", "APPLY": "write", "TF_VAR_region": "r"}
-	for kind, want := range map[string]map[string]string{"plan": plan, "exec": plan, "apply": apply, "deploy": apply, "ephemeral": apply, "destroy": apply} {
+	for kind, want := range map[string]map[string]string{"plan": plan, "apply": apply, "deploy": apply, "ephemeral": apply, "destroy": apply} {
 		got, err := e.Resolve(kind, getenv)
 		if err != nil {
 			t.Errorf("%s: %v", kind, err)

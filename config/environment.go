@@ -117,10 +117,10 @@ func (e Environment) Inputs() []string {
 	return names
 }
 
-// phaseOf gives the credentials of plan to whatever only looks.
+// phaseOf gives the credentials of plan to what only looks.
 func phaseOf(kind string) (string, error) {
 	switch kind {
-	case "plan", "exec":
+	case "plan":
 		return "plan", nil
 	case "apply", "deploy", "ephemeral", "destroy":
 		return "apply", nil

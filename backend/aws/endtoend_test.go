@@ -34,7 +34,8 @@ func TestTheLedgerIsRightWhateverHappens(t *testing.T) {
 		ledger.Forget(t)
 		random := rand.New(rand.NewPCG(seed, 4))
 		doc := f.copyOf(t, plan, planned, content, int(seed))
-		f.Inject(t, faults(random)...)
+		// A submission whose answer is lost is made again, and there are two containers.
+		f.Inject(t, append(faults(random), f.lostSubmit())...)
 		for e.Start(t.Context(), doc) != nil { // the worker asks again, too
 		}
 		if random.IntN(2) == 0 {
@@ -54,6 +55,11 @@ func TestTheLedgerIsRightWhateverHappens(t *testing.T) {
 	if outcomes[run.OutcomeSucceeded] == 0 { // how many died depends on how fast the machine is
 		t.Errorf("nothing succeeded: %v", outcomes)
 	}
+}
+
+// lostSubmit loses an answer that the state machine waits for.
+func (f *fixture) lostSubmit() awstest.Fault {
+	return awstest.Fault{Match: map[string]string{"principal": f.prefix + "-states", "service": "batch", "path": ".*/submitjob"}, Times: 1, Kind: "lost"}
 }
 
 // faults are those of one seed. The SDK asks again after each of them.

@@ -329,13 +329,13 @@ func aSecretKeyIsToldToNobody(t *testing.T, f *fixture) {
 
 // What doctor has jobs try is refused, and where a role may do more it says what.
 func aProbeSeesWhatAJobMayDo(t *testing.T, f *fixture) {
-	probed := func(f *fixture, command run.Kind) run.Result {
+	probed := func(f *fixture, id string, command run.Kind) run.Result {
 		f.options.Probe = true
 		b, inbox := f.engine(t), backendtest.NewInbox()
 		stop := backendtest.Serve(t, b, inbox)
 		defer stop()
 		doc := run.JobDocument{
-			Version: run.DocumentVersion, JobID: "probe-" + string(command) + "-0", Command: command, Repository: "lockkeeper/doctor", Actor: "doctor",
+			Version: run.DocumentVersion, JobID: "probe-" + id + "-0", Command: command, Repository: "lockkeeper/doctor", Actor: "doctor",
 			Limits: run.JobLimits{Seconds: 60},
 		}
 		doc.RunID = run.RunOfJob(doc.JobID)
@@ -343,16 +343,16 @@ func aProbeSeesWhatAJobMayDo(t *testing.T, f *fixture) {
 		return inbox.Finished(t, doc.JobID)
 	}
 	for _, command := range []run.Kind{run.KindPlan, run.KindApply} {
-		if r := probed(f, command); r.Outcome != run.OutcomeSucceeded {
+		if r := probed(f, string(command), command); r.Outcome != run.OutcomeSucceeded {
 			t.Errorf("%s: %+v", command, r.Problem)
 		}
 	}
 	f.options.PlanRoleID = "AROAOFSOMEBODYELSE"
-	if r := probed(f, "exec"); r.Problem == nil || r.Problem.Code != "job_lost" {
+	if r := probed(f, "other", run.KindPlan); r.Problem == nil || r.Problem.Code != "job_lost" {
 		t.Errorf("with another role's id: %+v", r)
 	}
 	wide := strings.ReplaceAll(deploy.Template(), "${Bucket.Arn}/tasks/${!aws:userid}/*", "${Bucket.Arn}/tasks/*")
-	if r := probed(newFixtureOf(t, f.Emulator, wide), run.KindPlan); r.Problem == nil || r.Problem.Code != container.ProbeCode || r.Problem.Detail != "write what another job of its kind says" {
+	if r := probed(newFixtureOf(t, f.Emulator, wide), "wide", run.KindPlan); r.Problem == nil || r.Problem.Code != container.ProbeCode || r.Problem.Detail != "write what another job of its kind says" {
 		t.Errorf("with a wide role: %+v", r.Problem)
 	}
 }

@@ -17,16 +17,26 @@ func executionName(doc run.JobDocument) string {
 	return fmt.Sprintf("%s-%s-%d", doc.Command, doc.JobID, doc.Fence)
 }
 
+// jobOfExecution is the job of an execution of that name; empty for a name that
+// executionName does not make.
+func jobOfExecution(name string) string {
+	_, rest, _ := strings.Cut(name, "-")
+	id := rest[:max(0, strings.LastIndex(rest, "-"))]
+	if !jobID.MatchString(id) {
+		return ""
+	}
+	return id
+}
+
 // executionARN is the ARN of a state machine's execution.
 func executionARN(machine, name string) string {
 	return strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":" + name
 }
 
 // Changes reports whether a job of this kind may change something: the state
-// machine runs it among the applies, with their rights and without a retry.
-// Commands that only look run among the plans. deploy/aws/job.asl.json makes the
-// same choice, and a test compares the two.
-func Changes(command run.Kind) bool { return command.Traits().Changes && command != "exec" }
+// machine runs it among the applies, with their rights. deploy/aws/job.asl.json
+// makes the same choice, and a test compares the two.
+func Changes(command run.Kind) bool { return command.Traits().Changes }
 
 // queueOf is the Batch job queue in which the state machine runs a command.
 func (e *Engine) queueOf(command run.Kind) string {

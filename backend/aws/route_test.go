@@ -67,7 +67,7 @@ func TestT36_TheEngineAgreesWithTheRouteOfTheStateMachine(t *testing.T) {
 	}
 	e := &Engine{o: Options{PlanQueue: "${PlanQueue}", ApplyQueue: "${ApplyQueue}", Lambda: func(run.JobDocument) bool { return true }}}
 	for command, want := range map[run.Kind]string{
-		run.KindPlan: "ReadOnBatch", run.KindApply: "ApplyOnBatch", "exec": "ReadOnBatch", run.KindApproval: "WaitForApproval",
+		run.KindPlan: "ReadOnBatch", run.KindApply: "ApplyOnBatch", "exec": "NotAvailable", run.KindApproval: "WaitForApproval",
 		"deploy": "NotAvailable", "ephemeral": "NotAvailable", "destroy": "NotAvailable", "frobnicate": "NotAvailable",
 	} {
 		state := route(map[string]string{"command": string(command), "compute": "batch"})

@@ -9,10 +9,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // asContainer in the environment makes the test's binary the image of a job.
 const asContainer = "LOCKKEEPER_TEST_CONTAINER"
+
+// goOn in the environment names a file: when it is there, a function that is held dies.
+const goOn = "LOCKKEEPER_TEST_GO_ON"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asContainer) == "" {
@@ -53,6 +57,14 @@ func function(runtime string) int {
 		_ = next.Body.Close()
 		if err != nil || strings.Contains(string(body), "inputs/dies-") {
 			return 1
+		}
+		if strings.Contains(string(body), "inputs/held-") {
+			for {
+				if _, err := os.Stat(os.Getenv(goOn)); err == nil {
+					return 1
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
 		}
 		answer, err := http.Post(runtime+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/json", strings.NewReader(`{"key":"the result"}`))
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,7 @@ var outputs = []string{
 // stack is a deployed template.
 type stack struct {
 	*awstest.Emulator
+	goOn     string // a file that lets functions go on that are held
 	out      map[string]string
 	machines *sfn.Client
 	queue    *sqs.Client
@@ -50,12 +52,13 @@ func parameters(t testing.TB, e *awstest.Emulator) map[string]string {
 
 // deployed starts an emulator whose image is this test's own binary.
 func deployed(t testing.TB) *stack {
+	held := filepath.Join(t.TempDir(), "go-on")
 	e := awstest.Start(t, awstest.Options{
-		Images:    map[string]awstest.Image{image: {Entrypoint: []string{os.Args[0]}, Env: map[string]string{asContainer: "1"}}},
+		Images:    map[string]awstest.Image{image: {Entrypoint: []string{os.Args[0]}, Env: map[string]string{asContainer: "1", goOn: held}}},
 		StopGrace: 5 * time.Second,
 	})
 	cfg := e.Config("server")
-	return &stack{Emulator: e, out: e.Deploy(t, "lockkeeper", Template(), parameters(t, e)), machines: sfn.NewFromConfig(cfg), queue: sqs.NewFromConfig(cfg)}
+	return &stack{Emulator: e, goOn: held, out: e.Deploy(t, "lockkeeper", Template(), parameters(t, e)), machines: sfn.NewFromConfig(cfg), queue: sqs.NewFromConfig(cfg)}
 }
 
 // message is what arrives in the status queue: from the state machine, or an
@@ -169,13 +172,16 @@ func TestTheStack(t *testing.T) {
 		"sends a message at every end":          everyEndIsAMessage,
 		"says why a container does not start":   aContainerThatDoesNotStart,
 		"ends the job with the execution":       stopExecutionEndsTheJob,
+		"ends well what an upgrade meets":       anUpgradeMeetsAnExecution,
 		"starts one execution of a name":        aNameStartsOneExecution,
-		"asks Batch again for plans only":       batchIsAskedAgainForAPlanAndNeverForAnApply,
+		"asks Batch again when it is busy":      batchIsAskedAgainWhenItDidNotTakeAJob,
+		"ends many jobs of a busy Batch well":   throttledSubmitsEndWell,
 		"sends a message again when it must be": aMessageThatCannotBeSentAtOnceIsSentAgain,
 		"repeats plans that Spot ended":         spotEndsAPlanOnlyOnce,
 		"waits for an answer":                   anApprovalWaitsForAnAnswer,
 		"does what its role allows":             theMachineDoesWhatItsRoleAllows,
 		"gives everyone what they need":         everyoneMayDoTheirPart,
+		"is asked about each write":             theBucketIsAskedAboutEachWrite,
 		"gives them what is not seen here":      whatTheEmulatorCannotShow,
 		"lets rules reach their queues":         rulesReachTheirQueues,
 		"lets schedules start executions":       schedulesDoWhatTheirRoleAllows,
@@ -219,7 +225,6 @@ func everyEndIsAMessage(t *testing.T, s *stack) {
 	}{
 		{"ok-plan", input("plan", "ok-plan"), "SUCCEEDED", []string{"finished", "job RUNNING"}},
 		{"ok-apply", input("apply", "ok-apply"), "SUCCEEDED", []string{"finished", "job RUNNING"}},
-		{"ok-exec", input("exec", "ok-exec"), "SUCCEEDED", []string{"finished", "job RUNNING"}},
 		{"bad-plan", input("plan", "bad-plan"), "FAILED", []string{
 			"execution FAILED", "failed The container ended with exit code 7 and left no result: Essential container in task exited.", "job FAILED", "job RUNNING"}},
 		{"bad-apply", input("apply", "bad-apply"), "FAILED", []string{
@@ -308,26 +313,6 @@ func aNameStartsOneExecution(t *testing.T, s *stack) {
 	_, err := s.machines.StartExecution(t.Context(), &sfn.StartExecutionInput{StateMachineArn: aws.String(s.out["StateMachine"]), Name: aws.String("plan-slow-twice-7"), Input: &in})
 	if _, exists := errors.AsType[*types.ExecutionAlreadyExists](err); !exists {
 		t.Errorf("a start after the end: %v, want ExecutionAlreadyExists", err)
-	}
-}
-
-func batchIsAskedAgainForAPlanAndNeverForAnApply(t *testing.T, s *stack) {
-	busy := func() {
-		s.Inject(t, awstest.Fault{
-			Match: map[string]string{"principal": "lockkeeper-states", "service": "batch", "path": ".*/submitjob"}, Times: 1,
-			Kind: "error", Status: 429, Code: "TooManyRequestsException",
-		})
-	}
-	busy()
-	if got := s.ended(t, s.start(t, "apply-busy", input("apply", "ok-a"))); got != types.ExecutionStatusFailed {
-		t.Errorf("an apply that Batch did not take ended as %s", got)
-	}
-	if said := s.received(t, "ok-a failed").Cause; !strings.HasPrefix(said, "AWS Batch did not take the job: ") {
-		t.Errorf("cause %q", said)
-	}
-	busy()
-	if got := s.ended(t, s.start(t, "plan-busy", input("plan", "ok-p"))); got != types.ExecutionStatusSucceeded {
-		t.Errorf("a plan that Batch took at the second time ended as %s", got)
 	}
 }
 

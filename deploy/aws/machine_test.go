@@ -3,6 +3,7 @@ package deploy
 import (
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,9 +19,6 @@ func TestT36_NothingThatChangesInfrastructureIsRepeated(t *testing.T) {
 			continue
 		}
 		applies++
-		if len(s.Retry) != 0 {
-			t.Errorf("state %s has a Retry", name)
-		}
 		if s.Parameters["RetryStrategy"] != nil {
 			t.Errorf("state %s overrides the retry strategy", name)
 		}
@@ -47,14 +45,40 @@ func TestT36_NothingThatChangesInfrastructureIsRepeated(t *testing.T) {
 	}
 }
 
+// notTaken are the errors of SubmitJob that say nothing about the job: it was not
+// taken, or nobody knows. An error of a job that ran has another name.
+var notTaken = []any{"Batch.AWSBatchException", "Batch.TooManyRequestsException", "Batch.ServerException", "Batch.SdkClientException"}
+
 // What may be asked for again is known by name, so that a state which is added
 // later is not among it.
-func TestT36_OnlyPlansAndMessagesAreAskedForAgain(t *testing.T) {
+func TestT36_OnlyMessagesAndJobsThatWereNotTakenAreAskedForAgain(t *testing.T) {
 	for name, s := range parsedMachine(t).States {
-		message := s.Resource == "arn:aws:states:::sqs:sendMessage"
-		plan := s.Parameters["JobDefinition"] == "${PlanJob}" && s.Parameters["JobQueue"] == "${PlanQueue}"
-		if len(s.Retry) > 0 && !message && !plan {
-			t.Errorf("state %s has a Retry", name)
+		submits := s.Resource == "arn:aws:states:::batch:submitJob.sync"
+		if submits && len(s.Retry) != 1 {
+			t.Errorf("state %s gives up when Batch is busy", name)
+		}
+		for _, r := range s.Retry {
+			if s.Resource == "arn:aws:states:::sqs:sendMessage" {
+				continue
+			}
+			if !submits || !slices.Equal(list(r["ErrorEquals"]), notTaken) {
+				t.Errorf("state %s is asked for again after %v", name, r["ErrorEquals"])
+			}
+		}
+	}
+}
+
+// Batch takes 50 calls a second of an account, and 200 jobs that begin at once need
+// several each. Whoever is refused again and again has minutes.
+func TestABusyBatchIsAskedForMinutes(t *testing.T) {
+	for _, name := range []string{"ReadOnBatch", "ApplyOnBatch"} {
+		r, longest, wait := parsedMachine(t).States[name].Retry[0], 0.0, 0.0
+		for n := range int(r["MaxAttempts"].(float64)) {
+			wait = min(r["IntervalSeconds"].(float64)*math.Pow(r["BackoffRate"].(float64), float64(n)), r["MaxDelaySeconds"].(float64))
+			longest += wait
+		}
+		if longest < 5*60 || r["JitterStrategy"] != "FULL" {
+			t.Errorf("%s is asked for %.0f seconds at most, jitter %v", name, longest, r["JitterStrategy"])
 		}
 	}
 }
@@ -104,6 +128,17 @@ func TestT36_APlanIsRepeatedOnlyWhenSpotTookItsMachine(t *testing.T) {
 	}
 	if told != fmt.Sprint(at(retry, "Attempts")) {
 		t.Errorf("the container is told of %q attempts, and there are %v", told, at(retry, "Attempts"))
+	}
+}
+
+// CloudFormation deregisters the revision that an upgrade replaces, under executions
+// that name it, unless it is told not to.
+func TestAnUpgradeLeavesTheRevisionsThatAreInUse(t *testing.T) {
+	b := parsed(t)
+	for _, name := range b.ofType("AWS::Batch::JobDefinition") {
+		if at(b.Resources[name].Properties, "ResourceRetentionPolicy", "SkipDeregisterOnUpdate") != true {
+			t.Errorf("an upgrade deregisters %s", name)
+		}
 	}
 }
 

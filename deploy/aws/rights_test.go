@@ -1,10 +1,44 @@
 package deploy
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/lockkeeper/lockkeeper/awstest"
 )
+
+// The bucket's own policy is matched with every write that the tests see: one
+// without its condition, or by the wrong role, does not pass.
+func theBucketIsAskedAboutEachWrite(t *testing.T, s *stack) {
+	for _, row := range []struct {
+		who, as, key string
+		once         bool
+		refused      bool
+	}{
+		{"server", "lockkeeper-server", "sources/x", false, false},
+		{"server", "lockkeeper-server", "jobs/x-0.json", true, false},
+		{"server", "lockkeeper-server", "jobs/x-1.json", false, true},
+		{"writer1", "lockkeeper-apply-job", "claims/x", true, false},
+		{"writer2", "lockkeeper-apply-job", "claims/y", false, true},
+		{"writer3", "lockkeeper-server", "approvals/x/x-0.answer.json", true, true}, // not the server, whatever its role allows
+	} {
+		objects := s3.NewFromConfig(s.Config(row.who), func(o *s3.Options) { o.UsePathStyle = true })
+		in := &s3.PutObjectInput{Bucket: aws.String(s.out["Bucket"]), Key: &row.key, Body: strings.NewReader("x")}
+		if row.once {
+			in.IfNoneMatch = aws.String("*")
+		}
+		before := len(s.Refused(t, row.who, row.as))
+		if _, err := objects.PutObject(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		if refused := len(s.Refused(t, row.who, row.as)) > before; refused != row.refused {
+			t.Errorf("%s as %s writes %s, with a condition %v: refused is %v", row.who, row.as, row.key, row.once, refused)
+		}
+	}
+}
 
 // What the policies say once they are deployed: T22, T36, T48.
 func everyoneMayDoTheirPart(t *testing.T, s *stack) {
