@@ -23,7 +23,7 @@ func AWSConfig(ctx context.Context, region string) (sdk.Config, error) {
 	if err != nil {
 		return cfg, fmt.Errorf("finding the server's AWS credentials: %w", err)
 	}
-	return cfg, nil
+	return aws.Impatient(cfg), nil
 }
 
 // StoredSecrets reads the server's own secrets from AWS Secrets Manager.

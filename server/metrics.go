@@ -88,6 +88,27 @@ func (m *Metrics) WatchBacklog(read func() (Backlog, error)) {
 	gauge("lockkeeper_notices_pending", "Comments, checks, replies and reactions not sent yet.", func(b Backlog) int { return b.Notices })
 }
 
+// WatchEngine adds when an engine that hears of its jobs by messages last took
+// one, and when it last looked at all of them by itself: Unix times, 0 for never.
+func (m *Metrics) WatchEngine(signs func() (message, sweep time.Time)) {
+	gauge := func(name, help string, pick func() time.Time) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			if at := pick(); !at.IsZero() {
+				return float64(at.Unix())
+			}
+			return 0
+		}))
+	}
+	gauge("lockkeeper_engine_message_timestamp_seconds", "When the last status message of a job was taken; 0 for never.", func() time.Time {
+		at, _ := signs()
+		return at
+	})
+	gauge("lockkeeper_engine_sweep_timestamp_seconds", "When the last look at all open jobs ended; 0 for never.", func() time.Time {
+		_, at := signs()
+		return at
+	})
+}
+
 // States counts projects of which the base branch and what runs differ.
 type States struct {
 	Applied  int // by a pull request that is open: its lock says so

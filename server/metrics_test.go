@@ -89,3 +89,13 @@ func TestStatesCountWhoWaits(t *testing.T) {
 		t.Errorf("%d wait, want the two that are not idle", s.Waiting)
 	}
 }
+
+// An engine that hears nothing any more, or does not come round, shows it.
+func TestWhenTheEngineHeardSomethingLast(t *testing.T) {
+	m := NewMetrics()
+	var message, sweep time.Time
+	m.WatchEngine(func() (time.Time, time.Time) { return message, sweep })
+	wantsMetrics(t, m, "lockkeeper_engine_message_timestamp_seconds 0", "lockkeeper_engine_sweep_timestamp_seconds 0")
+	message, sweep = time.Unix(1000, 0), time.Unix(2000, 5e8)
+	wantsMetrics(t, m, "lockkeeper_engine_message_timestamp_seconds 1000", "lockkeeper_engine_sweep_timestamp_seconds 2000")
+}

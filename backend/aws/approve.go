@@ -30,6 +30,8 @@ func (e *Engine) Reject(ctx context.Context, id, by, reason string) error {
 }
 
 func (e *Engine) answer(ctx context.Context, id string, d run.Decision) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	in, err := e.input(ctx, id)
 	if err != nil {
 		return err

@@ -33,6 +33,13 @@ func (e *Engine) Containers(ctx context.Context, doc run.JobDocument) (found []t
 	return found, nil
 }
 
+// newest is the container that was submitted last, of at least one.
+func newest(containers []types.JobSummary) types.JobSummary {
+	return slices.MaxFunc(containers, func(a, b types.JobSummary) int {
+		return cmp.Compare(aws.ToInt64(a.CreatedAt), aws.ToInt64(b.CreatedAt))
+	})
+}
+
 // tasks are the ARNs of the tasks that made the last attempt of each container, the
 // newest container first. What an attempt before the last one wrote does not count:
 // AWS took its machine, and its credentials last longer than it.

@@ -1,7 +1,6 @@
 package aws
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
@@ -48,15 +46,19 @@ type Options struct {
 
 // Engine implements run.Backend.
 type Engine struct {
-	o       Options
-	objects *bucket.Bucket
-	steps   *sfn.Client
-	batch   *batch.Client
-	queue   *sqs.Client
-	logs    *cloudwatchlogs.Client
-	looks   keyedMutex
-	over    recent // jobs whose finished message was taken
-	streams streams
+	o        Options
+	objects  *bucket.Bucket
+	steps    *sfn.Client
+	batch    *batch.Client
+	queue    *sqs.Client
+	polls    *sqs.Client // for requests that wait
+	logs     *cloudwatchlogs.Client
+	looks    keyedMutex
+	over     recent // jobs whose finished message was taken
+	streams  streams
+	patience patience
+	message  sign // that a message was taken
+	sweep    sign // that all open jobs were looked at
 }
 
 var _ run.Backend = (*Engine)(nil)
@@ -74,7 +76,7 @@ func New(o Options) *Engine {
 	}
 	return &Engine{
 		o: o, objects: &bucket.Bucket{Client: bucket.NewClient(o.Config), Name: o.Bucket},
-		steps: sfn.NewFromConfig(o.Config), batch: batch.NewFromConfig(o.Config), queue: sqs.NewFromConfig(o.Config),
+		steps: sfn.NewFromConfig(o.Config), batch: batch.NewFromConfig(o.Config), queue: sqs.NewFromConfig(o.Config), polls: newPoll(o.Config, o.Poll),
 		logs: cloudwatchlogs.NewFromConfig(o.Config),
 	}
 }
@@ -82,6 +84,8 @@ func New(o Options) *Engine {
 // Start implements run.Backend. The execution's name makes a second one of the
 // same job and fence impossible, also after an answer was lost.
 func (e *Engine) Start(ctx context.Context, doc run.JobDocument) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	if err := doc.CheckLimit(); err != nil {
 		return err
 	}
@@ -100,10 +104,8 @@ func (e *Engine) Start(ctx context.Context, doc run.JobDocument) error {
 
 // store writes an object unless one is there.
 func (e *Engine) store(ctx context.Context, key string, content []byte) error {
-	_, err := e.objects.Client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &e.o.Bucket, Key: &key, Body: bytes.NewReader(content), IfNoneMatch: aws.String("*"),
-	})
-	if err = Explain(err); errors.Is(err, errExists) {
+	err := Explain(e.objects.Create(ctx, key, content))
+	if errors.Is(err, errExists) {
 		return nil
 	}
 	return err
@@ -112,6 +114,8 @@ func (e *Engine) store(ctx context.Context, key string, content []byte) error {
 // Cancel implements run.Backend. The container of a stopped execution gets the
 // interrupt and up to 30 seconds to write down how it ended.
 func (e *Engine) Cancel(ctx context.Context, id string) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	in, err := e.input(ctx, id)
 	if err != nil {
 		return err
@@ -144,6 +148,8 @@ func (e *Engine) stop(ctx context.Context, doc run.JobDocument) error {
 // Withdraw implements run.Backend: it makes the claim that the job makes before
 // it changes something. A job that was faster goes on.
 func (e *Engine) Withdraw(ctx context.Context, id string) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	in, err := e.input(ctx, id)
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ func (e *Engine) Execution(ctx context.Context, doc run.JobDocument) (*Execution
 	arn := executionARN(e.o.StateMachine, executionName(doc))
 	d, err := e.steps.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
 	if err = Explain(err); errors.Is(err, errMissing) {
-		return nil, nil // its start has not arrived, or will be requested again
+		return e.neverStarted(ctx, doc)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking at the execution of job %s: %w", doc.JobID, err)

@@ -27,6 +27,8 @@ func (e *Engine) Tail(ctx context.Context, doc run.JobDocument) (string, error) 
 	if e.o.LogGroup == "" {
 		return "", nil
 	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	stream, known := e.streams.get(doc.JobID, e.o.Now())
 	if !known {
 		containers, err := e.Containers(ctx, doc)
@@ -86,13 +88,7 @@ func (e *Engine) stream(ctx context.Context, containers []types.JobSummary) (str
 	if e.o.LogGroup == "" || len(containers) == 0 {
 		return "", nil
 	}
-	newest := containers[0]
-	for _, j := range containers {
-		if aws.ToInt64(j.CreatedAt) > aws.ToInt64(newest.CreatedAt) {
-			newest = j
-		}
-	}
-	out, err := e.batch.DescribeJobs(ctx, &batch.DescribeJobsInput{Jobs: []string{aws.ToString(newest.JobId)}})
+	out, err := e.batch.DescribeJobs(ctx, &batch.DescribeJobsInput{Jobs: []string{aws.ToString(newest(containers).JobId)}})
 	if err != nil {
 		return "", fmt.Errorf("looking for the log of a container: %w", Explain(err))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,8 +21,9 @@ type deliverer = func(context.Context, run.Message) error
 
 // Seq of the messages of a job.
 const (
-	seqStarted  = 1
-	seqFinished = 2
+	seqWaiting  = 1
+	seqStarted  = 2
+	seqFinished = 3
 )
 
 // Run implements run.Backend.
@@ -35,22 +37,43 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 // pause is how long to wait after the queue could not be read.
 const pause = 2 * time.Second
 
+// sideBySide is how many batches of messages, and how many open jobs, are looked
+// at at once.
+const sideBySide = 8
+
 // listen takes messages until ctx is done. One that cannot be acted on stays in
 // the queue, comes again, and ends among the dead letters.
 func (e *Engine) listen(ctx context.Context, deliver deliverer) error {
-	for ctx.Err() == nil {
-		out, err := e.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &e.o.StatusQueue, MaxNumberOfMessages: 10, WaitTimeSeconds: int32(e.o.Poll.Seconds())})
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			zerolog.Ctx(ctx).Error().Err(Explain(err)).Msg("reading the status queue")
-			sleep(ctx, pause)
-			continue
+	var batches sync.WaitGroup
+	defer batches.Wait()
+	free := make(chan struct{}, sideBySide)
+	for {
+		select { // a batch that is received is hidden from others, and must not wait here
+		case free <- struct{}{}:
+		case <-ctx.Done():
+			return nil
 		}
-		e.take(ctx, out.Messages, deliver)
+		messages, err := e.receive(ctx)
+		if err != nil && ctx.Err() == nil {
+			zerolog.Ctx(ctx).Error().Err(err).Msg("reading the status queue")
+			sleep(ctx, pause)
+		}
+		batches.Go(func() {
+			e.take(ctx, messages, deliver)
+			<-free
+		})
 	}
-	return nil
+}
+
+// receive waits for messages, at most ten of them.
+func (e *Engine) receive(ctx context.Context) ([]types.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.o.Poll+within)
+	defer cancel()
+	out, err := e.polls.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &e.o.StatusQueue, MaxNumberOfMessages: 10, WaitTimeSeconds: int32(e.o.Poll.Seconds())})
+	if err != nil {
+		return nil, Explain(err)
+	}
+	return out.Messages, nil
 }
 
 // take acts on messages side by side and removes those that were acted on.
@@ -76,6 +99,9 @@ func (e *Engine) take(ctx context.Context, messages []types.Message, deliver del
 	if len(entries) == 0 {
 		return
 	}
+	e.message.set(e.o.Now())
+	ctx, cancel := context.WithTimeout(ctx, AnswersWithin)
+	defer cancel()
 	// What is not removed comes again and changes nothing.
 	if _, err := e.queue.DeleteMessageBatch(ctx, &sqs.DeleteMessageBatchInput{QueueUrl: &e.o.StatusQueue, Entries: entries}); err != nil && ctx.Err() == nil {
 		zerolog.Ctx(ctx).Warn().Err(Explain(err)).Msg("removing status messages")
@@ -89,6 +115,8 @@ func (e *Engine) hint(ctx context.Context, body string, deliver deliverer) error
 	if err != nil || h.token == "" && e.over.has(h.jobID) {
 		return err
 	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	in, err := e.input(ctx, h.jobID)
 	if err != nil {
 		return fmt.Errorf("status message about job %q: %w", h.jobID, err)
@@ -111,7 +139,11 @@ func (e *Engine) hint(ctx context.Context, body string, deliver deliverer) error
 // started, if that is known. Two looks at a job wait for each other, so that
 // the second one knows what the first one delivered.
 func (e *Engine) look(ctx context.Context, doc run.JobDocument, started time.Time, deliver deliverer) error {
-	defer e.looks.lock(doc.JobID)()
+	unlock, err := e.looks.lock(ctx, doc.JobID)
+	if err != nil {
+		return fmt.Errorf("waiting for another look at job %s: %w", doc.JobID, err)
+	}
+	defer unlock()
 	if e.over.has(doc.JobID) {
 		return nil
 	}
@@ -126,11 +158,14 @@ func (e *Engine) look(ctx context.Context, doc run.JobDocument, started time.Tim
 	case !started.IsZero():
 		m.Seq, m.Kind, m.At = seqStarted, run.MessageStarted, started
 	default:
-		return nil
+		if m, err = e.waits(ctx, doc); err != nil || m.Kind == "" {
+			return err
+		}
 	}
 	if err := e.report(ctx, m, deliver); err != nil {
 		return err
 	}
+	e.patience.end(doc.JobID)
 	if end != nil {
 		e.over.add(doc.JobID)
 	}
@@ -170,7 +205,7 @@ func parseHint(body string) (h hinted, err error) {
 			Status    string `json:"status"`
 			JobName   string `json:"jobName"`   // of Batch
 			StartedAt int64  `json:"startedAt"` // of Batch, in milliseconds
-			Input     string `json:"input"`     // of Step Functions
+			Name      string `json:"name"`      // of Step Functions: executionName
 		} `json:"detail"`
 	}
 	if err := json.Unmarshal([]byte(body), &m); err != nil {
@@ -185,12 +220,10 @@ func parseHint(body string) (h hinted, err error) {
 		if m.Detail.Status == "RUNNING" && m.Detail.StartedAt > 0 {
 			h.started = time.UnixMilli(m.Detail.StartedAt).UTC()
 		}
-	default:
-		var doc run.JobDocument
-		if err := json.Unmarshal([]byte(m.Detail.Input), &doc); err != nil || doc.JobID == "" {
+	default: // the event of a large execution lacks its input, and never its name
+		if h.jobID = jobOfExecution(m.Detail.Name); h.jobID == "" {
 			return h, errors.New("reading a status message: it names no job")
 		}
-		h.jobID = doc.JobID
 	}
 	return h, nil
 }
@@ -198,25 +231,43 @@ func parseHint(body string) (h hinted, err error) {
 // reconcile looks at every open job now and then: at the start, for what
 // happened while nobody listened, and for messages that got lost.
 func (e *Engine) reconcile(ctx context.Context, deliver deliverer) error {
-	for ctx.Err() == nil {
-		if e.o.Open != nil {
-			docs, err := e.o.Open(ctx)
-			if err != nil && ctx.Err() == nil {
-				zerolog.Ctx(ctx).Error().Err(err).Msg("listing open jobs")
-			}
-			for _, doc := range docs {
-				if err := e.look(ctx, doc, time.Time{}, deliver); err != nil && ctx.Err() == nil {
-					zerolog.Ctx(ctx).Error().Err(err).Str("job", doc.JobID).Msg("looking at an open job")
-				}
-			}
-		}
+	for e.o.Open != nil && ctx.Err() == nil {
+		e.lookAtAll(ctx, deliver)
 		sleep(ctx, e.o.Reconcile)
 	}
 	return nil
 }
 
+// lookAtAll looks at all open jobs, some side by side.
+func (e *Engine) lookAtAll(ctx context.Context, deliver deliverer) {
+	docs, err := e.o.Open(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			zerolog.Ctx(ctx).Error().Err(err).Msg("listing open jobs")
+		}
+		return
+	}
+	e.patience.keep(docs)
+	var looks errgroup.Group
+	looks.SetLimit(sideBySide)
+	for _, doc := range docs {
+		looks.Go(func() error {
+			own, cancel := bounded(ctx)
+			defer cancel()
+			if err := e.look(own, doc, time.Time{}, deliver); err != nil && ctx.Err() == nil {
+				zerolog.Ctx(ctx).Error().Err(err).Str("job", doc.JobID).Msg("looking at an open job")
+			}
+			return nil
+		})
+	}
+	_ = looks.Wait() // no error of theirs ends the others
+	e.sweep.set(e.o.Now())
+}
+
 // DeadLetters is how many status messages nobody could act on.
 func (e *Engine) DeadLetters(ctx context.Context) (string, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	out, err := e.queue.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
 		QueueUrl: &e.o.DeadLetters, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages},
 	})

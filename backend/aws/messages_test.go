@@ -20,10 +20,12 @@ func TestWhatAMessageIsAbout(t *testing.T) {
 		{"a container that began", `{"detail": {"status": "RUNNING", "jobName": "run-0", "startedAt": 1000}}`, hinted{jobID: "run-0", started: time.Unix(1, 0).UTC()}, false},
 		{"a wait that began", `{"version": 1, "kind": "waiting", "job_id": "run-0", "since": "1970-01-01T00:00:01.5Z", "token": "t"}`, hinted{jobID: "run-0", started: time.Unix(1, 5e8).UTC(), token: "t"}, false},
 		{"a container that failed", `{"detail": {"status": "FAILED", "jobName": "run-0", "startedAt": 1000}}`, hinted{jobID: "run-0"}, false},
-		{"an execution that was stopped", `{"detail": {"status": "ABORTED", "input": "{\"job_id\": \"run-0\"}"}}`, hinted{jobID: "run-0"}, false},
+		{"an execution that was stopped", `{"detail": {"status": "ABORTED", "name": "apply-run-0-7"}}`, hinted{jobID: "run-0"}, false},
+		{"an execution with a dash in its job", `{"detail": {"status": "FAILED", "name": "plan-doctor-1-0-12", "input": "{}"}}`, hinted{jobID: "doctor-1-0"}, false},
 		{"nothing", `{}`, hinted{}, true},
 		{"no JSON", `hello`, hinted{}, true},
-		{"an execution with an input of somebody else", `{"detail": {"input": "[]"}}`, hinted{}, true},
+		{"an execution of somebody else", `{"detail": {"name": "somebody-else", "input": "{\"job_id\": \"run-0\"}"}}`, hinted{}, true},
+		{"an execution without a fence", `{"detail": {"name": "plan"}}`, hinted{}, true},
 	} {
 		got, err := parseHint(row.body)
 		if got != row.want || (err != nil) != row.fails {

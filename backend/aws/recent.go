@@ -1,6 +1,9 @@
 package aws
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // maxRecent bounds what an engine remembers. Who forgets delivers once more,
 // which changes nothing.
@@ -39,16 +42,45 @@ func (r *recent) add(name string) {
 	r.next = (r.next + 1) % maxRecent
 }
 
-// keyedMutex is a mutex per name; names share one now and then. The zero value
-// is ready to use.
-type keyedMutex struct{ locks [64]sync.Mutex }
+// keyedMutex is a mutex per name. The zero value is ready to use.
+type keyedMutex struct {
+	mu   sync.Mutex
+	held map[string]chan struct{} // closed when it is free again; guarded by mu
+}
 
-func (k *keyedMutex) lock(name string) (unlock func()) {
-	sum := uint32(2166136261) // FNV-1a
-	for _, c := range []byte(name) {
-		sum = (sum ^ uint32(c)) * 16777619
+// lock waits until it has the name, or ctx is done.
+func (k *keyedMutex) lock(ctx context.Context, name string) (unlock func(), err error) {
+	for {
+		free, taken := k.take(name)
+		if taken {
+			return func() { k.release(name, free) }, nil
+		}
+		select {
+		case <-free:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
-	l := &k.locks[sum%uint32(len(k.locks))]
-	l.Lock()
-	return l.Unlock
+}
+
+// take gives the channel of a name, and whether it was free and is taken now.
+func (k *keyedMutex) take(name string) (free chan struct{}, taken bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if free, held := k.held[name]; held {
+		return free, false
+	}
+	if k.held == nil {
+		k.held = map[string]chan struct{}{}
+	}
+	free = make(chan struct{})
+	k.held[name] = free
+	return free, true
+}
+
+func (k *keyedMutex) release(name string, free chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.held, name)
+	close(free)
 }

@@ -24,6 +24,8 @@ func ReadSecret(ctx context.Context, cfg aws.Config, name string) (string, error
 	if cfg.Region == "" {
 		return "", fmt.Errorf("no region is known for the secret %s: name it by its ARN, or set AWS_REGION", id)
 	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	out, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
 	if err != nil {
 		return "", secretError(id, cfg.Region, err)

@@ -74,10 +74,16 @@ func (d *doctor) awaitToken(ctx context.Context, doc run.JobDocument) error {
 	return fmt.Errorf("the message with the task token of %s did not come in %s", doc.JobID, answerPatience)
 }
 
+// hidden is for how long doctor keeps messages of other jobs from the server. Each
+// of its looks counts among the ten after which a message is dead.
+const hidden = 20 * time.Second
+
 // takeOwn reads the status queue. Messages about other jobs stay there and are
-// seen again after a minute.
+// seen again soon.
 func (d *doctor) takeOwn(ctx context.Context, doc run.JobDocument) error {
-	out, err := d.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &d.o.StatusQueue, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
+	out, err := d.queue.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl: &d.o.StatusQueue, MaxNumberOfMessages: 10, WaitTimeSeconds: 1, VisibilityTimeout: int32(hidden.Seconds()),
+	})
 	if err != nil {
 		return fmt.Errorf("reading the status queue: %w", engine.Explain(err))
 	}

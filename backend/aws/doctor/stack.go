@@ -49,11 +49,12 @@ func (d *doctor) checkStuck(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return "both queues end jobs that stay RUNNABLE", nil
+	return "both queues have the rules for jobs that can never start; whether they end one that waits for Spot AWS does not say, and its time limit does", nil
 }
 
 // stuck are the reasons for which a job stays RUNNABLE that a queue can end it
-// for (AWS Batch user guide, "Jobs stuck in a RUNNABLE status").
+// for (AWS Batch user guide, "Jobs stuck in a RUNNABLE status"). How the first one is
+// found out is described for EC2 alone; nothing was found that says it of Fargate.
 var stuck = []string{"CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE", "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"}
 
 func endsStuck(queue types.JobQueueDetail) error {
