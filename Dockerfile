@@ -5,12 +5,14 @@
 # Lambda takes no image index, hence no attestations. docs/aws.md, "The image",
 # says how each download is verified, and where the list of contents is.
 
+# The official images without the limit that Docker Hub has for who pulls anonymously.
+ARG REGISTRY=public.ecr.aws/docker/library
 ARG GO_VERSION=1.26.8
 ARG DEBIAN=bookworm
 ARG TERRAFORM_VERSION=1.11.4
 ARG TOFU_VERSION=1.10.1
 
-FROM --platform=$BUILDPLATFORM golang:${GO_VERSION}-${DEBIAN} AS build
+FROM --platform=$BUILDPLATFORM ${REGISTRY}/golang:${GO_VERSION}-${DEBIAN} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -24,7 +26,7 @@ RUN mkdir /out \
 
 # Both check the signature of the release's checksums with a key that is compiled
 # into them; Go checks them against its checksum database.
-FROM golang:${GO_VERSION}-${DEBIAN} AS terraform
+FROM ${REGISTRY}/golang:${GO_VERSION}-${DEBIAN} AS terraform
 ARG HC_INSTALL_VERSION=0.10.0
 ARG TOFUDL_VERSION=0.0.1
 RUN go install "github.com/hashicorp/hc-install/cmd/hc-install@v${HC_INSTALL_VERSION}" \
@@ -37,7 +39,7 @@ RUN tofudl --version "$TOFU_VERSION" --output /out/tofu
 # hc-install lets nobody but root run what it installed.
 RUN chmod 0755 /out/terraform /out/tofu
 
-FROM debian:${DEBIAN}-slim AS base
+FROM ${REGISTRY}/debian:${DEBIAN}-slim AS base
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates git \
  && rm -rf /var/lib/apt/lists/* \

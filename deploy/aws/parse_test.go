@@ -14,6 +14,7 @@ import (
 // (Fn::Sub).
 type body struct {
 	Parameters map[string]map[string]any
+	Rules      map[string]any
 	Resources  map[string]resource
 	Outputs    map[string]map[string]any
 }

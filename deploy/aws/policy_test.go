@@ -27,6 +27,8 @@ var everywhere = map[string]string{
 	"logs:PutResourcePolicy":                         "as above",
 	"logs:DescribeResourcePolicies":                  "as above",
 	"logs:DescribeLogGroups":                         "as above",
+	"ec2:DescribeNetworkInterfaces":                  "EC2 has no resource level for reading",
+	"ec2:DescribeSubnets":                            "as above",
 	"deny sts:AssumeRole":                            "a Deny is meant for everything",
 	"key policy kms:*":                               "in a key policy * is the key itself, and the account's own policies decide (AWS KMS, default key policy)",
 	"key policy kms:Encrypt":                         "in a key policy * is the key itself",
@@ -44,7 +46,11 @@ func (b body) identityPolicies() map[string][]any {
 	for name, r := range b.Resources {
 		switch r.Type {
 		case "AWS::IAM::Role":
-			for _, p := range list(r.Properties["Policies"]) {
+			policies := r.Properties["Policies"]
+			if wanted := at(policies, "Fn::If", 1); wanted != nil {
+				policies = wanted // what a parameter adds is looked at, too
+			}
+			for _, p := range list(policies) {
 				if p != nil {
 					found[name] = append(found[name], list(at(p, "PolicyDocument", "Statement"))...)
 				}

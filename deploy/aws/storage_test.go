@@ -87,7 +87,7 @@ func TestResourcesRefuseWhatNobodyMayDo(t *testing.T) {
 func TestDeletingTheStackKeepsWhatIsStored(t *testing.T) {
 	b := parsed(t)
 	for _, name := range []string{"Bucket", "Key", "Repository"} {
-		if b.Resources[name].DeletionPolicy != "Retain" {
+		if b.Resources[name].DeletionPolicy != "RetainExceptOnCreate" {
 			t.Errorf("%s goes with the stack", name)
 		}
 	}

@@ -23,11 +23,7 @@ func TestTheTemplateHoldsTheStateMachine(t *testing.T) {
 	if !ok || !ok2 {
 		t.Fatalf("template.yaml lacks %q or %q", copyBegins, copyEnds)
 	}
-	var dense bytes.Buffer // a template has a limit of size
-	if err := json.Compact(&dense, []byte(stateMachine)); err != nil {
-		t.Fatal(err)
-	}
-	want := before + copyBegins + "        " + dense.String() + "\n" + copyEnds + after
+	want := before + copyBegins + "        " + dense(t, stateMachine) + copyEnds + after
 	if want == template {
 		return
 	}
@@ -36,6 +32,36 @@ func TestTheTemplateHoldsTheStateMachine(t *testing.T) {
 	}
 	if err := os.WriteFile("template.yaml", []byte(want), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// dense is a state machine as one line without comments: a template has a limit of size.
+func dense(t *testing.T, definition string) string {
+	var all any
+	if err := json.Unmarshal([]byte(definition), &all); err != nil {
+		t.Fatal(err)
+	}
+	withoutComments(all)
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(all); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func withoutComments(value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		delete(value, "Comment")
+		for _, v := range value {
+			withoutComments(v)
+		}
+	case []any:
+		for _, v := range value {
+			withoutComments(v)
+		}
 	}
 }
 

@@ -77,3 +77,39 @@ variable "alarm_topic_arn" {
   type        = string
   default     = ""
 }
+
+variable "log_bucket" {
+  description = "Bucket for the access log of the artifacts' bucket; empty for none."
+  type        = string
+  default     = ""
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds every role; empty for none."
+  type        = string
+  default     = ""
+}
+
+variable "role_path" {
+  description = "Path of every role and policy."
+  type        = string
+  default     = "/"
+}
+
+variable "architecture" {
+  description = "Of the image and what runs it: X86_64 or ARM64."
+  type        = string
+  default     = "X86_64"
+}
+
+variable "spot" {
+  description = "Whether plans run on Fargate Spot."
+  type        = bool
+  default     = true
+}
+
+variable "function_in_vpc" {
+  description = "Whether the function has the jobs' subnets, which need a NAT gateway then."
+  type        = bool
+  default     = false
+}
