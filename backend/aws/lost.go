@@ -18,7 +18,7 @@ import (
 const startsWithin = time.Hour
 
 // neverStarted is the end of a job without an execution; nil while that may still
-// come. If it came later its container would find that the job is over.
+// come. Its input is what keeps an apply that comes later from beginning: the claim that is withdrawn.
 func (e *Engine) neverStarted(ctx context.Context, doc run.JobDocument) (*Execution, error) {
 	_, written, err := e.read(ctx, jobKey(doc.JobID))
 	if errors.Is(err, artifact.ErrNotFound) {
