@@ -66,6 +66,9 @@ func (s *story) planned(branch string) int {
 	s.Helper()
 	n := s.open(branch, aChange(branch))
 	s.quiet()
+	// A plan that is over is judged once more, and its comment changes with that.
+	s.poll("a verdict about the plan", func() bool { r := s.runs(n)[0]; return !r.GatePreviewed() })
+	s.quiet()
 	if len(s.plans(n)) != 1 {
 		s.Fatalf("not planned:\n%s", s.conversation(n))
 	}
