@@ -66,6 +66,8 @@ func applyVerdict(m view.Model) Check {
 	switch stage := m.Stage(); {
 	case stage == view.Applying:
 		return Check{Status: StatusInProgress, Title: "Applying " + many(len(m.Apply.Jobs), "project")}
+	case left == 0 && broken(m):
+		return waiting(mistaken(m.Run) + many(m.Run.ConfigMistakes, "mistake"))
 	case len(m.Projects) == 0 && m.Run.State == run.StateSucceeded && m.Complete:
 		return concluded("neutral", idleTitle(m.Run))
 	case len(m.Projects) == 0, m.Elsewhere(), m.Active():
@@ -90,6 +92,16 @@ func applyVerdict(m view.Model) Check {
 	return concluded("success", "Applied "+many(applied, "project"))
 }
 
+// broken reports whether merging would leave the base branch with a config that nobody
+// can plan by: nothing of that is green, or merges by itself.
+func broken(m view.Model) bool { return m.Run.ConfigMistakes > 0 && !m.Active() }
+
+// brokenSummary says so.
+func brokenSummary(m view.Model) string {
+	return paragraphs("**"+mistaken(m.Run)+many(m.Run.ConfigMistakes, "mistake")+"**: `"+CheckPlan+"` names the line. Merged like this, nothing would be planned for "+
+		"anybody. Fix it and push; this check goes on then.\n", next(m, planHints(m), "", ""))
+}
+
 // queueVerdict judges what the merge queue would merge: nothing may be left to
 // apply before. The queue waits for an answer, so there always is one.
 func queueVerdict(m view.Model) Check {
@@ -98,6 +110,8 @@ func queueVerdict(m view.Model) Check {
 	switch unmerged := m.Unmerged(); {
 	case m.Count(run.JobSucceeded) < len(m.Projects) || m.Run.State != run.StateSucceeded:
 		c.Title = "The merge group was not planned"
+	case broken(m):
+		c.Title = mistaken(m.Run) + many(m.Run.ConfigMistakes, "mistake")
 	case len(unmerged) > 0:
 		c.Title = fmt.Sprintf("Apply #%d first: merging would leave %s behind", m.Run.PullRequest, many(len(unmerged), "project"))
 	case len(m.Projects) == 0:
@@ -122,6 +136,8 @@ func (v CheckView) applySummary(m view.Model, c Check) string {
 		}
 		return paragraphs(fmt.Sprintf("**Applying** %s: %s by %s.\n", fewNames(names, name), command(*m.Apply), nameCode(m.Apply.Actor)),
 			machineNote(m.Apply.Jobs), overrides(m), next(m, hints(m), "", ""))
+	case c.Title == mistaken(m.Run)+many(m.Run.ConfigMistakes, "mistake"):
+		return brokenSummary(m)
 	case c.Status == StatusQueued:
 		return v.waitingSummary(m)
 	case !m.Run.OfPull():

@@ -191,3 +191,33 @@ func TestT22_OnlyAppliedIsGreen(t *testing.T) {
 		}
 	}
 }
+
+// A head whose lockkeeper.yml has mistakes would leave everybody without plans once it is
+// merged: whatever was applied, its check is not green, so that nothing merges it.
+func TestABrokenConfigIsNeverGreenToMerge(t *testing.T) {
+	for name, c := range map[string]struct {
+		view   CheckView
+		status string
+	}{
+		"applied": {func() CheckView {
+			f := viewtest.New("r1").Planned("vpc-prod", "prod", viewtest.NoChange)
+			f.Run.ConfigMistakes = 1
+			return checkView(f)
+		}(), StatusQueued},
+		"no project is touched": {func() CheckView {
+			f := viewtest.New("r1")
+			f.Run.ConfigMistakes = 1
+			return checkView(f)
+		}(), StatusQueued},
+		"in the merge queue": {func() CheckView {
+			f := viewtest.New("r1").Planned("vpc-prod", "prod", viewtest.NoChange)
+			f.Run.ConfigMistakes = 1
+			return queued(f)
+		}(), StatusCompleted},
+	} {
+		got, ok := ApplyCheck(c.view)
+		if !ok || got.Status != c.status || got.Conclusion != "" && got.Conclusion != "failure" || got.Title != "lockkeeper.yml has 1 mistake" || !strings.Contains(got.Summary, "Fix it and push") {
+			t.Errorf("%s: %v %+v", name, ok, got)
+		}
+	}
+}
