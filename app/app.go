@@ -152,10 +152,10 @@ func (a *App) open(ctx context.Context, cfg config.Config, o Options) (w wiring,
 		l, err := w.db.Locks(ctx)
 		return server.StatesOf(l), err
 	})
-	if told, ok := w.engine.(interface {
+	if engine, ok := w.engine.(interface {
 		Signs() (message, sweep time.Time)
 	}); ok {
-		w.metrics.WatchEngine(told.Signs)
+		w.metrics.WatchEngine(engine.Signs)
 	}
 	w.clients, err = Clients(cfg.GitHub, o.Version, w.metrics)
 	return w, err

@@ -5,7 +5,7 @@
 //
 // Place in the flow: between an accepted run and its jobs. Package prepare asks it
 // before it plans or applies, the worker again before the jobs of an apply begin,
-// and service for people who ask why. What the commits hold it is pushes, as a
+// and service for people who ask why. What the commits hold is passed to it, as a
 // Revision. It changes nothing but caches, and the record of who pushed what. It
 // must not know how projects are found and how a job's document or source is made,
 // webhooks, the store, how jobs are executed, or how anything looks on GitHub.

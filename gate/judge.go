@@ -36,7 +36,7 @@ func (k *Keeper) Judge(ctx context.Context, r run.Run) (run.Gate, error) {
 		return run.Gate{}, err
 	}
 	v, err := k.verdict(ctx, run.Run{
-		Subject: run.Subject{Repository: r.Repository, PullRequest: r.PullRequest}, Kind: run.KindApply, Trigger: run.TriggerComment, Selectors: names,
+		Subject: r.Pull(), Kind: run.KindApply, Trigger: run.TriggerComment, Selectors: names,
 	})
 	if err != nil {
 		return run.Gate{}, err

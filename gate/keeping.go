@@ -33,7 +33,7 @@ func (s stored) astray(doc run.JobDocument) bool {
 func (s stored) astrayIn(project string) string {
 	for _, r := range s.runs { // newest first
 		for _, j := range r.Jobs {
-			if kept, ok := remembersState(j); ok && j.Document.Project.Name == project {
+			if kept, ok := rememberedState(j); ok && j.Document.Project.Name == project {
 				return path.Join("artifacts", kept.Key)
 			}
 		}
@@ -41,7 +41,7 @@ func (s stored) astrayIn(project string) string {
 	return ""
 }
 
-func remembersState(j run.Job) (run.Artifact, bool) {
+func rememberedState(j run.Job) (run.Artifact, bool) {
 	if !j.Astray() {
 		return run.Artifact{}, false
 	}

@@ -388,7 +388,7 @@ func (w *proofWorld) judge(ctx context.Context, r run.Run) (run.Gate, error) {
 	if err != nil {
 		return run.Gate{}, err
 	}
-	asked := run.Run{Subject: run.Subject{Repository: r.Repository, PullRequest: r.PullRequest}, Kind: run.KindApply, Trigger: run.TriggerComment, Selectors: names}
+	asked := run.Run{Subject: r.Pull(), Kind: run.KindApply, Trigger: run.TriggerComment, Selectors: names}
 	d, behind := w.reads(asked)
 	in, err := w.load(ctx, d, behind)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 
 const activity = "GET /repos/{owner}/{repo}/activity"
 
-// GitHub is asked about who pushed what no webhook pushes, once, and only where an
+// GitHub is asked about who pushed what no webhook reported, once, and only where an
 // approval depends on it.
 func TestGitHubIsAskedWhoPushedWhatNobodyTold(t *testing.T) {
 	w := newGateWorld(t, twoProjects())

@@ -70,7 +70,7 @@ func leftOver(r Run, e Event, now time.Time) (next Run, ok bool) {
 	}
 	first := askers[0]
 	return Run{
-		ID: NewID(now), Key: first.Key, Subject: Subject{Repository: r.Repository, PullRequest: r.PullRequest}, Kind: r.Kind,
+		ID: NewID(now), Key: first.Key, Subject: r.Pull(), Kind: r.Kind,
 		Selectors: r.Selectors, Flags: r.Flags, Line: first.Line, Trigger: first.Trigger, Actor: first.Actor, CommentID: first.CommentID, Comment: first.Comment,
 		State: StateAccepted, CreatedAt: first.At, Joined: askers[1:],
 	}, true

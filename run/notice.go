@@ -67,7 +67,7 @@ func RefreshComment(repo Repository, pull int) Notice {
 // MergePull merges the pull request of an apply, if nothing is left to apply at
 // its commit.
 func MergePull(r Run) Notice {
-	return Notice{Kind: NoticeMerge, Key: r.ID, Subject: Subject{Repository: r.Repository, PullRequest: r.PullRequest}, RunID: r.ID}
+	return Notice{Kind: NoticeMerge, Key: r.ID, Subject: r.Pull(), RunID: r.ID}
 }
 
 // RefreshNewest brings the check runs of a pull request's newest planned commit up
@@ -82,6 +82,6 @@ func RefreshNewest(h Subject) Notice {
 func RefreshCheck(r Run) Notice {
 	return Notice{
 		Kind: NoticeCheck, Key: fmt.Sprintf("%d/%d/%s", r.Repository.ID, r.PullRequest, r.HeadSHA),
-		Subject: Subject{Repository: r.Repository, PullRequest: r.PullRequest}, RunID: r.ID,
+		Subject: r.Pull(), RunID: r.ID,
 	}
 }

@@ -26,7 +26,7 @@ const (
 // wait returns true when the job has ended, false when ctx did. It passes a
 // wish to cancel on, and kills what does not end in time.
 func (e *Engine) wait(ctx context.Context, j *job, ended <-chan struct{}) bool {
-	asked := j.cancelled
+	cancelled := j.cancelled
 	deadline := time.NewTimer(e.timeLeft(j))
 	defer deadline.Stop()
 	var askAgain, kill, giveUp <-chan time.Time
@@ -39,8 +39,8 @@ func (e *Engine) wait(ctx context.Context, j *job, ended <-chan struct{}) bool {
 		case <-giveUp:
 			j.killGroup() // a supervisor that hangs
 			return true
-		case <-asked:
-			asked, kill = nil, time.After(e.grace(j)+margin)
+		case <-cancelled:
+			cancelled, kill = nil, time.After(e.grace(j)+margin)
 			askAgain = j.interrupt()
 		case <-askAgain:
 			askAgain = j.interrupt()
