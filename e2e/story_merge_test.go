@@ -38,6 +38,22 @@ func TestT37WhatIsAppliedIsMergedWhenTheServerWantsIt(t *testing.T) {
 	}
 }
 
+// Merged, it would leave everybody without plans.
+func TestAHeadThatBreaksTheConfigIsNotMerged(t *testing.T) {
+	s := automerge(t, map[string]string{"contents": "write"})
+	files := aChange("a")
+	files["lockkeeper.yml"] = "version: 1\nprojects:\n  - {name: network-dev, dir: live/dev/network, after: [nosuch]}\n"
+	n := s.open("a", files)
+	s.quiet()
+	s.says(ana, n, "/apply")
+	if s.pull(n).Merged {
+		t.Fatalf("merged:\n%s", s.conversation(n))
+	}
+	if c := s.check1(n, "lockkeeper/apply"); c.Status != "queued" || c.Title != "lockkeeper.yml has 1 mistake" {
+		t.Errorf("lockkeeper/apply is %s %s: %s", c.Status, c.Conclusion, c.Title)
+	}
+}
+
 // What was looked at or applied in part is not the whole: no check turns green for
 // it, and nothing is merged.
 func TestAPartialPlanIsNeverTheWhole(t *testing.T) {

@@ -245,6 +245,9 @@ func (m *proofModel) check() {
 		if c.Conclusion == "neutral" && len(pr.touches) > 0 {
 			t.Fatalf("#%d changes %v and its check is neutral: %s", n, pr.touches, c.Output.GetTitle())
 		}
+		if pr.broken {
+			t.Fatalf("#%d brings a lockkeeper.yml with a mistake and its check is %s: %s", n, c.Conclusion, c.Output.GetTitle())
+		}
 		m.w.green++
 		for _, project := range pr.touches {
 			switch p := m.last(n, project); {
@@ -280,6 +283,7 @@ func (m *proofModel) pushes(t *rapid.T, number int) {
 	m.w.mu.Lock()
 	pr := m.w.pulls[number]
 	pr.HeadSHA, pr.from, pr.touches = m.w.commit(), m.w.tips[pr.BaseRef], nil
+	pr.broken = rapid.IntRange(0, 7).Draw(t, "breaks the config") == 7
 	sha := pr.HeadSHA
 	for _, project := range []string{freely, guard} {
 		wants := backendtest.Resources{"a": "1", "b": "1", "c": "1", "i": backendtest.Anything}

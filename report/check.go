@@ -157,7 +157,7 @@ func withoutLocks(m view.Model) string {
 func checkTitle(m view.Model, groups []view.Group) string {
 	switch {
 	case m.Run.ConfigMistakes > 0 && !m.Active():
-		return mistaken(m.Run) + many(m.Run.ConfigMistakes, "mistake")
+		return mistaken(m.Run)
 	case len(m.Projects) == 0:
 		return idleTitle(m.Run)
 	case m.Run.State == run.StateRefused && m.Elsewhere():
@@ -177,16 +177,17 @@ func checkTitle(m view.Model, groups []view.Group) string {
 	return text
 }
 
-// mistaken begins the title about mistakes in files that a pull request brings.
+// mistaken is the title about mistakes in files that a pull request brings.
 func mistaken(r run.Run) string {
+	n := many(r.ConfigMistakes, "mistake")
 	config := func(m run.Diagnostic) bool { return m.Path == "lockkeeper.yml" }
 	switch {
 	case len(r.Mistakes) == 0 || !slices.ContainsFunc(r.Mistakes, func(m run.Diagnostic) bool { return !config(m) }):
-		return "lockkeeper.yml has "
+		return "lockkeeper.yml has " + n
 	case slices.ContainsFunc(r.Mistakes, config):
-		return "lockkeeper.yml and the rules have "
+		return "lockkeeper.yml and the rules have " + n
 	}
-	return "The rules have "
+	return "The rules have " + n
 }
 
 // of writes "2 of 3 projects", "all 3 projects"; empty for none.

@@ -57,7 +57,7 @@ func applyVerdict(m view.Model) Check {
 	}
 	waiting := func(title string) Check { return Check{Status: StatusQueued, Title: title} }
 	mine, left, applied := m.Applicable()
-	partial := 0
+	read, partial := m.Read(), 0
 	for _, s := range m.Projects {
 		if m.Narrowed(s) && !m.Later(s) {
 			partial++
@@ -66,8 +66,8 @@ func applyVerdict(m view.Model) Check {
 	switch stage := m.Stage(); {
 	case stage == view.Applying:
 		return Check{Status: StatusInProgress, Title: "Applying " + many(len(m.Apply.Jobs), "project")}
-	case left == 0 && broken(m):
-		return waiting(mistaken(m.Run) + many(m.Run.ConfigMistakes, "mistake"))
+	case left == 0 && read.ConfigMistakes > 0:
+		return waiting(mistaken(read))
 	case len(m.Projects) == 0 && m.Run.State == run.StateSucceeded && m.Complete:
 		return concluded("neutral", idleTitle(m.Run))
 	case len(m.Projects) == 0, m.Elsewhere(), m.Active():
@@ -92,13 +92,10 @@ func applyVerdict(m view.Model) Check {
 	return concluded("success", "Applied "+many(applied, "project"))
 }
 
-// broken reports whether merging would leave the base branch with a config that nobody
-// can plan by: nothing of that is green, or merges by itself.
-func broken(m view.Model) bool { return m.Run.ConfigMistakes > 0 && !m.Active() }
-
-// brokenSummary says so.
-func brokenSummary(m view.Model) string {
-	return paragraphs("**"+mistaken(m.Run)+many(m.Run.ConfigMistakes, "mistake")+"**: `"+CheckPlan+"` names the line. Merged like this, nothing would be planned for "+
+// mistakenSummary is of a check that waits for a right config: merging would leave the base
+// branch with one that nobody can plan by.
+func mistakenSummary(m view.Model, read run.Run) string {
+	return paragraphs("**"+mistaken(read)+"**: `"+CheckPlan+"` names the line. Merged like this, nothing would be planned for "+
 		"anybody. Fix it and push; this check goes on then.\n", next(m, planHints(m), "", ""))
 }
 
@@ -106,12 +103,13 @@ func brokenSummary(m view.Model) string {
 // apply before. The queue waits for an answer, so there always is one.
 func queueVerdict(m view.Model) Check {
 	mine, _, _ := m.Applicable()
+	read := m.Read()
 	c := Check{Status: StatusCompleted, Conclusion: "failure"}
 	switch unmerged := m.Unmerged(); {
 	case m.Count(run.JobSucceeded) < len(m.Projects) || m.Run.State != run.StateSucceeded:
 		c.Title = "The merge group was not planned"
-	case broken(m):
-		c.Title = mistaken(m.Run) + many(m.Run.ConfigMistakes, "mistake")
+	case read.ConfigMistakes > 0:
+		c.Title = mistaken(read)
 	case len(unmerged) > 0:
 		c.Title = fmt.Sprintf("Apply #%d first: merging would leave %s behind", m.Run.PullRequest, many(len(unmerged), "project"))
 	case len(m.Projects) == 0:
@@ -128,7 +126,7 @@ func queueVerdict(m view.Model) Check {
 // while an apply runs or when the same is planned again, because each change
 // costs a call.
 func (v CheckView) applySummary(m view.Model, c Check) string {
-	switch {
+	switch read := m.Read(); {
 	case c.Status == StatusInProgress:
 		var names []string
 		for _, j := range m.Apply.Jobs {
@@ -136,8 +134,8 @@ func (v CheckView) applySummary(m view.Model, c Check) string {
 		}
 		return paragraphs(fmt.Sprintf("**Applying** %s: %s by %s.\n", fewNames(names, name), command(*m.Apply), nameCode(m.Apply.Actor)),
 			machineNote(m.Apply.Jobs), overrides(m), next(m, hints(m), "", ""))
-	case c.Title == mistaken(m.Run)+many(m.Run.ConfigMistakes, "mistake"):
-		return brokenSummary(m)
+	case read.ConfigMistakes > 0 && c.Title == mistaken(read):
+		return mistakenSummary(m, read)
 	case c.Status == StatusQueued:
 		return v.waitingSummary(m)
 	case !m.Run.OfPull():

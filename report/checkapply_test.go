@@ -204,6 +204,15 @@ func TestABrokenConfigIsNeverGreenToMerge(t *testing.T) {
 			f.Run.ConfigMistakes = 1
 			return checkView(f)
 		}(), StatusQueued},
+		"planned again, and cancelled before it read anything": {func() CheckView {
+			f := viewtest.New("r1").Planned("vpc-prod", "prod", viewtest.NoChange)
+			f.Run.ConfigMistakes = 1
+			v := checkView(f)
+			again := f.Run
+			again.ID, again.State, again.Jobs, again.ConfigMistakes, again.PreparedAt = "r2", run.StateCancelled, nil, 0, time.Time{}
+			v.Runs = append([]run.Run{again}, v.Runs...)
+			return v
+		}(), StatusQueued},
 		"no project is touched": {func() CheckView {
 			f := viewtest.New("r1")
 			f.Run.ConfigMistakes = 1

@@ -30,8 +30,8 @@ func (m Model) Names(is func(run.ProjectStatus) bool) []string {
 // Count is how many plans are in a state.
 func (m Model) Count(s run.JobState) int {
 	n := 0
-	for _, standing := range m.Projects {
-		if standing.Plan.State == s {
+	for _, p := range m.Projects {
+		if p.Plan.State == s {
 			n++
 		}
 	}
@@ -137,4 +137,16 @@ func (m Model) Unreported() bool {
 	quiet := m.Run.State == run.StateAccepted || m.Run.State == run.StateRunning || m.Run.State == run.StateSucceeded
 	return quiet && len(m.Projects) == 0 && m.Run.Problem == nil && len(m.Run.Notes) == 0 &&
 		!slices.ContainsFunc(m.Runs, func(r run.Run) bool { return r.Trigger.ByPerson() })
+}
+
+// Read is the newest plan that read the lockkeeper.yml and the rules of the commit that is
+// shown; zero when none did. A plan that was cancelled or failed before says nothing of them.
+func (m Model) Read() run.Run {
+	i := slices.IndexFunc(m.Runs, func(r run.Run) bool {
+		return r.Kind == run.KindPlan && r.HeadSHA == m.Pinned.HeadSHA && r.OfPull() == m.Run.OfPull() && !r.PreparedAt.IsZero()
+	})
+	if i < 0 {
+		return run.Run{}
+	}
+	return m.Runs[i]
 }
