@@ -267,7 +267,7 @@ func (f *revision) elsewhere(cfg project.Config, changed []string, tofu bool) er
 	} else {
 		text += "Plan and apply them elsewhere"
 	}
-	text += "; name their directory under `discover: exclude:` in `lockkeeper.yml` to say that this is done."
+	text += "; to say that this is done, name their directory under `discover: exclude:` in the `lockkeeper.yml` of the base branch, by a pull request of its own, then comment `/plan` here."
 	if len(f.projects) == 0 {
 		return &run.Problem{Code: codeElsewhere, Message: text}
 	}
