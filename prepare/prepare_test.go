@@ -357,7 +357,7 @@ func TestSourceReachRefusesAPathComputedForAModuleFromElsewhere(t *testing.T) {
 		return root + "module \"m\" {\n  source = \"acme/m/aws\"\n  name   = \"${var.x}/y\"\n  dir    = " + dir + "\n}\n"
 	}
 	n, _ := f.Open(double.Files{
-		"other/main.tf": call(`join("/", ["..", "environments"])`), "live/dev/more.tf": call(`"../../environments"`), "environments/x.json": "{}",
+		"other/main.tf": call(`join("/", [var.x, "..", "environments"])`), "live/dev/more.tf": call(`"../../environments"`), "environments/x.json": "{}",
 	})
 	p, err := f.Prepare(n)
 	problem, failed := p.Failed["other"]
@@ -418,7 +418,7 @@ func TestWhatASourceCannotHoldRefusesTheProjectsThatReachIt(t *testing.T) {
 // it made would be destroyed.
 func TestAProjectThatMayReadWhatIsLeftOutIsRefused(t *testing.T) {
 	pointer := "version https://git-lfs.github.com/spec/v1\noid sha256:" + strings.Repeat("ab", 32) + "\nsize 9\n"
-	computed := "locals {\n  where = join(\"/\", [\"..\", \"vendor\"])\n}\nresource \"terraform_data\" \"x\" {\n  for_each = fileset(\"${local.where}/places\", \"*\")\n}\n"
+	computed := "locals {\n  where = \"${lower(\"..\")}/vendor\"\n}\nresource \"terraform_data\" \"x\" {\n  for_each = fileset(\"${local.where}/places\", \"*\")\n}\n"
 	for name, c := range map[string]struct {
 		change double.Files
 		path   string // of what is left out; empty for nothing

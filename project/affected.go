@@ -22,8 +22,8 @@ type Match struct {
 //
 // Without when_changed, a project is touched by a change in its directory, in a local module it calls, or
 // of a path that these refer to. A directory below with Terraform files of its own is a module or a project
-// for itself and only counts if something refers to it; neither do documents count that nothing reads. A symbolic link inside of the
-// commit changes with what it leads to.
+// for itself and only counts if something refers to it; neither do documents count that nothing reads. What has the name of a text in the
+// code is taken for read, unless it is another project's. A symbolic link inside of the commit changes with what it leads to.
 func Affected(cfg Config, graph *Graph, changed []string, baseBranch string) []Match {
 	w := newWatch(graph)
 	for i, p := range cfg.Projects {
@@ -88,6 +88,7 @@ type watch struct {
 	own     watchers        // project directories and modules: changes in nested modules do not count, nor do those of documents
 	read    watchers        // those of own for which documents count, too
 	all     watchers        // everything below counts
+	reaches map[int]reached // of the projects without patterns of their own
 	reasons map[int]string  // project -> first path that touched it
 	sorted  []string        // all paths at which somebody waits or a link leads, once they are known
 }
@@ -100,8 +101,15 @@ type watcher struct {
 	when    *when // nil: every path counts
 }
 
+// reached is what a project is made of.
+type reached struct {
+	dir     string
+	modules []string // its directory and those of modules
+	values  []string // files of values
+}
+
 func newWatch(g *Graph) *watch {
-	return &watch{graph: g, owners: map[string]bool{}, own: watchers{}, read: watchers{}, all: watchers{}, reasons: map[int]string{}}
+	return &watch{graph: g, owners: map[string]bool{}, own: watchers{}, read: watchers{}, all: watchers{}, reaches: map[int]reached{}, reasons: map[int]string{}}
 }
 
 func (w *watch) add(i int, p Project) {
@@ -114,6 +122,7 @@ func (w *watch) add(i int, p Project) {
 		return
 	}
 	r := w.graph.reachOf(p)
+	w.reaches[i] = reached{p.Dir, r.modules, slices.Concat(w.graph.auto[p.Dir], varFiles(p))}
 	for _, dir := range r.modules {
 		w.own[dir] = append(w.own[dir], watcher{i, when})
 		if r.unknown || slices.Contains(r.reads, dir) {
@@ -166,24 +175,54 @@ func (w *watch) below(name string) []string {
 
 // walk goes up from a name of a changed path. whole says that it stands for all that lies below.
 func (w *watch) walk(name, changed string, whole bool) {
-	nested, own := false, w.own
-	if isDocument(name) && !whole {
-		own = w.read
-	}
+	nested, owned := false, false
+	document := isDocument(name) && !whole
 	for at := name; at != "/"; at = path.Dir(at) {
 		w.fire(w.all, at, name, changed, whole)
-		if !nested {
-			w.fire(own, at, name, changed, whole)
+		switch {
+		case !nested && !document:
+			w.fire(w.own, at, name, changed, whole)
+		case !owned:
+			if !nested {
+				w.fire(w.read, at, name, changed, whole)
+			}
+			w.fireNamed(at, name, changed, whole)
 		}
 		if at == "." {
 			return
 		}
-		nested = nested || w.owners[at] || w.graph.nodes[at] != nil
+		owned = owned || w.owners[at]
+		nested = nested || owned || w.graph.nodes[at] != nil
 	}
 }
 
 // fire notes the projects that wait at a path, and lets those go that need to know no more.
 func (w *watch) fire(list watchers, at, name, changed string, whole bool) {
+	w.fireIf(list, at, name, changed, whole, func(int) bool { return true })
+}
+
+// fireNamed is fire for the projects that have their own files at a directory and the name of the changed path, or
+// of a directory above it, in a text.
+func (w *watch) fireNamed(at, name, changed string, whole bool) {
+	below := name
+	if at != "." {
+		below = strings.TrimPrefix(name, at+"/")
+	}
+	if len(w.own[at]) == 0 {
+		return
+	}
+	here := w.graph.names(at, below)
+	w.fireIf(w.own, at, name, changed, whole, func(project int) bool {
+		r := w.reaches[project]
+		if here || at != r.dir {
+			return here
+		}
+		return slices.ContainsFunc(r.modules, func(dir string) bool { return w.graph.names(dir, below) }) ||
+			slices.ContainsFunc(r.values, func(file string) bool { return w.graph.values[file].names(below) })
+	})
+}
+
+func (w *watch) fireIf(list watchers, at, name, changed string, whole bool, is func(project int) bool) {
 	waiting := list[at]
 	if len(waiting) == 0 {
 		return
@@ -192,12 +231,30 @@ func (w *watch) fire(list watchers, at, name, changed string, whole bool) {
 		if _, done := w.reasons[x.project]; done {
 			return true
 		}
-		if x.when != nil && !x.when.match(name) && !(whole && x.when.mayMatchBelow(name)) {
+		if !is(x.project) || x.when != nil && !x.when.match(name) && !(whole && x.when.mayMatchBelow(name)) {
 			return false
 		}
 		w.reasons[x.project] = changed
 		return true
 	})
+}
+
+// names tells that a file of a module has a path, or a directory above it, in a text.
+func (g *Graph) names(module, p string) bool {
+	n := g.nodes[module]
+	return n != nil && slices.ContainsFunc(n.sources, func(s source) bool { return s.names(p) })
+}
+
+func (f *facts) names(p string) bool {
+	if f == nil {
+		return false
+	}
+	for ; p != "."; p = path.Dir(p) {
+		if _, ok := slices.BinarySearch(f.Names, p); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // when is a project's when_changed, with patterns from the repository's root.

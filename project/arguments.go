@@ -32,17 +32,35 @@ func (c *collector) pathText(text string, dynamic bool, line int) {
 	c.add(thereRef, text, line)
 }
 
+// name notes a text that says by nothing that it is a path, and may be the name of a file or a
+// directory all the same, such as the source_dir of an archive.
+func (c *collector) name(text string, dynamic bool) {
+	if dynamic {
+		text = path.Dir(text + "x")
+	}
+	const longest = 1024
+	if len(text) > longest || strings.ContainsAny(text, "\n\x00") || path.IsAbs(text) {
+		return
+	}
+	if text = path.Clean(text); text != "." && text != ".." && !strings.HasPrefix(text, "../") {
+		c.Names = append(c.Names, text)
+	}
+}
+
 // words notes the relative paths inside of a longer text, such as the command of a program:
-// words that begin with ./ or ../ and end where a shell would end them.
+// words that begin with ./ or ../ and end where a shell would end them, and names of documents.
 func (c *collector) words(text string, line int) {
 	const ends = " \t\r\n'\"`;|&<>(){}[]=,:"
-	if !strings.Contains(text, "./") || !strings.ContainsAny(text, ends) {
+	if !strings.Contains(text, ".") || !strings.ContainsAny(text, ends) {
 		return // the text as a whole is looked at anyway
 	}
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(ends, r) }) {
 		word, _, dynamic := strings.Cut(word, computed)
-		if isPathText(word) {
+		switch {
+		case isPathText(word):
 			c.pathText(word, dynamic, line)
+		case !dynamic && isDocument(word):
+			c.name(word, false)
 		}
 	}
 }
@@ -117,44 +135,72 @@ func (c *collector) local(name string, expr hclsyntax.Expression) {
 	if p.base == fromModule {
 		kind = pathRef
 	}
+	if p.base != fromText {
+		p.text = path.Clean(p.text) // so that what follows is below it
+	}
 	if c.Locals == nil {
 		c.Locals = map[string]ref{}
 	}
 	c.Locals[name] = ref{Kind: kind, Path: p.text}
 }
 
-// unknown notes a function that reads files, and what its path begins with.
-func (c *collector) unknown(function string, expr hclsyntax.Expression, line int) {
-	u := unknownPath{Call: function + "(…)", Line: line}
-	first, rest := expr, []hclsyntax.Expression(nil)
-	if t, ok := expr.(*hclsyntax.TemplateExpr); ok && len(t.Parts) > 0 {
-		first, rest = t.Parts[0], t.Parts[1:]
-	}
-	if w, ok := first.(*hclsyntax.TemplateWrapExpr); ok {
-		first = w.Wrapped
-	}
-	if t, ok := first.(*hclsyntax.ScopeTraversalExpr); ok && len(t.Traversal) >= 2 {
-		if attr, ok := t.Traversal[1].(hcl.TraverseAttr); ok {
-			root := t.Traversal.RootName()
-			u.Call = function + "(" + root + "." + attr.Name + ")"
-			if len(rest) > 0 {
-				u.Call = function + "(\"${" + root + "." + attr.Name + "}…\")"
+// unknown notes what reads files, by the name of the function if it is one, and what its path begins with.
+func (c *collector) unknown(function string, parts []hclsyntax.Expression, line int) {
+	u := unknownPath{Call: function + "(…)", Line: line, Rest: unknownRest(parts)}
+	if len(parts) > 0 {
+		if root, name, only := variable(parts[0]); name != "" {
+			u.Call = root + "." + name
+			if len(parts) > 1 {
+				u.Call = "\"${" + u.Call + "}…\""
+			}
+			if function != "" {
+				u.Call = function + "(" + u.Call + ")"
 			}
 			switch {
-			case len(t.Traversal) > 2:
+			case !only:
 			case root == "local":
-				u.Local = attr.Name
+				u.Local = name
 			case root == "var":
-				u.Var = attr.Name
+				u.Var = name
 			}
 		}
 	}
-	p := pathFrom(fromText, rest)
-	if u.Rest = p.text; p.dynamic {
-		u.Rest = path.Dir(u.Rest + "x")
-	}
 	c.Unknown = append(c.Unknown, u)
 }
+
+// unknownRest is the constant text behind the first part, as far as it leads for sure.
+func unknownRest(parts []hclsyntax.Expression) string {
+	if len(parts) == 0 {
+		return ""
+	}
+	p := pathFrom(fromText, parts[1:])
+	if p.dynamic {
+		return path.Dir(p.text + "x")
+	}
+	return p.text
+}
+
+// variable takes an expression such as local.x apart. only says that it is no more than that.
+func variable(expr hclsyntax.Expression) (root, name string, only bool) {
+	t, ok := expr.(*hclsyntax.ScopeTraversalExpr)
+	if !ok || len(t.Traversal) < 2 {
+		return "", "", false
+	}
+	attr, ok := t.Traversal[1].(hcl.TraverseAttr)
+	if !ok {
+		return "", "", false
+	}
+	return t.Traversal.RootName(), attr.Name, len(t.Traversal) == 2
+}
+
+// fromLocal tells an expression that is a local value or a variable, and no part of one.
+func fromLocal(expr hclsyntax.Expression) bool {
+	root, _, only := variable(expr)
+	return only && (root == "local" || root == "var")
+}
+
+// goesUp tells that a path has .. in it.
+func goesUp(p string) bool { return slices.Contains(strings.Split(p, "/"), "..") }
 
 // unknownModule notes a call whose source is not constant, as OpenTofu takes it: nobody knows which directory it calls.
 func (c *collector) unknownModule(name string, line int) {
@@ -204,6 +250,7 @@ func (c *collector) jsonPaths(value any) bool {
 			c.pathText(v, false, c.lineOf(v))
 			return true
 		}
+		c.name(v, false)
 	case []any:
 		for _, item := range v {
 			c.jsonPaths(item)

@@ -21,7 +21,7 @@ import (
 // generated repository before and after, and whoever has another plan must be touched.
 func TestAChangeTouchesWhatItChanges(t *testing.T) {
 	t.Parallel()
-	seeds, changes := 1, 2
+	seeds, changes := 2, 3
 	if longtest.On() {
 		seeds, changes = 500, 1
 	}

@@ -67,13 +67,14 @@ type pathMaking struct {
 func (w *pathMaking) Enter(node hclsyntax.Node) hcl.Diagnostics {
 	switch n := node.(type) {
 	case *hclsyntax.FunctionCallExpr:
+		ps, ok := partsOfCall(n)
+		w.found(n, ok && climbs(ps, w.texts > 0) || functionName(n) == "dirname")
 		w.count(n, 1)
-		w.found(n, functionName(n) == "dirname")
 	case *hclsyntax.ScopeTraversalExpr:
 		base := pathBase(n)
 		w.found(n, w.shorters > 0 && (base == fromModule || base == fromRoot))
 	case *hclsyntax.TemplateExpr:
-		w.found(n, climbs(n, w.texts > 0))
+		w.found(n, climbs(parts(n), w.texts > 0))
 	}
 	return nil
 }
@@ -85,9 +86,14 @@ func (w *pathMaking) Exit(node hclsyntax.Node) hcl.Diagnostics {
 	return nil
 }
 
-// count notes that a call begins or ends. What basename gives is no path, and what reads a file is looked at by itself.
+// count notes that a call begins or ends. What basename gives is no path, what reads a file is looked at by itself, and what
+// only puts a text together was, as a whole.
 func (w *pathMaking) count(n *hclsyntax.FunctionCallExpr, by int) {
 	name := functionName(n)
+	if _, ok := partsOfCall(n); ok && name != "dirname" && w.texts == 0 && w.shorters == 0 {
+		w.elsewhere += by
+		return
+	}
 	if name == "basename" || name == "templatefile" || strings.HasPrefix(name, "file") {
 		w.elsewhere += by
 	}
@@ -109,13 +115,13 @@ func functionName(n *hclsyntax.FunctionCallExpr) string { return strings.TrimPre
 
 // climbs tells that a text has a .. with which it may lead where nobody follows it. changed says that a function makes
 // another text of it.
-func climbs(n *hclsyntax.TemplateExpr, changed bool) bool {
-	text := textOf(n.Parts)
+func climbs(parts []hclsyntax.Expression, changed bool) bool {
+	text := textOf(parts)
 	if strings.ContainsAny(text, " \t\n") || strings.Contains(text, "://") || strings.HasPrefix(text, "/") && !changed {
 		return false // prose, a program, a URL or a path of the machine
 	}
 	if !changed {
-		switch p := constantPath(n); {
+		switch p := pathOf(parts); {
 		case p.base == fromModule || p.base == fromRoot:
 			_, text, _ = strings.Cut(strings.TrimPrefix(text, computed), computed)
 		case p.base == fromText && isPathText(p.text): // followed up to what is not constant

@@ -7,7 +7,6 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/zclconf/go-cty/cty"
 
 	"github.com/lockkeeper/lockkeeper/project/depth"
 )
@@ -121,39 +120,57 @@ func (c *collector) moduleCall(block *hclsyntax.Block) {
 	c.Calls = append(c.Calls, call)
 }
 
-// expressions notes the paths below node: arguments of the functions that read files, every template
-// in which a path begins with ${path.module} or the like, whatever it is used for, and every text that is a relative path.
+// expressions notes the paths below node: arguments of the functions that read files, every text that
+// begins with ${path.module} or the like, whatever it is used for, every one that is a relative path, and
+// those that may be the name of something.
 func (c *collector) expressions(node hclsyntax.Node, before int) {
-	told := map[hclsyntax.Expression]bool{} // parts of a template that was looked at as a whole
+	told := map[hclsyntax.Expression]bool{} // parts of a text that was looked at as a whole
 	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
 		switch n := n.(type) {
 		case *hclsyntax.FunctionCallExpr:
-			c.call(n, before)
+			if c.call(n, before) {
+				told[n.Args[0]] = true
+			}
+			if ps, ok := partsOfCall(n); ok && functionName(n) != "dirname" { // alone it mostly becomes a name
+				c.text(n, ps, before+n.NameRange.Start.Line, told)
+			}
 		case *hclsyntax.ScopeTraversalExpr:
 			if base := pathBase(n); base != unknownBase && !told[n] {
 				c.found(pathExpr{base: base}, before+n.SrcRange.Start.Line)
 			}
 		case *hclsyntax.TemplateExpr:
-			for i, part := range n.Parts {
-				if base := pathBase(part); base != fromText && base != unknownBase {
-					told[part] = true
-					c.found(pathFrom(base, n.Parts[i+1:]), before+n.SrcRange.Start.Line)
-				}
-			}
-			if p := pathFrom(fromText, n.Parts); isPathText(p.text) {
-				c.pathText(p.text, p.dynamic, before+n.SrcRange.Start.Line)
-			}
-			c.words(textOf(n.Parts), before+n.SrcRange.Start.Line)
+			c.text(n, parts(n), before+n.SrcRange.Start.Line, told)
 		}
 		return nil
 	})
 }
 
+// text notes the paths in a text that is put together from parts.
+func (c *collector) text(expr hclsyntax.Expression, parts []hclsyntax.Expression, line int, told map[hclsyntax.Expression]bool) {
+	for i, part := range parts {
+		if base := pathBase(part); base != fromText && base != unknownBase && !told[part] {
+			told[part] = true
+			c.found(pathFrom(base, parts[i+1:]), line)
+		}
+	}
+	p := pathFrom(fromText, parts)
+	if isPathText(p.text) {
+		c.pathText(p.text, p.dynamic, line)
+	} else {
+		c.name(p.text, p.dynamic)
+	}
+	if rest := unknownRest(parts); !told[expr] && goesUp(rest) && fromLocal(parts[0]) {
+		c.unknown("", parts, line)
+	}
+	c.words(textOf(parts), line)
+}
+
 // call notes what file(...) and its kin read (Terraform language, Filesystem functions).
-func (c *collector) call(call *hclsyntax.FunctionCallExpr, before int) {
-	name := strings.TrimPrefix(call.Name, "core::")
+// It tells whether it is one of them.
+func (c *collector) call(call *hclsyntax.FunctionCallExpr, before int) bool {
+	name := functionName(call)
 	if len(call.Args) == 0 || (!strings.HasPrefix(name, "file") && name != "templatefile") {
-		return
+		return false
 	}
 	p := constantPath(call.Args[0])
 	if c.inTemplate && p.base != fromText {
@@ -163,8 +180,8 @@ func (c *collector) call(call *hclsyntax.FunctionCallExpr, before int) {
 		c.usesTemplate(p, before+call.NameRange.Start.Line)
 	}
 	if p.base == unknownBase {
-		c.unknown(name, call.Args[0], before+call.NameRange.Start.Line)
-		return
+		c.unknown(name, parts(call.Args[0]), before+call.NameRange.Start.Line)
+		return true
 	}
 	if name == "fileset" && len(call.Args) > 1 && !p.dynamic {
 		if pattern := constantPath(call.Args[1]); pattern.base == fromText {
@@ -179,6 +196,7 @@ func (c *collector) call(call *hclsyntax.FunctionCallExpr, before int) {
 		}
 	}
 	c.found(p, before+call.NameRange.Start.Line)
+	return true
 }
 
 // found notes a path expression; of one with a dynamic end, the directory in which the end begins.
@@ -208,98 +226,4 @@ func (p pathExpr) ref() (kind refKind, text string, ok bool) {
 		return rootRef, text, true
 	}
 	return 0, "", false
-}
-
-// pathExpr is an expression as far as it is constant: a base and the text behind it.
-type pathExpr struct {
-	base    base
-	text    string // relative to the base
-	dynamic bool   // more follows that is not constant
-	whole   bool   // and may lead into directories below
-}
-
-type base uint8
-
-const (
-	unknownBase base = iota // the beginning is not constant
-	fromText                // text alone; Terraform takes it from the directory it runs in
-	fromModule              // ${path.module}
-	fromRoot                // ${path.root} or ${path.cwd}, which are the same for every job
-)
-
-func constantPath(expr hclsyntax.Expression) pathExpr {
-	switch e := expr.(type) {
-	case *hclsyntax.ParenthesesExpr:
-		return constantPath(e.Expression)
-	case *hclsyntax.TemplateWrapExpr:
-		return constantPath(e.Wrapped)
-	case *hclsyntax.TemplateExpr:
-		if len(e.Parts) == 0 {
-			return pathExpr{}
-		}
-		if base := pathBase(e.Parts[0]); base != fromText {
-			return pathFrom(base, e.Parts[1:])
-		}
-		return pathFrom(fromText, e.Parts)
-	}
-	if base := pathBase(expr); base != fromText {
-		return pathExpr{base: base}
-	}
-	return pathFrom(fromText, []hclsyntax.Expression{expr})
-}
-
-// pathFrom joins the constant parts of a template; spaces and quotes end a path inside a longer text, such
-// as a command line.
-func pathFrom(base base, parts []hclsyntax.Expression) pathExpr {
-	const ends = " \t\n'\";|&<>"
-	p := pathExpr{base: base}
-	for i, part := range parts {
-		text, ok := literal(part)
-		if !ok {
-			rest := textOf(parts[i+1:])
-			at := strings.IndexAny(rest+"/", ends+"/") // of ${x}.json nobody expects that x has a directory in it
-			p.dynamic, p.whole = true, at < len(rest) && rest[at] == '/' || at == 0 && (p.text == "" || strings.HasSuffix(p.text, "/"))
-			break
-		}
-		p.text += text
-	}
-	if base != fromText {
-		if end := strings.IndexAny(p.text, ends); end >= 0 {
-			p.text, p.dynamic, p.whole = p.text[:end], false, false
-		}
-		if p.text != "" && !strings.HasPrefix(p.text, "/") {
-			p.text, p.dynamic, p.whole = "", false, false // ${path.module}-zip is a name, not a path
-		}
-		p.text = strings.TrimLeft(p.text, "/") // behind the base, so that .. still leads out of it
-	}
-	return p
-}
-
-// pathBase tells which directory an expression stands for; fromText is "none, but constant".
-func pathBase(expr hclsyntax.Expression) base {
-	if _, ok := literal(expr); ok {
-		return fromText
-	}
-	traversal, ok := expr.(*hclsyntax.ScopeTraversalExpr)
-	if !ok || len(traversal.Traversal) != 2 || traversal.Traversal.RootName() != "path" {
-		return unknownBase
-	}
-	attr, ok := traversal.Traversal[1].(hcl.TraverseAttr)
-	switch {
-	case !ok:
-		return unknownBase
-	case attr.Name == "module":
-		return fromModule
-	case attr.Name == "root" || attr.Name == "cwd":
-		return fromRoot
-	}
-	return unknownBase
-}
-
-func literal(expr hclsyntax.Expression) (string, bool) {
-	l, ok := expr.(*hclsyntax.LiteralValueExpr)
-	if !ok || l.Val.IsNull() || l.Val.Type() != cty.String {
-		return "", false
-	}
-	return l.Val.AsString(), true
 }

@@ -15,7 +15,7 @@ import (
 
 // indexHeader begins a saved index. Raise the number whenever facts, or what is read from a file, changes:
 // facts of an older version would be believed otherwise.
-const indexHeader = "lockkeeper module index 10\n"
+const indexHeader = "lockkeeper module index 11\n"
 
 const maxIndexBytes = 512 << 20
 

@@ -63,3 +63,12 @@ func circles(l linked) bool {
 	}
 	return false
 }
+
+// A project that reads such a link is refused when it is planned; nobody was told before.
+func TestALinkThatLeavesTheRepositoryIsNamed(t *testing.T) {
+	tree := txtarTree("-- a/main.tf --\nterraform {\n  backend \"s3\" {}\n}\n-- a/secret --\n-> ../../etc/passwd\n-- elsewhere/link --\n-> /etc/passwd\n")
+	const want = "a/secret: is a symbolic link that leaves the repository, where a job has nothing, so projects that read it are refused; let it lead to a file of this repository"
+	if got := Warnings(mustParse(t, "version: 1\nprojects: [{name: a, dir: a}]\n"), graphOf(t, tree)); got.Error() != want {
+		t.Errorf("warnings: %v", got)
+	}
+}

@@ -26,9 +26,12 @@ type facts struct {
 	Backends []backend
 	Disk     []moduleCall // calls of modules that lie on the machine on which terraform runs
 	Unknown  []unknownPath
-	Locals   map[string]ref // locals that are a path by themselves
-	Paths    []string       // names of variables that have such a path: as a default, or in a file of values
-	Calls    []call         // of local modules, and what they pass
+	// Names are texts that may be names of files or directories: clean, each once, in order; from the directory of the file, or
+	// from the root module's.
+	Names  []string
+	Locals map[string]ref // locals that are a path by themselves
+	Paths  []string       // names of variables that have such a path: as a default, or in a file of values
+	Calls  []call         // of local modules, and what they pass
 	// Elsewhere says that a module is called that is not of the repository; Computed are the paths that it may get.
 	Elsewhere bool
 	Computed  []computedPath
@@ -85,10 +88,10 @@ func readFacts(name string, data []byte, all bool) facts {
 	}
 	c := &collector{data: data}
 	switch {
-	case isValues(name) && !mayHoldPath(data), !all && !mayRefer(data):
-		return facts{Skipped: !isValues(name)}
 	case isValues(name):
 		c.values(name, data)
+	case !all && !mayRefer(data):
+		return facts{Skipped: true}
 	case strings.HasSuffix(name, ".json"):
 		c.json(data)
 	default:
@@ -109,6 +112,8 @@ func (c *collector) sort() {
 	slices.SortFunc(c.Computed, func(a, b computedPath) int { return cmp.Or(a.Line-b.Line, strings.Compare(a.Call, b.Call)) })
 	c.sortCalls()
 	slices.Sort(c.Paths)
+	slices.Sort(c.Names)
+	c.Names = slices.Compact(c.Names)
 	c.Refs = slices.CompactFunc(c.Refs, func(a, b ref) bool { return a.Kind == b.Kind && a.Path == b.Path })
 	slices.SortFunc(c.Templates, func(a, b templateRef) int {
 		return cmp.Or(int(a.Ref.Kind)-int(b.Ref.Kind), strings.Compare(a.Ref.Path, b.Ref.Path), a.Ref.Line-b.Ref.Line)
@@ -131,16 +136,6 @@ func wholeFirst(a, b ref) int {
 // job then misses that module and terraform says so, nothing is planned wrongly.
 func mayRefer(data []byte) bool {
 	for _, word := range [...]string{"./", `.."`, "dirname", "module", "path", "file", "backend", "cloud", "resource", "data", `\u`, `\U`} {
-		if bytes.Contains(data, []byte(word)) {
-			return true
-		}
-	}
-	return false
-}
-
-// mayHoldPath is the same for a file of values.
-func mayHoldPath(data []byte) bool {
-	for _, word := range [...]string{`"./`, `../`, `.."`, `\u`, `\U`} {
 		if bytes.Contains(data, []byte(word)) {
 			return true
 		}
@@ -332,8 +327,9 @@ func (c *collector) jsonTemplates(value any) {
 			c.template(v, c.lineOf(v))
 		case isPathText(v):
 			c.pathText(v, false, c.lineOf(v))
-			fallthrough
+			c.words(v, c.lineOf(v))
 		default:
+			c.name(v, false)
 			c.words(v, c.lineOf(v))
 		}
 	}

@@ -24,7 +24,7 @@ func (g *Graph) Unfollowed(p Project, s Settings) Problems {
 			continue
 		}
 		for _, u := range n.unknown {
-			if u.Var != "" && g.isGiven(p, s, r, n, u.Var) {
+			if u.Var != "" && !goesUp(u.Rest) && g.isGiven(p, s, r, n, u.Var) {
 				continue
 			}
 			out = append(out, Problem{File: u.file, Line: u.Line, Message: fmt.Sprintf(
@@ -95,8 +95,8 @@ func (g *Graph) Shared(projects []Project, settings func(Project) Settings) [][]
 }
 
 // Warnings lists what is no mistake but surprises people: paths that cannot be followed, states that several projects share
-// or that would be lost, root modules that are left out or that nothing plans, what only other tools plan, entries of discover that make no project, submodules that projects read, names that would be refused where a
-// project reads them.
+// or that would be lost, root modules that are left out or that nothing plans, what only other tools plan, entries of discover that make no project, submodules that projects read, links that leave the repository, and
+// names that would be refused where a project reads them.
 // Of a file with mistakes it lists what does not depend on the values that were refused.
 func Warnings(cfg Config, g *Graph) Problems {
 	if len(cfg.refused) > 0 {
@@ -129,6 +129,11 @@ func Warnings(cfg Config, g *Graph) Problems {
 	for _, f := range g.files {
 		if forbidden.Name(f.Path) && f.Submodule == "" && !g.needed(cfg.Projects, f.Path) {
 			ps = append(ps, Problem{File: f.Path, Message: "has a name that Terraform keeps for its own data; no project reads it here, and one that does will be refused"})
+		}
+	}
+	for link := range g.links.out {
+		if g.needed(cfg.Projects, link) {
+			ps = append(ps, Problem{File: link, Message: "is a symbolic link that leaves the repository, where a job has nothing, so projects that read it are refused; let it lead to a file of this repository"})
 		}
 	}
 	ps = append(ps, g.intoSubmodules(cfg)...)

@@ -34,6 +34,11 @@ func TestUnfollowed(t *testing.T) {
 		{"a module of elsewhere in a version", "-- a/main.tofu --\nmodule \"m\" {\n source = \"git::https://example.com/m?ref=${var.x}\"\n}", ""},
 		{"a module in JSON that a variable names", "-- a/main.tofu.json --\n{\"module\": {\"m\": {\"source\": \"${var.x}\"}}}", "a/main.tofu.json:1 module.m.source"},
 		{"a directive in JSON", "-- a/main.tf.json --\n{\"locals\": {\"y\": \"%{ for f in fileset(var.x, \\\"*\\\") }f%{ endfor }\"}}", "a/main.tf.json:1 fileset(var.x)"},
+		{"what goes up from a variable", "-- a/main.tf --\nlocals { y = \"${var.x}/../y\" }", `a/main.tf:1 "${var.x}…"`},
+		{"what goes up from a computed local", "-- a/main.tf --\nlocals {\n x = lower(var.y)\n y = format(\"%s/../y\", local.x)\n}", `a/main.tf:3 "${local.x}…"`},
+		{"what does not", "-- a/main.tf --\nlocals { y = \"${var.x}/y\" }", ""},
+		{"a module that goes up from the path that it gets", "-- a/main.tf --\nmodule \"m\" {\n source = \"../m\"\n x = path.module\n}\n-- m/main.tf --\nlocals { y = file(\"${var.x}/../y\") }", `m/main.tf:1 file("${var.x}…")`},
+		{"a format that nobody follows", "-- a/main.tf --\nlocals { y = file(format(\"%05d/y\", var.x)) }", "a/main.tf:1 file(…)"},
 		{"the syntax of JSON", "-- a/main.tf.json --\n{\"locals\": {\"y\": \"${file(var.x)}\"}}", "a/main.tf.json:1 file(var.x)"},
 	}
 	for _, tt := range tests {

@@ -49,8 +49,8 @@ func (r Repository) Write(dir string) error {
 func (r Repository) Changes() []string {
 	var out []string
 	for name, content := range r.Files {
-		if ext := path.Ext(name); (ext == ".txt" || ext == ".tpl" || ext == ".tfvars") && !strings.HasPrefix(content, Link) {
-			out = append(out, name, path.Dir(name)+"/new.txt")
+		if ext := path.Ext(name); (isPlain(name) || ext == ".tfvars") && !strings.HasPrefix(content, Link) {
+			out = append(out, name, path.Dir(name)+"/new.txt", path.Dir(name)+"/new.md")
 		}
 	}
 	slices.Sort(out)
@@ -73,9 +73,16 @@ func (r Repository) Change(name string) Repository {
 func (r Repository) Without(name string) Repository {
 	files := maps.Clone(r.Files)
 	maps.DeleteFunc(files, func(at, _ string) bool {
-		return (at == name || strings.HasPrefix(at, name+"/")) && (path.Ext(at) == ".txt" || path.Ext(at) == ".tpl")
+		return (at == name || strings.HasPrefix(at, name+"/")) && isPlain(at)
 	})
 	return Repository{files, r.Projects}
+}
+
+// isPlain tells a file that terraform reads for the code alone. One of Markdown is a
+// document where nothing reads it.
+func isPlain(name string) bool {
+	ext := path.Ext(name)
+	return ext == ".txt" || ext == ".tpl" || ext == ".md"
 }
 
 // generator makes one repository.
@@ -105,6 +112,7 @@ func (g *generator) makeData() {
 		for n := range 1 + g.IntN(3) {
 			g.Files[fmt.Sprintf("%s/%c.txt", dir, 'a'+n)] = fmt.Sprintf("%s %d %d\n", dir, n, g.IntN(100))
 		}
+		g.Files[dir+"/read.md"] = fmt.Sprintf("%s %d\n", dir, g.IntN(100))
 		g.Files[dir+"/t.tpl"] = "of " + dir + " is ${x}\n"
 		if g.IntN(3) == 0 {
 			g.Files[dir+"/link.txt"] = Link + "a.txt"
@@ -182,7 +190,7 @@ func (g *generator) makeProject(dir string) {
 func (g *generator) way(dir string, i int) (expression, more, value string) {
 	data := g.pick(g.data)
 	to := relative(dir, data)
-	switch g.IntN(11) {
+	switch g.IntN(14) {
 	case 0:
 		return fmt.Sprintf("file(\"${path.module}/%s/a.txt\")", to), "", ""
 	case 1:
@@ -208,6 +216,13 @@ func (g *generator) way(dir string, i int) (expression, more, value string) {
 	case 9: // the same by a path with a variable part
 		code := g.code(dir, i)
 		return fmt.Sprintf("file(\"./%s/${var.v%d}/code.txt\")", path.Dir(code), i), fmt.Sprintf("variable \"v%d\" {\n  default = \"code\"\n}\n", i), ""
+	case 10: // a document
+		return fmt.Sprintf("file(\"${path.root}/%s/read.md\")", to), "", ""
+	case 11: // a path that functions put together
+		return fmt.Sprintf("file(format(\"%%s/%s/%%s\", abspath(path.module), \"read.md\"))", to), "", ""
+	case 12: // and from a local value
+		return fmt.Sprintf("[for f in fileset(join(\"/\", [local.here%d, \"..\"]), \"*\") : f]", i),
+			fmt.Sprintf("locals {\n  here%d = dirname(\"${path.module}/%s/a.txt\")\n}\n", i, to), ""
 	}
 	link := fmt.Sprintf("%s/dir%d", dir, i) // a link to a directory
 	g.Files[link] = Link + to
