@@ -44,6 +44,7 @@ type App struct {
 	// their own.
 	Terraform []string
 
+	name    *appName
 	parts   []Part
 	closers []func() error // in the order of opening
 }
@@ -67,7 +68,7 @@ type Options struct {
 
 // New opens what the config names and wires it. Nothing works before Run.
 func New(ctx context.Context, cfg config.Config, o Options) (_ *App, err error) {
-	a := &App{}
+	a := &App{name: &appName{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -133,7 +134,7 @@ func (k *storage) openArtifacts(ctx context.Context, cfg config.Config) (err err
 
 // open opens what the config names, and what works for all parts.
 func (a *App) open(ctx context.Context, cfg config.Config, o Options) (w wiring, err error) {
-	w.cfg = cfg
+	w.cfg, w.appName = cfg, a.name
 	if w.storage, err = a.openStorage(ctx, cfg); err != nil {
 		return w, err
 	}

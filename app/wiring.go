@@ -28,6 +28,7 @@ type wiring struct {
 	engine  run.Backend
 	clients githubapp.ClientCreator
 	metrics *server.Metrics
+	appName *appName
 }
 
 // sweepInterval is how often the server looks for what no webhook reported.
@@ -67,7 +68,7 @@ func (w wiring) base(ctx context.Context, p *prepare.Preparer, runs *worker.Work
 		Service: &service.Service{
 			Runs: runs, Store: w.db, Facts: p.Gate.Facts, Explain: why(p.Gate), Describe: w.status(ctx), NoButtons: withoutButtons(w.cfg), Now: time.Now,
 		},
-		Now: time.Now, AppID: w.cfg.GitHub.AppID,
+		Now: time.Now, AppID: w.cfg.GitHub.AppID, AppName: w.appName.get,
 		Repositories: w.cfg.RepositoryNames(), Autoplan: w.cfg.Autoplan.Enabled, Drafts: w.cfg.Autoplan.Drafts,
 		Refused:        w.db.RefusedRuns,
 		RequiredChecks: requiredChecks(w.cfg), Written: p.Gate.Written,
@@ -99,5 +100,5 @@ func (w wiring) lost() *server.Lost {
 }
 
 func (w wiring) comments(inbox *server.Inbox) *server.Comments {
-	return &server.Comments{Store: w.db, Inbox: inbox, Client: w.clients.NewInstallationClient, Now: time.Now, Interval: sweepInterval, MinAge: time.Minute}
+	return &server.Comments{Store: w.db, Inbox: inbox, AppName: w.appName.get, Client: w.clients.NewInstallationClient, Now: time.Now, Interval: sweepInterval, MinAge: time.Minute}
 }

@@ -44,7 +44,7 @@ func (c *serveCmd) Run(ctx context.Context, p Program) error {
 	if err != nil {
 		return errors.Join(err, a.Close())
 	}
-	if err := app.Identify(ctx, cfg.GitHub, a.Clients); err != nil {
+	if err := a.Identify(ctx, cfg.GitHub); err != nil {
 		return errors.Join(err, l.Close(), a.Close())
 	}
 	log.Info().Str("address", l.Addr().String()).Str("version", p.Version).Str("engine", cfg.Engine).Strs("terraform", a.Terraform).

@@ -18,7 +18,7 @@ func TestAddressesWithAnyKey(t *testing.T) {
 		`/plan -- -target=aws_x.y["; rm -rf / && echo |"]`:                         {`-target=aws_x.y["; rm -rf / && echo |"]`}, // one argument of a program, in no shell
 		`/plan -- -target=aws_x.y["x -- -destroy"] -target=aws_x.z["-var-file=a"]`: {`-target=aws_x.y["x -- -destroy"]`, `-target=aws_x.z["-var-file=a"]`},
 	} {
-		out := Parse(line)
+		out := Parse(line, "")
 		if out.Command == nil {
 			t.Errorf("%s is refused: %+v", line, out)
 			continue
@@ -36,7 +36,7 @@ func TestAddressesWithAnyKey(t *testing.T) {
 		"/plan -- -target=aws_x.y[\"a\u200bb\"]", "/plan -- -target=aws_x.y[\"a\xffb\"]", `/plan -target=aws_x.y["a b"]`, `/plan -- -parallelism=["a b"]`, `/plan -- -target=aws_x.y["a b"]; -destroy`,
 		`/plan ["a b"]`, `/plan -- "-target=aws_x.y"`, `/plan -- -target=%x`, `/apply ["é"]`,
 	} {
-		if out := Parse(line); out.Command != nil {
+		if out := Parse(line, ""); out.Command != nil {
 			t.Errorf("%q is taken: %q", line, out.Command.Flags)
 		}
 	}

@@ -21,7 +21,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		for _, got := range []Outcome{Parse(body), parseAll(body)} {
+		for _, got := range []Outcome{Parse(body, ""), parseAll(body)} {
 			checkOutcome(t, body, got)
 		}
 	})

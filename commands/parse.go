@@ -8,22 +8,23 @@ import (
 // maxComment bounds a comment that carries a command, in bytes.
 const maxComment = 4 << 10
 
-// Parse reads the body of a newly created comment. It has no effects and the
+// Parse reads the body of a newly created comment. app is the name by which people
+// mention the App at GitHub (its slug); it may be empty. Parse has no effects, and the
 // same body always gives the same outcome.
-func Parse(body string) Outcome {
-	return parse(body, func(s Spec) bool { return s.Available })
+func Parse(body, app string) Outcome {
+	return parse(body, app, func(s Spec) bool { return s.Available })
 }
 
 // parse is Parse with the question of what is available left open, so that the
 // grammar of every command can be tested.
-func parse(body string, isAvailable func(Spec) bool) Outcome {
+func parse(body, app string, isAvailable func(Spec) bool) Outcome {
 	word, isSlash := leadingWord(body)
 	if !isSlash {
-		return nearly(body, isAvailable)
+		return nearly(body, app, isAvailable)
 	}
 	spec, known := find(Name(word))
 	if !known {
-		if got := copied(body, isAvailable); !got.Ignored() {
+		if got := copied(body, app, isAvailable); !got.Ignored() {
 			return got
 		}
 		return suggest(word)

@@ -10,7 +10,7 @@ import (
 
 // parseAll parses as a server would on which every command is available.
 func parseAll(body string) Outcome {
-	return parse(body, func(Spec) bool { return true })
+	return parse(body, "acme-terraform", func(Spec) bool { return true })
 }
 
 func TestParseReadsCommands(t *testing.T) {
@@ -83,6 +83,7 @@ func TestT12ParseStaysSilent(t *testing.T) {
 		"an indented code block":    "    /apply",
 		"a suggestion":              "```suggestion\n/apply\n```",
 		"a mention of somebody":     "@bob /plan",
+		"a mention of another App":  "@acme-terraform-dev[bot] /plan",
 		"a list of prose":           "- /apply it when you like",
 		"a heading":                 "# /plan",
 		"an HTML comment":           "<!--\n/apply\n-->",
@@ -123,11 +124,29 @@ func TestT12ParseSaysWhatStandsInFront(t *testing.T) {
 		"the App's account":        "@lockkeeper-acme[bot], /plan",
 		"a quotation":              "> what do you think?\n> /apply\n\n/plan\n",
 		"a bullet in code marks":   "- `/plan`",
+		"a typographic bullet":     "• /plan",
+		"a dash":                   "– /plan",
+		"a dot":                    "· /plan",
+		"a task":                   "- [ ] /plan",
+		"a task that is done":      "* [x] /plan",
+		"French quotation marks":   "« /plan »",
+		"German quotation marks":   "„/plan“",
+		"struck out":               "~~/plan~~",
+		"the App by its own name":  "@acme-terraform /plan",
+		"its account":              "@Acme-Terraform[bot] /plan",
 	} {
 		got := parseAll(body)
 		if got.Command != nil || !strings.Contains(got.Reply, "Nothing was done") || !strings.Contains(got.Reply, "Write `/plan` in a new comment") {
 			t.Errorf("%s: Parse(%q) = %+v", name, body, got)
 		}
+	}
+}
+
+// Names of projects are told from a sentence by what few words have.
+func TestACommandForManyProjectsInAListGetsAHint(t *testing.T) {
+	const line = "/apply network-dev live/dev/app database2 vpc"
+	if got := Parse("- "+line, ""); !strings.Contains(got.Reply, "Write `"+line+"` in a new comment") {
+		t.Errorf("Parse of %q in a list = %+v", line, got)
 	}
 }
 
@@ -151,11 +170,11 @@ func TestT12ParseSaysWhatIsHiddenInACommand(t *testing.T) {
 // Words of Prow belong to it for as long as they mean nothing here.
 func TestWordsOfOtherBotsAreTheirs(t *testing.T) {
 	for _, body := range []string{"/approve", "/approve no-issue", "/lgtm\n/approve", "- /approve", "/hold", "/retest", "/test all", "/close"} {
-		if got := Parse(body); !got.Ignored() {
+		if got := Parse(body, ""); !got.Ignored() {
 			t.Errorf("Parse(%q) = %+v, want silence", body, got)
 		}
 	}
-	if got := Parse("/plan\n/approve"); got.Command == nil || got.Command.Name != NamePlan {
+	if got := Parse("/plan\n/approve", ""); got.Command == nil || got.Command.Name != NamePlan {
 		t.Errorf("a plan and a word of another bot: %+v", got)
 	}
 }
@@ -203,10 +222,10 @@ func TestT12ParseRefuses(t *testing.T) {
 
 func TestParseAcceptsExactlyFourKiB(t *testing.T) {
 	body := "/plan\n" + strings.Repeat("x", maxComment-len("/plan\n"))
-	if got := Parse(body); got.Command == nil {
+	if got := Parse(body, ""); got.Command == nil {
 		t.Errorf("a comment of %d bytes is refused: %q", len(body), got.Reply)
 	}
-	if got := Parse(body + "x"); got.Command != nil {
+	if got := Parse(body+"x", ""); got.Command != nil {
 		t.Errorf("a comment of %d bytes is accepted", len(body)+1)
 	}
 }
@@ -214,7 +233,7 @@ func TestParseAcceptsExactlyFourKiB(t *testing.T) {
 func TestParseAnswersWhatIsNotAvailable(t *testing.T) {
 	for _, s := range All() {
 		line := "/" + string(s.Name)
-		got := Parse(line + " --no such thing")
+		got := Parse(line+" --no such thing", "")
 		if (s.Available || s.elsewhere) == strings.Contains(got.Reply, "`"+line+"` is not available on this server yet.") {
 			t.Errorf("available %t, but %s replies %q", s.Available, line, got.Reply)
 		}

@@ -12,7 +12,7 @@ func TestAReasonIsAWordOrAQuotedText(t *testing.T) {
 		`/unlock reason="web and api, closed: see #12"`:  "web and api, closed: see #12",
 		`/unlock web reason="-- is no flag in a reason"`: "-- is no flag in a reason",
 	} {
-		if got := Parse(line); got.Command == nil || got.Command.Reason() != want {
+		if got := Parse(line, ""); got.Command == nil || got.Command.Reason() != want {
 			t.Errorf("Parse(%q) = %+v, want the reason %q", line, got, want)
 		}
 	}
@@ -29,7 +29,7 @@ func TestAReasonWithBlanksIsQuoted(t *testing.T) {
 		`/unlock web reason="a" b`:              "projects stand before it",
 		`/plan reason="the author left"`:        "is not an argument",
 	} {
-		if got := Parse(line); got.Command != nil || !strings.Contains(got.Reply, want) {
+		if got := Parse(line, ""); got.Command != nil || !strings.Contains(got.Reply, want) {
 			t.Errorf("Parse(%q) = %+v, want a refusal that says %s", line, got, want)
 		}
 	}
@@ -40,12 +40,12 @@ func TestAFlagInTheWrongPlaceComesBackInTheRightOne(t *testing.T) {
 		"/plan -target=aws_s3_bucket.logs": "`/plan -- -target=aws_s3_bucket.logs`",
 		"/apply -parallelism=5":            "`/apply -- -parallelism=5`",
 	} {
-		if got := Parse(line); got.Command != nil || !strings.Contains(got.Reply, want) {
+		if got := Parse(line, ""); got.Command != nil || !strings.Contains(got.Reply, want) {
 			t.Errorf("Parse(%q) = %+v, want it to show %s", line, got, want)
 		}
 	}
 	for _, line := range []string{"/plan -destroy", "/plan -p", "/unlock -target=a.b", "/plan -target=" + strings.Repeat("a", 80)} {
-		if got := Parse(line); got.Command != nil || strings.Contains(got.Reply, "as in") {
+		if got := Parse(line, ""); got.Command != nil || strings.Contains(got.Reply, "as in") {
 			t.Errorf("Parse(%q) = %+v, want no command that would be refused, too", line, got)
 		}
 	}

@@ -143,7 +143,7 @@ func TestRepliesRead(t *testing.T) {
 		checkSafeMarkdown(t, got.Reply)
 		fmt.Fprintf(&b, "typed: %q\n\n%s\n---\n\n", line, got.Reply)
 	}
-	fmt.Fprintf(&b, "typed: %q\n\n%s", "/ephemeral", Parse("/ephemeral").Reply)
+	fmt.Fprintf(&b, "typed: %q\n\n%s", "/ephemeral", Parse("/ephemeral", "").Reply)
 	golden(t, "testdata/replies.md", b.String())
 }
 

@@ -30,6 +30,7 @@ type Comments struct {
 		Repositories(ctx context.Context, limit int) ([]run.Repository, error)
 	}
 	Inbox    *Inbox
+	AppName  func() string // as in Base
 	Client   func(installationID int64) (*github.Client, error)
 	Now      func() time.Time
 	Interval time.Duration
@@ -98,7 +99,7 @@ func (c *Comments) look(ctx context.Context, repo run.Repository, since time.Tim
 	}
 	var all error
 	for _, x := range recent {
-		if x.command(since, c.Now().Add(-c.MinAge)) {
+		if x.command(since, c.Now().Add(-c.MinAge), c.AppName()) {
 			all = errors.Join(all, c.store(ctx, client, repo, x))
 		}
 	}
@@ -145,10 +146,10 @@ type writtenComment struct {
 
 // command reports whether a person wrote it as a command in the time between,
 // and nobody has edited it. An edited one is never acted on, because the text
-// as it was is not to be had (T14).
-func (x writtenComment) command(since, until time.Time) bool {
+// as it was is not to be had (T14). app is the name of the App.
+func (x writtenComment) command(since, until time.Time, app string) bool {
 	var author github.User
 	return x.ID > 0 && x.number() > 0 && json.Unmarshal(x.User, &author) == nil && person(&author) &&
 		!x.CreatedAt.Before(since) && !x.CreatedAt.After(until) && x.UpdatedAt.Equal(x.CreatedAt) &&
-		!commands.Parse(x.Body).Ignored()
+		!commands.Parse(x.Body, app).Ignored()
 }

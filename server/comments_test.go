@@ -104,7 +104,7 @@ func (f *fixture) looking(h *hub) *Comments {
 	client.BaseURL, _ = url.Parse(srv.URL + "/")
 	return &Comments{
 		Store: known{f.store, noon.Add(-24 * time.Hour), []run.Repository{{ID: 7, Owner: "acme", Name: "infra", InstallationID: 5}}},
-		Inbox: f.inbox, Client: func(int64) (*github.Client, error) { return client, nil },
+		Inbox: f.inbox, AppName: func() string { return "" }, Client: func(int64) (*github.Client, error) { return client, nil },
 		Now: func() time.Time { return noon.Add(5 * time.Minute) }, MinAge: time.Minute,
 	}
 }

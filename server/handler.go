@@ -41,7 +41,8 @@ type Base struct {
 	Notify       func() // called after notices were written
 	Now          func() time.Time
 	AppID        int64
-	Repositories []string // allowed: owner/name or owner/*; empty allows every installation
+	AppName      func() string // by which people mention the App; "" while it is not known
+	Repositories []string      // allowed: owner/name or owner/*; empty allows every installation
 	Autoplan     bool
 	Drafts       bool // plan drafts by themselves, too
 	PlansLimited bool // some environment names who may plan

@@ -35,7 +35,7 @@ func (h *issueComment) Handle(ctx context.Context, eventType, _ string, payload 
 	if !person(e.GetSender()) || !person(c.GetUser()) || c.GetUser().GetLogin() != e.GetSender().GetLogin() || byApp(payload) {
 		return nil
 	}
-	outcome := commands.Parse(c.GetBody())
+	outcome := commands.Parse(c.GetBody(), h.AppName())
 	if outcome.Ignored() {
 		return nil
 	}

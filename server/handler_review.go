@@ -50,7 +50,7 @@ func (h *review) Handle(ctx context.Context, eventType, _ string, payload []byte
 // carried out. GitHub shows a review's text like a comment, and has no reaction to it.
 func (h *review) commandInside(ctx context.Context, repo run.Repository, number int, e github.PullRequestReviewEvent) error {
 	v := e.GetReview()
-	if e.GetAction() != "submitted" || !person(e.GetSender()) || v.GetUser().GetLogin() != e.GetSender().GetLogin() || commands.Parse(v.GetBody()).Ignored() {
+	if e.GetAction() != "submitted" || !person(e.GetSender()) || v.GetUser().GetLogin() != e.GetSender().GetLogin() || commands.Parse(v.GetBody(), h.AppName()).Ignored() {
 		return nil
 	}
 	inv := invocation{repo: repo, pull: number, actor: v.GetUser().GetLogin(), key: fmt.Sprintf("review/%d/%d", repo.ID, v.GetID()), command: "hint"}

@@ -99,6 +99,8 @@ func TestACommandInAReviewIsAnswered(t *testing.T) {
 		{"submitted", "/apply", "rui", true},
 		{"submitted", "/plan network-dev\n\nplease", "rui", true},
 		{"submitted", "- /plan", "rui", true},
+		{"submitted", "@acme-terraform /plan", "rui", true},
+		{"submitted", "@acme-other /plan", "rui", false},
 		{"submitted", "Looks good, /apply it", "rui", false},
 		{"submitted", "/lgtm", "rui", false},
 		{"submitted", "", "rui", false},

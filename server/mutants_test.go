@@ -142,7 +142,7 @@ func handled(t *testing.T, event string, payload []byte) []string {
 	t.Helper()
 	var e effects
 	base := &Base{
-		Runs: &e, Store: &e, AppID: appID, Notify: func() {}, Now: func() time.Time { return noon }, Autoplan: true, Drafts: true,
+		Runs: &e, Store: &e, AppID: appID, AppName: func() string { return "" }, Notify: func() {}, Now: func() time.Time { return noon }, Autoplan: true, Drafts: true,
 		Pressed: func(_ context.Context, _, _ string, _ []byte, received time.Time) (time.Time, error) {
 			return received, nil
 		},

@@ -152,7 +152,7 @@ func newFixture(t *testing.T, change ...func(*Base)) *fixture {
 	t.Cleanup(func() { _ = s.Close() })
 	runs, read, now := &recorder{store: s}, &reading{Store: s}, &PullNow{HeadSHA: "aaa", BaseRef: "main"}
 	base := &Base{
-		Runs: runs, Store: read, Notify: func() {}, Now: func() time.Time { return noon }, AppID: appID, Autoplan: true,
+		Runs: runs, Store: read, Notify: func() {}, Now: func() time.Time { return noon }, AppID: appID, AppName: func() string { return "acme-terraform" }, Autoplan: true,
 		Pressed: func(_ context.Context, _, _ string, _ []byte, received time.Time) (time.Time, error) {
 			return received, nil
 		},
