@@ -179,26 +179,34 @@ func (g *Graph) OnlyTofu(p Project) bool {
 }
 
 // Unnamed lists the directories with changed files that look like root modules and are no projects, as far as that is news to people:
-// those that the base does not have, and those with a backend.
+// those that the base does not have, and those with a backend. Any file of these counts that is no document, as it would for a project.
 func Unnamed(cfg Config, g *Graph, base []File, changed []string) []string {
 	var out []string
 	covered := cfg.covered()
 	for _, c := range changed {
-		dir := path.Dir(c)
-		n := g.nodes[dir]
-		if !isTerraform(c) || n == nil || !n.mayBeRoot() || slices.Contains(out, dir) {
+		n := g.holder(c)
+		if n == nil || !n.mayBeRoot() || slices.Contains(out, n.dir) || covered(n.dir) {
 			continue
 		}
-		if covered(dir) {
+		if !isTerraform(c) && (!n.root || isDocument(c) || n.dir == "." && path.Dir(c) != ".") { // below the top lies the whole repository
 			continue
 		}
 		isNew := !slices.ContainsFunc(n.sources, func(s source) bool { _, ok := fileAt(base, s.path); return ok })
-		found := apart(dir) == "" && (n.root || !setApart(dir))
+		found := apart(n.dir) == "" && (n.root || !setApart(n.dir))
 		if (isNew && found) || n.root {
-			out = append(out, dir)
+			out = append(out, n.dir)
 		}
 	}
 	return out
+}
+
+// holder is the innermost directory of Terraform in which a file lies.
+func (g *Graph) holder(file string) *node {
+	for dir := path.Dir(file); ; dir = path.Dir(dir) {
+		if n := g.nodes[dir]; n != nil || dir == "." || dir == "/" {
+			return n
+		}
+	}
 }
 
 // Left lists the directories that match what discover includes but are not taken, and why.

@@ -310,3 +310,31 @@ func TestWhatWaitsForItsEnvironmentIsNotNamedAsForgotten(t *testing.T) {
 		t.Error("warned of again")
 	}
 }
+
+// What lies in a directory that is no project, because of a "test" in its path, was merged without a word.
+func TestAnyFileOfARootModuleThatIsNoProjectIsNamed(t *testing.T) {
+	const backend = "terraform {\n  backend \"s3\" {}\n}\n"
+	head := newTree(map[string]string{"live/test/net/main.tf": backend, "live/test/lib/main.tf": makes, "a/main.tf": backend})
+	cfg, g := mustLoad(t, head, head), graphOf(t, head)
+	for changed, want := range map[string]string{
+		"live/test/net/main.tf":             "live/test/net",
+		"live/test/net/terraform.tfvars":    "live/test/net",
+		"live/test/net/.terraform.lock.hcl": "live/test/net",
+		"live/test/net/templates/user.tpl":  "live/test/net",
+		"live/test/net/README.md":           "",
+		"live/test/lib/user.tpl":            "", // may be anything
+		"live/test/user.tpl":                "",
+		"a/user.tpl":                        "",
+	} {
+		if got := strings.Join(Unnamed(cfg, g, head.files, []string{changed}), " "); got != want {
+			t.Errorf("%s: %q, want %q", changed, got, want)
+		}
+	}
+	top := newTree(map[string]string{"main.tf": backend, "a/main.tf": backend, ConfigFile: "version: 1\nprojects: [{name: a, dir: a}]\n"})
+	cfg, g = mustLoad(t, top, top), graphOf(t, top)
+	for changed, want := range map[string]string{"x.tfvars": ".", "app/src/main.go": "", "main.tf": "."} {
+		if got := strings.Join(Unnamed(cfg, g, top.files, []string{changed}), " "); got != want {
+			t.Errorf("%s at the top: %q, want %q", changed, got, want)
+		}
+	}
+}
