@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -49,9 +50,22 @@ func AWSOptions(cfg sdk.Config, c config.Config) aws.Options {
 	a := c.AWS
 	return aws.Options{
 		Config: cfg, StateMachine: a.StateMachine, Bucket: a.Bucket, StatusQueue: a.StatusQueue, DeadLetters: a.DeadLetterQueue,
-		PlanQueue: a.PlanQueue, ApplyQueue: a.ApplyQueue, LogGroup: a.LogGroup, Lambda: InFunction(c.Environments),
-		PlanRoleID: a.PlanRoleID, ApplyRoleID: a.ApplyRoleID, FunctionRoleID: a.FunctionRoleID,
+		LogGroup: a.LogGroup, Lambda: InFunction(c.Environments), Environments: places(c),
 	}
+}
+
+// places are where the jobs of each environment run.
+func places(c config.Config) map[string]aws.Environment {
+	out := map[string]aws.Environment{}
+	for name, env := range c.Environments {
+		a := env.AWS
+		out[name] = aws.Environment{
+			Account: env.Account, PlanQueue: cmp.Or(a.PlanQueue, c.AWS.PlanQueue), ApplyQueue: cmp.Or(a.ApplyQueue, c.AWS.ApplyQueue),
+			PlanDefinition: a.PlanDefinition, ApplyDefinition: a.ApplyDefinition, Function: a.Function,
+			PlanRoleID: a.PlanRoleID, ApplyRoleID: a.ApplyRoleID, FunctionRoleID: a.FunctionRoleID, VCPU: a.VCPU, Memory: int(a.Memory >> 20),
+		}
+	}
+	return out
 }
 
 // InFunction reports whose plans run in a Lambda function: those of environments

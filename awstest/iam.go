@@ -120,8 +120,10 @@ func meets(operator string, want []string, context map[string]string, key string
 		return slices.Contains(want, got)
 	case "StringNotEquals", "ArnNotEquals":
 		return !slices.Contains(want, got)
-	case "StringLike":
+	case "StringLike", "ArnLike":
 		return matchesAny(want, got)
+	case "ArnNotLike":
+		return !matchesAny(want, got)
 	}
 	return doubt
 }

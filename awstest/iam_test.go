@@ -51,6 +51,24 @@ func TestAllows(t *testing.T) {
 	}
 }
 
+func TestAnArnThatIsLikeAPattern(t *testing.T) {
+	var policy Policy
+	if err := json.Unmarshal([]byte(`{"Statement": [
+		{"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*", "Condition": {"ArnNotLike": {"aws:PrincipalArn": ["arn:aws:iam::1:role/x_*_plan", "arn:aws:iam::1:role/x_*_apply"]}}},
+		{"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::1:role/*"}}}]}`), &policy); err != nil {
+		t.Fatal(err)
+	}
+	for who, want := range map[string]bool{"arn:aws:iam::1:role/x_dev_plan": true, "arn:aws:iam::1:role/x_dev_apply": true, "arn:aws:iam::1:role/x-dev_plan": false, "arn:aws:iam::2:role/x_dev_plan": false, "": false} {
+		r := Request{Action: "s3:PutObject", Resource: "o", Context: map[string]string{"aws:PrincipalArn": who}}
+		if who == "" {
+			r.Context = nil
+		}
+		if got := Allows([]Policy{policy}, r); got != want {
+			t.Errorf("%q: %v", who, got)
+		}
+	}
+}
+
 // What S3 asks the policy of a bucket about a write, as calls are recorded.
 func TestThePolicyOfABucketIsAskedAboutEachWrite(t *testing.T) {
 	var policy Policy

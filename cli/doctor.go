@@ -9,7 +9,6 @@ import (
 
 	"github.com/lockkeeper/lockkeeper/app"
 	"github.com/lockkeeper/lockkeeper/backend/aws/doctor"
-	"github.com/lockkeeper/lockkeeper/run"
 )
 
 type doctorCmd struct {
@@ -37,11 +36,10 @@ func (c *doctorAWSCmd) check(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	o := app.AWSOptions(sdk, cfg)
-	if o.Lambda != nil {
-		o.Lambda = func(run.JobDocument) bool { return true } // its own plans, which are of no environment
+	if len(cfg.Environments) == 0 {
+		return fmt.Errorf("%s has no environments: nothing says where jobs run", c.Config)
 	}
-	return diagnose(w, doctor.Checks(ctx, o))
+	return diagnose(w, doctor.Checks(ctx, app.AWSOptions(sdk, cfg)))
 }
 
 // diagnose prints one line for each check, as it ends. A warning fails nothing.

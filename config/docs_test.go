@@ -79,7 +79,7 @@ func checkKeys(t *testing.T, path string, s *jsonschema.Schema, typ reflect.Type
 
 func TestSchemaAgreesWithLoad(t *testing.T) {
 	schema := compileSchema(t)
-	for name, text := range map[string]string{"minimal": minimal, "the documented example": example(t), "engine aws": minimal + onAWS("")} {
+	for name, text := range map[string]string{"minimal": minimal, "the documented example": example(t), "engine aws": minimal + onAWS(""), "a place of jobs": minimal + onAWS(placed("vcpu: 4, memory: 16GiB, function: f, function_role_id: AROAF, plan_queue: arn:aws:batch:eu-west-1:123456789012:job-queue/p"))} {
 		if err := bySchema(t, schema, text); err != nil {
 			t.Errorf("%s: the schema refuses it: %v", name, err)
 		}
@@ -92,7 +92,8 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 		"apply without a value", "pattern", "plan age of nothing", "plan age too short", "locks that expire at once", "warning before the lock", "warning too late", "rules that are not there",
 		"memory of a job", "disk of a job", "isolation of another engine", "memory of jobs of another engine", "directory that is not there", "directory that is everything", "directory of processes",
 		"directory of devices", "directory of the system", "directory of another engine",
-		"repository twice", "a pattern that is none"}
+		"repository twice", "a pattern that is none",
+		"definition of another account", "queue of another region", "apply queue of another account", "lambda without a function", "machine that Fargate has not"}
 	for _, tt := range mistakes {
 		if !slices.Contains(beyond, tt.name) && bySchema(t, schema, tt.text) == nil {
 			t.Errorf("%s: the schema accepts it", tt.name)
@@ -122,15 +123,16 @@ func TestTheConfigOfTheAWSPageIsTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(page), "```yaml\n")
-	text, _, closed := strings.Cut(rest, "```")
+	_, rest, _ := strings.Cut(string(page), "```yaml\nlisten:")
+	text, _, closed := strings.Cut("listen:"+rest, "```")
 	if !closed {
 		t.Fatal("docs/aws.md has no config")
 	}
 	const arn, queue = "arn:aws:", "https://sqs.eu-west-1.amazonaws.com/123456789012/status"
 	text = strings.NewReplacer("<App ID>", "1", "<region>", "eu-west-1", "<Bucket>", "bucket", "<StateMachine>", arn+"states:eu-west-1:123456789012:stateMachine:job",
 		"<StatusQueue>", queue, "<StatusDeadLetterQueue>", queue, "<PlanJobQueue>", arn+"batch:eu-west-1:123456789012:job-queue/plan",
-		"<ApplyJobQueue>", arn+"batch:eu-west-1:123456789012:job-queue/apply", "<JobLogGroup>", "/lockkeeper/jobs", "<PlanRoleId>", "AROA1", "<ApplyRoleId>", "AROA2", "<FunctionRoleId>", "AROA3", "<target>", "210987654321", "<name>", "token").Replace(text)
+		"<ApplyJobQueue>", arn+"batch:eu-west-1:123456789012:job-queue/apply", "<JobLogGroup>", "/lockkeeper/jobs", "<PlanJobDefinition>", arn+"batch:eu-west-1:123456789012:job-definition/plan",
+		"<ApplyJobDefinition>", arn+"batch:eu-west-1:123456789012:job-definition/apply", "<PlanRoleId>", "AROA1", "<ApplyRoleId>", "AROA2", "<target>", "210987654321", "<name>", "token").Replace(text)
 	if _, err := load(t, text, nil); err != nil {
 		t.Errorf("%v\n%s", err, text)
 	}

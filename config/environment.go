@@ -29,6 +29,8 @@ type Environment struct {
 	Region    string `yaml:"region"`
 	PlanRole  string `yaml:"plan_role"`
 	ApplyRole string `yaml:"apply_role"`
+	// AWS is where they run.
+	AWS EnvironmentAWS `yaml:"aws"`
 	// Lambda makes plans begin in a Lambda function, which is there at once and may
 	// last 15 minutes; what does not fit goes to Batch. Nothing keeps what a plan
 	// runs apart from the credentials of the function, and from its other plans.

@@ -38,15 +38,26 @@ var mistakes = []struct{ name, text, says string }{
 	{"engine aws with a directory", minimal + onAWS("artifacts: directory"), "artifacts: must be s3 with engine: aws"},
 	{"parts of another engine", minimal + "aws: {region: eu-west-1}", "aws: is for engine: aws"},
 	{"status queue that is no URL", minimal + strings.Replace(onAWS(""), "https://sqs", "sqs", 1), "aws.status_queue: must be the output StatusQueue"},
-	{"variable of the server with engine aws", minimal + onAWS("environments: {d: {variables: {A: {env: HOME}}}}"), "put it into Secrets Manager and name it with secret"},
-	{"file of the server with engine aws", minimal + onAWS("environments: {d: {variables: {A: {file: secret}}}}"), "put it into Secrets Manager and name it with secret"},
+	{"variable of the server with engine aws", minimal + onAWS(placed("")+"    variables: {A: {env: HOME}}"), "put it into Secrets Manager and name it with secret"},
+	{"file of the server with engine aws", minimal + onAWS(placed("")+"    variables: {A: {file: secret}}"), "put it into Secrets Manager and name it with secret"},
 	{"secret of AWS with engine local", minimal + "environments: {d: {variables: {A: {secret: lockkeeper/plan/a}}}}", "environments.d.variables.A.secret: is for engine: aws"},
-	{"name of a secret", minimal + onAWS("environments: {d: {variables: {A: {secret: 'a b'}}}}"), "must be the name or ARN of a secret"},
+	{"name of a secret", minimal + onAWS(placed("")+"    variables: {A: {secret: 'a b'}}"), "must be the name or ARN of a secret"},
 	{"role with engine local", minimal + "environments: {d: {plan_role: 'arn:aws:iam::123456789012:role/r'}}", "environments.d.plan_role: is for engine: aws"},
 	{"function with engine local", minimal + "environments: {d: {lambda: true}}", "environments.d.lambda: is for engine: aws"},
 	{"functions for every environment", minimal + strings.Replace(onAWS(""), "aws:\n", "aws:\n  lambda: true\n", 1), "aws.lambda: is not a key; the keys here are"},
-	{"role that is no ARN", minimal + onAWS("environments: {d: {apply_role: r}}"), "environments.d.apply_role: must be the ARN of a role"},
-	{"account that is none", minimal + onAWS("environments: {d: {account: '12'}}"), "environments.d.account: must be an account id of 12 digits"},
+	{"environment that runs nowhere", minimal + onAWS("environments: {d: {account: '123456789012'}}"), "environments.d.aws: is missing; it names the outputs of the environment's stack"},
+	{"place with engine local", minimal + placed(""), "environments.d.aws: is for engine: aws; remove it"},
+	{"definition that is a name", minimal + onAWS(strings.Replace(placed(""), "plan_definition: arn:aws:batch:eu-west-1:123456789012:job-definition/", "plan_definition: ", 1)), "environments.d.aws.plan_definition: must be the output PlanJobDefinition"},
+	{"definition of another account", minimal + onAWS(strings.Replace(placed(""), "apply_definition: arn:aws:batch:eu-west-1:123456789012:", "apply_definition: arn:aws:batch:eu-west-1:210987654321:", 1)), "environments.d.aws.apply_definition: must be the output ApplyJobDefinition of the environment's stack (docs/aws.md), an ARN of the account and region of aws.state_machine"},
+	{"queue of another region", minimal + onAWS(placed("plan_queue: arn:aws:batch:us-east-1:123456789012:job-queue/plan")), "environments.d.aws.plan_queue: must be"},
+	{"apply queue of another account", minimal + onAWS(placed("apply_queue: arn:aws:batch:eu-west-1:210987654321:job-queue/plan")), "environments.d.aws.apply_queue: must be"},
+	{"role id that is a name", minimal + onAWS(strings.Replace(placed(""), "AROAEXAMPLEPLAN", "plan", 1)), "environments.d.aws.plan_role_id: must be the output PlanRoleId"},
+	{"function without its role", minimal + onAWS(placed("function: lockkeeper_d_plan")), "environments.d.aws.function_role_id: must be the output FunctionRoleId"},
+	{"lambda without a function", minimal + onAWS(strings.Replace(placed(""), "    aws:", "    lambda: true\n    aws:", 1)), "environments.d.aws.function: is missing, and lambda: true needs it"},
+	{"machine that Fargate has not", minimal + onAWS(placed("vcpu: 1, memory: 16GiB")), "environments.d.aws.memory: must be, with vcpu, a pair that Fargate has"},
+	{"memory without vCPUs", minimal + onAWS(placed("memory: 4GiB")), "environments.d.aws.memory: must be, with vcpu"},
+	{"role that is no ARN", minimal + onAWS(placed("")+"    apply_role: r"), "environments.d.apply_role: must be the ARN of a role"},
+	{"account that is none", minimal + onAWS(placed("")+"    account: '12'"), "environments.d.account: must be an account id of 12 digits"},
 	{"repository", minimal + "repositories: [a/b, 'a/*', '*/b']", "repositories[2]: must be owner/name"},
 	{"isolation", minimal + "isolation: maybe", "isolation: must be required, best_effort or off"},
 	{"isolation as a switch", minimal + "isolation: false", "isolation: must be text"},
@@ -62,7 +73,7 @@ var mistakes = []struct{ name, text, says string }{
 	{"directory of processes", sharing("read: [/proc/self]"), "environments.d.directories.read[0]: must not be in /proc"},
 	{"directory of devices", sharing("write: [/dev/shm]"), "environments.d.directories.write[0]: must not be in /dev"},
 	{"directory of the system", sharing("write: [/usr/share]"), "environments.d.directories.write[0]: is in /usr, which jobs must not reach"},
-	{"directory of another engine", minimal + onAWS("environments: {d: {directories: {read: [/usr/share]}}}"), "environments.d.directories.read[0]: is for engine: local; remove it"},
+	{"directory of another engine", minimal + onAWS(placed("")+"    directories: {read: [/usr/share]}"), "environments.d.directories.read[0]: is for engine: local; remove it"},
 	{"directory as text", sharing("read: /srv"), "environments.d.directories.read: must be a list"},
 	{"repository in a mapping", minimal + "repositories: [{name: '*/b'}]", "repositories[0].name: must be owner/name"},
 	{"repository without a name", minimal + "repositories: [{branches: [main]}]", "repositories[0]: must be owner/name"},
@@ -163,6 +174,17 @@ func inPolicy(rule string) string {
 	return minimal + "environments:\n  d:\n    policy:\n      " + rule + "\n"
 }
 
+// placed is an environment whose jobs have a place, and more about that.
+func placed(more string) string {
+	return `environments:
+  d:
+    aws: {
+      plan_definition: arn:aws:batch:eu-west-1:123456789012:job-definition/lockkeeper_d_plan,
+      apply_definition: arn:aws:batch:eu-west-1:123456789012:job-definition/lockkeeper_d_apply,
+      plan_role_id: AROAEXAMPLEPLAN, apply_role_id: AROAEXAMPLEAPPLY, ` + more + `}
+`
+}
+
 // onAWS is a valid config of the aws engine, and more of it; artifacts may be
 // another one.
 func onAWS(more string) string {
@@ -179,8 +201,5 @@ aws:
   plan_queue: arn:aws:batch:eu-west-1:123456789012:job-queue/lockkeeper-plan
   apply_queue: arn:aws:batch:eu-west-1:123456789012:job-queue/lockkeeper-apply
   log_group: /lockkeeper/jobs
-  plan_role_id: AROAEXAMPLEPLAN
-  apply_role_id: AROAEXAMPLEAPPLY
-  function_role_id: AROAEXAMPLEFUNCTION
 ` + more + "\n"
 }

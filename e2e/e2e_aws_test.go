@@ -23,11 +23,12 @@ import (
 	deploy "github.com/lockkeeper/lockkeeper/deploy/aws"
 )
 
-// account is an emulated AWS account with the stack in it. Its image is this
-// test's binary, as Lockkeeper.
+// account is an emulated AWS account with the stacks of a server in it, which has two
+// environments. Its image is this test's binary, as Lockkeeper.
 type account struct {
 	*awstest.Emulator
-	out map[string]string
+	out map[string]string            // of what they share
+	of  map[string]map[string]string // of each environment
 }
 
 func newAccount(t *testing.T) *account {
@@ -48,11 +49,20 @@ func newAccountWith(t *testing.T, env map[string]string) *account {
 		Images: map[string]awstest.Image{image: program},
 	})
 	subnets, groups := e.Network(t)
-	a := &account{e, e.Deploy(t, "lockkeeper", deploy.Template(), map[string]string{
-		"ImageUri": image + "@sha256:" + strings.Repeat("0", 64), "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
-		"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id",
-		"PlanRoleArns": "arn:aws:iam::" + awstest.Account + ":role/target-plan", "ApplyRoleArns": "arn:aws:iam::" + awstest.Account + ":role/target-apply",
-	})}
+	a := &account{e, map[string]string{}, map[string]map[string]string{}}
+	for _, s := range deploy.Stacks("lockkeeper", "dev", "prod") {
+		name := s.Parameters["Environment"]
+		out := e.Deploy(t, s.Name, s.Template, s.Given(map[string]string{
+			"ImageUri": image + "@sha256:" + strings.Repeat("0", 64), "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
+			"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id", "Function": "true",
+			"PlanRoleArns": target(name, "plan"), "ApplyRoleArns": target(name, "apply"),
+		}))
+		if name == "" {
+			maps.Copy(a.out, out)
+		} else {
+			a.of[name] = out
+		}
+	}
 	t.Setenv("AWS_ENDPOINT_URL", e.Endpoint) // the server finds everything there
 	t.Setenv("AWS_ACCESS_KEY_ID", "server")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "emulator")
@@ -60,26 +70,34 @@ func newAccountWith(t *testing.T, env map[string]string) *account {
 	return a
 }
 
+// target is the role that jobs of an environment assume.
+func target(environment, command string) string {
+	return "arn:aws:iam::" + awstest.Account + ":role/" + environment + "-" + command
+}
+
 // engine is the change of the server's config that makes its jobs run in the
 // account, with a secret and a role for each phase.
 func (a *account) engine(c map[string]any) {
 	c["engine"], c["artifacts"] = "aws", "s3"
 	delete(c, "isolation") // of jobs on the server's machine
-	for _, env := range c["environments"].(map[string]any) {
-		delete(env.(map[string]any), "directories")
+	for name, env := range c["environments"].(map[string]any) {
+		env, out := env.(map[string]any), a.of[name]
+		delete(env, "directories")
+		env["account"], env["region"] = awstest.Account, awstest.Region
+		env["plan_role"], env["apply_role"] = target(name, "plan"), target(name, "apply")
+		env["aws"] = map[string]any{
+			"plan_definition": out["PlanJobDefinition"], "apply_definition": out["ApplyJobDefinition"], "plan_role_id": out["PlanRoleId"], "apply_role_id": out["ApplyRoleId"],
+			"function": out["PlanFunction"], "function_role_id": out["FunctionRoleId"],
+		}
 	}
 	c["aws"] = map[string]any{
 		"region": awstest.Region, "bucket": a.out["Bucket"], "state_machine": a.out["StateMachine"], "status_queue": a.out["StatusQueue"],
 		"dead_letter_queue": a.out["StatusDeadLetterQueue"], "plan_queue": a.out["PlanJobQueue"], "apply_queue": a.out["ApplyJobQueue"], "log_group": a.out["JobLogGroup"],
-		"plan_role_id": a.out["PlanRoleId"], "apply_role_id": a.out["ApplyRoleId"], "function_role_id": a.out["FunctionRoleId"],
 	}
 	dev := c["environments"].(map[string]any)["dev"].(map[string]any)
-	dev["account"], dev["region"] = awstest.Account, awstest.Region
-	dev["plan_role"] = "arn:aws:iam::" + awstest.Account + ":role/target-plan"
-	dev["apply_role"] = "arn:aws:iam::" + awstest.Account + ":role/target-apply"
 	dev["variables"] = map[string]any{
-		"PLAN_TOKEN":  map[string]any{"secret": "lockkeeper/plan/token", "for": "plan"},
-		"APPLY_TOKEN": map[string]any{"secret": "lockkeeper/apply/token", "for": "apply"},
+		"PLAN_TOKEN":  map[string]any{"secret": "lockkeeper/dev/plan/token", "for": "plan"},
+		"APPLY_TOKEN": map[string]any{"secret": "lockkeeper/dev/apply/token", "for": "apply"},
 	}
 }
 
@@ -95,9 +113,12 @@ func (a *account) secret(t *testing.T, name, value string) {
 // whose lines are like one of these.
 func (a *account) everyCallIsAllowed(t *testing.T, but ...string) {
 	t.Helper()
-	policies := map[string]string{
-		"server": "lockkeeper-server", "lockkeeper-plan-job": "lockkeeper-plan-job", "lockkeeper-apply-job": "lockkeeper-apply-job", "lockkeeper-states": "lockkeeper-states",
-		"lockkeeper-plan-function": "lockkeeper-plan-function",
+	policies := map[string]string{"server": "lockkeeper-server", "lockkeeper-states": "lockkeeper-states"}
+	for name := range a.of {
+		for _, of := range []string{"plan", "apply", "function"} {
+			role := "lockkeeper_" + name + "_" + of
+			policies[role] = role
+		}
 	}
 	for who, policy := range policies {
 		for _, line := range a.Refused(t, who, policy) {
@@ -117,8 +138,8 @@ func (a *account) everyCallIsAllowed(t *testing.T, but ...string) {
 func TestAPlanIsApprovedAndAppliedOnAWS(t *testing.T) {
 	a := newAccount(t)
 	const planToken, applyToken = "a-token-for-plans", "a-token-for-applies"
-	a.secret(t, "lockkeeper/plan/token", planToken)
-	a.secret(t, "lockkeeper/apply/token", applyToken)
+	a.secret(t, "lockkeeper/dev/plan/token", planToken)
+	a.secret(t, "lockkeeper/dev/apply/token", applyToken)
 	s := storyAlone(t, a.engine, approvals(1))
 	n := s.planned("a")
 	a.aPlanCostsWhatTheDocsSay(t)
@@ -210,8 +231,8 @@ func TestDoctorAWS(t *testing.T) {
 	}
 	for _, want := range []string{
 		"caller          arn:", "bucket          lockkeeper", "queue           no dead", "state machine   lockkeeper-job", "traces and logs X-Ray is on", "job queues      enabled",
-		"stuck jobs      both queues", "spot            plans run on [FARGATE_SPOT FARGATE], applies on [FARGATE]", "job definitions images by digest", "job             doctor-",
-		"cold start      the plan's container began after", "function        doctor-", "apply job       doctor-", "isolation       a plan and an apply", "approval        doctor-", "cancel          doctor-",
+		"stuck jobs      the queues", "spot            dev: plans run on [FARGATE_SPOT FARGATE], applies on [FARGATE]", "job definitions images by digest", "job             dev: doctor-",
+		"cold start      the plan's container began after", "function        dev: doctor-", "apply job       dev: doctor-", "isolation       dev: a plan and an apply", "approval        doctor-", "cancel          doctor-",
 	} {
 		if !strings.Contains(out, "ok      "+want) {
 			t.Errorf("%q is not among:\n%s", want, out)
@@ -219,7 +240,7 @@ func TestDoctorAWS(t *testing.T) {
 	}
 	// The line spot says so when the right is missing, and the server is none the worse.
 	// The line isolation tries what is refused, and no version of a source is that which is not there.
-	a.everyCallIsAllowed(t, "^server may not batch:DescribeComputeEnvironments on", "-job may not s3:[A-Za-z]+ on .*(probe|/jobs/doctor-)", "-job may not s3:ListBucket", "may not s3:GetObject on .*/sources/0{64}$")
+	a.everyCallIsAllowed(t, "^server may not batch:DescribeComputeEnvironments on", "_(plan|apply) may not s3:[A-Za-z]+ on .*(probe|/jobs/doctor-)", "_(plan|apply) may not s3:ListBucket", "may not s3:GetObject on .*/sources/0{64}$")
 	t.Run("each job that cannot do its part", a.doctorSaysWhy)
 }
 

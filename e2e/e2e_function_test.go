@@ -13,8 +13,8 @@ import (
 // that nothing kept it apart, and the apply of it does not.
 func TestAPlanRunsInAFunction(t *testing.T) {
 	a := newAccount(t)
-	a.secret(t, "lockkeeper/plan/token", "a-token-for-plans")
-	a.secret(t, "lockkeeper/apply/token", "a-token-for-applies")
+	a.secret(t, "lockkeeper/dev/plan/token", "a-token-for-plans")
+	a.secret(t, "lockkeeper/dev/apply/token", "a-token-for-applies")
 	s := storyAlone(t, a.engine, func(c map[string]any) { c["environments"].(map[string]any)["dev"].(map[string]any)["lambda"] = true })
 	queues := func() (found []string) {
 		for _, call := range a.Calls(t) {

@@ -110,8 +110,8 @@ func TestT41_PeopleSeeWhatLongJobsPrintOnAWS(t *testing.T) {
 	a := newAccountWith(t, map[string]string{
 		"PATH": dir + ":" + os.Getenv("PATH"), jobsWrite: dir + ":" + filepath.Join(filepath.Dir(dir), "*", "states"),
 	})
-	a.secret(t, "lockkeeper/plan/token", liveToken)
-	a.secret(t, "lockkeeper/apply/token", liveToken)
+	a.secret(t, "lockkeeper/dev/plan/token", liveToken)
+	a.secret(t, "lockkeeper/dev/apply/token", liveToken)
 	s := &story{newStage(t, a.engine)}
 	s.dir = dir // of the script
 	s.script(strings.ReplaceAll(slowly, "TF_VAR_token", "APPLY_TOKEN"))

@@ -97,8 +97,9 @@ var layout = map[string][]string{
 	// What attackers bring, for tests; it knows nothing of Lockkeeper either.
 	"hostile": {"hostile/*"},
 
-	// What people deploy to AWS, and nothing else.
-	"deploy/aws": {},
+	// What people deploy to AWS, and nothing else; and what deploys it for them.
+	"deploy/aws":         {},
+	"deploy/aws/rollout": {"deploy/aws", "artifact/bucket", "yamlfile"},
 
 	// The program: commands, and the server that they start. Both may use everything.
 	"cli": {"*"},

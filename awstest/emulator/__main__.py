@@ -88,6 +88,7 @@ if __name__ == "__main__":
     import aws
     import batch
     import cloudformation
+    import codebuild
     import events
     import jsonpath
     import lambdas
@@ -104,6 +105,7 @@ if __name__ == "__main__":
     lambdas.install()
     events.install()
     cloudformation.install()
+    codebuild.install()
     stacks.install()
     aws.prepare()
     main()

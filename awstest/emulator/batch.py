@@ -3,6 +3,7 @@
 import fnmatch
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,7 @@ INTERRUPTED = "Your Spot Task was interrupted."
 
 _grace = 30.0
 _taken: set[str] = set()  # names of jobs whose machine Spot takes
-_slots: dict[str, threading.Semaphore] = {}  # by name of the job queue up to its last dash
+_slots: dict[str, threading.Semaphore] = {}  # by name of the job queue up to its last dash or underscore
 _max_jobs, _slots_lock = 1000, threading.Lock()
 _retry = threading.local()
 
@@ -47,6 +48,13 @@ def install(short_timeouts: bool, grace: float, max_jobs: int) -> None:
             raise models.ClientException("timeout.attemptDurationSeconds must be at least 60")
         return submit(self)
 
+    def definition(self, identifier):
+        """An ARN without a revision means the newest one (AWS Batch API reference, "SubmitJob")."""
+        _, arn, name = identifier.partition(":job-definition/")
+        return known(self, name if arn and ":" not in name else identifier)
+
+    known = models.BatchBackend.get_job_definition
+    models.BatchBackend.get_job_definition = definition
     job.__init__, responses.BatchResponse.submitjob = new_init, submitjob
 
 
@@ -129,7 +137,7 @@ def attempts(self) -> None:
 def slots(self) -> threading.Semaphore:
     """The places for jobs that run at once. The queues of one stack, such as test-plan and test-apply, share them."""
     with _slots_lock:
-        return _slots.setdefault(self.job_queue.name.rpartition("-")[0], threading.Semaphore(_max_jobs))
+        return _slots.setdefault(self.job_queue.name[: -len(re.split("[-_]", self.job_queue.name)[-1])], threading.Semaphore(_max_jobs))
 
 
 def capacity(self) -> bool:

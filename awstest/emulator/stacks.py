@@ -4,8 +4,10 @@ import traceback
 
 from moto.batch.models import ClientException
 from moto.batch.responses import BatchResponse
-from moto.cloudformation.models import Stack
+from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.models import CloudFormationBackend, Stack, cloudformation_backends
 from moto.cloudformation.parsing import ResourceMap
+from moto.cloudformation.responses import CloudFormationResponse
 
 import cloudformation
 
@@ -15,6 +17,7 @@ RETAINED = ("Retain", "RetainExceptOnCreate")
 def install() -> None:
     roll_back()
     keep_what_is_retained()
+    compare_parameters()
     update_in_order()
     refuse_inactive_definitions()
     cloudformation.updates["AWS::Batch::JobDefinition"] = next_revision
@@ -29,8 +32,11 @@ def roll_back() -> None:
     def create_resources(self):
         try:
             create(self)
-        except Exception:
+        except Exception as e:
             traceback.print_exc()
+            self._add_stack_event("CREATE_FAILED", resource_status_reason=str(e))
+            for export in self.exports:
+                cloudformation_backends[self.account_id][self.region_name].exports.pop(export.name, None)
             resources = self.resource_map
             names, resources.retained = dict(resources._resource_json_map), ("Retain",)
             made = {name: resources._parsed_resources.get(name) for name in names}
@@ -57,6 +63,35 @@ def keep_what_is_retained() -> None:
             self._resource_json_map = everything
 
     ResourceMap.delete = delete_all
+
+
+def text(value) -> str:
+    """A parameter as it was given: moto makes lists and numbers of some."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def compare_parameters() -> None:
+    """moto takes a default that is given, a list and a number for a change, and knows no previous value that is a default."""
+    diff = ResourceMap.build_resource_diff
+
+    def values(incoming, stack) -> dict:
+        old = {k: text(v) for k, v in stack.stack_parameters.items()}
+        return {p["ParameterKey"]: old.get(p["ParameterKey"], "") if p.get("UsePreviousValue") else p["ParameterValue"] for p in incoming}
+
+    def different(_, incoming, body, stack) -> None:
+        old = stack.stack_parameters
+        if stack.template == body and all(k in old and text(old[k]) == v for k, v in values(incoming or [], stack).items()):
+            raise ValidationError(stack.name, message="No updates are to be performed.")
+
+    def build_resource_diff(self, other_template, parameters=None):
+        changed = {k: v for k, v in (parameters or {}).items() if text(v) != text(self.resolved_parameters.get(k))}
+        actions = diff(self, other_template, changed)
+        actions["Modify"] = [n for n in actions["Modify"] if n in self._parsed_resources]  # not what a condition leaves out
+        return actions
+
+    CloudFormationResponse._validate_different_update = different
+    CloudFormationBackend._resolve_update_parameters = lambda _, instance, incoming_params: values(incoming_params, instance)
+    ResourceMap.build_resource_diff = build_resource_diff
 
 
 def update_in_order() -> None:

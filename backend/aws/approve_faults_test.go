@@ -37,7 +37,7 @@ type said struct {
 }
 
 func (s *approvals) open(server int) {
-	s.servers[server] = New(Options{Config: s.config(), StateMachine: "arn:aws:states:eu-west-1:123456789012:stateMachine:m", Bucket: "b", StatusQueue: "q", PlanQueue: "p", ApplyQueue: "a"})
+	s.servers[server] = New(Options{Config: s.config(), StateMachine: "arn:aws:states:eu-west-1:123456789012:stateMachine:m", Bucket: "b", StatusQueue: "q", Environments: map[string]Environment{"": {PlanQueue: "p", ApplyQueue: "a"}}})
 }
 
 func (s *approvals) deliver(_ context.Context, m run.Message) error {

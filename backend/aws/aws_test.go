@@ -78,11 +78,12 @@ func contained(ctx context.Context, args []string) error {
 	return err
 }
 
-// fixture is an account with the template in it.
+// fixture is an account with the stacks of a server in it.
 type fixture struct {
 	*awstest.Emulator
 	prefix  string // of its names
 	options aws.Options
+	place   aws.Environment // where all jobs run
 	objects *bucket.Bucket
 
 	mu   sync.Mutex
@@ -138,26 +139,33 @@ var deploying sync.Mutex
 
 func newFixture(t testing.TB, e *awstest.Emulator) *fixture {
 	t.Helper()
-	return newFixtureOf(t, e, deploy.Template())
+	return newFixtureOf(t, e, func(template string) string { return template })
 }
 
-func newFixtureOf(t testing.TB, e *awstest.Emulator, template string) *fixture {
+// newFixtureOf changes the templates first.
+func newFixtureOf(t testing.TB, e *awstest.Emulator, change func(template string) string) *fixture {
 	t.Helper()
 	subnets, groups := e.Network(t)
 	name := fmt.Sprintf("lk%d", stacks.Add(1))
 	deploying.Lock() // the emulator's CloudFormation takes one at a time
 	defer deploying.Unlock()
-	out := e.Deploy(t, name, template, map[string]string{
-		"NamePrefix": name,
-		"ImageUri":   image + "@sha256:0", "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
-		"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id",
-		"PlanRoleArns": "arn:aws:iam::*:role/lockkeeper-plan", "ApplyRoleArns": "arn:aws:iam::*:role/lockkeeper-apply",
-	})
+	out := map[string]string{}
+	for _, s := range deploy.Stacks(name, "dev") {
+		maps.Copy(out, e.Deploy(t, s.Name, change(s.Template), s.Given(map[string]string{
+			"ImageUri": image + "@sha256:0", "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
+			"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id", "Function": "true",
+			"PlanRoleArns": "arn:aws:iam::*:role/lockkeeper-plan", "ApplyRoleArns": "arn:aws:iam::*:role/lockkeeper-apply",
+		})))
+	}
 	f := &fixture{Emulator: e, prefix: name, open: map[string]run.JobDocument{}, over: map[string]bool{}, options: aws.Options{
 		Config: e.Config("server"), StateMachine: out["StateMachine"], Bucket: out["Bucket"], StatusQueue: out["StatusQueue"],
-		DeadLetters: out["StatusDeadLetterQueue"], PlanQueue: out["PlanJobQueue"], ApplyQueue: out["ApplyJobQueue"],
-		PlanRoleID: out["PlanRoleId"], ApplyRoleID: out["ApplyRoleId"], FunctionRoleID: out["FunctionRoleId"],
+		DeadLetters: out["StatusDeadLetterQueue"],
 	}}
+	f.place = aws.Environment{
+		PlanQueue: out["PlanJobQueue"], ApplyQueue: out["ApplyJobQueue"], PlanDefinition: out["PlanJobDefinition"], ApplyDefinition: out["ApplyJobDefinition"], Function: out["PlanFunction"],
+		PlanRoleID: out["PlanRoleId"], ApplyRoleID: out["ApplyRoleId"], FunctionRoleID: out["FunctionRoleId"],
+	}
+	f.options.Environments = map[string]aws.Environment{"": f.place, "secret": f.place}
 	f.options.Reconcile, f.options.Poll = time.Second, time.Second
 	f.options.Open = func(context.Context) ([]run.JobDocument, error) {
 		f.mu.Lock()
@@ -167,6 +175,9 @@ func newFixtureOf(t testing.TB, e *awstest.Emulator, template string) *fixture {
 	f.objects = &bucket.Bucket{Client: bucket.NewClient(f.options.Config), Name: f.options.Bucket}
 	return f
 }
+
+// role is what the containers of a command are, or the function.
+func (f *fixture) role(of string) string { return f.prefix + "_dev_" + of }
 
 func (f *fixture) harness() backendtest.Harness {
 	return backendtest.Harness{
@@ -178,7 +189,7 @@ func (f *fixture) harness() backendtest.Harness {
 // them.
 func (f *fixture) environment(t testing.TB) run.JobEnvironment {
 	t.Helper()
-	plan, apply := f.prefix+"/plan/token", f.prefix+"/apply/token"
+	plan, apply := f.prefix+"/dev/plan/token", f.prefix+"/dev/apply/token"
 	client := secretsmanager.NewFromConfig(f.Config("deployer"))
 	for name, value := range map[string]string{plan: backendtest.PlanToken, apply: backendtest.ApplyToken} {
 		if _, err := client.CreateSecret(t.Context(), &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value}); err != nil {

@@ -15,7 +15,11 @@ import (
 
 // Containers lists the Batch jobs of a job, which have its name.
 func (e *Engine) Containers(ctx context.Context, doc run.JobDocument) (found []types.JobSummary, err error) {
-	queue := e.queueOf(doc.Command)
+	env, err := e.environment(doc)
+	if err != nil {
+		return nil, err
+	}
+	queue := env.queue(doc.Command)
 	pages := batch.NewListJobsPaginator(e.batch, &batch.ListJobsInput{
 		JobQueue: &queue, Filters: []types.KeyValuesPair{{Name: aws.String("JOB_NAME"), Values: []string{doc.JobID}}},
 	})

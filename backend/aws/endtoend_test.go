@@ -80,7 +80,7 @@ func (f *fixture) copyOf(t *testing.T, plan run.JobDocument, planned run.Result,
 	plan.RunID, plan.JobID = fmt.Sprintf("copy%d", n), fmt.Sprintf("copy%d-0", n)
 	secret := strings.Repeat(string(rune('A'+n)), 26)
 	must(f.objects.Put(t.Context(), "jobs/"+plan.JobID+".json", strings.NewReader(`{"input": "inputs/`+secret+`.json"}`)))
-	ref := must(f.objects.Put(t.Context(), "tasks/"+f.options.PlanRoleID+":copy/"+plan.JobID+"."+run.ArtifactPlan, bytes.NewReader(content)))
+	ref := must(f.objects.Put(t.Context(), "tasks/"+f.place.PlanRoleID+":copy/"+plan.JobID+"."+run.ArtifactPlan, bytes.NewReader(content)))
 	planned.Artifacts = map[string]run.Artifact{run.ArtifactPlan: ref}
 	return backendtest.Apply(plan, planned)
 }

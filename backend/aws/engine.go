@@ -17,20 +17,17 @@ import (
 	"github.com/lockkeeper/lockkeeper/runner"
 )
 
-// Options is where the engine's parts are: outputs of the template
-// deploy/aws/template.yaml.
+// Options is where the engine's parts are: outputs of the templates in deploy/aws.
 type Options struct {
 	Config       aws.Config
 	StateMachine string // ARN
 	Bucket       string
 	StatusQueue  string // URL
 	DeadLetters  string // URL of the queue of messages that nobody could read
-	PlanQueue    string // Batch job queues, by name or ARN
-	ApplyQueue   string
-	// Ids of the roles of containers and of the function: what they write begins with
-	// it. FunctionRoleID may be empty when no function is used.
-	PlanRoleID, ApplyRoleID, FunctionRoleID string
-	LogGroup                                string // of the containers; empty when nobody may read it
+	LogGroup     string // of the containers; empty when nobody may read it
+	// Environments are where the jobs of each environment run, by its name. A job of
+	// another one does not begin.
+	Environments map[string]Environment
 
 	// Lambda says whether a job may run as a Lambda function; nil is never.
 	Lambda func(run.JobDocument) bool

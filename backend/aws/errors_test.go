@@ -34,7 +34,7 @@ func TestCredentialsThatExpired(t *testing.T) {
 	} {
 		e := New(Options{
 			Config: aws.Config{Region: "eu-west-1", HTTPClient: refusing{http.StatusBadRequest, body}, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")},
-			Bucket: "b", StateMachine: "arn:aws:states:eu-west-1:123456789012:stateMachine:m", DeadLetters: "https://q",
+			Bucket: "b", StateMachine: "arn:aws:states:eu-west-1:123456789012:stateMachine:m", DeadLetters: "https://q", Environments: map[string]Environment{"": {}},
 		})
 		var err error
 		if code == "ExpiredToken" { // as S3 says it

@@ -85,11 +85,15 @@ func (e *Engine) awaitEnd(ctx context.Context, doc run.JobDocument) error {
 // for, or the version of an object that its function answered. It is nil when there
 // is none.
 func (e *Engine) reported(ctx context.Context, doc run.JobDocument, execution Execution) (*ended, error) {
+	env, err := e.environment(doc)
+	if err != nil {
+		return nil, err
+	}
 	switch answer := execution.ran.Answer; {
 	case execution.ran.Task != "":
-		return e.leftBy(ctx, doc, execution.ran.Task)
-	case answer.Key != "" && e.o.FunctionRoleID != "" && !Changes(doc.Command):
-		return e.answered(ctx, doc, answer)
+		return e.leftBy(ctx, doc, env, execution.ran.Task)
+	case answer.Key != "" && env.FunctionRoleID != "" && !Changes(doc.Command):
+		return e.answered(ctx, doc, env, answer)
 	}
 	return nil, nil
 }
@@ -97,12 +101,8 @@ func (e *Engine) reported(ctx context.Context, doc run.JobDocument, execution Ex
 // leftBy is the result that the container of a task left for a job. Only that task
 // can have written it. What cannot be read as a result is none, and will not become
 // one: objects of that name are written once.
-func (e *Engine) leftBy(ctx context.Context, doc run.JobDocument, task string) (*ended, error) {
-	role := e.o.PlanRoleID
-	if Changes(doc.Command) {
-		role = e.o.ApplyRoleID
-	}
-	place := Place(role + ":" + task[strings.LastIndex(task, "/")+1:]) // the cluster is in the ARN, or is not
+func (e *Engine) leftBy(ctx context.Context, doc run.JobDocument, env Environment, task string) (*ended, error) {
+	place := Place(env.role(doc.Command) + ":" + task[strings.LastIndex(task, "/")+1:]) // the cluster is in the ARN, or is not
 	end, err := e.stored(ctx, ResultKey(place, doc.JobID))
 	if err != nil && !errors.Is(err, errUnreadable) {
 		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
@@ -112,9 +112,9 @@ func (e *Engine) leftBy(ctx context.Context, doc run.JobDocument, task string) (
 
 // answered is the result that a function left, in the version that it answered.
 // All that ran in functions can write there.
-func (e *Engine) answered(ctx context.Context, doc run.JobDocument, answer run.Artifact) (*ended, error) {
+func (e *Engine) answered(ctx context.Context, doc run.JobDocument, env Environment, answer run.Artifact) (*ended, error) {
 	place, _, _ := strings.Cut(answer.Key, "/"+doc.JobID+".")
-	if answer.Key != AnswerKey(place, doc.JobID) || !strings.HasPrefix(place, Place(e.o.FunctionRoleID+":")) || answer.Version == "" {
+	if answer.Key != AnswerKey(place, doc.JobID) || !strings.HasPrefix(place, Place(env.FunctionRoleID+":")) || answer.Version == "" {
 		return nil, nil
 	}
 	content, err := e.objects.ReadAll(ctx, answer, maxObject)

@@ -91,7 +91,7 @@ type seed struct {
 }
 
 func (s *seed) open() {
-	s.engine = New(Options{Config: s.config(), StateMachine: "arn:aws:states:eu-west-1:123456789012:stateMachine:m", Bucket: "b", StatusQueue: "q", PlanQueue: "p", ApplyQueue: "a", PlanRoleID: "P", ApplyRoleID: "A"})
+	s.engine = New(Options{Config: s.config(), StateMachine: "arn:aws:states:eu-west-1:123456789012:stateMachine:m", Bucket: "b", StatusQueue: "q", Environments: map[string]Environment{"": {PlanQueue: "p", ApplyQueue: "a", PlanRoleID: "P", ApplyRoleID: "A"}}})
 }
 
 func (s *seed) deliver(_ context.Context, m run.Message) error {

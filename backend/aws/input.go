@@ -20,6 +20,7 @@ import (
 type Input struct {
 	run.JobDocument
 	Compute string `json:"compute"` // batch, or lambda for the state machine to try that first
+	Batch   Batch  `json:"batch"`
 	// Key is where the container reads this. All containers may read there, and none
 	// may list: the key is a secret of the server, of AWS and of the job.
 	Key string `json:"input"`
@@ -59,10 +60,14 @@ func WithoutSecrets(err error) error {
 // newInput makes the input of a job.
 func (e *Engine) newInput(ctx context.Context, doc run.JobDocument) (in Input, err error) {
 	secret := rand.Text()
-	in = Input{JobDocument: doc, Compute: "batch", Key: "inputs/" + secret + ".json", Probe: e.o.Probe}
+	env, err := e.environment(doc)
+	if err != nil {
+		return in, err
+	}
+	in = Input{JobDocument: doc, Compute: "batch", Batch: env.batch(doc.Command), Key: "inputs/" + secret + ".json", Probe: e.o.Probe}
 	switch {
 	case !Changes(doc.Command):
-		if e.o.Lambda != nil && e.o.Lambda(doc) {
+		if e.o.Lambda != nil && e.o.Lambda(doc) && env.Function != "" {
 			in.Compute = "lambda"
 		}
 	case doc.Plan == nil:
@@ -106,21 +111,26 @@ func (e *Engine) keep(ctx context.Context, doc run.JobDocument) (content []byte,
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := json.Marshal(doc)
-	if err != nil {
-		return nil, err
+	if same, err := equal(there.JobDocument, doc); err != nil || !same {
+		return nil, errors.Join(err, errors.New("another document of the same job is there"))
 	}
-	known, err := json.Marshal(there.JobDocument)
-	if err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(known, wanted) {
-		return nil, errors.New("another document of the same job is there")
+	if same, err := equal(there.Batch, in.Batch); err != nil || !same {
+		return nil, errors.Join(err, errors.New("it was to run elsewhere before the server's config changed"))
 	}
 	if content, err = json.Marshal(there); err != nil {
 		return nil, err
 	}
 	return content, e.store(ctx, there.Key, content)
+}
+
+// equal compares the JSON of two values.
+func equal(a, b any) (bool, error) {
+	first, err := json.Marshal(a)
+	if err != nil {
+		return false, err
+	}
+	second, err := json.Marshal(b)
+	return bytes.Equal(first, second), err
 }
 
 // input reads the input of a job that was started, or run.ErrNotFound.

@@ -22,7 +22,6 @@ import (
 	"github.com/lockkeeper/lockkeeper/backend/aws"
 	"github.com/lockkeeper/lockkeeper/backend/aws/container"
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
-	deploy "github.com/lockkeeper/lockkeeper/deploy/aws"
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
@@ -60,7 +59,7 @@ type thief struct {
 
 // identity is that of a session of a role of the stack.
 func (f *fixture) identity(t *testing.T, role, session string) thief {
-	client := bucket.NewClient(f.Config(f.prefix + "-" + role + ":" + session))
+	client := bucket.NewClient(f.Config(f.role(role) + ":" + session))
 	return thief{t, f.options.Bucket, client}
 }
 
@@ -130,9 +129,9 @@ func aPlanForgesNoOther(t *testing.T, f *fixture) {
 	victim, s := f.held(t, e, "victim-0", empty)
 	hostile, own := f.held(t, e, "hostile-0", empty)
 
-	a := f.identity(t, "plan-job", f.task(t, f.options.PlanQueue, hostile.JobID))
-	task := f.task(t, f.options.PlanQueue, victim.JobID)
-	its := aws.Place(f.options.PlanRoleID + ":" + task)
+	a := f.identity(t, "plan", f.task(t, f.place.PlanQueue, hostile.JobID))
+	task := f.task(t, f.place.PlanQueue, victim.JobID)
+	its := aws.Place(f.place.PlanRoleID + ":" + task)
 	given := f.given(t, victim.JobID)
 	attacks := map[string]error{
 		"list":                             a.list(),
@@ -146,7 +145,7 @@ func aPlanForgesNoOther(t *testing.T, f *fixture) {
 		"write where the last version did": a.put("runs/victim/victim-0.result.json", forged(t, nil)),
 		"claim its plan":                   a.put(strings.Replace(strings.TrimSuffix(given.Key, ".json"), "inputs", "claims", 1), "hostile-0"),
 	}
-	mine := aws.Place(f.options.PlanRoleID + ":" + f.task(t, f.options.PlanQueue, hostile.JobID))
+	mine := aws.Place(f.place.PlanRoleID + ":" + f.task(t, f.place.PlanQueue, hostile.JobID))
 	for _, name := range []string{"victim-0.plan.tfplan", "victim-0.summary.json", "victim-0.result.json"} {
 		must0(t, a.put(mine+"/"+name, forged(t, nil))) // his own place, and nobody looks there for it
 	}
@@ -168,7 +167,7 @@ func aPlanForgesNoOther(t *testing.T, f *fixture) {
 	if ran := f.ran(t, "plan-victim-0-7"); !strings.HasSuffix(ran, "/"+task) {
 		t.Errorf("the execution names the task %s, and %s did the job", ran, task)
 	}
-	if got := f.Refused(t, f.prefix+"-plan-job", f.prefix+"-plan-job"); len(got) != len(attacks) {
+	if got := f.Refused(t, f.role("plan"), f.role("plan")); len(got) != len(attacks) {
 		t.Errorf("there were %d attacks, and by the role's policies these are refused:\n%s", len(attacks), strings.Join(got, "\n"))
 	}
 	for _, call := range f.Refused(t, "server", f.prefix+"-server") {
@@ -197,22 +196,21 @@ func anApplyHasItsOwnPlace(t *testing.T, f *fixture) {
 	apply := backendtest.Apply(doc, planned)
 	must0(t, e.Start(t.Context(), apply))
 	backendtest.Eventually(t, "the apply runs", func() bool { return s.Apply().Runs() == 1 })
-	task := f.task(t, f.options.ApplyQueue, apply.JobID)
+	task := f.task(t, f.place.ApplyQueue, apply.JobID)
 	s.Apply().Go(t)
 	r := inbox.Finished(t, apply.JobID)
-	if r.Outcome != run.OutcomeSucceeded || !r.Began || !strings.HasPrefix(r.Artifacts[run.ArtifactOutput].Key, aws.Place(f.options.ApplyRoleID+":"+task)+"/") {
+	if r.Outcome != run.OutcomeSucceeded || !r.Began || !strings.HasPrefix(r.Artifacts[run.ArtifactOutput].Key, aws.Place(f.place.ApplyRoleID+":"+task)+"/") {
 		t.Errorf("%+v", r)
 	}
-	for _, who := range []string{"server", "plan-job", "apply-job"} {
-		principal := strings.TrimPrefix(f.prefix+"-"+who, map[bool]string{true: f.prefix + "-"}[who == "server"])
-		for _, call := range f.Refused(t, principal, f.prefix+"-"+who) {
+	for principal, role := range map[string]string{"server": f.prefix + "-server", f.role("plan"): f.role("plan"), f.role("apply"): f.role("apply")} {
+		for _, call := range f.Refused(t, principal, role) {
 			t.Error(call)
 		}
 	}
 
-	a := f.identity(t, "apply-job", task)
+	a := f.identity(t, "apply", task)
 	plan := planned.Artifacts[run.ArtifactPlan]
-	other := aws.Place(f.options.ApplyRoleID + ":" + strings.Repeat("0", 32))
+	other := aws.Place(f.place.ApplyRoleID + ":" + strings.Repeat("0", 32))
 	a.refused(map[string]error{
 		"list":                         a.list(),
 		"write what another one did":   a.put(aws.ResultKey(other, "other-0"), forged(t, nil)),
@@ -223,7 +221,7 @@ func anApplyHasItsOwnPlace(t *testing.T, f *fixture) {
 		"read what the server knows":   a.get("jobs/apply-0.json", ""),
 		"write how another one ended":  a.put("ended/other-0.json", "{}"),
 		"answer what waits":            a.put("approvals/run/run-0.answer.json", "{}"),
-		"read what another apply said": a.get(aws.ResultKey(aws.Place(f.options.ApplyRoleID+":"+task), apply.JobID), ""),
+		"read what another apply said": a.get(aws.ResultKey(aws.Place(f.place.ApplyRoleID+":"+task), apply.JobID), ""),
 	})
 }
 
@@ -237,11 +235,11 @@ func anAttemptThatSpotEndedIsNotHeard(t *testing.T, f *fixture) {
 	for _, last := range []string{"succeeds", "dies"} {
 		t.Run(last, func(t *testing.T) {
 			doc, s := f.held(t, e, last+"-0", empty)
-			first := f.task(t, f.options.PlanQueue, doc.JobID)
+			first := f.task(t, f.place.PlanQueue, doc.JobID)
 			f.Interrupt(t, doc.JobID)
 			backendtest.Eventually(t, "the plan is made again", func() bool { return s.Runs() == 2 })
-			place := aws.Place(f.options.PlanRoleID + ":" + first)
-			must0(t, f.identity(t, "plan-job", first).put(aws.ResultKey(place, doc.JobID), forged(t, nil)))
+			place := aws.Place(f.place.PlanRoleID + ":" + first)
+			must0(t, f.identity(t, "plan", first).put(aws.ResultKey(place, doc.JobID), forged(t, nil)))
 			if last == "dies" {
 				f.killContainer(t, doc.JobID)
 				if r := inbox.Finished(t, doc.JobID); r.Problem == nil || r.Problem.Code != "job_lost" {
@@ -271,14 +269,14 @@ func aFunctionsAnswerCounts(t *testing.T, f *fixture) {
 		return must(machine.DescribeExecution(t.Context(), &sfn.DescribeExecutionInput{ExecutionArn: &arn})).Status == "SUCCEEDED"
 	})
 
-	a := f.identity(t, "plan-function", f.prefix+"-plan")
-	place := aws.Place(f.options.FunctionRoleID + ":" + f.prefix + "-plan")
+	a := f.identity(t, "function", f.place.Function)
+	place := aws.Place(f.place.FunctionRoleID + ":" + f.place.Function)
 	over := &bucket.Bucket{Client: a.s3, Name: a.bucket}
 	must(over.Put(t.Context(), aws.AnswerKey(place, doc.JobID), strings.NewReader(forged(t, nil))))
 	must0(t, a.put(aws.ResultKey(place, doc.JobID), forged(t, nil)))
 	a.refused(map[string]error{
 		"list": a.list(), "read what another one answered": a.get(aws.AnswerKey(place, doc.JobID), ""),
-		"write for a container": a.put(aws.ResultKey(aws.Place(f.options.PlanRoleID+":"+strings.Repeat("0", 32)), "other-0"), forged(t, nil)),
+		"write for a container": a.put(aws.ResultKey(aws.Place(f.place.PlanRoleID+":"+strings.Repeat("0", 32)), "other-0"), forged(t, nil)),
 		"write how it ended":    a.put("ended/answered-0.json", "{}"),
 	})
 	backendtest.Serve(t, e, inbox)
@@ -288,7 +286,7 @@ func aFunctionsAnswerCounts(t *testing.T, f *fixture) {
 			t.Errorf("it ran on Batch: %+v", call)
 		}
 	}
-	if got := f.Refused(t, f.prefix+"-plan-function", f.prefix+"-plan-function"); len(got) != 4 {
+	if got := f.Refused(t, f.role("function"), f.role("function")); len(got) != 4 {
 		t.Errorf("by the role's policies these are refused:\n%s", strings.Join(got, "\n"))
 	}
 	for _, call := range f.Refused(t, "server", f.prefix+"-server") {
@@ -306,7 +304,7 @@ func aSecretKeyIsToldToNobody(t *testing.T, f *fixture) {
 	s.Go(t)
 	apply := backendtest.Apply(doc, inbox.Finished(t, doc.JobID))
 	secret := strings.TrimSuffix(strings.TrimPrefix(f.given(t, doc.JobID).Key, "inputs/"), ".json")
-	f.Inject(t, awstest.Fault{Match: map[string]string{"principal": f.prefix + "-apply-job", "path": ".*/claims/.*"}, Times: 1000, Kind: "error", Status: 403, Code: "AccessDenied"})
+	f.Inject(t, awstest.Fault{Match: map[string]string{"principal": f.role("apply"), "path": ".*/claims/.*"}, Times: 1000, Kind: "error", Status: 403, Code: "AccessDenied"})
 	must0(t, e.Start(t.Context(), apply))
 	r := inbox.Finished(t, apply.JobID)
 	text := fmt.Sprintf("%+v %+v", r, r.Problem)
@@ -347,11 +345,15 @@ func aProbeSeesWhatAJobMayDo(t *testing.T, f *fixture) {
 			t.Errorf("%s: %+v", command, r.Problem)
 		}
 	}
-	f.options.PlanRoleID = "AROAOFSOMEBODYELSE"
+	other := f.place
+	other.PlanRoleID = "AROAOFSOMEBODYELSE"
+	f.options.Environments = map[string]aws.Environment{"": other}
 	if r := probed(f, "other", run.KindPlan); r.Problem == nil || r.Problem.Code != "job_lost" {
 		t.Errorf("with another role's id: %+v", r)
 	}
-	wide := strings.ReplaceAll(deploy.Template(), "${Bucket.Arn}/tasks/${!aws:userid}/*", "${Bucket.Arn}/tasks/*")
+	wide := func(template string) string {
+		return strings.ReplaceAll(template, "/tasks/${!aws:userid}/*", "/tasks/*")
+	}
 	if r := probed(newFixtureOf(t, f.Emulator, wide), "wide", run.KindPlan); r.Problem == nil || r.Problem.Code != container.ProbeCode || r.Problem.Detail != "write what another job of its kind says" {
 		t.Errorf("with a wide role: %+v", r.Problem)
 	}

@@ -38,14 +38,6 @@ func executionARN(machine, name string) string {
 // makes the same choice, and a test compares the two.
 func Changes(command run.Kind) bool { return command.Traits().Changes }
 
-// queueOf is the Batch job queue in which the state machine runs a command.
-func (e *Engine) queueOf(command run.Kind) string {
-	if Changes(command) {
-		return e.o.ApplyQueue
-	}
-	return e.o.PlanQueue
-}
-
 // jobKey is what the server started, by its id: an Input. What runs in containers
 // does not reach it, nor what is under ended or approvals.
 func jobKey(jobID string) string { return "jobs/" + jobID + ".json" }

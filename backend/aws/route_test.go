@@ -50,7 +50,7 @@ func TestT36_TheEngineAgreesWithTheRouteOfTheStateMachine(t *testing.T) {
 			Choices    []choice
 			Default    string
 			Resource   string
-			Parameters struct{ JobQueue string }
+			Parameters map[string]any
 			Catch      []struct{ Next string }
 		}
 	}
@@ -65,7 +65,8 @@ func TestT36_TheEngineAgreesWithTheRouteOfTheStateMachine(t *testing.T) {
 		}
 		return machine.States["Route"].Default
 	}
-	e := &Engine{o: Options{PlanQueue: "${PlanQueue}", ApplyQueue: "${ApplyQueue}", Lambda: func(run.JobDocument) bool { return true }}}
+	where := Environment{PlanQueue: "p", ApplyQueue: "a", PlanDefinition: "pd", ApplyDefinition: "ad", Function: "f"}
+	e := &Engine{o: Options{Environments: map[string]Environment{"": where}, Lambda: func(run.JobDocument) bool { return true }}}
 	for command, want := range map[run.Kind]string{
 		run.KindPlan: "ReadOnBatch", run.KindApply: "ApplyOnBatch", "exec": "NotAvailable", run.KindApproval: "WaitForApproval",
 		"deploy": "NotAvailable", "ephemeral": "NotAvailable", "destroy": "NotAvailable", "frobnicate": "NotAvailable",
@@ -74,8 +75,8 @@ func TestT36_TheEngineAgreesWithTheRouteOfTheStateMachine(t *testing.T) {
 		if state != want {
 			t.Errorf("%s goes to %s, want %s", command, state, want)
 		}
-		if queue := machine.States[state].Parameters.JobQueue; queue != "" && queue != e.queueOf(command) {
-			t.Errorf("%s runs in %s, and the engine looks for it in %s", command, queue, e.queueOf(command))
+		if on := machine.States[state]; strings.Contains(on.Resource, "batch") && (on.Parameters["JobQueue.$"] != "$.batch.job_queue" || on.Parameters["JobDefinition.$"] != "$.batch.job_definition") {
+			t.Errorf("%s runs where %v says", command, on.Parameters)
 		}
 		if want == "NotAvailable" && !Changes(command) {
 			t.Errorf("%s, which the state machine does not know, counts as harmless", command)
@@ -83,6 +84,9 @@ func TestT36_TheEngineAgreesWithTheRouteOfTheStateMachine(t *testing.T) {
 		in, err := e.newInput(t.Context(), run.JobDocument{Command: command})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if in.Batch.Queue != where.queue(command) || (in.Batch.Definition == "ad") != Changes(command) || (in.Batch.Function == "") != Changes(command) {
+			t.Errorf("%s runs in %+v, and is looked for in %s", command, in.Batch, where.queue(command))
 		}
 		input := map[string]string{"command": string(command), "compute": in.Compute}
 		on := machine.States[route(input)]

@@ -103,7 +103,8 @@ func (q *quiet) over(id string) run.JobDocument {
 func (q *quiet) engine(o Options) *Engine {
 	o.Config = q.world.config()
 	o.Config.HTTPClient = &http.Client{Transport: q}
-	o.StateMachine, o.Bucket, o.StatusQueue, o.PlanQueue, o.ApplyQueue = "arn:aws:states:eu-west-1:123456789012:stateMachine:m", "b", "http://aws/q", "p", "a"
+	o.StateMachine, o.Bucket, o.StatusQueue = "arn:aws:states:eu-west-1:123456789012:stateMachine:m", "b", "http://aws/q"
+	o.Environments = map[string]Environment{"": {PlanQueue: "p", ApplyQueue: "a"}}
 	o.LogGroup, o.DeadLetters, o.Poll, o.Reconcile = "g", "http://aws/d", time.Second, time.Millisecond
 	return New(o)
 }

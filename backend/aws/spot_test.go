@@ -89,12 +89,8 @@ func TestT36_SpotTakesTheMachine(t *testing.T) {
 			t.Errorf("it ran %d times", s.Apply().Runs())
 		}
 	})
-	for _, who := range []string{"server", "plan-job", "apply-job"} {
-		principal := f.prefix + "-" + who
-		if who == "server" {
-			principal = who
-		}
-		for _, call := range f.Refused(t, principal, f.prefix+"-"+who) {
+	for principal, role := range map[string]string{"server": f.prefix + "-server", f.role("plan"): f.role("plan"), f.role("apply"): f.role("apply")} {
+		for _, call := range f.Refused(t, principal, role) {
 			t.Error(call)
 		}
 	}

@@ -70,7 +70,7 @@ func TestPairsThatFargateRefusesAreRefusedByTheTemplate(t *testing.T) {
 func TestTheFunctionMayReadItsImage(t *testing.T) {
 	repository := parsed(t).Resources["Repository"].Properties
 	text := fmt.Sprint(repository["RepositoryPolicyText"])
-	for _, want := range []string{"lambda.amazonaws.com", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "aws:SourceArn", ":function:${NamePrefix}-*"} {
+	for _, want := range []string{"lambda.amazonaws.com", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "aws:SourceArn", ":function:${NamePrefix}_*"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the policy of the repository lacks %s: %s", want, text)
 		}

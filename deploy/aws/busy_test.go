@@ -78,17 +78,17 @@ func throttledSubmitsEndWell(t *testing.T, s *stack) {
 }
 
 // A plan that the function does not end goes to Batch up to 15 minutes later, with
-// the revision of the job definition that its machine named when it began.
+// the revision of the job definition that is the newest then.
 func anUpgradeMeetsAnExecution(t *testing.T, s *stack) {
 	p := parameters(t, s.Emulator)
-	p["NamePrefix"] = "upgrade"
-	s = &stack{Emulator: s.Emulator, goOn: s.goOn, out: s.Deploy(t, "upgrade", Template(), p), machines: s.machines, queue: s.queue}
-	execution := s.start(t, "plan-upgrade-7", withLambda(input("plan", "held-upgrade")))
+	s = &stack{Emulator: s.Emulator, goOn: s.goOn, out: deployAll(t, s.Emulator, "upgrade", p), machines: s.machines, queue: s.queue}
+	execution := s.start(t, "plan-upgrade-7", withLambda(inputOf("upgrade", "plan", "held-upgrade")))
 	for !slices.ContainsFunc(s.Calls(t), func(c awstest.Call) bool { return c.Principal == "upgrade-states" && c.Service == "lambda" }) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	p["ImageUri"] = image + "@sha256:1"
-	s.Update(t, "upgrade", Template(), p)
+	environment := Stacks("upgrade", "dev")[2]
+	s.Update(t, environment.Name, environment.Template, environment.Given(p))
 	if err := os.WriteFile(s.goOn, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -96,10 +96,10 @@ func anUpgradeMeetsAnExecution(t *testing.T, s *stack) {
 		t.Errorf("a plan that an upgrade met ended as %s", got)
 	}
 	ran := s.received(t, "held-upgrade job RUNNING").Detail.JobDefinition
-	if got := s.ended(t, s.start(t, "plan-upgraded-7", input("plan", "ok-upgraded"))); got != types.ExecutionStatusSucceeded {
+	if got := s.ended(t, s.start(t, "plan-upgraded-7", inputOf("upgrade", "plan", "ok-upgraded"))); got != types.ExecutionStatusSucceeded {
 		t.Errorf("a plan after the upgrade ended as %s", got)
 	}
-	if now := s.received(t, "ok-upgraded job RUNNING").Detail.JobDefinition; now == ran || !strings.HasSuffix(ran, ":1") || !strings.HasSuffix(now, ":2") {
-		t.Errorf("before the upgrade %s ran, and after it %s", ran, now)
+	if now := s.received(t, "ok-upgraded job RUNNING").Detail.JobDefinition; now != ran || !strings.HasSuffix(now, "_dev_plan:2") {
+		t.Errorf("what the upgrade met ran as %s, and what came after it as %s", ran, now)
 	}
 }

@@ -30,13 +30,17 @@ func TestMain(m *testing.M) {
 
 // job does what the name of the job document says.
 func job(args []string) int {
-	if len(args) != 3 || args[0] != "job" || args[1] != "--document" || os.Getenv("LOCKKEEPER_BUCKET") == "" || os.Getenv("LOCKKEEPER_EXTERNAL_ID") != "external-id" {
+	if len(args) != 3 || args[0] != "job" || args[1] != "--document" || os.Getenv("LOCKKEEPER_BUCKET") == "" || !strings.HasPrefix(os.Getenv("LOCKKEEPER_EXTERNAL_ID"), "external-") {
 		fmt.Println("wrong arguments or environment:", args)
 		return 2
 	}
 	switch {
 	case strings.HasPrefix(args[2], "inputs/bad-"):
 		return 7
+	case strings.HasPrefix(args[2], "inputs/memory-"):
+		if !strings.HasPrefix(args[2], "inputs/memory-"+os.Getenv("LOCKKEEPER_MEMORY")+"-") {
+			return 8
+		}
 	case strings.HasPrefix(args[2], "inputs/slow"), strings.HasPrefix(args[2], "inputs/spot") && os.Getenv("AWS_BATCH_JOB_ATTEMPT") == "1":
 		asked := make(chan os.Signal, 1)
 		signal.Notify(asked, syscall.SIGTERM)

@@ -23,7 +23,7 @@ func TestTheDocsNameWhatTheTemplateHas(t *testing.T) {
 		t.Errorf("only the outputs %v were looked at", used)
 	}
 	first, _, _ := strings.Cut(after(t, page, "--parameter-overrides"), "```")
-	given := regexp.MustCompile(`\b([A-Z]\w+)=`).FindAllStringSubmatch(first, -1)
+	given := regexp.MustCompile(`[ \n]([A-Z]\w+)=`).FindAllStringSubmatch(first, -1)
 	for name, p := range b.Parameters {
 		if _, has := p["Default"]; !has && !slices.ContainsFunc(given, func(m []string) bool { return m[1] == name }) {
 			t.Errorf("the first deployment does not give %s", name)
@@ -49,14 +49,15 @@ func TestTheDocsUseNamesOfTheTemplate(t *testing.T) {
 		{"private_key_aws: %s\n", "lockkeeper/server/private-key", "PrivateKeySecret", "Name"},
 		{"webhook_secret_aws: %s\n", "lockkeeper/server/webhook-secret", "WebhookSecret", "Name"},
 		{"policy/%s\n", "lockkeeper-server", "ServerPolicy", "ManagedPolicyName"},
-		{"role/%s\"}", "lockkeeper-plan-job", "PlanJobRole", "RoleName"},
-		{"names `%s`", "lockkeeper-apply-job", "ApplyJobRole", "RoleName"},
+		{"role/%s\"}", "lockkeeper_dev_plan", "PlanJobRole", "RoleName"},
+		{"names `%s`", "lockkeeper_dev_apply", "ApplyJobRole", "RoleName"},
+		{"names `%s`", "lockkeeper_dev_function", "PlanFunctionRole", "RoleName"},
 	} {
 		if text := fmt.Sprintf(row.said, row.name); !strings.Contains(page, text) {
 			t.Errorf("the docs do not say %q", text)
 		}
 		value := b.Resources[row.resource].Properties[row.property]
-		name := strings.ReplaceAll(fmt.Sprint(at(value, "Fn::Sub")), "${NamePrefix}", prefix)
+		name := strings.NewReplacer("${NamePrefix}", prefix, "${Environment}", "dev").Replace(fmt.Sprint(at(value, "Fn::Sub")))
 		if at(value, "Ref") == "NamePrefix" {
 			name = prefix
 		}

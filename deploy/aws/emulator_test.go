@@ -46,8 +46,17 @@ func parameters(t testing.TB, e *awstest.Emulator) map[string]string {
 	return map[string]string{
 		"ImageUri": image + "@sha256:0", "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
 		"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id",
-		"PlanRoleArns": "arn:aws:iam::*:role/lockkeeper-plan", "ApplyRoleArns": "arn:aws:iam::*:role/lockkeeper-apply",
+		"PlanRoleArns": "arn:aws:iam::*:role/lockkeeper-plan", "ApplyRoleArns": "arn:aws:iam::*:role/lockkeeper-apply", "Function": "true",
 	}
+}
+
+// deployAll makes the stacks of a server, with the environment dev.
+func deployAll(t testing.TB, e *awstest.Emulator, prefix string, parameters map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, s := range Stacks(prefix, "dev") {
+		maps.Copy(out, e.Deploy(t, s.Name, s.Template, s.Given(parameters)))
+	}
+	return out
 }
 
 // deployed starts an emulator whose image is this test's own binary.
@@ -58,7 +67,7 @@ func deployed(t testing.TB) *stack {
 		StopGrace: 5 * time.Second,
 	})
 	cfg := e.Config("server")
-	return &stack{Emulator: e, goOn: held, out: e.Deploy(t, "lockkeeper", Template(), parameters(t, e)), machines: sfn.NewFromConfig(cfg), queue: sqs.NewFromConfig(cfg)}
+	return &stack{Emulator: e, goOn: held, out: deployAll(t, e, "lockkeeper", parameters(t, e)), machines: sfn.NewFromConfig(cfg), queue: sqs.NewFromConfig(cfg)}
 }
 
 // message is what arrives in the status queue: from the state machine, or an
@@ -93,9 +102,17 @@ func (m message) String() string {
 	}
 }
 
-// input is what the server gives: the job document.
-func input(command, job string) string {
-	text, err := json.Marshal(map[string]any{"command": command, "run_id": "r1", "job_id": job, "fence": 7, "input": "inputs/" + job + ".json", "limits": map[string]any{"seconds": 60}})
+// input is what the server gives: the job document, and where it runs.
+func input(command, job string) string { return inputOf("lockkeeper", command, job) }
+
+func inputOf(prefix, command, job string) string {
+	kind, arn := "plan", "arn:aws:batch:"+awstest.Region+":"+awstest.Account+":"
+	if command == "apply" {
+		kind = command
+	}
+	text, err := json.Marshal(map[string]any{"command": command, "run_id": "r1", "job_id": job, "fence": 7, "input": "inputs/" + job + ".json", "limits": map[string]any{"seconds": 60},
+		"batch": map[string]any{"job_queue": arn + "job-queue/" + prefix + "-" + kind, "job_definition": arn + "job-definition/" + prefix + "_dev_" + kind,
+			"function": prefix + "_dev_plan", "overrides": map[string]any{}}})
 	if err != nil {
 		panic(err)
 	}
@@ -186,6 +203,7 @@ func TestTheStack(t *testing.T) {
 		"lets rules reach their queues":         rulesReachTheirQueues,
 		"lets schedules start executions":       schedulesDoWhatTheirRoleAllows,
 		"is made by the Terraform module, too":  theTerraformModuleMakesTheStack,
+		"keeps environments apart":              anEnvironmentIsABoundary,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
@@ -197,13 +215,12 @@ func hasItsOutputs(t *testing.T, s *stack) {
 			t.Errorf("no output %s", name)
 		}
 	}
+	// The image is built between the first stack and the last one.
 	p := parameters(t, s.Emulator)
-	p["ImageUri"], p["NamePrefix"] = "", "first"
-	before := s.Deploy(t, "first", Template(), p)
-	for _, name := range outputs {
-		waits := slices.Contains([]string{"StateMachine", "PlanJobDefinition", "ApplyJobDefinition", "PlanFunction"}, name)
-		if (before[name] == "") != waits {
-			t.Errorf("before there is an image, output %s is %q", name, before[name])
+	delete(p, "ImageUri")
+	for _, first := range Stacks("first") {
+		if len(s.Deploy(t, first.Name, first.Template, first.Given(p))) == 0 {
+			t.Errorf("%s has no outputs", first.Name)
 		}
 	}
 }
@@ -258,10 +275,10 @@ func everyEndIsAMessage(t *testing.T, s *stack) {
 		t.Errorf("the message lacks whom it is about: %+v", said)
 	}
 	s.namesWhoRan(t)
-	if ran := s.received(t, "ok-apply job RUNNING").Detail; ran.JobQueue != s.out["ApplyJobQueue"] || ran.JobDefinition != s.out["ApplyJobDefinition"] {
+	if ran := s.received(t, "ok-apply job RUNNING").Detail; ran.JobQueue != s.out["ApplyJobQueue"] || ran.JobDefinition != s.out["ApplyJobDefinition"]+":1" {
 		t.Errorf("an apply ran as %+v", ran)
 	}
-	if ran := s.received(t, "ok-plan job RUNNING").Detail; ran.JobQueue != s.out["PlanJobQueue"] || ran.JobDefinition != s.out["PlanJobDefinition"] {
+	if ran := s.received(t, "ok-plan job RUNNING").Detail; ran.JobQueue != s.out["PlanJobQueue"] || ran.JobDefinition != s.out["PlanJobDefinition"]+":1" {
 		t.Errorf("a plan ran as %+v", ran)
 	}
 }
@@ -272,9 +289,9 @@ func (s *stack) execution(name string) string {
 
 func aContainerThatDoesNotStart(t *testing.T, s *stack) {
 	p := parameters(t, s.Emulator)
-	p["NamePrefix"], p["ImageUri"] = "gone", strings.Replace(image, "lockkeeper", "gone:1", 1)
-	s = &stack{Emulator: s.Emulator, out: s.Deploy(t, "gone", Template(), p), machines: s.machines, queue: s.queue}
-	if got := s.ended(t, s.start(t, "apply-gone-7", input("apply", "gone"))); got != types.ExecutionStatusFailed {
+	p["ImageUri"] = strings.Replace(image, "lockkeeper", "gone:1", 1)
+	s = &stack{Emulator: s.Emulator, out: deployAll(t, s.Emulator, "gone", p), machines: s.machines, queue: s.queue}
+	if got := s.ended(t, s.start(t, "apply-gone-7", inputOf("gone", "apply", "gone"))); got != types.ExecutionStatusFailed {
 		t.Errorf("ended as %s", got)
 	}
 	if said := s.received(t, "gone failed").Cause; !strings.HasPrefix(said, "The container did not start: ") || !strings.Contains(said, "CannotPullContainerError") {

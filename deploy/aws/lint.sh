@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks the template with cfn-lint and the state machine with asl-validator.
+# Checks the templates with cfn-lint and the state machine with asl-validator.
 # Both are pinned; what is missing is installed into the user's cache.
 set -eu
 cd "$(dirname "$0")"
@@ -15,7 +15,7 @@ if ! "$python" -c "from importlib.metadata import version as v; raise SystemExit
     "$python" -m pip install --quiet "cfn-lint==$cfn_lint"
   fi
 fi
-"$python" -c 'from cfnlint.runner import main; main()' --regions eu-west-1 us-east-1 -- template.yaml
+"$python" -c 'from cfnlint.runner import main; main()' --regions eu-west-1 us-east-1 -- base.yaml engine.yaml environment.yaml
 
 command -v npm >/dev/null || { echo "checking the state machine needs npm (LOCKKEEPER_SKIP_AWS=1 leaves it out)"; exit 1; }
 asl="$cache/asl-$(cksum lint/package-lock.json | cut -d' ' -f1)"

@@ -15,15 +15,18 @@ func TestT36_NothingThatChangesInfrastructureIsRepeated(t *testing.T) {
 	m, b := parsedMachine(t), parsed(t)
 	applies := 0
 	for name, s := range m.States {
-		if s.Parameters["JobDefinition"] != "${ApplyJob}" {
+		if name != "ApplyOnBatch" {
 			continue
 		}
 		applies++
+		if s.Parameters["JobDefinition.$"] != "$.batch.job_definition" {
+			t.Errorf("state %s runs %v", name, s.Parameters)
+		}
 		if s.Parameters["RetryStrategy"] != nil {
 			t.Errorf("state %s overrides the retry strategy", name)
 		}
-		if s.Parameters["JobQueue"] != "${ApplyQueue}" {
-			t.Errorf("state %s does not use the queue of applies", name)
+		if s.Parameters["JobQueue.$"] != "$.batch.job_queue" {
+			t.Errorf("state %s does not use the queue that the server names", name)
 		}
 		for _, after := range s.after() {
 			if m.reaches(after, name) {
@@ -38,7 +41,7 @@ func TestT36_NothingThatChangesInfrastructureIsRepeated(t *testing.T) {
 	if at(retry, "Attempts") != 1.0 || at(retry, "EvaluateOnExit") != nil {
 		t.Errorf("an apply has the retry strategy %v", retry)
 	}
-	for _, name := range b.computeOf(t, "ApplyJobQueue") {
+	for _, name := range slices.Concat(b.computeOf(t, "ApplyJobQueue"), b.computeOf(t, "OwnApplyJobQueue")) {
 		if kind := at(b.Resources[name].Properties, "ComputeResources", "Type"); kind != "FARGATE" {
 			t.Errorf("applies run on %v, which may end them", kind)
 		}
@@ -277,8 +280,8 @@ func TestTheFunctionIsAPlanner(t *testing.T) {
 		}
 	}
 	for name, s := range parsedMachine(t).States {
-		if s.Resource == "arn:aws:states:::lambda:invoke" && s.Parameters["FunctionName"] != "${PlanFunction}" {
-			t.Errorf("state %s invokes %v", name, s.Parameters["FunctionName"])
+		if s.Resource == "arn:aws:states:::lambda:invoke" && s.Parameters["FunctionName.$"] != "$.batch.function" {
+			t.Errorf("state %s invokes %v", name, s.Parameters)
 		}
 	}
 }

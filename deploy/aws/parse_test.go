@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// body is the template with its short functions (!Sub) in the long form
+// body is the templates as one, with their short functions (!Sub) in the long form
 // (Fn::Sub).
 type body struct {
 	Parameters map[string]map[string]any
@@ -26,7 +27,28 @@ type resource struct {
 	Properties     map[string]any
 }
 
+// farBucket is how the templates name the bucket that is of another one.
+const farBucket = "arn:${AWS::Partition}:s3:::${NamePrefix}-${AWS::AccountId}-${AWS::Region}"
+
 func parsed(t testing.TB) body {
+	t.Helper()
+	all := body{Parameters: map[string]map[string]any{}, Rules: map[string]any{}, Resources: map[string]resource{}, Outputs: map[string]map[string]any{}}
+	for _, template := range []string{base, engine, environment} {
+		b := parsedOne(t, template)
+		for name := range b.Resources {
+			if _, twice := all.Resources[name]; twice {
+				t.Fatalf("two templates have a resource %s", name)
+			}
+		}
+		maps.Copy(all.Parameters, b.Parameters)
+		maps.Copy(all.Rules, b.Rules)
+		maps.Copy(all.Resources, b.Resources)
+		maps.Copy(all.Outputs, b.Outputs)
+	}
+	return all
+}
+
+func parsedOne(t testing.TB, template string) (b body) {
 	t.Helper()
 	file, err := parser.ParseBytes([]byte(template), 0)
 	if err != nil {
@@ -36,11 +58,16 @@ func parsed(t testing.TB) body {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b body
-	if err := json.Unmarshal(text, &b); err != nil {
+	if err := json.Unmarshal([]byte(strings.ReplaceAll(string(text), farBucket, "${Bucket.Arn}")), &b); err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// isKey tells the key of the base, there or from another template.
+func isKey(v any) bool {
+	return at(v, "Fn::ImportValue", "Fn::Sub") == "${NamePrefix}-key" ||
+		at(v, "Fn::If", 0) == "OwnKey" && at(v, "Fn::If", 1, "Fn::GetAtt") == "Key.Arn" && at(v, "Fn::If", 2, "Ref") == "KeyArn"
 }
 
 func plain(t testing.TB, n ast.Node) any {

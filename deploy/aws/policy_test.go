@@ -148,7 +148,8 @@ func TestT48_PlanAndApplyAndServerAreApart(t *testing.T) {
 // that somebody put over it does not exist for it.
 func TestT22_AnApplyReadsOneVersionOfAPlan(t *testing.T) {
 	read := map[string]bool{"${Bucket.Arn}/tasks/${PlanJobRole.RoleId}:*.plan.*": false, "${Bucket.Arn}/tasks/${PlanFunctionRole.RoleId}:*.plan.*": false}
-	for _, s := range parsed(t).identityPolicies()["ApplyJobRole"] {
+	policies := parsed(t).identityPolicies()
+	for _, s := range slices.Concat(policies["ApplyJobRole"], policies["PlansOfTheFunctionPolicy"]) {
 		for _, r := range list(at(s, "Resource")) {
 			resource, actions := fmt.Sprint(at(r, "Fn::Sub")), list(at(s, "Action"))
 			if _, ofPlan := read[resource]; ofPlan && slices.Equal(actions, []any{"s3:GetObjectVersion"}) {

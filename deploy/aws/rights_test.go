@@ -21,8 +21,8 @@ func theBucketIsAskedAboutEachWrite(t *testing.T, s *stack) {
 		{"server", "lockkeeper-server", "sources/x", false, false},
 		{"server", "lockkeeper-server", "jobs/x-0.json", true, false},
 		{"server", "lockkeeper-server", "jobs/x-1.json", false, true},
-		{"writer1", "lockkeeper-apply-job", "claims/x", true, false},
-		{"writer2", "lockkeeper-apply-job", "claims/y", false, true},
+		{"writer1", "lockkeeper_dev_apply", "claims/x", true, false},
+		{"writer2", "lockkeeper_dev_apply", "claims/y", false, true},
 		{"writer3", "lockkeeper-server", "approvals/x/x-0.answer.json", true, true}, // not the server, whatever its role allows
 	} {
 		objects := s3.NewFromConfig(s.Config(row.who), func(o *s3.Options) { o.UsePathStyle = true })
@@ -43,8 +43,8 @@ func theBucketIsAskedAboutEachWrite(t *testing.T, s *stack) {
 // What the policies say once they are deployed: T22, T36, T48.
 func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 	const (
-		plan, apply, server = "lockkeeper-plan-job", "lockkeeper-apply-job", "lockkeeper-server"
-		function            = "lockkeeper-plan-function"
+		plan, apply, server = "lockkeeper_dev_plan", "lockkeeper_dev_apply", "lockkeeper-server"
+		function            = "lockkeeper_dev_function"
 		secret              = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:lockkeeper/"
 	)
 	objects := "arn:aws:s3:::" + s.out["Bucket"] + "/"
@@ -80,8 +80,8 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{server, "s3:GetObjectVersion", objects + victim + "r-0.plan.made", nil, false},
 		{server, "secretsmanager:GetSecretValue", secret + "server/private-key-AbCdEf", nil, true},
 		{server, "secretsmanager:GetSecretValue", secret + "server/previous-webhook-secret-AbCdEf", nil, true},
-		{server, "secretsmanager:GetSecretValue", secret + "plan/token-AbCdEf", nil, false},
-		{server, "secretsmanager:GetSecretValue", secret + "both/token-AbCdEf", nil, false},
+		{server, "secretsmanager:GetSecretValue", secret + "dev/plan/token-AbCdEf", nil, false},
+		{server, "secretsmanager:GetSecretValue", secret + "dev/both/token-AbCdEf", nil, false},
 		{server, "batch:SubmitJob", s.out["ApplyJobQueue"], nil, false},
 
 		{plan, "states:SendTaskSuccess", s.out["StateMachine"], nil, false},
@@ -91,9 +91,9 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 		{plan, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", nil, false},
 		{plan, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-apply", id, false},
 		{plan, "sts:TagSession", "arn:aws:iam::210987654321:role/lockkeeper-plan", id, true},
-		{plan, "secretsmanager:GetSecretValue", secret + "plan/token-AbCdEf", nil, true},
-		{plan, "secretsmanager:GetSecretValue", secret + "both/token-AbCdEf", nil, true},
-		{plan, "secretsmanager:GetSecretValue", secret + "apply/token-AbCdEf", nil, false},
+		{plan, "secretsmanager:GetSecretValue", secret + "dev/plan/token-AbCdEf", nil, true},
+		{plan, "secretsmanager:GetSecretValue", secret + "dev/both/token-AbCdEf", nil, true},
+		{plan, "secretsmanager:GetSecretValue", secret + "dev/apply/token-AbCdEf", nil, false},
 		{plan, "secretsmanager:GetSecretValue", secret + "server/private-key-AbCdEf", nil, false},
 		{plan, "s3:GetObjectVersion", objects + "sources/abc", nil, true},
 		{plan, "s3:GetObject", objects + "sources/abc", nil, false},
@@ -116,22 +116,22 @@ func everyoneMayDoTheirPart(t *testing.T, s *stack) {
 
 		{function, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", id, true},
 		{function, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-apply", id, false},
-		{function, "s3:PutObject", objects + victim + "r-0.result.json", map[string]string{"aws:userid": s.out["FunctionRoleId"] + ":lockkeeper-plan"}, false},
-		{function, "s3:PutObject", objects + "tasks/" + s.out["FunctionRoleId"] + ":lockkeeper-plan/r-0.answer.json", map[string]string{"aws:userid": s.out["FunctionRoleId"] + ":lockkeeper-plan"}, true},
+		{function, "s3:PutObject", objects + victim + "r-0.result.json", map[string]string{"aws:userid": s.out["FunctionRoleId"] + ":lockkeeper_dev_plan"}, false},
+		{function, "s3:PutObject", objects + "tasks/" + s.out["FunctionRoleId"] + ":lockkeeper_dev_plan/r-0.answer.json", map[string]string{"aws:userid": s.out["FunctionRoleId"] + ":lockkeeper_dev_plan"}, true},
 
 		{apply, "states:SendTaskSuccess", s.out["StateMachine"], nil, false},
 		{apply, "s3:PutObject", objects + "approvals/r/r-0.answer.json", nil, false},
 		{apply, "s3:GetObject", objects + "approvals/r/r-0.token", nil, false},
 		{apply, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-apply", id, true},
 		{apply, "sts:AssumeRole", "arn:aws:iam::210987654321:role/lockkeeper-plan", id, false},
-		{apply, "secretsmanager:GetSecretValue", secret + "apply/token-AbCdEf", nil, true},
-		{apply, "secretsmanager:GetSecretValue", secret + "plan/token-AbCdEf", nil, true},
+		{apply, "secretsmanager:GetSecretValue", secret + "dev/apply/token-AbCdEf", nil, true},
+		{apply, "secretsmanager:GetSecretValue", secret + "dev/plan/token-AbCdEf", nil, true},
 		{apply, "secretsmanager:GetSecretValue", secret + "server/private-key-AbCdEf", nil, false},
 		{apply, "s3:GetObject", objects + victim + "r-0.plan.tfplan", asApply, false},
 		{apply, "s3:GetObject", objects + victim + "r-0.plan.made", asApply, false},
 		{apply, "s3:GetObjectVersion", objects + victim + "r-0.plan.tfplan", asApply, true},
 		{apply, "s3:GetObjectVersion", objects + victim + "r-0.plan.made", asApply, true},
-		{apply, "s3:GetObjectVersion", objects + "tasks/" + s.out["FunctionRoleId"] + ":lockkeeper-plan/r-0.plan.tfplan", asApply, true},
+		{apply, "s3:GetObjectVersion", objects + "tasks/" + s.out["FunctionRoleId"] + ":lockkeeper_dev_plan/r-0.plan.tfplan", asApply, true},
 		{apply, "s3:GetObjectVersion", objects + "tasks/" + s.out["ApplyRoleId"] + ":2/r-0.plan.tfplan", asApply, false},
 		{apply, "s3:GetObject", objects + victim + "r-0.result.json", asApply, false}, // it names the version of a plan
 		{apply, "s3:GetObjectVersion", objects + victim + "r-0.result.json", asApply, false},

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "renew the copy of job.asl.json in template.yaml")
+var update = flag.Bool("update", false, "renew the copy of job.asl.json in engine.yaml")
 
 // Around the copy of the state machine in the template.
 const (
@@ -18,19 +18,19 @@ const (
 )
 
 func TestTheTemplateHoldsTheStateMachine(t *testing.T) {
-	before, rest, ok := strings.Cut(template, copyBegins)
+	before, rest, ok := strings.Cut(engine, copyBegins)
 	_, after, ok2 := strings.Cut(rest, copyEnds)
 	if !ok || !ok2 {
-		t.Fatalf("template.yaml lacks %q or %q", copyBegins, copyEnds)
+		t.Fatalf("engine.yaml lacks %q or %q", copyBegins, copyEnds)
 	}
 	want := before + copyBegins + "        " + dense(t, stateMachine) + copyEnds + after
-	if want == template {
+	if want == engine {
 		return
 	}
 	if !*update {
-		t.Fatal("template.yaml does not hold job.asl.json: run `make update`")
+		t.Fatal("engine.yaml does not hold job.asl.json: run `make update`")
 	}
-	if err := os.WriteFile("template.yaml", []byte(want), 0o644); err != nil {
+	if err := os.WriteFile("engine.yaml", []byte(want), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -65,9 +65,29 @@ func withoutComments(value any) {
 	}
 }
 
-// Above this size CloudFormation takes a template only from a bucket.
+// Above 51,200 bytes CloudFormation takes a template only from a bucket (AWS
+// CloudFormation user guide, "Quotas").
 func TestTheTemplateIsSmallEnoughToBeSentAsItIs(t *testing.T) {
-	if len(template) > 51200 {
-		t.Errorf("template.yaml has %d bytes, want at most 51200", len(template))
+	for name, template := range map[string]string{"base.yaml": base, "engine.yaml": engine, "environment.yaml": environment} {
+		if len(template) > 40_000 {
+			t.Errorf("%s has %d bytes of 51,200, and there was to be room", name, len(template))
+		}
+	}
+}
+
+// What a stack takes of the parameters of all is what its template declares.
+func TestAStackTakesTheParametersOfItsTemplate(t *testing.T) {
+	for _, s := range Stacks("lk", "dev") {
+		declared := parsedOne(t, s.Template).Parameters
+		for name := range parsed(t).Parameters {
+			if _, has := declared[name]; has != s.Takes(name) {
+				t.Errorf("%s takes %s: %v", s.Name, name, s.Takes(name))
+			}
+		}
+		for name := range s.Parameters {
+			if _, has := declared[name]; !has {
+				t.Errorf("%s has no parameter %s", s.Name, name)
+			}
+		}
 	}
 }

@@ -3,9 +3,11 @@ package deploy
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +28,7 @@ resource "terraform_data" "stack" {
   input = { name = var.name, template_body = var.template_body, capabilities = var.capabilities, parameters = var.parameters }
 }
 output "outputs" {
-  value = { ServerPolicy = "arn-of-the-policy" }
+  value = { ServerPolicy = "arn-of-the-policy", Name = var.name }
 }
 `
 
@@ -46,27 +48,33 @@ func theTerraformModuleMakesTheStack(t *testing.T, s *stack) {
 	if err != nil {
 		t.Skip("terraform is not on the PATH")
 	}
+	out := map[string]string{}
 	made := evaluated(t, terraform, laidOut(t, s))
-	if made.Name != "module" || made.Body != Template() || len(made.Capabilities) != 1 || made.Capabilities[0] != "CAPABILITY_NAMED_IAM" {
-		t.Errorf("the stack %s with %v has a template of %d bytes", made.Name, made.Capabilities, len(made.Body))
-	}
-	want := parameters(t, s.Emulator)
-	want["NamePrefix"], want["AssignPublicIp"] = "module", "ENABLED"
-	for name, p := range parsed(t).Parameters { // the module's defaults are the template's
-		if _, has := want[name]; has {
-			continue
+	for i, stack := range Stacks("module", "dev") {
+		got := made[i]
+		if got.Name != stack.Name || got.Body != stack.Template || !slices.Equal(got.Capabilities, []string{"CAPABILITY_NAMED_IAM"}) {
+			t.Fatalf("stack %d is %s with %v and a template of %d bytes", i, got.Name, got.Capabilities, len(got.Body))
 		}
-		text, err := json.Marshal(p["Default"])
-		if err != nil {
-			t.Fatal(err)
+		given := parameters(t, s.Emulator)
+		given["AssignPublicIp"] = "ENABLED"
+		want := stack.Given(given)
+		for name, p := range parsedOne(t, stack.Template).Parameters { // the module's defaults are the template's
+			if _, has := want[name]; has {
+				continue
+			}
+			text, err := json.Marshal(p["Default"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			want[name] = strings.Trim(string(text), `"`)
 		}
-		want[name] = strings.Trim(string(text), `"`)
+		if diff := cmp.Diff(want, got.Parameters); diff != "" {
+			t.Errorf("parameters of %s (-want +got):\n%s", got.Name, diff)
+		}
+		maps.Copy(out, s.Deploy(t, got.Name, got.Body, got.Parameters))
 	}
-	if diff := cmp.Diff(want, made.Parameters); diff != "" {
-		t.Errorf("parameters (-want +got):\n%s", diff)
-	}
-	if out := s.Deploy(t, made.Name, made.Body, made.Parameters); out["StateMachine"] == "" {
-		t.Errorf("the stack has the outputs %v", out)
+	if len(made) != 3 || out["StateMachine"] == "" || out["PlanJobDefinition"] == "" {
+		t.Errorf("%d stacks have the outputs %v", len(made), out)
 	}
 }
 
@@ -92,16 +100,24 @@ func laidOut(t *testing.T, s *stack) (dir string) {
 	}
 	main := read(t, "deploy/aws/terraform/main.tf")
 	providers, _, _ := strings.Cut(after(t, main, "  required_providers {\n"), "\n  }\n")
-	put("main.tf", main, "  required_providers {\n"+providers+"\n  }\n", "", `resource "aws_cloudformation_stack" "lockkeeper" {`, "module \"lockkeeper\" {\n  source = \"./stack\"")
-	put("outputs.tf", read(t, "deploy/aws/terraform/outputs.tf"), "aws_cloudformation_stack.lockkeeper.", "module.lockkeeper.")
+	put("main.tf", main, "  required_providers {\n"+providers+"\n  }\n", "",
+		`resource "aws_cloudformation_stack" "base" {`, "module \"base\" {\n  source = \"./stack\"",
+		`resource "aws_cloudformation_stack" "engine" {`, "module \"engine\" {\n  source = \"./stack\"",
+		`resource "aws_cloudformation_stack" "environment" {`, "module \"environment\" {\n  source = \"./stack\"", "aws_cloudformation_stack.", "module.")
+	put("outputs.tf", read(t, "deploy/aws/terraform/outputs.tf"), "aws_cloudformation_stack.", "module.")
 	put("variables.tf", read(t, "deploy/aws/terraform/variables.tf"))
 	put("stack/main.tf", standIn)
-	put("../template.yaml", Template())
+	put("../base.yaml", base)
+	put("../engine.yaml", engine)
+	put("../environment.yaml", environment)
 	subnets, groups := s.Network(t)
 	variables, err := json.Marshal(map[string]any{
 		"name_prefix": "module", "image_uri": image + "@sha256:0", "subnet_ids": subnets, "security_group_ids": groups[:1], "assign_public_ip": true,
-		"server_principal_arn": "arn:aws:iam::" + awstest.Account + ":role/server", "external_id": "external-id",
-		"plan_role_arns": []string{"arn:aws:iam::*:role/lockkeeper-plan"}, "apply_role_arns": []string{"arn:aws:iam::*:role/lockkeeper-apply"},
+		"server_principal_arn": "arn:aws:iam::" + awstest.Account + ":role/server",
+		"environments": map[string]any{"dev": map[string]any{
+			"external_id": "external-id", "function": true,
+			"plan_role_arns": []string{"arn:aws:iam::*:role/lockkeeper-plan"}, "apply_role_arns": []string{"arn:aws:iam::*:role/lockkeeper-apply"},
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -110,8 +126,9 @@ func laidOut(t *testing.T, s *stack) (dir string) {
 	return dir
 }
 
-// evaluated is what Terraform gives to the stand-in.
-func evaluated(t *testing.T, terraform, dir string) given {
+// evaluated is what Terraform gives to the stand-ins: those of the base, the engine
+// and the environment.
+func evaluated(t *testing.T, terraform, dir string) []given {
 	t.Helper()
 	run := func(args ...string) string {
 		t.Helper()
@@ -131,10 +148,14 @@ func evaluated(t *testing.T, terraform, dir string) given {
 	if got := run("output", "-raw", "server_policy_arn"); got != "arn-of-the-policy" {
 		t.Errorf("server_policy_arn is %q", got)
 	}
+	if got := run("output", "-json", "environments"); !strings.Contains(got, `"dev":{"Name":"module-environment-dev"`) {
+		t.Errorf("environments are %s", got)
+	}
 	var state struct {
 		Values struct {
 			RootModule struct {
 				ChildModules []struct {
+					Address   string
 					Resources []struct{ Values struct{ Input given } }
 				} `json:"child_modules"`
 			} `json:"root_module"`
@@ -143,5 +164,13 @@ func evaluated(t *testing.T, terraform, dir string) given {
 	if err := json.Unmarshal([]byte(run("show", "-json")), &state); err != nil {
 		t.Fatal(err)
 	}
-	return state.Values.RootModule.ChildModules[0].Resources[0].Values.Input
+	var all []given
+	for _, address := range []string{"module.base", "module.engine", `module.environment["dev"]`} {
+		for _, m := range state.Values.RootModule.ChildModules {
+			if m.Address == address {
+				all = append(all, m.Resources[0].Values.Input)
+			}
+		}
+	}
+	return all
 }

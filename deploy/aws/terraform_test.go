@@ -14,7 +14,8 @@ import (
 )
 
 func TestTheTerraformModulePassesEveryParameter(t *testing.T) {
-	variables, parameters := map[string]bool{}, map[string]string{}
+	declared, used := map[string]bool{}, map[string]bool{}
+	passes := map[string][]string{}
 	parser := hclparse.NewParser()
 	for _, name := range []string{"main.tf", "variables.tf", "outputs.tf"} {
 		file, diags := parser.ParseHCLFile("terraform/" + name)
@@ -24,18 +25,25 @@ func TestTheTerraformModulePassesEveryParameter(t *testing.T) {
 		for _, b := range file.Body.(*hclsyntax.Body).Blocks {
 			switch b.Type {
 			case "variable":
-				variables[b.Labels[0]] = true
+				declared[b.Labels[0]] = true
 			case "resource":
-				parameters = passed(t, b)
+				passes[b.Labels[1]] = passed(t, b)
+				for _, a := range b.Body.Attributes {
+					for _, v := range a.Expr.Variables() {
+						if v.RootName() == "var" {
+							used[v[1].(hcl.TraverseAttr).Name] = true
+						}
+					}
+				}
 			}
 		}
 	}
-	want := slices.Sorted(maps.Keys(parsed(t).Parameters))
-	if got := slices.Sorted(maps.Keys(parameters)); !slices.Equal(got, want) {
-		t.Errorf("the module passes %v, the template takes %v", got, want)
+	for name, template := range map[string]string{"base": base, "engine": engine, "environment": environment} {
+		if want := slices.Sorted(maps.Keys(parsedOne(t, template).Parameters)); !slices.Equal(passes[name], want) {
+			t.Errorf("%s: the module passes %v, the template takes %v", name, passes[name], want)
+		}
 	}
-	used := slices.Sorted(maps.Values(parameters))
-	if declared := slices.Sorted(maps.Keys(variables)); !slices.Equal(used, declared) {
+	if !maps.Equal(used, declared) {
 		t.Errorf("the module uses the variables %v and declares %v", used, declared)
 	}
 }
@@ -67,21 +75,17 @@ func TestTheExampleOfTheTerraformModule(t *testing.T) {
 	}
 }
 
-// passed are the parameters of the stack, with the variable of each.
-func passed(t *testing.T, stack *hclsyntax.Block) map[string]string {
+// passed are the names of the parameters of a stack, sorted.
+func passed(t *testing.T, stack *hclsyntax.Block) (names []string) {
 	pairs, diags := hcl.ExprMap(stack.Body.Attributes["parameters"].Expr)
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
-	found := map[string]string{}
 	for _, p := range pairs {
-		uses := p.Value.Variables()
-		if len(uses) != 1 || uses[0].RootName() != "var" {
-			t.Fatalf("%s: want exactly one variable", p.Value.Range())
-		}
-		found[hcl.ExprAsKeyword(p.Key)] = uses[0][1].(hcl.TraverseAttr).Name
+		names = append(names, hcl.ExprAsKeyword(p.Key))
 	}
-	return found
+	slices.Sort(names)
+	return names
 }
 
 func TestTheTerraformModuleIsFormatted(t *testing.T) {

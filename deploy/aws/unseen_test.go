@@ -11,8 +11,8 @@ import (
 func whatTheEmulatorCannotShow(t *testing.T, s *stack) {
 	const (
 		region, account        = awstest.Region, awstest.Account
-		plan, apply, server    = "lockkeeper-plan-job", "lockkeeper-apply-job", "lockkeeper-server"
-		function               = "lockkeeper-plan-function"
+		plan, apply, server    = "lockkeeper_dev_plan", "lockkeeper_dev_apply", "lockkeeper-server"
+		function               = "lockkeeper_dev_function"
 		states, fargate, build = "lockkeeper-states", "lockkeeper-task-execution", "lockkeeper-build"
 		repository             = "arn:aws:ecr:" + region + ":" + account + ":repository/lockkeeper"
 		managed                = "arn:aws:events:" + region + ":" + account + ":rule/StepFunctionsGetEventsForBatchJobsRule"
@@ -35,7 +35,7 @@ func whatTheEmulatorCannotShow(t *testing.T, s *stack) {
 		{states, "the emulator traces nothing",
 			[]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"}, anything, ""},
 		{function, "the function is traced", []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, anything, ""},
-		{function, "Lambda writes the function's log with its role", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, logs + "/aws/lambda/lockkeeper-plan:log-stream:x", ""},
+		{function, "Lambda writes the function's log with its role", []string{"logs:CreateLogStream", "logs:PutLogEvents"}, logs + "/aws/lambda/lockkeeper_dev_plan:log-stream:x", ""},
 
 		{fargate, "the emulator pulls no image", []string{"ecr:GetAuthorizationToken"}, anything, ""},
 		{fargate, "as above", []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, repository, ""},

@@ -129,7 +129,7 @@ func TestT48_TheTrustPolicyOfTheDocsLetsJobsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, text, _ := strings.Cut(string(page), "**5. Roles in each target account**")
+	_, text, _ := strings.Cut(string(page), "**3. Roles in each target account**")
 	_, text, _ = strings.Cut(text, "```json\n")
 	text, _, _ = strings.Cut(text, "```")
 	for _, row := range []struct {
@@ -174,7 +174,7 @@ func letsIn(t *testing.T, e *awstest.Emulator, trust awstest.Policy, without str
 		}
 		for _, r := range requests {
 			asked++
-			r.Principal = "arn:aws:iam::123456789012:role/lockkeeper-plan-job"
+			r.Principal = "arn:aws:iam::123456789012:role/lockkeeper_dev_plan"
 			delete(r.Context, without)
 			in = in && awstest.Allows([]awstest.Policy{trust}, r)
 		}

@@ -21,7 +21,7 @@ const (
 // checkApproval runs a wait for approval and approves it. The answer counts
 // whether its execution hears of it or not, so that is looked at, too.
 func (d *doctor) checkApproval(ctx context.Context) (string, error) {
-	doc := harmless(run.KindApproval)
+	doc := harmless(run.KindApproval, d.names[0])
 	doc.Limits.Seconds = 300
 	if err := d.Start(ctx, doc); err != nil {
 		return "", err

@@ -76,7 +76,7 @@ func (d *doctor) endlessPlan(ctx context.Context) (doc run.JobDocument, err erro
 	if err != nil {
 		return doc, fmt.Errorf("packing a project: %w", err)
 	}
-	doc = harmless(run.KindPlan)
+	doc = harmless(run.KindPlan, d.names[0])
 	doc.Limits = run.JobLimits{Seconds: 120, PlanBytes: 1 << 20}
 	sources := &bucket.Bucket{Client: d.objects, Name: d.o.Bucket}
 	if doc.Source, err = sources.PutContent(ctx, "sources", bytes.NewReader(archive)); err != nil {

@@ -29,7 +29,7 @@ func TestTheDocsNameTheLinesOfDoctor(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // no check is made
 	var has []string
-	for c := range Checks(ctx, engine.Options{Config: aws.Config{Region: "eu-west-1"}, PlanQueue: "p", ApplyQueue: "a"}) {
+	for c := range Checks(ctx, engine.Options{Config: aws.Config{Region: "eu-west-1"}, Environments: map[string]engine.Environment{"dev": {PlanQueue: "p", ApplyQueue: "a"}}}) {
 		if has = append(has, c.Name); !slices.Contains(said, c.Name) {
 			t.Errorf("no row names the line %q", c.Name)
 		}

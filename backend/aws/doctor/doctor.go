@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/batch"
@@ -46,7 +49,8 @@ type doctor struct {
 	queue   *sqs.Client
 	batch   *engine.Engine  // the same engine, without functions
 	probing *engine.Engine  // that one, whose jobs try what they may not do
-	plan    run.JobDocument // that ran on Batch
+	names   []string        // of environments, one of each place where jobs run
+	plan    run.JobDocument // of the first of them, that ran on Batch
 }
 
 // Checks looks at every part of the engine with the server's credentials. The last ones
@@ -58,7 +62,7 @@ func Checks(ctx context.Context, o engine.Options) iter.Seq[Check] {
 	probe.Probe = true
 	d := &doctor{
 		Engine: engine.New(o), o: o, batch: engine.New(plain), probing: engine.New(probe), objects: bucket.NewClient(o.Config),
-		steps: sfn.NewFromConfig(o.Config), jobs: batch.NewFromConfig(o.Config), queue: sqs.NewFromConfig(o.Config),
+		steps: sfn.NewFromConfig(o.Config), jobs: batch.NewFromConfig(o.Config), queue: sqs.NewFromConfig(o.Config), names: places(o.Environments),
 	}
 	const noStart = "Read the cause above; docs/aws.md says what it means when no container starts."
 	checks := []struct {
@@ -70,15 +74,15 @@ func Checks(ctx context.Context, o engine.Options) iter.Seq[Check] {
 		{"queue", "Correct aws.status_queue and aws.dead_letter_queue, attach the stack's ServerPolicy to the server, or read and empty the dead letter queue.", d.checkQueue},
 		{"state machine", "Correct aws.state_machine, or attach the stack's ServerPolicy to the server.", d.checkMachine},
 		{"traces and logs", "Deploy the stack again: executions are traced, and their errors logged.", d.checkTraces},
-		{"job queues", "Correct aws.plan_queue and aws.apply_queue, or enable the queues.", d.checkQueues},
+		{"job queues", "Correct aws.plan_queue and aws.apply_queue, or those of the environment, or enable the queues.", d.checkQueues},
 		{"stuck jobs", "Deploy the stack again: its queues end jobs that cannot start. Without that they wait for ever.", d.checkStuck},
 		{"spot", "Deploy the stack again: its plans run on FARGATE_SPOT and then FARGATE, its applies on FARGATE alone. The server needs no right to see that: run this once with your own role, or allow batch:DescribeComputeEnvironments.", d.checkSpot},
-		{"job definitions", "Deploy the stack again with ImageUri by digest (repository@sha256:...).", d.checkDefinitions},
+		{"job definitions", "Correct the environment's aws.plan_definition and aws.apply_definition, or deploy its stack again with ImageUri by digest (repository@sha256:...).", d.checkDefinitions},
 		{"job", noStart, d.checkPlanJob},
 		{"cold start", "Plans begin late. Look at the size of the image, at the way of the subnets to ECR, and whether jobs wait for MaxVcpus or for your Fargate quota.", d.checkColdStart},
-		{"function", "Read /aws/lambda/<NamePrefix>-plan, the function's log, or remove lambda from the environments: plans then run on Batch.", d.checkFunction},
+		{"function", "Read /aws/lambda/<NamePrefix>_<Environment>_plan, the function's log, or remove lambda from the environments: plans then run on Batch.", d.checkFunction},
 		{"apply job", noStart, d.checkApplyJob},
-		{"isolation", "Correct aws.plan_role_id and aws.apply_role_id, or deploy the stack again. If both are right, ECS does not name sessions as it is relied on: nothing can be forged then, and no job can say how it ended.", d.checkIsolation},
+		{"isolation", "Correct the environment's aws.plan_role_id and aws.apply_role_id, or deploy its stack again. If both are right, ECS does not name sessions as it is relied on: nothing can be forged then, and no job can say how it ended.", d.checkIsolation},
 		{"approval", "Attach the stack's ServerPolicy to the server: it answers with states:SendTaskSuccess, on the state machine. What waits goes on without that only when its time is over.", d.checkApproval},
 		{"cancel", "Attach the stack's ServerPolicy to the server: it cancels with states:StopExecution. If the container was killed, its memory or its 30 seconds were too short: read its log.", d.checkCancel},
 	}
@@ -91,6 +95,47 @@ func Checks(ctx context.Context, o engine.Options) iter.Seq[Check] {
 			}
 		}
 	}
+}
+
+// places are names of environments, one of each place where jobs run, in order.
+func places(environments map[string]engine.Environment) (names []string) {
+	seen := map[engine.Environment]bool{}
+	for _, name := range slices.Sorted(maps.Keys(environments)) {
+		if where := environments[name]; !seen[where] {
+			seen[where] = true
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// each looks at all places at once, and says of each what was found.
+func (d *doctor) each(ctx context.Context, look func(ctx context.Context, name string) (string, error)) (string, error) {
+	found, wrong := make([]string, len(d.names)), make([]error, len(d.names))
+	var all sync.WaitGroup
+	for i, name := range d.names {
+		all.Go(func() {
+			found[i], wrong[i] = look(ctx, name)
+			if found[i] != "" {
+				found[i] = name + ": " + found[i]
+			}
+			if wrong[i] != nil {
+				wrong[i] = fmt.Errorf("environment %s: %w", name, wrong[i])
+			}
+		})
+	}
+	all.Wait()
+	return strings.Join(found, "; "), errors.Join(wrong...)
+}
+
+// queues are the job queues of all places, each once.
+func (d *doctor) queues() []string {
+	var all []string
+	for _, name := range d.names {
+		all = append(all, d.o.Environments[name].PlanQueue, d.o.Environments[name].ApplyQueue)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (d *doctor) checkCaller(ctx context.Context) (string, error) {
@@ -147,42 +192,53 @@ func (d *doctor) checkMachine(ctx context.Context) (string, error) {
 }
 
 func (d *doctor) checkQueues(ctx context.Context) (string, error) {
-	for _, queue := range []string{d.o.PlanQueue, d.o.ApplyQueue} {
-		out, err := d.jobs.DescribeJobQueues(ctx, &batch.DescribeJobQueuesInput{JobQueues: []string{queue}})
+	for _, queue := range d.queues() {
+		found, err := d.jobQueue(ctx, queue)
 		if err != nil {
-			return "", engine.Explain(err)
+			return "", err
 		}
-		if len(out.JobQueues) != 1 || out.JobQueues[0].State != types.JQStateEnabled {
-			return "", fmt.Errorf("%s is not there or not enabled", queue)
+		if found.State != types.JQStateEnabled {
+			return "", fmt.Errorf("%s is not enabled", queue)
 		}
 	}
 	return "enabled", nil
 }
 
-// checkDefinitions relies on the template, where queues and job definitions
-// have the same names.
+// checkDefinitions looks at the newest revision, which jobs get from definitions that
+// the config names without one.
 func (d *doctor) checkDefinitions(ctx context.Context) (string, error) {
-	for _, queue := range []string{d.o.PlanQueue, d.o.ApplyQueue} {
-		name := queue[strings.LastIndex(queue, "/")+1:]
-		out, err := d.jobs.DescribeJobDefinitions(ctx, &batch.DescribeJobDefinitionsInput{JobDefinitionName: &name, Status: aws.String("ACTIVE")})
-		if err != nil {
-			return "", engine.Explain(err)
+	for _, name := range d.names {
+		env := d.o.Environments[name]
+		if err := d.definition(ctx, env.PlanDefinition, false); err != nil {
+			return "", fmt.Errorf("environment %s: %w", name, err)
 		}
-		if len(out.JobDefinitions) == 0 {
-			return "", fmt.Errorf("there is no active job definition %s", name)
-		}
-		newest := out.JobDefinitions[0]
-		for _, d := range out.JobDefinitions {
-			if aws.ToInt32(d.Revision) > aws.ToInt32(newest.Revision) {
-				newest = d
-			}
-		}
-		if c := newest.ContainerProperties; c == nil || !strings.Contains(aws.ToString(c.Image), "@sha256:") {
-			return "", fmt.Errorf("the image of %s is not named by digest", name)
-		}
-		if r := newest.RetryStrategy; queue == d.o.ApplyQueue && (r == nil || aws.ToInt32(r.Attempts) != 1) {
-			return "", fmt.Errorf("%s has more than one attempt: an apply must not be repeated", name)
+		if err := d.definition(ctx, env.ApplyDefinition, true); err != nil {
+			return "", fmt.Errorf("environment %s: %w", name, err)
 		}
 	}
 	return "images by digest, applies are tried once", nil
+}
+
+func (d *doctor) definition(ctx context.Context, arn string, once bool) error {
+	name, _, _ := strings.Cut(arn[strings.LastIndex(arn, "/")+1:], ":")
+	out, err := d.jobs.DescribeJobDefinitions(ctx, &batch.DescribeJobDefinitionsInput{JobDefinitionName: &name, Status: aws.String("ACTIVE")})
+	if err != nil {
+		return engine.Explain(err)
+	}
+	if len(out.JobDefinitions) == 0 {
+		return fmt.Errorf("there is no active job definition %s", name)
+	}
+	newest := out.JobDefinitions[0]
+	for _, d := range out.JobDefinitions {
+		if aws.ToInt32(d.Revision) > aws.ToInt32(newest.Revision) {
+			newest = d
+		}
+	}
+	if c := newest.ContainerProperties; c == nil || !strings.Contains(aws.ToString(c.Image), "@sha256:") {
+		return fmt.Errorf("the image of %s is not named by digest", name)
+	}
+	if r := newest.RetryStrategy; once && (r == nil || aws.ToInt32(r.Attempts) != 1) {
+		return fmt.Errorf("%s has more than one attempt: an apply must not be repeated", name)
+	}
+	return nil
 }

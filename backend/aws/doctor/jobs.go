@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,18 +20,22 @@ const jobPatience = 10 * time.Minute
 
 // checkPlanJob runs a plan whose source is not there.
 func (d *doctor) checkPlanJob(ctx context.Context) (string, error) {
-	doc := harmless(run.KindPlan)
-	found, err := ends(ctx, d.batch, doc, "source_changed")
-	if err == nil {
-		d.plan = doc
-	}
-	return found, err
+	return d.each(ctx, func(ctx context.Context, name string) (string, error) {
+		doc := harmless(run.KindPlan, name)
+		found, err := ends(ctx, d.batch, doc, "source_changed")
+		if err == nil && name == d.names[0] {
+			d.plan = doc
+		}
+		return found, err
+	})
 }
 
 // checkApplyJob runs an apply that has no plan: its container refuses it, and
 // claims that it never begins.
 func (d *doctor) checkApplyJob(ctx context.Context) (string, error) {
-	return ends(ctx, d.Engine, harmless(run.KindApply), "plan_mismatch")
+	return d.each(ctx, func(ctx context.Context, name string) (string, error) {
+		return ends(ctx, d.Engine, harmless(run.KindApply, name), "plan_mismatch")
+	})
 }
 
 // checkFunction runs such a plan in the function. What fails there runs on
@@ -39,16 +44,21 @@ func (d *doctor) checkFunction(ctx context.Context) (string, error) {
 	if d.o.Lambda == nil {
 		return "not used: no environment has lambda: true", nil
 	}
-	doc := harmless(run.KindPlan)
-	found, err := ends(ctx, d.Engine, doc, "source_changed")
-	if err != nil {
-		return "", err
-	}
-	containers, err := d.Containers(ctx, doc)
-	if err != nil {
-		return "", err
-	}
-	return found, fellBack(doc, containers)
+	return d.each(ctx, func(ctx context.Context, name string) (string, error) {
+		doc := harmless(run.KindPlan, name)
+		if !d.o.Lambda(doc) {
+			return "", nil
+		}
+		found, err := ends(ctx, d.Engine, doc, "source_changed")
+		if err != nil {
+			return "", err
+		}
+		containers, err := d.Containers(ctx, doc)
+		if err != nil {
+			return "", err
+		}
+		return found, fellBack(doc, containers)
+	})
 }
 
 func fellBack(doc run.JobDocument, containers []types.JobSummary) error {
@@ -85,14 +95,14 @@ func began(containers []types.JobSummary) (string, error) {
 	return fmt.Sprintf("the plan's container began after %.0f s", took.Seconds()), nil
 }
 
-// harmless is a job that can do nothing.
-func harmless(command run.Kind) run.JobDocument {
-	id := fmt.Sprintf("doctor-%d-0", time.Now().UnixMicro())
+// harmless is a job of an environment that can do nothing.
+func harmless(command run.Kind, environment string) run.JobDocument {
+	id := fmt.Sprintf("doctor-%d%s-0", time.Now().UnixMicro(), strings.ToLower(rand.Text()[:4]))
 	return run.JobDocument{
 		Version: run.DocumentVersion, JobID: id, RunID: run.RunOfJob(id), Command: command, Repository: "lockkeeper/doctor", Actor: "doctor",
-		Project: run.JobProject{Name: "doctor", Dir: ".", Workspace: "default"},
-		Source:  run.Artifact{Key: "sources/" + strings.Repeat("0", 64), SHA256: strings.Repeat("0", 64), Size: 1},
-		Limits:  run.JobLimits{Seconds: 60, PlanBytes: 1},
+		Project: run.JobProject{Name: "doctor", Dir: ".", Workspace: "default"}, Environment: run.JobEnvironment{Name: environment},
+		Source: run.Artifact{Key: "sources/" + strings.Repeat("0", 64), SHA256: strings.Repeat("0", 64), Size: 1},
+		Limits: run.JobLimits{Seconds: 60, PlanBytes: 1},
 	}
 }
 
@@ -130,17 +140,19 @@ func runs(ctx context.Context, e *engine.Engine, doc run.JobDocument) (*run.Resu
 // checkIsolation has a plan and an apply try what would let them speak for another
 // job. Their results are found only where ECS names the session of a task after it.
 func (d *doctor) checkIsolation(ctx context.Context) (string, error) {
-	for _, command := range []run.Kind{run.KindPlan, run.KindApply} {
-		doc := harmless(command)
-		end, err := runs(ctx, d.probing, doc)
-		if err != nil {
-			return "", err
+	return d.each(ctx, func(ctx context.Context, name string) (string, error) {
+		for _, command := range []run.Kind{run.KindPlan, run.KindApply} {
+			doc := harmless(command, name)
+			end, err := runs(ctx, d.probing, doc)
+			if err != nil {
+				return "", err
+			}
+			if err := keptApart(doc, *end); err != nil {
+				return "", err
+			}
 		}
-		if err := keptApart(doc, *end); err != nil {
-			return "", err
-		}
-	}
-	return "a plan and an apply wrote where only their tasks can, and were refused what is not theirs", nil
+		return "a plan and an apply wrote where only their tasks can, and were refused what is not theirs", nil
+	})
 }
 
 func keptApart(doc run.JobDocument, r run.Result) error {

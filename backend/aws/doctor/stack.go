@@ -40,7 +40,7 @@ func traced(m *sfn.DescribeStateMachineOutput) (string, error) {
 }
 
 func (d *doctor) checkStuck(ctx context.Context) (string, error) {
-	for _, name := range []string{d.o.PlanQueue, d.o.ApplyQueue} {
+	for _, name := range d.queues() {
 		queue, err := d.jobQueue(ctx, name)
 		if err != nil {
 			return "", err
@@ -49,7 +49,7 @@ func (d *doctor) checkStuck(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return "both queues have the rules for jobs that can never start; whether they end one that waits for Spot AWS does not say, and its time limit does", nil
+	return "the queues have the rules for jobs that can never start; whether they end one that waits for Spot AWS does not say, and its time limit does", nil
 }
 
 // stuck are the reasons for which a job stays RUNNABLE that a queue can end it
@@ -80,15 +80,17 @@ func (d *doctor) jobQueue(ctx context.Context, name string) (*types.JobQueueDeta
 }
 
 func (d *doctor) checkSpot(ctx context.Context) (string, error) {
-	plan, err := d.machines(ctx, d.o.PlanQueue)
-	if err != nil {
-		return "", err
-	}
-	apply, err := d.machines(ctx, d.o.ApplyQueue)
-	if err != nil {
-		return "", err
-	}
-	return onSpot(plan, apply)
+	return d.each(ctx, func(ctx context.Context, name string) (string, error) {
+		plan, err := d.machines(ctx, d.o.Environments[name].PlanQueue)
+		if err != nil {
+			return "", err
+		}
+		apply, err := d.machines(ctx, d.o.Environments[name].ApplyQueue)
+		if err != nil {
+			return "", err
+		}
+		return onSpot(plan, apply)
+	})
 }
 
 // machines are the kinds of machines of a queue, in its order.

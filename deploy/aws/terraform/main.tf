@@ -1,5 +1,5 @@
-# The CloudFormation template, for people who live in Terraform. Every resource
-# is in ../template.yaml; this module adds none.
+# The CloudFormation templates, for people who live in Terraform. Every resource
+# is in ../*.yaml; this module adds none.
 
 terraform {
   required_version = ">= 1.5.7"
@@ -11,31 +11,71 @@ terraform {
   }
 }
 
-resource "aws_cloudformation_stack" "lockkeeper" {
-  name          = var.name_prefix
-  template_body = file("${path.module}/../template.yaml")
+resource "aws_cloudformation_stack" "base" {
+  name          = "${var.name_prefix}-base"
+  template_body = file("${path.module}/../base.yaml")
   capabilities  = ["CAPABILITY_NAMED_IAM"]
 
   parameters = {
     NamePrefix          = var.name_prefix
-    ImageUri            = var.image_uri
-    SubnetIds           = join(",", var.subnet_ids)
-    SecurityGroupIds    = join(",", var.security_group_ids)
-    AssignPublicIp      = var.assign_public_ip ? "ENABLED" : "DISABLED"
     ServerPrincipalArn  = var.server_principal_arn
-    PlanRoleArns        = join(",", var.plan_role_arns)
-    ApplyRoleArns       = join(",", var.apply_role_arns)
-    ExternalId          = var.external_id
-    JobVcpu             = tostring(var.job_vcpu)
-    JobMemory           = tostring(var.job_memory)
-    MaxVcpus            = tostring(var.max_vcpus)
     RetentionDays       = tostring(var.retention_days)
-    AlarmTopicArn       = var.alarm_topic_arn
+    KeyArn              = var.key_arn
     LogBucket           = var.log_bucket
     PermissionsBoundary = var.permissions_boundary
     RolePath            = var.role_path
     Architecture        = var.architecture
+  }
+}
+
+resource "aws_cloudformation_stack" "engine" {
+  depends_on = [aws_cloudformation_stack.base]
+
+  name          = "${var.name_prefix}-engine"
+  template_body = file("${path.module}/../engine.yaml")
+  capabilities  = ["CAPABILITY_NAMED_IAM"]
+
+  parameters = {
+    NamePrefix          = var.name_prefix
+    SubnetIds           = join(",", var.subnet_ids)
+    SecurityGroupIds    = join(",", var.security_group_ids)
+    MaxVcpus            = tostring(var.max_vcpus)
     Spot                = tostring(var.spot)
-    FunctionInVpc       = tostring(var.function_in_vpc)
+    RetentionDays       = tostring(var.retention_days)
+    AlarmTopicArn       = var.alarm_topic_arn
+    PermissionsBoundary = var.permissions_boundary
+    RolePath            = var.role_path
+  }
+}
+
+# None of them before there is an image.
+resource "aws_cloudformation_stack" "environment" {
+  for_each   = var.image_uri == "" ? {} : var.environments
+  depends_on = [aws_cloudformation_stack.engine]
+
+  name          = "${var.name_prefix}-environment-${each.key}"
+  template_body = file("${path.module}/../environment.yaml")
+  capabilities  = ["CAPABILITY_NAMED_IAM"]
+
+  parameters = {
+    NamePrefix          = var.name_prefix
+    Environment         = each.key
+    ImageUri            = var.image_uri
+    PlanRoleArns        = join(",", each.value.plan_role_arns)
+    ApplyRoleArns       = join(",", each.value.apply_role_arns)
+    ExternalId          = each.value.external_id
+    JobVcpu             = tostring(each.value.job_vcpu)
+    JobMemory           = tostring(each.value.job_memory)
+    AssignPublicIp      = var.assign_public_ip ? "ENABLED" : "DISABLED"
+    Architecture        = var.architecture
+    Function            = tostring(each.value.function)
+    FunctionInVpc       = tostring(each.value.function_in_vpc)
+    MaxVcpus            = tostring(each.value.max_vcpus)
+    Spot                = tostring(var.spot)
+    SubnetIds           = join(",", var.subnet_ids)
+    SecurityGroupIds    = join(",", var.security_group_ids)
+    RetentionDays       = tostring(var.retention_days)
+    PermissionsBoundary = var.permissions_boundary
+    RolePath            = var.role_path
   }
 }

@@ -1,4 +1,4 @@
-# The template checks values and explains them; defaults are the same.
+# The templates check values and explain them; defaults are the same.
 
 variable "name_prefix" {
   description = "Begins every name."
@@ -6,10 +6,9 @@ variable "name_prefix" {
   default     = "lockkeeper"
 }
 
-variable "image_uri" {
-  description = "Image of the jobs by digest; empty until there is one."
+variable "server_principal_arn" {
+  description = "ARN of the role or user that the server runs as."
   type        = string
-  default     = ""
 }
 
 variable "subnet_ids" {
@@ -28,42 +27,36 @@ variable "assign_public_ip" {
   default     = false
 }
 
-variable "server_principal_arn" {
-  description = "ARN of the role or user that the server runs as."
+variable "image_uri" {
+  description = "Image of the jobs by digest; empty until there is one."
   type        = string
+  default     = ""
 }
 
-variable "plan_role_arns" {
-  description = "Roles that plans may assume; may hold *."
-  type        = list(string)
-}
-
-variable "apply_role_arns" {
-  description = "Roles that applies may assume; may hold *."
-  type        = list(string)
-}
-
-variable "external_id" {
-  description = "External id that those roles ask for."
-  type        = string
-}
-
-variable "job_vcpu" {
-  description = "vCPUs of a job."
-  type        = number
-  default     = 1
-}
-
-variable "job_memory" {
-  description = "Memory of a job in MiB."
-  type        = number
-  default     = 2048
+variable "environments" {
+  description = "What is kept apart, by name: the roles that plans and applies may assume (may hold *), the external id that those ask for, the machine of a job, and whether it has a function or, with max_vcpus, queues of its own."
+  type = map(object({
+    plan_role_arns  = list(string)
+    apply_role_arns = list(string)
+    external_id     = string
+    job_vcpu        = optional(number, 1)
+    job_memory      = optional(number, 2048)
+    function        = optional(bool, false)
+    function_in_vpc = optional(bool, false)
+    max_vcpus       = optional(number, 0)
+  }))
 }
 
 variable "max_vcpus" {
-  description = "vCPUs that may run at once, for each compute environment."
+  description = "vCPUs that may run at once, for each compute environment that environments share."
   type        = number
   default     = 16
+}
+
+variable "spot" {
+  description = "Whether plans run on Fargate Spot."
+  type        = bool
+  default     = true
 }
 
 variable "retention_days" {
@@ -74,6 +67,12 @@ variable "retention_days" {
 
 variable "alarm_topic_arn" {
   description = "SNS topic of the alarms; empty for none."
+  type        = string
+  default     = ""
+}
+
+variable "key_arn" {
+  description = "KMS key that there is already; empty for one of the stack's own."
   type        = string
   default     = ""
 }
@@ -100,16 +99,4 @@ variable "architecture" {
   description = "Of the image and what runs it: X86_64 or ARM64."
   type        = string
   default     = "X86_64"
-}
-
-variable "spot" {
-  description = "Whether plans run on Fargate Spot."
-  type        = bool
-  default     = true
-}
-
-variable "function_in_vpc" {
-  description = "Whether the function has the jobs' subnets, which need a NAT gateway then."
-  type        = bool
-  default     = false
 }
