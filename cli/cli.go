@@ -36,6 +36,7 @@ type commands struct {
 	Sandbox  sandboxCmd       `cmd:"" help:"Try Lockkeeper on this machine, with a GitHub of its own and a page."`
 	Validate validateCmd      `cmd:"" help:"Validate lockkeeper.yml, the modules that it points to, and rules for plans."`
 	Explain  explainCmd       `cmd:"" help:"Explain why a pull request can or cannot be applied, as /why does there."`
+	AWS      awsCmd           `cmd:"" name:"aws" help:"Make, look at and remove the stacks of the AWS engine."`
 	Doctor   doctorCmd        `cmd:"" help:"Check an installation and suggest fixes."`
 	Job      jobCmd           `cmd:"" hidden:"" help:"Do one job of the AWS engine; containers start it."`
 	Version  kong.VersionFlag `help:"Print the version."`

@@ -1,0 +1,75 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/smithy-go"
+)
+
+// linkRoles makes the service-linked roles of ECS and Batch. In an account that never
+// had one the first is made while the stack needs it, and a first deploy can fail by
+// that (findings of others; AWS Batch user guide, "Using service-linked roles").
+func (r *Rollout) linkRoles(ctx context.Context) error {
+	for _, service := range []string{"ecs.amazonaws.com", "batch.amazonaws.com"} {
+		_, err := r.roles.CreateServiceLinkedRole(ctx, &iam.CreateServiceLinkedRoleInput{AWSServiceName: aws.String(service)})
+		if api, ok := errors.AsType[smithy.APIError](err); ok && (strings.Contains(api.ErrorMessage(), "has been taken") || api.ErrorCode() == "EntityAlreadyExists") {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("making the service-linked role of %s: %w", service, err)
+		}
+		r.say("service-linked role", "of %s made", service)
+	}
+	return nil
+}
+
+// attach gives the server's role the policy of the stack.
+func (r *Rollout) attach(ctx context.Context, policy string) error {
+	kind, name := r.server()
+	var err error
+	switch kind {
+	case "role":
+		_, err = r.roles.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: &name, PolicyArn: &policy})
+	case "user":
+		_, err = r.roles.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &name, PolicyArn: &policy})
+	}
+	if err != nil {
+		return fmt.Errorf("attaching %s to the server's %s %s: %w", policy, kind, name, err)
+	}
+	r.say("server", "the %s %s has the policy %s", kind, name, policy)
+	return nil
+}
+
+// detach takes it away: a policy that somebody has cannot be removed.
+func (r *Rollout) detach(ctx context.Context, policy string) error {
+	if policy == "" {
+		return nil
+	}
+	attached, err := r.roles.ListEntitiesForPolicy(ctx, &iam.ListEntitiesForPolicyInput{PolicyArn: &policy})
+	if err != nil {
+		return fmt.Errorf("looking who has %s: %w", policy, err)
+	}
+	for _, role := range attached.PolicyRoles {
+		if _, err := r.roles.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: role.RoleName, PolicyArn: &policy}); err != nil {
+			return fmt.Errorf("detaching %s from %s: %w", policy, aws.ToString(role.RoleName), err)
+		}
+	}
+	for _, user := range attached.PolicyUsers {
+		if _, err := r.roles.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: user.UserName, PolicyArn: &policy}); err != nil {
+			return fmt.Errorf("detaching %s from %s: %w", policy, aws.ToString(user.UserName), err)
+		}
+	}
+	return nil
+}
+
+// server is what the server runs as: role or user, and its name.
+func (r *Rollout) server() (kind, name string) {
+	arn := r.Settings.Parameters["ServerPrincipalArn"]
+	kind, path, _ := strings.Cut(arn[strings.LastIndex(arn, ":")+1:], "/")
+	return kind, path[strings.LastIndex(path, "/")+1:]
+}
