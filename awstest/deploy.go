@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
@@ -15,18 +16,25 @@ import (
 // Deploy creates a CloudFormation stack and returns its outputs.
 func (e *Emulator) Deploy(t testing.TB, stack, template string, parameters map[string]string) map[string]string {
 	t.Helper()
-	once := func(o *cloudformation.Options) { o.RetryMaxAttempts = 1 } // a second try hides why the first one failed
-	outputs, err := deploy(t.Context(), cloudformation.NewFromConfig(e.Config("deployer"), once), stack, template, parameters)
+	outputs, err := deploy(t.Context(), cloudformation.NewFromConfig(e.Config("deployer"), refusedOnce), stack, template, parameters)
 	if err != nil {
 		t.Fatalf("deploying %s: %v\n%s", stack, err, e.Log())
 	}
 	return outputs
 }
 
+// refusedOnce has a call made again only when its answer was lost, as a busy machine
+// loses some: a second try of one that was refused hides why.
+func refusedOnce(o *cloudformation.Options) {
+	o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
+		s.Retryables = []retry.IsErrorRetryable{retry.RetryableConnectionError{}}
+	})
+}
+
 // Update changes the template or the parameters of a stack.
 func (e *Emulator) Update(t testing.TB, stack, template string, parameters map[string]string) {
 	t.Helper()
-	client := cloudformation.NewFromConfig(e.Config("deployer"), func(o *cloudformation.Options) { o.RetryMaxAttempts = 1 })
+	client := cloudformation.NewFromConfig(e.Config("deployer"), refusedOnce)
 	_, err := client.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{
 		StackName: &stack, TemplateBody: &template, Parameters: given(parameters), Capabilities: capabilities,
 	})
@@ -51,7 +59,8 @@ func given(parameters map[string]string) (list []types.Parameter) {
 
 func deploy(ctx context.Context, client *cloudformation.Client, stack, template string, parameters map[string]string) (map[string]string, error) {
 	in := &cloudformation.CreateStackInput{StackName: &stack, TemplateBody: &template, Capabilities: capabilities, Parameters: given(parameters)}
-	if _, err := client.CreateStack(ctx, in); err != nil {
+	_, err := client.CreateStack(ctx, in)
+	if _, there := errors.AsType[*types.AlreadyExistsException](err); err != nil && !there { // or the answer was lost
 		return nil, err
 	}
 	waiter := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -27,7 +28,10 @@ func (s *stage) script(text string) {
 	}
 	s.check(err)
 	text = "#!/bin/sh\nterraform='" + real + "'\ndir='" + s.dir + "'\n" + text
-	s.check(os.WriteFile(filepath.Join(s.dir, "terraform"), []byte(text), 0o755))
+	syscall.ForkLock.RLock() // a child that holds it open for writing keeps it from being run (ETXTBSY)
+	err = os.WriteFile(filepath.Join(s.dir, "terraform"), []byte(text), 0o755)
+	syscall.ForkLock.RUnlock()
+	s.check(err)
 }
 
 // newScriptStory is a story whose terraform is a script.

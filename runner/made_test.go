@@ -210,7 +210,7 @@ mkdir many; truncate -s 40M many/a; truncate -s 25M many/b; echo x > small
 				s.leaves(t, c.command)
 				r := s.run(t)
 				if r.Outcome != run.OutcomeSucceeded || r.Made == nil {
-					t.Fatalf("%+v", r.Problem)
+					t.Fatalf("%+v %s", r.Problem, detail(r))
 				}
 				got := map[string]run.Missed{}
 				for _, m := range r.Made.Missing {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,7 +42,10 @@ func (s *setup) withRules(t testing.TB, rules map[string]string) {
 func (s *setup) evaluatorScript(t testing.TB, text string) {
 	t.Helper()
 	s.options.Evaluator = filepath.Join(t.TempDir(), "lockkeeper-evaluator")
-	if err := os.WriteFile(s.options.Evaluator, []byte("#!/bin/sh\n"+text), 0o700); err != nil {
+	syscall.ForkLock.RLock() // a child that holds it open for writing keeps it from being run (ETXTBSY)
+	err := os.WriteFile(s.options.Evaluator, []byte("#!/bin/sh\n"+text), 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -90,7 +90,10 @@ func (s *setup) planFile(t testing.TB, module map[string]string) string {
 func (s *setup) script(t testing.TB, text string) {
 	t.Helper()
 	s.options.Terraform = filepath.Join(t.TempDir(), "terraform")
-	if err := os.WriteFile(s.options.Terraform, []byte("#!/bin/sh\n[ \"$1\" != state ] || exit 0 # an apply asks for the state, and there is none\n"+text), 0o755); err != nil {
+	syscall.ForkLock.RLock() // a child that holds it open for writing keeps it from being run (ETXTBSY)
+	err := os.WriteFile(s.options.Terraform, []byte("#!/bin/sh\n[ \"$1\" != state ] || exit 0 # an apply asks for the state, and there is none\n"+text), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -482,4 +485,12 @@ func TestArgumentsAreNotInterpreted(t *testing.T) {
 	if diff := cmp.Diff(want, strings.Split(string(content), "\n")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// detail is what a problem says beside its sentence.
+func detail(r run.Result) string {
+	if r.Problem == nil {
+		return ""
+	}
+	return r.Problem.Detail
 }

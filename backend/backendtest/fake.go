@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -31,7 +32,10 @@ func FakeTerraform(t testing.TB) (path string) {
 		t.Fatal(err)
 	}
 	text := strings.Replace(fakeTerraform, "PLAN", base64.StdEncoding.EncodeToString(plan), 1)
-	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+	syscall.ForkLock.RLock() // a child that holds it open for writing keeps it from being run (ETXTBSY)
+	err = os.WriteFile(path, []byte(text), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/lockkeeper/lockkeeper/backend/backendtest"
@@ -90,7 +91,10 @@ func TestWhatCannotBeStoredOfAKilledApplyStays(t *testing.T) {
 	f := newFixture(t)
 	runner := filepath.Join(t.TempDir(), "runner")
 	script := fmt.Sprintf("#!/bin/sh\nfor a; do [ \"$a\" = -recover ] && exit 1; done\nexec '%s' \"$@\"\n", f.options.Executable[0])
-	if err := os.WriteFile(runner, []byte(script), 0o700); err != nil {
+	syscall.ForkLock.RLock() // a child that holds it open for writing keeps it from being run (ETXTBSY)
+	err := os.WriteFile(runner, []byte(script), 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	f.options.Executable = []string{runner}

@@ -52,7 +52,10 @@ func newCrew(t *testing.T, f *fixture) *crew {
 	}
 	script := filepath.Join(t.TempDir(), "terraform")
 	text := strings.NewReplacer("CONTROL", c.dir, "PLAN", c.plan).Replace(crewTerraform)
-	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+	syscall.ForkLock.RLock() // a child that holds it open for writing keeps it from being run (ETXTBSY)
+	err := os.WriteFile(script, []byte(text), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	f.options.Parallel, f.options.Terraform = 2, binaries{real: script}
