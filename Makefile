@@ -3,6 +3,7 @@
 # make once   the same scenario in the terminal, without a person
 # make test   all tests
 # make test-long  all that make test has a part of: each moment of a crash, hostile configurations in every world, a thousand plans at once
+# make chart  renders the Helm chart, and looks at what Kubernetes would get; part of make test-long
 # make vm     fetches the virtual machine on which make test-long tries control groups
 # make check  what a change must pass: format, vet, staticcheck, cfn-lint and asl-validator, tests with the race detector
 # make bench  how much Lockkeeper adds to bare terraform; writes bench.json
@@ -20,7 +21,7 @@ export CGO_ENABLED ?= 0
 # Said last, whatever the tests say, when those of the AWS engine were left out.
 SKIPPED = status=$$?; if [ "$$LOCKKEEPER_SKIP_AWS" = 1 ]; then echo 'LOCKKEEPER_SKIP_AWS=1: of the AWS engine nothing was run: no test that needs the emulator, no check of the template by cfn-lint and of the state machine by asl-validator.'; fi; exit $$status
 
-.PHONY: run once build sbom test test-long check format vet staticcheck aws-lint race bench fuzz update browser vm
+.PHONY: run once build sbom test test-long chart check format vet staticcheck aws-lint race bench fuzz update browser vm
 
 run: build
 	bin/lockkeeper sandbox $(if $(LISTEN),--listen $(LISTEN))
@@ -40,8 +41,13 @@ test: vet browser
 	@$(GO) test -trimpath -vet=off -p 3 -parallel 4 -timeout 40m ./...; $(SKIPPED)
 
 # With LOCKKEEPER_TEST_LONG tests go through everything of which they otherwise try a part.
-test-long: vm
+test-long: vm chart
 	LOCKKEEPER_TEST_LONG=1 $(GO) test -trimpath -tags long -timeout 120m ./...
+
+# Renders the Helm chart and looks at what Kubernetes would get, in a module of its own:
+# Helm and the types of Kubernetes are many.
+chart:
+	cd charts/test && $(GO) test ./...
 
 check: format vet staticcheck aws-lint browser race
 
@@ -66,7 +72,8 @@ bench: build
 
 # Rewrites golden files; read the difference before you commit it.
 update:
-	$(GO) test ./commands ./config ./deploy/aws ./e2e ./gate ./policy ./policy/rego ./project ./report ./runner/summary ./sandbox/markdown -update
+	cd charts/test && $(GO) test . -update
+	$(GO) test ./charts ./commands ./config ./deploy/aws ./e2e ./gate ./policy ./policy/rego ./project ./report ./runner/summary ./sandbox/markdown -update
 
 fuzz:
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -101,6 +101,9 @@ var layout = map[string][]string{
 	"deploy/aws":         {},
 	"deploy/aws/rollout": {"deploy/aws", "artifact/bucket", "yamlfile"},
 
+	// What people deploy to Kubernetes: tests alone.
+	"charts": {},
+
 	// The program: commands, and the server that they start. Both may use everything.
 	"cli": {"*"},
 	"app": {"*"},
