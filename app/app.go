@@ -33,7 +33,8 @@ import (
 // App is one Lockkeeper: the parts, and how long they live. Until Run its parts may
 // be altered.
 type App struct {
-	Handler  http.Handler // webhook endpoint, health, metrics
+	Handler  http.Handler // webhook endpoint, health, and metrics unless the config gives those an address
+	Metrics  http.Handler // metrics alone
 	Lost     *server.Lost
 	Comments *server.Comments
 	Worker   *worker.Worker
@@ -45,6 +46,7 @@ type App struct {
 	Terraform []string
 
 	name    *appName
+	engine  run.Backend
 	parts   []Part
 	closers []func() error // in the order of opening
 }
@@ -88,6 +90,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (_ *App, err error) 
 	if a.Handler, err = w.handler(ctx, base, inbox); err != nil {
 		return nil, err
 	}
+	a.Metrics, a.engine = server.MetricsAlone(w.metrics), w.engine
 	a.Lost, a.Comments = w.lost(), w.comments(inbox)
 	a.parts = []Part{
 		{"inbox", inbox.Run}, {"worker", a.Worker.Run}, {"sender", sender.Run},

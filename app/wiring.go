@@ -85,7 +85,7 @@ func (w wiring) handler(ctx context.Context, base *server.Base, inbox *server.In
 	if err != nil {
 		return nil, err
 	}
-	return (&server.Server{Webhook: webhook, Metrics: w.metrics, Ready: w.db.Ready, Log: *zerolog.Ctx(ctx)}).Handler(), nil
+	return (&server.Server{Webhook: webhook, Metrics: w.metrics, Apart: w.cfg.MetricsListen != "", Ready: w.db.Ready, Log: *zerolog.Ctx(ctx)}).Handler(), nil
 }
 
 func (w wiring) locks(runs *worker.Worker, notify func()) *server.Locks {

@@ -60,6 +60,7 @@ func (p Program) Run(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends at once what waits for something
 	var c commands
 	parser, err := kong.New(&c, kong.Name("lockkeeper"), kong.Vars{"version": "lockkeeper " + p.Version},
 		kong.Description("Plans and applies infrastructure changes from pull requests."), kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(p))

@@ -53,15 +53,36 @@ func (c *serveCmd) Run(ctx context.Context, p Program) error {
 		log.Warn().Strs("environments", names).Msg("every repository that this server works for may use the secrets and roles of these environments, " +
 			"by naming them in its lockkeeper.yml: list in environments.<name>.repositories which may")
 	}
-	err = a.Run(ctx, app.Part{Name: "http", Run: func(ctx context.Context) error { return server.Serve(ctx, l, a.Handler) }},
-		app.Part{Name: "stop", Run: func(ctx context.Context) error {
-			<-ctx.Done()
-			log.Info().Str("cause", context.Cause(ctx).Error()).Msg("stopping: nothing new begins; jobs that run go on, and the next start reads their results")
-			return nil
-		}})
-	err = errors.Join(err, a.Close())
+	err = errors.Join(c.serve(ctx, a, cfg, l), a.Close())
 	log.Info().Bool("ok", err == nil).Msg("stopped")
 	return err
+}
+
+// serve works until ctx is done, and as long after that as the config lets jobs be
+// waited for.
+func (c *serveCmd) serve(ctx context.Context, a *app.App, cfg config.Config, l net.Listener) error {
+	parts := []app.Part{{Name: "http", Run: func(ctx context.Context) error { return server.Serve(ctx, l, a.Handler) }}}
+	if cfg.MetricsListen != "" {
+		metrics, err := listen(cfg.MetricsListen, "the key metrics_listen of the config")
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		parts = append(parts, app.Part{Name: "metrics", Run: func(ctx context.Context) error { return server.Serve(ctx, metrics, a.Metrics) }})
+	}
+	serving, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	parts = append(parts, app.Part{Name: "stop", Run: func(serving context.Context) error {
+		select {
+		case <-serving.Done(): // another part failed
+			return nil
+		case <-ctx.Done():
+		}
+		a.Drain(serving, cfg.Drain)
+		zerolog.Ctx(ctx).Info().Str("cause", context.Cause(ctx).Error()).Msg("stopping: nothing new begins; jobs that run go on, and the next start reads their results")
+		stop(context.Cause(ctx))
+		return nil
+	}})
+	return a.Run(serving, parts...)
 }
 
 // listen opens the address; option is how people choose another one.

@@ -23,6 +23,8 @@ const maxFileBytes = 1 << 20
 // Config is the whole file, complete with defaults and valid.
 type Config struct {
 	Listen             string                 `yaml:"listen" want:"an address such as 127.0.0.1:8080"`
+	MetricsListen      string                 `yaml:"metrics_listen" want:"an address such as 127.0.0.1:9090"` // of /metrics alone; empty: on Listen
+	Drain              time.Duration          `yaml:"drain"`                                                   // how long the end of the server waits for applies; 0: jobs outlive it
 	DataDir            string                 `yaml:"data_dir"`
 	GitHub             GitHub                 `yaml:"github"`
 	Repositories       []Repository           `yaml:"repositories"`

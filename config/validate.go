@@ -49,6 +49,11 @@ func (v *validator) config(c *Config) {
 		return
 	}
 	v.check(isAddress(c.Listen), "listen", "must be an address such as 127.0.0.1:8080")
+	v.check(c.MetricsListen == "" || isAddress(c.MetricsListen) && c.MetricsListen != c.Listen, "metrics_listen", "must be another address than listen, such as 127.0.0.1:9090")
+	v.check(c.Drain == 0 || c.Engine != "aws", "drain", "is for engine: local; remove it, as jobs in AWS outlive the server")
+	if c.Drain != 0 {
+		v.between("drain", int64(c.Drain), int64(time.Minute), int64(24*time.Hour), "1m", "24h")
+	}
 	v.check(c.DataDir != "", "data_dir", "is missing; name a directory that the server may write to")
 	v.check(c.Store == "sqlite", "store", "must be sqlite")
 	v.engine(c)

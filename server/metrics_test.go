@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -98,4 +99,28 @@ func TestWhenTheEngineHeardSomethingLast(t *testing.T) {
 	wantsMetrics(t, m, "lockkeeper_engine_message_timestamp_seconds 0", "lockkeeper_engine_sweep_timestamp_seconds 0")
 	message, sweep = time.Unix(1000, 0), time.Unix(2000, 5e8)
 	wantsMetrics(t, m, "lockkeeper_engine_message_timestamp_seconds 1000", "lockkeeper_engine_sweep_timestamp_seconds 2000")
+}
+
+// Metrics with a listener of their own are where webhooks are not, so that what is in
+// front of the server cannot show them.
+func TestMetricsHaveAnAddressOfTheirOwn(t *testing.T) {
+	for _, apart := range []bool{false, true} {
+		s := &Server{Webhook: http.NotFoundHandler(), Metrics: NewMetrics(), Apart: apart, Ready: func(context.Context) error { return nil }}
+		asked := func(h http.Handler, path string) int {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			return w.Code
+		}
+		if got, want := asked(s.Handler(), "/metrics"), map[bool]int{false: 200, true: 404}[apart]; got != want {
+			t.Errorf("apart %t: /metrics beside webhooks answers %d", apart, got)
+		}
+		if got := asked(MetricsAlone(s.Metrics), "/metrics"); got != 200 {
+			t.Errorf("/metrics alone answers %d", got)
+		}
+		for _, path := range []string{"/readyz", "/api/github/hook"} {
+			if got := asked(MetricsAlone(s.Metrics), path); got != 404 {
+				t.Errorf("%s beside metrics answers %d", path, got)
+			}
+		}
+	}
 }

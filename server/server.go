@@ -18,6 +18,9 @@ import (
 type Server struct {
 	Webhook http.Handler
 	Metrics *Metrics
+	// Apart says that metrics are not among the routes, because Metrics has a listener
+	// of its own.
+	Apart bool
 	// Ready reports why the server cannot work; nil means that it can.
 	Ready func(context.Context) error
 	Log   zerolog.Logger
@@ -34,8 +37,17 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("POST "+githubapp.DefaultWebhookRoute, s.Webhook)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", s.Metrics.Handler())
+	if !s.Apart {
+		mux.Handle("GET /metrics", s.Metrics.Handler())
+	}
 	return hlog.NewHandler(s.Log)(mux)
+}
+
+// MetricsAlone routes what Prometheus asks for, for a listener of its own.
+func MetricsAlone(m *Metrics) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", m.Handler())
+	return mux
 }
 
 // readyz logs only when the answer changes: it may be asked many times a second,

@@ -27,11 +27,12 @@ import (
 type Engine struct {
 	o Options
 
-	mu    sync.Mutex
-	jobs  map[string]*job // guarded by mu: taken, and not delivered yet
-	queue []*job          // guarded by mu: not started, in the order in which they were taken
-	short bool            // guarded by mu: the disk has no room for more jobs
-	offer jail.Offer      // set by New
+	mu       sync.Mutex
+	jobs     map[string]*job // guarded by mu: taken, and not delivered yet
+	queue    []*job          // guarded by mu: not started, in the order in which they were taken
+	short    bool            // guarded by mu: the disk has no room for more jobs
+	draining bool            // guarded by mu: no more jobs begin
+	offer    jail.Offer      // set by New
 
 	shares *fair.Shares // guarded by mu: who has turns
 
@@ -50,7 +51,8 @@ type job struct {
 	cancelled chan struct{} // closed when its end is requested
 	once      sync.Once     // closes cancelled
 
-	ended atomic.Pointer[string] // why it was ended by this engine, as the beginning of a sentence for people
+	handed atomic.Bool            // was ended to be made again
+	ended  atomic.Pointer[string] // why it was ended by this engine, as the beginning of a sentence for people
 
 	stage stage // guarded by Engine.mu; grows only
 	taken bool  // guarded by Engine.mu: counted in Engine.shares

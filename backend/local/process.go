@@ -69,7 +69,7 @@ func (e *Engine) follow(ctx context.Context, j *job, ended <-chan struct{}, deli
 		e.reach(j, stageOver)
 	}
 	stop()
-	if gone {
+	if gone && !j.handBack(ctx) {
 		e.end(ctx, j, e.lost(j), deliver)
 	}
 }

@@ -102,7 +102,7 @@ func (e *Engine) next() *job {
 // give. e.mu is held.
 func (e *Engine) fair() int {
 	turns, writers := e.count()
-	if len(e.queue) == 0 || e.short || turns+writers > 2*e.o.Parallel || turns > e.o.Parallel {
+	if len(e.queue) == 0 || e.short || e.draining || turns+writers > 2*e.o.Parallel || turns > e.o.Parallel {
 		return -1
 	}
 	var keys []fair.Key

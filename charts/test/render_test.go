@@ -17,6 +17,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
+	"sigs.k8s.io/yaml"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -114,6 +115,24 @@ func TestWhatIsRenderedByDefault(t *testing.T) {
 		golden(t, file, strings.TrimSpace(files["lockkeeper/templates/"+name+".yaml"])+"\n")
 	}
 	golden(t, "../testdata/notes.txt", files["lockkeeper/templates/NOTES.txt"])
+}
+
+// Whoever copies the values of the docs and fills in what is theirs has a release.
+func TestTheValuesOfTheDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "```yaml\n# values.yaml;")
+	text, _, _ = strings.Cut(text, "```")
+	text = strings.NewReplacer("<where you pushed it>", "registry.example.com/lockkeeper", "<digest>", strings.Repeat("a", 64)).Replace("#" + text)
+	var values map[string]any
+	if err := yaml.Unmarshal([]byte(text), &values); err != nil || len(values) < 4 {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	if _, err := rendered(t, values); err != nil {
+		t.Error(err)
+	}
 }
 
 // Helm's own opinion of the chart.
