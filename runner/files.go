@@ -18,8 +18,8 @@ var errClaimed = errors.New("the job has begun before")
 // maxDocument bounds a job document, in bytes.
 const maxDocument = 1 << 20
 
-// claim marks the job as begun, on disk, or returns errClaimed. A job whose
-// end is not known is never begun again.
+// claim marks the job as begun, or returns errClaimed. A job whose end is not known is
+// never begun again.
 func claim(dir string) error {
 	f, err := os.OpenFile(filepath.Join(dir, ClaimFile), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -28,7 +28,16 @@ func claim(dir string) error {
 	if err != nil {
 		return fmt.Errorf("claiming the job: %w", err)
 	}
-	if err := errors.Join(f.Close(), durable.SyncDir(dir)); err != nil {
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("claiming the job: %w", err)
+	}
+	return nil
+}
+
+// keepClaim makes the claim outlive a power cut, for a job that may change something. One
+// that cannot may as well be made again then, and does not wait for the disk.
+func keepClaim(dir string) error {
+	if err := durable.SyncDir(dir); err != nil {
 		return fmt.Errorf("claiming the job: %w", err)
 	}
 	return nil

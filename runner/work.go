@@ -247,6 +247,11 @@ func (j *job) prepare() error {
 		return err
 	}
 	j.doc = doc
+	if j.doc.Command.Traits().Changes {
+		if err := keepClaim(j.options.Dir); err != nil {
+			return err
+		}
+	}
 	if j.doc.Limits.Seconds <= 0 {
 		j.doc.Limits.Seconds = defaultSeconds
 	}
