@@ -218,6 +218,18 @@ var attacks = map[string]func(args []string) error{
 		_, err = io.ReadAll(c)
 		return err
 	},
+	"squat": func(args []string) error { // take the names by which jails might note their user ids
+		var taken []net.PacketConn
+		for id := number(args[0]); id <= number(args[1]); id++ {
+			if c, err := net.ListenPacket("unixgram", fmt.Sprintf("@lockkeeper-user-%d", id)); err == nil {
+				taken = append(taken, c)
+			}
+		}
+		fmt.Println("has them")
+		time.Sleep(time.Minute)
+		runtime.KeepAlive(taken)
+		return nil
+	},
 	"socket": func(args []string) error {
 		_, err := net.Dial("unix", args[0])
 		return err

@@ -461,6 +461,31 @@ func TestInJailProgramsWork(t *testing.T) {
 	}
 }
 
+// A job of a server that is root must not be able to take the user ids of all others.
+func TestInJailNobodyTakesTheUsersOfOthers(t *testing.T) {
+	inMachine(t)
+	if os.Getuid() != 0 {
+		t.Skip("only jobs of root have a user id of their own")
+	}
+	c := Config{Mode: BestEffort, Users: Users{First: 61_000, Last: 61_099}}
+	jailed := newCell(t, c, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = jailed.Run(ctx, jailed.command("squat", "61000", "61099")) // what it says is looked for below
+	}()
+	defer func() { cancel(); <-over }()
+	for !strings.Contains(jailed.printed(t), "has them") {
+		select {
+		case <-over:
+			return // it could not take them
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	newCell(t, c, nil)
+}
+
 func TestInJailNothingOutlivesItsCommand(t *testing.T) {
 	missing := inMachine(t)
 	read, write, err := os.Pipe()
