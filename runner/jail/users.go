@@ -68,8 +68,7 @@ type user struct {
 // errNoUser means that every user id of the range is taken.
 var errNoUser = errors.New("every user id for jobs is taken")
 
-// takeUser takes a user id. The names of abstract sockets are the list of those
-// that are taken: the last process that has the socket gives its own back.
+// takeUser takes a user id: the last process that has its file open gives it back.
 func takeUser(from Users) (user, error) {
 	if !mayHaveUsers() {
 		return user{}, nil
@@ -87,8 +86,8 @@ func takeUser(from Users) (user, error) {
 	start := rand.IntN(half)             // not the one that was free last: something of it may be left
 	for n := range half {
 		id := from.First + (start+n)%half
-		held, err := hold(fmt.Sprintf("@lockkeeper-user-%d", id))
-		if errors.Is(err, unix.EADDRINUSE) {
+		held, err := hold(id)
+		if errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EAGAIN) {
 			continue
 		}
 		return user{id, held}, err
@@ -110,7 +109,28 @@ func (u Users) groupOf(dir string) int {
 	return u.First + half + int(h.Sum64()%uint64(half))
 }
 
-func hold(name string) (*os.File, error) {
+// usersFile is the list of user ids that are taken, for all of a machine or
+// container: of each id one byte is locked. No job can open it.
+const usersFile = "/run/lockkeeper-users"
+
+// hold takes a user id, or returns unix.EAGAIN or unix.EADDRINUSE when it is taken.
+func hold(id int) (*os.File, error) {
+	f, err := os.OpenFile(usersFile, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return holdName(id)
+	}
+	lock := unix.Flock_t{Type: unix.F_WRLCK, Start: int64(id), Len: 1}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("taking a user id: %w", err)
+	}
+	return f, nil
+}
+
+// holdName is hold where there is no such file, as in a container with nothing to
+// write: an abstract socket has the id in its name. Jobs can take such names, too.
+func holdName(id int) (*os.File, error) {
+	name := fmt.Sprintf("@lockkeeper-user-%d", id)
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("taking a user id: %w", err)
