@@ -76,7 +76,7 @@ func TestNoSecretLiesWhereEveryJobSeesIt(t *testing.T) {
 	for _, tt := range []struct{ data, key, variable, says string }{
 		{apart + "/data", apart + "/key.pem", apart + "/a", ""},
 		{"/usr/local/lockkeeper", apart + "/key.pem", apart + "/a", "data_dir: is in /usr, which every job sees"},
-		{"/etc/ssl/lockkeeper", apart + "/key.pem", apart + "/a", "data_dir: is in /etc/ssl, which every job sees"},
+		{"/etc/ssl/certs/lockkeeper", apart + "/key.pem", apart + "/a", "data_dir: is in /etc/ssl/certs, which every job sees"},
 		{apart + "/link/data", apart + "/key.pem", apart + "/a", "data_dir: is in /usr, which every job sees"},
 		{apart + "/data", apart + "/key.pem, webhook_secret_file: /etc/hosts", apart + "/a", "github.webhook_secret_file: is in /etc/hosts, which every job sees"},
 		{apart + "/data", apart + "/key.pem", there, "environments.d.variables.A.file: is in /usr, which every job sees"},

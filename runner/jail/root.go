@@ -16,11 +16,14 @@ import (
 
 // systemPaths are programs and libraries, and what they need to find hosts and
 // to check certificates. There is no /proc: what programs learn from it is about
-// other processes, or of no use here.
+// other processes, or of no use here. Beside certificates (the places of Go's
+// crypto/x509, root_linux.go) distributions keep private keys.
 var systemPaths = []string{
 	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
 	"/etc/alternatives", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
-	"/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/crypto-policies",
+	"/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/openssl.cnf", "/etc/ssl/openssl.cnf.d",
+	"/etc/pki/tls/certs", "/etc/pki/tls/cert.pem", "/etc/pki/tls/cacert.pem", "/etc/pki/tls/openssl.cnf", "/etc/pki/tls/openssl.d", "/etc/pki/ca-trust", "/etc/pki/trust",
+	"/etc/ca-certificates", "/etc/crypto-policies",
 	"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf",
 	"/etc/services", "/etc/protocols", "/etc/localtime", "/etc/mime.types",
 }
