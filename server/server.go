@@ -91,8 +91,30 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		defer cancel()
 		stopped <- srv.Shutdown(ctx)
 	}()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(lasting{l}); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving on %s: %w", l.Addr(), err)
 	}
 	return <-stopped
 }
+
+// lasting is a listener that only its end ends. One for which the system has no
+// room takes connections again later, and net/http waits for that only when the
+// error says so (http.Server.Serve, net.Error.Temporary): errors such as
+// ENOSPC, of a user with too many watches of epoll(7), do not.
+type lasting struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (l lasting) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return nil, noRoom{err}
+	}
+	return conn, err
+}
+
+// noRoom is an error of a moment.
+type noRoom struct{ error }
+
+func (noRoom) Timeout() bool   { return false }
+func (noRoom) Temporary() bool { return true }
+func (n noRoom) Unwrap() error { return n.error }
