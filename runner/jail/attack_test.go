@@ -345,6 +345,26 @@ var attacks = map[string]func(args []string) error{
 			_ = cmd.Start()
 		}
 	},
+	"watch": func([]string) error { // takes all watches that its user may have
+		var files []int
+		for range 4000 {
+			fd, err := unix.Eventfd(0, 0)
+			if err != nil {
+				return err
+			}
+			files = append(files, fd)
+		}
+		for {
+			e, err := unix.EpollCreate1(0)
+			for i := 0; err == nil && i < len(files); i++ {
+				err = unix.EpollCtl(e, unix.EPOLL_CTL_ADD, files[i], &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(files[i])})
+			}
+			if err != nil {
+				_, _ = unix.Poll(nil, 60_000) // what was taken stays; Go's own clock needs a watch
+				return err
+			}
+		}
+	},
 	"open": func([]string) error {
 		for range 20000 {
 			if _, err := unix.Open("/dev/null", unix.O_RDONLY, 0); err != nil {

@@ -115,4 +115,5 @@ type Limit string
 const (
 	LimitMemory    Limit = "memory"
 	LimitProcesses Limit = "processes"
+	LimitWatches   Limit = "watches" // of epoll(7), of which a user has so many on a machine
 )

@@ -536,6 +536,23 @@ func TestInJailLimitsHold(t *testing.T) {
 	}
 }
 
+// A job of a server that is not root has its user, and so its watches of epoll(7):
+// without any no program in Go starts, and no connection is taken.
+func TestInJailNobodyTakesAllWatches(t *testing.T) {
+	inMachine(t)
+	if os.Getenv(machineVariable) != "user" || !everywhere() {
+		t.Skip("it takes 4 % of the machine's memory: make test-long runs it, once")
+	}
+	c := newCell(t, Config{Cgroup: none}, nil)
+	exit, err := c.Run(t.Context(), c.command("watch"))
+	if err != nil || exit.Broke != LimitWatches {
+		t.Errorf("%+v, %v: %s", exit, err, c.printed(t))
+	}
+	if !c.attack(t, "nothing") {
+		t.Error("nothing runs after that")
+	}
+}
+
 // everywhere reports that tests which only take long run on every machine, and
 // not only on those that have the whole kernel.
 func everywhere() bool { return os.Getenv(longVariable) != "" }
