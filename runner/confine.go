@@ -143,6 +143,8 @@ func (j *job) limitBroken(exit jail.Exit, printed string) *run.Problem {
 		return memoryExceeded(limits.Memory, printed)
 	case exit.Broke == jail.LimitProcesses, noProcess && exit.Processes >= limits.Processes/2:
 		return processesExceeded(limits.Processes, printed)
+	case exit.Broke == jail.LimitWatches:
+		return watchesExceeded(printed)
 	case says("too many open files", "Too many open files") && exit.Files >= limits.Files/2:
 		return filesExceeded(limits.Files, printed)
 	case exit.Signal == fileTooLarge, says("file too large", "File too large", "File size limit exceeded") && j.hasFileOf(limits.FileSize):

@@ -147,6 +147,7 @@ func TestWordsAloneNameNoLimit(t *testing.T) {
 		{"a crash of one that got no more", "", jail.Exit{Signal: int(syscall.SIGSEGV), Memory: 800 * mib}, "memory_exceeded"},
 		{"processes in words, and seen", "sh: 1: Cannot fork", jail.Exit{Code: 2, Processes: 90}, "processes_exceeded"},
 		{"processes that were seen", "", jail.Exit{Signal: int(syscall.SIGKILL), Broke: jail.LimitProcesses}, "processes_exceeded"},
+		{"watches that were seen", "", jail.Exit{Signal: int(syscall.SIGKILL), Broke: jail.LimitWatches}, "watches_exceeded"},
 		{"files in words, and seen", "open x: too many open files", jail.Exit{Code: 1, Files: 128}, "files_exceeded"},
 		{"a large file", "", jail.Exit{Signal: int(syscall.SIGXFSZ)}, "file_size_exceeded"},
 	} {

@@ -99,6 +99,11 @@ func filesExceeded(limit int, detail string) *run.Problem {
 		"A program of the job opened more than the %d files that the server allows. Correct what it says below, or have the limit raised; then comment `/plan` again.", limit)}
 }
 
+func watchesExceeded(detail string) *run.Problem {
+	return &run.Problem{Code: "watches_exceeded", Detail: detail, Message: "The server's user could watch no further file (epoll), and the job was ended so that others go on. " +
+		"Look for a program that opens files or connections without end; then comment `/plan` again."}
+}
+
 func fileSizeExceeded(limit int64, detail string) *run.Problem {
 	return &run.Problem{Code: "file_size_exceeded", Detail: detail, Message: fmt.Sprintf(
 		"A program of the job wrote a file that is larger than the %s that the server allows. Correct what it says below, or have the limit raised; then comment `/plan` again.", megabytes(limit))}

@@ -96,6 +96,7 @@ func duringApply(p *run.Problem, killed bool) *run.Problem {
 		"disk_full":           "The server's disk is nearly full, and the apply was interrupted.",
 		"memory_exceeded":     "The apply took more memory than the server allows and was ended.",
 		"processes_exceeded":  "The apply started more processes than the server allows and was ended.",
+		"watches_exceeded":    "The server's user could watch no further file (epoll), and the apply was ended.",
 		"terraform_killed":    "The apply was killed, most likely because the server ran out of memory.",
 	}[p.Code]
 	if why == "" {
@@ -105,7 +106,7 @@ func duringApply(p *run.Problem, killed bool) *run.Problem {
 	if p.Code == "cancelled" {
 		out.Code = "interrupted" // it did change something, so it is not as if nothing had happened
 	}
-	if killed || slices.Contains([]string{"terraform_killed", "memory_exceeded", "processes_exceeded"}, p.Code) {
+	if killed || slices.Contains([]string{"terraform_killed", "memory_exceeded", "processes_exceeded", "watches_exceeded"}, p.Code) {
 		out.Message = why + " Terraform did not exit cleanly, so nobody knows how far it got. " + lookAt
 		return &out
 	}

@@ -283,7 +283,7 @@ func (j *Jail) Run(ctx context.Context, c Command) (Exit, error) {
 	}
 	over := make(chan struct{})
 	watched := make(chan seen)
-	go func() { watched <- j.watch(ctx, c.Grace, before, over) }()
+	go func() { watched <- j.watch(ctx, c, before, over) }()
 	var a answer
 	err := j.answers.Decode(&a)
 	close(over)
@@ -324,7 +324,8 @@ type seen struct {
 
 // watch interrupts and kills a command, and looks after limits, until it is over.
 // before is what was counted when it began.
-func (j *Jail) watch(ctx context.Context, grace time.Duration, before counted, over <-chan struct{}) (w seen) {
+func (j *Jail) watch(ctx context.Context, c Command, before counted, over <-chan struct{}) (w seen) {
+	var watches watches
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	asked, late := ctx.Done(), (<-chan time.Time)(nil)
@@ -333,7 +334,7 @@ func (j *Jail) watch(ctx context.Context, grace time.Duration, before counted, o
 		case <-over:
 			return w
 		case <-asked:
-			asked, late = nil, time.After(grace)
+			asked, late = nil, time.After(c.Grace)
 			_ = j.orders.Encode(order{Signal: interrupt}) // it has ended otherwise
 		case <-late:
 			w.killed = true
@@ -344,7 +345,10 @@ func (j *Jail) watch(ctx context.Context, grace time.Duration, before counted, o
 			}
 			now := useBelow(j.process.Process.Pid)
 			w.use = w.most(now)
-			if w.broke = cmp.Or(j.cgroup.count().broken(before), j.limits.broken(now)); w.broke != "" {
+			if w.broke = cmp.Or(j.cgroup.count().broken(before), j.limits.broken(now)); w.broke == "" && watches.taken(j.process.Process.Pid, c.Last) {
+				w.broke = LimitWatches
+			}
+			if w.broke != "" {
 				_ = j.orders.Encode(order{Signal: kill})
 			}
 		}
