@@ -536,6 +536,38 @@ func TestInJailLimitsHold(t *testing.T) {
 	}
 }
 
+// Memory of the kernel, such as what lies in sockets, counts for no process. When
+// there is none left the kernel ends something, and that is not the server.
+func TestInJailTheKernelEndsJobsFirst(t *testing.T) {
+	inMachine(t)
+	c := newCell(t, Config{Mode: BestEffort, Cgroup: none}, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = c.Run(ctx, Command{Args: []string{"/bin/sleep", "600"}, Dir: "/"}) // it is interrupted
+	}()
+	defer func() { cancel(); <-over }()
+	for {
+		for _, pid := range childrenOf(c.process.Process.Pid) {
+			name := fmt.Sprintf("/proc/%d/", pid)
+			if to, err := os.ReadFile(name + "comm"); err != nil || string(to) != "sleep\n" {
+				continue
+			}
+			content, err := os.ReadFile(name + "oom_score_adj")
+			if err != nil || string(content) != "1000\n" {
+				t.Errorf("%q, %v", content, err)
+			}
+			return
+		}
+		select {
+		case <-over:
+			t.Fatalf("it has ended: %s", c.printed(t))
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
 // A job of a server that is not root has its user, and so its watches of epoll(7):
 // without any no program in Go starts, and no connection is taken.
 func TestInJailNobodyTakesAllWatches(t *testing.T) {
