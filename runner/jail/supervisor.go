@@ -82,6 +82,9 @@ func (s *supervisor) prepare() error {
 			unix.CloseOnExec(fd)
 		}
 	}
+	// Before others, when the machine has no memory left: what the kernel keeps for a
+	// program, such as what lies in sockets, no limit counts without a control group.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) // before Guard closes it; without it only chance decides
 	if err := Guard(); err != nil {
 		return err
 	}
