@@ -12,7 +12,7 @@ import (
 func (c *crew) of(t *testing.T, b run.Backend, n int, repository string, repositoryID int64, actor string) {
 	t.Helper()
 	doc := backendtest.Document(id(n), c.source)
-	doc.Repository, doc.RepositoryID, doc.Actor = repository, repositoryID, actor
+	doc.Repository, doc.RepositoryID, doc.Actor, doc.Limits.Seconds = repository, repositoryID, actor, 600 // none ends because it takes long
 	if err := b.Start(t.Context(), doc); err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +56,28 @@ func (c *crew) at(id string) bool {
 		}
 	}
 	return false
+}
+
+// Whoever has one repository makes a second one.
+func TestPlansThatTakeForEverInTwoRepositoriesDoNotStopAnotherOrganisation(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	c := newCrew(t, f)
+	e, inbox := f.open(t), backendtest.NewInbox()
+	backendtest.Serve(t, e, inbox)
+	for n := range 6 {
+		c.of(t, e, n, fmt.Sprint("loud/infra-", n%2), int64(1+n%2), "ana")
+	}
+	c.await(t, "+ show", 2)
+	c.of(t, e, 6, "quiet/infra", 3, "zoe")
+	backendtest.Eventually(t, "the quiet one's last step", func() bool { return c.at(id(6)) })
+	if got := c.most(); got != 3 {
+		t.Errorf("%d terraform processes at once, want one more than two", got)
+	}
+	c.touch(t, "go")
+	for n := range 7 {
+		inbox.Finished(t, id(n))
+	}
 }
 
 func TestPlansThatTakeForEverDoNotStopAnotherRepository(t *testing.T) {
