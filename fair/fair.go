@@ -104,9 +104,6 @@ func (s *Shares) Give(k Key) {
 	}
 }
 
-// Held is how many are in hand: of all, and of the repository of k.
-func (s *Shares) Held(k Key) (all, ofIt int) { return s.all, s.count(at(ofRepository, k)).held }
-
 func (s *Shares) full(k Key) bool {
 	return s.limits.Installation > 0 && s.count(at(ofInstallation, k)).held >= s.limits.Installation ||
 		s.limits.Repository > 0 && s.count(at(ofRepository, k)).held >= s.limits.Repository

@@ -185,7 +185,7 @@ func TestWhoHasNothingInHandIsForgottenInTime(t *testing.T) {
 		t.Errorf("%d are remembered", n)
 	}
 	s.Take(key("a", "a/a", "p"))
-	if all, mine := s.Held(key("a", "a/a", "q")); all != 1 || mine != 1 {
-		t.Errorf("in hand %d, of the repository %d", all, mine)
+	if mine := s.count(at(ofRepository, key("a", "a/a", "q"))).held; s.all != 1 || mine != 1 {
+		t.Errorf("in hand %d, of the repository %d", s.all, mine)
 	}
 }

@@ -76,8 +76,8 @@ func (e *Engine) Run(ctx context.Context, deliver func(context.Context, run.Mess
 //
 // Parallel jobs have their turn at once. As many again may still write down
 // what they found: when that is slow, runners must not pile up. While all turns
-// are in the hands of one repository there is one more for another, or somebody
-// whose plans take an hour would stop everybody for that long.
+// are in the hands of one installation, or of one repository, there is one more for
+// another, or somebody whose plans take an hour would stop everybody for that long.
 func (e *Engine) next() *job {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -120,27 +120,23 @@ func (e *Engine) fair() int {
 	if turns < e.o.Parallel && turns+writers < 2*e.o.Parallel {
 		return i
 	}
-	if _, mine := e.shares.Held(keys[chosen]); mine > 0 || !e.oneRepository() {
+	if !e.inOneHand(keys[chosen]) {
 		return -1
 	}
 	return i
 }
 
-// oneRepository reports whether everything in hand is of one repository. e.mu is
-// held.
-func (e *Engine) oneRepository() bool {
-	first := ""
+// inOneHand reports whether everything in hand is of one installation, or one
+// repository, and a job of this key is not. e.mu is held.
+func (e *Engine) inOneHand(key fair.Key) bool {
+	installations, repositories := map[string]bool{}, map[string]bool{}
 	for _, j := range e.jobs {
-		if !j.taken {
-			continue
-		}
-		if k := j.key().Repository; first == "" {
-			first = k
-		} else if k != first {
-			return false
+		if j.taken {
+			k := j.key()
+			installations[k.Installation], repositories[k.Repository] = true, true
 		}
 	}
-	return first != ""
+	return len(installations) == 1 && !installations[key.Installation] || len(repositories) == 1 && !repositories[key.Repository]
 }
 
 // take counts a job among those in hand, until it is over. e.mu is held.
