@@ -195,6 +195,9 @@ var attacks = map[string]func(args []string) error{
 		return err
 	},
 	"kill": func(args []string) error { return unix.Kill(number(args[0]), unix.SIGKILL) },
+	"thread": func(args []string) error { // whether a thread may be signalled
+		return unix.Tgkill(number(args[0]), number(args[1]), 0)
+	},
 	"killpidfd": func(args []string) error {
 		fd, err := unix.PidfdOpen(number(args[0]), 0)
 		if err != nil {

@@ -309,8 +309,8 @@ func (j *Jail) gone() error {
 	if j.cgroup != "" {
 		return errors.Join(ErrGone, j.cgroup.end())
 	}
-	if uid := j.layers.UID; uid != 0 && !j.layers.PID {
-		return errors.Join(ErrGone, killUser(uid))
+	if j.layers.UID != 0 && !j.layers.PID {
+		return errors.Join(ErrGone, killUser(j.user))
 	}
 	return ErrGone
 }

@@ -92,7 +92,7 @@ func (s *supervisor) endAll() error {
 	case s.Layers.PID:
 		return ignoreGone(unix.Kill(-1, unix.SIGKILL))
 	case s.Layers.UID != 0:
-		return killUser(s.Layers.UID)
+		return killUser(user{id: s.Layers.UID})
 	}
 	return s.killChildren()
 }
@@ -104,17 +104,22 @@ func ignoreGone(err error) error {
 	return err
 }
 
-// killUser kills every process of a user. One thread becomes that user for it,
-// which a process only can as root.
-func killUser(uid int) error {
+// killUser kills every process of a user.
+func killUser(u user) error {
+	return u.as(func() error { return ignoreGone(unix.Kill(-1, unix.SIGKILL)) })
+}
+
+// as calls f on a thread with the rights of the user, which only root can.
+func (u user) as(f func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends with this function
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); errno != 0 {
-			done <- fmt.Errorf("becoming user %d: %w", uid, errno)
+		id := uintptr(u.id)
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, id, id, id); errno != 0 {
+			done <- fmt.Errorf("becoming user %d: %w", u.id, errno)
 			return
 		}
-		done <- ignoreGone(unix.Kill(-1, unix.SIGKILL))
+		done <- f()
 	}()
 	return <-done
 }
