@@ -168,7 +168,7 @@ func try(ctx context.Context, c Config, l layers, owner user, own cgroup) (*Jail
 			tasks = tasksOf(uid)
 		}
 	}
-	err = j.ask(ctx, order{Setup: &setup{Box: c.Box, Layers: l, Groups: groups, Tasks: tasks}})
+	err = j.ask(ctx, order{Setup: &setup{Box: c.Box, Layers: l, Groups: groups, Nobody: owner.nobody, Tasks: tasks}})
 	if err != nil {
 		owner := j.user
 		j.user.held = nil // for the next try

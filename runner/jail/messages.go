@@ -16,6 +16,7 @@ type setup struct {
 	Box    Box
 	Layers layers // those to use; the supervisor gives up when one cannot be had
 	Groups []int  // further groups of the commands
+	Nobody int    // a user id that no process has, when Layers.UID is set
 	Tasks  int    // that the user of the commands has already; -1 when they are not counted
 }
 

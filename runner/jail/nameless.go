@@ -47,10 +47,9 @@ func (n *nameless) of(pid int) {
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // for good: the thread ends with this function
-		id := uintptr(owner.Uid)
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, id, id, id); errno == 0 {
-			_ = n.in(dir + "/fd")
-		}
+		// For files alone (setfsuid(2)), or the job could kill this thread, and the process with it.
+		_, _, _ = unix.RawSyscall(unix.SYS_SETFSUID, uintptr(owner.Uid), 0, 0)
+		_ = n.in(dir + "/fd")
 	}()
 	<-done
 }

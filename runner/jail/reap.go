@@ -92,7 +92,7 @@ func (s *supervisor) endAll() error {
 	case s.Layers.PID:
 		return ignoreGone(unix.Kill(-1, unix.SIGKILL))
 	case s.Layers.UID != 0:
-		return killUser(user{id: s.Layers.UID})
+		return killUser(user{id: s.Layers.UID, nobody: s.Nobody})
 	}
 	return s.killChildren()
 }
@@ -109,13 +109,14 @@ func killUser(u user) error {
 	return u.as(func() error { return ignoreGone(unix.Kill(-1, unix.SIGKILL)) })
 }
 
-// as calls f on a thread with the rights of the user, which only root can.
+// as calls f on a thread that may do to processes what the user may, which only root
+// can. The user may not signal it: for that its real or saved user id would have to be
+// the user's (kill(2)), and one thread that is killed takes its process with it.
 func (u user) as(f func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends with this function
-		id := uintptr(u.id)
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, id, id, id); errno != 0 {
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(u.nobody), uintptr(u.id), 0); errno != 0 {
 			done <- fmt.Errorf("becoming user %d: %w", u.id, errno)
 			return
 		}

@@ -61,8 +61,9 @@ func (u *Users) UnmarshalText(text []byte) error {
 
 // user is a user id that no other jail of this machine has.
 type user struct {
-	id   int      // 0 when the caller cannot have other users
-	held *os.File // as long as it is open
+	id     int      // 0 when the caller cannot have other users
+	nobody int      // an id that no process has
+	held   *os.File // as long as it is open
 }
 
 // errNoUser means that every user id of the range is taken.
@@ -90,7 +91,7 @@ func takeUser(from Users) (user, error) {
 		if errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EAGAIN) {
 			continue
 		}
-		return user{id, held}, err
+		return user{id, id + half, held}, err
 	}
 	return user{}, errNoUser
 }
