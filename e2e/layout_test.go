@@ -98,6 +98,7 @@ var layout = map[string][]string{
 	"hostile": {"hostile/*"},
 
 	// What people deploy to AWS, and nothing else; and what deploys it for them.
+	"deploy":             {}, // tests of what is installed
 	"deploy/aws":         {},
 	"deploy/aws/rollout": {"deploy/aws", "artifact/bucket", "yamlfile"},
 
