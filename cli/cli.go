@@ -39,6 +39,7 @@ type commands struct {
 	AWS      awsCmd           `cmd:"" name:"aws" help:"Make, look at and remove the stacks of the AWS engine."`
 	Doctor   doctorCmd        `cmd:"" help:"Check an installation and suggest fixes."`
 	Job      jobCmd           `cmd:"" hidden:"" help:"Do one job of the AWS engine; containers start it."`
+	About    versionCmd       `cmd:"" name:"version" help:"Print what the program was built from."`
 	Version  kong.VersionFlag `help:"Print the version."`
 }
 
@@ -74,8 +75,10 @@ func (p Program) Run(args []string) int {
 	if err != nil {
 		return misused(parser, err)
 	}
-	if err := pull.CheckGit(ctx); err != nil { // every command works with it
-		return Complain(err)
+	if parsed.Command() != "version" { // every other command works with it
+		if err := pull.CheckGit(ctx); err != nil {
+			return Complain(err)
+		}
 	}
 	if err := parsed.Run(); err != nil {
 		if errors.Is(err, errNotAllowed) { // what was printed says why
