@@ -5,7 +5,7 @@
 # make test-long  all that make test has a part of: each moment of a crash, hostile configurations in every world, a thousand plans at once
 # make chart  renders the Helm chart, and looks at what Kubernetes would get; part of make test-long
 # make vm     fetches the virtual machine on which make test-long tries control groups
-# make check  what a change must pass: format, vet, staticcheck, cfn-lint and asl-validator, tests with the race detector
+# make check  what a change must pass: format, vet, staticcheck, actionlint, cfn-lint and asl-validator, tests with the race detector
 # make bench  how much Lockkeeper adds to bare terraform; writes bench.json
 # make build  bin/lockkeeper, bin/lockkeeper-runner and bin/lockkeeper-evaluator
 # make sbom   bin/sbom: what each of the three programs is made of (CycloneDX)
@@ -21,7 +21,7 @@ export CGO_ENABLED ?= 0
 # Said last, whatever the tests say, when those of the AWS engine were left out.
 SKIPPED = status=$$?; if [ "$$LOCKKEEPER_SKIP_AWS" = 1 ]; then echo 'LOCKKEEPER_SKIP_AWS=1: of the AWS engine nothing was run: no test that needs the emulator, no check of the template by cfn-lint and of the state machine by asl-validator.'; fi; exit $$status
 
-.PHONY: run once build sbom test test-long chart check format vet staticcheck aws-lint race bench fuzz update browser vm
+.PHONY: run once build sbom test test-long chart check format vet staticcheck actionlint aws-lint race bench fuzz update browser vm
 
 run: build
 	bin/lockkeeper sandbox $(if $(LISTEN),--listen $(LISTEN))
@@ -49,7 +49,7 @@ test-long: vm chart
 chart:
 	cd charts/test && $(GO) test ./...
 
-check: format vet staticcheck aws-lint browser race
+check: format vet staticcheck actionlint aws-lint browser race
 
 format:
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
@@ -59,6 +59,10 @@ vet:
 
 staticcheck:
 	$(GO) tool staticcheck ./...
+
+# The workflows and the action. A program of its own modules, so that go.mod stays small.
+actionlint:
+	$(GO) run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # The template and the state machine of the AWS engine.
 aws-lint:
