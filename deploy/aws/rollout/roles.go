@@ -4,20 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/smithy-go"
 )
 
 // linkRoles makes the service-linked roles of ECS and Batch. In an account that never
 // had one the first is made while the stack needs it, and a first deploy can fail by
-// that (findings of others; AWS Batch user guide, "Using service-linked roles").
+// that (AWS Batch user guide, "Using service-linked roles"). Whoever may not make them
+// goes on: the account may have them.
 func (r *Rollout) linkRoles(ctx context.Context) error {
 	for _, service := range []string{"ecs.amazonaws.com", "batch.amazonaws.com"} {
 		_, err := r.roles.CreateServiceLinkedRole(ctx, &iam.CreateServiceLinkedRoleInput{AWSServiceName: aws.String(service)})
 		if api, ok := errors.AsType[smithy.APIError](err); ok && (strings.Contains(api.ErrorMessage(), "has been taken") || api.ErrorCode() == "EntityAlreadyExists") {
+			continue
+		}
+		if refused, ok := errors.AsType[*awshttp.ResponseError](err); ok && refused.HTTPStatusCode() == http.StatusForbidden {
+			r.say("service-linked role", "of %s: you may not make it. Most accounts have it; when a stack fails for want of it, have somebody make it", service)
 			continue
 		}
 		if err != nil {

@@ -259,3 +259,14 @@ func TestMistakesInTheFile(t *testing.T) {
 		}
 	}
 }
+
+// Whoever may not make service-linked roles has them already, or hears of it.
+func TestWithoutTheRightToMakeServiceLinkedRoles(t *testing.T) {
+	w := newWorld(t)
+	w.Inject(t, awstest.Fault{Match: map[string]string{"principal": "deployer", "service": "iam", "action": "CreateServiceLinkedRole"}, Times: 2, Kind: "error", Status: 403, Code: "AccessDenied"})
+	said, err := w.up(repository+"@sha256:"+strings.Repeat("1", 64), nil)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	w.wants(said, "of ecs.amazonaws.com: you may not make it", "of batch.amazonaws.com: you may not make it", "the role server has the policy")
+}
