@@ -101,13 +101,8 @@ func (r *Rollout) deployedImage(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if there == nil {
-			continue
-		}
-		for _, p := range there.Parameters {
-			if aws.ToString(p.ParameterKey) == "ImageUri" {
-				return aws.ToString(p.ParameterValue), nil
-			}
+		if image := parameters(there)["ImageUri"]; image != "" {
+			return image, nil
 		}
 	}
 	return "", nil

@@ -35,10 +35,14 @@ func (r *Rollout) linkRoles(ctx context.Context) error {
 	return nil
 }
 
-// attach gives the server's role the policy of the stack.
+// attach gives the server's role the policy of the stack. Who that is says the base,
+// which keeps what the settings do not name any more.
 func (r *Rollout) attach(ctx context.Context, policy string) error {
-	kind, name := r.server()
-	var err error
+	base, err := r.look(ctx, r.Settings.stacks()[0].Name)
+	if err != nil {
+		return err
+	}
+	kind, name := principal(parameters(base)["ServerPrincipalArn"])
 	switch kind {
 	case "role":
 		_, err = r.roles.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: &name, PolicyArn: &policy})
@@ -74,9 +78,8 @@ func (r *Rollout) detach(ctx context.Context, policy string) error {
 	return nil
 }
 
-// server is what the server runs as: role or user, and its name.
-func (r *Rollout) server() (kind, name string) {
-	arn := r.Settings.Parameters["ServerPrincipalArn"]
+// principal is whether an ARN is that of a role or user, and its name.
+func principal(arn string) (kind, name string) {
 	kind, path, _ := strings.Cut(arn[strings.LastIndex(arn, ":")+1:], "/")
 	return kind, path[strings.LastIndex(path, "/")+1:]
 }

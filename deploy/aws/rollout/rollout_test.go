@@ -270,3 +270,18 @@ func TestWithoutTheRightToMakeServiceLinkedRoles(t *testing.T) {
 	}
 	w.wants(said, "of ecs.amazonaws.com: you may not make it", "of batch.amazonaws.com: you may not make it", "the role server has the policy")
 }
+
+// What is not in the file any more stays what it is in the stack: the server, too.
+func TestAServerThatIsNotInTheFileAnyMoreKeepsItsPolicy(t *testing.T) {
+	w := newWorld(t)
+	image := repository + "@sha256:" + strings.Repeat("1", 64)
+	if said, err := w.up(image, nil); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	delete(w.settings.Parameters, "ServerPrincipalArn")
+	said, err := w.up(image, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wants(said, "the role server has the policy")
+}

@@ -29,6 +29,17 @@ func outputs(s *stack) map[string]string {
 	return out
 }
 
+// parameters of a stack; none of one that is not there.
+func parameters(s *stack) map[string]string {
+	given := map[string]string{}
+	if s != nil {
+		for _, p := range s.Parameters {
+			given[aws.ToString(p.ParameterKey)] = aws.ToString(p.ParameterValue)
+		}
+	}
+	return given
+}
+
 // known are the stacks of the prefix, by name.
 func (r *Rollout) known(ctx context.Context) (map[string]*stack, error) {
 	found := map[string]*stack{}
@@ -107,17 +118,16 @@ func (r *Rollout) deploy(ctx context.Context, s deploy.Stack, image string) (map
 // given are the parameters for a stack. What nobody names keeps its value where the
 // stack has one already, so that an upgrade changes nothing that was set by hand.
 func (r *Rollout) given(s deploy.Stack, image string, there *stack) (list []types.Parameter) {
-	parameters := r.Settings.given(s, image)
-	for name, value := range parameters {
+	named := r.Settings.given(s, image)
+	for name, value := range named {
 		list = append(list, types.Parameter{ParameterKey: &name, ParameterValue: &value})
 	}
 	if there == nil {
 		return list
 	}
-	for _, p := range there.Parameters {
-		name := aws.ToString(p.ParameterKey)
-		if _, named := parameters[name]; !named && s.Takes(name) {
-			list = append(list, types.Parameter{ParameterKey: p.ParameterKey, UsePreviousValue: aws.Bool(true)})
+	for name := range parameters(there) {
+		if _, has := named[name]; !has && s.Takes(name) {
+			list = append(list, types.Parameter{ParameterKey: &name, UsePreviousValue: aws.Bool(true)})
 		}
 	}
 	return list

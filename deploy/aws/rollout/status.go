@@ -26,11 +26,9 @@ func (r *Rollout) Status(ctx context.Context) (well bool, err error) {
 			r.say(r.short(s.Name), "not there: lockkeeper aws up makes it")
 			continue
 		}
-		state, image := string(there.StackStatus), ""
-		for _, p := range there.Parameters {
-			if aws.ToString(p.ParameterKey) == "ImageUri" {
-				image = ", image " + aws.ToString(p.ParameterValue)
-			}
+		state, image := string(there.StackStatus), parameters(there)["ImageUri"]
+		if image != "" {
+			image = ", image " + image
 		}
 		if state != "CREATE_COMPLETE" && state != "UPDATE_COMPLETE" {
 			well = false
