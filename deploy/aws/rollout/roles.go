@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -62,6 +63,9 @@ func (r *Rollout) detach(ctx context.Context, policy string) error {
 		return nil
 	}
 	attached, err := r.roles.ListEntitiesForPolicy(ctx, &iam.ListEntitiesForPolicyInput{PolicyArn: &policy})
+	if _, gone := errors.AsType[*iamtypes.NoSuchEntityException](err); gone {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("looking who has %s: %w", policy, err)
 	}

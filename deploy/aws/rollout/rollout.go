@@ -128,13 +128,16 @@ func (r *Rollout) Down(ctx context.Context) error {
 	return nil
 }
 
-// idle wants that no job runs.
+// idle wants that no job runs. A removal that broke off may have left no state machine.
 func (r *Rollout) idle(ctx context.Context, engine *stack) error {
 	machine := outputs(engine)["StateMachine"]
 	if machine == "" {
 		return nil
 	}
 	running, err := r.steps.ListExecutions(ctx, &sfn.ListExecutionsInput{StateMachineArn: &machine, StatusFilter: sfntypes.ExecutionStatusRunning, MaxResults: 1})
+	if _, gone := errors.AsType[*sfntypes.StateMachineDoesNotExist](err); gone {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("looking for jobs that run: %w", err)
 	}

@@ -285,3 +285,42 @@ func TestAServerThatIsNotInTheFileAnyMoreKeepsItsPolicy(t *testing.T) {
 	}
 	w.wants(said, "the role server has the policy")
 }
+
+// A removal that broke off goes on, although what it asked about is gone.
+func TestARemovalThatBrokeOffGoesOn(t *testing.T) {
+	w := newWorld(t)
+	if said, err := w.up(repository+"@sha256:"+strings.Repeat("1", 64), nil); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	_, err := w.do(func(ctx context.Context, r *Rollout) error {
+		known, err := r.known(ctx)
+		if err != nil {
+			return err
+		}
+		out := outputs(known["lockkeeper-engine"])
+		if _, err := r.steps.DeleteStateMachine(ctx, &sfn.DeleteStateMachineInput{StateMachineArn: aws.String(out["StateMachine"])}); err != nil {
+			return err
+		}
+		if err := r.detach(ctx, out["ServerPolicy"]); err != nil {
+			return err
+		}
+		_, err = r.roles.DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: aws.String(out["ServerPolicy"])})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := w.do(func(ctx context.Context, r *Rollout) error {
+		known, err := r.known(ctx)
+		if err != nil {
+			return err
+		}
+		if err := r.idle(ctx, known["lockkeeper-engine"]); err != nil {
+			return err
+		}
+		return r.detach(ctx, outputs(known["lockkeeper-engine"])["ServerPolicy"])
+	})
+	if err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
