@@ -324,3 +324,22 @@ func TestARemovalThatBrokeOffGoesOn(t *testing.T) {
 		t.Errorf("%v\n%s", err, said)
 	}
 }
+
+// Stacks whose names begin alike are another server's, or nobody's.
+func TestOnlyStacksOfThePrefixAreRemoved(t *testing.T) {
+	w := newWorld(t)
+	stacks := cloudformation.NewFromConfig(w.Config("deployer"))
+	const other = `{"Parameters": {"NamePrefix": {"Type": "String", "Default": "lockkeeper-environment-x"}}, "Resources": {"Q": {"Type": "AWS::SNS::Topic", "Properties": {}}}}`
+	for _, name := range []string{"lockkeeper-environment-x-base", "lockkeeper-environment-y"} {
+		if _, err := stacks.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: aws.String(other)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if said, err := w.do(func(ctx context.Context, r *Rollout) error { return r.Down(ctx) }); err != nil || said != "" {
+		t.Errorf("%v\n%s", err, said)
+	}
+	list, err := stacks.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{})
+	if err != nil || len(list.Stacks) != 2 {
+		t.Errorf("%d stacks are left, %v", len(list.Stacks), err)
+	}
+}

@@ -40,7 +40,8 @@ func parameters(s *stack) map[string]string {
 	return given
 }
 
-// known are the stacks of the prefix, by name.
+// known are the stacks of the prefix, by name. Others may have names that begin alike:
+// those of a server with a longer prefix, and what is none of ours.
 func (r *Rollout) known(ctx context.Context) (map[string]*stack, error) {
 	found := map[string]*stack{}
 	pages := cloudformation.NewDescribeStacksPaginator(r.stacks, &cloudformation.DescribeStacksInput{})
@@ -51,7 +52,7 @@ func (r *Rollout) known(ctx context.Context) (map[string]*stack, error) {
 		}
 		for _, s := range page.Stacks {
 			switch name := aws.ToString(s.StackName); {
-			case s.StackStatus == types.StackStatusDeleteComplete:
+			case s.StackStatus == types.StackStatusDeleteComplete, parameters(&s)["NamePrefix"] != r.Settings.Prefix:
 			case name == r.Settings.Prefix+"-base", name == r.Settings.Prefix+"-engine", strings.HasPrefix(name, r.Settings.Prefix+"-environment-"):
 				found[name] = &s
 			}
