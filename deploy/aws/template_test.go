@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -88,6 +90,18 @@ func TestAStackTakesTheParametersOfItsTemplate(t *testing.T) {
 			if _, has := declared[name]; !has {
 				t.Errorf("%s has no parameter %s", s.Name, name)
 			}
+		}
+	}
+}
+
+// A tag may mean another image tomorrow, or none.
+func TestJobsAreOfAnImageByDigest(t *testing.T) {
+	pattern := regexp.MustCompile("^(?:" + fmt.Sprint(at(parsed(t).Parameters["ImageUri"], "AllowedPattern")) + ")$")
+	for image, want := range map[string]bool{
+		image + "@sha256:" + strings.Repeat("0", 64): true, image + ":latest": false, image: false, image + "@sha256:0": false,
+	} {
+		if got := pattern.MatchString(image); got != want {
+			t.Errorf("%s is taken: %v", image, got)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -59,9 +60,16 @@ type Source struct {
 	Archive io.ReadSeeker
 }
 
+// isImage is what environment.yaml takes as ImageUri. A tag may mean another image
+// tomorrow, or none.
+var isImage = regexp.MustCompile(`^[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$`)
+
 // Up makes or updates all stacks. image names one by digest; when it is empty one is
 // built of the source, and without a source the one that is deployed stays.
 func (r *Rollout) Up(ctx context.Context, image string, source *Source) error {
+	if image != "" && !isImage.MatchString(image) {
+		return fmt.Errorf("%s names no image of ECR by digest: say <account>.dkr.ecr.<region>.amazonaws.com/<repository>@sha256:<64 hexadecimal digits>", image)
+	}
 	if image == "" && source == nil {
 		deployed, err := r.deployedImage(ctx)
 		if err != nil {

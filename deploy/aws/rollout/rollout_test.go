@@ -263,7 +263,7 @@ func TestMistakesInTheFile(t *testing.T) {
 // Whoever may not make service-linked roles has them already, or hears of it.
 func TestWithoutTheRightToMakeServiceLinkedRoles(t *testing.T) {
 	w := newWorld(t)
-	w.Inject(t, awstest.Fault{Match: map[string]string{"principal": "deployer", "service": "iam", "action": "CreateServiceLinkedRole"}, Times: 2, Kind: "error", Status: 403, Code: "AccessDenied"})
+	w.Inject(t, awstest.Fault{Match: map[string]string{"principal": "deployer", "service": "iam", "action": "CreateServiceLinkedRole"}, Times: 100, Kind: "error", Status: 403, Code: "AccessDenied"})
 	said, err := w.up(repository+"@sha256:"+strings.Repeat("1", 64), nil)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
@@ -341,5 +341,15 @@ func TestOnlyStacksOfThePrefixAreRemoved(t *testing.T) {
 	list, err := stacks.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{})
 	if err != nil || len(list.Stacks) != 2 {
 		t.Errorf("%d stacks are left, %v", len(list.Stacks), err)
+	}
+}
+
+// What is no digest is refused before anything is made.
+func TestAnImageIsNamedByDigest(t *testing.T) {
+	w := newWorld(t)
+	for _, image := range []string{repository, repository + ":latest", repository + "@sha256:1", "debian@sha256:" + strings.Repeat("1", 64), "sha256:" + strings.Repeat("1", 64)} {
+		if said, err := w.up(image, nil); err == nil || !strings.Contains(err.Error(), "by digest") || said != "" {
+			t.Errorf("%s: %v\n%s", image, err, said)
+		}
 	}
 }
