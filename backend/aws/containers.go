@@ -3,6 +3,7 @@ package aws
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -13,15 +14,22 @@ import (
 	"github.com/lockkeeper/lockkeeper/run"
 )
 
-// Containers lists the Batch jobs of a job, which have its name.
-func (e *Engine) Containers(ctx context.Context, doc run.JobDocument) (found []types.JobSummary, err error) {
-	env, err := e.environment(doc)
+// Containers lists the Batch jobs of a job, which have its name; none before it was started.
+func (e *Engine) Containers(ctx context.Context, doc run.JobDocument) ([]types.JobSummary, error) {
+	in, err := e.input(ctx, doc.JobID)
+	if err != nil && !errors.Is(err, run.ErrNotFound) {
+		return nil, err
+	}
+	where, err := e.placed(in, doc)
 	if err != nil {
 		return nil, err
 	}
-	queue := env.queue(doc.Command)
+	return e.containers(ctx, doc, where)
+}
+
+func (e *Engine) containers(ctx context.Context, doc run.JobDocument, where Batch) (found []types.JobSummary, err error) {
 	pages := batch.NewListJobsPaginator(e.batch, &batch.ListJobsInput{
-		JobQueue: &queue, Filters: []types.KeyValuesPair{{Name: aws.String("JOB_NAME"), Values: []string{doc.JobID}}},
+		JobQueue: &where.Queue, Filters: []types.KeyValuesPair{{Name: aws.String("JOB_NAME"), Values: []string{doc.JobID}}},
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)

@@ -22,12 +22,15 @@ type Environment struct {
 	Memory int // MiB
 }
 
-// Batch says in the input of an execution where the state machine runs the job.
+// Batch says in the input of an execution where the state machine runs the job, and
+// where the server looks for it and for what it left, whatever its config says by then.
 type Batch struct {
-	Queue      string    `json:"job_queue"`
-	Definition string    `json:"job_definition"`
-	Function   string    `json:"function,omitempty"`
-	Overrides  Overrides `json:"overrides"`
+	Queue          string    `json:"job_queue"`
+	Definition     string    `json:"job_definition"`
+	RoleID         string    `json:"role_id"` // of its containers
+	Function       string    `json:"function,omitempty"`
+	FunctionRoleID string    `json:"function_role_id,omitempty"`
+	Overrides      Overrides `json:"overrides"`
 }
 
 // Overrides is what a job has otherwise than its definition, with the names that
@@ -59,9 +62,9 @@ func (e *Engine) environment(doc run.JobDocument) (Environment, error) {
 
 // batch is where a command runs.
 func (env Environment) batch(command run.Kind) Batch {
-	b := Batch{Queue: env.queue(command), Definition: env.PlanDefinition, Function: env.Function}
+	b := Batch{Queue: env.PlanQueue, Definition: env.PlanDefinition, RoleID: env.PlanRoleID, Function: env.Function, FunctionRoleID: env.FunctionRoleID}
 	if Changes(command) {
-		b.Definition, b.Function = env.ApplyDefinition, ""
+		b = Batch{Queue: env.ApplyQueue, Definition: env.ApplyDefinition, RoleID: env.ApplyRoleID}
 	}
 	if env.Memory > 0 {
 		memory := strconv.Itoa(env.Memory)
@@ -73,18 +76,12 @@ func (env Environment) batch(command run.Kind) Batch {
 	return b
 }
 
-// queue is the Batch job queue in which a command runs.
-func (env Environment) queue(command run.Kind) string {
-	if Changes(command) {
-		return env.ApplyQueue
+// placed is where a job runs that was started with an Input. What an older version
+// started does not say it, and is where the config says.
+func (e *Engine) placed(in Input, doc run.JobDocument) (Batch, error) {
+	if in.Batch.Queue != "" {
+		return in.Batch, nil
 	}
-	return env.PlanQueue
-}
-
-// role is the id of the role of a command's containers.
-func (env Environment) role(command run.Kind) string {
-	if Changes(command) {
-		return env.ApplyRoleID
-	}
-	return env.PlanRoleID
+	env, err := e.environment(doc)
+	return env.batch(doc.Command), err
 }

@@ -85,15 +85,15 @@ func (e *Engine) awaitEnd(ctx context.Context, doc run.JobDocument) error {
 // for, or the version of an object that its function answered. It is nil when there
 // is none.
 func (e *Engine) reported(ctx context.Context, doc run.JobDocument, execution Execution) (*ended, error) {
-	env, err := e.environment(doc)
+	where, err := e.placed(execution.input, doc)
 	if err != nil {
 		return nil, err
 	}
 	switch answer := execution.ran.Answer; {
 	case execution.ran.Task != "":
-		return e.leftBy(ctx, doc, env, execution.ran.Task)
-	case answer.Key != "" && env.FunctionRoleID != "" && !Changes(doc.Command):
-		return e.answered(ctx, doc, env, answer)
+		return e.leftBy(ctx, doc, where, execution.ran.Task)
+	case answer.Key != "" && where.FunctionRoleID != "":
+		return e.answered(ctx, doc, where, answer)
 	}
 	return nil, nil
 }
@@ -101,8 +101,8 @@ func (e *Engine) reported(ctx context.Context, doc run.JobDocument, execution Ex
 // leftBy is the result that the container of a task left for a job. Only that task
 // can have written it. What cannot be read as a result is none, and will not become
 // one: objects of that name are written once.
-func (e *Engine) leftBy(ctx context.Context, doc run.JobDocument, env Environment, task string) (*ended, error) {
-	place := Place(env.role(doc.Command) + ":" + task[strings.LastIndex(task, "/")+1:]) // the cluster is in the ARN, or is not
+func (e *Engine) leftBy(ctx context.Context, doc run.JobDocument, where Batch, task string) (*ended, error) {
+	place := Place(where.RoleID + ":" + task[strings.LastIndex(task, "/")+1:]) // the cluster is in the ARN, or is not
 	end, err := e.stored(ctx, ResultKey(place, doc.JobID))
 	if err != nil && !errors.Is(err, errUnreadable) {
 		return nil, fmt.Errorf("reading the result of job %s: %w", doc.JobID, err)
@@ -112,9 +112,9 @@ func (e *Engine) leftBy(ctx context.Context, doc run.JobDocument, env Environmen
 
 // answered is the result that a function left, in the version that it answered.
 // All that ran in functions can write there.
-func (e *Engine) answered(ctx context.Context, doc run.JobDocument, env Environment, answer run.Artifact) (*ended, error) {
+func (e *Engine) answered(ctx context.Context, doc run.JobDocument, where Batch, answer run.Artifact) (*ended, error) {
 	place, _, _ := strings.Cut(answer.Key, "/"+doc.JobID+".")
-	if answer.Key != AnswerKey(place, doc.JobID) || !strings.HasPrefix(place, Place(env.FunctionRoleID+":")) || answer.Version == "" {
+	if answer.Key != AnswerKey(place, doc.JobID) || !strings.HasPrefix(place, Place(where.FunctionRoleID+":")) || answer.Version == "" {
 		return nil, nil
 	}
 	content, err := e.objects.ReadAll(ctx, answer, maxObject)

@@ -114,9 +114,6 @@ func (e *Engine) keep(ctx context.Context, doc run.JobDocument) (content []byte,
 	if same, err := equal(there.JobDocument, doc); err != nil || !same {
 		return nil, errors.Join(err, errors.New("another document of the same job is there"))
 	}
-	if same, err := equal(there.Batch, in.Batch); err != nil || !same {
-		return nil, errors.Join(err, errors.New("it was to run elsewhere before the server's config changed"))
-	}
 	if content, err = json.Marshal(there); err != nil {
 		return nil, err
 	}

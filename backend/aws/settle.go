@@ -88,11 +88,11 @@ func (e *Engine) concluded(ctx context.Context, doc run.JobDocument) (*ended, er
 // task left no result: nil while a container may still leave one. Results are
 // looked for after it is known that no container is alive.
 func (e *Engine) lastOf(ctx context.Context, doc run.JobDocument, execution Execution) (*ended, error) {
-	env, err := e.environment(doc)
+	where, err := e.placed(execution.input, doc)
 	if err != nil {
 		return nil, err
 	}
-	containers, err := e.Containers(ctx, doc)
+	containers, err := e.containers(ctx, doc, where)
 	if err != nil || slices.ContainsFunc(containers, Alive) {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (e *Engine) lastOf(ctx context.Context, doc run.JobDocument, execution Exec
 		return nil, err
 	}
 	for _, task := range tasks {
-		if end, err := e.leftBy(ctx, doc, env, task); end != nil || err != nil {
+		if end, err := e.leftBy(ctx, doc, where, task); end != nil || err != nil {
 			return end, err
 		}
 	}

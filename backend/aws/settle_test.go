@@ -88,6 +88,31 @@ func TestAResultThatNamesWhatIsNotItsOwnDoesNotCount(t *testing.T) {
 	}
 }
 
+// A server whose config has other queues and roles for an environment than when a job
+// was started, or the environment not at all, finds the job where it was placed.
+func TestAJobIsLookedForWhereItWasPlaced(t *testing.T) {
+	for command, role := range map[run.Kind]string{run.KindPlan: "P", run.KindApply: "A"} {
+		for what, environments := range map[string]map[string]Environment{
+			"elsewhere": {"": {PlanQueue: "other-p", ApplyQueue: "other-a", PlanRoleID: "OTHERP", ApplyRoleID: "OTHERA"}}, "nowhere": {},
+		} {
+			s, c, doc := started(t, command)
+			s.engine.o.Environments = environments
+			if r := s.told(doc); r != nil {
+				t.Fatalf("%s, now %s: while its container is alive it ended as %+v", command, what, r)
+			}
+			c.leaves(role, run.Result{Outcome: run.OutcomeSucceeded, Began: command == run.KindApply})
+			if r := s.told(doc); r == nil || r.Outcome != run.OutcomeSucceeded {
+				t.Errorf("%s, now %s: %+v", command, what, r)
+			}
+		}
+	}
+	s, _, doc := started(t, run.KindPlan)
+	s.engine.o.Environments = map[string]Environment{"": {PlanQueue: "other-p"}}
+	if err := s.engine.Start(t.Context(), doc); err != nil {
+		t.Errorf("started once more: %v", err)
+	}
+}
+
 // What a container left and nobody can read does not keep its job open.
 func TestAResultThatCannotBeReadEndsTheJob(t *testing.T) {
 	for name, content := range map[string]string{"no JSON": "hello", "of another shape": `{"outcome": []}`, "too large": strings.Repeat(" ", maxObject+1)} {

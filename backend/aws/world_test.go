@@ -115,7 +115,12 @@ func (w *world) serve(r *http.Request, body []byte) *http.Response {
 			w.listed()
 		}
 		jobs := []map[string]any{}
+		var asked struct{ JobQueue string }
+		_ = json.Unmarshal(body, &asked)
 		for _, c := range w.containers {
+			if c.in.Batch.Queue != asked.JobQueue {
+				continue
+			}
 			status := map[bool]string{true: "FAILED", false: "RUNNING"}[c.ended]
 			jobs = append(jobs, map[string]any{"jobId": c.task, "jobName": c.in.JobID, "status": status})
 		}
