@@ -14,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -350,6 +351,45 @@ func TestAnImageIsNamedByDigest(t *testing.T) {
 	for _, image := range []string{repository, repository + ":latest", repository + "@sha256:1", "debian@sha256:" + strings.Repeat("1", 64), "sha256:" + strings.Repeat("1", 64)} {
 		if said, err := w.up(image, nil); err == nil || !strings.Contains(err.Error(), "by digest") || said != "" {
 			t.Errorf("%s: %v\n%s", image, err, said)
+		}
+	}
+}
+
+// `aws cloudformation deploy` leaves a stack with nothing in it when its change set is
+// refused or not carried out. It never gets another state by itself.
+func TestAStackThatIsOnlyAChangeSetIsMade(t *testing.T) {
+	w := newWorld(t)
+	_, err := cloudformation.NewFromConfig(w.Config("deployer")).CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
+		StackName: aws.String("lockkeeper-base"), ChangeSetName: aws.String("by-hand"), ChangeSetType: types.ChangeSetTypeCreate,
+		TemplateBody: aws.String(`{"Resources": {"Q": {"Type": "AWS::SNS::Topic", "Properties": {}}}}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := w.do(func(ctx context.Context, r *Rollout) error {
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Minute) // it waited for ever
+		defer cancel()
+		return r.Up(ctx, repository+"@sha256:"+strings.Repeat("1", 64), nil)
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	w.wants(said, "base                     removed", "base                     made")
+}
+
+// An update that was rolled back leaves a stack that works; one whose roll-back failed,
+// or whose removal, needs a person, who is told what to do.
+func TestWhatAStateAsksFor(t *testing.T) {
+	for status, want := range map[types.StackStatus]string{
+		types.StackStatusCreateComplete: "", types.StackStatusUpdateComplete: "", types.StackStatusUpdateRollbackComplete: "",
+		types.StackStatusUpdateRollbackFailed: "aws cloudformation continue-update-rollback --stack-name s",
+		types.StackStatusDeleteFailed:         "aws cloudformation delete-stack --stack-name s",
+		types.StackStatusCreateFailed:         "aws cloudformation delete-stack --stack-name s",
+		types.StackStatusUpdateFailed:         "aws cloudformation rollback-stack --stack-name s",
+	} {
+		err := usable(&stack{StackName: aws.String("s"), StackStatus: status, StackStatusReason: aws.String("because")})
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "because")) {
+			t.Errorf("%s: %v, want %q", status, err, want)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,18 +79,47 @@ func (r *Rollout) look(ctx context.Context, name string) (*stack, error) {
 
 var capabilities = []types.Capability{types.CapabilityCapabilityNamedIam}
 
-// deploy makes or updates a stack, and returns its outputs. One whose first deploy
-// failed has nothing in it, and is made again.
+// empty are the states of a stack that has nothing in it: its first deploy failed, or
+// a change set was to make it and was not carried out.
+var empty = []types.StackStatus{types.StackStatusRollbackComplete, types.StackStatusRollbackFailed, types.StackStatusReviewInProgress}
+
+// usable says why a stack, which may be nil, takes no update, and what a person has to
+// do (AWS CloudFormation user guide, "Stack status codes"). One whose update was rolled
+// back is what it was before.
+func usable(s *stack) error {
+	if s == nil {
+		return nil
+	}
+	do := ""
+	switch s.StackStatus {
+	case types.StackStatusUpdateRollbackFailed:
+		do = "correct that and run `aws cloudformation continue-update-rollback --stack-name %s`"
+	case types.StackStatusUpdateFailed:
+		do = "run `aws cloudformation rollback-stack --stack-name %s`"
+	case types.StackStatusCreateFailed, types.StackStatusDeleteFailed:
+		do = "correct that and run `aws cloudformation delete-stack --stack-name %s`"
+	default:
+		return nil
+	}
+	name := aws.ToString(s.StackName)
+	return fmt.Errorf("the stack %s is in %s (%s) and takes no update: "+do+", then run this again", name, s.StackStatus, aws.ToString(s.StackStatusReason), name)
+}
+
+// deploy makes or updates a stack, and returns its outputs. One with nothing in it is
+// made again.
 func (r *Rollout) deploy(ctx context.Context, s deploy.Stack, image string) (map[string]string, error) {
 	there, err := r.settled(ctx, s.Name)
 	if err != nil {
 		return nil, err
 	}
-	if there != nil && (there.StackStatus == types.StackStatusRollbackComplete || there.StackStatus == types.StackStatusRollbackFailed) {
+	if there != nil && slices.Contains(empty, there.StackStatus) {
 		if err := r.remove(ctx, s.Name); err != nil {
 			return nil, err
 		}
 		there = nil
+	}
+	if err := usable(there); err != nil {
+		return nil, err
 	}
 	began, did := time.Now(), "updated"
 	if there == nil {
@@ -138,7 +168,7 @@ func (r *Rollout) given(s deploy.Stack, image string, there *stack) (list []type
 func (r *Rollout) settled(ctx context.Context, name string) (*stack, error) {
 	for {
 		there, err := r.look(ctx, name)
-		if err != nil || there == nil || !strings.HasSuffix(string(there.StackStatus), "_IN_PROGRESS") {
+		if err != nil || there == nil || slices.Contains(empty, there.StackStatus) || !strings.HasSuffix(string(there.StackStatus), "_IN_PROGRESS") {
 			return there, err
 		}
 		if err := r.wait(ctx); err != nil {

@@ -31,7 +31,7 @@ func (r *Rollout) Status(ctx context.Context) (well bool, err error) {
 			image = ", image " + image
 		}
 		if state != "CREATE_COMPLETE" && state != "UPDATE_COMPLETE" {
-			well = false
+			well = well && state == "UPDATE_ROLLBACK_COMPLETE" // as it was before the update that failed
 			state += " (" + aws.ToString(there.StackStatusReason) + ")"
 		}
 		r.say(r.short(s.Name), "%s%s", state, image)
