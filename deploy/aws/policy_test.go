@@ -30,6 +30,10 @@ var everywhere = map[string]string{
 	"ec2:DescribeNetworkInterfaces":                  "EC2 has no resource level for reading",
 	"ec2:DescribeSubnets":                            "as above",
 	"deny sts:AssumeRole":                            "a Deny is meant for everything",
+	"deny ec2:CreateNetworkInterface":                "as above",
+	"deny ec2:DeleteNetworkInterface":                "as above",
+	"deny ec2:DescribeNetworkInterfaces":             "as above",
+	"deny ec2:DescribeSubnets":                       "as above",
 	"key policy kms:*":                               "in a key policy * is the key itself, and the account's own policies decide (AWS KMS, default key policy)",
 	"key policy kms:Encrypt":                         "in a key policy * is the key itself",
 	"key policy kms:Decrypt":                         "as above",
@@ -202,5 +206,18 @@ func TestAServiceAssumesARoleOnlyForThisAccount(t *testing.T) {
 				t.Errorf("%s is assumed by %v without a condition", name, service)
 			}
 		}
+	}
+}
+
+// Lambda makes network interfaces with the role that the code of a plan has, too. That
+// code may neither take the account's interfaces nor use up its quota.
+func TestTheCodeOfAFunctionMakesNoNetworkInterfaces(t *testing.T) {
+	statements := parsed(t).identityPolicies()["PlanFunctionRole"]
+	denied := slices.ContainsFunc(statements, func(s any) bool {
+		return at(s, "Effect") == "Deny" && at(s, "Resource") == "*" && fmt.Sprint(list(at(s, "Action"))) == "[ec2:CreateNetworkInterface ec2:DeleteNetworkInterface ec2:DescribeNetworkInterfaces ec2:DescribeSubnets]" &&
+			strings.HasSuffix(fmt.Sprint(at(s, "Condition", "ArnEquals", "lambda:SourceFunctionArn", "Fn::Sub")), ":function:${NamePrefix}_${Environment}_plan")
+	})
+	if !denied {
+		t.Errorf("it may do what Lambda does for it: %v", statements)
 	}
 }
