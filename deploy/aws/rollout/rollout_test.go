@@ -251,6 +251,8 @@ func TestMistakesInTheFile(t *testing.T) {
 		"region: eu-west-1\nparameters: {ImageUri: x}\nenvironments: {dev: {}}\n":          "parameters.ImageUri: is no parameter",
 		"region: eu-west-1\nenvironments: {dev: {KeyArn: x}}\n":                            "environments.dev.KeyArn: is no parameter",
 		"region: eu-west-1\nenvironments: {dev: {Environment: x}}\n":                       "environments.dev.Environment: is no parameter",
+		"region: eu-west-1\nenvironments: {dev: {RolePath: /x/}}\n":                        "environments.dev.RolePath: is one for all stacks: set it under parameters",
+		"region: eu-west-1\nenvironments: {server: {}}\n":                                  "environments.server: is where the server's own secrets are",
 		"region: eu-west-1\nenvironment: {dev: {}}\n":                                      "environment: is not a key",
 		"region: eu-west-1\nenvironments: {dev: {PlanRoleArns: [a, b]}}\nparameters: {}\n": "environments.dev.PlanRoleArns: must be",
 	} {

@@ -48,7 +48,10 @@ func Read(name string, content []byte) (Settings, error) {
 	s.known(check, "parameters", s.Parameters, all)
 	for _, name := range slices.Sorted(maps.Keys(s.Environments)) {
 		check(isBoundary.MatchString(name), "environments."+name, "must be up to 31 lower-case letters, digits and dashes")
+		check(name != "server", "environments."+name, "is where the server's own secrets are: choose another name")
 		s.known(check, "environments."+name, s.Environments[name], all[2:])
+		_, has := s.Environments[name]["RolePath"]
+		check(!has, "environments."+name+".RolePath", "is one for all stacks: set it under parameters")
 	}
 	if len(r.Problems) > 0 {
 		return s, r.Problems
