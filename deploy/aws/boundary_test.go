@@ -21,7 +21,7 @@ func anEnvironmentIsABoundary(t *testing.T, s *stack) {
 		name := stack.Parameters["Environment"] // none of the first two
 		p["PlanRoleArns"], p["ApplyRoleArns"], p["ExternalId"] = account+name+"-plan", account+name+"-apply", "external-"+name
 		if name == "prod" {
-			p["Function"], p["MaxVcpus"] = "false", "8" // queues of its own
+			p["Function"], p["OwnMaxVcpus"] = "false", "8" // queues of its own
 		}
 		made := s.Deploy(t, stack.Name, stack.Template, stack.Given(p))
 		if out[name] == nil {

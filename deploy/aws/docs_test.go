@@ -75,7 +75,7 @@ func TestTheDocsUseNamesOfTheTemplate(t *testing.T) {
 func TestTheDocsAskForASizeThatFargateHas(t *testing.T) {
 	row := after(t, read(t, "docs/aws.md"), "a job stuck in RUNNABLE is ended")
 	row, _, _ = strings.Cut(row, "\n")
-	for _, want := range []string{"`MaxVcpus=1`", "`JobVcpu=2`", "`JobMemory=4096`"} {
+	for _, want := range []string{"`OwnMaxVcpus=1`", "`JobVcpu=2`", "`JobMemory=4096`"} {
 		if !strings.Contains(row, want) {
 			t.Errorf("the row lacks %s: %s", want, row)
 		}

@@ -105,3 +105,17 @@ func TestJobsAreOfAnImageByDigest(t *testing.T) {
 		}
 	}
 }
+
+// A file for all stacks sets parameters by their names, so a name means one thing.
+func TestAParameterOfSeveralTemplatesMeansTheSame(t *testing.T) {
+	known := map[string]map[string]any{}
+	for _, template := range []string{base, engine, environment} {
+		for name, p := range parsedOne(t, template).Parameters {
+			first, twice := known[name]
+			if twice && (p["Default"] != nil && first["Default"] != nil && p["Default"] != first["Default"] || fmt.Sprint(p["AllowedPattern"], p["AllowedValues"]) != fmt.Sprint(first["AllowedPattern"], first["AllowedValues"])) {
+				t.Errorf("%s is %v, and %v", name, first, p)
+			}
+			known[name] = p
+		}
+	}
+}

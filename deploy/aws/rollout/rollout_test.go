@@ -46,7 +46,7 @@ parameters:
   ExternalId: external-id
 environments:
   dev: {PlanRoleArns: "arn:aws:iam::1:role/dev-plan", ApplyRoleArns: "arn:aws:iam::1:role/dev-apply", Function: "true"}
-  prod: {PlanRoleArns: "arn:aws:iam::2:role/prod-plan", ApplyRoleArns: "arn:aws:iam::2:role/prod-apply", MaxVcpus: "8"}
+  prod: {PlanRoleArns: "arn:aws:iam::2:role/prod-plan", ApplyRoleArns: "arn:aws:iam::2:role/prod-apply", OwnMaxVcpus: "8"}
 `, awstest.Region, awstest.Account, strings.Join(subnets, ","), groups[0]))
 	if err != nil {
 		t.Fatal(err)

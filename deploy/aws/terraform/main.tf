@@ -70,7 +70,7 @@ resource "aws_cloudformation_stack" "environment" {
     Architecture        = var.architecture
     Function            = tostring(each.value.function)
     FunctionInVpc       = tostring(each.value.function_in_vpc)
-    MaxVcpus            = tostring(each.value.max_vcpus)
+    OwnMaxVcpus         = tostring(each.value.max_vcpus)
     Spot                = tostring(var.spot)
     SubnetIds           = join(",", var.subnet_ids)
     SecurityGroupIds    = join(",", var.security_group_ids)
