@@ -130,3 +130,32 @@ func ended(t *testing.T, client *sfn.Client, execution *string) types.ExecutionS
 		time.Sleep(20 * time.Millisecond)
 	}
 }
+
+// A value that a template does not take is refused, when its stack is made and later.
+func TestATemplateSaysWhichParametersItTakes(t *testing.T) {
+	e := Start(t, Options{})
+	client := cloudformation.NewFromConfig(e.Config("deployer"), func(o *cloudformation.Options) { o.RetryMaxAttempts = 1 })
+	const template = `
+Parameters:
+  Name: {Type: String, AllowedPattern: "[a-z]+|", Default: ""}
+  Size: {Type: String, AllowedValues: ["1", "2"], Default: "1"}
+  Id: {Type: String, MinLength: 3}
+Resources: {Topic: {Type: AWS::SNS::Topic}}
+Outputs: {Topic: {Value: !Ref Topic}}
+`
+	good := map[string]string{"Id": "abc"}
+	for name, wrong := range map[string]map[string]string{
+		"Name": {"Id": "abc", "Name": "a-1"}, "Size": {"Id": "abc", "Size": "3"}, "Id": {"Id": "ab"}, "must have values": {}, "Other": {"Id": "abc", "Other": "x"},
+	} {
+		if _, err := deploy(t.Context(), client, "wrong", template, wrong); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v: %v", wrong, err)
+		}
+	}
+	if _, err := deploy(t.Context(), client, "right", template, good); err != nil {
+		t.Fatal(err)
+	}
+	_, err := client.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{StackName: aws.String("right"), TemplateBody: aws.String(template), Parameters: given(map[string]string{"Id": "abc", "Size": "3"})})
+	if err == nil || !strings.Contains(err.Error(), "Size") {
+		t.Errorf("an update: %v", err)
+	}
+}

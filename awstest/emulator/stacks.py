@@ -1,5 +1,6 @@
 """How CloudFormation changes a stack: a create that fails is rolled back, and what refers to a resource that got another name is updated."""
 
+import re
 import traceback
 
 from moto.batch.models import ClientException
@@ -18,6 +19,7 @@ def install() -> None:
     roll_back()
     keep_what_is_retained()
     compare_parameters()
+    take_parameters()
     update_in_order()
     refuse_inactive_definitions()
     cloudformation.updates["AWS::Batch::JobDefinition"] = next_revision
@@ -92,6 +94,35 @@ def compare_parameters() -> None:
     CloudFormationResponse._validate_different_update = different
     CloudFormationBackend._resolve_update_parameters = lambda _, instance, incoming_params: values(incoming_params, instance)
     ResourceMap.build_resource_diff = build_resource_diff
+
+
+def take_parameters() -> None:
+    """moto takes any value. CloudFormation says no before it makes or changes anything (AWS CloudFormation user guide, "Parameters")."""
+    create, update = CloudFormationBackend.create_stack, Stack.update
+
+    def refuse(template, given) -> None:
+        declared = Stack.parse_template(template).get("Parameters") or {}
+        unknown, missing = given.keys() - declared.keys(), {n for n, p in declared.items() if "Default" not in p} - given.keys()
+        if unknown:
+            raise ValidationError(message=f"Parameters: {sorted(unknown)} do not exist in the template")
+        if missing:
+            raise ValidationError(message=f"Parameters: {sorted(missing)} must have values")
+        for name, value in given.items():
+            p, value = declared[name], text(value)
+            if "AllowedValues" in p and value not in map(text, p["AllowedValues"]):
+                raise ValidationError(message=f"Parameter {name} must be one of {p['AllowedValues']}")
+            if not re.fullmatch(p.get("AllowedPattern", "(?s).*"), value) or not int(p.get("MinLength", 0)) <= len(value):
+                raise ValidationError(message=f"Parameter {name} failed to satisfy constraint")
+
+    def create_stack(self, name, template, parameters, *args, **kwargs):
+        refuse(template, parameters)
+        return create(self, name, template, parameters, *args, **kwargs)
+
+    def update_stack(self, template, role_arn=None, parameters=None, tags=None):
+        refuse(template, parameters or {})
+        return update(self, template, role_arn, parameters=parameters, tags=tags)
+
+    CloudFormationBackend.create_stack, Stack.update = create_stack, update_stack
 
 
 def update_in_order() -> None:

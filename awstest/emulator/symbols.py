@@ -10,7 +10,7 @@ NAMES = {
     "moto.batch.models": ["BatchBackend.get_job_definition", "Job.run", "Job.describe", "Job._mark_stopped", "Job._container_details", "Job._get_attempt_duration", "JobQueue.describe", "JobQueue.create_from_cloudformation_json", "ComputeEnvironment.create_from_cloudformation_json"],
     "moto.backends": ["list_of_moto_modules"],
     "moto.batch.responses": ["BatchResponse.submitjob"],
-    "moto.cloudformation.models": ["yaml.Loader", "yaml_tag_constructor", "Stack.create_resources", "CloudFormationBackend._resolve_update_parameters", "cloudformation_backends"],
+    "moto.cloudformation.models": ["yaml.Loader", "yaml_tag_constructor", "Stack.create_resources", "Stack.parse_template", "Stack.update", "CloudFormationBackend.create_stack", "CloudFormationBackend._resolve_update_parameters", "cloudformation_backends"],
     "moto.cloudformation.responses": ["CloudFormationResponse._validate_different_update"],
     "moto.codebuild.models": ["CodeBuildBackend.start_build", "CodeBuildBackend.batch_get_builds"],
     "moto.cloudformation.parsing": ["get_model_map", "get_model_list", "get_name_type_map", "ResourceMap.build_resource_diff", "ResourceMap.delete"],

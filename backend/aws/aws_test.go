@@ -152,7 +152,7 @@ func newFixtureOf(t testing.TB, e *awstest.Emulator, change func(template string
 	out := map[string]string{}
 	for _, s := range deploy.Stacks(name, "dev") {
 		maps.Copy(out, e.Deploy(t, s.Name, change(s.Template), s.Given(map[string]string{
-			"ImageUri": image + "@sha256:0", "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
+			"ImageUri": image + "@sha256:" + strings.Repeat("0", 64), "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
 			"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id", "Function": "true",
 			"PlanRoleArns": "arn:aws:iam::*:role/lockkeeper-plan", "ApplyRoleArns": "arn:aws:iam::*:role/lockkeeper-apply",
 		})))

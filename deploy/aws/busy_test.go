@@ -86,7 +86,7 @@ func anUpgradeMeetsAnExecution(t *testing.T, s *stack) {
 	for !slices.ContainsFunc(s.Calls(t), func(c awstest.Call) bool { return c.Principal == "upgrade-states" && c.Service == "lambda" }) {
 		time.Sleep(20 * time.Millisecond)
 	}
-	p["ImageUri"] = image + "@sha256:1"
+	p["ImageUri"] = image + "@sha256:" + strings.Repeat("1", 64)
 	environment := Stacks("upgrade", "dev")[2]
 	s.Update(t, environment.Name, environment.Template, environment.Given(p))
 	if err := os.WriteFile(s.goOn, nil, 0o600); err != nil {

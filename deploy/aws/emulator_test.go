@@ -44,7 +44,7 @@ type stack struct {
 func parameters(t testing.TB, e *awstest.Emulator) map[string]string {
 	subnets, groups := e.Network(t)
 	return map[string]string{
-		"ImageUri": image + "@sha256:0", "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
+		"ImageUri": image + "@sha256:" + strings.Repeat("0", 64), "SubnetIds": strings.Join(subnets, ","), "SecurityGroupIds": groups[0],
 		"ServerPrincipalArn": "arn:aws:iam::" + awstest.Account + ":role/server", "ExternalId": "external-id",
 		"PlanRoleArns": "arn:aws:iam::*:role/lockkeeper-plan", "ApplyRoleArns": "arn:aws:iam::*:role/lockkeeper-apply", "Function": "true",
 	}
@@ -289,7 +289,7 @@ func (s *stack) execution(name string) string {
 
 func aContainerThatDoesNotStart(t *testing.T, s *stack) {
 	p := parameters(t, s.Emulator)
-	p["ImageUri"] = strings.Replace(image, "lockkeeper", "gone:1", 1)
+	p["ImageUri"] = strings.Replace(image, "lockkeeper", "gone", 1) + "@sha256:" + strings.Repeat("1", 64)
 	s = &stack{Emulator: s.Emulator, out: deployAll(t, s.Emulator, "gone", p), machines: s.machines, queue: s.queue}
 	if got := s.ended(t, s.start(t, "apply-gone-7", inputOf("gone", "apply", "gone"))); got != types.ExecutionStatusFailed {
 		t.Errorf("ended as %s", got)

@@ -112,7 +112,7 @@ func laidOut(t *testing.T, s *stack) (dir string) {
 	put("../environment.yaml", environment)
 	subnets, groups := s.Network(t)
 	variables, err := json.Marshal(map[string]any{
-		"name_prefix": "module", "image_uri": image + "@sha256:0", "subnet_ids": subnets, "security_group_ids": groups[:1], "assign_public_ip": true,
+		"name_prefix": "module", "image_uri": image + "@sha256:" + strings.Repeat("0", 64), "subnet_ids": subnets, "security_group_ids": groups[:1], "assign_public_ip": true,
 		"server_principal_arn": "arn:aws:iam::" + awstest.Account + ":role/server",
 		"environments": map[string]any{"dev": map[string]any{
 			"external_id": "external-id", "function": true,
