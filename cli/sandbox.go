@@ -19,6 +19,7 @@ import (
 	"github.com/lockkeeper/lockkeeper/app"
 	"github.com/lockkeeper/lockkeeper/backend/local/toolchain"
 	"github.com/lockkeeper/lockkeeper/config"
+	"github.com/lockkeeper/lockkeeper/durable"
 	"github.com/lockkeeper/lockkeeper/report"
 	"github.com/lockkeeper/lockkeeper/sandbox"
 	"github.com/lockkeeper/lockkeeper/sandbox/demo"
@@ -285,10 +286,14 @@ func WriteConfig(dir string, world *sandbox.Sandbox, change ...func(map[string]a
 	if err != nil {
 		return "", err
 	}
-	for name, content := range map[string][]byte{
-		"private-key.pem": world.PrivateKey, "webhook-secret": []byte(world.WebhookSecret), "server.yml": text,
+	// The configuration comes last, and whole: who waits for it finds what it names.
+	for _, f := range []struct {
+		name    string
+		content []byte
+	}{
+		{"private-key.pem", world.PrivateKey}, {"webhook-secret", []byte(world.WebhookSecret)}, {"server.yml", text},
 	} {
-		if err := os.WriteFile(in(name), content, 0o600); err != nil {
+		if err := durable.WriteFile(in(f.name), f.content); err != nil {
 			return "", err
 		}
 	}
