@@ -94,16 +94,23 @@ func (r *Rollout) imageOf(ctx context.Context, repository, tag string) (string, 
 	return repository + "@" + aws.ToString(out.ImageDetails[0].ImageDigest), nil
 }
 
-// deployedImage is the one of the first environment that has one.
+// deployedImage is the one that all environments have which have one. Environments of
+// different images are an error, not a choice: taking one would change another without a
+// word.
 func (r *Rollout) deployedImage(ctx context.Context) (string, error) {
+	var image, of string
 	for _, s := range r.Settings.stacks()[2:] {
 		there, err := r.look(ctx, s.Name)
 		if err != nil {
 			return "", err
 		}
-		if image := parameters(there)["ImageUri"]; image != "" {
-			return image, nil
+		switch its := parameters(there)["ImageUri"]; {
+		case its == "" || its == image:
+		case image == "":
+			image, of = its, s.Name
+		default:
+			return "", fmt.Errorf("%s has the image %s, and %s has %s: say with --image or --source which one all are to have", of, image, s.Name, its)
 		}
 	}
-	return "", nil
+	return image, nil
 }

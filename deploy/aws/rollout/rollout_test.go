@@ -289,6 +289,30 @@ func TestAServerThatIsNotInTheFileAnyMoreKeepsItsPolicy(t *testing.T) {
 	w.wants(said, "the role server has the policy")
 }
 
+// An upgrade that broke off at prod leaves two images. The next up without one would
+// change an environment without a word, whichever it took.
+func TestEnvironmentsOfDifferentImagesAreAskedAbout(t *testing.T) {
+	w := newWorld(t)
+	first, second := repository+"@sha256:"+strings.Repeat("1", 64), repository+"@sha256:"+strings.Repeat("2", 64)
+	if said, err := w.up(first, nil); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	prod := w.settings.Environments["prod"]
+	delete(w.settings.Environments, "prod")
+	if said, err := w.up(second, nil); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	w.settings.Environments["prod"] = prod
+	said, err := w.up("", nil)
+	if err == nil || said != "" {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	w.wants(err.Error(), "environment-dev has the image "+second, "environment-prod has "+first, "--image or --source")
+	if said, err := w.up(second, nil); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
 // A removal that broke off goes on, although what it asked about is gone.
 func TestARemovalThatBrokeOffGoesOn(t *testing.T) {
 	w := newWorld(t)
