@@ -65,8 +65,9 @@ func propertyChecks(ctx context.Context, cfg config.Config) (out []doctor.Check)
 	if err != nil {
 		return []doctor.Check{{Name: "isolation", Err: err, Do: "see docs/security.md for what it needs"}}
 	}
+	cgroup := hasCgroup(filepath.Join(cfg.DataDir, "jobs"))
 	for _, f := range report {
-		if f.Property == jail.Limited && hasCgroup(filepath.Join(cfg.DataDir, "jobs")) {
+		if f.Property == jail.Limited && cgroup {
 			f.By = jail.ControlGroups + ", " + f.By
 		}
 		check := doctor.Check{Name: string(f.Property), Found: "jobs are kept apart from " + app.Apart[f.Property] + ", by " + f.By}
@@ -75,6 +76,11 @@ func propertyChecks(ctx context.Context, cfg config.Config) (out []doctor.Check)
 			check.Warn = mode == config.IsolationBestEffort
 		}
 		out = append(out, check)
+	}
+	if !cgroup {
+		out = append(out, doctor.Check{Name: "kernel memory", Warn: true,
+			Err: errors.New("what the kernel keeps for a job, such as bytes that wait in sockets, is not limited: one job can take all memory of the machine"),
+			Do:  "delegate a control group to the server (docs/install.md, Control groups)"})
 	}
 	return out
 }

@@ -32,14 +32,22 @@ func TestSocketAddressesAreRead(t *testing.T) {
 	}
 }
 
+// Where no control group limits jobs it also warns that one can take all memory.
 func TestDoctorSaysWhatLimitsMemoryAndProcesses(t *testing.T) {
 	said := func(dir string) string {
+		found, warned := "", false
 		for _, c := range propertyChecks(t.Context(), config.Config{DataDir: dir, Isolation: config.IsolationBestEffort}) {
-			if c.Name == string(jail.Limited) {
-				return c.Found
+			switch c.Name {
+			case string(jail.Limited):
+				found = c.Found
+			case "kernel memory":
+				warned = c.Warn && c.Err != nil
 			}
 		}
-		return ""
+		if grouped := strings.Contains(found, jail.ControlGroups); grouped == warned {
+			t.Errorf("warned is %v of: %s", warned, found)
+		}
+		return found
 	}
 	started := func(cgroup string) string {
 		dir := t.TempDir()
