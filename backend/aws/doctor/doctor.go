@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,6 +126,7 @@ func (d *doctor) each(ctx context.Context, look func(ctx context.Context, name s
 		})
 	}
 	all.Wait()
+	found = slices.DeleteFunc(found, func(s string) bool { return s == "" }) // where there was nothing to look at
 	return strings.Join(found, "; "), errors.Join(wrong...)
 }
 
@@ -204,8 +206,8 @@ func (d *doctor) checkQueues(ctx context.Context) (string, error) {
 	return "enabled", nil
 }
 
-// checkDefinitions looks at the newest revision, which jobs get from definitions that
-// the config names without one.
+// checkDefinitions looks at what jobs get: the revision that the config names, or the
+// newest one where it names none.
 func (d *doctor) checkDefinitions(ctx context.Context) (string, error) {
 	for _, name := range d.names {
 		env := d.o.Environments[name]
@@ -220,20 +222,27 @@ func (d *doctor) checkDefinitions(ctx context.Context) (string, error) {
 }
 
 func (d *doctor) definition(ctx context.Context, arn string, once bool) error {
-	name, _, _ := strings.Cut(arn[strings.LastIndex(arn, "/")+1:], ":")
-	out, err := d.jobs.DescribeJobDefinitions(ctx, &batch.DescribeJobDefinitionsInput{JobDefinitionName: &name, Status: aws.String("ACTIVE")})
+	name := arn[strings.LastIndex(arn, "/")+1:]
+	wanted := &batch.DescribeJobDefinitionsInput{JobDefinitionName: &name, Status: aws.String("ACTIVE")}
+	if strings.Contains(name, ":") {
+		wanted = &batch.DescribeJobDefinitionsInput{JobDefinitions: []string{arn}} // together with nothing else
+	}
+	out, err := d.jobs.DescribeJobDefinitions(ctx, wanted)
 	if err != nil {
 		return engine.Explain(err)
 	}
-	if len(out.JobDefinitions) == 0 {
+	return judgeDefinition(name, out.JobDefinitions, once)
+}
+
+// judgeDefinition judges the newest of the revisions that were found by a name.
+func judgeDefinition(name string, found []types.JobDefinition, once bool) error {
+	active := slices.DeleteFunc(found, func(d types.JobDefinition) bool { return aws.ToString(d.Status) != "ACTIVE" })
+	if len(active) == 0 {
 		return fmt.Errorf("there is no active job definition %s", name)
 	}
-	newest := out.JobDefinitions[0]
-	for _, d := range out.JobDefinitions {
-		if aws.ToInt32(d.Revision) > aws.ToInt32(newest.Revision) {
-			newest = d
-		}
-	}
+	newest := slices.MaxFunc(active, func(a, b types.JobDefinition) int {
+		return cmp.Compare(aws.ToInt32(a.Revision), aws.ToInt32(b.Revision))
+	})
 	if c := newest.ContainerProperties; c == nil || !strings.Contains(aws.ToString(c.Image), "@sha256:") {
 		return fmt.Errorf("the image of %s is not named by digest", name)
 	}

@@ -17,6 +17,7 @@ import (
 // What each line says about what was found. Want begins with "ok: ", "warning: "
 // or "failed: ".
 func TestWhatDoctorMakesOfWhatItFinds(t *testing.T) {
+	type found = func() (string, error)
 	const spot, fargate = types.CRTypeFargateSpot, types.CRTypeFargate
 	machine := func(traces bool, level sfntypes.LogLevel, data bool) *sfn.DescribeStateMachineOutput {
 		return &sfn.DescribeStateMachineOutput{
@@ -27,7 +28,12 @@ func TestWhatDoctorMakesOfWhatItFinds(t *testing.T) {
 	container := func(began int64) []types.JobSummary {
 		return []types.JobSummary{{CreatedAt: aws.Int64(1000), StartedAt: aws.Int64(1000 + began)}}
 	}
-	type found = func() (string, error)
+	revision := func(status, image string, number, attempts int32) types.JobDefinition {
+		return types.JobDefinition{Status: &status, Revision: &number, ContainerProperties: &types.ContainerProperties{Image: &image}, RetryStrategy: &types.RetryStrategy{Attempts: &attempts}}
+	}
+	definition := func(once bool, all ...types.JobDefinition) found {
+		return func() (string, error) { return "", judgeDefinition("jobs:7", all, once) }
+	}
 	for name, row := range map[string]struct {
 		look found
 		want string
@@ -51,8 +57,13 @@ func TestWhatDoctorMakesOfWhatItFinds(t *testing.T) {
 		"not kept apart": {func() (string, error) {
 			return "", keptApart(run.JobDocument{Command: "plan", JobID: "j-0"}, run.Result{Outcome: run.OutcomeFailed, Problem: &run.Problem{Code: "not_refused", Message: "It can.", Detail: "list the bucket"}})
 		}, "failed: the plan j-0: not_refused: It can.\nlist the bucket"},
-		"in the function":  {func() (string, error) { return "", fellBack(run.JobDocument{}, nil) }, "ok: "},
-		"not the function": {func() (string, error) { return "", fellBack(run.JobDocument{JobID: "j-0"}, container(1)) }, "failed: the function did not do j-0, and Batch did"},
+		"a definition":        {definition(true, revision("ACTIVE", "i@sha256:1", 1, 2), revision("ACTIVE", "i@sha256:2", 2, 1)), "ok: "},
+		"an old definition":   {definition(false, revision("INACTIVE", "i@sha256:1", 7, 1)), "failed: there is no active job definition jobs:7"},
+		"no definition":       {definition(false), "failed: there is no active job definition jobs:7"},
+		"an image by tag":     {definition(false, revision("ACTIVE", "i:latest", 1, 1)), "failed: the image of jobs:7 is not named by digest"},
+		"an apply made again": {definition(true, revision("ACTIVE", "i@sha256:1", 1, 2)), "failed: jobs:7 has more than one attempt"},
+		"in the function":     {func() (string, error) { return "", fellBack(run.JobDocument{}, nil) }, "ok: "},
+		"not the function":    {func() (string, error) { return "", fellBack(run.JobDocument{JobID: "j-0"}, container(1)) }, "failed: the function did not do j-0, and Batch did"},
 	} {
 		found, err := row.look()
 		got := "ok: " + found
