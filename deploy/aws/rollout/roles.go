@@ -54,7 +54,42 @@ func (r *Rollout) attach(ctx context.Context, policy string) error {
 		return fmt.Errorf("attaching %s to the server's %s %s: %w", policy, kind, name, err)
 	}
 	r.say("server", "the %s %s has the policy %s", kind, name, policy)
+	return r.others(ctx, policy, kind+" "+name)
+}
+
+// others names who has the policy, too, such as the server's role of before: who has it
+// reads results of jobs and the server's secrets. Taking it away is for people, because
+// somebody may have given it.
+func (r *Rollout) others(ctx context.Context, policy, server string) error {
+	attached, err := r.attached(ctx, policy)
+	if err != nil {
+		return err
+	}
+	var who []string
+	for _, role := range attached.PolicyRoles {
+		who = append(who, "role "+aws.ToString(role.RoleName))
+	}
+	for _, user := range attached.PolicyUsers {
+		who = append(who, "user "+aws.ToString(user.UserName))
+	}
+	for _, one := range who {
+		if one != server {
+			r.say("server", "the %s has that policy, too: detach it if nobody means that", one)
+		}
+	}
 	return nil
+}
+
+// attached is who has a policy; nobody when it is not there.
+func (r *Rollout) attached(ctx context.Context, policy string) (*iam.ListEntitiesForPolicyOutput, error) {
+	out, err := r.roles.ListEntitiesForPolicy(ctx, &iam.ListEntitiesForPolicyInput{PolicyArn: &policy})
+	if _, gone := errors.AsType[*iamtypes.NoSuchEntityException](err); gone {
+		return &iam.ListEntitiesForPolicyOutput{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking who has %s: %w", policy, err)
+	}
+	return out, nil
 }
 
 // detach takes it away: a policy that somebody has cannot be removed.
@@ -62,12 +97,9 @@ func (r *Rollout) detach(ctx context.Context, policy string) error {
 	if policy == "" {
 		return nil
 	}
-	attached, err := r.roles.ListEntitiesForPolicy(ctx, &iam.ListEntitiesForPolicyInput{PolicyArn: &policy})
-	if _, gone := errors.AsType[*iamtypes.NoSuchEntityException](err); gone {
-		return nil
-	}
+	attached, err := r.attached(ctx, policy)
 	if err != nil {
-		return fmt.Errorf("looking who has %s: %w", policy, err)
+		return err
 	}
 	for _, role := range attached.PolicyRoles {
 		if _, err := r.roles.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: role.RoleName, PolicyArn: &policy}); err != nil {

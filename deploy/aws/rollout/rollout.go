@@ -91,6 +91,8 @@ func (r *Rollout) Up(ctx context.Context, image string, source *Source) error {
 		if image, err = r.build(ctx, base, *source); err != nil {
 			return err
 		}
+	} else if !strings.HasPrefix(image, base["Repository"]+"@") {
+		return fmt.Errorf("the image %s is not in the repository %s, and jobs may read no other: push it there", image, base["Repository"])
 	}
 	engine, err := r.deploy(ctx, all[1], image)
 	if err != nil {

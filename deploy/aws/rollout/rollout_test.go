@@ -289,6 +289,34 @@ func TestAServerThatIsNotInTheFileAnyMoreKeepsItsPolicy(t *testing.T) {
 	w.wants(said, "the role server has the policy")
 }
 
+// Jobs could not read it, and each would end for that.
+func TestAnImageOfAnotherRepositoryIsRefused(t *testing.T) {
+	w := newWorld(t)
+	said, err := w.up(strings.Replace(repository, "lockkeeper", "another", 1)+"@sha256:"+strings.Repeat("1", 64), nil)
+	if err == nil || strings.Contains(said, "engine ") {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	w.wants(err.Error(), "is not in the repository "+repository)
+}
+
+// The server's role of before still reads what the policy allows.
+func TestWhoElseHasTheServersPolicyIsNamed(t *testing.T) {
+	w := newWorld(t)
+	image := repository + "@sha256:" + strings.Repeat("1", 64)
+	if said, err := w.up(image, nil); err != nil || strings.Contains(said, "has that policy, too") {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if _, err := iam.NewFromConfig(w.Config("deployer")).CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("newer")}); err != nil {
+		t.Fatal(err)
+	}
+	w.settings.Parameters["ServerPrincipalArn"] = "arn:aws:iam::" + awstest.Account + ":user/newer"
+	said, err := w.up(image, nil)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	w.wants(said, "the user newer has the policy", "the role server has that policy, too")
+}
+
 // An upgrade that broke off at prod leaves two images. The next up without one would
 // change an environment without a word, whichever it took.
 func TestEnvironmentsOfDifferentImagesAreAskedAbout(t *testing.T) {
