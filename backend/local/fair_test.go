@@ -61,12 +61,25 @@ func (c *crew) at(id string) bool {
 // Whoever has one repository makes a second one.
 func TestPlansThatTakeForEverInTwoRepositoriesDoNotStopAnotherOrganisation(t *testing.T) {
 	t.Parallel()
+	c, inbox := behind(t, func(n int) (string, int64) { return fmt.Sprint("loud/infra-", n%2), int64(1 + n%2) })
+	c.touch(t, "go")
+	for n := range 7 {
+		inbox.Finished(t, id(n))
+	}
+}
+
+// behind is an engine whose two turns are taken by the first of six plans of loud
+// repositories, which nobody lets go on. Job 6, of a quiet one, came behind them, and
+// is at its last step.
+func behind(t *testing.T, loud func(n int) (repository string, id int64)) (*crew, *backendtest.Inbox) {
+	t.Helper()
 	f := newFixture(t)
 	c := newCrew(t, f)
 	e, inbox := f.open(t), backendtest.NewInbox()
 	backendtest.Serve(t, e, inbox)
 	for n := range 6 {
-		c.of(t, e, n, fmt.Sprint("loud/infra-", n%2), int64(1+n%2), "ana")
+		repository, number := loud(n)
+		c.of(t, e, n, repository, number, "ana")
 	}
 	c.await(t, "+ show", 2)
 	c.of(t, e, 6, "quiet/infra", 3, "zoe")
@@ -74,27 +87,12 @@ func TestPlansThatTakeForEverInTwoRepositoriesDoNotStopAnotherOrganisation(t *te
 	if got := c.most(); got != 3 {
 		t.Errorf("%d terraform processes at once, want one more than two", got)
 	}
-	c.touch(t, "go")
-	for n := range 7 {
-		inbox.Finished(t, id(n))
-	}
+	return c, inbox
 }
 
 func TestPlansThatTakeForEverDoNotStopAnotherRepository(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
-	c := newCrew(t, f)
-	e, inbox := f.open(t), backendtest.NewInbox()
-	backendtest.Serve(t, e, inbox)
-	for n := range 6 {
-		c.of(t, e, n, "loud/infra", 1, "ana")
-	}
-	c.await(t, "+ show", 2) // both turns are theirs, and nobody lets them go on
-	c.of(t, e, 6, "quiet/infra", 2, "zoe")
-	backendtest.Eventually(t, "the quiet one's last step", func() bool { return c.at(id(6)) })
-	if got := c.most(); got != 3 {
-		t.Errorf("%d terraform processes at once, want one more than two", got)
-	}
+	c, inbox := behind(t, func(int) (string, int64) { return "loud/infra", 1 })
 	c.touch(t, "go-"+id(6))
 	if r := inbox.Finished(t, id(6)); r.Outcome != run.OutcomeSucceeded {
 		t.Errorf("the quiet one: %+v", r.Problem)
