@@ -15,25 +15,27 @@ import (
 // minimizeOlder folds the reply that this one takes the place of: the one before about
 // the same on the pull request. The results of applies are about nothing that a later one
 // replaces (run.Notice.About), so they stay. It is a convenience: whatever goes wrong is
-// logged, and the reply was sent before.
+// logged, unless the server stops, and the reply was sent before.
 func (d delivery) minimizeOlder(ctx context.Context, node string) {
+	if err := d.replaceReply(ctx, node); err != nil && ctx.Err() == nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("minimizing an older reply")
+	}
+}
+
+func (d delivery) replaceReply(ctx context.Context, node string) error {
 	n := d.notice
 	name := fmt.Sprintf("replies/%d/%d/%s", n.Repository.ID, n.PullRequest, n.About)
 	older, err := d.Store.Posted(ctx, name)
 	if err != nil && !errors.Is(err, run.ErrNotFound) {
-		zerolog.Ctx(ctx).Warn().Err(err).Msg("looking for an older reply")
-		return
+		return err
 	}
 	if err := d.Store.PutPosted(ctx, run.Posted{Name: name, Digest: node}); err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Msg("remembering a reply")
-		return
+		return err
 	}
 	if older.Digest == "" || older.Digest == node {
-		return
+		return nil
 	}
-	if err := d.minimize(ctx, older.Digest); err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Msg("minimizing an older reply")
-	}
+	return d.minimize(ctx, older.Digest)
 }
 
 // minimization is what REST cannot do
