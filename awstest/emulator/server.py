@@ -68,6 +68,11 @@ def fault_for(call: dict) -> dict | None:
     return None
 
 
+def read_all(environ, length: int) -> None:
+    """Read what moto does not: a connection that is closed with some of a request unread is reset, and the answer is lost."""
+    environ["wsgi.input"].read(-1 if environ.get("wsgi.input_terminated") else length)
+
+
 class Application:
     def __init__(self):
         self.moto = DomainDispatcherApplication(create_backend_app)
@@ -93,11 +98,14 @@ class Application:
         # another one has ended is told to come again (Amazon S3 user guide, "How to prevent object overwrites with conditional writes").
         with lock:
             calls.append(call | ({"fault": kind} if fault else {}))
-            if kind != "error" and conditional and call["path"] in writes:
-                return fault_answer(start, "s3", 409, "ConditionalRequestConflict")
-            if kind != "error" and conditional:
+            conflict = kind != "error" and conditional and call["path"] in writes
+            if kind != "error" and conditional and not conflict:
                 writes.add(call["path"])
+        if conflict:
+            read_all(environ, length)
+            return fault_answer(start, "s3", 409, "ConditionalRequestConflict")
         if kind == "error":
+            read_all(environ, length)
             return fault_answer(start, call["service"], fault["status"], fault["code"])
         try:
             if kind == "delay":
@@ -107,6 +115,7 @@ class Application:
             if call["service"] == "s3" and call["userid"]:
                 action, resource = iam.asked(call["method"], call["path"], call["query"])
                 if not iam.allows(call["principal"], call["userid"], action, resource):
+                    read_all(environ, length)
                     return refuse(start, call, action, resource)
                 if action.startswith("s3:GetObject"):
                     start = hiding(start)
